@@ -1,0 +1,46 @@
+"""Evidence-tracking research notebooks: what was reported, compared, and what nobody knows yet.
+
+Importing this package does nothing else; the names below are fetched when first used.
+"""
+
+from importlib import import_module
+
+_HOME = {
+    "EvidenceError": ("evidence.errors", "EvidenceError"),
+    "audit": ("evidence.synthesis.claims", "audit"),
+    "claims_summary": ("evidence.synthesis.claims", "summary"),
+    "draw": ("evidence.figures.layout", "draw"),
+    "findings": ("evidence.synthesis.answers", "findings"),
+    "lay_out_claims": ("evidence.figures.claims", "lay_out_claims"),
+    "lay_out_comparison": ("evidence.figures.comparison", "lay_out_comparison"),
+    "lay_out_dose_response": ("evidence.figures.dose_response", "lay_out_dose_response"),
+    "lay_out_durability": ("evidence.figures.durability", "lay_out_durability"),
+    "lay_out_gap_map": ("evidence.figures.gap_map", "lay_out_gap_map"),
+    "lay_out_response": ("evidence.figures.response", "lay_out_response"),
+    "open_report": ("evidence.publishing.report", "open_report"),
+    "parting": ("evidence.synthesis.claims", "parting"),
+    "read_corpus": ("evidence.corpus.reading", "read_corpus"),
+    "select_results": ("evidence.synthesis.selection", "select_results"),
+    "silence": ("evidence.synthesis.durability", "silence"),
+    "tabulate_claims": ("evidence.tables.claims", "tabulate_claims"),
+    "tabulate_guide": ("evidence.tables.claims", "tabulate_guide"),
+    "tabulate_results": ("evidence.tables.studies", "tabulate_results"),
+    "tabulate_studies": ("evidence.tables.studies", "tabulate_studies"),
+    "tabulate_unknowns": ("evidence.tables.claims", "tabulate_unknowns"),
+    "unknowns": ("evidence.synthesis.gaps", "unknowns"),
+    "unknowns_by_question": ("evidence.synthesis.gaps", "by_question"),
+    "unknowns_summary": ("evidence.synthesis.gaps", "summary"),
+}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str):
+    if name not in _HOME:
+        raise AttributeError(f"module 'evidence' has no attribute '{name}'")
+    module, attribute = _HOME[name]
+    return getattr(import_module(module), attribute)
+
+
+def __dir__():
+    return __all__

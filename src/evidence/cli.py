@@ -1,0 +1,132 @@
+"""The command `evidence`: the only place that prints, and the only one that catches.
+
+Exit codes: 0 done, 1 the data or a notebook is at fault, 2 the command was misused, 130 stopped.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from evidence.errors import CorpusError, EvidenceError, ParameterError
+
+
+def _parser() -> argparse.ArgumentParser:
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        prog="evidence",
+        description="Check the evidence tables and regenerate the reports made from them.",
+        epilog="example:\n  evidence report -p scope=all\n  evidence check --project .",
+        formatter_class=raw,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    report = commands.add_parser(
+        "report",
+        help="check the data, run the notebooks, write the pages",
+        description="Check the data, run every notebook through papermill and write pages, figures "
+        "and values. The previous reports stay as they were until everything is finished.",
+        epilog="examples:\n  evidence report\n  evidence report -p scope=all -p confidence=0.9\n"
+        "  evidence report --only comparison -p 'conditions=[\"depression\"]'",
+        formatter_class=raw,
+    )
+    check = commands.add_parser(
+        "check",
+        help="check the tables and the bibliography only",
+        description="Check every table and the bibliography; all problems at once, one line each.",
+        epilog="example:\n  evidence check --project path/to/project",
+        formatter_class=raw,
+    )
+    for command in (report, check):
+        command.add_argument(
+            "--project",
+            default="",
+            metavar="DIR",
+            help="folder with references.bib and data/ (default: the one you are in)",
+        )
+    report.add_argument(
+        "--out",
+        default="reports",
+        metavar="DIR",
+        help="where the reports go, from the project (default: reports)",
+    )
+    report.add_argument(
+        "-p",
+        dest="parameters",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a parameter of the notebooks; may be repeated; a list is JSON or a,b,c",
+    )
+    report.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="NOTEBOOK",
+        help="run only this notebook and carry the other pages over; may be repeated",
+    )
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; see the module for the exit codes."""
+    options = _parser().parse_args(arguments)
+    try:
+        return _report(options) if options.command == "report" else _check(options)
+    except CorpusError as error:
+        problems = len(error.problems)
+        print(error, file=sys.stderr)
+        said = "1 problem" if problems == 1 else f"{problems} problems"
+        print(f"{said} found, nothing written", file=sys.stderr)
+        return 1
+    except ParameterError as error:
+        print(f"evidence: {error}", file=sys.stderr)
+        return 2
+    except EvidenceError as error:
+        print(f"evidence: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nevidence: stopped; the previous reports are as they were", file=sys.stderr)
+        return 130
+
+
+def _check(options) -> int:
+    from evidence.corpus.reading import read_corpus
+
+    corpus = read_corpus(options.project)
+    studies = corpus.results["study"].nunique()
+    print(
+        f"{len(corpus.results)} results of {studies} studies, {len(corpus.claims)} claims, "
+        f"{len(corpus.unknowns)} open questions, {len(corpus.bibliography)} sources: "
+        "no problem found"
+    )
+    return 0
+
+
+def _report(options) -> int:
+    from tqdm import tqdm
+
+    from evidence.corpus.reading import find_project
+    from evidence.runs.parameters import split_assignments
+    from evidence.runs.report import find_notebooks, make_reports
+
+    given = split_assignments(options.parameters)
+    steps = len(find_notebooks(find_project(options.project), options.only)) + 1
+    form = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}]"
+    with tqdm(total=steps, bar_format=form, unit="report", leave=False) as bar:
+
+        def progress(name):
+            if bar.desc:
+                bar.update()
+            bar.set_description(name)
+
+        made = make_reports(
+            options.project, out=options.out, given=given, only=options.only, progress=progress
+        )
+        bar.update()
+    print(f"made:  {len(made.reports)} reports, {made.figures} figures, {made.values} values")
+    print(f"where: {made.out}")
+    print(f"open:  {made.out / 'index.html'}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

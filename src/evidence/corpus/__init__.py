@@ -1,0 +1,1 @@
+"""What was reported: the tables and the bibliography, read, checked and frozen."""

@@ -1,0 +1,196 @@
+"""The sources, read strictly: an entry that is lost is a number without an address."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from evidence.errors import CorpusError, Problem
+
+FILE = "references.bib"
+NO_DATE = "n.d."
+
+
+@dataclass(frozen=True)
+class Author:
+    """A person (`last`, `first`) or an organisation (`last` alone)."""
+
+    last: str
+    first: str = ""
+
+    @property
+    def initials(self) -> str:
+        """First letters of the given names, hyphens kept apart: Jean-Paul gives JP."""
+        return "".join(part[0] for part in re.split(r"[\s.\-]+", self.first) if part)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One source; `year` is a string because some pages carry no date (``n.d.``)."""
+
+    key: str
+    kind: str
+    authors: tuple[Author, ...]
+    more_authors: bool
+    title: str
+    year: str
+    container: str
+    volume: str
+    number: str
+    pages: str
+    doi: str
+    pmid: str
+    url: str
+    note: str
+    line: int
+
+    @property
+    def label(self) -> str:
+        """The short name used in charts and tables, such as *Zarate 2006*."""
+        year = "" if self.year == NO_DATE else f" {self.year}"
+        return f"{self.authors[0].last}{year}"
+
+    @property
+    def link(self) -> str:
+        """The most lasting address known: the DOI, then PubMed, then the page itself."""
+        if self.doi:
+            return f"https://doi.org/{self.doi}"
+        if self.pmid:
+            return f"https://pubmed.ncbi.nlm.nih.gov/{self.pmid}/"
+        return self.url
+
+    def __str__(self) -> str:
+        names = [f"{author.last} {author.initials}".strip() for author in self.authors]
+        shown = names if len(names) <= 6 and not self.more_authors else [*names[:6], "et al."]
+        numbers = self.volume + (f"({self.number})" if self.number else "")
+        place = ":".join(part for part in (numbers, self.pages) if part)
+        dated = ";".join(part for part in (self.year, place) if part)
+        sentences = [", ".join(shown), self.title, self.container, dated]
+        text = " ".join(f"{part.rstrip('.')}." for part in sentences if part)
+        return f"{text} doi:{self.doi}" if self.doi else f"{text} {self.link}".strip()
+
+
+class Bibliography(dict[str, Reference]):
+    """References by BibTeX key, in the order of the file."""
+
+
+def _plain(text: str) -> str:
+    """A BibTeX value as people read it: no grouping braces, en dashes in ranges, single blanks."""
+    text = re.sub(r"\\[&%$#_]", lambda match: match[0][1], re.sub(r"[{}]", "", text))
+    return re.sub(r"\s+", " ", text.replace("---", "—").replace("--", "–")).strip()
+
+
+def _problems(library) -> Iterator[Problem]:
+    for block in library.failed_blocks:
+        key = getattr(block, "key", "") or " ".join(block.raw.split())[:40]
+        reason = {
+            "DuplicateBlockKeyBlock": "is the key of an earlier entry; every key is used once",
+            "DuplicateFieldKeyBlock": "has a field twice; every field is given once",
+        }.get(type(block).__name__, "cannot be read as BibTeX; is a brace or comma missing?")
+        yield Problem(FILE, block.start_line + 1, "", key, reason)
+    for entry in library.entries:
+        line = entry.start_line + 1
+        if not re.fullmatch(r"[^\s,{}]+", entry.key):
+            yield Problem(FILE, line, "", entry.key, "has a blank in its key; write it as one word")
+        for field in entry.fields:
+            if field.enclosing == "no-enclosing" and re.search(r"[={}]", str(field.value)):
+                rule = f"swallows the next field; put a comma after the value of {field.key}"
+                yield Problem(FILE, line, field.key, entry.key, rule)
+        for name in ("author", "title", "year"):
+            if name not in entry.fields_dict or not str(entry.fields_dict[name].value).strip():
+                yield Problem(FILE, line, name, entry.key, f"has no {name}")
+        year = entry.fields_dict.get("year")
+        if year is not None and not re.fullmatch(
+            r"(1[5-9]|20)\d\d|n\.d\.", str(year.value).strip()
+        ):
+            rule = f"is not a year of four digits (or {NO_DATE} where the page carries no date)"
+            yield Problem(FILE, line, "year", str(year.value).strip(), rule)
+        for name, pattern, form in (
+            ("doi", r"10\.\d{4,9}/\S+", "a bare DOI such as 10.1001/archpsyc.63.8.856"),
+            ("pmid", r"\d{1,8}", "a PubMed number"),
+        ):
+            field = entry.fields_dict.get(name)
+            if field is not None and not re.fullmatch(pattern, str(field.value)):
+                yield Problem(FILE, line, name, str(field.value), f"is not {form}")
+
+
+def _reference(entry, raw) -> Reference:
+    # LaTeX is decoded only where there is some: the decoder drops a bare & and what follows a %.
+    fields = {
+        field.key.lower(): field.value if "\\" in str(written.value) else written.value
+        for field, written in zip(entry.fields, raw.fields, strict=True)
+    }
+    people = [
+        Author(_plain(" ".join([*name.von, *name.last, *name.jr])), _plain(" ".join(name.first)))
+        for name in fields["author"]
+    ]
+    authors = tuple(person for person in people if person.last != "others")
+    container = next(
+        (
+            fields[name]
+            for name in ("journal", "booktitle", "howpublished", "publisher", "institution")
+            if name in fields
+        ),
+        "",
+    )
+    text = {name: _plain(str(value)) for name, value in fields.items() if name != "author"}
+    return Reference(
+        key=entry.key,
+        kind=entry.entry_type,
+        authors=authors,
+        more_authors=len(authors) < len(people),
+        title=text["title"],
+        year=text["year"],
+        container=_plain(container),
+        line=entry.start_line + 1,
+        **{
+            name: text.get(name, "")
+            for name in ("volume", "number", "pages", "doi", "pmid", "url", "note")
+        },
+    )
+
+
+def read_bibliography(path: Path) -> Bibliography:
+    """Every entry of a BibTeX file, or a complete list of what is wrong with it.
+
+    bibtexparser reports broken and duplicate entries only in its log and leaves them out, and
+    reads a missing comma as part of a value; here each of these is an error with its line.
+
+    Raises
+    ------
+    CorpusError
+        Missing or unreadable file, failed or duplicate blocks, keys with blanks, entries without
+        author, title or year, malformed years, DOIs and PubMed numbers.
+    """
+    import bibtexparser
+    from bibtexparser import middlewares
+
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise CorpusError([Problem(FILE, 0, "", "it", "is missing")]) from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        byte = f"byte 0x{error.object[error.start]:02x}"
+        raise CorpusError([Problem(FILE, line, "", byte, "is not UTF-8; save it so")]) from None
+    raw = bibtexparser.parse_string(text)
+    problems = list(_problems(raw))
+    if not raw.blocks:
+        problems = [Problem(FILE, 0, "", "it", "is empty; it must hold the sources")]
+    if problems:
+        raise CorpusError(problems)
+    # Names are split before LaTeX is decoded; the other order takes {World Health Organization}
+    # apart.
+    names = [middlewares.SeparateCoAuthors(), middlewares.SplitNameParts()]
+    split = bibtexparser.parse_string(text, append_middleware=names)
+    decoder = middlewares.LatexDecodingMiddleware()
+    decoded = bibtexparser.parse_string(text, append_middleware=[*names, decoder])
+    if split.failed_blocks:
+        raise CorpusError(
+            Problem(
+                FILE, block.start_line + 1, "author", block.key, "has a name that cannot be read"
+            )
+            for block in split.failed_blocks
+        )
+    pairs = zip(decoded.entries, split.entries, strict=True)
+    return Bibliography({entry.key: _reference(entry, written) for entry, written in pairs})

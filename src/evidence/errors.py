@@ -1,0 +1,39 @@
+"""What can go wrong, said once: each error names the place and what would be right."""
+
+from dataclasses import dataclass
+
+
+class EvidenceError(Exception):
+    """The base of every error that a user of this package can act on."""
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One thing that is wrong in one cell of a file; `line` is 0 where the whole file is meant."""
+
+    file: str
+    line: int
+    column: str
+    value: str
+    rule: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        column = f" {self.column}" if self.column else ""
+        return f"{place}{column}: {self.value or 'blank'} {self.rule}"
+
+
+class CorpusError(EvidenceError):
+    """The tables or the bibliography cannot be used; `problems` holds all reasons, sorted."""
+
+    def __init__(self, problems):
+        self.problems = tuple(sorted(set(problems)))
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class ParameterError(EvidenceError):
+    """A parameter is unknown, of the wrong type or outside its vocabulary."""
+
+
+class ReportError(EvidenceError):
+    """A notebook failed or its output could not be written."""

@@ -1,0 +1,82 @@
+"""The guide against its sources: one line a claim, its verdict as a mark and in words."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from evidence.figures import style
+from evidence.figures.layout import Layout, draw, shortened
+from evidence.synthesis.claims import summary, tally
+
+COLUMNS = (("claim", 0.0), ("label", 0.045), ("guide_value", 0.40), ("source_value", 0.655))
+WIDTHS = {"label": 60, "guide_value": 42, "source_value": 44}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClaimsLayout(Layout):
+    """`frame`: one row a line (`line`, `claim`, `label`, `guide_value`, `source_value`, `verdict`).
+
+    Texts are cut to the width of their column; `blocks` gives each verdict's first line.
+    """
+
+    blocks: dict[str, int]
+
+
+def lay_out_claims(claims: pd.DataFrame) -> ClaimsLayout:
+    """The claims of `synthesis.claims.audit`, grouped by verdict, a heading line a group."""
+    lines, blocks, line = [], {}, 0
+    for row in claims.itertuples():
+        if row.verdict not in blocks:
+            blocks[row.verdict] = line
+            line += 1
+        lines.append(line)
+        line += 1
+    frame = claims[["name", "claim", "label", "guide_value", "source_value", "verdict", "address"]]
+    frame = frame.assign(line=lines)
+    for column, width in WIDTHS.items():
+        frame[column] = [shortened(text, width) for text in frame[column]]
+    said = [
+        f"{row.claim}: {row.verdict}. {row.label} — guide: {row.guide_value}; "
+        f"source: {row.source_value}."
+        for row in claims.itertuples()
+    ]
+    return ClaimsLayout(
+        id="fig-claims",
+        title="The guide against its sources",
+        caption=f"One line a claim of the guide. {summary(claims)}",
+        alt=f"Table-like chart of claims by verdict. {' '.join(said)}",
+        frame=frame.reset_index(drop=True),
+        empty="" if len(claims) else "No claim of the guide is about these results.",
+        blocks=blocks,
+    )
+
+
+@draw.register
+def draw_claims(layout: ClaimsLayout):
+    """Four columns of text under a heading for each verdict, with its mark."""
+    lines = len(layout.frame) + len(layout.blocks)
+    counts = tally(layout.frame)
+    with style.house_style():
+        figure, axis = style.new_figure(10.6, 0.225 * (lines + 1.6))
+        axis.set_axis_off()
+        axis.set_xlim(0, 1)
+        axis.set_ylim(lines + 0.3, -1.3)
+        for name, x in COLUMNS[1:]:
+            head = {
+                "label": "claim",
+                "guide_value": "the guide says",
+                "source_value": "its source says",
+            }[name]
+            axis.text(x, -0.75, head, fontsize=8.5, color=style.QUIET, va="center")
+        for verdict, line in layout.blocks.items():
+            mark, colour = style.VERDICTS[verdict]
+            axis.axhline(line - 0.42, color=style.FAINT, lw=0.8)
+            axis.text(0.012, line, mark, color=colour, fontsize=10, va="center", ha="center")
+            words = f"{verdict} ({counts[verdict]})"
+            axis.text(0.045, line, words, weight="bold", color=style.INK, va="center")
+        for row in layout.frame.itertuples():
+            mark, colour = style.VERDICTS[row.verdict]
+            axis.text(0.012, row.line, mark, color=colour, fontsize=8, va="center", ha="center")
+            for name, x in COLUMNS[1:]:
+                axis.text(x, row.line, getattr(row, name), fontsize=8, va="center")
+    return figure

@@ -1,0 +1,219 @@
+"""Two arms of each study compared on one outcome: shares, their difference and their ratio."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from evidence.figures import style
+from evidence.figures.layout import Layout, draw
+from evidence.synthesis.comparisons import pairs
+from evidence.synthesis.wording import interval, percent, signed, when
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparisonLayout(Layout):
+    """One block a pair of arms; `frame` has the columns of `pairs`, `guide1`, `guide2`, `warning`.
+
+    `guide1` and `guide2` are the shares (proportions) that the guide gives for the same arms.
+    """
+
+    outcome: str
+    confidence: float
+
+
+def lay_out_comparison(
+    results: pd.DataFrame, *, outcome: str, confidence: float = 0.95
+) -> ComparisonLayout:
+    """Every pair of arms with counts for `outcome`, the guide's shares beside them."""
+    rows = results[results["outcome"] == outcome]
+    frame = pairs(rows, confidence=confidence)
+    said = rows[rows["is_guide"] & rows["value"].notna()].set_index(["study", "arm"])["value"]
+    said = said[~said.index.duplicated()]
+    for name, arm in (("guide1", "arm"), ("guide2", "versus")):
+        keys = pd.MultiIndex.from_frame(frame[["study", arm]])
+        frame[name] = said.reindex(keys).to_numpy(float)
+    frame["warning"] = [_warning(row) for row in frame.itertuples()]
+    return ComparisonLayout(
+        id=f"fig-{outcome.replace(' ', '-')}",
+        title=f"{outcome.capitalize()}: two arms of each study compared",
+        caption=(
+            f"Left: share of people with {outcome} in each arm, with {confidence:.0%} Wilson "
+            "intervals; open diamonds are the guide's figures. Middle: difference of the shares "
+            "in percentage points (Newcombe interval). Right: their ratio on a log scale "
+            "(interval of its logarithm). An interval that crosses the dashed line is "
+            "compatible with no difference. " + " ".join(w for w in frame["warning"] if w)
+        ).strip(),
+        alt=_alt(frame, outcome),
+        frame=frame,
+        empty="" if len(frame) else f"No two arms with counts of {outcome} among these results.",
+        outcome=outcome,
+        confidence=confidence,
+    )
+
+
+def _warning(row) -> str:
+    if row.randomised == "yes":
+        return ""
+    known = {"no": "was not randomised", "unclear": "is not known to be randomised"}
+    return f"{row.label} {known.get(row.randomised, 'is not known to be randomised')}."
+
+
+def _alt(frame: pd.DataFrame, outcome: str) -> str:
+    said = [
+        f"{row.label} at {when(row.time, row.time_unit)}: {row.events1}/{row.n1} with {row.arm} "
+        f"against {row.events2}/{row.n2} with {row.versus}; difference "
+        f"{percent(row.rd)} ({percent(row.rd_low)} to {percent(row.rd_high)}), ratio "
+        f"{signed(row.rr)} ({interval(row.rr_low, row.rr_high)}). {row.warning}".strip()
+        for row in frame.itertuples()
+    ]
+    return f"Chart of {outcome} in two arms of each study. {' '.join(said)}"
+
+
+@draw.register
+def draw_comparison(layout: ComparisonLayout):
+    """Three panels: both shares, the risk difference, the risk ratio."""
+    import numpy as np
+
+    frame = layout.frame
+    with style.house_style():
+        figure, axes = style.new_figure(
+            10.6, 1.02 * len(frame) + 1.7, ncols=3, sharey=True, width_ratios=[5, 4, 4]
+        )
+        for place, row in enumerate(frame.itertuples()):
+            _draw_shares(axes[0], row, place, layout.confidence)
+            _draw_effect(
+                axes[1],
+                place,
+                100 * row.rd,
+                100 * row.rd_low,
+                100 * row.rd_high,
+                f"{_points(row.rd)} ({_points(row.rd_low)} to {_points(row.rd_high)})",
+            )
+            if np.isfinite(row.rr_low):
+                _draw_effect(
+                    axes[2],
+                    place,
+                    row.rr,
+                    row.rr_low,
+                    row.rr_high,
+                    f"{signed(row.rr)} ({interval(row.rr_low, row.rr_high)})",
+                )
+        _dress(axes, frame)
+        figure.get_layout_engine().set(wspace=0.06)
+        _draw_key(figure, frame)
+    return figure
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:+.0f}".replace("-", "−")
+
+
+def _draw_shares(axis, row, place, confidence):
+    from evidence.estimation.proportions import wilson
+
+    arms = (
+        (place - 0.2, row.events1, row.n1, row.guide1, "intervention", row.arm),
+        (place + 0.2, row.events2, row.n2, row.guide2, "comparator", row.versus),
+    )
+    for y, events, n, guide, role, arm in arms:
+        estimate, low, high = wilson(events, n, confidence)
+        colour = style.COLOUR_OF_ARM[role]
+        axis.plot([low, high], [y, y], color=colour, lw=1.6)
+        axis.plot(estimate, y, style.MARK_OF_ARM[role], ms=7, color=colour)
+        if guide == guide:
+            axis.plot(guide, y, "D", ms=10, mfc="none", mec=style.VERMILION, mew=1.5)
+        axis.annotate(
+            f"{arm}: {events}/{n} ({percent(events / n, n)})",
+            (0, y),
+            (4, 0),
+            fontsize=8,
+            textcoords="offset points",
+            color=colour,
+            va="bottom" if role == "intervention" else "top",
+        ).set_position((4, 8) if role == "intervention" else (4, -8))
+
+
+def _draw_effect(axis, place, estimate, low, high, text):
+    axis.plot([low, high], [place, place], color=style.INK, lw=1.6)
+    axis.plot(estimate, place, "D", ms=7, color=style.INK)
+    axis.annotate(
+        text, (estimate, place), (0, 9), textcoords="offset points", ha="center", fontsize=8.5
+    )
+
+
+def _dress(axes, frame):
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+    shares, difference, ratio = axes
+    shares.set_ylim(len(frame) - 0.5, -0.5)
+    names = [
+        f"{row.label}\n{when(row.time, row.time_unit)}"
+        + (
+            ""
+            if row.randomised == "yes"
+            else "\nNOT RANDOMISED"
+            if row.randomised == "no"
+            else "\nrandomisation unclear"
+        )
+        for row in frame.itertuples()
+    ]
+    shares.set_yticks(range(len(frame)), names)
+    for label, row in zip(shares.get_yticklabels(), frame.itertuples(), strict=True):
+        if row.randomised != "yes":
+            label.set_color(style.VERMILION)
+    shares.set_xlim(0, 1)
+    shares.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
+    shares.set_title("Share in each arm", pad=8)
+    difference.axvline(0, color=style.QUIET, lw=1, ls="--")
+    reach = 1.25 * max(100 * frame[["rd_low", "rd_high"]].abs().max().max(), 10)
+    difference.set_xlim(min(-20, 100 * frame["rd_low"].min() * 1.4), reach)
+    difference.set_title("Risk difference", pad=8)
+    difference.set_xlabel("percentage points, first arm minus second")
+    ratio.axvline(1, color=style.QUIET, lw=1, ls="--")
+    ratio.set_xscale("log")
+    ends = frame[["rr_low", "rr_high"]].stack()
+    low, high = min(0.5, ends.min() / 1.3), max(2.0, ends.max() * 1.5)
+    ratio.set_xlim(low, high)
+    ticks = [tick for tick in (0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64) if low <= tick <= high]
+    ratio.xaxis.set_major_locator(FixedLocator(ticks))
+    ratio.xaxis.set_minor_locator(NullLocator())
+    ratio.xaxis.set_major_formatter(FuncFormatter(lambda tick, _: f"{tick:g}"))
+    ratio.set_title("Risk ratio", pad=8)
+    ratio.set_xlabel("first arm divided by second, log scale")
+    for axis in axes:
+        axis.grid(axis="x")
+        for place in range(1, len(frame)):
+            axis.axhline(place - 0.5, color=style.FAINT, lw=0.8)
+
+
+def _draw_key(figure, frame):
+    from matplotlib.lines import Line2D
+
+    handles = [
+        Line2D(
+            [],
+            [],
+            marker=style.MARK_OF_ARM[role],
+            lw=1.6,
+            ms=7,
+            color=style.COLOUR_OF_ARM[role],
+            label=words,
+        )
+        for role, words in (("intervention", "first arm"), ("comparator", "second arm"))
+    ]
+    if frame[["guide1", "guide2"]].notna().any().any():
+        handles.append(
+            Line2D(
+                [],
+                [],
+                marker="D",
+                ls="",
+                ms=10,
+                mfc="none",
+                mew=1.5,
+                mec=style.VERMILION,
+                label="what the guide says",
+            )
+        )
+    handles.append(Line2D([], [], marker="D", lw=1.6, ms=7, color=style.INK, label="effect"))
+    figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=8.5)

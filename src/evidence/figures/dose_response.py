@@ -1,0 +1,220 @@
+"""Doses of one trial against the same comparator: sizes where printed, directions where not."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from evidence.figures import style
+from evidence.figures.layout import Layout, draw
+from evidence.synthesis.dose_response import arm_sizes, doses
+from evidence.synthesis.wording import listed, signed, when
+
+FOUND = {
+    "better": ("▲", style.BLUE, "reported better than {versus}"),
+    "no difference": ("○", style.INK, "reported not different"),
+    "worse": ("▼", style.VERMILION, "reported worse than {versus}"),
+    "not stated": ("?", style.QUIET, "not stated"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DoseResponseLayout(Layout):
+    """Doses as columns; `frame` has `dose`, `lane`, `found`, `sized`, `value` and the p values.
+
+    `lane` is `size` (a printed difference), `source` or `guide` (a direction in words). `sizes`
+    gives the people allotted to each arm.
+    """
+
+    study: str
+    versus: str
+    columns: tuple[float, ...]
+    sizes: dict[str, int]
+
+
+def lay_out_dose_response(results: pd.DataFrame, *, study: str = "") -> DoseResponseLayout:
+    """The doses of one study; by default of the first that compares several.
+
+    A difference is placed on the axis of sizes only if its size is printed; everything else
+    stands below it as the words it was reported in.
+    """
+    rows = doses(results)
+    study = study or (rows["study"].iloc[0] if len(rows) else "")
+    rows = rows[rows["study"] == study]
+    label = rows["label"].iloc[0] if len(rows) else study
+    rows = rows.assign(
+        dose=rows["dose_mg_per_kg"],
+        lane=["guide" if row.is_guide else "source" for row in rows.itertuples()],
+        when=[when(row.time, row.time_unit) for row in rows.itertuples()],
+        name=[
+            f"{row.study}/{row.dose_mg_per_kg:g} mg per kg/{row.source}/{row.outcome}/{row.measure}"
+            for row in rows.itertuples()
+        ],
+    )
+    versus = next(iter(rows["versus"]), "")
+    columns = [
+        "name",
+        "arm",
+        "dose",
+        "lane",
+        "found",
+        "sized",
+        "value",
+        "ci_low",
+        "ci_high",
+        "p_value",
+        "p_adjusted",
+        "when",
+        "versus",
+        "outcome",
+        "instrument",
+        "confirmed",
+        "source",
+        "address",
+    ]
+    frame = rows[columns].reset_index(drop=True)
+    return DoseResponseLayout(
+        id="fig-dose-response",
+        title=f"Dose and effect in {label}",
+        caption=_caption(frame, label, versus),
+        alt=f"Chart of doses against {versus}. {_words(frame)}",
+        frame=frame,
+        empty="" if len(frame) else "No study here compares several doses with one comparator.",
+        study=study,
+        versus=versus,
+        columns=tuple(sorted(frame["dose"].unique())),
+        sizes=arm_sizes(results, study),
+    )
+
+
+def _words(frame: pd.DataFrame) -> str:
+    parts = []
+    for row in frame.itertuples():
+        who = "The guide" if row.lane == "guide" else "The source"
+        text = f"{who}, {row.dose:g} mg/kg{', ' + row.when if row.when else ''}: {row.found}"
+        if row.sized:
+            text += f", standardised difference {signed(row.value)}"
+        if row.p_value:
+            text += f", p {row.p_value}"
+        if row.p_adjusted:
+            text += f", after correction p {row.p_adjusted}"
+        parts.append(text + ("" if row.sized else ", size not given"))
+    return ". ".join(parts) + "." if parts else ""
+
+
+def _caption(frame: pd.DataFrame, label: str, versus: str) -> str:
+    source = frame[frame["lane"] == "source"]
+    sized = listed(f"{dose:g}" for dose in source.loc[source["sized"], "dose"])
+    worded = listed(f"{dose:g}" for dose in source.loc[~source["sized"], "dose"])
+    instrument = next(iter(source["instrument"]), "")
+    text = f"{label}, each dose against {versus}" + (f" on the {instrument}" if instrument else "")
+    if sized:
+        text += f". A size was read for {sized} mg/kg only; below 0 the dose did better"
+    if worded:
+        text += f". For {worded} mg/kg only the direction was read, so no position is drawn"
+    return text + ". Findings are those after correction for several comparisons where given."
+
+
+@draw.register
+def draw_dose_response(layout: DoseResponseLayout):
+    """Above, the sizes that were printed; below, what was reported in words, dose by dose."""
+    frame = layout.frame
+    with style.house_style():
+        figure, (top, strip) = style.new_figure(
+            8.6, 5.4, nrows=2, sharex=True, height_ratios=[3, 2]
+        )
+        place = {dose: number for number, dose in enumerate(layout.columns)}
+        _draw_sizes(top, layout, place)
+        _draw_words(strip, frame, place, layout)
+        top.set_xlim(-0.6, len(place) - 0.4)
+    return figure
+
+
+def _draw_sizes(axis, layout, place):
+    frame = layout.frame
+    sized = frame[frame["sized"]]
+    reach = max(1.2, 1.25 * sized["value"].abs().max() if len(sized) else 0)
+    axis.set_ylim(reach * 0.4, -reach)
+    axis.axhline(0, color=style.QUIET, lw=1, ls="--")
+    size = layout.sizes.get(layout.versus)
+    people = f"\n({size} people)" if size else ""
+    axis.annotate(
+        f"no difference\nfrom {layout.versus}{people}",
+        (1.01, 0),
+        va="center",
+        xycoords=("axes fraction", "data"),
+        fontsize=8,
+        color=style.QUIET,
+    )
+    for row in sized.itertuples():
+        x = place[row.dose]
+        if row.ci_low == row.ci_low:
+            axis.plot([x, x], [row.ci_low, row.ci_high], color=style.BLUE, lw=1.6)
+        fill = style.BLUE if row.found == "better" else "white"
+        axis.plot(x, row.value, "o", ms=9, mfc=fill, mec=style.BLUE, mew=1.6)
+        said = [f"{signed(row.value)}{' at ' + row.when if row.when else ''}"]
+        said += [f"p {row.p_value}"] if row.p_value else []
+        said += [f"after correction p {row.p_adjusted}"] if row.p_adjusted else []
+        axis.annotate(
+            "\n".join(said),
+            (x, row.value),
+            (0, -9),
+            textcoords="offset points",
+            va="top",
+            ha="center",
+            fontsize=8.5,
+        )
+    for dose in set(place) - set(sized["dose"]):
+        axis.text(
+            place[dose],
+            -reach / 2,
+            "size not given",
+            ha="center",
+            va="center",
+            color=style.QUIET,
+            fontsize=8.5,
+            style="italic",
+        )
+        axis.axvspan(
+            place[dose] - 0.42, place[dose] + 0.42, fill=False, hatch="///", lw=0, zorder=0
+        )
+        axis.texts[-1].set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 3})
+    axis.set_ylabel("standardised difference\n(above the line: dose better)")
+    axis.set_title(f"Sizes that are printed, each dose against {layout.versus}", pad=8)
+    axis.grid(axis="y")
+
+
+def _draw_words(axis, frame, place, layout):
+    lanes = [lane for lane in ("source", "guide") if lane in set(frame["lane"])]
+    axis.set_ylim(len(lanes) - 0.5, -0.5)
+    axis.set_yticks(
+        range(len(lanes)), [{"source": "the source", "guide": "the guide"}[lane] for lane in lanes]
+    )
+    for lane in lanes:
+        rows = frame[frame["lane"] == lane].drop_duplicates("dose")
+        said = {row.dose: row for row in rows.itertuples()}
+        for dose, x in place.items():
+            y = lanes.index(lane)
+            if dose not in said:
+                axis.text(
+                    x,
+                    y,
+                    "says nothing",
+                    ha="center",
+                    va="center",
+                    fontsize=8.5,
+                    color=style.QUIET,
+                    style="italic",
+                )
+                continue
+            mark, colour, words = FOUND[said[dose].found]
+            text = words.format(versus=said[dose].versus).replace(" than ", "\nthan ")
+            axis.text(x, y - 0.22, mark, ha="center", va="center", fontsize=12, color=colour)
+            axis.text(x, y + 0.2, text, ha="center", va="center", fontsize=8.5, color=colour)
+    names, arms = [], dict(zip(frame["dose"], frame["arm"], strict=True))
+    for dose in layout.columns:
+        size = layout.sizes.get(arms[dose])
+        names.append(f"{dose:g} mg/kg" + (f"\n{size} people" if size else ""))
+    axis.set_xticks(range(len(names)), names)
+    axis.tick_params(axis="x", length=0)
+    axis.spines["left"].set_visible(False)
+    axis.set_title("What is said about each dose", pad=8)

@@ -1,0 +1,240 @@
+"""What was still seen after hours, days, weeks, a year: one lane a study, time on a log axis."""
+
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from evidence.corpus.reading import Corpus
+from evidence.figures import style
+from evidence.figures.layout import Layout, draw, shortened
+from evidence.synthesis.durability import lanes, moments
+from evidence.synthesis.wording import span, when
+
+MARKS = {
+    "seen": ("o", style.BLUE, True, "better than its comparison"),
+    "share": ("s", style.GREEN, True, "share of people, nothing to compare with"),
+    "no difference": ("o", style.INK, False, "no difference found"),
+    "worse": ("v", style.VERMILION, True, "worse than its comparison"),
+}
+TICKS = {
+    1 / 24: "1 hour",
+    1.0: "1 day",
+    7.0: "1 week",
+    30.44: "1 month",
+    365.25: "1 year",
+}
+START, END = 1 / 48, 3 * 365.25
+
+
+@dataclass(frozen=True, kw_only=True)
+class DurabilityLayout(Layout):
+    """`frame`: one row a mark (`lane`, `days_low`, `days`, `found`, `says`); `lanes`: one a study.
+
+    `lanes` has `label`, `measured_to` and `followed_to` in days. `guide` holds what the guide
+    says about durations: `lane`, `days_low`, `days`, `says`.
+    """
+
+    lanes: pd.DataFrame = field(repr=False)
+    guide: pd.DataFrame = field(repr=False)
+
+
+def lay_out_durability(
+    corpus: Corpus, results: pd.DataFrame, *, confidence: float = 0.95
+) -> DurabilityLayout:
+    """Every time at which a study reports on a benefit, and the silence after the last one."""
+    found = moments(results, confidence=confidence)
+    rows = lanes(corpus, found)
+    place = {study: number for number, study in enumerate(rows["study"])}
+    found = found.assign(
+        lane=found["study"].map(place),
+        name=[
+            f"{row.study}/{row.outcome}/{span(row.days)}/{row.found}" for row in found.itertuples()
+        ],
+    )
+    found = found.drop_duplicates(["lane", "days_low", "days", "outcome", "found"])
+    guide = results[results["is_guide"] & (results["days"] > 0) & results["study"].isin(place)]
+    guide = guide.assign(
+        lane=guide["study"].map(place),
+        says=[when(row.time, row.time_unit) for row in guide.itertuples()],
+    )
+    guide = guide.drop_duplicates(["lane", "days_low", "days"])
+    longest = rows["measured_to"].max() if len(rows) else float("nan")
+    columns = [
+        "name",
+        "study",
+        "label",
+        "outcome",
+        "lane",
+        "days_low",
+        "days",
+        "found",
+        "says",
+        "confirmed",
+        "address",
+    ]
+    return DurabilityLayout(
+        id="fig-durability",
+        title="How long an effect was still seen",
+        caption=(
+            "One lane a study; time since treatment began, on a log scale. Filled blue: better "
+            "than the comparison; open: no difference found; green square: a share of people "
+            "without a comparison; pale marks were not confirmed at their source. A dotted line "
+            "is time in which people were followed but no result is in the tables; hatching is "
+            "time in which nothing was measured. Diamonds are times that the guide names. "
+            f"The longest result here is at {span(longest)}."
+        ),
+        alt=_alt(rows, found),
+        frame=found[columns].reset_index(drop=True),
+        empty="" if len(found) else "No result on a benefit at a stated time among these.",
+        lanes=rows,
+        guide=guide[["lane", "days_low", "days", "says", "address"]].reset_index(drop=True),
+    )
+
+
+def _alt(rows: pd.DataFrame, found: pd.DataFrame) -> str:
+    parts = []
+    for row in rows.itertuples():
+        said = [
+            f"{moment.outcome} at {span(moment.days)}: {MARKS[moment.found][3]}"
+            + (f" ({moment.says})" if moment.says else "")
+            for moment in found[found["study"] == row.study].itertuples()
+        ]
+        parts.append(
+            f"{row.label} — {'; '.join(said)}; nothing measured after {span(row.followed_to)}."
+        )
+    return "Chart of findings over time. " + " ".join(parts)
+
+
+@draw.register
+def draw_durability(layout: DurabilityLayout):
+    """Lanes sorted by how far they reach, the unmeasured time hatched."""
+    with style.house_style():
+        figure, axis = style.new_figure(9.6, 0.56 * len(layout.lanes) + 1.7)
+        for place, row in enumerate(layout.lanes.itertuples()):
+            axis.plot([START, row.measured_to], [place, place], color=style.FAINT, lw=1.2, zorder=1)
+            if row.followed_to > row.measured_to:
+                axis.plot(
+                    [row.measured_to, row.followed_to],
+                    [place, place],
+                    ls=(0, (1, 2)),
+                    color=style.QUIET,
+                    lw=1.4,
+                    zorder=1,
+                )
+            axis.fill_betweenx(
+                [place - 0.3, place + 0.3],
+                row.followed_to * 1.12,
+                END,
+                facecolor="none",
+                hatch="////",
+                lw=0,
+                edgecolor="#bdbdbd",
+            )
+        for row in layout.guide.itertuples():
+            _draw_guide(axis, row)
+        _draw_moments(axis, layout.frame)
+        axis.set_xscale("log")
+        axis.set_xlim(START, END)
+        axis.set_xticks(list(TICKS), list(TICKS.values()))
+        axis.minorticks_off()
+        axis.grid(axis="x")
+        axis.set_ylim(len(layout.lanes) - 0.45, -0.55)
+        axis.set_yticks(range(len(layout.lanes)), _names(layout), linespacing=1.35)
+        axis.set_xlabel("time since treatment began (log scale)")
+        _draw_key(figure, layout)
+    return figure
+
+
+def _names(layout: DurabilityLayout) -> list[str]:
+    """Each study with the outcomes its marks stand for."""
+    outcomes = layout.frame.groupby("lane")["outcome"].unique()
+    return [
+        f"{row.label}\n{shortened(', '.join(outcomes[place]), 34)}"
+        for place, row in enumerate(layout.lanes.itertuples())
+    ]
+
+
+def _draw_moments(axis, frame):
+    rank = {
+        found: number for number, found in enumerate(("seen", "share", "no difference", "worse"))
+    }
+    for _, rows in frame.groupby(["lane", "days"], sort=False):
+        ordered = sorted(rows.itertuples(), key=lambda row: rank[row.found])
+        shown = {row.found: row for row in reversed(ordered)}
+        # Several findings at one time stand above one another, the better one on top.
+        for number, row in enumerate(sorted(shown.values(), key=lambda row: rank[row.found])):
+            y = row.lane + (number - (len(shown) - 1) / 2) * 0.3
+            mark, colour, filled, _ = MARKS[row.found]
+            if row.days > row.days_low:
+                low = max(row.days_low, START)
+                axis.plot(
+                    [low, row.days],
+                    [y, y],
+                    color=colour,
+                    lw=4,
+                    alpha=0.35,
+                    solid_capstyle="butt",
+                    zorder=2,
+                )
+            axis.plot(
+                row.days,
+                y,
+                mark,
+                ms=7,
+                mec=colour,
+                mew=1.5,
+                zorder=3,
+                mfc=colour if filled and row.confirmed else "white",
+                alpha=1 if row.confirmed else 0.55,
+            )
+
+
+def _draw_guide(axis, row):
+    y = row.lane + 0.4
+    if row.days > row.days_low > 0:
+        axis.plot([row.days_low, row.days], [y, y], color=style.VERMILION, lw=1.2, zorder=2)
+        axis.plot(row.days_low, y, "D", ms=4.5, mfc="white", mec=style.VERMILION, zorder=3)
+    axis.plot(row.days, y, "D", ms=4.5, mfc="white", mec=style.VERMILION, mew=1.2, zorder=3)
+
+
+def _draw_key(figure, layout):
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    present = set(layout.frame["found"])
+    handles = [
+        Line2D(
+            [],
+            [],
+            ls="",
+            marker=mark,
+            ms=7,
+            mec=colour,
+            mew=1.5,
+            mfc=colour if filled else "white",
+            label=words,
+        )
+        for found, (mark, colour, filled, words) in MARKS.items()
+        if found in present
+    ]
+    if len(layout.guide):
+        handles.append(
+            Line2D(
+                [],
+                [],
+                ls="",
+                marker="D",
+                ms=4.5,
+                mfc="white",
+                mew=1.2,
+                mec=style.VERMILION,
+                label="time the guide names",
+            )
+        )
+    handles.append(
+        Line2D([], [], ls=(0, (1, 2)), lw=1.4, color=style.QUIET, label="followed, no result read")
+    )
+    handles.append(
+        Patch(facecolor="none", hatch="////", edgecolor="#bdbdbd", lw=0, label="not measured")
+    )
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=8.5)

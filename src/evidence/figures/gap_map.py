@@ -1,0 +1,111 @@
+"""What remains unknown: conditions × outcomes, filled by how much evidence there is."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from evidence.corpus.reading import Corpus
+from evidence.figures import style
+from evidence.figures.layout import Layout, draw
+from evidence.synthesis.gaps import cells
+from evidence.synthesis.wording import Number, Sentence, count
+
+
+@dataclass(frozen=True, kw_only=True)
+class GapMapLayout(Layout):
+    """`frame`: one row a cell (`row`, `column`, `k`, `n`, `area`); empty cells are rows too."""
+
+    conditions: tuple[str, ...]
+    outcomes: tuple[str, ...]
+    sentence: Sentence
+
+
+def lay_out_gap_map(corpus: Corpus, results: pd.DataFrame) -> GapMapLayout:
+    """Every cell of the grid: bubbles grow with participants, empty cells stay visible."""
+    frame = cells(corpus, results)
+    conditions = tuple(frame["condition"].unique())
+    outcomes = tuple(frame["outcome"].unique())
+    frame["column"] = frame["condition"].map({word: i for i, word in enumerate(conditions)})
+    frame["row"] = frame["outcome"].map({word: i for i, word in enumerate(outcomes)})
+    most = max(int(frame["n"].max()) if len(frame) else 0, 1)
+    # Area, not radius, stands for people; the floor keeps a study of unknown size visible.
+    frame["area"] = np.where(frame["k"] > 0, 110 + 390 * frame["n"] / most, 0.0)
+    sentence = Sentence(
+        "gaps.cells",
+        "Of {cells} of a condition and an outcome, {empty} are empty and {single} rest on one "
+        "study.",
+        {
+            "cells": count(len(frame), "combination"),
+            "empty": _number(frame["k"] == 0),
+            "single": _number(frame["k"] == 1),
+        },
+    )
+    return GapMapLayout(
+        id="fig-gaps",
+        title="What has been measured, and what has not",
+        caption=(
+            "Each bubble is the evidence on one outcome in one condition: its area grows with the "
+            "participants, counted beside it; the number inside is how many studies. Only "
+            "confirmed results of studies with participants of their own are counted; the guide, "
+            "reviews and unconfirmed numbers are not. An empty square: nobody has measured it "
+            f"here. {sentence}"
+        ),
+        alt=_alt(frame),
+        frame=frame,
+        empty="" if len(frame) else "No result on a benefit or harm among these.",
+        conditions=conditions,
+        outcomes=outcomes,
+        sentence=sentence,
+    )
+
+
+def _number(which: pd.Series) -> Number:
+    return Number(int(which.sum()), str(int(which.sum())))
+
+
+def _alt(frame: pd.DataFrame) -> str:
+    said = [
+        f"{row.condition}, {row.outcome}: {count(row.k, 'study', 'studies')}, "
+        f"{count(row.n, 'participant')}"
+        for row in frame[frame["k"] > 0].itertuples()
+    ]
+    empty = [f"{row.condition}, {row.outcome}" for row in frame[frame["k"] == 0].itertuples()]
+    return f"Map of evidence. {'; '.join(said)}. Nothing on: {'; '.join(empty)}."
+
+
+@draw.register
+def draw_gap_map(layout: GapMapLayout):
+    """Conditions as columns, outcomes as rows; a bubble or an empty square in every cell."""
+    columns, rows = len(layout.conditions), len(layout.outcomes)
+    with style.house_style():
+        figure, axis = style.new_figure(2.0 + 0.86 * columns, 1.5 + 0.36 * rows)
+        for row in layout.frame.itertuples():
+            if row.k:
+                axis.scatter(row.column, row.row, s=row.area, color=style.BLUE, alpha=0.85, lw=0)
+                axis.text(
+                    row.column,
+                    row.row,
+                    str(row.k),
+                    ha="center",
+                    va="center_baseline",
+                    color="white",
+                    weight="bold",
+                    fontsize=8.5,
+                )
+                axis.text(row.column + 0.3, row.row, f"{row.n:,}", va="center", fontsize=7.5)
+            else:
+                axis.plot(row.column, row.row, "s", ms=9, mfc="none", mec="#9a9a9a", mew=0.8)
+        axis.set_xlim(-0.6, columns - 0.4)
+        axis.set_ylim(rows - 0.4, -0.6)
+        axis.set_xticks(
+            range(columns), layout.conditions, rotation=38, ha="left", rotation_mode="anchor"
+        )
+        axis.xaxis.tick_top()
+        axis.tick_params(length=0, colors=style.INK)
+        axis.set_yticks(range(rows), layout.outcomes)
+        for spine in axis.spines.values():
+            spine.set_visible(False)
+        axis.set_axisbelow(True)
+        axis.grid(color="#eeeeee")
+    return figure

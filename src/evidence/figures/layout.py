@@ -1,0 +1,43 @@
+"""What every chart has in common: a layout that is complete before anything is drawn.
+
+Vocabulary
+----------
+A layout's `frame` holds the plotted numbers, one row a mark, with `name` and `address` (the rows
+of the tables it came from). `empty` says, in words for the reader, why there is nothing to draw.
+"""
+
+from dataclasses import dataclass, field
+from functools import singledispatch
+
+import pandas as pd
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """A chart as data: identity, words for those who see it and those who do not, and numbers."""
+
+    id: str
+    title: str
+    caption: str
+    alt: str
+    frame: pd.DataFrame = field(repr=False)
+    empty: str = ""
+
+
+@singledispatch
+def draw(layout: Layout):
+    """The matplotlib figure of a layout, in the house style.
+
+    Raises
+    ------
+    NotImplementedError
+        A kind of layout that no module of `evidence.figures` draws.
+    """
+    raise NotImplementedError(f"{type(layout).__name__} has no way to be drawn")
+
+
+def shortened(text: str, width: int) -> str:
+    """`text` in at most `width` characters, cut at a word and marked as cut."""
+    if len(text) <= width:
+        return text
+    return text[: width - 1].rsplit(" ", 1)[0].rstrip(" ,;:") + "…"

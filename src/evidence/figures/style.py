@@ -1,0 +1,73 @@
+"""One look for all charts: colours that survive colour-blind eyes and black-and-white print.
+
+Every distinction is made twice, by colour and by shape or fill. Colours are those of Okabe and
+Ito's palette for colour-blind readers, darkened where text is set in them.
+"""
+
+from contextlib import contextmanager
+
+INK = "#1a1a1a"
+QUIET = "#5f5f5f"
+FAINT = "#d9d9d9"
+BLUE = "#0072b2"
+VERMILION = "#c04e00"
+GREEN = "#00795a"
+PURPLE = "#a04a80"
+YELLOW = "#e69f00"
+
+MARK_OF_ARM = {"intervention": "o", "comparator": "s", "single arm": "^"}
+COLOUR_OF_ARM = {"intervention": BLUE, "comparator": QUIET, "single arm": GREEN}
+
+VERDICTS = {
+    "agrees": ("●", GREEN),
+    "omits detail": ("◐", BLUE),
+    "overstated": ("▲", YELLOW),
+    "differs": ("✖", VERMILION),
+    "not checkable": ("○", QUIET),
+}
+
+RC = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": QUIET,
+    "axes.labelcolor": INK,
+    "axes.axisbelow": True,
+    "text.color": INK,
+    "text.parse_math": False,
+    "xtick.color": QUIET,
+    "ytick.color": INK,
+    "ytick.left": False,
+    "grid.color": FAINT,
+    "grid.linewidth": 0.6,
+    "hatch.color": "#bdbdbd",
+    "hatch.linewidth": 0.6,
+    "legend.frameon": False,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "svg.fonttype": "path",
+    "svg.hashsalt": "evidence",
+    "pdf.fonttype": 42,
+}
+"""`svg.hashsalt` makes the ids inside an SVG the same on every run; without it they are random."""
+
+
+@contextmanager
+def house_style():
+    """The settings under which every chart is drawn and written, restored afterwards."""
+    import matplotlib as mpl
+
+    with mpl.rc_context(RC):
+        yield
+
+
+def new_figure(width: float, height: float, **grid):
+    """A figure of `width` × `height` inches and its axes, drawn without any screen."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots(**grid)

@@ -1,0 +1,1 @@
+"""From layouts and tables to things people keep: figure files, values, pages."""

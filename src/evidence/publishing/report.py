@@ -1,0 +1,202 @@
+"""What a notebook holds in its hand: one report being written, shown as it grows.
+
+The notebook opens it with its parameters, hands it layouts, tables and sentences, and closes it.
+With `out` it also leaves files behind: `figures/`, and `values/NAME.json`. Without, it only shows.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from html import escape
+from importlib.metadata import version
+from pathlib import Path
+
+import pandas as pd
+
+from evidence.corpus.reading import Corpus, read_corpus
+from evidence.errors import ParameterError
+from evidence.figures.layout import Layout
+from evidence.publishing import values
+from evidence.publishing.files import Shown, write_figure
+from evidence.synthesis.selection import select_results
+from evidence.synthesis.wording import Sentence
+from evidence.tables.table import Table
+
+
+class Html:
+    """Something to display in a notebook that is HTML and has a plain-text twin."""
+
+    def __init__(self, html: str, text: str):
+        self._bundle = {"text/html": html, "text/plain": text}
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        return self._bundle
+
+
+class Report:
+    """One report: its data and parameters (read-only), and the files it leaves if `out` is set.
+
+    Attributes
+    ----------
+    corpus : Corpus
+    results : DataFrame
+        The rows of the report's scope, conditions and outcomes; see `select_results`.
+    scope, conditions, outcomes, confidence
+        The shared parameters, checked.
+    """
+
+    def __init__(self, name, corpus: Corpus, *, scope, conditions, outcomes, confidence, out):
+        self.name = name
+        self.corpus = corpus
+        self.scope = scope
+        self.conditions = tuple(conditions)
+        self.outcomes = tuple(outcomes)
+        self.confidence = confidence
+        self.results = select_results(corpus, scope=scope, conditions=conditions, outcomes=outcomes)
+        self._out = Path(out) if out else None
+        self._values: dict[str, dict] = {}
+        self._figures: list[dict] = []
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether the parameters leave out any part of the data."""
+        return bool(self.conditions or self.outcomes)
+
+    def figure(self, layout: Layout) -> Shown:
+        """Show a chart; write it as SVG, PDF, PNG and CSV and keep its numbers."""
+        if not layout.empty:
+            self._keep(values.of_frame(layout.id, layout.frame))
+            if self._out:
+                write_figure(layout, self._out / "figures")
+        self._figures.append(
+            {
+                "id": layout.id,
+                "title": layout.title,
+                "alt": layout.alt,
+                "caption": layout.caption,
+                "empty": layout.empty,
+            }
+        )
+        return Shown(layout)
+
+    def table(self, table: Table) -> Html:
+        """Show a table and keep its numbers."""
+        if table.frame.empty:
+            text = f"{table.caption}: nothing here."
+            return Html(f'<p class="empty">{escape(text)}</p>', text)
+        self._keep(values.of_frame(table.id, table.numbers))
+        return Html(table.to_html(), table.frame.to_string(index=False))
+
+    def text(self, sentences: Sentence | Iterable[Sentence]) -> Html:
+        """Show computed sentences, several as a list, and keep their numbers."""
+        one = isinstance(sentences, Sentence)
+        said = [sentences] if one else list(sentences)
+        for sentence in said:
+            self._keep(values.of_sentence(sentence))
+        if not said:
+            return Html('<p class="empty">Nothing to say about these results.</p>', "Nothing.")
+        if one:
+            return Html(f"<p>{escape(str(said[0]))}</p>", str(said[0]))
+        items = "".join(f"<li>{escape(str(sentence))}</li>" for sentence in said)
+        return Html(f"<ul>{items}</ul>", "\n".join(f"- {sentence}" for sentence in said))
+
+    def close(self) -> Html:
+        """Show sources, input checksums and versions; write `values/NAME.json` if `out` is set."""
+        cited = dict.fromkeys([*self.results["study"], *self.results["source"]])
+        references = [self.corpus.bibliography[key] for key in cited]
+        if self._out:
+            path = self._out / "values" / f"{self.name}.json"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            content = {"figures": self._figures, "values": self._values}
+            text = json.dumps(content, indent=1, ensure_ascii=False, sort_keys=True)
+            path.write_text(text + "\n", encoding="utf-8")
+        items = "".join(
+            f'<li id="ref-{escape(ref.key)}">{escape(str(ref))}'
+            + (f' <a href="{escape(ref.link)}">link</a>' if ref.link else "")
+            + "</li>"
+            for ref in sorted(references, key=str)
+        )
+        checksums = "".join(
+            f"<tr><th scope='row'>{escape(name)}</th><td><code>{digest[:16]}</code></td></tr>"
+            for name, digest in self.corpus.checksums.items()
+        )
+        html = (
+            f"<details><summary>{len(references)} sources of these results</summary>"
+            f"<ol class='references'>{items}</ol></details>"
+            f"<details><summary>Inputs, by checksum (evidence {version('evidence')})</summary>"
+            "<table><thead><tr><th scope='col'>file</th><th scope='col'>SHA-256, first 16</th></tr>"
+            f"</thead><tbody>{checksums}</tbody></table></details>"
+        )
+        plain = [f"{name} sha256:{digest[:16]}" for name, digest in self.corpus.checksums.items()]
+        return Html(html, "\n".join(plain))
+
+    def _keep(self, entries: dict[str, dict]) -> None:
+        self._values = values.merged([self._values, entries])
+
+
+def require_confidence(confidence) -> float:
+    """Refuse a level that is no probability, such as 95 for 0.95.
+
+    Raises
+    ------
+    ParameterError
+    """
+    if not isinstance(confidence, int | float) or not 0 < confidence < 1:
+        raise ParameterError(f"confidence: {confidence!r} is not between 0 and 1; 95 % is 0.95")
+    return float(confidence)
+
+
+def open_report(
+    name: str,
+    *,
+    project: str = "",
+    scope: str = "guide",
+    conditions: Sequence[str] = (),
+    outcomes: Sequence[str] = (),
+    confidence: float = 0.95,
+    out: str = "",
+) -> Report:
+    """Read and check a project's tables and open a report on the part of them asked for.
+
+    Parameters
+    ----------
+    name : str
+        The notebook's name; its values are written as `values/NAME.json`.
+    project : str
+        Folder with `references.bib` and `data/`; empty finds it (see `find_project`).
+    scope : {"guide", "all"}
+        Studies that the guide rests on, or later and contextual ones as well.
+    conditions, outcomes : sequence of str
+        Words of the data; none means all.
+    confidence : float
+        Coverage of all intervals, between 0 and 1.
+    out : str
+        Folder for figure files and values; empty writes nothing.
+
+    Raises
+    ------
+    CorpusError
+        With every problem of the tables.
+    ParameterError
+        A parameter outside its vocabulary.
+    """
+    confidence = require_confidence(confidence)
+    for word, given in (("conditions", conditions), ("outcomes", outcomes)):
+        if isinstance(given, str):
+            raise ParameterError(
+                f"{word}: {given!r} is a text; a list is needed, such as [{given!r}]"
+            )
+    corpus = read_corpus(project)
+    return Report(
+        name,
+        corpus,
+        scope=scope,
+        conditions=conditions,
+        outcomes=outcomes,
+        confidence=confidence,
+        out=out,
+    )
+
+
+def describe(frame: pd.DataFrame) -> str:
+    """How many rows and studies a selection holds, for a line under a heading."""
+    return f"{len(frame)} results of {frame['study'].nunique()} studies"

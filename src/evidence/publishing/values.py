@@ -1,0 +1,77 @@
+"""Every number that a report prints, by name: what `values.json` holds.
+
+Vocabulary
+----------
+An *entry* is `{"value", "text", "rows"}`: the number at full precision, how the report prints it
+(where it does so in a sentence), and the addresses (file:line) of the rows behind it.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+
+import pandas as pd
+
+from evidence.synthesis.wording import Number, Sentence
+
+
+def _plain(value):
+    """A JSON value; NaN and missing become None, numpy scalars become Python's."""
+    if value is None or value is pd.NA:
+        return None
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value
+
+
+def of_sentence(sentence: Sentence) -> dict[str, dict]:
+    """An entry for each number of a sentence, named `sentence.number`."""
+    return {
+        f"{sentence.name}.{key}": _entry(number)
+        for key, number in sentence.numbers.items()
+        if number.value is not None
+    }
+
+
+def _entry(number: Number) -> dict:
+    return {"value": _plain(number.value), "text": number.text, "rows": list(number.rows)}
+
+
+def of_frame(identity: str, frame: pd.DataFrame) -> dict[str, dict]:
+    """An entry for each numeric cell of a plotted or tabulated frame, `id:row.column`.
+
+    Columns that only place a mark (`lane`, `row`, …) are no numbers about the evidence.
+    """
+    placing = {"lane", "offset", "line", "row", "column", "area"}
+    numeric = [
+        name
+        for name in frame.columns
+        if name not in placing
+        and pd.api.types.is_numeric_dtype(frame[name])
+        and not pd.api.types.is_bool_dtype(frame[name])
+    ]
+    entries = {}
+    for row in frame.to_dict("records"):
+        for name in numeric:
+            value = _plain(row[name])
+            if value is not None:
+                rows = str(row["address"]).split()
+                entries[f"{identity}:{row['name']}.{name}"] = {"value": value, "rows": rows}
+    return entries
+
+
+def merged(parts: Iterable[Mapping[str, dict]]) -> dict[str, dict]:
+    """All entries, sorted by name; the same name twice must mean the same number.
+
+    Raises
+    ------
+    ValueError
+        Two entries of one name that differ.
+    """
+    entries: dict[str, dict] = {}
+    for part in parts:
+        for name, entry in part.items():
+            if entries.setdefault(name, entry) != entry:
+                raise ValueError(f"two numbers are called {name}: {entries[name]} and {entry}")
+    return dict(sorted(entries.items()))

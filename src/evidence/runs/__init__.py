@@ -1,0 +1,1 @@
+"""Regenerating reports through papermill: checked parameters, whole or not at all."""

@@ -1,0 +1,216 @@
+"""The answer in plain words: what the headline studies found, how sure that is, what is open.
+
+Every sentence is assembled from rows; which studies come first is data (`designs.headline`).
+"""
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from evidence.corpus.reading import Corpus
+from evidence.synthesis.comparisons import PAIRED, pairs
+from evidence.synthesis.wording import (
+    Number,
+    Sentence,
+    count,
+    interval,
+    listed,
+    people,
+    signed,
+    when,
+)
+
+
+def headline_studies(corpus: Corpus, results: pd.DataFrame) -> list[str]:
+    """Studies that the index opens with: those marked, in order; none marked gives the first 3."""
+    marked = corpus.designs.dropna(subset=["headline"]).sort_values("headline")["study"]
+    studies = list(marked) or list(results["study"].unique()[:3])
+    present = set(results["study"])
+    return [study for study in studies if study in present]
+
+
+def introduce(corpus: Corpus, study: str) -> Sentence:
+    """Who was studied and how: 'Zarate 2006, randomised crossover, 18 people: …'."""
+    rows = corpus.designs[corpus.designs["study"] == study]
+    if rows.empty:
+        return Sentence(f"{study}.design", corpus.bibliography[study].label)
+    row = rows.iloc[0]
+    randomised = pd.notna(row["n_randomised"])
+    size = row["n_randomised"] if randomised else row["n_analysed"]
+    numbers = {"design": Number(None, row["design"], (row["address"],))}
+    template = "{design}"
+    if pd.notna(size):
+        numbers["size"] = count(size, "person", "people", [row["address"]])
+        template += ", {size} " + ("randomised" if randomised else "analysed")
+    if row["population"]:
+        numbers["population"] = Number(None, row["population"], (row["address"],))
+        template += " ({population})"
+    return Sentence(f"{study}.design", template + ".", numbers)
+
+
+def findings(results: pd.DataFrame, study: str, *, confidence: float) -> list[Sentence]:
+    """What one study reported on benefits, sources only and confirmed, a sentence a finding.
+
+    Proportions with a comparison come with their difference; single proportions alone; sizes
+    and directions as printed. Shares that nobody confirmed come last and say so.
+    """
+    rows = results[
+        (results["study"] == study)
+        & (results["kind"] == "benefit")
+        & ~results["is_guide"]
+        & ~(results["days"] <= 0)
+    ]
+    rows, unread = rows[rows["confirmed"]], rows[~rows["confirmed"]]
+    unread = unread[~unread["outcome"].isin(rows["outcome"])]
+    return [
+        *_paired(pairs(rows, confidence=confidence)),
+        *_alone(rows, confidence),
+        *_worded(rows),
+        *_sized(rows),
+        *_alone(unread, confidence, " — commonly cited, not confirmed at its source"),
+    ]
+
+
+def _at(row) -> str:
+    time = when(row.time, row.time_unit)
+    return f" at {time}" if time else ""
+
+
+def _paired(frame: pd.DataFrame) -> Iterator[Sentence]:
+    for row in frame.itertuples():
+        address = tuple(row.address.split())
+        yield Sentence(
+            f"{row.name}",
+            "{outcome}{time}: {one} with {arm}, {two} with {versus} "
+            "(risk ratio {ratio}, interval {ratio_interval}).",
+            {
+                "outcome": Number(None, row.outcome),
+                "time": Number(None, _at(row)),
+                "one": people(row.events1, row.n1, address[:1]),
+                "arm": Number(None, row.arm),
+                "two": people(row.events2, row.n2, address[1:]),
+                "versus": Number(None, row.versus),
+                "ratio": Number(row.rr, signed(row.rr), address),
+                "ratio_interval": Number(None, interval(row.rr_low, row.rr_high), address),
+            },
+        )
+
+
+def _alone(rows: pd.DataFrame, confidence: float, doubt: str = "") -> Iterator[Sentence]:
+    compared = pairs(rows, confidence=confidence)[PAIRED].drop_duplicates()
+    single = rows[
+        (rows["measure"] == "proportion")
+        & rows["role"].isin(["intervention", "single arm"])
+        & rows["counted"].notna()
+        & rows["n"].notna()
+    ].merge(compared, on=PAIRED, how="left", indicator=True)
+    single = single[single["_merge"] == "left_only"].drop_duplicates(["outcome", "time", "arm"])
+    for row in single.itertuples():
+        yield Sentence(
+            f"{row.study}/{row.arm}/{row.outcome}/{when(row.time, row.time_unit)}",
+            "{outcome}{time}: {share} with {arm}" + doubt + ".",
+            {
+                "outcome": Number(None, row.outcome),
+                "time": Number(None, _at(row)),
+                "share": people(row.counted, row.n, [row.address]),
+                "arm": Number(None, row.arm),
+            },
+        )
+
+
+def _sized(rows: pd.DataFrame) -> Iterator[Sentence]:
+    sized = rows[(rows["role"] == "contrast") & rows["value"].notna()]
+    for row in sized.itertuples():
+        numbers = {
+            "outcome": Number(None, row.outcome),
+            "time": Number(None, _at(row)),
+            "arm": Number(None, row.arm),
+            "versus": Number(None, row.versus),
+            "measure": Number(None, MEASURES.get(row.measure, row.measure)),
+            "value": Number(row.value, signed(row.value), (row.address,)),
+        }
+        template = "{outcome}{time}: {arm} against {versus}, {measure} {value}"
+        if pd.notna(row.ci_low):
+            ends = interval(row.ci_low, row.ci_high)
+            numbers["interval"] = Number(None, ends, (row.address,))
+            template += ", interval {interval}"
+        for column, words in (("p_value", "p"), ("p_adjusted", "after correction p")):
+            printed = getattr(row, column)
+            if printed:
+                numbers[column] = Number(printed, printed, (row.address,))
+                template += f", {words} {{{column}}}"
+        yield Sentence(
+            f"{row.study}/{row.arm}/{row.outcome}/{row.measure}", template + ".", numbers
+        )
+
+
+MEASURES = {"smd": "standardised difference"}
+
+
+def _worded(rows: pd.DataFrame) -> Iterator[Sentence]:
+    worded = rows[(rows["role"] == "contrast") & rows["value"].isna() & (rows["direction"] != "")]
+    keys = ["outcome", "time", "time_unit", "versus", "direction"]
+    for key, group in worded.groupby(keys, sort=False):
+        outcome, time, unit, versus, direction = key
+        first = group.iloc[0]
+        yield Sentence(
+            f"{first['study']}/{outcome}/{when(time, unit)}/{direction}",
+            "{outcome}{time}: {arms} {found} {versus}, size not given.",
+            {
+                "outcome": Number(None, outcome),
+                "time": Number(None, f" at {when(time, unit)}" if time else ""),
+                "found": Number(
+                    None,
+                    {"no difference": "not different from"}.get(direction, f"{direction} than"),
+                    tuple(group["address"]),
+                ),
+                "versus": Number(None, versus),
+                "arms": Number(None, listed(group["arm"].unique())),
+            },
+        )
+
+
+def certainty(corpus: Corpus, results: pd.DataFrame) -> list[Sentence]:
+    """What limits the trust in these results, counted: designs, comparisons, unread numbers."""
+    designs = corpus.designs[corpus.designs["study"].isin(results["study"])]
+    primary = designs[designs["design"].isin(PEOPLE_DESIGNS)]
+    randomised = primary[primary["randomised"] == "yes"]
+    active = randomised[randomised["comparator_kind"] == "active"]
+    unread = results[~results["confirmed"]]
+    sentences = []
+    if len(primary):
+        sentences.append(
+            Sentence(
+                "sure.designs",
+                "{studies} treated people or followed them; {randomised} by chance, {active} "
+                "of these against an active drug and not only an inert one.",
+                {
+                    "studies": count(len(primary), "study", "studies", primary["address"]),
+                    "randomised": count(
+                        len(randomised), "allotted them", "allotted them", randomised["address"]
+                    ),
+                    "active": Number(len(active), str(len(active)), tuple(active["address"])),
+                },
+            )
+        )
+    if len(unread):
+        sentences.append(
+            Sentence(
+                "sure.unread",
+                "{unread} could not be confirmed at their source; they are drawn as such and "
+                "never counted as evidence.",
+                {"unread": count(len(unread), "result", rows=unread["address"])},
+            )
+        )
+    return sentences
+
+
+PEOPLE_DESIGNS = (
+    "randomised parallel",
+    "randomised crossover",
+    "non-randomised controlled",
+    "open label",
+    "cohort",
+    "cross-sectional",
+    "case series",
+)

@@ -1,0 +1,164 @@
+"""What nobody has measured: the empty cells, and the open questions with what bears on each.
+
+Vocabulary
+----------
+Only confirmed results of studies with participants of their own are counted as evidence; what
+the guide says, what reviews pool and what was not read at its source is not. `k` is the number
+of studies, `n` the number of their participants.
+"""
+
+import pandas as pd
+
+from evidence.corpus import schema
+from evidence.corpus.queries import matching
+from evidence.corpus.reading import Corpus
+from evidence.synthesis.wording import Number, Sentence, count, span
+
+OUTCOME_KINDS = ("benefit", "harm")
+
+
+def evidence_rows(results: pd.DataFrame) -> pd.DataFrame:
+    """The rows that count as evidence; where designs are unknown, all that are not reviews'."""
+    design = results["design"]
+    return results[
+        (design.isin(schema.PRIMARY_DESIGNS) | (design == ""))
+        & ~results["is_guide"]
+        & results["confirmed"]
+    ]
+
+
+def participants(corpus: Corpus) -> pd.Series:
+    """People (or animals) in each study, by key: analysed, else randomised, else the arms' sum.
+
+    Only what is stated counts: a study of which no number is known has 0.
+    """
+    rows = corpus.results[corpus.results["role"].isin(["intervention", "comparator", "single arm"])]
+    rows = rows[rows["reported_by"] != "guide"]
+    size = rows["n"].fillna(rows["events"].where(rows["measure"] == "count"))
+    arms = size.groupby([rows["study"], rows["population"], rows["arm"]]).max()
+    arms = arms.groupby("study").sum()
+    whole = corpus.results[corpus.results["role"].isin(["contrast", "whole sample"])]
+    largest = whole.groupby("study")["n"].max()
+    size = arms.reindex(corpus.results["study"].unique()).fillna(0)
+    size = size.combine(largest.reindex(size.index).fillna(0), max)
+    stated = corpus.designs.set_index("study")
+    stated = stated["n_analysed"].fillna(stated["n_randomised"]).dropna()
+    size.update(stated[stated.index.isin(size.index)])
+    return size.astype(int)
+
+
+def cohorts(corpus: Corpus) -> pd.Series:
+    """For each study the one whose people took part in it: itself, unless `designs.csv` says."""
+    studies = pd.Series(corpus.results["study"].unique())
+    stated = corpus.designs.set_index("study")["cohort"]
+    found = studies.map(stated[stated != ""]).fillna(studies)
+    return pd.Series(found.to_numpy(), index=studies.to_numpy())
+
+
+def tally(corpus: Corpus, rows: pd.DataFrame) -> tuple[int, int]:
+    """Studies and participants behind `rows`, people of one cohort counted once."""
+    studies = rows["study"].unique()
+    size = participants(corpus)[studies].groupby(cohorts(corpus)[studies]).max()
+    return len(size), int(size.sum())
+
+
+def cells(corpus: Corpus, results: pd.DataFrame) -> pd.DataFrame:
+    """Conditions × outcomes with `k`, `n`, `labels` and `address`; empty cells are rows too.
+
+    All conditions and all outcomes (benefits and harms) of `results` span the grid, also those
+    that only the guide speaks of: a cell without evidence is the finding.
+    """
+    shown = results[results["kind"].isin(OUTCOME_KINDS)]
+    order = list(corpus.outcomes["outcome"]) or list(shown["outcome"].unique())
+    outcomes = [outcome for outcome in order if outcome in set(shown["outcome"])]
+    rows = evidence_rows(shown)
+    found = dict(list(rows.groupby(["condition", "outcome"], sort=False)))
+    cells = []
+    for condition in shown["condition"].unique():
+        for outcome in outcomes:
+            group = found.get((condition, outcome), rows.iloc[:0])
+            k, n = tally(corpus, group)
+            cells.append(
+                {
+                    "name": f"{condition}/{outcome}",
+                    "condition": condition,
+                    "outcome": outcome,
+                    "k": k,
+                    "n": n,
+                    "labels": "; ".join(group["label"].unique()),
+                    "address": " ".join(group["address"]),
+                }
+            )
+    columns = ["name", "condition", "outcome", "k", "n", "labels", "address"]
+    return pd.DataFrame(cells, columns=columns)
+
+
+def unknowns(corpus: Corpus, results: pd.DataFrame) -> pd.DataFrame:
+    """Each open question with the evidence that bears on it, the least answered first.
+
+    Returns
+    -------
+    DataFrame
+        The columns of `unknowns.csv` and: `k`, `n`, `randomised` (studies), `longest` (days; NaN
+        if no time is known), `labels`, `address` (rows) and `standing`, a `Sentence`.
+    """
+    rows = evidence_rows(results)
+    found = []
+    for question in corpus.unknowns.itertuples():
+        bearing = matching(question.where, rows)
+        k, n = tally(corpus, bearing)
+        trials = bearing.loc[bearing["randomised"] == "yes", "study"].nunique()
+        entry = {
+            "k": k,
+            "n": n,
+            "randomised_studies": trials,
+            "longest": bearing["days"].max(),
+            "labels": "; ".join(bearing["label"].unique()),
+            "address": " ".join(bearing["address"]),
+        }
+        found.append(entry | {"standing": _standing(question.unknown, entry)})
+    columns = ["k", "n", "randomised_studies", "longest", "labels", "address", "standing"]
+    frame = pd.concat([corpus.unknowns, pd.DataFrame(found, columns=columns)], axis=1)
+    frame = frame.rename(columns={"address_x": "address"})
+    return frame.sort_values(["k", "n"], kind="stable").reset_index(drop=True)
+
+
+def _standing(unknown: str, entry: dict) -> Sentence:
+    rows = tuple(entry["address"].split())
+    if not entry["k"]:
+        return Sentence(f"unknown.{unknown}", "No study in these tables bears on it.")
+    numbers = {
+        "studies": count(entry["k"], "study", "studies", rows),
+        "people": count(entry["n"], "participant", rows=rows),
+        "trials": count(entry["randomised_studies"], "of them randomised", "of them randomised"),
+        "longest": Number(entry["longest"], span(entry["longest"]), rows),
+    }
+    template = "{studies} with {people}, {trials}; longest look: {longest}."
+    return Sentence(f"unknown.{unknown}", template, numbers)
+
+
+def summary(questions: pd.DataFrame) -> Sentence:
+    """How many questions are open, and on how many of them nothing or one study bears."""
+    none, one = questions[questions["k"] == 0], questions[questions["k"] == 1]
+    return Sentence(
+        "unknowns.summary",
+        "{questions} are open. On {none} no study in these tables bears at all, on {one} a single "
+        "one.",
+        {
+            "questions": count(len(questions), "question", rows=questions["address"]),
+            "none": Number(len(none), str(len(none)), tuple(none["address"])),
+            "one": Number(len(one), str(len(one)), tuple(one["address"])),
+        },
+    )
+
+
+def by_question(questions: pd.DataFrame) -> list[Sentence]:
+    """Each question followed by what bears on it, in the order given."""
+    return [
+        Sentence(
+            row.standing.name,
+            "{question} " + row.standing.template,
+            {"question": Number(None, row.question), **row.standing.numbers},
+        )
+        for row in questions.itertuples()
+    ]

@@ -1,0 +1,105 @@
+"""The results that a report is about, joined with what their study and their outcome are."""
+
+import difflib
+from collections.abc import Sequence
+
+import pandas as pd
+
+from evidence.corpus.reading import Corpus, days
+from evidence.errors import ParameterError
+from evidence.synthesis.consistency import possible_counts
+
+SCOPES = ("guide", "all")
+
+
+def require_words(name: str, given: Sequence[str], allowed: Sequence[str]) -> None:
+    """Refuse words outside a vocabulary, naming the nearest one.
+
+    Raises
+    ------
+    ParameterError
+        With the parameter, what was given and what is allowed.
+    """
+    for word in given:
+        if word not in allowed:
+            close = difflib.get_close_matches(str(word), list(allowed), 1)
+            hint = f"did you mean '{close[0]}'?" if close else f"it has: {', '.join(allowed)}"
+            raise ParameterError(f"{name}: '{word}' is not in the data; {hint}")
+
+
+def select_results(
+    corpus: Corpus,
+    *,
+    scope: str = "all",
+    conditions: Sequence[str] = (),
+    outcomes: Sequence[str] = (),
+) -> pd.DataFrame:
+    """The rows of `studies.csv` in question, with everything that is known about each.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    scope : {"guide", "all"}
+        Studies that the guide rests on, or later and contextual ones as well.
+    conditions, outcomes : sequence of str
+        Words of the data; none means all.
+
+    Returns
+    -------
+    DataFrame
+        The columns of `studies.csv` and: `label`, `scope`, `design`, `randomised`,
+        `comparator_kind`, `caveat` of the study; `kind`, `better` of the outcome; `days_low` and
+        `days` (the time and, for a range, its two ends; NaN if none); `counted` (events as
+        printed, or the one whole number that the printed percentage allows) and `counted_from`
+        ("printed", "worked out" or ""); `is_guide`; `confirmed`.
+
+    Raises
+    ------
+    ParameterError
+        A scope, condition or outcome that does not exist.
+    """
+    require_words("scope", [scope], SCOPES)
+    require_words("conditions", conditions, list(corpus.results["condition"].unique()))
+    require_words("outcomes", outcomes, list(corpus.results["outcome"].unique()))
+    rows = corpus.results.merge(_studies(corpus), on="study", how="left")
+    known = corpus.outcomes[["outcome", "kind", "better"]]
+    rows = rows.merge(known, on="outcome", how="left")
+    rows["kind"] = rows["kind"].fillna("benefit")
+    rows["better"] = rows["better"].fillna("neither")
+    ends = days(rows["time"], rows["time_unit"])
+    rows["days_low"], rows["days"] = ends["low"], ends["high"]
+    rows["is_guide"] = rows["reported_by"] == "guide"
+    rows["confirmed"] = rows["verified"] == "yes"
+    rows[["counted", "counted_from"]] = [
+        _counted(row.measure, row.events, row.n, row.as_printed) for row in rows.itertuples()
+    ]
+    rows["counted"] = rows["counted"].astype("Int64")
+    if scope == "guide":
+        rows = rows[rows["scope"] == "guide"]
+    if conditions:
+        rows = rows[rows["condition"].isin(list(conditions))]
+    if outcomes:
+        rows = rows[rows["outcome"].isin(list(outcomes))]
+    return rows.reset_index(drop=True)
+
+
+def _studies(corpus: Corpus) -> pd.DataFrame:
+    """One row a study; without `designs.csv` the name comes from the bibliography."""
+    columns = ["study", "label", "scope", "design", "randomised", "comparator_kind", "caveat"]
+    if len(corpus.designs):
+        return corpus.designs[columns]
+    studies = corpus.results["study"].unique()
+    frame = pd.DataFrame({"study": studies}, columns=columns).fillna("")
+    frame["label"] = [corpus.bibliography[study].label for study in studies]
+    return frame.assign(scope="guide")
+
+
+def _counted(measure, events, n, as_printed) -> tuple[object, str]:
+    """Events as printed, else the only count that a printed percentage of n people allows."""
+    if pd.notna(events):
+        return int(events), "printed"
+    if measure == "proportion" and pd.notna(n):
+        counts = possible_counts(as_printed, int(n))
+        if len(counts) == 1:
+            return counts[0], "worked out"
+    return pd.NA, ""

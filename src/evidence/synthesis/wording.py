@@ -1,0 +1,95 @@
+"""Sentences whose numbers are computed and keep their rows.
+
+Vocabulary
+----------
+A `Number` is a value with the text that stands for it and the rows it came from. A `Sentence` is
+a template and the numbers that fill it; nothing about the evidence is typed into a template.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from evidence.corpus import schema
+
+
+@dataclass(frozen=True)
+class Number:
+    """A value, how it is printed, and the addresses (file:line) of the rows behind it."""
+
+    value: float | int | str | None
+    text: str
+    rows: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A text with computed numbers; `name` makes each of them findable in `values.json`."""
+
+    name: str
+    template: str
+    numbers: dict[str, Number] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.template.format(**self.numbers)
+
+
+def count(value: int, one: str, many: str | None = None, rows: Iterable[str] = ()) -> Number:
+    """A whole number with its noun: 1 study, 2 studies, 1,000 people."""
+    noun = one if value == 1 else many or f"{one}s"
+    return Number(int(value), f"{int(value):,} {noun}", tuple(rows))
+
+
+def percent(proportion: float, n: int | None = None) -> str:
+    """A proportion as a percentage, with a decimal only where 100 people or more carry it."""
+    digits = 1 if n is not None and n >= 100 else 0
+    return f"{100 * proportion:.{digits}f}%"
+
+
+def people(events: int, n: int, rows: Iterable[str] = ()) -> Number:
+    """A count and its percentage: 12 of 17 (71%)."""
+    return Number(events / n, f"{events} of {n} ({percent(events / n, n)})", tuple(rows))
+
+
+def signed(value: float, digits: int = 2) -> str:
+    """A number with a true minus sign."""
+    return f"{value:.{digits}f}".replace("-", "−")
+
+
+def interval(low: float, high: float, digits: int = 2) -> str:
+    """Two ends of an interval as words: 1.89 to 3.98."""
+    return f"{signed(low, digits)} to {signed(high, digits)}"
+
+
+def span(days: float) -> str:
+    """A length of time in the unit people would use: 2 hours, 28 days, 3 months, 2 years."""
+    if not math.isfinite(days):
+        return "not stated"
+    year, month = schema.TIME_UNITS["year"], schema.TIME_UNITS["month"]
+    for unit, size, least in (
+        ("year", year, 0.99 * year),
+        ("month", month, 2.9 * month),
+        ("day", 1.0, 1.0),
+        ("hour", 1 / 24, 1 / 24),
+        ("minute", 1 / 1440, 0.0),
+    ):
+        if days >= least:
+            number = f"{days / size:.1f}".removesuffix(".0")
+            return f"{number} {unit}" + ("" if number == "1" else "s")
+    raise AssertionError("every span has a unit")
+
+
+def when(time: str, unit: str) -> str:
+    """A printed time in words: 1 day, 110 minutes, 0–3 days; empty if none."""
+    if not time:
+        return ""
+    return f"{time.replace('-', '–')} {unit}" + ("" if time == "1" else "s")
+
+
+def listed(words: Iterable[str]) -> str:
+    """Words joined as in a sentence: a, b and c."""
+    *first, last = list(words) or [""]
+    return f"{', '.join(first)} and {last}" if first else last

@@ -1,0 +1,96 @@
+"""The studies and their results, as people read them."""
+
+import pandas as pd
+
+from evidence.corpus.reading import Corpus
+from evidence.synthesis.gaps import participants
+from evidence.synthesis.wording import when
+from evidence.tables.table import Table
+
+
+def tabulate_studies(corpus: Corpus, results: pd.DataFrame) -> Table:
+    """One row a study of `results`: how it was done, how many took part, what to know of it."""
+    size = participants(corpus)
+    counts = results.groupby("study", sort=False).size()
+    designs = corpus.designs.set_index("study")
+    shown, numbers = [], []
+    for study in counts.index:
+        reference = corpus.bibliography[study]
+        row = designs.loc[study] if study in designs.index else pd.Series(dtype=object)
+        people = int(size.get(study, 0))
+        followup = row.get("followup")
+        followed = (
+            when(f"{followup:g}", row["followup_unit"]) if pd.notna(followup) else "not stated"
+        )
+        shown.append(
+            {
+                "study": row.get("label", reference.label),
+                "condition": "; ".join(
+                    results.loc[results["study"] == study, "condition"].unique()
+                ),
+                "design": row.get("design", ""),
+                "people": f"{people:,}" if people else "not stated",
+                "compared with": row.get("comparator", "") or "—",
+                "followed for": followed,
+                "results": str(counts[study]),
+                "what to know": row.get("caveat", ""),
+                "reference": str(reference),
+            }
+        )
+        numbers.append(
+            {
+                "name": study,
+                "people": people or None,
+                "results": int(counts[study]),
+                "address": row.get("address", f"references.bib:{reference.line}"),
+            }
+        )
+    return Table(
+        "tab-studies",
+        "Studies: how each was done",
+        pd.DataFrame(shown),
+        pd.DataFrame(numbers, columns=["name", "people", "results", "address"]),
+    )
+
+
+def tabulate_results(corpus: Corpus, results: pd.DataFrame) -> Table:
+    """One row a result: what was reported, as printed, by whom, and where it was read."""
+    shown = pd.DataFrame(
+        {
+            "study": results["label"],
+            "arm": [
+                f"{row.arm} against {row.versus}" if row.versus else row.arm
+                for row in results.itertuples()
+            ],
+            "outcome": [
+                row.outcome + (f" ({row.instrument})" if row.instrument else "")
+                for row in results.itertuples()
+            ],
+            "time": [when(row.time, row.time_unit) or "—" for row in results.itertuples()],
+            "n": [str(n) if pd.notna(n) else "—" for n in results["n"]],
+            "as printed": [_printed(row) for row in results.itertuples()],
+            "said by": results["reported_by"],
+            "read in": [
+                f"{corpus.bibliography[row.source].label}, {row.locator}"
+                for row in results.itertuples()
+            ],
+            "confirmed": ["yes" if row.confirmed else row.verified for row in results.itertuples()],
+            "row": results["address"],
+        }
+    )
+    numbers = results[["n", "events", "value", "spread", "ci_low", "ci_high", "address"]].copy()
+    numbers.insert(0, "name", results["address"].str.removeprefix("data/"))
+    return Table("tab-results", "Results, each with its address", shown, numbers)
+
+
+def _printed(row) -> str:
+    parts = [row.as_printed] if row.as_printed else []
+    if row.direction:
+        parts.append(row.direction if parts else f"{row.direction}, size not given")
+    if row.measure == "count" and not parts:
+        parts.append(str(row.events))
+    if row.p_value and row.p_value not in row.as_printed:
+        parts.append(f"p {row.p_value}")
+    if row.p_adjusted:
+        parts.append(f"after correction p {row.p_adjusted}")
+    return "; ".join(parts) or "in words only"

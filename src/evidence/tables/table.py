@@ -1,0 +1,36 @@
+"""A table as data, and as HTML with a caption, header cells and wrapped text."""
+
+from dataclasses import dataclass, field
+from html import escape
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Table:
+    """`frame` as shown (all text, one column a header); `numbers` keeps what the texts stand for.
+
+    `numbers` has one row a shown row with `name` and `address`, and the numeric columns by which
+    `values.json` knows them.
+    """
+
+    id: str
+    caption: str
+    frame: pd.DataFrame = field(repr=False)
+    numbers: pd.DataFrame = field(repr=False)
+
+    def to_html(self) -> str:
+        """An HTML table; every cell is escaped, so data can never become markup."""
+        head = "".join(f'<th scope="col">{escape(str(name))}</th>' for name in self.frame.columns)
+        body = "".join(
+            "<tr>"
+            + f'<th scope="row">{escape(str(row[0]))}</th>'
+            + "".join(f"<td>{escape(str(cell))}</td>" for cell in row[1:])
+            + "</tr>\n"
+            for row in self.frame.itertuples(index=False, name=None)
+        )
+        return (
+            f'<div class="table" role="region" tabindex="0" aria-label="{escape(self.caption)}">'
+            f'<table id="{escape(self.id)}">\n<caption>{escape(self.caption)}</caption>\n'
+            f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table></div>"
+        )
