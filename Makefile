@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help report test lab check lint format lock clean
+.PHONY: help report test lab check format lock readme clean
 
 PYTHON ?= python3
 VENV   := .venv
@@ -31,6 +31,9 @@ lock: $(READY) ## Renew requirements.lock from pyproject.toml
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
 	  --no-emit-index-url --no-header --no-annotate --quiet --upgrade --output-file requirements.lock
+
+readme: $(READY) ## Renew the computed chart and sentences of README.md
+	$(BIN)/python docs/update_readme.py
 
 clean: ## Remove the environment and the reports
 	rm -rf $(VENV) reports

@@ -80,7 +80,7 @@ def draw_comparison(layout: ComparisonLayout):
             10.6, 1.02 * len(frame) + 1.7, ncols=3, sharey=True, width_ratios=[5, 4, 4]
         )
         for place, row in enumerate(frame.itertuples()):
-            _draw_shares(axes[0], row, place, layout.confidence)
+            _draw_shares(axes[0], row, place)
             _draw_effect(
                 axes[1],
                 place,
@@ -108,29 +108,28 @@ def _points(share: float) -> str:
     return f"{100 * share:+.0f}".replace("-", "−")
 
 
-def _draw_shares(axis, row, place, confidence):
-    from evidence.estimation.proportions import wilson
-
+def _draw_shares(axis, row, place):
+    one = (row.share1, row.low1, row.high1, row.guide1)
+    two = (row.share2, row.low2, row.high2, row.guide2)
     arms = (
-        (place - 0.2, row.events1, row.n1, row.guide1, "intervention", row.arm),
-        (place + 0.2, row.events2, row.n2, row.guide2, "comparator", row.versus),
+        (place - 0.2, *one, "intervention", f"{row.arm}: {row.events1}/{row.n1}", row.n1),
+        (place + 0.2, *two, "comparator", f"{row.versus}: {row.events2}/{row.n2}", row.n2),
     )
-    for y, events, n, guide, role, arm in arms:
-        estimate, low, high = wilson(events, n, confidence)
+    for y, estimate, low, high, guide, role, said, n in arms:
         colour = style.COLOUR_OF_ARM[role]
         axis.plot([low, high], [y, y], color=colour, lw=1.6)
         axis.plot(estimate, y, style.MARK_OF_ARM[role], ms=7, color=colour)
         if guide == guide:
             axis.plot(guide, y, "D", ms=10, mfc="none", mec=style.VERMILION, mew=1.5)
         axis.annotate(
-            f"{arm}: {events}/{n} ({percent(events / n, n)})",
+            f"{said} ({percent(estimate, n)})",
             (0, y),
-            (4, 0),
+            (4, 8 if role == "intervention" else -8),
             fontsize=8,
             textcoords="offset points",
             color=colour,
             va="bottom" if role == "intervention" else "top",
-        ).set_position((4, 8) if role == "intervention" else (4, -8))
+        )
 
 
 def _draw_effect(axis, place, estimate, low, high, text):

@@ -207,7 +207,9 @@ def _draw_words(axis, frame, place, layout):
                 )
                 continue
             mark, colour, words = FOUND[said[dose].found]
-            text = words.format(versus=said[dose].versus).replace(" than ", "\nthan ")
+            # The guide is not held to the comparison that its source used.
+            text = words.format(versus=layout.versus).replace(" than ", "\nthan ")
+            text = f"said to be\n{said[dose].found}" if lane == "guide" else text
             axis.text(x, y - 0.22, mark, ha="center", va="center", fontsize=12, color=colour)
             axis.text(x, y + 0.2, text, ha="center", va="center", fontsize=8.5, color=colour)
     names, arms = [], dict(zip(frame["dose"], frame["arm"], strict=True))

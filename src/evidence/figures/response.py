@@ -38,7 +38,7 @@ def lay_out_response(
     near_days: float = 1.0,
     confidence: float = 0.95,
 ) -> ResponseLayout:
-    """One lane a study and arm, one panel an outcome, each study at its time nearest `near_days`."""
+    """One lane a study and arm, one panel an outcome, each study near `near_days`."""
     rows = proportions(
         results[results["outcome"].isin(outcomes)], near_days=near_days, confidence=confidence
     )

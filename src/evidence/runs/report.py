@@ -252,6 +252,7 @@ def _finish(corpus: Corpus, runs: dict[str, dict], staging: Path, target: Path) 
     """Pages, index, values and manifest from the executed notebooks in `staging`."""
     import nbformat
 
+    from evidence.publishing import index as index_page
     from evidence.publishing import pages
 
     executed = {
@@ -264,7 +265,7 @@ def _finish(corpus: Corpus, runs: dict[str, dict], staging: Path, target: Path) 
         )
         (staging / f"{name}.html").write_text(text, "utf-8")
     shared = _shared(runs)
-    index, said = pages.render_index(
+    index, said = index_page.render_index(
         corpus,
         list(described.values()),
         scope=shared.get("scope", "guide"),

@@ -93,7 +93,8 @@ def pairs(results: pd.DataFrame, *, confidence: float) -> pd.DataFrame:
     -------
     DataFrame
         One row a pair: the `PAIRED` columns, `label`, `randomised`, `better`, `days`, `arm`,
-        `versus`, `events1`, `n1`, `events2`, `n2`; `rd`, `rd_low`, `rd_high` (proportions), `rr`,
+        `versus`, `events1`, `n1`, `events2`, `n2`; `share1`, `low1`, `high1` and the same for
+        2 (Wilson); `rd`, `rd_low`, `rd_high` (proportions), `rr`,
         `rr_low`, `rr_high` (natural scale; NaN where a count is 0); `name` and `address` (both
         rows).
     """
@@ -117,6 +118,9 @@ def pairs(results: pd.DataFrame, *, confidence: float) -> pd.DataFrame:
     }
     frame = frame.assign(**counts)
     arrays = [counts[name].to_numpy(float) for name in ("events1", "n1", "events2", "n2")]
+    for group, events, n in (("1", *arrays[:2]), ("2", *arrays[2:])):
+        share, low, high = wilson(events, n, confidence)
+        frame[f"share{group}"], frame[f"low{group}"], frame[f"high{group}"] = share, low, high
     for short, effect in (("rd", risk_difference), ("rr", risk_ratio)):
         found = effect(*arrays, confidence)
         frame[short], frame[f"{short}_low"], frame[f"{short}_high"] = found

@@ -1,0 +1,125 @@
+"""The index page: it opens with the answer, and every number in it is computed."""
+
+from collections.abc import Callable, Sequence
+
+from evidence.corpus.reading import Corpus
+from evidence.figures.response import lay_out_response
+from evidence.publishing import values
+from evidence.publishing.files import Shown
+from evidence.publishing.pages import Page, render
+from evidence.synthesis import answers, claims, gaps
+from evidence.synthesis.selection import select_results
+from evidence.synthesis.wording import Number, Sentence, count
+
+Say = Callable[[Sentence], str]
+
+
+def render_index(
+    corpus: Corpus, pages: Sequence[Page], *, scope: str, confidence: float, notes: Sequence[str]
+) -> tuple[str, dict[str, dict]]:
+    """The page that opens with the answer, and the values of its sentences.
+
+    Parameters
+    ----------
+    notes : sequence of str
+        What a reader must know about this run, such as reports carried over from earlier data.
+    """
+    import markupsafe
+
+    everything = select_results(corpus)
+    results = select_results(corpus, scope=scope)
+    kept: list[dict] = []
+
+    def say(sentence: Sentence) -> str:
+        kept.append(values.of_sentence(sentence))
+        return str(sentence)
+
+    names = [page.name for page in pages]
+    studies = answers.headline_studies(corpus, results)
+    layout = lay_out_response(results, confidence=confidence)
+    page = render(
+        "index.html",
+        title="The guide and its sources: what is known, how sure, and what is not",
+        here="index",
+        pages=pages,
+        notes=notes,
+        opening=say(_opening(corpus, everything)),
+        studies=[_study(corpus, results, study, confidence, say) for study in studies],
+        figure=markupsafe.Markup(Shown(layout).to_html()),
+        figure_page=_page(names, "comparison"),
+        sure=[say(line) for line in answers.certainty(corpus, results)],
+        claims=_claims(corpus, results, studies, say, names),
+        unknowns=_unknowns(corpus, everything, say, names),
+    )
+    return page, values.merged(kept)
+
+
+def _opening(corpus: Corpus, results) -> Sentence:
+    studies = results.loc[results["design"] != "guide", "study"].nunique()
+    template = "{results} of {studies} stand in the tables, each with the place where it was read."
+    numbers = {
+        "results": count(len(results), "result"),
+        "studies": count(studies, "study", "studies"),
+    }
+    if len(corpus.guide):
+        guide = corpus.guide.sort_values("rank").drop_duplicates("guide_ref")
+        numbered = guide[guide["guide_ref"].str.fullmatch(r"\d+")]
+        found = numbered[numbered["status"].isin(["identified", "probable"])]
+        template += (
+            " Of the guide's {references}, {found} could be matched to a text with some confidence."
+        )
+        numbers["references"] = count(len(numbered), "numbered reference", rows=numbered["address"])
+        numbers["found"] = Number(len(found), str(len(found)), tuple(found["address"]))
+    return Sentence("index.opening", template, numbers)
+
+
+def _study(corpus, results, study, confidence, say) -> dict:
+    rows = results[results["study"] == study]
+    found = answers.findings(results, study, confidence=confidence)
+    return {
+        "label": rows["label"].iloc[0],
+        "design": say(answers.introduce(corpus, study)),
+        "findings": [_capital(say(sentence)) for sentence in found],
+        "caveat": rows["caveat"].iloc[0],
+    }
+
+
+def headline_lines(corpus: Corpus, *, scope: str = "guide", confidence: float = 0.95) -> list[str]:
+    """What each headline study found, one line of Markdown a study, for texts elsewhere."""
+    results = select_results(corpus, scope=scope)
+    lines = []
+    for study in answers.headline_studies(corpus, results):
+        entry = _study(corpus, results, study, confidence, str)
+        lines.append(
+            f"**{entry['label']}** ({entry['design'].rstrip('.')}). "
+            + " ".join([*entry["findings"], entry["caveat"]])
+        )
+    return lines
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _page(names: Sequence[str], ending: str) -> str:
+    return next((name for name in names if name.endswith(ending)), "")
+
+
+def _claims(corpus, results, studies, say, names) -> dict | None:
+    if corpus.claims.empty:
+        return None
+    audited = claims.audit(corpus, results)
+    lines = [say(sentence) for sentence in claims.parting(audited, studies)[:8]]
+    return {"summary": say(claims.summary(audited)), "lines": lines, "page": _page(names, "claims")}
+
+
+def _unknowns(corpus, results, say, names) -> dict | None:
+    if corpus.unknowns.empty:
+        return None
+    open_questions = gaps.unknowns(corpus, results)
+    lines = [f"{row.question} {say(row.standing)}" for row in open_questions.head(8).itertuples()]
+    return {
+        "summary": say(gaps.summary(open_questions)),
+        "lines": lines,
+        "page": _page(names, "unknowns"),
+    }

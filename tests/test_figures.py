@@ -1,0 +1,255 @@
+"""Figures as layout data; then that every one of them can be drawn, and drawn legibly."""
+
+import io
+import itertools
+
+import matplotlib.image
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+from evidence import (
+    audit,
+    draw,
+    lay_out_claims,
+    lay_out_comparison,
+    lay_out_dose_response,
+    lay_out_durability,
+    lay_out_gap_map,
+    lay_out_response,
+    select_results,
+)
+from evidence.figures.style import house_style
+from evidence.publishing.files import FORMATS, render, write_figure
+
+LAYOUTS = {
+    "response": lambda corpus, results: lay_out_response(results),
+    "abstinence": lambda corpus, results: lay_out_comparison(results, outcome="abstinence"),
+    "suicidal": lambda corpus, results: lay_out_comparison(
+        results, outcome="suicidal ideation response"
+    ),
+    "dose": lambda corpus, results: lay_out_dose_response(results),
+    "durability": lay_out_durability,
+    "claims": lambda corpus, results: lay_out_claims(audit(corpus, results)),
+    "gaps": lay_out_gap_map,
+}
+CASES = list(itertools.product(LAYOUTS, ("guide", "all")))
+
+
+@pytest.fixture(scope="module")
+def layouts(shipped):
+    """Every chart of the shipped data in both scopes."""
+    return {
+        (name, scope): LAYOUTS[name](shipped, select_results(shipped, scope=scope))
+        for name, scope in CASES
+    }
+
+
+@pytest.fixture(scope="module")
+def guide(shipped):
+    return select_results(shipped, scope="guide")
+
+
+def marks(layout, **where):
+    frame = layout.frame
+    for column, value in where.items():
+        frame = frame[frame[column] == value]
+    return frame
+
+
+def test_response_shows_12_of_17_with_its_interval_beside_the_guides_71_of_18(layouts):
+    """Interval: Wilson score limits of 12/17, statsmodels 0.15 proportion_confint."""
+    zarate = marks(layouts["response", "guide"], label="Zarate 2006", outcome="response")
+    source = zarate[(zarate["standing"] == "source") & (zarate["arm"] == "ketamine")].iloc[0]
+    assert source["counts"] == "12/17 (71%)"
+    assert source["ci_low"] == pytest.approx(0.4686688993346016)
+    assert source["ci_high"] == pytest.approx(0.8672001038970478)
+    said = zarate[zarate["standing"] == "guide"].iloc[0]
+    assert said["counts"] == "71% of 18: no count fits"
+    assert np.isnan(said["ci_low"])
+    assert said["lane"] == source["lane"]
+    assert said["offset"] != source["offset"]
+
+
+def test_remission_of_2006_is_5_of_17_and_marked_as_not_confirmed(layouts):
+    rows = marks(layouts["response", "guide"], label="Zarate 2006", outcome="remission")
+    unread = rows[rows["standing"] == "unconfirmed"]
+    assert unread["counts"].tolist() == ["5/17 (29%)"]
+
+
+def test_time_before_treatment_is_never_shown(layouts):
+    lii = marks(layouts["response", "all"], label="Lii 2023")
+    assert set(lii["when"]) == {"1 day"}
+
+
+def test_abstinence_compares_the_two_trials_with_the_published_ratios(layouts):
+    """Ratios and limits: independent computation recorded with the study pages."""
+    frame = layouts["abstinence", "guide"].frame.set_index("label")
+    first, second = frame.loc["Krupitsky 1997"], frame.loc["Krupitsky 2007"]
+    assert (first["events1"], first["n1"], first["events2"], first["n2"]) == (73, 111, 24, 100)
+    assert [round(first[name], 2) for name in ("rr", "rr_low", "rr_high")] == [2.74, 1.89, 3.98]
+    assert (second["events1"], second["n1"], second["events2"], second["n2"]) == (13, 26, 6, 27)
+    assert [round(second[name], 2) for name in ("rr", "rr_low", "rr_high")] == [2.25, 1.01, 5.03]
+    assert first["guide1"] == 0.66
+    assert first["guide2"] == 0.24
+
+
+def test_abstinence_says_that_the_first_trial_was_not_randomised(layouts):
+    layout = layouts["abstinence", "guide"]
+    assert "Krupitsky 1997 was not randomised." in layout.caption
+    with house_style():
+        figure = draw(layout)
+    assert any("NOT RANDOMISED" in text.get_text() for text in figure.axes[0].get_yticklabels())
+
+
+def test_dose_response_places_only_the_dose_whose_size_was_read(layouts):
+    frame = layouts["dose", "guide"].frame
+    source = frame[frame["lane"] == "source"]
+    sized = source[source["sized"]]
+    assert sized["dose"].tolist() == [0.1]
+    assert sized["value"].tolist() == [-0.82]
+    assert sized["p_adjusted"].tolist() == ["0.14"]
+    assert source.loc[~source["sized"], "value"].isna().all()
+    found = source.drop_duplicates("dose").set_index("dose")["found"]
+    assert found.to_dict() == {
+        0.1: "no difference",
+        0.2: "no difference",
+        0.5: "better",
+        1.0: "better",
+    }
+
+
+def test_dose_response_prints_the_arm_sizes_of_the_trial(layouts):
+    sizes = layouts["dose", "guide"].sizes
+    assert sorted(sizes.values()) == sorted([18, 20, 22, 20, 19])
+    assert sum(sizes.values()) == 99
+
+
+def test_guide_is_not_given_a_finding_for_doses_it_does_not_name(layouts):
+    frame = layouts["dose", "guide"].frame
+    assert set(frame.loc[frame["lane"] == "guide", "dose"]) == {0.5, 1.0}
+
+
+def test_durability_reaches_a_year_only_for_abstinence(layouts):
+    lanes = layouts["durability", "guide"].lanes.set_index("study")
+    assert lanes.loc["krupitsky1997", "measured_to"] == pytest.approx(365.25)
+    depression = lanes.drop(["krupitsky1997", "krupitsky2007"])
+    assert depression["followed_to"].max() <= 31
+
+
+def test_durability_tells_followed_from_measured(layouts):
+    fava = layouts["durability", "guide"].lanes.set_index("study").loc["fava2018"]
+    assert (fava["measured_to"], fava["followed_to"]) == (3.0, 30.0)
+
+
+def test_durability_finds_no_difference_where_the_drug_was_masked(layouts):
+    frame = marks(layouts["durability", "all"], label="Lii 2023")
+    assert set(frame["found"]) == {"no difference"}
+    assert set(frame["days"]) == {1, 2, 3, 5, 7, 14}
+
+
+def test_gap_map_shows_what_nobody_measured(layouts):
+    frame = layouts["gaps", "guide"].frame.set_index("name")
+    assert frame.loc["alcohol dependence/abstinence", ["k", "n"]].tolist() == [1, 211]
+    assert frame.loc["heroin dependence/abstinence", ["k", "n"]].tolist() == [1, 53]
+    assert frame.loc["PTSD/remission", "k"] == 0
+    assert (frame["k"] == 0).sum() > (frame["k"] > 0).sum()
+
+
+def test_gap_map_does_not_count_the_guide_or_the_same_people_twice(layouts):
+    frame = layouts["gaps", "all"].frame.set_index("name")
+    # Fava 2018 and its secondary analysis are the same 99 people.
+    labels = frame.loc["depression/depression severity", "labels"]
+    assert "The guide" not in labels
+    assert "Cochrane" not in labels
+
+
+def test_claims_chart_has_a_line_for_every_claim(layouts, shipped):
+    layout = layouts["claims", "guide"]
+    assert sorted(layout.frame["claim"]) == sorted(shipped.claims["claim"])
+    lines = [*layout.frame["line"], *layout.blocks.values()]
+    assert len(lines) == len(set(lines))
+
+
+@pytest.mark.parametrize(("name", "scope"), CASES)
+def test_every_mark_has_a_name_and_an_address(layouts, name, scope):
+    frame = layouts[name, scope].frame
+    assert frame["name"].is_unique
+    filled = frame if name != "gaps" else frame[frame["k"] > 0]
+    assert filled["address"].str.fullmatch(r"(data/\w+\.csv:\d+ ?)+").all()
+
+
+@pytest.mark.parametrize(("name", "scope"), CASES)
+def test_words_for_those_who_cannot_see_the_chart(layouts, name, scope):
+    layout = layouts[name, scope]
+    assert len(layout.alt) > 80
+    assert "nan" not in f"{layout.alt} {layout.caption} {layout.title}".lower().split()
+    assert "<NA>" not in layout.alt
+
+
+def drawn_texts(figure):
+    """Every visible text of a figure with its box in pixels."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    renderer = canvas.get_renderer()
+    texts = figure.findobj(match=lambda artist: hasattr(artist, "get_text"))
+    boxes = []
+    for text in texts:
+        if text.get_visible() and text.get_text().strip():
+            box = text.get_window_extent(renderer)
+            if box.width > 1 and box.height > 1:
+                boxes.append((text.get_text(), box))
+    return boxes
+
+
+@pytest.mark.parametrize(("name", "scope"), CASES)
+def test_no_text_overlaps_another(layouts, name, scope):
+    with house_style():
+        boxes = drawn_texts(draw(layouts[name, scope]))
+    assert len(boxes) > 5
+    clashes = [
+        (one, two)
+        for (one, first), (two, second) in itertools.combinations(boxes, 2)
+        if first.x0 + 1 < second.x1
+        and second.x0 + 1 < first.x1
+        and first.y0 + 1 < second.y1
+        and second.y0 + 1 < first.y1
+    ]
+    assert not clashes
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_picture_is_not_blank(layouts, name):
+    picture = matplotlib.image.imread(io.BytesIO(render(layouts[name, "guide"], "png")))
+    inked = (picture[..., :3].min(axis=2) < 0.5).mean()
+    assert 0.003 < inked < 0.5
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_same_data_give_the_same_bytes(layouts, form):
+    layout = layouts["abstinence", "guide"]
+    assert render(layout, form) == render(layout, form)
+
+
+def test_files_stand_side_by_side_with_their_numbers(layouts, tmp_path):
+    paths = write_figure(layouts["abstinence", "guide"], tmp_path)
+    assert [path.name for path in paths] == [
+        "fig-abstinence.svg",
+        "fig-abstinence.pdf",
+        "fig-abstinence.png",
+        "fig-abstinence.csv",
+    ]
+    assert paths[0].read_bytes().startswith(b"<?xml")
+    assert paths[1].read_bytes().startswith(b"%PDF")
+    assert paths[2].read_bytes().startswith(b"\x89PNG")
+    assert "73" in paths[3].read_text("utf-8")
+
+
+def test_nothing_to_draw_is_said_and_not_drawn(shipped, guide):
+    nothing = guide.iloc[:0]
+    assert "No response" in lay_out_response(nothing).empty
+    assert "abstinence" in lay_out_comparison(nothing, outcome="abstinence").empty
+    assert "several doses" in lay_out_dose_response(nothing).empty
+    assert "benefit" in lay_out_durability(shipped, nothing).empty
+    assert "benefit or harm" in lay_out_gap_map(shipped, nothing).empty
+    assert "No claim" in lay_out_claims(shipped.claims.iloc[:0].assign(name="")).empty

@@ -1,0 +1,81 @@
+"""Notebooks are thin, take the same parameters, and carry no outputs."""
+
+import ast
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from evidence.runs.parameters import declared
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+SHARED = {
+    "project": "str",
+    "scope": "str",
+    "conditions": "list",
+    "outcomes": "list",
+    "confidence": "float",
+    "out": "str",
+}
+BANNED = (ast.FunctionDef, ast.ClassDef, ast.For, ast.While, ast.Try, ast.Lambda)
+
+
+def code_cells(path):
+    cells = nbformat.read(path, as_version=4).cells
+    return [cell for cell in cells if cell.cell_type == "code"]
+
+
+def test_there_are_the_six():
+    assert [path.stem for path in NOTEBOOKS] == [
+        "01_studies",
+        "02_comparison",
+        "03_dose_response",
+        "04_durability",
+        "05_claims",
+        "06_unknowns",
+    ]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_is_thin_and_clean(path):
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert "papermill" not in notebook.metadata
+    assert notebook.cells[0].cell_type == "markdown"
+    assert notebook.cells[0].source.startswith("# ")
+    assert "?" in notebook.cells[0].source
+    code = code_cells(path)
+    assert len(code) <= 12
+    assert ["parameters" in cell.metadata.get("tags", []) for cell in code].count(True) == 1
+    for cell in code:
+        assert not cell.outputs, "commit without outputs"
+        assert cell.execution_count is None
+        assert len(cell.source.splitlines()) <= 10
+        tree = ast.parse(cell.source)
+        assert not [node for node in ast.walk(tree) if isinstance(node, BANNED)]
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom):
+                assert node.module == "evidence"
+            assert not isinstance(node, ast.Import)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_parameters_are_shared_typed_and_explained(path):
+    found = declared(path)
+    assert {name: found[name]["type"] for name in SHARED} == SHARED
+    assert all(len(info["help"]) > 15 for info in found.values())
+    for name, info in found.items():
+        assert type(info["default"]).__name__ == info["type"], name
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_prose_holds_no_number_about_the_evidence(path):
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "markdown":
+            assert not any(character.isdigit() for character in cell.source), cell.source
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_last_cell_closes_the_report(path):
+    assert code_cells(path)[-1].source == "report.close()"

@@ -1,0 +1,295 @@
+"""The whole run on the shipped data: pages, figures, values, and what happens when it fails."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from evidence import cli
+from evidence.errors import ReportError
+from evidence.runs import report as run
+from evidence.runs.report import make_reports
+
+ROOT = Path(__file__).resolve().parents[1]
+NAMES = [path.stem for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
+
+
+def values(folder):
+    return json.loads((folder / "values.json").read_text("utf-8"))
+
+
+def small_project(folder, *, notebook="05_claims"):
+    """The shipped data with one notebook only, for runs that need not be complete."""
+    shutil.copytree(ROOT / "data", folder / "data")
+    shutil.copy(ROOT / "references.bib", folder)
+    (folder / "notebooks").mkdir()
+    shutil.copy(ROOT / "notebooks" / f"{notebook}.ipynb", folder / "notebooks")
+    return folder
+
+
+def test_every_notebook_runs_and_leaves_its_page(report):
+    for name in NAMES:
+        assert (report / f"{name}.html").stat().st_size > 5_000
+        book = nbformat.read(report / "notebooks" / f"{name}.ipynb", as_version=4)
+        outputs = [o for cell in book.cells if cell.cell_type == "code" for o in cell.outputs]
+        assert outputs
+        assert not [o for o in outputs if o.output_type == "error"]
+        assert not [o for o in outputs if o.output_type == "stream"], "a cell printed or warned"
+
+
+def test_every_figure_stands_there_in_all_forms(report):
+    found = {path.name for path in (report / "figures").iterdir()}
+    for identity in ("response", "abstinence", "dose-response", "durability", "claims", "gaps"):
+        assert {f"fig-{identity}.{form}" for form in ("svg", "pdf", "png", "csv")} <= found
+
+
+def test_index_opens_with_what_the_three_studies_found(report):
+    text = re.sub(r"<[^>]+>", " ", (report / "index.html").read_text("utf-8"))
+    text = re.sub(r"\s+", " ", text)
+    assert text.index("What is known") < text.index("How sure") < text.index("What is not known")
+    for said in (
+        "12 of 17 (71%)",
+        "73 of 111 (65.8%)",
+        "24 of 100 (24.0%)",
+        "ketamine 0.5 mg/kg and ketamine 1.0 mg/kg better than midazolam",
+        "after correction p 0.14",
+        "Where the guide and its sources part",
+    ):
+        assert said in text, said
+
+
+def test_every_value_has_rows_that_exist(report, shipped):
+    lines = {name: len((ROOT / name).read_text("utf-8").splitlines()) for name in shipped.checksums}
+    entries = values(report)
+    assert len(entries) > 500
+    for name, entry in entries.items():
+        for row in entry["rows"]:
+            file, _, line = row.rpartition(":")
+            assert 2 <= int(line) <= lines[file], name
+
+
+def test_values_hold_the_headline_numbers_at_full_precision(report):
+    entries = values(report)
+    found = {name: entry["value"] for name, entry in entries.items()}
+    shares = [
+        value for name, value in found.items() if name.endswith("HDRS-21") or "estimate" in name
+    ]
+    assert 12 / 17 in shares
+    ratio = [v for n, v in found.items() if n.startswith("02_comparison") and n.endswith(".rr")]
+    assert any(abs(value - 2.7402402402402406) < 1e-12 for value in ratio)
+
+
+class Links(HTMLParser):
+    """Addresses, pictures and headings of a page."""
+
+    def __init__(self):
+        super().__init__()
+        self.links, self.sources, self.images, self.levels = [], [], [], []
+        self.scripts = 0
+
+    def handle_starttag(self, tag, attributes):
+        found = dict(attributes)
+        if tag == "a":
+            self.links.append(found["href"])
+        if tag == "img":
+            self.images.append(found.get("alt", ""))
+        if "src" in found:
+            self.sources.append(found["src"][:5])
+        if re.fullmatch(r"h[1-6]", tag):
+            self.levels.append(int(tag[1]))
+        self.scripts += tag == "script"
+
+
+@pytest.mark.parametrize("name", ["index", *NAMES])
+def test_page_needs_no_network_and_its_links_arrive(report, name):
+    page = Links()
+    page.feed((report / f"{name}.html").read_text("utf-8"))
+    assert page.scripts == 0
+    assert set(page.sources) <= {"data:"}
+    for link in page.links:
+        if not link.startswith(("https://", "http://", "#")):
+            assert (report / link).is_file(), link
+    assert all(len(alt) > 40 for alt in page.images)
+    assert page.levels[0] == 1
+    assert all(
+        after - before <= 1 for before, after in zip(page.levels, page.levels[1:], strict=False)
+    )
+
+
+def test_no_path_of_this_machine_is_in_the_reports(report):
+    for path in report.rglob("*"):
+        if path.suffix in (".html", ".json", ".csv", ".ipynb", ".svg"):
+            assert str(ROOT) not in path.read_text("utf-8"), path.name
+
+
+def test_manifest_says_what_the_run_was_made_from(report, shipped):
+    manifest = json.loads((report / "manifest.json").read_text("utf-8"))
+    assert manifest["inputs"] == shipped.checksums
+    assert list(manifest["reports"]) == NAMES
+    assert manifest["reports"]["02_comparison"]["parameters"] == {
+        "scope": "guide",
+        "conditions": [],
+        "outcomes": [],
+        "confidence": 0.95,
+        "near_days": 1.0,
+    }
+
+
+def test_papermill_from_another_folder_gives_the_same_numbers(report, tmp_path):
+    """The papermill way of the README, run as a person would, away from the project."""
+    command = [
+        sys.executable, "-m", "papermill", str(ROOT / "notebooks" / "02_comparison.ipynb"),
+        "out.ipynb", "-p", "out", str(tmp_path / "kept"), "--no-progress-bar",
+        "-y", 'conditions: ["depression", "alcohol dependence", "heroin dependence"]',
+    ]  # fmt: skip
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    alone = json.loads((tmp_path / "kept" / "values" / "02_comparison.json").read_text("utf-8"))
+    whole = values(report)
+    assert alone["values"]
+    for name, entry in alone["values"].items():
+        assert whole[f"02_comparison/{name}"] == entry
+
+
+def test_only_carries_the_other_pages_over(report, tmp_path):
+    out = tmp_path / "reports"
+    shutil.copytree(report, out)
+    made = make_reports(ROOT, out=out, only=["claims"])
+    assert made.reports == tuple(NAMES)
+    assert (out / "02_comparison.html").read_bytes() == (report / "02_comparison.html").read_bytes()
+    assert set(values(out)) == set(values(report))
+
+
+def test_unknown_notebook_and_unknown_condition_are_refused(tmp_path):
+    with pytest.raises(ReportError, match="--only nosuch: is no notebook; there are 01_studies"):
+        make_reports(ROOT, out=tmp_path / "r", only=["nosuch"])
+    assert cli.main(["report", "--project", str(ROOT), "--out", str(tmp_path / "r"),
+                     "-p", "conditions=depresion"]) == 2  # fmt: skip
+    assert not list(tmp_path.iterdir())
+
+
+def test_narrowed_run_says_so_and_keeps_other_conditions_out(tmp_path):
+    project = small_project(tmp_path / "p", notebook="02_comparison")
+    make_reports(project, given={"conditions": "PTSD"})
+    index = (project / "reports" / "index.html").read_text("utf-8")
+    assert "Narrowed to part of the data by their parameters: 02_comparison." in index
+    page = (project / "reports" / "02_comparison.html").read_text("utf-8")
+    assert "No two arms with counts of abstinence among these results." in page
+    assert "Krupitsky" not in page
+
+
+def test_failing_notebook_keeps_the_old_reports_and_its_traceback(tmp_path, capsys):
+    project = small_project(tmp_path)
+    assert cli.main(["report", "--project", str(project)]) == 0
+    before = {p: p.read_bytes() for p in (project / "reports").rglob("*") if p.is_file()}
+    path = project / "notebooks" / "05_claims.ipynb"
+    book = nbformat.read(path, as_version=4)
+    book.cells.insert(4, nbformat.v4.new_code_cell("1 / 0"))
+    nbformat.write(book, path)
+    capsys.readouterr()
+    assert cli.main(["report", "--project", str(project)]) == 1
+    error = capsys.readouterr().err
+    assert "notebooks/05_claims.ipynb: cell" in error
+    assert "ZeroDivisionError: division by zero" in error
+    kept = project / "reports.failed" / "05_claims.ipynb"
+    assert str(kept) in error
+    assert "ZeroDivisionError" in kept.read_text("utf-8")
+    assert {p: p.read_bytes() for p in (project / "reports").rglob("*") if p.is_file()} == before
+    assert sorted(path.name for path in project.iterdir() if path.name.startswith(".")) == []
+
+
+def test_interrupt_leaves_the_old_reports(tmp_path, monkeypatch, capsys):
+    project = small_project(tmp_path)
+    old = project / "reports"
+    old.mkdir()
+    (old / run.MANIFEST).write_text('{"reports": {}}')
+
+    def interrupted(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("papermill.execute_notebook", interrupted)
+    assert cli.main(["report", "--project", str(project)]) == 130
+    assert "stopped; the previous reports are as they were" in capsys.readouterr().err
+    assert [path.name for path in old.iterdir()] == [run.MANIFEST]
+    assert not list(project.glob(".reports.*"))
+
+
+def test_stop_between_the_two_renames_is_mended(tmp_path, monkeypatch):
+    target = tmp_path / "reports"
+    previous = tmp_path / ".reports.previous"
+    previous.mkdir()
+    (previous / run.MANIFEST).write_text("{}")
+    run._recover(target)
+    assert (target / run.MANIFEST).is_file()
+    assert not previous.exists()
+
+
+def test_a_folder_that_no_run_made_is_never_replaced(tmp_path):
+    project = small_project(tmp_path)
+    precious = project / "precious"
+    precious.mkdir()
+    (precious / "thesis.tex").write_text("years of work")
+    for out, said in (
+        (precious, "holds files that no report run made; name another folder"),
+        (project, "holds the project itself; name a folder of its own"),
+        (project / "references.bib", "is a file; name a folder"),
+    ):
+        with pytest.raises(ReportError, match=said):
+            make_reports(project, out=out)
+    assert (precious / "thesis.tex").read_text() == "years of work"
+
+
+def test_broken_data_write_nothing_and_exit_1(tmp_path, capsys):
+    project = small_project(tmp_path)
+    path = project / "data" / "studies.csv"
+    path.write_text(path.read_text("utf-8").replace(",73,", ",733,", 1), "utf-8")
+    assert cli.main(["report", "--project", str(project)]) == 1
+    error = capsys.readouterr().err
+    assert re.search(r"data/studies\.csv:\d+ events: 733 is more than n \(111\)", error)
+    assert "1 problem found, nothing written" in error
+    assert not (project / "reports").exists()
+
+
+def test_check_says_what_it_read(capsys):
+    assert cli.main(["check", "--project", str(ROOT)]) == 0
+    assert "no problem found" in capsys.readouterr().out
+
+
+def test_three_lines_at_the_end(tmp_path, capsys):
+    project = small_project(tmp_path)
+    assert cli.main(["report", "--project", str(project)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["made", "where", "open"]
+    assert lines[2].endswith("index.html")
+
+
+@pytest.mark.parametrize("command", ["report", "check"])
+def test_help_has_an_example(command, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main([command, "--help"])
+    assert stopped.value.code == 0
+    assert f"evidence {command}" in capsys.readouterr().out.split("example")[1]
+
+
+def test_misuse_exits_with_2(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["repport"])
+    assert stopped.value.code == 2
+
+
+def test_studies_and_bibliography_alone_are_enough(tmp_path):
+    """A person who brings only the two files for another topic gets the tables and the charts."""
+    project = small_project(tmp_path, notebook="01_studies")
+    for name in ("02_comparison", "06_unknowns"):
+        shutil.copy(ROOT / "notebooks" / f"{name}.ipynb", project / "notebooks")
+    for path in (project / "data").iterdir():
+        if path.name != "studies.csv":
+            path.unlink()
+    made = make_reports(project)
+    assert len(made.reports) == 3
+    assert (project / "reports" / "figures" / "fig-response.svg").is_file()
