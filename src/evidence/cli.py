@@ -44,9 +44,9 @@ def _parser() -> argparse.ArgumentParser:
         )
     report.add_argument(
         "--out",
-        default="reports",
+        default=None,
         metavar="DIR",
-        help="where the reports go, from the project (default: reports)",
+        help="where the reports go (default: reports in the project)",
     )
     report.add_argument(
         "-p",

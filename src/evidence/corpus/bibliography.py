@@ -66,7 +66,11 @@ class Reference:
         place = ":".join(part for part in (numbers, self.pages) if part)
         dated = ";".join(part for part in (self.year, place) if part)
         sentences = [", ".join(shown), self.title, self.container, dated]
-        text = " ".join(f"{part.rstrip('.')}." for part in sentences if part)
+        text = " ".join(
+            f"{part if part.endswith('?') else part.rstrip('.') + '.'}"
+            for part in sentences
+            if part
+        )
         return f"{text} doi:{self.doi}" if self.doi else f"{text} {self.link}".strip()
 
 

@@ -38,7 +38,7 @@ def lay_out_comparison(
         title=f"{outcome.capitalize()}: two arms of each study compared",
         caption=(
             f"Left: share of people with {outcome} in each arm, with {confidence:.0%} Wilson "
-            "intervals; open diamonds are the guide's figures. Middle: difference of the shares "
+            f"intervals{_guide_words(frame)}. Middle: difference of the shares "
             "in percentage points (Newcombe interval). Right: their ratio on a log scale "
             "(interval of its logarithm). An interval that crosses the dashed line is "
             "compatible with no difference. " + " ".join(w for w in frame["warning"] if w)
@@ -49,6 +49,11 @@ def lay_out_comparison(
         outcome=outcome,
         confidence=confidence,
     )
+
+
+def _guide_words(frame: pd.DataFrame) -> str:
+    speaks = frame[["guide1", "guide2"]].notna().any().any()
+    return "; open diamonds are the guide's figures" if speaks else ""
 
 
 def _warning(row) -> str:

@@ -104,7 +104,8 @@ def _words(frame: pd.DataFrame) -> str:
 def _caption(frame: pd.DataFrame, label: str, versus: str) -> str:
     source = frame[frame["lane"] == "source"]
     sized = listed(f"{dose:g}" for dose in source.loc[source["sized"], "dose"])
-    worded = listed(f"{dose:g}" for dose in source.loc[~source["sized"], "dose"])
+    only_worded = set(source["dose"]) - set(source.loc[source["sized"], "dose"])
+    worded = listed(f"{dose:g}" for dose in sorted(only_worded))
     instrument = next(iter(source["instrument"]), "")
     text = f"{label}, each dose against {versus}" + (f" on the {instrument}" if instrument else "")
     if sized:

@@ -10,8 +10,6 @@ from html import escape
 from importlib.metadata import version
 from pathlib import Path
 
-import pandas as pd
-
 from evidence.corpus.reading import Corpus, read_corpus
 from evidence.errors import ParameterError
 from evidence.figures.layout import Layout
@@ -195,8 +193,3 @@ def open_report(
         confidence=confidence,
         out=out,
     )
-
-
-def describe(frame: pd.DataFrame) -> str:
-    """How many rows and studies a selection holds, for a line under a heading."""
-    return f"{len(frame)} results of {frame['study'].nunique()} studies"

@@ -39,26 +39,31 @@ def _entry(number: Number) -> dict:
 
 
 def of_frame(identity: str, frame: pd.DataFrame) -> dict[str, dict]:
-    """An entry for each numeric cell of a plotted or tabulated frame, `id:row.column`.
+    """An entry for each number in a plotted or tabulated frame, `id:row.column`.
 
-    Columns that only place a mark (`lane`, `row`, …) are no numbers about the evidence.
+    Columns that only place a mark (`lane`, `row`, …) are no numbers about the evidence; columns
+    of numbers as printed (`counts`, `guide_value`, …) are, as text.
     """
     placing = {"lane", "offset", "line", "row", "column", "area"}
-    numeric = [
+    printed = {"counts", "as_printed", "guide_value", "source_value", "p_value", "p_adjusted"}
+    columns = [
         name
         for name in frame.columns
-        if name not in placing
-        and pd.api.types.is_numeric_dtype(frame[name])
-        and not pd.api.types.is_bool_dtype(frame[name])
+        if name in printed or (_is_numeric(frame[name]) and name not in placing)
     ]
     entries = {}
     for row in frame.to_dict("records"):
-        for name in numeric:
+        for name in columns:
             value = _plain(row[name])
-            if value is not None:
+            if value not in (None, ""):
                 rows = str(row["address"]).split()
                 entries[f"{identity}:{row['name']}.{name}"] = {"value": value, "rows": rows}
     return entries
+
+
+def _is_numeric(column: pd.Series) -> bool:
+    kinds = pd.api.types
+    return kinds.is_numeric_dtype(column) and not kinds.is_bool_dtype(column)
 
 
 def merged(parts: Iterable[Mapping[str, dict]]) -> dict[str, dict]:

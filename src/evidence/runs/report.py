@@ -63,7 +63,7 @@ def find_notebooks(project: Path, only: Sequence[str] = ()) -> dict[str, Path]:
 def make_reports(
     project: str | Path = "",
     *,
-    out: str | Path = "reports",
+    out: str | Path | None = None,
     given: Mapping[str, str] | None = None,
     only: Sequence[str] = (),
     progress: Callable[[str], None] = lambda text: None,
@@ -75,7 +75,8 @@ def make_reports(
     project : path
         See `find_project`.
     out : path
-        Where the reports go; relative to the project. Replaced as a whole when all is done.
+        Where the reports go, by default `reports` in the project. Replaced as a whole when all
+        is done.
     given : mapping of str to str
         Parameters as texts, checked against what the notebooks declare.
     only : sequence of str
@@ -91,7 +92,7 @@ def make_reports(
     corpus = read_corpus(project)
     notebooks = find_notebooks(corpus.project, only)
     parameters = resolve(given or {}, {name: declared(path) for name, path in notebooks.items()})
-    target = (corpus.project / out).resolve()
+    target = Path(out or corpus.project / "reports").resolve()
     _recover(target)
     _require_replaceable(target, corpus.project)
     _check_words(corpus, parameters)

@@ -71,7 +71,7 @@ def span(days: float) -> str:
     year, month = schema.TIME_UNITS["year"], schema.TIME_UNITS["month"]
     for unit, size, least in (
         ("year", year, 0.99 * year),
-        ("month", month, 2.9 * month),
+        ("month", month, 100.0),
         ("day", 1.0, 1.0),
         ("hour", 1 / 24, 1 / 24),
         ("minute", 1 / 1440, 0.0),

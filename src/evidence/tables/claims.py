@@ -24,7 +24,7 @@ def tabulate_claims(corpus: Corpus, claims: pd.DataFrame) -> Table:
             ],
         }
     )
-    numbers = claims[["name", "address"]]
+    numbers = claims[["name", "guide_value", "source_value", "address"]]
     return Table("tab-claims", "Claims of the guide, checked against sources", shown, numbers)
 
 

@@ -78,7 +78,9 @@ def tabulate_results(corpus: Corpus, results: pd.DataFrame) -> Table:
             "row": results["address"],
         }
     )
-    numbers = results[["n", "events", "value", "spread", "ci_low", "ci_high", "address"]].copy()
+    numbers = results[
+        ["n", "events", "value", "spread", "ci_low", "ci_high", "as_printed", "address"]
+    ].copy()
     numbers.insert(0, "name", results["address"].str.removeprefix("data/"))
     return Table("tab-results", "Results, each with its address", shown, numbers)
 
