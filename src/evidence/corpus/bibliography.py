@@ -79,14 +79,20 @@ class Bibliography(dict[str, Reference]):
 
 
 def _plain(text: str) -> str:
-    """A BibTeX value as people read it: no grouping braces, en dashes in ranges, single blanks."""
-    text = re.sub(r"\\[&%$#_]", lambda match: match[0][1], re.sub(r"[{}]", "", text))
-    return re.sub(r"\s+", " ", text.replace("---", "—").replace("--", "–")).strip()
+    """A BibTeX value as people read it: accents, no braces, en dashes in ranges, single blanks."""
+    if "\\" in text:
+        from pylatexenc.latex2text import LatexNodes2Text
+
+        # Bare & and % are LaTeX's own, but people write them: they are meant as themselves.
+        text = LatexNodes2Text().latex_to_text(re.sub(r"(?<!\\)([&%])", r"\\\1", text))
+    text = re.sub(r"[{}]", "", text).replace("---", "—").replace("--", "–")
+    return re.sub(r"\s+", " ", text).strip()
 
 
 def _problems(library) -> Iterator[Problem]:
     for block in library.failed_blocks:
-        key = getattr(block, "key", "") or " ".join(block.raw.split())[:40]
+        named = re.match(r"\s*@\w+\s*\{\s*([^,\s]+)", block.raw)
+        key = named[1] if named else " ".join(block.raw.split())[:40]
         reason = {
             "DuplicateBlockKeyBlock": "is the key of an earlier entry; every key is used once",
             "DuplicateFieldKeyBlock": "has a field twice; every field is given once",
@@ -118,12 +124,8 @@ def _problems(library) -> Iterator[Problem]:
                 yield Problem(FILE, line, name, str(field.value), f"is not {form}")
 
 
-def _reference(entry, raw) -> Reference:
-    # LaTeX is decoded only where there is some: the decoder drops a bare & and what follows a %.
-    fields = {
-        field.key.lower(): field.value if "\\" in str(written.value) else written.value
-        for field, written in zip(entry.fields, raw.fields, strict=True)
-    }
+def _reference(entry) -> Reference:
+    fields = {field.key.lower(): field.value for field in entry.fields}
     people = [
         Author(_plain(" ".join([*name.von, *name.last, *name.jr])), _plain(" ".join(name.first)))
         for name in fields["author"]
@@ -183,18 +185,13 @@ def read_bibliography(path: Path) -> Bibliography:
         problems = [Problem(FILE, 0, "", "it", "is empty; it must hold the sources")]
     if problems:
         raise CorpusError(problems)
-    # Names are split before LaTeX is decoded; the other order takes {World Health Organization}
-    # apart.
+    # Accents are decoded later: decoding before the split takes {World Health Organization} apart.
     names = [middlewares.SeparateCoAuthors(), middlewares.SplitNameParts()]
-    split = bibtexparser.parse_string(text, append_middleware=names)
-    decoder = middlewares.LatexDecodingMiddleware()
-    decoded = bibtexparser.parse_string(text, append_middleware=[*names, decoder])
-    if split.failed_blocks:
+    library = bibtexparser.parse_string(text, append_middleware=names)
+    if library.failed_blocks:
+        rule = "has a name that cannot be split"
         raise CorpusError(
-            Problem(
-                FILE, block.start_line + 1, "author", block.key, "has a name that cannot be read"
-            )
-            for block in split.failed_blocks
+            Problem(FILE, block.start_line + 1, "author", block.key, rule)
+            for block in library.failed_blocks
         )
-    pairs = zip(decoded.entries, split.entries, strict=True)
-    return Bibliography({entry.key: _reference(entry, written) for entry, written in pairs})
+    return Bibliography({entry.key: _reference(entry) for entry in library.entries})

@@ -67,7 +67,7 @@ def draw_claims(layout: ClaimsLayout):
                 "guide_value": "the guide says",
                 "source_value": "its source says",
             }[name]
-            axis.text(x, -0.75, head, fontsize=8.5, color=style.QUIET, va="center")
+            axis.text(x, -0.95, head, fontsize=8.5, color=style.QUIET, va="center")
         for verdict, line in layout.blocks.items():
             mark, colour = style.VERDICTS[verdict]
             axis.axhline(line - 0.42, color=style.FAINT, lw=0.8)

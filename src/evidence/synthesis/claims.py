@@ -75,7 +75,7 @@ def parting(claims: pd.DataFrame, studies: Sequence[str] = ()) -> list[Sentence]
     return [
         Sentence(
             f"claim.{row.claim}",
-            "{label}: the guide says {guide}; its source says {source}.",
+            "{label} — guide: {guide}; source: {source}.",
             {
                 "label": Number(None, row.label),
                 "guide": Number(row.guide_value, row.guide_value, (row.address,)),

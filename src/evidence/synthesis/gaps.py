@@ -49,10 +49,9 @@ def participants(corpus: Corpus) -> pd.Series:
 
 def cohorts(corpus: Corpus) -> pd.Series:
     """For each study the one whose people took part in it: itself, unless `designs.csv` says."""
-    studies = pd.Series(corpus.results["study"].unique())
-    stated = corpus.designs.set_index("study")["cohort"]
-    found = studies.map(stated[stated != ""]).fillna(studies)
-    return pd.Series(found.to_numpy(), index=studies.to_numpy())
+    stated = dict(zip(corpus.designs["study"], corpus.designs["cohort"], strict=True))
+    studies = corpus.results["study"].unique()
+    return pd.Series([stated.get(study) or study for study in studies], index=studies)
 
 
 def tally(corpus: Corpus, rows: pd.DataFrame) -> tuple[int, int]:

@@ -1,0 +1,161 @@
+"""Shared fixtures: a small valid project to break, the shipped data, and one finished run."""
+
+import csv
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from evidence import read_corpus
+from evidence.corpus import schema
+
+ROOT = Path(__file__).resolve().parents[1]
+
+BIBLIOGRAPHY = """\
+@article{baker1990, author = {Baker, Ann}, title = {Rising dough}, year = {1990},
+  doi = {10.1000/dough}}
+@misc{guide, author = {{A bakery}}, title = {Bread 101}, year = {n.d.}}
+@article{miller2001, author = {Miller, Bo and others}, title = {Flour again}, year = {2001}}
+"""
+
+STUDIES = [
+    {
+        "study": "baker1990", "condition": "bread", "arm": "yeast", "role": "intervention",
+        "outcome": "risen", "time": "1", "time_unit": "day", "measure": "proportion",
+        "n": "17", "value": "0.71", "as_printed": "71%", "reported_by": "publication",
+        "source": "baker1990", "locator": "Table 1", "verified": "yes",
+    },
+    {
+        "study": "baker1990", "condition": "bread", "arm": "none", "role": "comparator",
+        "outcome": "risen", "time": "1", "time_unit": "day", "measure": "proportion",
+        "n": "20", "events": "4", "as_printed": "4/20", "reported_by": "publication",
+        "source": "baker1990", "locator": "Table 1", "verified": "yes",
+    },
+    {
+        "study": "baker1990", "condition": "bread", "arm": "yeast", "role": "intervention",
+        "outcome": "risen", "time": "1", "time_unit": "day", "measure": "proportion",
+        "n": "18", "value": "0.71", "as_printed": "71%", "reported_by": "guide",
+        "source": "guide", "locator": "p. 1", "verified": "yes",
+    },
+    {
+        "study": "miller2001", "condition": "bread", "arm": "yeast", "role": "contrast",
+        "versus": "none", "outcome": "height", "time": "0-3", "time_unit": "hour", "measure": "smd",
+        "n": "40", "value": "0.5", "ci_low": "0.1", "ci_high": "0.9", "p_value": "0.01",
+        "as_printed": "0.5", "reported_by": "review", "source": "miller2001",
+        "locator": "abstract", "verified": "not read there",
+    },
+    {
+        "study": "miller2001", "condition": "cake", "arm": "yeast", "role": "contrast",
+        "versus": "none", "outcome": "height", "measure": "significance", "direction": "better",
+        "reported_by": "publication", "source": "miller2001", "locator": "abstract",
+        "verified": "yes",
+    },
+]  # fmt: skip
+
+TABLES = {
+    schema.STUDIES: STUDIES,
+    schema.OUTCOMES: [
+        {"outcome": "risen", "kind": "benefit", "better": "higher", "description": "it rose"},
+        {"outcome": "height", "kind": "benefit", "better": "higher", "description": "how high"},
+    ],
+    schema.DESIGNS: [
+        {
+            "study": study, "label": label, "scope": "guide", "design": "randomised parallel",
+            "randomised": "yes", "source": study, "locator": "p. 2",
+        }
+        for study, label in (("baker1990", "Baker"), ("miller2001", "Miller"))
+    ],
+    schema.GUIDE: [
+        {
+            "guide_ref": "1", "source": "baker1990", "status": "identified", "rank": "1",
+            "passage": "it rises", "reason": "same year",
+        }
+    ],
+    schema.CLAIMS: [
+        {
+            "claim": "C1", "section": "Dough", "label": "It rises", "statement": "It rises",
+            "kind": "numeric", "guide_value": "71%", "source_value": "71%", "verdict": "agrees",
+            "reason": "same", "studies": "baker1990", "outcome": "risen", "source": "baker1990",
+        }
+    ],
+    schema.UNKNOWNS: [
+        {
+            "unknown": "U1", "question": "Does it last?", "why_open": "nobody waited",
+            "population": "bread", "intervention": "yeast", "outcome": "risen",
+            "time_stamp": "2026-11", "raised_by": "both", "claims": "C1",
+            "where": "outcome=risen and days>=2",
+        }
+    ],
+}  # fmt: skip
+
+
+class Project:
+    """A folder with small valid tables; each method breaks one thing."""
+
+    def __init__(self, root: Path):
+        self.root = root
+        (root / "data").mkdir(parents=True)
+        self.path("references.bib").write_text(BIBLIOGRAPHY, "utf-8")
+        for table, rows in TABLES.items():
+            with self.path(table.file).open("w", newline="", encoding="utf-8") as handle:
+                writer = csv.DictWriter(handle, table.names, restval="", lineterminator="\n")
+                writer.writeheader()
+                writer.writerows(rows)
+
+    def path(self, name: str) -> Path:
+        return self.root / name
+
+    def rows(self, name: str) -> list[list[str]]:
+        with self.path(name).open(newline="", encoding="utf-8") as handle:
+            return list(csv.reader(handle))
+
+    def write(self, name: str, rows: list[list[str]]) -> None:
+        with self.path(name).open("w", newline="", encoding="utf-8") as handle:
+            csv.writer(handle, lineterminator="\n").writerows(rows)
+
+    def put(self, name: str, line: int, **cells: str) -> None:
+        """Change cells of one line, counted as in the file."""
+        rows = self.rows(name)
+        for column, value in cells.items():
+            rows[line - 1][rows[0].index(column)] = value
+        self.write(name, rows)
+
+    def append(self, name: str, text: str | bytes) -> None:
+        raw = text if isinstance(text, bytes) else text.encode()
+        self.path(name).write_bytes(self.path(name).read_bytes() + raw)
+
+    def replace(self, name: str, old: str, new: str) -> None:
+        text = self.path(name).read_text("utf-8")
+        assert old in text
+        self.path(name).write_text(text.replace(old, new, 1), "utf-8")
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A small valid project on bread, for tests that break it."""
+    return Project(tmp_path / "bread")
+
+
+@pytest.fixture(scope="session")
+def shipped():
+    """The corpus that the project ships."""
+    return read_corpus(ROOT)
+
+
+@pytest.fixture(scope="session")
+def report(tmp_path_factory):
+    """One finished run of all notebooks on the shipped data; read only."""
+    from evidence.runs.report import make_reports
+
+    return make_reports(ROOT, out=tmp_path_factory.mktemp("run") / "reports").out
+
+
+def require_tool(name: str) -> str:
+    """The path of a program; where it is missing, CI fails and a person's machine skips."""
+    found = shutil.which(name)
+    if found is None and os.environ.get("CI"):
+        pytest.fail(f"{name} is missing; CI must install it")
+    if found is None:
+        pytest.skip(f"{name} is not installed here")
+    return found

@@ -1,0 +1,95 @@
+"""Imports point down the stack, heavy dependencies have one home, and importing does nothing."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import evidence
+from evidence.corpus.bibliography import read_bibliography
+
+PROJECT = Path(__file__).resolve().parents[1]
+ROOT = PROJECT / "src" / "evidence"
+
+# Layers that share a rank are siblings and may not import each other.
+RANK = {
+    "errors": 0,
+    "corpus": 1, "estimation": 1,
+    "synthesis": 2,
+    "figures": 3, "tables": 3,
+    "publishing": 4, "runs": 5, "cli": 6,
+}  # fmt: skip
+HOME = {
+    "scipy": {"estimation"},
+    "bibtexparser": {"corpus"},
+    "pylatexenc": {"corpus"},
+    "matplotlib": {"figures", "publishing"},
+    "jinja2": {"publishing"},
+    "markdown_it": {"publishing"},
+    "papermill": {"runs"},
+    "nbformat": {"runs"},
+    "tqdm": {"cli"},
+    "pandas": {"corpus", "synthesis", "figures", "tables", "publishing"},
+}
+MODULES = [path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py"]
+
+
+def imported(path):
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name}: write `from evidence...`"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_down(path):
+    here = path.relative_to(ROOT).parts[0].removesuffix(".py")
+    for name in imported(path):
+        package, _, rest = name.partition(".")
+        if package == "evidence":
+            there = rest.partition(".")[0]
+            assert there == here or RANK[there] < RANK[here], f"{here} must not import {name}"
+        elif package in HOME:
+            assert here in HOME[package], f"{package} belongs in {HOME[package]}, not in {here}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_file_is_small_and_named_after_the_domain(path):
+    assert path.stem not in {"utils", "helpers", "common", "core", "base", "misc"}
+    assert len(path.read_text("utf-8").splitlines()) <= 400
+
+
+def test_every_bib_key_of_a_docstring_exists():
+    bibliography = read_bibliography(PROJECT / "references.bib")
+    cited = set()
+    for path in MODULES:
+        for block in re.findall(r"References\n    -+\n(.*?)\"\"\"", path.read_text("utf-8"), re.S):
+            cited |= set(re.findall(r"[a-z]+\d{4}\w*", block))
+    assert {"wilson1927", "newcombe1998", "katz1978", "woolf1955", "brown2017"} <= cited
+    assert cited <= set(bibliography)
+
+
+def test_public_names_are_sorted_and_resolve():
+    assert evidence.__all__ == sorted(evidence.__all__)
+    for name in evidence.__all__:
+        assert getattr(evidence, name).__doc__
+
+
+def test_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="has no attribute 'reed_corpus'"):
+        evidence.reed_corpus  # noqa: B018
+
+
+def test_importing_loads_nothing_heavy_and_says_nothing():
+    code = (
+        "import sys, evidence, evidence.cli; "
+        "print([m for m in ('pandas','numpy','matplotlib','papermill') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+    assert done.stderr == ""

@@ -1,0 +1,173 @@
+"""What the results mean together: possible counts, pairs, gaps and sentences."""
+
+from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evidence import findings, select_results, unknowns
+from evidence.corpus.reading import days, read_corpus
+from evidence.errors import ParameterError
+from evidence.synthesis.comparisons import pairs
+from evidence.synthesis.consistency import is_impossible, possible_counts
+from evidence.synthesis.gaps import cells, cohorts, participants
+from evidence.synthesis.wording import count, listed, percent, span, when
+
+
+def test_known_case_71_and_29_percent_are_counts_of_17_and_not_of_18():
+    """Zarate 2006 against the guide; the neighbours 12/18 = 66.7 % and 13/18 = 72.2 % by hand."""
+    assert possible_counts("71%", 17) == (12,)
+    assert possible_counts("29%", 17) == (5,)
+    assert possible_counts("35%", 17) == (6,)
+    assert possible_counts("71%", 18) == ()
+    assert is_impossible("71%", 18)
+    assert is_impossible("29%", 18)
+
+
+@pytest.mark.parametrize(
+    ("printed", "n", "counts"),
+    [
+        ("65.8% (73/111)", 111, (73,)),
+        ("12.5%", 8, (1,)),
+        ("12%", 8, (1,)),
+        ("13%", 8, (1,)),
+        ("50 %", 200, (99, 100, 101)),
+        ("none", 10, ()),
+        ("100%", 3, (3,)),
+        ("0%", 3, (0,)),
+    ],
+)
+def test_possible_counts_by_hand(printed, n, counts):
+    assert possible_counts(printed, n) == counts
+
+
+@given(st.integers(1, 250), st.integers(0, 1000), st.integers(0, 2))
+def test_possible_counts_are_those_that_round_to_it_either_way(n, share, decimals):
+    step = Decimal(1).scaleb(-decimals)
+    printed = (Decimal(share) / 10).quantize(step, ROUND_HALF_UP)
+
+    def rounds(k):
+        exact = Decimal(100 * k) / Decimal(n)
+        return printed in {exact.quantize(step, way) for way in (ROUND_HALF_UP, ROUND_HALF_EVEN)}
+
+    found = possible_counts(f"{printed}%", n)
+    assert {k for k in range(n + 1) if rounds(k)} <= set(found)
+    for k in found:
+        assert abs(Decimal(100 * k) / Decimal(n) - printed) <= step / 2 + Decimal("1e-20")
+
+
+def test_counts_are_worked_out_only_where_one_number_fits(project):
+    results = select_results(read_corpus(project.root))
+    assert results["counted"].tolist()[:3] == [12, 4, pd.NA]
+    assert results["counted_from"].tolist()[:3] == ["worked out", "printed", ""]
+
+
+def test_pairs_leave_out_the_guide(project):
+    found = pairs(select_results(read_corpus(project.root)), confidence=0.95)
+    assert found[["events1", "n1", "events2", "n2"]].to_numpy().tolist() == [[12, 17, 4, 20]]
+    assert found["rr"][0] == pytest.approx((12 / 17) / (4 / 20))
+
+
+def test_pairs_leave_out_what_nobody_confirmed(project):
+    project.put("data/studies.csv", 3, verified="not read")
+    assert pairs(select_results(read_corpus(project.root)), confidence=0.95).empty
+
+
+@pytest.mark.parametrize(
+    ("given_words", "message"),
+    [
+        ({"scope": "guid"}, "scope: 'guid' is not in the data; did you mean 'guide'?"),
+        ({"conditions": ["brad"]}, "conditions: 'brad' is not in the data; did you mean 'bread'?"),
+        ({"outcomes": ["xyz"]}, "outcomes: 'xyz' is not in the data; it has: risen, height"),
+    ],
+)
+def test_words_outside_the_data_are_refused(project, given_words, message):
+    with pytest.raises(ParameterError) as caught:
+        select_results(read_corpus(project.root), **given_words)
+    assert str(caught.value) == message
+
+
+def test_times_become_days():
+    frame = days(pd.Series(["1", "0-3", "110", "", "2"]),
+                 pd.Series(["week", "day", "minute", "", "year"]))  # fmt: skip
+    assert frame["low"].tolist()[:3] == [7.0, 0.0, pytest.approx(110 / 1440)]
+    assert frame["high"].tolist()[:2] == [7.0, 3.0]
+    assert frame["high"].isna().tolist() == [False, False, False, True, False]
+    assert frame["high"][4] == pytest.approx(730.5)
+
+
+@pytest.mark.parametrize(
+    ("length", "said"),
+    [(1, "1 day"), (28, "28 days"), (1 / 24, "1 hour"), (110 / 1440, "1.8 hours"),
+     (1 / 48, "30 minutes"), (365.25, "1 year"), (730.5, "2 years"), (182.625, "6 months"),
+     (float("nan"), "not stated")],
+)  # fmt: skip
+def test_lengths_of_time_in_words(length, said):
+    assert span(length) == said
+
+
+def test_words():
+    assert [percent(12 / 17), percent(73 / 111, 111), percent(0)] == ["71%", "65.8%", "0%"]
+    assert [str(count(1, "study", "studies")), str(count(2000, "result"))] == [
+        "1 study", "2,000 results"
+    ]  # fmt: skip
+    assert [when("0-3", "day"), when("1", "week"), when("", "")] == ["0–3 days", "1 week", ""]
+    assert [listed([]), listed(["a"]), listed(["a", "b", "c"])] == ["", "a", "a, b and c"]
+
+
+def test_secondary_analysis_does_not_count_the_same_people_again(shipped):
+    assert cohorts(shipped)["salloum2019"] == "fava2018"
+    everyone = select_results(shipped)
+    frame = cells(shipped, everyone).set_index("name")
+    assert frame.loc["alcohol dependence/abstinence", "n"] == 211
+    assert participants(shipped)["fava2018"] == participants(shipped)["salloum2019"] == 99
+
+
+def test_conservation_every_study_with_evidence_is_somewhere_in_the_grid(shipped):
+    from evidence.synthesis.gaps import OUTCOME_KINDS, evidence_rows
+
+    everyone = select_results(shipped)
+    rows = evidence_rows(everyone[everyone["kind"].isin(OUTCOME_KINDS)])
+    placed = set(" ".join(cells(shipped, everyone)["address"]).split())
+    assert placed == set(rows["address"])
+
+
+def test_adding_a_study_narrows_an_unknown(project):
+    before = unknowns(read_corpus(project.root), select_results(read_corpus(project.root)))
+    assert before["k"].tolist() == [0]
+    assert str(before["standing"][0]) == "No study in these tables bears on it."
+    project.put("data/studies.csv", 2, time="5")
+    corpus = read_corpus(project.root)
+    after = unknowns(corpus, select_results(corpus))
+    assert after["k"].tolist() == [1]
+    assert "1 study with 37 participants" in str(after["standing"][0])
+
+
+def test_unknowns_of_the_shipped_data_number_at_least_twenty(shipped):
+    found = unknowns(shipped, select_results(shipped))
+    assert len(found) >= 20
+    assert found["k"].is_monotonic_increasing
+
+
+def test_findings_of_the_heroin_study_are_said_with_counts(shipped):
+    said = findings(select_results(shipped), "krupitsky2007", confidence=0.95)
+    assert str(said[0]) == (
+        "abstinence at 1 year: 13 of 26 (50%) with three sessions, 6 of 27 (22%) with one session "
+        "(risk ratio 2.25, interval 1.01 to 5.03)."
+    )
+
+
+def test_every_number_of_a_sentence_keeps_its_rows(shipped):
+    for study in ("zarate2006", "fava2018", "krupitsky1997"):
+        for sentence in findings(select_results(shipped), study, confidence=0.95):
+            numbers = [n for n in sentence.numbers.values() if n.value is not None]
+            assert all(number.rows for number in numbers), sentence
+
+
+def test_nothing_changes_the_corpus(shipped):
+    before = shipped.results.copy(deep=True)
+    rows = select_results(shipped)
+    rows.loc[:, "value"] = 0
+    pd.testing.assert_frame_equal(shipped.results, before)
