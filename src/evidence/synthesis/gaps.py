@@ -99,7 +99,8 @@ def unknowns(corpus: Corpus, results: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         The columns of `unknowns.csv` and: `k`, `n`, `randomised` (studies), `longest` (days; NaN
-        if no time is known), `labels`, `address` (rows) and `standing`, a `Sentence`.
+        if no time is known), `labels`, `rows` (addresses of what bears on it) and `standing`, a
+        `Sentence`.
     """
     rows = evidence_rows(results)
     found = []
@@ -113,17 +114,16 @@ def unknowns(corpus: Corpus, results: pd.DataFrame) -> pd.DataFrame:
             "randomised_studies": trials,
             "longest": bearing["days"].max(),
             "labels": "; ".join(bearing["label"].unique()),
-            "address": " ".join(bearing["address"]),
+            "rows": " ".join(bearing["address"]),
         }
         found.append(entry | {"standing": _standing(question.unknown, entry)})
-    columns = ["k", "n", "randomised_studies", "longest", "labels", "address", "standing"]
+    columns = ["k", "n", "randomised_studies", "longest", "labels", "rows", "standing"]
     frame = pd.concat([corpus.unknowns, pd.DataFrame(found, columns=columns)], axis=1)
-    frame = frame.rename(columns={"address_x": "address"})
     return frame.sort_values(["k", "n"], kind="stable").reset_index(drop=True)
 
 
 def _standing(unknown: str, entry: dict) -> Sentence:
-    rows = tuple(entry["address"].split())
+    rows = tuple(entry["rows"].split())
     if not entry["k"]:
         return Sentence(f"unknown.{unknown}", "No study in these tables bears on it.")
     numbers = {

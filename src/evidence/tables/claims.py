@@ -60,7 +60,7 @@ def tabulate_unknowns(unknowns: pd.DataFrame) -> Table:
             "bearing on it": [labels or "nothing" for labels in unknowns["labels"]],
         }
     )
-    columns = ["k", "n", "randomised_studies", "longest", "address"]
-    numbers = unknowns[columns].copy()
+    numbers = unknowns[["k", "n", "randomised_studies", "longest"]].copy()
+    numbers["address"] = unknowns["address"] + " " + unknowns["rows"]
     numbers.insert(0, "name", unknowns["unknown"])
     return Table("tab-unknowns", "Open questions and the evidence on each", shown, numbers)
