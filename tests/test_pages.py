@@ -1,6 +1,7 @@
 """The pages in a real browser: no errors, no requests, no sideways scrolling on a phone."""
 
 import pytest
+
 from tests.conftest import require_tool
 
 NAMES = [

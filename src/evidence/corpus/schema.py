@@ -19,7 +19,7 @@ TIME_UNITS = {
 }
 """Days in one unit of time; a month and a year are the Gregorian means."""
 
-PRIMARY_DESIGNS = (
+PEOPLE_DESIGNS = (
     "randomised parallel",
     "randomised crossover",
     "non-randomised controlled",
@@ -27,9 +27,8 @@ PRIMARY_DESIGNS = (
     "cohort",
     "cross-sectional",
     "case series",
-    "animal experiment",
-    "laboratory",
 )
+PRIMARY_DESIGNS = (*PEOPLE_DESIGNS, "animal experiment", "laboratory")
 """Designs with participants of their own; only these are counted, so that nobody counts twice."""
 
 OTHER_DESIGNS = (

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from evidence.corpus.reading import Corpus
+from evidence.corpus.schema import PEOPLE_DESIGNS
 from evidence.synthesis.comparisons import PAIRED, pairs
 from evidence.synthesis.wording import (
     Number,
@@ -203,14 +204,3 @@ def certainty(corpus: Corpus, results: pd.DataFrame) -> list[Sentence]:
             )
         )
     return sentences
-
-
-PEOPLE_DESIGNS = (
-    "randomised parallel",
-    "randomised crossover",
-    "non-randomised controlled",
-    "open label",
-    "cohort",
-    "cross-sectional",
-    "case series",
-)

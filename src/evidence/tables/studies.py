@@ -49,7 +49,9 @@ def tabulate_studies(corpus: Corpus, results: pd.DataFrame) -> Table:
         "tab-studies",
         "Studies: how each was done",
         pd.DataFrame(shown),
-        pd.DataFrame(numbers, columns=["name", "people", "results", "address"]),
+        pd.DataFrame(numbers, columns=["name", "people", "results", "address"]).astype(
+            {"people": "Int64"}
+        ),
     )
 
 
