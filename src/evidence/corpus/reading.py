@@ -46,6 +46,11 @@ class Corpus:
     bibliography: Bibliography
     checksums: dict[str, str]
 
+    def label(self, key: str) -> str:
+        """The short name of a source: its study's in `designs.csv`, else author and year."""
+        named = self.designs.loc[self.designs["study"] == key, "label"]
+        return named.iloc[0] if len(named) else self.bibliography[key].label
+
 
 def find_project(project: str | Path = "") -> Path:
     """The folder that holds `data/studies.csv`: the one named, or the nearest one upwards.

@@ -38,6 +38,8 @@ class Report:
     corpus : Corpus
     results : DataFrame
         The rows of the report's scope, conditions and outcomes; see `select_results`.
+    everything : DataFrame
+        All rows: what nobody has measured can only be said of everything that was measured.
     scope, conditions, outcomes, confidence
         The shared parameters, checked.
     """
@@ -50,6 +52,7 @@ class Report:
         self.outcomes = tuple(outcomes)
         self.confidence = confidence
         self.results = select_results(corpus, scope=scope, conditions=conditions, outcomes=outcomes)
+        self.everything = select_results(corpus)
         self._out = Path(out) if out else None
         self._values: dict[str, dict] = {}
         self._figures: list[dict] = []

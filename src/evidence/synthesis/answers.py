@@ -34,7 +34,7 @@ def introduce(corpus: Corpus, study: str) -> Sentence:
     """Who was studied and how: 'Zarate 2006, randomised crossover, 18 people: …'."""
     rows = corpus.designs[corpus.designs["study"] == study]
     if rows.empty:
-        return Sentence(f"{study}.design", corpus.bibliography[study].label)
+        return Sentence(f"{study}.design", corpus.label(study))
     row = rows.iloc[0]
     randomised = pd.notna(row["n_randomised"])
     size = row["n_randomised"] if randomised else row["n_analysed"]

@@ -129,10 +129,10 @@ def _standing(unknown: str, entry: dict) -> Sentence:
     numbers = {
         "studies": count(entry["k"], "study", "studies", rows),
         "people": count(entry["n"], "participant", rows=rows),
-        "trials": count(entry["randomised_studies"], "of them randomised", "of them randomised"),
+        "trials": Number(entry["randomised_studies"], str(entry["randomised_studies"]), rows),
         "longest": Number(entry["longest"], span(entry["longest"]), rows),
     }
-    template = "{studies} with {people}, {trials}; longest look: {longest}."
+    template = "{studies} ({trials} randomised) with {people}; longest look: {longest}."
     return Sentence(f"unknown.{unknown}", template, numbers)
 
 

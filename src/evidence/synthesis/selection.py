@@ -90,7 +90,7 @@ def _studies(corpus: Corpus) -> pd.DataFrame:
         return corpus.designs[columns]
     studies = corpus.results["study"].unique()
     frame = pd.DataFrame({"study": studies}, columns=columns).fillna("")
-    frame["label"] = [corpus.bibliography[study].label for study in studies]
+    frame["label"] = [corpus.label(study) for study in studies]
     return frame.assign(scope="guide")
 
 

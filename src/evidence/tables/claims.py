@@ -18,7 +18,7 @@ def tabulate_claims(corpus: Corpus, claims: pd.DataFrame) -> Table:
             "verdict": claims["verdict"],
             "why": claims["reason"],
             "checked against": [
-                "; ".join(corpus.bibliography[key].label for key in row.source)
+                "; ".join(corpus.label(key) for key in row.source)
                 + (f" ({row.locator})" if row.locator else "")
                 for row in claims.itertuples()
             ],

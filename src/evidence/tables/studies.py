@@ -15,7 +15,6 @@ def tabulate_studies(corpus: Corpus, results: pd.DataFrame) -> Table:
     designs = corpus.designs.set_index("study")
     shown, numbers = [], []
     for study in counts.index:
-        reference = corpus.bibliography[study]
         row = designs.loc[study] if study in designs.index else pd.Series(dtype=object)
         people = int(size.get(study, 0))
         followup = row.get("followup")
@@ -24,7 +23,7 @@ def tabulate_studies(corpus: Corpus, results: pd.DataFrame) -> Table:
         )
         shown.append(
             {
-                "study": row.get("label", reference.label),
+                "study": corpus.label(study),
                 "condition": "; ".join(
                     results.loc[results["study"] == study, "condition"].unique()
                 ),
@@ -34,7 +33,6 @@ def tabulate_studies(corpus: Corpus, results: pd.DataFrame) -> Table:
                 "followed for": followed,
                 "results": str(counts[study]),
                 "what to know": row.get("caveat", ""),
-                "reference": str(reference),
             }
         )
         numbers.append(
@@ -42,7 +40,7 @@ def tabulate_studies(corpus: Corpus, results: pd.DataFrame) -> Table:
                 "name": study,
                 "people": people or None,
                 "results": int(counts[study]),
-                "address": row.get("address", f"references.bib:{reference.line}"),
+                "address": row.get("address", f"references.bib:{corpus.bibliography[study].line}"),
             }
         )
     return Table(
@@ -57,6 +55,7 @@ def tabulate_studies(corpus: Corpus, results: pd.DataFrame) -> Table:
 
 def tabulate_results(corpus: Corpus, results: pd.DataFrame) -> Table:
     """One row a result: what was reported, as printed, by whom, and where it was read."""
+    labels = {key: corpus.label(key) for key in results["source"].unique()}
     shown = pd.DataFrame(
         {
             "study": results["label"],
@@ -72,12 +71,9 @@ def tabulate_results(corpus: Corpus, results: pd.DataFrame) -> Table:
             "n": [str(n) if pd.notna(n) else "—" for n in results["n"]],
             "as printed": [_printed(row) for row in results.itertuples()],
             "said by": results["reported_by"],
-            "read in": [
-                f"{corpus.bibliography[row.source].label}, {row.locator}"
-                for row in results.itertuples()
-            ],
+            "read in": [f"{labels[row.source]}, {row.locator}" for row in results.itertuples()],
             "confirmed": ["yes" if row.confirmed else row.verified for row in results.itertuples()],
-            "row": results["address"],
+            "row": results["address"].str.removeprefix("data/"),
         }
     )
     numbers = results[
