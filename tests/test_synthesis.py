@@ -142,7 +142,7 @@ def test_adding_a_study_narrows_an_unknown(project):
     corpus = read_corpus(project.root)
     after = unknowns(corpus, select_results(corpus))
     assert after["k"].tolist() == [1]
-    assert "1 study with 37 participants" in str(after["standing"][0])
+    assert "1 study (1 randomised) with 37 participants" in str(after["standing"][0])
 
 
 def test_unknowns_of_the_shipped_data_number_at_least_twenty(shipped):
