@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 the data or a notebook is at fault, 2 the command was misu
 import argparse
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 
 from evidence.errors import CorpusError, EvidenceError, ParameterError
 
@@ -18,6 +19,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="example:\n  evidence report -p scope=all\n  evidence check --project .",
         formatter_class=raw,
     )
+    parser.add_argument("--version", action="version", version=f"evidence {version('evidence')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     report = commands.add_parser(
         "report",

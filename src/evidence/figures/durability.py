@@ -8,7 +8,7 @@ from evidence.corpus.reading import Corpus
 from evidence.figures import style
 from evidence.figures.layout import Layout, draw, shortened
 from evidence.synthesis.durability import lanes, moments
-from evidence.synthesis.wording import span, when
+from evidence.synthesis.wording import listed, span, when
 
 MARKS = {
     "seen": ("o", style.BLUE, True, "better than its comparison"),
@@ -78,10 +78,10 @@ def lay_out_durability(
         caption=(
             "One lane a study; time since treatment began, on a log scale. Filled blue: better "
             "than the comparison; open: no difference found; green square: a share of people "
-            "without a comparison; pale marks were not confirmed at their source. A dotted line "
-            "is time in which people were followed but no result is in the tables; hatching is "
-            "time in which nothing was measured. Diamonds are times that the guide names. "
-            f"The longest result here is at {span(longest)}."
+            "without a comparison; half-filled marks were not confirmed at their source. A dotted "
+            "line is time in which people were followed but no result is in the tables; hatching "
+            "is time in which nothing was measured. Diamonds are times that the guide names. "
+            f"The longest result here is at {span(longest)}.{_absent(results, place)}"
         ),
         alt=_alt(rows, found),
         frame=found[columns].reset_index(drop=True),
@@ -89,6 +89,15 @@ def lay_out_durability(
         lanes=rows,
         guide=guide[["lane", "days_low", "days", "says", "address"]].reset_index(drop=True),
     )
+
+
+def _absent(results: pd.DataFrame, place: dict[str, int]) -> str:
+    """Which studies of benefits have no lane, because no tested result of theirs has a time."""
+    rows = results[(results["kind"] == "benefit") & ~results["is_guide"]]
+    labels = rows.loc[~rows["study"].isin(place), "label"].unique()
+    if not len(labels):
+        return ""
+    return f" Without a result that could be placed in time: {listed(labels)}."
 
 
 def _alt(rows: pd.DataFrame, found: pd.DataFrame) -> str:
@@ -159,9 +168,8 @@ def _draw_moments(axis, frame):
         found: number for number, found in enumerate(("seen", "share", "no difference", "worse"))
     }
     for _, rows in frame.groupby(["lane", "days"], sort=False):
-        ordered = sorted(rows.itertuples(), key=lambda row: rank[row.found])
-        shown = {row.found: row for row in reversed(ordered)}
-        # Several findings at one time stand above one another, the better one on top.
+        # Of the same finding the confirmed one is shown; several stand above one another.
+        shown = {row.found: row for row in sorted(rows.itertuples(), key=lambda row: row.confirmed)}
         for number, row in enumerate(sorted(shown.values(), key=lambda row: rank[row.found])):
             y = row.lane + (number - (len(shown) - 1) / 2) * 0.3
             mark, colour, filled, _ = MARKS[row.found]
@@ -184,8 +192,9 @@ def _draw_moments(axis, frame):
                 mec=colour,
                 mew=1.5,
                 zorder=3,
-                mfc=colour if filled and row.confirmed else "white",
-                alpha=1 if row.confirmed else 0.55,
+                mfc=colour if filled else "white",
+                markerfacecoloralt="white",
+                fillstyle="full" if row.confirmed else "left",
             )
 
 
@@ -217,6 +226,21 @@ def _draw_key(figure, layout):
         for found, (mark, colour, filled, words) in MARKS.items()
         if found in present
     ]
+    if not layout.frame["confirmed"].all():
+        handles.append(
+            Line2D(
+                [],
+                [],
+                ls="",
+                marker="o",
+                ms=7,
+                mec=style.QUIET,
+                mfc=style.QUIET,
+                markerfacecoloralt="white",
+                fillstyle="left",
+                label="half filled: not confirmed at its source",
+            )
+        )
     if len(layout.guide):
         handles.append(
             Line2D(
