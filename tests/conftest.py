@@ -121,6 +121,19 @@ class Project:
             rows[line - 1][rows[0].index(column)] = value
         self.write(name, rows)
 
+    def table(self, table: schema.Table, **cells: str) -> None:
+        """Add a row to a table, and the table itself if it is not there yet."""
+        if not self.path(table.file).exists():
+            self.write(table.file, [table.names])
+        self.write(table.file, [*self.rows(table.file), [cells.get(n, "") for n in table.names]])
+
+    def row(self, **cells: str) -> None:
+        """Add a result."""
+        self.table(schema.STUDIES, **cells)
+
+    def corpus(self):
+        return read_corpus(self.root)
+
     def append(self, name: str, text: str | bytes) -> None:
         raw = text if isinstance(text, bytes) else text.encode()
         self.path(name).write_bytes(self.path(name).read_bytes() + raw)

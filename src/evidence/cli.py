@@ -33,7 +33,9 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser(
         "check",
         help="check the tables and the bibliography only",
-        description="Check every table and the bibliography; all problems at once, one line each.",
+        description="Check every table and the bibliography, then whether the numbers fit "
+        "together; all at once, one line each. An error stops reports until it is mended or "
+        "waived.",
         epilog="example:\n  evidence check --project path/to/project",
         formatter_class=raw,
     )
@@ -92,15 +94,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _check(options) -> int:
     from evidence.corpus.reading import read_corpus
+    from evidence.synthesis.checks import check_consistency
+    from evidence.synthesis.wording import count
 
     corpus = read_corpus(options.project)
+    findings = check_consistency(corpus)
+    for finding in findings:
+        print(finding)
+    counting = sum(finding.counts for finding in findings)
+    waived = sum(bool(finding.waived) for finding in findings)
     studies = corpus.results["study"].nunique()
     print(
         f"{len(corpus.results)} results of {studies} studies, {len(corpus.claims)} claims, "
         f"{len(corpus.unknowns)} open questions, {len(corpus.bibliography)} sources: "
-        "no problem found"
+        f"{count(counting, 'error')}, {waived} waived, {len(findings) - counting - waived} to note"
     )
-    return 0
+    return 1 if counting else 0
 
 
 def _report(options) -> int:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from evidence.corpus import identifiers
 from evidence.errors import CorpusError, Problem
 
 FILE = "references.bib"
@@ -115,13 +116,11 @@ def _problems(library) -> Iterator[Problem]:
         ):
             rule = f"is not a year of four digits (or {NO_DATE} where the page carries no date)"
             yield Problem(FILE, line, "year", str(year.value).strip(), rule)
-        for name, pattern, form in (
-            ("doi", r"10\.\d{4,9}/\S+", "a bare DOI such as 10.1001/archpsyc.63.8.856"),
-            ("pmid", r"\d{1,8}", "a PubMed number"),
-        ):
+        for name in identifiers.FORMS:
             field = entry.fields_dict.get(name)
-            if field is not None and not re.fullmatch(pattern, str(field.value)):
-                yield Problem(FILE, line, name, str(field.value), f"is not {form}")
+            rule = identifiers.refuse(name, str(field.value)) if field is not None else ""
+            if rule:
+                yield Problem(FILE, line, name, str(field.value), rule)
 
 
 def _reference(entry) -> Reference:
@@ -166,7 +165,7 @@ def read_bibliography(path: Path) -> Bibliography:
     ------
     CorpusError
         Missing or unreadable file, failed or duplicate blocks, keys with blanks, entries without
-        author, title or year, malformed years, DOIs and PubMed numbers.
+        author, title or year, malformed years, DOIs, PubMed numbers, ORCIDs and ISSNs.
     """
     import bibtexparser
     from bibtexparser import middlewares

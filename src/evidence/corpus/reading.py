@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from evidence.corpus import schema
+from evidence.corpus import identifiers, schema
 from evidence.corpus.bibliography import FILE as BIBLIOGRAPHY
 from evidence.corpus.bibliography import Bibliography, read_bibliography
 from evidence.corpus.queries import parse_query
@@ -24,6 +24,7 @@ _PATTERNS = {
     "integer": (r"\d+", "is not a whole number"),
     "number": (r"-?\d+(\.\d+)?", "is not a number; write it with a point, without sign or unit"),
     "time": (r"\d+(\.\d+)?(-\d+(\.\d+)?)?", "is not a time; write a number or a range such as 0-3"),
+    "date": (r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])", "is not a day such as 2026-11-24"),
     "p": (r"[<>]?0?\.\d+|[<>]?[01]", "is not a p value such as 0.02 or <0.01"),
 }
 
@@ -39,10 +40,13 @@ class Corpus:
     project: Path
     results: pd.DataFrame
     outcomes: pd.DataFrame
+    instruments: pd.DataFrame
+    doses: pd.DataFrame
     designs: pd.DataFrame
     guide: pd.DataFrame
     claims: pd.DataFrame
     unknowns: pd.DataFrame
+    waivers: pd.DataFrame
     bibliography: Bibliography
     checksums: dict[str, str]
 
@@ -117,10 +121,13 @@ def read_corpus(project: str | Path = "") -> Corpus:
         project=root,
         results=typed[schema.STUDIES.file],
         outcomes=typed[schema.OUTCOMES.file],
+        instruments=typed[schema.INSTRUMENTS.file],
+        doses=typed[schema.DOSES.file],
         designs=typed[schema.DESIGNS.file],
         guide=typed[schema.GUIDE.file],
         claims=typed[schema.CLAIMS.file],
         unknowns=typed[schema.UNKNOWNS.file],
+        waivers=typed[schema.WAIVERS.file],
         bibliography=bibliography,
         checksums=checksums,
     )
@@ -220,6 +227,12 @@ def _check_columns(table: schema.Table, frame: pd.DataFrame) -> list[Problem]:
         if column.kind in _PATTERNS:
             pattern, rule = _PATTERNS[column.kind]
             report(frame[filled & ~cells.str.fullmatch(pattern)], column.name, rule)
+        if column.kind == "person":
+            for line, cell in zip(frame["line"], cells, strict=True):
+                for orcid in identifiers.ORCID.findall(cell):
+                    rule = identifiers.refuse("orcid", orcid)
+                    if rule:
+                        problems.append(Problem(table.file, line, column.name, orcid, rule))
         if column.kind == "query":
             for line, text in zip(frame["line"], cells, strict=True):
                 try:
@@ -267,7 +280,9 @@ def _check_links(frames, bibliography) -> list[Problem]:
     outcomes = set(frames[schema.OUTCOMES.file]["outcome"])
     if outcomes:
         known = f"an outcome of {schema.OUTCOMES.file}"
+        words = frames[schema.OUTCOMES.file]
         problems += _unknown(schema.STUDIES, results, "outcome", outcomes, known)
+        problems += _unknown(schema.OUTCOMES, words, "within", outcomes, known)
         problems += _unknown(schema.CLAIMS, frames[schema.CLAIMS.file], "outcome", outcomes, known)
     studies = set(results["study"])
     if len(results):

@@ -63,7 +63,11 @@ SCOPES = ("guide", "context")
 
 @dataclass(frozen=True)
 class Column:
-    """A column: `kind` is text, word, key, keys, integer, number, time, p or query."""
+    """A column.
+
+    `kind` is text, word, key, keys, integer, number, time, p, query,
+    date or person.
+    """
 
     name: str
     kind: str
@@ -181,7 +185,49 @@ OUTCOMES = Table(
         _text("outcome", "the word used in data/studies.csv", required=True),
         _word("kind", "what it tells about", KINDS),
         _word("better", "which direction is good", ("higher", "lower", "neither")),
+        Column("within", "outcome", "an outcome that everybody with this one has as well"),
         _text("description", "what the word means here", required=True),
+    ),
+)
+
+INSTRUMENTS = Table(
+    "data/instruments.csv",
+    "one scale or test",
+    ("instrument",),
+    (
+        _text("instrument", "the name used in data/studies.csv", required=True),
+        _word("integer", "whether every person's score is a whole number", ("yes", "no")),
+        _text("note", "what the judgement rests on", required=True),
+    ),
+)
+
+DOSES = Table(
+    "data/doses.csv",
+    "the doses of one drug by one route that the texts name",
+    ("drug", "route"),
+    (
+        _text("drug", "a word of the column intervention", required=True),
+        _word("route", "how it is given", ("IV", "IM", "oral", "intranasal")),
+        Column("low", "number", "lowest dose in mg per kg", True),
+        Column("high", "number", "highest dose in mg per kg", True),
+        _key("source", "BibTeX key of the text that names the range"),
+        _text("locator", "where in that text", required=True),
+    ),
+)
+
+WAIVERS = Table(
+    "data/waivers.csv",
+    "one finding of the checks that a person has looked at and let stand",
+    ("code", "study", "arm", "outcome", "source"),
+    (
+        _text("code", "the code of the finding", required=True),
+        _key("study", "the study it is about"),
+        _text("arm", "the arm, if only one is meant"),
+        _text("outcome", "the outcome, if only one is meant"),
+        _key("source", "the text, if only one is meant", required=False),
+        _text("reason", "why it may stand", required=True),
+        Column("signed", "person", "who looked: a name, and an ORCID if there is one", True),
+        Column("date", "date", "the day, as 2026-11-24", True),
     ),
 )
 
@@ -286,4 +332,4 @@ UNKNOWNS = Table(
     ),
 )
 
-TABLES = (STUDIES, OUTCOMES, DESIGNS, GUIDE, CLAIMS, UNKNOWNS)
+TABLES = (STUDIES, OUTCOMES, INSTRUMENTS, DOSES, DESIGNS, GUIDE, CLAIMS, UNKNOWNS, WAIVERS)

@@ -19,6 +19,7 @@ from pathlib import Path
 from evidence.corpus.reading import Corpus, read_corpus
 from evidence.errors import ReportError
 from evidence.runs.parameters import declared, resolve
+from evidence.synthesis.checks import require_consistent
 
 MANIFEST = "manifest.json"
 # Every kernel warns at its start that its loopback connection is not encrypted.
@@ -90,6 +91,7 @@ def make_reports(
         Before anything is written; a notebook that fails leaves `OUT.failed/` with its traceback.
     """
     corpus = read_corpus(project)
+    require_consistent(corpus)
     notebooks = find_notebooks(corpus.project, only)
     parameters = resolve(given or {}, {name: declared(path) for name, path in notebooks.items()})
     target = Path(out or corpus.project / "reports").resolve()

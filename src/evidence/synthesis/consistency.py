@@ -9,7 +9,16 @@ its digits allow, names the counts that could lie behind it — none, one or sev
 import re
 from fractions import Fraction
 
-_PERCENTAGE = re.compile(r"(\d+)(?:\.(\d+))?\s*%")
+_PERCENTAGE = re.compile(r"(\d+)(?:\.(\d+))?\s*(?:%|percent)")
+
+
+def printed_percentage(as_printed: str) -> tuple[Fraction, int] | None:
+    """The first percentage of a printed text, exactly, and how many decimals it has."""
+    match = _PERCENTAGE.search(as_printed)
+    if match is None:
+        return None
+    whole, decimals = match[1], match[2] or ""
+    return Fraction(int(whole + decimals), 10 ** len(decimals)), len(decimals)
 
 
 def possible_counts(as_printed: str, n: int) -> tuple[int, ...]:
@@ -22,12 +31,11 @@ def possible_counts(as_printed: str, n: int) -> tuple[int, ...]:
     ----------
     brown2017.
     """
-    match = _PERCENTAGE.search(as_printed)
-    if match is None:
+    found = printed_percentage(as_printed)
+    if found is None:
         return ()
-    whole, decimals = match[1], match[2] or ""
-    printed = Fraction(int(whole + decimals), 10 ** len(decimals))
-    margin = Fraction(1, 2 * 10 ** len(decimals))
+    printed, decimals = found
+    margin = Fraction(1, 2 * 10**decimals)
     first = max(0, int((printed - margin) * n / 100))
     last = min(n, int((printed + margin) * n / 100) + 1)
     return tuple(k for k in range(first, last + 1) if abs(Fraction(100 * k, n) - printed) <= margin)
@@ -35,4 +43,4 @@ def possible_counts(as_printed: str, n: int) -> tuple[int, ...]:
 
 def is_impossible(as_printed: str, n: int) -> bool:
     """Whether a percentage is printed that no count of `n` people can give."""
-    return bool(_PERCENTAGE.search(as_printed)) and not possible_counts(as_printed, n)
+    return printed_percentage(as_printed) is not None and not possible_counts(as_printed, n)
