@@ -11,8 +11,8 @@ from evidence import findings, select_results, unknowns
 from evidence.corpus.reading import days, read_corpus
 from evidence.errors import ParameterError
 from evidence.synthesis.comparisons import pairs
-from evidence.synthesis.consistency import is_impossible, possible_counts
 from evidence.synthesis.gaps import cells, cohorts, participants
+from evidence.synthesis.printed import is_impossible, possible_counts
 from evidence.synthesis.wording import count, listed, percent, span, when
 
 

@@ -38,6 +38,8 @@ _COMPARE = {
     ">": operator.gt,
     "<": operator.lt,
 }
+# An "and" inside a value, as in "blood and urine", is followed by no comparison.
+_JOINT = re.compile(r"\s+and\s+(?=\w+\s*(?:!=|>=|<=|=|>|<))")
 _CONDITION = re.compile(r"\s*(\w+)\s*(!=|>=|<=|=|>|<)\s*(.+?)\s*$")
 
 
@@ -71,7 +73,7 @@ def parse_query(text: str) -> tuple[Condition, ...]:
         something that is not a number.
     """
     conditions = []
-    for part in re.split(r"\s+and\s+", text.strip()) if text.strip() else []:
+    for part in _JOINT.split(text.strip()) if text.strip() else []:
         match = _CONDITION.fullmatch(part)
         if match is None:
             raise ValueError(

@@ -45,6 +45,7 @@ class Corpus:
     designs: pd.DataFrame
     guide: pd.DataFrame
     claims: pd.DataFrame
+    statements: pd.DataFrame
     unknowns: pd.DataFrame
     waivers: pd.DataFrame
     bibliography: Bibliography
@@ -126,6 +127,7 @@ def read_corpus(project: str | Path = "") -> Corpus:
         designs=typed[schema.DESIGNS.file],
         guide=typed[schema.GUIDE.file],
         claims=typed[schema.CLAIMS.file],
+        statements=typed[schema.STATEMENTS.file],
         unknowns=typed[schema.UNKNOWNS.file],
         waivers=typed[schema.WAIVERS.file],
         bibliography=bibliography,
@@ -282,7 +284,8 @@ def _check_links(frames, bibliography) -> list[Problem]:
         known = f"an outcome of {schema.OUTCOMES.file}"
         words = frames[schema.OUTCOMES.file]
         problems += _unknown(schema.STUDIES, results, "outcome", outcomes, known)
-        problems += _unknown(schema.OUTCOMES, words, "within", outcomes, known)
+        for name in ("within", "opposite"):
+            problems += _unknown(schema.OUTCOMES, words, name, outcomes, known)
         problems += _unknown(schema.CLAIMS, frames[schema.CLAIMS.file], "outcome", outcomes, known)
     studies = set(results["study"])
     if len(results):
@@ -297,14 +300,11 @@ def _check_links(frames, bibliography) -> list[Problem]:
         problems += _unknown(schema.STUDIES, rows, "study", set(designs["study"]), known)
     claims = set(frames[schema.CLAIMS.file]["claim"])
     if claims:
-        problems += _unknown(
-            schema.UNKNOWNS,
-            frames[schema.UNKNOWNS.file],
-            "claims",
-            claims,
-            f"a claim of {schema.CLAIMS.file}",
-            many=True,
-        )
+        known = f"a claim of {schema.CLAIMS.file}"
+        for table, column in ((schema.UNKNOWNS, "claims"), (schema.STATEMENTS, "claim")):
+            problems += _unknown(
+                table, frames[table.file], column, claims, known, many=column == "claims"
+            )
     for name in ("condition", "outcome", "arm"):
         problems += _check_spelling(results, name)
     return problems

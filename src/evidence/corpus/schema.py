@@ -55,6 +55,7 @@ WORDED_MEASURES = ("statement", "date", "range")
 FOUND_MEASURES = ("significance", "direction")
 MEASURES = ("proportion", "count", *NUMERIC_MEASURES, "p value", *FOUND_MEASURES, *WORDED_MEASURES)
 
+DIRECTIONS = ("better", "worse", "no difference")
 VERDICTS = ("agrees", "omits detail", "overstated", "differs", "not checkable")
 STATUSES = ("identified", "probable", "candidate", "unresolved")
 KINDS = ("benefit", "harm", "baseline", "flow", "mechanism")
@@ -160,7 +161,7 @@ STUDIES = Table(
             "direction",
             "whom the finding favours: arm against versus, for those concerned; needed where no "
             "size is printed, and where the sign of a size does not tell",
-            ("better", "worse", "no difference"),
+            DIRECTIONS,
             required=False,
         ),
         _text("as_printed", "the number exactly as the text prints it"),
@@ -186,6 +187,7 @@ OUTCOMES = Table(
         _word("kind", "what it tells about", KINDS),
         _word("better", "which direction is good", ("higher", "lower", "neither")),
         Column("within", "outcome", "an outcome that everybody with this one has as well"),
+        Column("opposite", "outcome", "the outcome of everybody who does not have this one"),
         _text("description", "what the word means here", required=True),
     ),
 )
@@ -303,12 +305,41 @@ CLAIMS = Table(
         _word("kind", "what can be checked", ("numeric", "qualitative", "omission")),
         _text("guide_value", "what the guide says", required=True),
         _text("source_value", "what its source says", required=True),
-        _word("verdict", "how the two compare", VERDICTS),
+        Column("guide_rows", "query", "the guide's own rows of data/studies.csv"),
+        Column("source_rows", "query", "rows of other texts that can be held against them"),
+        _word(
+            "quantity",
+            "the column of the sources' rows that is compared, if not the reported number",
+            ("dose_mg_per_kg", "infusion_minutes", "n"),
+            required=False,
+        ),
+        _word("verdict", "how the two compare, as the curators see it", VERDICTS),
         _text("reason", "why", required=True),
         Column("studies", "keys", "studies of data/studies.csv that bear on it, separated by ;"),
         Column("outcome", "outcome", "the outcome that it is about"),
         Column("source", "keys", "BibTeX keys of the texts it was checked against", True),
         _text("locator", "where in those texts"),
+    ),
+)
+
+STATEMENTS = Table(
+    "data/statements.csv",
+    "one quality that a claim gives to something, in a form that can be compared",
+    ("claim", "subject", "quantity", "low", "high", "quality"),
+    (
+        _text("claim", "number of the claim", required=True),
+        _text("subject", "what it is said of", required=True),
+        _word("quantity", "what tells cases apart", ("dose_mg_per_kg", "days"), required=False),
+        Column("low", "number", "from which amount on it is said"),
+        Column("high", "number", "up to which amount; blank: without end"),
+        _text("quality", "what it is said to be", required=True),
+        _text("excludes", "qualities that the same cannot have, separated by ;"),
+        _word("direction", "the finding it amounts to", DIRECTIONS, required=False),
+        Column(
+            "source_rows", "query", "rows of other texts whose direction can be held against it"
+        ),
+        _text("as_said", "the statement in our words", required=True),
+        _text("locator", "where in the guide", required=True),
     ),
 )
 
@@ -332,4 +363,15 @@ UNKNOWNS = Table(
     ),
 )
 
-TABLES = (STUDIES, OUTCOMES, INSTRUMENTS, DOSES, DESIGNS, GUIDE, CLAIMS, UNKNOWNS, WAIVERS)
+TABLES = (
+    STUDIES,
+    OUTCOMES,
+    INSTRUMENTS,
+    DOSES,
+    DESIGNS,
+    GUIDE,
+    CLAIMS,
+    STATEMENTS,
+    UNKNOWNS,
+    WAIVERS,
+)

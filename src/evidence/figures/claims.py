@@ -1,4 +1,7 @@
-"""The guide against its sources: one line a claim, its verdict as a mark and in words."""
+"""The guide against its sources: one line a claim, its verdict as a mark and in words.
+
+Where the rows alone give another verdict, its mark stands beside it.
+"""
 
 from dataclasses import dataclass
 
@@ -6,7 +9,7 @@ import pandas as pd
 
 from evidence.figures import style
 from evidence.figures.layout import Layout, draw, shortened
-from evidence.synthesis.claims import summary, tally
+from evidence.synthesis.claims import computing, summary, tally
 
 COLUMNS = (("claim", 0.0), ("label", 0.045), ("guide_value", 0.40), ("source_value", 0.655))
 WIDTHS = {"label": 60, "guide_value": 42, "source_value": 44}
@@ -14,7 +17,7 @@ WIDTHS = {"label": 60, "guide_value": 42, "source_value": 44}
 
 @dataclass(frozen=True, kw_only=True)
 class ClaimsLayout(Layout):
-    """`frame`: one row a line (`line`, `claim`, `label`, `guide_value`, `source_value`, `verdict`).
+    """`frame`: one row a claim (`line`, `label`, `guide_value`, `source_value`, the verdicts).
 
     Texts are cut to the width of their column; `blocks` gives each verdict's first line.
     """
@@ -31,19 +34,22 @@ def lay_out_claims(claims: pd.DataFrame) -> ClaimsLayout:
             line += 1
         lines.append(line)
         line += 1
-    frame = claims[["name", "claim", "label", "guide_value", "source_value", "verdict", "address"]]
+    columns = ["name", "claim", "label", "guide_value", "source_value", "verdict", "overruled"]
+    frame = claims[[*columns, "computed", "address"]]
     frame = frame.assign(line=lines)
     for column, width in WIDTHS.items():
         frame[column] = [shortened(text, width) for text in frame[column]]
     said = [
         f"{row.claim}: {row.verdict}. {row.label} — guide: {row.guide_value}; "
         f"source: {row.source_value}."
+        + (f" Computed from the rows: {row.computed}." if row.overruled else "")
         for row in claims.itertuples()
     ]
     return ClaimsLayout(
         id="fig-claims",
         title="The guide against its sources",
-        caption=f"One line a claim of the guide. {summary(claims)}",
+        caption=f"One line a claim of the guide. {summary(claims)} {computing(claims)} Where they "
+        "overrule it, a second, grey mark is the computed verdict.",
         alt=f"Table-like chart of claims by verdict. {' '.join(said)}",
         frame=frame.reset_index(drop=True),
         empty="" if len(claims) else "No claim of the guide is about these results.",
@@ -77,6 +83,11 @@ def draw_claims(layout: ClaimsLayout):
         for row in layout.frame.itertuples():
             mark, colour = style.VERDICTS[row.verdict]
             axis.text(0.012, row.line, mark, color=colour, fontsize=8, va="center", ha="center")
+            if row.overruled:
+                mark, _ = style.VERDICTS[row.computed]
+                axis.text(
+                    0.03, row.line, mark, color=style.QUIET, fontsize=8, va="center", ha="center"
+                )
             for name, x in COLUMNS[1:]:
                 axis.text(x, row.line, getattr(row, name), fontsize=8, va="center")
     return figure

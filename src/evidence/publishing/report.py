@@ -10,10 +10,12 @@ from html import escape
 from importlib.metadata import version
 from pathlib import Path
 
+import pandas as pd
+
 from evidence.corpus.reading import Corpus, read_corpus
 from evidence.errors import ParameterError
 from evidence.figures.layout import Layout
-from evidence.publishing import values
+from evidence.publishing import claim_review, values
 from evidence.publishing.files import Shown, write_figure
 from evidence.synthesis.selection import select_results
 from evidence.synthesis.wording import Sentence
@@ -99,6 +101,20 @@ class Report:
             return Html(f"<p>{escape(str(said[0]))}</p>", str(said[0]))
         items = "".join(f"<li>{escape(str(sentence))}</li>" for sentence in said)
         return Html(f"<ul>{items}</ul>", "\n".join(f"- {sentence}" for sentence in said))
+
+    def reviews(self, claims: pd.DataFrame) -> Html:
+        """Put the claims of `audit` into the page as ClaimReview; write them as JSON-LD and CSV."""
+        text = claim_review.as_json_ld(self.corpus, claims, page=f"{self.name}.html")
+        if self._out:
+            (self._out / "claims.jsonld").write_text(text + "\n", encoding="utf-8")
+            path = self._out / "claims.csv"
+            claim_review.as_frame(claims).to_csv(path, index=False, lineterminator="\n")
+        html = (
+            f'<script type="application/ld+json">\n{text}\n</script>\n'
+            '<p class="files">For machines: <a href="claims.csv">claims.csv</a> · '
+            '<a href="claims.jsonld">claims.jsonld</a> (schema.org ClaimReview)</p>'
+        )
+        return Html(html, f"{len(claims)} claims as ClaimReview")
 
     def close(self) -> Html:
         """Show sources, input checksums and versions; write `values/NAME.json` if `out` is set."""

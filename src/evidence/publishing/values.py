@@ -45,7 +45,15 @@ def of_frame(identity: str, frame: pd.DataFrame) -> dict[str, dict]:
     of numbers as printed (`counts`, `guide_value`, …) are, as text.
     """
     placing = {"lane", "offset", "line", "row", "column", "area"}
-    printed = {"counts", "as_printed", "guide_value", "source_value", "p_value", "p_adjusted"}
+    printed = {
+        "counts",
+        "as_printed",
+        "guide_value",
+        "source_value",
+        "computed",
+        "p_value",
+        "p_adjusted",
+    }
     columns = [
         name
         for name in frame.columns

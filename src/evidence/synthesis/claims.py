@@ -2,8 +2,10 @@
 
 Vocabulary
 ----------
-A *verdict* is the curator's: agrees, omits detail, overstated, differs, not checkable. Claims on
-which guide and sources *part* are those overstated or differing.
+A *verdict* is agrees, omits detail, overstated, differs or not checkable. `computed` is the one
+that the rows give by themselves (see `verdicts.judge`); `verdict` is the curators', which wins:
+where the two differ the claim is *overruled*, and both are shown with the reason. Claims on which
+guide and sources *part* are those overstated or differing.
 """
 
 from collections.abc import Sequence
@@ -12,6 +14,8 @@ import pandas as pd
 
 from evidence.corpus.reading import Corpus
 from evidence.corpus.schema import VERDICTS
+from evidence.synthesis.selection import select_results
+from evidence.synthesis.verdicts import NOT_CHECKABLE, judge
 from evidence.synthesis.wording import Number, Sentence, count
 
 PARTING = ("differs", "overstated")
@@ -29,9 +33,23 @@ def audit(corpus: Corpus, results: pd.DataFrame, *, narrowed: bool = False) -> p
     Returns
     -------
     DataFrame
-        The columns of `claims.csv` and `name`.
+        The columns of `claims.csv` and `name`, `computed` (empty for a qualitative claim that no
+        rows can be held against), `because`, `compared` (the addresses of those rows) and
+        `overruled`.
     """
     frame = corpus.claims.copy()
+    everything = select_results(corpus)
+    found = [judge(corpus, everything, row) for row in frame.itertuples()]
+    is_open = [
+        verdict.verdict == NOT_CHECKABLE and row.kind == "qualitative"
+        for verdict, row in zip(found, frame.itertuples(), strict=True)
+    ]
+    frame["computed"] = [
+        "" if blank else verdict.verdict for verdict, blank in zip(found, is_open, strict=True)
+    ]
+    frame["because"] = [verdict.because for verdict in found]
+    frame["compared"] = [" ".join(verdict.rows) for verdict in found]
+    frame["overruled"] = (frame["computed"] != "") & (frame["computed"] != frame["verdict"])
     if narrowed:
         studies = set(results["study"])
         frame = frame[[bool(studies.intersection(row)) for row in frame["studies"]]]
@@ -43,14 +61,7 @@ def audit(corpus: Corpus, results: pd.DataFrame, *, narrowed: bool = False) -> p
 
 def tally(claims: pd.DataFrame) -> dict[str, Number]:
     """How many claims have each verdict, every verdict named even at 0."""
-    return {
-        verdict: Number(
-            int((claims["verdict"] == verdict).sum()),
-            str(int((claims["verdict"] == verdict).sum())),
-            tuple(claims.loc[claims["verdict"] == verdict, "address"]),
-        )
-        for verdict in VERDICTS
-    }
+    return {verdict: _counted(claims[claims["verdict"] == verdict]) for verdict in VERDICTS}
 
 
 def summary(claims: pd.DataFrame) -> Sentence:
@@ -64,6 +75,44 @@ def summary(claims: pd.DataFrame) -> Sentence:
         "{not_checkable} cannot be checked.",
         numbers,
     )
+
+
+def computing(claims: pd.DataFrame) -> Sentence:
+    """One sentence on how the computed verdicts stand to the curators'."""
+    computed = claims[claims["computed"] != ""]
+    overruled = claims[claims["overruled"]]
+    return Sentence(
+        "claims.computing",
+        "The verdicts on {computed} are also computed from the rows alone; the curators keep to "
+        "{same} and overrule {overruled}, each with a reason.",
+        {
+            "computed": count(len(computed), "claim", rows=computed["address"]),
+            "same": _counted(computed[~computed["overruled"]]),
+            "overruled": _counted(overruled),
+        },
+    )
+
+
+def _counted(claims: pd.DataFrame) -> Number:
+    return Number(len(claims), str(len(claims)), tuple(claims["address"]))
+
+
+def overruled(claims: pd.DataFrame) -> list[Sentence]:
+    """A line for each claim whose computed verdict the curators overrule, with both reasons."""
+    return [
+        Sentence(
+            f"claim.{row.claim}.overruled",
+            "{label}: computed {computed} ({because}); the curators say {verdict}: {reason}.",
+            {
+                "label": Number(None, row.label),
+                "computed": Number(row.computed, row.computed, tuple(row.compared.split())),
+                "because": Number(None, row.because),
+                "verdict": Number(row.verdict, row.verdict, (row.address,)),
+                "reason": Number(None, row.reason),
+            },
+        )
+        for row in claims[claims["overruled"]].itertuples()
+    ]
 
 
 def parting(claims: pd.DataFrame, studies: Sequence[str] = ()) -> list[Sentence]:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from evidence.estimation.differences import risk_difference, risk_ratio
 from evidence.estimation.proportions import wilson
-from evidence.synthesis.consistency import is_impossible
+from evidence.synthesis.printed import is_impossible
 from evidence.synthesis.wording import percent, when
 
 

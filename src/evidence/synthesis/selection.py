@@ -7,7 +7,7 @@ import pandas as pd
 
 from evidence.corpus.reading import Corpus, days
 from evidence.errors import ParameterError
-from evidence.synthesis.consistency import possible_counts
+from evidence.synthesis.printed import possible_counts
 
 SCOPES = ("guide", "all")
 

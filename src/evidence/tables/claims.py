@@ -8,7 +8,7 @@ from evidence.tables.table import Table
 
 
 def tabulate_claims(corpus: Corpus, claims: pd.DataFrame) -> Table:
-    """One row a claim: what the guide says, what its source says, the verdict and why."""
+    """One row a claim: what guide and source say, the verdict and why, and the computed one."""
     shown = pd.DataFrame(
         {
             "claim": claims["claim"],
@@ -17,6 +17,12 @@ def tabulate_claims(corpus: Corpus, claims: pd.DataFrame) -> Table:
             "its source says": claims["source_value"],
             "verdict": claims["verdict"],
             "why": claims["reason"],
+            "computed from rows": [
+                f"{row.computed}{' — overruled' if row.overruled else ''}: {row.because}"
+                if row.computed
+                else "—"
+                for row in claims.itertuples()
+            ],
             "checked against": [
                 "; ".join(corpus.label(key) for key in row.source)
                 + (f" ({row.locator})" if row.locator else "")
@@ -24,7 +30,8 @@ def tabulate_claims(corpus: Corpus, claims: pd.DataFrame) -> Table:
             ],
         }
     )
-    numbers = claims[["name", "guide_value", "source_value", "address"]]
+    numbers = claims[["name", "guide_value", "source_value", "computed"]].copy()
+    numbers["address"] = claims["address"] + " " + claims["compared"]
     return Table("tab-claims", "Claims of the guide, checked against sources", shown, numbers)
 
 

@@ -1,9 +1,15 @@
 """A table as data, and as HTML with a caption, header cells and wrapped text."""
 
+import re
 from dataclasses import dataclass, field
 from html import escape
 
 import pandas as pd
+
+
+def anchor(identity: str, name: str) -> str:
+    """The fragment by which a row of a table, or a number, is linked to."""
+    return f"{identity}-{re.sub(r'[^0-9A-Za-z.]+', '-', str(name)).strip('-')}"
 
 
 @dataclass(frozen=True)
@@ -22,12 +28,13 @@ class Table:
     def to_html(self) -> str:
         """An HTML table; every cell is escaped, so data can never become markup."""
         head = "".join(f'<th scope="col">{escape(str(name))}</th>' for name in self.frame.columns)
+        names = self.numbers["name"] if "name" in self.numbers else [""] * len(self.frame)
         body = "".join(
-            "<tr>"
+            f'<tr id="{escape(anchor(self.id, name))}">'
             + f'<th scope="row">{escape(str(row[0]))}</th>'
             + "".join(f"<td>{escape(str(cell))}</td>" for cell in row[1:])
             + "</tr>\n"
-            for row in self.frame.itertuples(index=False, name=None)
+            for name, row in zip(names, self.frame.itertuples(index=False, name=None), strict=True)
         )
         return (
             f'<div class="table" role="region" tabindex="0" aria-label="{escape(self.caption)}">'

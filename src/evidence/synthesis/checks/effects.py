@@ -5,8 +5,8 @@ import pandas as pd
 
 from evidence.estimation.differences import odds_ratio, risk_difference, risk_ratio
 from evidence.synthesis.checks.finding import Found, check
-from evidence.synthesis.checks.printed import printed_numbers, rounding
 from evidence.synthesis.comparisons import pairs
+from evidence.synthesis.printed import printed_numbers, rounding
 
 RATIOS = ("odds ratio", "risk ratio")
 COMPUTED = {"odds ratio": odds_ratio, "risk ratio": risk_ratio, "risk difference": risk_difference}

@@ -8,18 +8,18 @@ import numpy as np
 import pandas as pd
 
 from evidence.synthesis.checks.finding import Found, check
-from evidence.synthesis.consistency import is_impossible, possible_counts, printed_percentage
+from evidence.synthesis.printed import (
+    is_impossible,
+    possible_counts,
+    printed_numbers,
+    printed_percentage,
+    rounding,
+)
 from evidence.synthesis.wording import Number, Sentence, count, percent
 
-_NUMBER = re.compile(r"(?<![\w.])[-−]?\d+(?:,\d{3})*(?:\.\d+)?")
 _COUNT = re.compile(r"(\d+)/(\d+)")
 # A text may give a fall as a positive number and say in words that it is one.
 _LOWER = re.compile(r"\b(lower|fewer|less|fell|reduction|decrease)\b")
-
-
-def printed_numbers(text: str) -> list[str]:
-    """The numbers of a printed text as digits, a minus sign before those that have one."""
-    return [number.replace(",", "").replace("−", "-") for number in _NUMBER.findall(text)]
 
 
 @check("PRINT", "error", "copy it again from the text")
@@ -121,11 +121,6 @@ def impossible_means(corpus, results) -> Found:
         margin = rounding(printed) * row.n + 1e-9
         if np.floor(row.value * row.n + margin) < np.ceil(row.value * row.n - margin):
             yield row, f"mean {printed} is no sum of {row.n} whole scores"
-
-
-def rounding(printed: str) -> float:
-    """Half a unit of the last printed digit: 0.05 for 1.2."""
-    return 0.5 * 10 ** -len(printed.partition(".")[2])
 
 
 CHECKS = (

@@ -1,4 +1,4 @@
-"""Whether a printed percentage can be a count of so many people at all.
+"""Numbers as texts print them: their digits, how they were rounded, which counts they allow.
 
 Vocabulary
 ----------
@@ -9,7 +9,18 @@ its digits allow, names the counts that could lie behind it — none, one or sev
 import re
 from fractions import Fraction
 
+_NUMBER = re.compile(r"(?<![\w.])[-−]?\d+(?:,\d{3})*(?:\.\d+)?")
 _PERCENTAGE = re.compile(r"(\d+)(?:\.(\d+))?\s*(?:%|percent)")
+
+
+def printed_numbers(text: str) -> list[str]:
+    """The numbers of a printed text as digits, a minus sign before those that have one."""
+    return [number.replace(",", "").replace("−", "-") for number in _NUMBER.findall(text)]
+
+
+def rounding(printed: str) -> float:
+    """Half a unit of the last printed digit: 0.05 for 1.2."""
+    return 0.5 * 10 ** -len(printed.partition(".")[2])
 
 
 def printed_percentage(as_printed: str) -> tuple[Fraction, int] | None:
