@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from evidence import audit, claims_computing, contradictions, overruled, select_results
+from evidence import audit, claims_summary, contradictions, overruled, select_results
 from evidence.corpus import schema
 from evidence.publishing.claim_review import as_frame, as_json_ld
 from evidence.synthesis.verdicts import judge
@@ -145,7 +145,7 @@ def test_the_curators_win_visibly(project):
         "It rises: computed differs (fits 71% (Baker); but 17 people and not 18 (Baker)); the "
         "curators say agrees: same."
     )
-    assert "keep to 0 and overrule 1" in str(claims_computing(claims))
+    assert "keep to 0 and overrule 1" in str(claims_summary(claims)[1])
 
 
 def test_shipped_numeric_claims_are_computed(shipped):

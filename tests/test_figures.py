@@ -259,4 +259,4 @@ def test_nothing_to_draw_is_said_and_not_drawn(shipped, guide):
     assert "several doses" in lay_out_dose_response(nothing).empty
     assert "benefit" in lay_out_durability(shipped, nothing).empty
     assert "benefit or harm" in lay_out_gap_map(shipped, nothing).empty
-    assert "No claim" in lay_out_claims(shipped.claims.iloc[:0].assign(name="")).empty
+    assert "No claim" in lay_out_claims(audit(shipped, nothing, narrowed=True)).empty

@@ -93,6 +93,11 @@ def computing(claims: pd.DataFrame) -> Sentence:
     )
 
 
+def summaries(claims: pd.DataFrame) -> list[Sentence]:
+    """How guide and sources compare, and how the computed verdicts stand to the curators'."""
+    return [summary(claims), computing(claims)]
+
+
 def _counted(claims: pd.DataFrame) -> Number:
     return Number(len(claims), str(len(claims)), tuple(claims["address"]))
 

@@ -96,7 +96,7 @@ def doses_off_their_arm(corpus, results) -> Found:
 def results_after_the_end(corpus, results) -> Found:
     """A result later than the last assessment of its study."""
     length = corpus.designs["followup"].map(lambda number: "" if pd.isna(number) else f"{number:g}")
-    ends = days(length, corpus.designs["followup_unit"])["high"]
+    ends = days(length.astype(str), corpus.designs["followup_unit"])["high"]
     ends.index = corpus.designs["study"]
     for row in _own(results).itertuples():
         if row.days > ends.get(row.study, np.nan) * 1.01:
