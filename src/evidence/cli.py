@@ -39,7 +39,32 @@ def _parser() -> argparse.ArgumentParser:
         epilog="example:\n  evidence check --project path/to/project",
         formatter_class=raw,
     )
-    for command in (report, check):
+    why = commands.add_parser(
+        "why",
+        help="lead a number, figure, claim or study back to where it was read",
+        description="Print where something comes from: the page and figure or table that shows it, "
+        "the method and the rows that it was made from, and for each row what the text prints and "
+        "where in which text that was read.",
+        epilog="examples:\n  evidence why C01\n  evidence why zarate2006\n"
+        "  evidence why fig-dose-response\n  evidence why data/studies.csv:4\n"
+        "  evidence why 'index/zarate2006/ketamine/response/1 day.share' --format json",
+        formatter_class=raw,
+    )
+    why.add_argument(
+        "asked",
+        metavar="X",
+        help="a claim, question, study, address, figure or table, or the name of a value",
+    )
+    why.add_argument(
+        "--reports",
+        default=None,
+        metavar="DIR",
+        help="finished reports to look in (default: reports in the project)",
+    )
+    why.add_argument(
+        "--format", choices=("text", "json"), default="text", help="for people or machines"
+    )
+    for command in (report, check, why):
         command.add_argument(
             "--project",
             default="",
@@ -74,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; see the module for the exit codes."""
     options = _parser().parse_args(arguments)
     try:
-        return _report(options) if options.command == "report" else _check(options)
+        return {"report": _report, "check": _check, "why": _why}[options.command](options)
     except CorpusError as error:
         problems = len(error.problems)
         print(error, file=sys.stderr)
@@ -110,6 +135,24 @@ def _check(options) -> int:
         f"{count(counting, 'error')}, {waived} waived, {len(findings) - counting - waived} to note"
     )
     return 1 if counting else 0
+
+
+def _why(options) -> int:
+    import json
+    from pathlib import Path
+
+    from evidence.corpus.reading import read_corpus
+    from evidence.publishing.chains import explain
+
+    corpus = read_corpus(options.project)
+    reports = Path(options.reports or corpus.project / "reports")
+    chains = explain(corpus, reports, options.asked)
+    if options.format == "json":
+        data = [chain.as_data(corpus) for chain in chains]
+        print(json.dumps(data, indent=1, ensure_ascii=False))
+    else:
+        print("\n\n".join(chain.as_text(corpus) for chain in chains))
+    return 0
 
 
 def _report(options) -> int:

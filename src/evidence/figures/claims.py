@@ -52,6 +52,7 @@ def lay_out_claims(claims: pd.DataFrame) -> ClaimsLayout:
         "overrule it, a second, grey mark is the computed verdict.",
         alt=f"Table-like chart of claims by verdict. {' '.join(said)}",
         frame=frame.reset_index(drop=True),
+        methods={"computed": "verdict"},
         empty="" if len(claims) else "No claim of the guide is about these results.",
         blocks=blocks,
     )

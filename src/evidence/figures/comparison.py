@@ -7,6 +7,7 @@ import pandas as pd
 from evidence.figures import style
 from evidence.figures.layout import Layout, draw
 from evidence.synthesis.comparisons import pairs
+from evidence.synthesis.methods import interval as interval_methods
 from evidence.synthesis.wording import interval, percent, signed, when
 
 
@@ -27,11 +28,13 @@ def lay_out_comparison(
     """Every pair of arms with counts for `outcome`, the guide's shares beside them."""
     rows = results[results["outcome"] == outcome]
     frame = pairs(rows, confidence=confidence)
-    said = rows[rows["is_guide"] & rows["value"].notna()].set_index(["study", "arm"])["value"]
-    said = said[~said.index.duplicated()]
+    said = rows[rows["is_guide"] & rows["value"].notna()].set_index(["study", "arm"])
+    said = said.loc[~said.index.duplicated(), ["value", "address"]]
     for name, arm in (("guide1", "arm"), ("guide2", "versus")):
-        keys = pd.MultiIndex.from_frame(frame[["study", arm]])
-        frame[name] = said.reindex(keys).to_numpy(float)
+        found = said.reindex(pd.MultiIndex.from_frame(frame[["study", arm]]))
+        frame[name] = found["value"].to_numpy(float)
+        addresses = frame["address"] + " " + found["address"].fillna("").to_numpy(str)
+        frame["address"] = addresses.str.strip()
     frame["warning"] = [_warning(row) for row in frame.itertuples()]
     return ComparisonLayout(
         id=f"fig-{outcome.replace(' ', '-')}",
@@ -45,10 +48,20 @@ def lay_out_comparison(
         ).strip(),
         alt=_alt(frame, outcome),
         frame=frame,
+        methods=METHODS,
         empty="" if len(frame) else f"No two arms with counts of {outcome} among these results.",
         outcome=outcome,
         confidence=confidence,
     )
+
+
+METHODS = (
+    interval_methods("share", "wilson", "share1", "low1", "high1")
+    | interval_methods("share", "wilson", "share2", "low2", "high2")
+    | interval_methods("difference", "newcombe", "rd", "rd_low", "rd_high")
+    | interval_methods("ratio", "katz", "rr", "rr_low", "rr_high")
+    | {"events1": "share", "events2": "share", "days": "days"}
+)
 
 
 def _guide_words(frame: pd.DataFrame) -> str:

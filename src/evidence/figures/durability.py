@@ -85,6 +85,7 @@ def lay_out_durability(
         ),
         alt=_alt(rows, found),
         frame=found[columns].reset_index(drop=True),
+        methods={"days_low": "days", "days": "days"},
         empty="" if len(found) else "No result on a benefit at a stated time among these.",
         lanes=rows,
         guide=guide[["lane", "days_low", "days", "says", "address"]].reset_index(drop=True),

@@ -31,14 +31,15 @@ def lay_out_gap_map(corpus: Corpus, results: pd.DataFrame) -> GapMapLayout:
     most = max(int(frame["n"].max()) if len(frame) else 0, 1)
     # Area, not radius, stands for people; the floor keeps a study of unknown size visible.
     frame["area"] = np.where(frame["k"] > 0, 110 + 390 * frame["n"] / most, 0.0)
+    rows = tuple(dict.fromkeys(" ".join(frame["address"]).split()))
     sentence = Sentence(
         "gaps.cells",
         "Of {cells} of a condition and an outcome, {empty} are empty and {single} rest on one "
         "study.",
         {
-            "cells": count(len(frame), "combination"),
-            "empty": _number(frame["k"] == 0),
-            "single": _number(frame["k"] == 1),
+            "cells": count(len(frame), "combination", rows=rows, method="cells"),
+            "empty": _number(frame["k"] == 0, rows),
+            "single": _number(frame["k"] == 1, rows),
         },
     )
     return GapMapLayout(
@@ -53,6 +54,7 @@ def lay_out_gap_map(corpus: Corpus, results: pd.DataFrame) -> GapMapLayout:
         ),
         alt=_alt(frame),
         frame=frame,
+        methods={"k": "studies", "n": "participants"},
         empty="" if len(frame) else "No result on a benefit or harm among these.",
         conditions=conditions,
         outcomes=outcomes,
@@ -60,8 +62,8 @@ def lay_out_gap_map(corpus: Corpus, results: pd.DataFrame) -> GapMapLayout:
     )
 
 
-def _number(which: pd.Series) -> Number:
-    return Number(int(which.sum()), str(int(which.sum())))
+def _number(which: pd.Series, rows: tuple[str, ...]) -> Number:
+    return Number(int(which.sum()), str(int(which.sum())), rows, "cells")
 
 
 def _alt(frame: pd.DataFrame) -> str:

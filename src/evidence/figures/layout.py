@@ -3,9 +3,11 @@
 Vocabulary
 ----------
 A layout's `frame` holds the plotted numbers, one row a mark, with `name` and `address` (the rows
-of the tables it came from). `empty` says, in words for the reader, why there is nothing to draw.
+of the tables it came from). `methods` names for a column how its numbers came about, where they
+are not copied. `empty` says, in words for the reader, why there is nothing to draw.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import singledispatch
 
@@ -21,6 +23,7 @@ class Layout:
     caption: str
     alt: str
     frame: pd.DataFrame = field(repr=False)
+    methods: Mapping[str, str] = field(default_factory=dict)
     empty: str = ""
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 from evidence.figures import style
 from evidence.figures.layout import Layout, draw
 from evidence.synthesis.comparisons import proportions
+from evidence.synthesis.methods import interval
 from evidence.synthesis.wording import when
 
 OUTCOMES = ("response", "remission")
@@ -82,6 +83,8 @@ def lay_out_response(
         ),
         alt=_alt(rows, panels),
         frame=rows[columns].reset_index(drop=True),
+        methods=interval("share", "wilson", "estimate", "ci_low", "ci_high")
+        | {"counted": "share", "counts": "share"},
         empty="" if len(rows) else f"No {words} rates among the results chosen.",
         outcomes=panels,
         lanes=lanes,

@@ -1,15 +1,18 @@
 """The index page: it opens with the answer, and every number in it is computed."""
 
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from evidence.corpus.reading import Corpus
 from evidence.figures.response import lay_out_response
 from evidence.publishing import values
 from evidence.publishing.files import Shown
+from evidence.publishing.footnotes import footnotes, linked, references, sources_of
 from evidence.publishing.pages import Page, render
 from evidence.synthesis import answers, claims, gaps
 from evidence.synthesis.selection import select_results
-from evidence.synthesis.wording import Number, Sentence, count
+from evidence.synthesis.wording import Sentence, count, tally
 
 Say = Callable[[Sentence], str]
 
@@ -32,7 +35,7 @@ def render_index(
 
     def say(sentence: Sentence) -> str:
         kept.append(values.of_sentence(sentence))
-        return str(sentence)
+        return markupsafe.Markup(linked(sentence))
 
     names = [page.name for page in pages]
     studies = answers.headline_studies(corpus, results)
@@ -50,16 +53,23 @@ def render_index(
         sure=[say(line) for line in answers.certainty(corpus, results)],
         claims=_claims(corpus, results, studies, say, names),
         unknowns=_unknowns(corpus, everything, say, names),
+        footnotes=lambda: markupsafe.Markup(_footnotes(corpus, values.merged(kept))),
     )
     return page, values.merged(kept)
 
 
+def _footnotes(corpus: Corpus, entries: dict[str, dict]) -> str:
+    cited = references(corpus, sources_of(corpus, entries))
+    return cited + footnotes(corpus, entries, {})
+
+
 def _opening(corpus: Corpus, results) -> Sentence:
-    studies = results.loc[results["design"] != "guide", "study"].nunique()
+    of_studies = results[results["design"] != "guide"]
+    studies = of_studies["study"].nunique()
     template = "{results} of {studies} stand in the tables, each with the place where it was read."
     numbers = {
-        "results": count(len(results), "result"),
-        "studies": count(studies, "study", "studies"),
+        "results": count(len(results), "result", rows=results["address"]),
+        "studies": count(studies, "study", "studies", of_studies["address"], "named"),
     }
     if len(corpus.guide):
         guide = corpus.guide.sort_values("rank").drop_duplicates("guide_ref")
@@ -69,7 +79,7 @@ def _opening(corpus: Corpus, results) -> Sentence:
             " Of the guide's {references}, {found} could be matched to a text with some confidence."
         )
         numbers["references"] = count(len(numbered), "numbered reference", rows=numbered["address"])
-        numbers["found"] = Number(len(found), str(len(found)), tuple(found["address"]))
+        numbers["found"] = tally(found["address"])
     return Sentence("index.opening", template, numbers)
 
 
@@ -79,7 +89,7 @@ def _study(corpus, results, study, confidence, say) -> dict:
     return {
         "label": rows["label"].iloc[0],
         "design": say(answers.introduce(corpus, study)),
-        "findings": [_capital(say(sentence)) for sentence in found],
+        "findings": [say(_capital(sentence)) for sentence in found],
         "caveat": rows["caveat"].iloc[0],
     }
 
@@ -92,13 +102,20 @@ def headline_lines(corpus: Corpus, *, scope: str = "guide", confidence: float = 
         entry = _study(corpus, results, study, confidence, str)
         lines.append(
             f"**{entry['label']}** ({entry['design'].rstrip('.')}). "
-            + " ".join([*entry["findings"], entry["caveat"]])
+            + " ".join([*map(str, entry["findings"]), entry["caveat"]])
         )
     return lines
 
 
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+def _capital(sentence: Sentence) -> Sentence:
+    """The sentence with a capital at its start, also where it starts with a number's text."""
+    first = re.match(r"\{(\w+)\}", sentence.template)
+    if first is None:
+        template = sentence.template[:1].upper() + sentence.template[1:]
+        return replace(sentence, template=template)
+    number = sentence.numbers[first[1]]
+    text = number.text[:1].upper() + number.text[1:]
+    return replace(sentence, numbers=sentence.numbers | {first[1]: replace(number, text=text)})
 
 
 def _page(names: Sequence[str], ending: str) -> str:
@@ -117,7 +134,7 @@ def _unknowns(corpus, results, say, names) -> dict | None:
     if corpus.unknowns.empty:
         return None
     open_questions = gaps.unknowns(corpus, results)
-    lines = [f"{row.question} {say(row.standing)}" for row in open_questions.head(8).itertuples()]
+    lines = [say(line) for line in gaps.by_question(open_questions.head(8))]
     return {
         "summary": say(gaps.summary(open_questions)),
         "lines": lines,

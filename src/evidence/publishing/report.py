@@ -17,6 +17,7 @@ from evidence.errors import ParameterError
 from evidence.figures.layout import Layout
 from evidence.publishing import claim_review, values
 from evidence.publishing.files import Shown, write_figure
+from evidence.publishing.footnotes import footnotes, linked, references, sources_of
 from evidence.synthesis.selection import select_results
 from evidence.synthesis.wording import Sentence
 from evidence.tables.table import Table
@@ -58,6 +59,7 @@ class Report:
         self._out = Path(out) if out else None
         self._values: dict[str, dict] = {}
         self._figures: list[dict] = []
+        self._titles: dict[str, str] = {}
 
     @property
     def narrowed(self) -> bool:
@@ -66,8 +68,9 @@ class Report:
 
     def figure(self, layout: Layout) -> Shown:
         """Show a chart; write it as SVG, PDF, PNG and CSV and keep its numbers."""
+        self._titles[layout.id] = f"Numbers of the figure: {layout.title}"
         if not layout.empty:
-            self._keep(values.of_frame(layout.id, layout.frame))
+            self._keep(values.of_frame(layout.id, layout.frame, layout.methods))
             if self._out:
                 write_figure(layout, self._out / "figures")
         self._figures.append(
@@ -86,7 +89,8 @@ class Report:
         if table.frame.empty:
             text = f"{table.caption}: nothing here."
             return Html(f'<p class="empty">{escape(text)}</p>', text)
-        self._keep(values.of_frame(table.id, table.numbers))
+        self._titles[table.id] = f"Numbers of the table: {table.caption}"
+        self._keep(values.of_frame(table.id, table.numbers, table.methods))
         return Html(table.to_html(), table.frame.to_string(index=False))
 
     def text(self, sentences: Sentence | Iterable[Sentence]) -> Html:
@@ -98,8 +102,8 @@ class Report:
         if not said:
             return Html('<p class="empty">Nothing to say about these results.</p>', "Nothing.")
         if one:
-            return Html(f"<p>{escape(str(said[0]))}</p>", str(said[0]))
-        items = "".join(f"<li>{escape(str(sentence))}</li>" for sentence in said)
+            return Html(f"<p>{linked(said[0])}</p>", str(said[0]))
+        items = "".join(f"<li>{linked(sentence)}</li>" for sentence in said)
         return Html(f"<ul>{items}</ul>", "\n".join(f"- {sentence}" for sentence in said))
 
     def reviews(self, claims: pd.DataFrame) -> Html:
@@ -117,29 +121,23 @@ class Report:
         return Html(html, f"{len(claims)} claims as ClaimReview")
 
     def close(self) -> Html:
-        """Show sources, input checksums and versions; write `values/NAME.json` if `out` is set."""
-        cited = dict.fromkeys([*self.results["study"], *self.results["source"]])
-        references = [self.corpus.bibliography[key] for key in cited]
+        """Show footnotes, sources, checksums and versions; write `values/NAME.json` for `out`."""
         if self._out:
             path = self._out / "values" / f"{self.name}.json"
             path.parent.mkdir(parents=True, exist_ok=True)
             content = {"figures": self._figures, "values": self._values}
             text = json.dumps(content, indent=1, ensure_ascii=False, sort_keys=True)
             path.write_text(text + "\n", encoding="utf-8")
-        items = "".join(
-            f'<li id="ref-{escape(ref.key)}">{escape(str(ref))}'
-            + (f' <a href="{escape(ref.link)}">link</a>' if ref.link else "")
-            + "</li>"
-            for ref in sorted(references, key=str)
-        )
+        cited = [*self.results["study"], *self.results["source"]]
+        cited += sources_of(self.corpus, self._values)
         checksums = "".join(
             f"<tr><th scope='row'>{escape(name)}</th><td><code>{digest[:16]}</code></td></tr>"
             for name, digest in self.corpus.checksums.items()
         )
         html = (
-            f"<details><summary>{len(references)} sources of these results</summary>"
-            f"<ol class='references'>{items}</ol></details>"
-            f"<details><summary>Inputs, by checksum (evidence {version('evidence')})</summary>"
+            references(self.corpus, cited)
+            + footnotes(self.corpus, self._values, self._titles)
+            + f"<details><summary>Inputs, by checksum (evidence {version('evidence')})</summary>"
             "<table><thead><tr><th scope='col'>file</th><th scope='col'>SHA-256, first 16</th></tr>"
             f"</thead><tbody>{checksums}</tbody></table></details>"
         )

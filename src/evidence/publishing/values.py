@@ -2,8 +2,9 @@
 
 Vocabulary
 ----------
-An *entry* is `{"value", "text", "rows"}`: the number at full precision, how the report prints it
-(where it does so in a sentence), and the addresses (file:line) of the rows behind it.
+An *entry* is `{"value", "text", "method", "rows"}`: the number at full precision, how the report
+prints it (where it does so in a sentence), the name of its method (see `synthesis.methods`), and
+the addresses (file:line) of the rows behind it.
 """
 
 import math
@@ -26,19 +27,24 @@ def _plain(value):
 
 
 def of_sentence(sentence: Sentence) -> dict[str, dict]:
-    """An entry for each number of a sentence, named `sentence.number`."""
+    """An entry for each number that a sentence prints, named `sentence.number`."""
     return {
         f"{sentence.name}.{key}": _entry(number)
         for key, number in sentence.numbers.items()
-        if number.value is not None
+        if number.value is not None and f"{{{key}}}" in sentence.template
     }
 
 
 def _entry(number: Number) -> dict:
-    return {"value": _plain(number.value), "text": number.text, "rows": list(number.rows)}
+    return {
+        "value": _plain(number.value),
+        "text": number.text,
+        "method": number.method,
+        "rows": list(number.rows),
+    }
 
 
-def of_frame(identity: str, frame: pd.DataFrame) -> dict[str, dict]:
+def of_frame(identity: str, frame: pd.DataFrame, methods: Mapping[str, str]) -> dict[str, dict]:
     """An entry for each number in a plotted or tabulated frame, `id:row.column`.
 
     Columns that only place a mark (`lane`, `row`, …) are no numbers about the evidence; columns
@@ -65,7 +71,11 @@ def of_frame(identity: str, frame: pd.DataFrame) -> dict[str, dict]:
             value = _plain(row[name])
             if value not in (None, ""):
                 rows = str(row["address"]).split()
-                entries[f"{identity}:{row['name']}.{name}"] = {"value": value, "rows": rows}
+                entries[f"{identity}:{row['name']}.{name}"] = {
+                    "value": value,
+                    "method": methods.get(name, "copied"),
+                    "rows": rows,
+                }
     return entries
 
 

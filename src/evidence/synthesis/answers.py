@@ -18,6 +18,7 @@ from evidence.synthesis.wording import (
     listed,
     people,
     signed,
+    tally,
     when,
 )
 
@@ -41,7 +42,7 @@ def introduce(corpus: Corpus, study: str) -> Sentence:
     numbers = {"design": Number(None, row["design"], (row["address"],))}
     template = "{design}"
     if pd.notna(size):
-        numbers["size"] = count(size, "person", "people", [row["address"]])
+        numbers["size"] = count(size, "person", "people", [row["address"]], "copied")
         template += ", {size} " + ("randomised" if randomised else "analysed")
     if row["population"]:
         numbers["population"] = Number(None, row["population"], (row["address"],))
@@ -91,8 +92,13 @@ def _paired(frame: pd.DataFrame) -> Iterator[Sentence]:
                 "arm": Number(None, row.arm),
                 "two": people(row.events2, row.n2, address[1:]),
                 "versus": Number(None, row.versus),
-                "ratio": Number(row.rr, signed(row.rr), address),
-                "ratio_interval": Number(None, interval(row.rr_low, row.rr_high), address),
+                "ratio": Number(row.rr, signed(row.rr), address, "ratio"),
+                "ratio_interval": Number(
+                    interval(row.rr_low, row.rr_high),
+                    interval(row.rr_low, row.rr_high),
+                    address,
+                    "katz",
+                ),
             },
         )
 
@@ -133,7 +139,7 @@ def _sized(rows: pd.DataFrame) -> Iterator[Sentence]:
         template = "{outcome}{time}: {arm} against {versus}, {measure} {value}"
         if pd.notna(row.ci_low):
             ends = interval(row.ci_low, row.ci_high)
-            numbers["interval"] = Number(None, ends, (row.address,))
+            numbers["interval"] = Number(ends, ends, (row.address,))
             template += ", interval {interval}"
         for column, words in (("p_value", "p"), ("p_adjusted", "after correction p")):
             printed = getattr(row, column)
@@ -190,7 +196,7 @@ def certainty(corpus: Corpus, results: pd.DataFrame) -> list[Sentence]:
                     "randomised": count(
                         len(randomised), "allotted them", "allotted them", randomised["address"]
                     ),
-                    "active": Number(len(active), str(len(active)), tuple(active["address"])),
+                    "active": tally(active["address"]),
                 },
             )
         )

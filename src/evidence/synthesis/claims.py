@@ -14,6 +14,7 @@ import pandas as pd
 
 from evidence.corpus.reading import Corpus
 from evidence.corpus.schema import VERDICTS
+from evidence.synthesis import wording
 from evidence.synthesis.selection import select_results
 from evidence.synthesis.verdicts import NOT_CHECKABLE, judge
 from evidence.synthesis.wording import Number, Sentence, count
@@ -61,7 +62,10 @@ def audit(corpus: Corpus, results: pd.DataFrame, *, narrowed: bool = False) -> p
 
 def tally(claims: pd.DataFrame) -> dict[str, Number]:
     """How many claims have each verdict, every verdict named even at 0."""
-    return {verdict: _counted(claims[claims["verdict"] == verdict]) for verdict in VERDICTS}
+    return {
+        verdict: wording.tally(claims.loc[claims["verdict"] == verdict, "address"])
+        for verdict in VERDICTS
+    }
 
 
 def summary(claims: pd.DataFrame) -> Sentence:
@@ -87,8 +91,8 @@ def computing(claims: pd.DataFrame) -> Sentence:
         "{same} and overrule {overruled}, each with a reason.",
         {
             "computed": count(len(computed), "claim", rows=computed["address"]),
-            "same": _counted(computed[~computed["overruled"]]),
-            "overruled": _counted(overruled),
+            "same": wording.tally(computed.loc[~computed["overruled"], "address"]),
+            "overruled": wording.tally(overruled["address"]),
         },
     )
 
@@ -96,10 +100,6 @@ def computing(claims: pd.DataFrame) -> Sentence:
 def summaries(claims: pd.DataFrame) -> list[Sentence]:
     """How guide and sources compare, and how the computed verdicts stand to the curators'."""
     return [summary(claims), computing(claims)]
-
-
-def _counted(claims: pd.DataFrame) -> Number:
-    return Number(len(claims), str(len(claims)), tuple(claims["address"]))
 
 
 def overruled(claims: pd.DataFrame) -> list[Sentence]:
@@ -110,7 +110,9 @@ def overruled(claims: pd.DataFrame) -> list[Sentence]:
             "{label}: computed {computed} ({because}); the curators say {verdict}: {reason}.",
             {
                 "label": Number(None, row.label),
-                "computed": Number(row.computed, row.computed, tuple(row.compared.split())),
+                "computed": Number(
+                    row.computed, row.computed, tuple(row.compared.split()), "verdict"
+                ),
                 "because": Number(None, row.because),
                 "verdict": Number(row.verdict, row.verdict, (row.address,)),
                 "reason": Number(None, row.reason),

@@ -102,15 +102,18 @@ def _found(row) -> str:
 
 
 def lanes(corpus: Corpus, found: pd.DataFrame) -> pd.DataFrame:
-    """One row a study of `found`: `measured_to` and `followed_to` in days, by first lasting effect.
+    """One row a study of `found`: `measured_to` and `followed_to` in days, the shortest first.
 
-    `followed_to` comes from `designs.csv` and is never earlier than the last result.
+    `address` are the rows of the last results, `design` that of the study. `followed_to` comes from
+    `designs.csv` and is never earlier than the last result.
     """
-    last = found.groupby("study", sort=False)["days"].max().rename("measured_to").reset_index()
-    frame = last.merge(found[["study", "label"]].drop_duplicates(), on="study")
+    last = found[found["days"] == found.groupby("study")["days"].transform("max")]
+    frame = last.groupby(["study", "label", "days"], sort=False)["address"].agg(" ".join)
+    frame = frame.reset_index().rename(columns={"days": "measured_to"})
     planned = days(corpus.designs["followup"].map(_plain), corpus.designs["followup_unit"])["high"]
     planned.index = corpus.designs["study"]
     followed = frame["study"].map(planned).astype(float)
+    frame["design"] = frame["study"].map(corpus.designs.set_index("study")["address"]).fillna("")
     frame["followed_to"] = np.fmax(followed, frame["measured_to"])
     return frame.sort_values(["measured_to", "label"], kind="stable").reset_index(drop=True)
 
@@ -128,8 +131,12 @@ def silence(rows: pd.DataFrame) -> list[Sentence]:
             + ("; followed to {followed}." if row.followed_to > row.measured_to else "."),
             {
                 "label": Number(None, row.label),
-                "measured": Number(row.measured_to, span(row.measured_to)),
-                "followed": Number(row.followed_to, span(row.followed_to)),
+                "measured": Number(
+                    row.measured_to, span(row.measured_to), tuple(row.address.split()), "days"
+                ),
+                "followed": Number(
+                    row.followed_to, span(row.followed_to), tuple(row.design.split()), "days"
+                ),
             },
         )
         for row in rows.itertuples()

@@ -12,6 +12,7 @@ import pandas as pd
 from evidence.corpus import schema
 from evidence.corpus.queries import matching
 from evidence.corpus.reading import Corpus
+from evidence.synthesis import wording
 from evidence.synthesis.wording import Number, Sentence, count, span
 
 OUTCOME_KINDS = ("benefit", "harm")
@@ -127,10 +128,12 @@ def _standing(unknown: str, entry: dict) -> Sentence:
     if not entry["k"]:
         return Sentence(f"unknown.{unknown}", "No study in these tables bears on it.")
     numbers = {
-        "studies": count(entry["k"], "study", "studies", rows),
-        "people": count(entry["n"], "participant", rows=rows),
-        "trials": Number(entry["randomised_studies"], str(entry["randomised_studies"]), rows),
-        "longest": Number(entry["longest"], span(entry["longest"]), rows),
+        "studies": count(entry["k"], "study", "studies", rows, "studies"),
+        "people": count(entry["n"], "participant", rows=rows, method="participants"),
+        "trials": Number(
+            entry["randomised_studies"], str(entry["randomised_studies"]), rows, "studies"
+        ),
+        "longest": Number(entry["longest"], span(entry["longest"]), rows, "longest"),
     }
     template = "{studies} ({trials} randomised) with {people}; longest look: {longest}."
     return Sentence(f"unknown.{unknown}", template, numbers)
@@ -145,8 +148,8 @@ def summary(questions: pd.DataFrame) -> Sentence:
         "one.",
         {
             "questions": count(len(questions), "question", rows=questions["address"]),
-            "none": Number(len(none), str(len(none)), tuple(none["address"])),
-            "one": Number(len(one), str(len(one)), tuple(one["address"])),
+            "none": wording.tally(none["address"]),
+            "one": wording.tally(one["address"]),
         },
     )
 

@@ -15,11 +15,15 @@ from evidence.corpus import schema
 
 @dataclass(frozen=True)
 class Number:
-    """A value, how it is printed, and the addresses (file:line) of the rows behind it."""
+    """A value, how it is printed, the addresses (file:line) behind it, and how it came about.
+
+    `method` is a name of `methods.METHODS`. A text without a value is wording and no number.
+    """
 
     value: float | int | str | None
     text: str
     rows: tuple[str, ...] = ()
+    method: str = "copied"
 
     def __str__(self) -> str:
         return self.text
@@ -37,10 +41,22 @@ class Sentence:
         return self.template.format(**self.numbers)
 
 
-def count(value: int, one: str, many: str | None = None, rows: Iterable[str] = ()) -> Number:
+def count(
+    value: int,
+    one: str,
+    many: str | None = None,
+    rows: Iterable[str] = (),
+    method: str = "counted",
+) -> Number:
     """A whole number with its noun: 1 study, 2 studies, 1,000 people."""
     noun = one if value == 1 else many or f"{one}s"
-    return Number(int(value), f"{int(value):,} {noun}", tuple(rows))
+    return Number(int(value), f"{int(value):,} {noun}", tuple(rows), method)
+
+
+def tally(rows: Iterable[str]) -> Number:
+    """How many rows there are, as a bare number."""
+    addresses = tuple(rows)
+    return Number(len(addresses), f"{len(addresses):,}", addresses, "counted")
 
 
 def percent(proportion: float, n: int | None = None) -> str:
@@ -51,7 +67,7 @@ def percent(proportion: float, n: int | None = None) -> str:
 
 def people(events: int, n: int, rows: Iterable[str] = ()) -> Number:
     """A count and its percentage: 12 of 17 (71%)."""
-    return Number(events / n, f"{events} of {n} ({percent(events / n, n)})", tuple(rows))
+    return Number(events / n, f"{events} of {n} ({percent(events / n, n)})", tuple(rows), "share")
 
 
 def signed(value: float, digits: int = 2) -> str:

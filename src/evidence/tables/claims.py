@@ -32,7 +32,13 @@ def tabulate_claims(corpus: Corpus, claims: pd.DataFrame) -> Table:
     )
     numbers = claims[["name", "guide_value", "source_value", "computed"]].copy()
     numbers["address"] = claims["address"] + " " + claims["compared"]
-    return Table("tab-claims", "Claims of the guide, checked against sources", shown, numbers)
+    return Table(
+        "tab-claims",
+        "Claims of the guide, checked against sources",
+        shown,
+        numbers,
+        {"computed": "verdict"},
+    )
 
 
 def tabulate_guide(corpus: Corpus) -> Table:
@@ -70,4 +76,12 @@ def tabulate_unknowns(unknowns: pd.DataFrame) -> Table:
     numbers = unknowns[["k", "n", "randomised_studies", "longest"]].copy()
     numbers["address"] = unknowns["address"] + " " + unknowns["rows"]
     numbers.insert(0, "name", unknowns["unknown"])
-    return Table("tab-unknowns", "Open questions and the evidence on each", shown, numbers)
+    return Table("tab-unknowns", "Open questions and the evidence on each", shown, numbers, METHODS)
+
+
+METHODS = {
+    "k": "studies",
+    "n": "participants",
+    "randomised_studies": "studies",
+    "longest": "longest",
+}

@@ -12,6 +12,7 @@ def tabulate_studies(corpus: Corpus, results: pd.DataFrame) -> Table:
     """One row a study of `results`: how it was done, how many took part, what to know of it."""
     size = participants(corpus)
     counts = results.groupby("study", sort=False).size()
+    addresses = results.groupby("study", sort=False)["address"].agg(" ".join)
     designs = corpus.designs.set_index("study")
     shown, numbers = [], []
     for study in counts.index:
@@ -40,7 +41,7 @@ def tabulate_studies(corpus: Corpus, results: pd.DataFrame) -> Table:
                 "name": study,
                 "people": people or None,
                 "results": int(counts[study]),
-                "address": row.get("address", f"references.bib:{corpus.bibliography[study].line}"),
+                "address": f"{row.get('address', '')} {addresses[study]}".strip(),
             }
         )
     return Table(
@@ -50,6 +51,7 @@ def tabulate_studies(corpus: Corpus, results: pd.DataFrame) -> Table:
         pd.DataFrame(numbers, columns=["name", "people", "results", "address"]).astype(
             {"people": "Int64"}
         ),
+        {"people": "participants", "results": "counted"},
     )
 
 

@@ -1,6 +1,7 @@
 """A table as data, and as HTML with a caption, header cells and wrapped text."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
 
@@ -17,13 +18,22 @@ class Table:
     """`frame` as shown (all text, one column a header); `numbers` keeps what the texts stand for.
 
     `numbers` has one row a shown row with `name` and `address`, and the numeric columns by which
-    `values.json` knows them.
+    `values.json` knows them; `methods` as in a layout.
     """
 
     id: str
     caption: str
     frame: pd.DataFrame = field(repr=False)
     numbers: pd.DataFrame = field(repr=False)
+    methods: Mapping[str, str] = field(default_factory=dict)
+
+    def _head(self, name: str, text: str) -> str:
+        """The first cell of a row, as a link to the footnote to its numbers if it has any."""
+        has_numbers = len(self.numbers.columns.difference(["name", "address"])) > 0
+        if not has_numbers:
+            return escape(text)
+        note = anchor("why", f"{self.id}:{name}")
+        return f'<a class="number" href="#{note}">{escape(text)}</a>'
 
     def to_html(self) -> str:
         """An HTML table; every cell is escaped, so data can never become markup."""
@@ -31,7 +41,7 @@ class Table:
         names = self.numbers["name"] if "name" in self.numbers else [""] * len(self.frame)
         body = "".join(
             f'<tr id="{escape(anchor(self.id, name))}">'
-            + f'<th scope="row">{escape(str(row[0]))}</th>'
+            + f'<th scope="row">{self._head(name, str(row[0]))}</th>'
             + "".join(f"<td>{escape(str(cell))}</td>" for cell in row[1:])
             + "</tr>\n"
             for name, row in zip(names, self.frame.itertuples(index=False, name=None), strict=True)

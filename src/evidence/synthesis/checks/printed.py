@@ -90,8 +90,8 @@ def grim_power(results: pd.DataFrame) -> Sentence:
         "one would have been caught in {power} of cases on average.",
         {
             "looked": count(len(looked), "percentage", rows=list(misses)),
-            "able": count(len(able), "came", "came", list(able)),
-            "power": Number(power, percent(power), tuple(able)),
+            "able": count(len(able), "came", "came", list(able), "grim"),
+            "power": Number(power, percent(power), tuple(able), "grim"),
         },
     )
 

@@ -1,0 +1,230 @@
+"""The way back from a number to the page of the paper: what `evidence why` prints.
+
+Vocabulary
+----------
+A *chain* leads from a printed number over the figure, table or sentence that shows it and the
+method that made it to its rows, and from each row to the text and place where it was read.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from evidence.corpus.reading import Corpus
+from evidence.errors import EvidenceError
+from evidence.synthesis import claims as audited
+from evidence.synthesis.addresses import Row, ranges, rows_at
+from evidence.synthesis.methods import METHODS
+from evidence.synthesis.selection import select_results
+
+# More rows than this are named as ranges of lines; `--format json` always names each.
+FEW = 12
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Where one thing comes from: `says` what it is, `method` how it was made, `rows` from what."""
+
+    name: str
+    says: str
+    shown: str
+    method: str
+    rows: tuple[Row, ...]
+
+    def as_text(self, corpus: Corpus) -> str:
+        """Several lines for a terminal, the formatted references of the sources among them."""
+        lines = [self.name]
+        lines += [f"  is:    {self.says}"] if self.says else []
+        lines += [f"  shown: {self.shown}"] if self.shown else []
+        lines += [f"  made:  {self.method}"] if self.method else []
+        if len(self.rows) > FEW:
+            said = ", ".join(ranges(row.address for row in self.rows))
+            return "\n".join([*lines, f"  from:  {len(self.rows)} rows: {said}"])
+        for row in self.rows:
+            printed = f": “{row.as_printed}”" if row.as_printed else ""
+            lines.append(f"  from:  {row.address}  {row.says}{printed}")
+            lines += [f"         not confirmed: {row.doubt}"] if row.doubt else []
+            place = f" ({row.locator})" if row.locator else ""
+            lines += [f"         read in: {corpus.bibliography[key]}{place}" for key in row.sources]
+        return "\n".join(lines)
+
+    def as_data(self, corpus: Corpus) -> dict:
+        """The same for machines; each source with its reference and link."""
+        found = asdict(self)
+        for row in found["rows"]:
+            references = [corpus.bibliography[key] for key in row["sources"]]
+            row["sources"] = [
+                {"key": ref.key, "reference": str(ref), "doi": ref.doi, "link": ref.link}
+                for ref in references
+            ]
+        return found
+
+
+def explain(corpus: Corpus, reports: Path, asked: str) -> list[Chain]:
+    """The chains of whatever is asked for.
+
+    Parameters
+    ----------
+    reports : path
+        The folder of a finished run; only numbers and figures need it.
+    asked : str
+        A claim or an open question by its number, a study by its key, an address (file:line), or
+        from the reports the id of a figure or table, the name of a value, an unmistakable part of
+        one, or the text of a number as printed.
+
+    Raises
+    ------
+    EvidenceError
+        Nothing of that name, too many, or no reports to look in.
+    """
+    for find in (_claim, _question, _study, _address):
+        chains = find(corpus, asked)
+        if chains:
+            return chains
+    entries, figures = _read(corpus, reports)
+    marks = _marks(entries, asked)
+    if marks:
+        return [_mark(corpus, name, group, figures) for name, group in marks.items()]
+    names = _names(entries, figures, asked)
+    return [_value(corpus, name, entries[name], figures) for name in names]
+
+
+def _chain(corpus, name, says, addresses, *, shown="", method="") -> Chain:
+    return Chain(name, says, shown, method, tuple(rows_at(corpus, addresses)))
+
+
+def _claim(corpus: Corpus, asked: str) -> list[Chain]:
+    if asked not in set(corpus.claims["claim"]):
+        return []
+    claims = audited.audit(corpus, select_results(corpus))
+    row = next(claims[claims["claim"] == asked].itertuples())
+    says = f"{row.statement} — verdict of the curators: {row.verdict} ({row.reason})"
+    chain = _chain(corpus, f"claim {asked}", says, [row.address], shown="tab-claims, fig-claims")
+    if not row.computed:
+        return [chain]
+    words = f"{METHODS['verdict'].words}: {row.because}"
+    verdict = f"{row.computed}{', overruled by the curators' if row.overruled else ''}"
+    return [
+        chain,
+        _chain(corpus, "  computed verdict", verdict, row.compared.split(), method=words),
+    ]
+
+
+def _question(corpus: Corpus, asked: str) -> list[Chain]:
+    rows = corpus.unknowns[corpus.unknowns["unknown"] == asked]
+    return [
+        _chain(corpus, f"open question {asked}", f"{row.question} {row.why_open}", [row.address])
+        for row in rows.itertuples()
+    ]
+
+
+def _study(corpus: Corpus, asked: str) -> list[Chain]:
+    results = corpus.results[corpus.results["study"] == asked]
+    if results.empty:
+        return []
+    designs = corpus.designs[corpus.designs["study"] == asked]
+    says = str(corpus.bibliography[asked])
+    chains = [_chain(corpus, f"study {asked}", says, designs["address"])]
+    return chains + [_chain(corpus, "  result", "", [row]) for row in results["address"]]
+
+
+def _address(corpus: Corpus, asked: str) -> list[Chain]:
+    try:
+        (row,) = rows_at(corpus, [asked])
+    except KeyError:
+        return []
+    return [Chain(asked, row.says, "", "", (row,))]
+
+
+def _read(corpus: Corpus, reports: Path) -> tuple[dict[str, dict], dict[str, dict]]:
+    """Values and figures of a finished run made from the tables as they are now."""
+    try:
+        entries = json.loads((reports / "values.json").read_text("utf-8"))
+        manifest = json.loads((reports / "manifest.json").read_text("utf-8"))
+    except FileNotFoundError:
+        raise EvidenceError(
+            f"{reports}: holds no finished reports; make them with: evidence report"
+        ) from None
+    changed = [name for name in corpus.checksums if manifest["inputs"].get(name) !=
+               corpus.checksums[name]]  # fmt: skip
+    if changed:
+        raise EvidenceError(
+            f"{reports}: was made before {', '.join(changed)} changed; renew it with: "
+            "evidence report"
+        )
+    figures = {}
+    for path in sorted((reports / "values").glob("*.json")):
+        for figure in json.loads(path.read_text("utf-8"))["figures"]:
+            figures[figure["id"]] = figure | {"page": path.stem}
+    return entries, figures
+
+
+def _marks(entries: dict[str, dict], asked: str) -> dict[str, dict[str, dict]]:
+    """The numbers of a figure or table by its marks or rows."""
+    found: dict[str, dict[str, dict]] = {}
+    for name, entry in entries.items():
+        if name.partition("/")[2].startswith(f"{asked}:"):
+            mark, _, column = name.rpartition(".")
+            found.setdefault(mark, {})[column] = entry
+    return found
+
+
+def _mark(corpus: Corpus, name: str, group: dict[str, dict], figures: dict[str, dict]) -> Chain:
+    methods: dict[str, list[str]] = {}
+    for column, entry in group.items():
+        methods.setdefault(_words(corpus, entry["method"]), []).append(column)
+    return _chain(
+        corpus,
+        name,
+        ", ".join(f"{column} {entry['value']}" for column, entry in group.items()),
+        [row for entry in group.values() for row in entry["rows"]],
+        shown=_shown(name, figures),
+        method="; ".join(f"{', '.join(columns)}: {words}" for words, columns in methods.items()),
+    )
+
+
+def _names(entries: dict[str, dict], figures: dict[str, dict], asked: str) -> list[str]:
+    """The values meant: by exact name, printed text, or an unmistakable part of a name."""
+    if asked in entries:
+        return [asked]
+    if figures.get(asked, {}).get("empty"):
+        raise EvidenceError(f"{asked}: has nothing drawn: {figures[asked]['empty']}")
+    printed = [name for name, entry in entries.items() if entry.get("text") == asked]
+    if printed:
+        return printed
+    part = [name for name in entries if asked in name]
+    if len(part) == 1:
+        return part
+    if part:
+        shown = "\n".join(f"  {name}" for name in part[:20])
+        more = f"\n  and {len(part) - 20} more" if len(part) > 20 else ""
+        raise EvidenceError(f"{asked}: is part of {len(part)} names; give one:\n{shown}{more}")
+    known = ", ".join(figures)
+    raise EvidenceError(
+        f"{asked}: is no claim, question, study, address or value; figures are {known}; values are "
+        "named in values.json and at the end of each page"
+    )
+
+
+def _value(corpus: Corpus, name: str, entry: dict, figures: dict[str, dict]) -> Chain:
+    says = str(entry["value"])
+    if entry.get("text") and entry["text"] != says:
+        says += f" (printed {entry['text']})"
+    method = _words(corpus, entry["method"])
+    return _chain(corpus, name, says, entry["rows"], shown=_shown(name, figures), method=method)
+
+
+def _shown(name: str, figures: dict[str, dict]) -> str:
+    page, _, rest = name.partition("/")
+    identity = rest.partition(":")[0]
+    if identity in figures:
+        return f"{page}.html, figure {identity} ({figures[identity]['title']})"
+    if identity.startswith("tab-"):
+        return f"{page}.html, table {identity}"
+    return f"{page}.html, in the text"
+
+
+def _words(corpus: Corpus, name: str) -> str:
+    method = METHODS[name]
+    known = method.reference in corpus.bibliography
+    return method.words + (f" ({corpus.bibliography[method.reference]})" if known else "")

@@ -1,0 +1,157 @@
+"""Footnotes to every number of a page: how it came about, from which rows, read where.
+
+They need no script: each number is a link to its footnote, each footnote one back, and on paper
+they are simply the end of the page.
+"""
+
+from collections.abc import Iterable, Mapping
+from html import escape
+from string import Formatter
+
+from evidence.corpus.reading import Corpus
+from evidence.synthesis.addresses import ranges, rows_at
+from evidence.synthesis.methods import METHODS
+from evidence.synthesis.wording import Sentence
+from evidence.tables.table import anchor
+
+# A number that rests on more rows than this names them as ranges of lines.
+FEW = 12
+
+
+def linked(sentence: Sentence) -> str:
+    """A sentence as HTML in which every number is a link to its footnote."""
+    said = {
+        name: _link(f"{sentence.name}.{name}", number.text)
+        if number.value is not None
+        else escape(number.text)
+        for name, number in sentence.numbers.items()
+    }
+    return Formatter().vformat(escape(sentence.template, quote=False), (), said)
+
+
+def _link(name: str, text: str) -> str:
+    there = anchor("why", name)
+    return f'<a class="number" id="{anchor("at", name)}" href="#{there}">{escape(text)}</a>'
+
+
+def footnotes(corpus: Corpus, entries: Mapping[str, dict], titles: Mapping[str, str]) -> str:
+    """The section of footnotes to the values of a page, and the rows that they rest on.
+
+    Parameters
+    ----------
+    entries : mapping
+        Values by name, as in `values.json`; those of one mark or table row share a footnote.
+    titles : mapping of str to str
+        What to call the figures and tables of the page, by id.
+    """
+    notes = _grouped(entries)
+    if not notes:
+        return ""
+    few = [entry["rows"] for group in notes.values() for entry in group.values()]
+    addresses = [row for rows in few if len(rows) <= FEW for row in rows]
+    parts, here = ["<h3 id='footnotes'>Where every number comes from</h3>"], None
+    for key, group in notes.items():
+        identity = key.partition(":")[0] if key.partition(":")[0] in titles else ""
+        if identity != here:
+            parts += ["</ol>"] * (here is not None)
+            words = titles.get(identity, "Numbers in the text")
+            heading = f"<h4 id='{anchor('numbers', identity or 'text')}'>{escape(words)}</h4>"
+            parts += [heading, "<ol class='footnotes'>"]
+            here = identity
+        parts.append(_note(key, group))
+    parts.append("</ol>")
+    parts.append(_methods(corpus, (entry["method"] for entry in entries.values())))
+    rows = "".join(_row(corpus, row) for row in rows_at(corpus, addresses))
+    if rows:
+        parts.append(f"<h4>The rows behind them</h4><ul class='footnotes'>{rows}</ul>")
+    return f'<section class="addresses">{"".join(parts)}</section>'
+
+
+def _grouped(entries: Mapping[str, dict]) -> dict[str, dict[str, dict]]:
+    """Values by mark, table row or sentence number; sentences first."""
+    groups: dict[str, dict[str, dict]] = {}
+    for name, entry in entries.items():
+        key, column = name.rpartition(".")[::2] if "text" not in entry else (name, "")
+        groups.setdefault(key, {})[column] = entry
+    is_frame = {key: "" not in group for key, group in groups.items()}
+    return dict(sorted(groups.items(), key=lambda item: is_frame[item[0]]))
+
+
+def _note(key: str, group: Mapping[str, dict]) -> str:
+    first = next(iter(group.values()))
+    if "text" in first:
+        said = f'<a href="#{anchor("at", key)}">{escape(first["text"])}</a> '
+        said += _method(first["method"])
+    else:
+        by_method: dict[str, list[str]] = {}
+        for column, entry in group.items():
+            words = f"{column.replace('_', ' ')} {_short(entry['value'])}"
+            by_method.setdefault(entry["method"], []).append(words)
+        said = "; ".join(
+            f"{escape(', '.join(words))} {_method(method)}" for method, words in by_method.items()
+        )
+    rows = list(dict.fromkeys(row for entry in group.values() for row in entry["rows"]))
+    name = f"<code>{escape(key)}</code>"
+    return f'<li id="{anchor("why", key)}">{name}: {said} — {_addresses(rows)}</li>'
+
+
+def _short(value) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _method(name: str) -> str:
+    return f'(<a href="#{anchor("method", name)}">{escape(name)}</a>)'
+
+
+def _methods(corpus: Corpus, names: Iterable[str]) -> str:
+    """What each method does, and whose formula it is."""
+    items = ""
+    for name in sorted(set(names)):
+        method = METHODS[name]
+        key = method.reference if method.reference in corpus.bibliography else ""
+        link = f', <a href="#{anchor("ref", key)}">{escape(corpus.label(key))}</a>' if key else ""
+        words = f"<strong>{escape(name)}</strong>: {escape(method.words)}{link}"
+        items += f'<li id="{anchor("method", name)}">{words}</li>'
+    return f"<h4>How they were made</h4><ul class='footnotes'>{items}</ul>"
+
+
+def _addresses(rows: Iterable[str]) -> str:
+    rows = list(rows)
+    if not rows:
+        return "no row of the tables"
+    if len(rows) > FEW:
+        return f"{len(rows)} rows: {escape(', '.join(ranges(rows)))}"
+    return ", ".join(f'<a href="#{anchor("row", row)}">{escape(row)}</a>' for row in rows)
+
+
+def _row(corpus: Corpus, row) -> str:
+    printed = f": “{escape(row.as_printed)}”" if row.as_printed else ""
+    doubt = f" — not confirmed: {escape(row.doubt)}" if row.doubt else ""
+    links = ", ".join(
+        f'<a href="#{anchor("ref", key)}">{escape(corpus.label(key))}</a>' for key in row.sources
+    )
+    place = ", ".join(part for part in (links, escape(row.locator)) if part)
+    return (
+        f'<li id="{anchor("row", row.address)}"><code>{escape(row.address)}</code> '
+        f"{escape(row.says)}{printed}{doubt}{f'; read in {place}' if place else ''}</li>"
+    )
+
+
+def references(corpus: Corpus, keys: Iterable[str]) -> str:
+    """The sources as a list that footnotes link to, sorted, each with its most lasting address."""
+    cited = [corpus.bibliography[key] for key in dict.fromkeys(keys)]
+    items = "".join(
+        f'<li id="{anchor("ref", ref.key)}">{escape(str(ref))}'
+        + (f' <a href="{escape(ref.link)}">link</a>' if ref.link else "")
+        + "</li>"
+        for ref in sorted(cited, key=str)
+    )
+    return f"<h3>{len(cited)} sources of these results</h3><ol class='references'>{items}</ol>"
+
+
+def sources_of(corpus: Corpus, entries: Mapping[str, dict]) -> list[str]:
+    """The keys of all texts, and of all formulas, that the footnotes to these values name."""
+    rows = dict.fromkeys(row for entry in entries.values() for row in entry["rows"])
+    keys = [key for row in rows_at(corpus, rows) for key in row.sources]
+    formulas = {METHODS[entry["method"]].reference for entry in entries.values()}
+    return keys + sorted(key for key in formulas if key in corpus.bibliography)

@@ -1,0 +1,118 @@
+"""What stands at an address: the row behind a number, in words, with the place it was read.
+
+Vocabulary
+----------
+An *address* is `file:line` of a table of the project. A *place* is where in which text its number
+was read: a locator and one or more sources.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from evidence.corpus import schema
+from evidence.corpus.reading import Corpus
+from evidence.synthesis.wording import when
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row in words: `says` what it is about, `as_printed` its number, `sources` BibTeX keys."""
+
+    address: str
+    says: str
+    as_printed: str
+    locator: str
+    sources: tuple[str, ...]
+    doubt: str = ""
+
+
+def rows_at(corpus: Corpus, addresses: Iterable[str]) -> list[Row]:
+    """The rows at these addresses, in their order; the same address once.
+
+    Raises
+    ------
+    KeyError
+        An address that no table has.
+    """
+    tables = {table.file: frame for table, frame in _frames(corpus)}
+    found = []
+    for address in dict.fromkeys(addresses):
+        file = address.rpartition(":")[0]
+        frame = tables.get(file)
+        match = frame[frame["address"] == address] if frame is not None else ()
+        if not len(match):
+            raise KeyError(address)
+        found.append(_describe(corpus, file, match.iloc[0]))
+    return found
+
+
+def _frames(corpus: Corpus) -> list[tuple[schema.Table, pd.DataFrame]]:
+    return [
+        (schema.STUDIES, corpus.results),
+        (schema.DESIGNS, corpus.designs),
+        (schema.CLAIMS, corpus.claims),
+        (schema.STATEMENTS, corpus.statements),
+        (schema.GUIDE, corpus.guide),
+        (schema.UNKNOWNS, corpus.unknowns),
+        (schema.OUTCOMES, corpus.outcomes),
+        (schema.WAIVERS, corpus.waivers),
+    ]
+
+
+def _describe(corpus: Corpus, file: str, row: pd.Series) -> Row:
+    """Each kind of row in its own words; a row that no text backs has no place."""
+    sources = row.get("source", ())
+    sources = tuple(sources) if isinstance(sources, tuple) else tuple(filter(None, [sources]))
+    locator, says, printed, doubt = row.get("locator", ""), "", "", ""
+    if file == schema.STUDIES.file:
+        says, printed = _result(corpus, row), row["as_printed"] or row["direction"]
+        doubt = "" if row["verified"] == "yes" else row["verified"]
+    elif file == schema.DESIGNS.file:
+        sizes = ("n_randomised", "randomised"), ("n_analysed", "analysed")
+        people = [f"{row[name]} {word}" for name, word in sizes if pd.notna(row[name])]
+        if pd.notna(row["followup"]):
+            followup = when(f"{row['followup']:g}", row["followup_unit"])
+            people.append(f"followed for {followup}")
+        says, printed = f"{row['label']}, {row['design']}", ", ".join(people)
+    elif file == schema.CLAIMS.file:
+        says = f"claim {row['claim']}: {row['label']}"
+        printed = f"guide: {row['guide_value']}; source: {row['source_value']}"
+    elif file == schema.STATEMENTS.file:
+        says, printed = f"claim {row['claim']} on {row['subject']}", row["as_said"]
+    elif file == schema.GUIDE.file:
+        says, printed = f"reference {row['guide_ref']} of the guide, {row['status']}", ""
+        locator = row["seen_in"]
+    elif file == schema.UNKNOWNS.file:
+        says, printed = f"open question {row['unknown']}", row["question"]
+    else:
+        says = f"{file} {row.iloc[0]}"
+    return Row(row["address"], says, printed, locator, sources, doubt)
+
+
+def _result(corpus: Corpus, row: pd.Series) -> str:
+    arm = f"{row['arm']} against {row['versus']}" if row["versus"] else row["arm"]
+    parts = [corpus.label(row["study"]), arm, row["outcome"], when(row["time"], row["time_unit"])]
+    if pd.notna(row["n"]):
+        parts.append(f"n {row['n']}")
+    return ", ".join(part for part in parts if part)
+
+
+def ranges(addresses: Iterable[str]) -> list[str]:
+    """Addresses with runs of lines drawn together: data/studies.csv:2-324."""
+    lines: dict[str, list[int]] = {}
+    for address in dict.fromkeys(addresses):
+        file, _, line = address.rpartition(":")
+        lines.setdefault(file, []).append(int(line))
+    found = []
+    for file, numbers in lines.items():
+        start = end = None
+        for number in [*sorted(numbers), None]:
+            if end is not None and number == end + 1:
+                end = number
+                continue
+            if end is not None:
+                found.append(f"{file}:{start}" + (f"-{end}" if end > start else ""))
+            start = end = number
+    return found

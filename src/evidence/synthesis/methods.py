@@ -1,0 +1,42 @@
+"""How a printed number came about, by name: each number of a report carries one of these names."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Method:
+    """What is done with the rows, in words, and the BibTeX key of the formula if there is one."""
+
+    words: str
+    reference: str = ""
+
+
+METHODS = {
+    "copied": Method("as the row has it"),
+    "counted": Method("how many rows there are"),
+    "studies": Method("how many studies with participants of their own the rows are of"),
+    "named": Method("how many different studies the rows are of"),
+    "cells": Method("squares of the map that these rows fill, and those that they leave empty"),
+    "participants": Method("people of these studies, each cohort counted once"),
+    "share": Method(
+        "events divided by people; where no count is printed, the only one that the printed "
+        "percentage allows",
+        "brown2017",
+    ),
+    "wilson": Method("Wilson interval of a proportion", "wilson1927"),
+    "difference": Method("difference of two proportions"),
+    "newcombe": Method(
+        "interval of a difference of two proportions from their Wilson intervals", "newcombe1998"
+    ),
+    "ratio": Method("ratio of two proportions"),
+    "katz": Method("interval of a ratio of two proportions, from its logarithm", "katz1978"),
+    "days": Method("the time that the row gives, in days"),
+    "longest": Method("the latest time of these rows, in days"),
+    "grim": Method("which percentages a whole number of people can give", "brown2017"),
+    "verdict": Method("the rows of the guide held against the rows of its sources"),
+}
+
+
+def interval(middle: str, ends: str, *names: str) -> dict[str, str]:
+    """Methods of an estimate and the two ends of its interval, for three column names."""
+    return dict(zip(names, (middle, ends, ends), strict=True))
