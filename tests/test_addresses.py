@@ -95,7 +95,7 @@ def test_copied_numbers_stand_in_the_row_they_name(shipped, report):
 def test_every_number_has_a_method_and_every_method_is_used(report):
     used = {entry["method"] for entry in values(report).values()}
     assert used <= set(METHODS)
-    assert set(METHODS) - used == set()
+    assert set(METHODS) - used == {"rate"}  # of an audit, which no person has made yet
 
 
 def test_a_figure_a_claim_a_study_and_an_address(shipped, report):
@@ -184,7 +184,8 @@ def test_ranges_by_hand():
 
 def test_rows_of_every_table_can_be_told(shipped):
     for frame in (shipped.results, shipped.designs, shipped.claims, shipped.statements,
-                  shipped.guide, shipped.unknowns, shipped.outcomes, shipped.waivers):  # fmt: skip
+                  shipped.guide, shipped.unknowns, shipped.outcomes, shipped.waivers,
+                  shipped.audits):  # fmt: skip
         rows = rows_at(shipped, frame["address"])
         assert len(rows) == len(frame)
         assert all(row.says for row in rows)

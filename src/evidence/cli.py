@@ -64,7 +64,21 @@ def _parser() -> argparse.ArgumentParser:
     why.add_argument(
         "--format", choices=("text", "json"), default="text", help="for people or machines"
     )
-    for command in (report, check, why):
+    audit = commands.add_parser(
+        "audit",
+        help="draw results by chance and hold them to their sources",
+        description="Draw results that nobody has audited yet, show each with its source, and ask "
+        "whether the source says so. Each answer is kept in data/audits.csv at once; every report "
+        "states the rate of errors found.",
+        epilog="examples:\n  evidence audit --sample 20 --seed 1 --by 'A. Reader'\n"
+        "  evidence audit --sample 20 --seed 1 --list",
+        formatter_class=raw,
+    )
+    audit.add_argument("--sample", type=int, default=20, metavar="N", help="how many (default: 20)")
+    audit.add_argument("--seed", type=int, default=1, metavar="N", help="which draw (default: 1)")
+    audit.add_argument("--by", default="", metavar="NAME", help="who looks; an ORCID may follow")
+    audit.add_argument("--list", action="store_true", help="show the draw and ask nothing")
+    for command in (report, check, why, audit):
         command.add_argument(
             "--project",
             default="",
@@ -99,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; see the module for the exit codes."""
     options = _parser().parse_args(arguments)
     try:
-        return {"report": _report, "check": _check, "why": _why}[options.command](options)
+        return COMMANDS[options.command](options)
     except CorpusError as error:
         problems = len(error.problems)
         print(error, file=sys.stderr)
@@ -155,6 +169,65 @@ def _why(options) -> int:
     return 0
 
 
+QUESTION = "[y] says so  [n] says something else  [f] not found there  [s] skip  [q] stop: "
+
+
+def _audit(options) -> int:
+    from datetime import date
+
+    from evidence.corpus.reading import read_corpus
+    from evidence.corpus.recording import append_row
+    from evidence.corpus.schema import AUDITS
+    from evidence.publishing.chains import explain
+    from evidence.synthesis.audits import draw_sample, error_rate
+
+    if not options.by and not options.list:
+        raise ParameterError("--by: is missing; say who looks, such as --by 'A. Reader'")
+    corpus = read_corpus(options.project)
+    rows = draw_sample(corpus, options.sample, options.seed)
+    kept = 0
+    for number, row in enumerate(rows.itertuples(), start=1):
+        (chain,) = explain(corpus, corpus.project, row.address)
+        print(f"\n{number} of {len(rows)}: {chain.as_text(corpus)}")
+        if options.list:
+            continue
+        answer, found = _ask()
+        if answer == "stop":
+            break
+        if answer == "skip":
+            continue
+        cells = {name: getattr(row, name) for name in ("row", "study", "arm", "outcome")}
+        told = {
+            "as_printed": row.as_printed,
+            "answer": answer,
+            "found": found,
+            "signed": options.by,
+        }
+        when = {"date": date.today().isoformat(), "seed": options.seed}
+        append_row(corpus.project, AUDITS, cells | told | when)
+        kept += 1
+    if not options.list:
+        print(f"\n{kept} answers kept in {AUDITS.file}")
+        print(error_rate(read_corpus(corpus.project)))
+    return 0
+
+
+def _ask() -> tuple[str, str]:
+    """What the person found, and in case of an error what the source says; no answer stops."""
+    answers = {"y": "confirmed", "f": "not found", "s": "skip", "q": "stop"}
+    while True:
+        try:
+            said = input(QUESTION).strip().lower()[:1]
+            if said == "n":
+                found = input("it says: ").strip()
+                if found:
+                    return "wrong", found
+            elif said in answers:
+                return answers[said], ""
+        except EOFError:
+            return "stop", ""
+
+
 def _report(options) -> int:
     from tqdm import tqdm
 
@@ -180,6 +253,9 @@ def _report(options) -> int:
     print(f"where: {made.out}")
     print(f"open:  {made.out / 'index.html'}")
     return 0
+
+
+COMMANDS = {"report": _report, "check": _check, "why": _why, "audit": _audit}
 
 
 if __name__ == "__main__":

@@ -48,6 +48,7 @@ class Corpus:
     statements: pd.DataFrame
     unknowns: pd.DataFrame
     waivers: pd.DataFrame
+    audits: pd.DataFrame
     bibliography: Bibliography
     checksums: dict[str, str]
 
@@ -130,6 +131,7 @@ def read_corpus(project: str | Path = "") -> Corpus:
         statements=typed[schema.STATEMENTS.file],
         unknowns=typed[schema.UNKNOWNS.file],
         waivers=typed[schema.WAIVERS.file],
+        audits=typed[schema.AUDITS.file],
         bibliography=bibliography,
         checksums=checksums,
     )

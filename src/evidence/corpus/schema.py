@@ -57,6 +57,7 @@ MEASURES = ("proportion", "count", *NUMERIC_MEASURES, "p value", *FOUND_MEASURES
 
 DIRECTIONS = ("better", "worse", "no difference")
 VERDICTS = ("agrees", "omits detail", "overstated", "differs", "not checkable")
+ANSWERS = ("confirmed", "wrong", "not found")
 STATUSES = ("identified", "probable", "candidate", "unresolved")
 KINDS = ("benefit", "harm", "baseline", "flow", "mechanism")
 SCOPES = ("guide", "context")
@@ -363,6 +364,24 @@ UNKNOWNS = Table(
     ),
 )
 
+AUDITS = Table(
+    "data/audits.csv",
+    "one person's answer on whether one result is as its source says",
+    ("row", "signed"),
+    (
+        _text("row", "fingerprint of the result, as drawn by `evidence audit`", required=True),
+        _key("study", "its study"),
+        _text("arm", "its arm", required=True),
+        _text("outcome", "its outcome", required=True),
+        _text("as_printed", "its number, as the table has it"),
+        _word("answer", "what the person found in the source", ANSWERS),
+        _text("found", "what the source says instead"),
+        Column("signed", "person", "who looked: a name, and an ORCID if there is one", True),
+        Column("date", "date", "the day, as 2026-11-24", True),
+        Column("seed", "integer", "the seed by which the row was drawn"),
+    ),
+)
+
 TABLES = (
     STUDIES,
     OUTCOMES,
@@ -374,4 +393,5 @@ TABLES = (
     STATEMENTS,
     UNKNOWNS,
     WAIVERS,
+    AUDITS,
 )

@@ -11,6 +11,7 @@ from evidence.publishing.files import Shown
 from evidence.publishing.footnotes import footnotes, linked, references, sources_of
 from evidence.publishing.pages import Page, render
 from evidence.synthesis import answers, claims, gaps
+from evidence.synthesis.audits import error_rate
 from evidence.synthesis.selection import select_results
 from evidence.synthesis.wording import Sentence, count, tally
 
@@ -53,6 +54,7 @@ def render_index(
         sure=[say(line) for line in answers.certainty(corpus, results)],
         claims=_claims(corpus, results, studies, say, names),
         unknowns=_unknowns(corpus, everything, say, names),
+        audited=say(error_rate(corpus)),
         footnotes=lambda: markupsafe.Markup(_footnotes(corpus, values.merged(kept))),
     )
     return page, values.merged(kept)

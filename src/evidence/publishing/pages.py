@@ -60,9 +60,16 @@ def describe_notebook(name: str, notebook) -> Page:
 
 
 def render_notebook(
-    notebook, page: Page, pages: Sequence[Page], parameters: Sequence[tuple[str, object]]
+    notebook,
+    page: Page,
+    pages: Sequence[Page],
+    parameters: Sequence[tuple[str, object]],
+    audited: str,
 ) -> str:
-    """One self-contained HTML page from an executed notebook; the code stays folded away."""
+    """One self-contained HTML page from an executed notebook; the code stays folded away.
+
+    `audited` says at the foot how many results a person has held to their sources.
+    """
     import markupsafe
 
     blocks = []
@@ -79,6 +86,7 @@ def render_notebook(
         pages=pages,
         parameters=[(name, repr(value)) for name, value in parameters],
         code="\n\n".join(code),
+        audited=audited,
         blocks=[markupsafe.Markup(with_downloads(block)) for block in blocks],
     )
 

@@ -18,6 +18,7 @@ from evidence.figures.layout import Layout
 from evidence.publishing import claim_review, values
 from evidence.publishing.files import Shown, write_figure
 from evidence.publishing.footnotes import footnotes, linked, references, sources_of
+from evidence.synthesis.audits import error_rate
 from evidence.synthesis.selection import select_results
 from evidence.synthesis.wording import Sentence
 from evidence.tables.table import Table
@@ -142,7 +143,7 @@ class Report:
             f"</thead><tbody>{checksums}</tbody></table></details>"
         )
         plain = [f"{name} sha256:{digest[:16]}" for name, digest in self.corpus.checksums.items()]
-        return Html(html, "\n".join(plain))
+        return Html(html, "\n".join([*plain, str(error_rate(self.corpus))]))
 
     def _keep(self, entries: dict[str, dict]) -> None:
         self._values = values.merged([self._values, entries])

@@ -19,6 +19,7 @@ from pathlib import Path
 from evidence.corpus.reading import Corpus, read_corpus
 from evidence.errors import ReportError
 from evidence.runs.parameters import declared, resolve
+from evidence.synthesis.audits import error_rate
 from evidence.synthesis.checks import require_consistent
 
 MANIFEST = "manifest.json"
@@ -262,9 +263,14 @@ def _finish(corpus: Corpus, runs: dict[str, dict], staging: Path, target: Path) 
         name: nbformat.read(staging / "notebooks" / f"{name}.ipynb", as_version=4) for name in runs
     }
     described = {name: pages.describe_notebook(name, book) for name, book in executed.items()}
+    audited = str(error_rate(corpus))
     for name, book in executed.items():
         text = pages.render_notebook(
-            book, described[name], list(described.values()), list(runs[name]["parameters"].items())
+            book,
+            described[name],
+            list(described.values()),
+            list(runs[name]["parameters"].items()),
+            audited,
         )
         (staging / f"{name}.html").write_text(text, "utf-8")
     shared = _shared(runs)

@@ -58,6 +58,7 @@ def _frames(corpus: Corpus) -> list[tuple[schema.Table, pd.DataFrame]]:
         (schema.UNKNOWNS, corpus.unknowns),
         (schema.OUTCOMES, corpus.outcomes),
         (schema.WAIVERS, corpus.waivers),
+        (schema.AUDITS, corpus.audits),
     ]
 
 
@@ -86,6 +87,9 @@ def _describe(corpus: Corpus, file: str, row: pd.Series) -> Row:
         locator = row["seen_in"]
     elif file == schema.UNKNOWNS.file:
         says, printed = f"open question {row['unknown']}", row["question"]
+    elif file == schema.AUDITS.file:
+        says = f"audit of {corpus.label(row['study'])}, {row['arm']}, {row['outcome']}"
+        printed = f"{row['answer']} by {row['signed']}, {row['date']}"
     else:
         says = f"{file} {row.iloc[0]}"
     return Row(row["address"], says, printed, locator, sources, doubt)

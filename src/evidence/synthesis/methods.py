@@ -23,6 +23,7 @@ METHODS = {
         "percentage allows",
         "brown2017",
     ),
+    "rate": Method("wrong answers among all answers of the audit"),
     "wilson": Method("Wilson interval of a proportion", "wilson1927"),
     "difference": Method("difference of two proportions"),
     "newcombe": Method(
