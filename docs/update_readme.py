@@ -5,7 +5,7 @@ from pathlib import Path
 
 from evidence import lay_out_response, read_corpus, select_results
 from evidence.publishing.files import render
-from evidence.publishing.index import headline_lines
+from evidence.publishing.index import bound, headline_lines
 
 ROOT = Path(__file__).resolve().parents[1]
 BEGIN, END = "<!-- computed: make readme -->", "<!-- end of computed part -->"
@@ -18,7 +18,7 @@ def computed_part() -> str:
     found = "\n".join(f"- {line}" for line in headline_lines(corpus))
     return (
         f"{BEGIN}\n![{layout.title}](docs/figures/{layout.id}.svg)\n\n"
-        f"*{layout.caption}*\n\n{found}\n{END}"
+        f"*{bound(layout.caption, '02_comparison')}*\n\n{found}\n{END}"
     )
 
 

@@ -22,7 +22,9 @@ def found(project):
 def clean(project):
     """The small project with tables enough for every check, in which nothing is wrong."""
     project.put("data/outcomes.csv", 3, within="risen")
-    project.append("data/outcomes.csv", "allocated,flow,neither,,put into an arm\n")
+    project.table(
+        schema.OUTCOMES, outcome="allocated", kind="flow", better="neither", description="an arm"
+    )
     for line in (2, 3):
         project.put("data/designs.csv", line, followup="2", followup_unit="day")
     project.put("data/designs.csv", 2, n_randomised="37", registration="NCT00000001")
@@ -104,7 +106,10 @@ def test_a_slip_is_found_in_its_row(clean, code):
 def test_more_with_a_part_than_with_the_whole(clean):
     """9 of 17 cannot be in remission where only 8 responded."""
     clean.put("data/outcomes.csv", 3, within="")
-    clean.append("data/outcomes.csv", "well risen,benefit,higher,risen,risen very well\n")
+    clean.table(
+        schema.OUTCOMES, outcome="well risen", kind="benefit", better="higher", within="risen",
+        description="risen very well",
+    )  # fmt: skip
     rows = clean.rows(STUDIES)
     row = dict(zip(rows[0], rows[2], strict=True))
     clean.row(**row | {"outcome": "well risen", "events": "5", "as_printed": "5/20"})

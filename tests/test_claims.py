@@ -15,10 +15,11 @@ STUDIES = "data/studies.csv"
 
 def say(project, *, guide, source, better="higher", quantity="", kind="numeric", opposite=""):
     """The computed verdict where guide and sources report so; each a dict of cells."""
-    project.append(
-        "data/outcomes.csv",
-        f"crumbs,benefit,{better},,,crumbs\nnone,flow,lower,,crumbs,no crumbs\n",
-    )
+    for outcome, good, other in (("crumbs", better, ""), ("none", "lower", "crumbs")):
+        project.table(
+            schema.OUTCOMES, outcome=outcome, kind="benefit", better=good, opposite=other,
+            description="how it falls apart",
+        )  # fmt: skip
     base = {"study": "miller2001", "condition": "cake", "arm": "knife", "role": "single arm",
             "outcome": "crumbs", "locator": "p. 1", "verified": "yes"}  # fmt: skip
     for row in guide:

@@ -97,7 +97,7 @@ def test_abstinence_compares_the_two_trials_with_the_published_ratios(layouts):
 
 def test_abstinence_says_that_the_first_trial_was_not_randomised(layouts):
     layout = layouts["abstinence", "guide"]
-    assert "Krupitsky 1997 was not randomised." in layout.caption
+    assert "Krupitsky 1997 was not randomised." in str(layout.caption)
     with house_style():
         figure = draw(layout)
     assert any("NOT RANDOMISED" in text.get_text() for text in figure.axes[0].get_yticklabels())

@@ -152,6 +152,7 @@ def test_papermill_from_another_folder_gives_the_same_numbers(report, tmp_path):
     alone = json.loads((tmp_path / "kept" / "values" / "02_comparison.json").read_text("utf-8"))
     whole = values(report)
     assert alone["values"]
+    del alone["values"]["sources.counted.sources"]  # fewer conditions, fewer sources
     for name, entry in alone["values"].items():
         assert whole[f"02_comparison/{name}"] == entry
 

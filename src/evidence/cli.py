@@ -36,8 +36,15 @@ def _parser() -> argparse.ArgumentParser:
         description="Check every table and the bibliography, then whether the numbers fit "
         "together; all at once, one line each. An error stops reports until it is mended or "
         "waived.",
-        epilog="example:\n  evidence check --project path/to/project",
+        epilog="examples:\n  evidence check --project path/to/project\n"
+        "  evidence check --prose --reports reports",
         formatter_class=raw,
+    )
+    check.add_argument(
+        "--prose",
+        action="store_true",
+        help="list every number in README, changelog headline, notebooks and pages as MATCH, DRIFT "
+        "or UNBOUND to the values of the finished reports",
     )
     why = commands.add_parser(
         "why",
@@ -55,12 +62,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="X",
         help="a claim, question, study, address, figure or table, or the name of a value",
     )
-    why.add_argument(
-        "--reports",
-        default=None,
-        metavar="DIR",
-        help="finished reports to look in (default: reports in the project)",
-    )
+    for command in (check, why):
+        command.add_argument(
+            "--reports",
+            default=None,
+            metavar="DIR",
+            help="finished reports to look in (default: reports in the project)",
+        )
     why.add_argument(
         "--format", choices=("text", "json"), default="text", help="for people or machines"
     )
@@ -148,7 +156,21 @@ def _check(options) -> int:
         f"{len(corpus.unknowns)} open questions, {len(corpus.bibliography)} sources: "
         f"{count(counting, 'error')}, {waived} waived, {len(findings) - counting - waived} to note"
     )
-    return 1 if counting else 0
+    return 1 if counting or (options.prose and _check_prose(options, corpus.project)) else 0
+
+
+def _check_prose(options, project) -> int:
+    """How many numbers in the prose have to be mended; every one of them is listed."""
+    from pathlib import Path
+
+    from evidence.publishing.prose import check_prose
+
+    findings = check_prose(project, Path(options.reports or project / "reports"))
+    for finding in findings:
+        print(finding)
+    counting = sum(finding.counts for finding in findings)
+    print(f"{len(findings)} numbers in the prose, {counting} to mend")
+    return counting
 
 
 def _why(options) -> int:

@@ -10,6 +10,7 @@ import pandas as pd
 from evidence.figures import style
 from evidence.figures.layout import Layout, draw, shortened
 from evidence.synthesis.claims import computing, summary, tally
+from evidence.synthesis.wording import Sentence, joined
 
 COLUMNS = (("claim", 0.0), ("label", 0.045), ("guide_value", 0.40), ("source_value", 0.655))
 WIDTHS = {"label": 60, "guide_value": 42, "source_value": 44}
@@ -48,8 +49,13 @@ def lay_out_claims(claims: pd.DataFrame) -> ClaimsLayout:
     return ClaimsLayout(
         id="fig-claims",
         title="The guide against its sources",
-        caption=f"One line a claim of the guide. {summary(claims)} {computing(claims)} Where they "
-        "overrule it, a second, grey mark is the computed verdict.",
+        caption=joined(
+            "fig-claims.caption",
+            Sentence("", "One line a claim of the guide."),
+            summary(claims),
+            computing(claims),
+            Sentence("", "Where they overrule it, a second, grey mark is the computed verdict."),
+        ),
         alt=f"Table-like chart of claims by verdict. {' '.join(said)}",
         frame=frame.reset_index(drop=True),
         methods={"computed": "verdict"},

@@ -8,7 +8,7 @@ from evidence.figures import style
 from evidence.figures.layout import Layout, draw
 from evidence.synthesis.comparisons import pairs
 from evidence.synthesis.methods import interval as interval_methods
-from evidence.synthesis.wording import interval, percent, signed, when
+from evidence.synthesis.wording import Number, Sentence, interval, level, percent, signed, when
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,16 +36,22 @@ def lay_out_comparison(
         addresses = frame["address"] + " " + found["address"].fillna("").to_numpy(str)
         frame["address"] = addresses.str.strip()
     frame["warning"] = [_warning(row) for row in frame.itertuples()]
+    identity = f"fig-{outcome.replace(' ', '-')}"
     return ComparisonLayout(
-        id=f"fig-{outcome.replace(' ', '-')}",
+        id=identity,
         title=f"{outcome.capitalize()}: two arms of each study compared",
-        caption=(
-            f"Left: share of people with {outcome} in each arm, with {confidence:.0%} Wilson "
+        caption=Sentence(
+            f"{identity}.caption",
+            f"Left: share of people with {outcome} in each arm, with {{level}} Wilson "
             f"intervals{_guide_words(frame)}. Middle: difference of the shares "
             "in percentage points (Newcombe interval). Right: their ratio on a log scale "
             "(interval of its logarithm). An interval that crosses the dashed line is "
-            "compatible with no difference. " + " ".join(w for w in frame["warning"] if w)
-        ).strip(),
+            "compatible with no difference.{warnings}",
+            {
+                "level": level(confidence),
+                "warnings": Number(None, "".join(f" {w}" for w in frame["warning"] if w)),
+            },
+        ),
         alt=_alt(frame, outcome),
         frame=frame,
         methods=METHODS,

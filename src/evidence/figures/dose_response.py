@@ -7,7 +7,7 @@ import pandas as pd
 from evidence.figures import style
 from evidence.figures.layout import Layout, draw
 from evidence.synthesis.dose_response import arm_sizes, doses
-from evidence.synthesis.wording import listed, signed, when
+from evidence.synthesis.wording import Number, Sentence, listed, signed, when
 
 FOUND = {
     "better": ("▲", style.BLUE, "reported better than {versus}"),
@@ -101,18 +101,30 @@ def _words(frame: pd.DataFrame) -> str:
     return ". ".join(parts) + "." if parts else ""
 
 
-def _caption(frame: pd.DataFrame, label: str, versus: str) -> str:
+def _caption(frame: pd.DataFrame, label: str, versus: str) -> Sentence:
     source = frame[frame["lane"] == "source"]
-    sized = listed(f"{dose:g}" for dose in source.loc[source["sized"], "dose"])
-    only_worded = set(source["dose"]) - set(source.loc[source["sized"], "dose"])
-    worded = listed(f"{dose:g}" for dose in sorted(only_worded))
+    sized = set(source.loc[source["sized"], "dose"])
+    only_worded = set(source["dose"]) - sized
     instrument = next(iter(source["instrument"]), "")
-    text = f"{label}, each dose against {versus}" + (f" on the {instrument}" if instrument else "")
+    numbers = {
+        "label": Number(None, label),
+        "versus": Number(None, versus),
+        "instrument": Number(None, f" on the {instrument}" if instrument else ""),
+    }
+    template = "{label}, each dose against {versus}{instrument}"
     if sized:
-        text += f". A size was read for {sized} mg/kg only; below 0 the dose did better"
-    if worded:
-        text += f". For {worded} mg/kg only the direction was read, so no position is drawn"
-    return text + ". Findings are those after correction for several comparisons where given."
+        numbers["sized"] = _doses(source[source["sized"]])
+        template += ". A size was read for {sized} mg/kg only; below zero the dose did better"
+    if only_worded:
+        numbers["worded"] = _doses(source[source["dose"].isin(only_worded)])
+        template += ". For {worded} mg/kg only the direction was read, so no position is drawn"
+    template += ". Findings are those after correction for several comparisons where given."
+    return Sentence("fig-dose-response.caption", template, numbers)
+
+
+def _doses(rows: pd.DataFrame) -> Number:
+    text = listed(f"{dose:g}" for dose in sorted(rows["dose"].unique()))
+    return Number(text, text, tuple(" ".join(rows["address"]).split()))
 
 
 @draw.register

@@ -8,7 +8,7 @@ from evidence.corpus.reading import Corpus
 from evidence.figures import style
 from evidence.figures.layout import Layout, draw, shortened
 from evidence.synthesis.durability import lanes, moments
-from evidence.synthesis.wording import listed, span, when
+from evidence.synthesis.wording import Number, Sentence, listed, span, when
 
 MARKS = {
     "seen": ("o", style.BLUE, True, "better than its comparison"),
@@ -59,6 +59,7 @@ def lay_out_durability(
     )
     guide = guide.drop_duplicates(["lane", "days_low", "days"])
     longest = rows["measured_to"].max() if len(rows) else float("nan")
+    latest = tuple(" ".join(rows.loc[rows["measured_to"] == longest, "address"]).split())
     columns = [
         "name",
         "study",
@@ -75,13 +76,18 @@ def lay_out_durability(
     return DurabilityLayout(
         id="fig-durability",
         title="How long an effect was still seen",
-        caption=(
+        caption=Sentence(
+            "fig-durability.caption",
             "One lane a study; time since treatment began, on a log scale. Filled blue: better "
             "than the comparison; open: no difference found; green square: a share of people "
             "without a comparison; half-filled marks were not confirmed at their source. A dotted "
             "line is time in which people were followed but no result is in the tables; hatching "
             "is time in which nothing was measured. Diamonds are times that the guide names. "
-            f"The longest result here is at {span(longest)}.{_absent(results, place)}"
+            "The longest result here is at {longest}.{absent}",
+            {
+                "longest": Number(longest, span(longest), latest, "days"),
+                "absent": Number(None, _absent(results, place)),
+            },
         ),
         alt=_alt(rows, found),
         frame=found[columns].reset_index(drop=True),

@@ -45,12 +45,14 @@ def lay_out_gap_map(corpus: Corpus, results: pd.DataFrame) -> GapMapLayout:
     return GapMapLayout(
         id="fig-gaps",
         title="What has been measured, and what has not",
-        caption=(
+        caption=Sentence(
+            "fig-gaps.caption",
             "Each bubble is the evidence on one outcome in one condition: its area grows with the "
             "participants, counted beside it; the number inside is how many studies. Only "
             "confirmed results of studies with participants of their own are counted; the guide, "
             "reviews and unconfirmed numbers are not. An empty square: nobody has measured it "
-            f"here. {sentence}"
+            f"here. {sentence.template}",
+            sentence.numbers,
         ),
         alt=_alt(frame),
         frame=frame,

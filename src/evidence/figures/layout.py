@@ -13,6 +13,8 @@ from functools import singledispatch
 
 import pandas as pd
 
+from evidence.synthesis.wording import Sentence
+
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
@@ -20,7 +22,7 @@ class Layout:
 
     id: str
     title: str
-    caption: str
+    caption: Sentence
     alt: str
     frame: pd.DataFrame = field(repr=False)
     methods: Mapping[str, str] = field(default_factory=dict)

@@ -9,7 +9,7 @@ from evidence.figures import style
 from evidence.figures.layout import Layout, draw
 from evidence.synthesis.comparisons import proportions
 from evidence.synthesis.methods import interval
-from evidence.synthesis.wording import when
+from evidence.synthesis.wording import Sentence, level, parameter, when
 
 OUTCOMES = ("response", "remission")
 STANDING = {
@@ -74,12 +74,16 @@ def lay_out_response(
     return ResponseLayout(
         id="fig-response",
         title=f"{words.capitalize()}: what the guide says and what was reported",
-        caption=(
-            f"Share of people with {words} in each arm, at the time nearest to {near_days:g} "
-            f"day{'' if near_days == 1 else 's'} after treatment. Lines are {confidence:.0%} "
-            "Wilson intervals; a mark without a line has no count behind it. Filled marks are "
-            "numbers read in the source, open diamonds what the guide says, open crosses numbers "
-            "that are commonly cited but were not read at their source."
+        caption=Sentence(
+            "fig-response.caption",
+            f"Share of people with {words} in each arm, at the time nearest to {{near}} after "
+            "treatment. Lines are {level} Wilson intervals; a mark without a line has no count "
+            "behind it. Filled marks are numbers read in the source, open diamonds what the guide "
+            "says, open crosses numbers that are commonly cited but were not read at their source.",
+            {
+                "near": parameter(near_days, f"{near_days:g} day{'' if near_days == 1 else 's'}"),
+                "level": level(confidence),
+            },
         ),
         alt=_alt(rows, panels),
         frame=rows[columns].reset_index(drop=True),

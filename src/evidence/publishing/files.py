@@ -16,6 +16,8 @@ from evidence.figures import (  # noqa: F401 - importing a module teaches `draw`
 )
 from evidence.figures.layout import Layout, draw
 from evidence.figures.style import house_style
+from evidence.publishing.footnotes import linked
+from evidence.synthesis.wording import Number, Sentence
 
 FORMATS = ("svg", "pdf", "png")
 
@@ -63,6 +65,11 @@ def write_figure(layout: Layout, folder: Path) -> list[Path]:
     return [*paths, path]
 
 
+def title(layout: Layout) -> Sentence:
+    """The title of a figure as a text of its report."""
+    return Sentence(f"{layout.id}.title", "{title}", {"title": Number(None, layout.title)})
+
+
 @dataclass(frozen=True)
 class Shown:
     """A figure on display: a picture with its alternative text and caption, in any front end."""
@@ -79,7 +86,7 @@ class Shown:
             f'<figure id="{escape(layout.id)}"><div class="picture" role="region" tabindex="0" '
             f'aria-label="{escape(layout.title)}">'
             f'<img src="data:image/svg+xml;base64,{picture}" alt="{escape(layout.alt)}"></div>\n'
-            f"<figcaption><strong>{escape(layout.title)}.</strong> {escape(layout.caption)}"
+            f"<figcaption><strong>{linked(title(layout))}.</strong> {linked(layout.caption)}"
             "</figcaption></figure>"
         )
 

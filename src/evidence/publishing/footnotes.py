@@ -8,29 +8,37 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from string import Formatter
 
+from evidence.corpus.bibliography import FILE as BIBLIOGRAPHY
 from evidence.corpus.reading import Corpus
 from evidence.synthesis.addresses import ranges, rows_at
 from evidence.synthesis.methods import METHODS
-from evidence.synthesis.wording import Sentence
+from evidence.synthesis.wording import Sentence, count
 from evidence.tables.table import anchor
 
 # A number that rests on more rows than this names them as ranges of lines.
 FEW = 12
 
 
-def linked(sentence: Sentence) -> str:
-    """A sentence as HTML in which every number is a link to its footnote."""
+def linked(sentence: Sentence, page: str = "") -> str:
+    """A sentence as HTML, marked with its name, every number in it a link to its footnote.
+
+    `page` is given where the footnotes stand on another page.
+    """
     said = {
-        name: _link(f"{sentence.name}.{name}", number.text)
+        name: _link(f"{sentence.name}.{name}", number.text, page)
         if number.value is not None
         else escape(number.text)
         for name, number in sentence.numbers.items()
     }
-    return Formatter().vformat(escape(sentence.template, quote=False), (), said)
+    html = Formatter().vformat(escape(sentence.template, quote=False), (), said)
+    name = f"{page}/{sentence.name}" if page else sentence.name
+    return f'<span data-text="{escape(name)}">{html}</span>'
 
 
-def _link(name: str, text: str) -> str:
+def _link(name: str, text: str, page: str) -> str:
     there = anchor("why", name)
+    if page:
+        return f'<a class="number" href="{page}.html#{there}">{escape(text)}</a>'
     return f'<a class="number" id="{anchor("at", name)}" href="#{there}">{escape(text)}</a>'
 
 
@@ -137,6 +145,13 @@ def _row(corpus: Corpus, row) -> str:
     )
 
 
+def sources_counted(corpus: Corpus, keys: Iterable[str]) -> Sentence:
+    """How many texts are cited, as the heading of their list."""
+    cited = [f"{BIBLIOGRAPHY}:{corpus.bibliography[key].line}" for key in dict.fromkeys(keys)]
+    counted = count(len(cited), "source", rows=cited)
+    return Sentence("sources.counted", "{sources} of these results", {"sources": counted})
+
+
 def references(corpus: Corpus, keys: Iterable[str]) -> str:
     """The sources as a list that footnotes link to, sorted, each with its most lasting address."""
     cited = [corpus.bibliography[key] for key in dict.fromkeys(keys)]
@@ -146,7 +161,8 @@ def references(corpus: Corpus, keys: Iterable[str]) -> str:
         + "</li>"
         for ref in sorted(cited, key=str)
     )
-    return f"<h3>{len(cited)} sources of these results</h3><ol class='references'>{items}</ol>"
+    heading = linked(sources_counted(corpus, keys))
+    return f"<h3>{heading}</h3><ol class='references'>{items}</ol>"
 
 
 def sources_of(corpus: Corpus, entries: Mapping[str, dict]) -> list[str]:

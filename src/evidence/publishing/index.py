@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from evidence.corpus.reading import Corpus
 from evidence.figures.response import lay_out_response
-from evidence.publishing import values
-from evidence.publishing.files import Shown
-from evidence.publishing.footnotes import footnotes, linked, references, sources_of
+from evidence.publishing.files import Shown, title
+from evidence.publishing.footnotes import footnotes, linked, references, sources_counted, sources_of
 from evidence.publishing.pages import Page, render
+from evidence.publishing.values import Ledger
 from evidence.synthesis import answers, claims, gaps
 from evidence.synthesis.audits import error_rate
 from evidence.synthesis.selection import select_results
@@ -20,8 +20,8 @@ Say = Callable[[Sentence], str]
 
 def render_index(
     corpus: Corpus, pages: Sequence[Page], *, scope: str, confidence: float, notes: Sequence[str]
-) -> tuple[str, dict[str, dict]]:
-    """The page that opens with the answer, and the values of its sentences.
+) -> tuple[str, Ledger]:
+    """The page that opens with the answer, and the values and texts of its sentences.
 
     Parameters
     ----------
@@ -32,15 +32,17 @@ def render_index(
 
     everything = select_results(corpus)
     results = select_results(corpus, scope=scope)
-    kept: list[dict] = []
+    ledger = Ledger()
 
     def say(sentence: Sentence) -> str:
-        kept.append(values.of_sentence(sentence))
+        ledger.keep(sentence)
         return markupsafe.Markup(linked(sentence))
 
     names = [page.name for page in pages]
     studies = answers.headline_studies(corpus, results)
     layout = lay_out_response(results, confidence=confidence)
+    ledger.keep(title(layout))
+    ledger.keep(layout.caption)
     page = render(
         "index.html",
         title="The guide and its sources: what is known, how sure, and what is not",
@@ -55,14 +57,15 @@ def render_index(
         claims=_claims(corpus, results, studies, say, names),
         unknowns=_unknowns(corpus, everything, say, names),
         audited=say(error_rate(corpus)),
-        footnotes=lambda: markupsafe.Markup(_footnotes(corpus, values.merged(kept))),
+        footnotes=lambda: markupsafe.Markup(_footnotes(corpus, ledger)),
     )
-    return page, values.merged(kept)
+    return page, ledger
 
 
-def _footnotes(corpus: Corpus, entries: dict[str, dict]) -> str:
-    cited = references(corpus, sources_of(corpus, entries))
-    return cited + footnotes(corpus, entries, {})
+def _footnotes(corpus: Corpus, ledger: Ledger) -> str:
+    cited = sources_of(corpus, ledger.values)
+    ledger.keep(sources_counted(corpus, cited))
+    return references(corpus, cited) + footnotes(corpus, ledger.values, {})
 
 
 def _opening(corpus: Corpus, results) -> Sentence:
@@ -92,21 +95,27 @@ def _study(corpus, results, study, confidence, say) -> dict:
         "label": rows["label"].iloc[0],
         "design": say(answers.introduce(corpus, study)),
         "findings": [say(_capital(sentence)) for sentence in found],
-        "caveat": rows["caveat"].iloc[0],
+        "caveat": say(answers.caveat(rows)) if rows["caveat"].iloc[0] else "",
     }
 
 
 def headline_lines(corpus: Corpus, *, scope: str = "guide", confidence: float = 0.95) -> list[str]:
-    """What each headline study found, one line of Markdown a study, for texts elsewhere."""
+    """What each headline study found, one line of Markdown a study, for texts elsewhere.
+
+    Behind each sentence stands its name in `texts.json`, which `check --prose` holds it against.
+    """
     results = select_results(corpus, scope=scope)
     lines = []
     for study in answers.headline_studies(corpus, results):
-        entry = _study(corpus, results, study, confidence, str)
-        lines.append(
-            f"**{entry['label']}** ({entry['design'].rstrip('.')}). "
-            + " ".join([*map(str, entry["findings"]), entry["caveat"]])
-        )
+        entry = _study(corpus, results, study, confidence, bound)
+        said = [entry["design"], *entry["findings"], entry["caveat"]]
+        lines.append(f"**{entry['label']}**: " + " ".join(filter(None, said)))
     return lines
+
+
+def bound(sentence: Sentence, page: str = "index") -> str:
+    """A sentence as Markdown, followed by its name in `texts.json` as a comment."""
+    return f"{sentence}<!-- = {page}/{sentence.name} -->"
 
 
 def _capital(sentence: Sentence) -> Sentence:

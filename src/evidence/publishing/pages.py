@@ -68,7 +68,7 @@ def render_notebook(
 ) -> str:
     """One self-contained HTML page from an executed notebook; the code stays folded away.
 
-    `audited` says at the foot how many results a person has held to their sources.
+    `audited`, as HTML, says at the foot how many results a person has held to their sources.
     """
     import markupsafe
 
@@ -86,7 +86,7 @@ def render_notebook(
         pages=pages,
         parameters=[(name, repr(value)) for name, value in parameters],
         code="\n\n".join(code),
-        audited=audited,
+        audited=markupsafe.Markup(audited),
         blocks=[markupsafe.Markup(with_downloads(block)) for block in blocks],
     )
 

@@ -15,9 +15,10 @@ import pandas as pd
 from evidence.corpus.reading import Corpus, read_corpus
 from evidence.errors import ParameterError
 from evidence.figures.layout import Layout
-from evidence.publishing import claim_review, values
-from evidence.publishing.files import Shown, write_figure
-from evidence.publishing.footnotes import footnotes, linked, references, sources_of
+from evidence.publishing import claim_review
+from evidence.publishing.files import Shown, title, write_figure
+from evidence.publishing.footnotes import footnotes, linked, references, sources_counted, sources_of
+from evidence.publishing.values import Ledger
 from evidence.synthesis.audits import error_rate
 from evidence.synthesis.selection import select_results
 from evidence.synthesis.wording import Sentence
@@ -58,7 +59,7 @@ class Report:
         self.results = select_results(corpus, scope=scope, conditions=conditions, outcomes=outcomes)
         self.everything = select_results(corpus)
         self._out = Path(out) if out else None
-        self._values: dict[str, dict] = {}
+        self._ledger = Ledger()
         self._figures: list[dict] = []
         self._titles: dict[str, str] = {}
 
@@ -69,9 +70,11 @@ class Report:
 
     def figure(self, layout: Layout) -> Shown:
         """Show a chart; write it as SVG, PDF, PNG and CSV and keep its numbers."""
+        self._ledger.keep(title(layout))
+        self._ledger.keep(layout.caption)
         self._titles[layout.id] = f"Numbers of the figure: {layout.title}"
         if not layout.empty:
-            self._keep(values.of_frame(layout.id, layout.frame, layout.methods))
+            self._ledger.keep_frame(layout.id, layout.frame, layout.methods)
             if self._out:
                 write_figure(layout, self._out / "figures")
         self._figures.append(
@@ -79,7 +82,7 @@ class Report:
                 "id": layout.id,
                 "title": layout.title,
                 "alt": layout.alt,
-                "caption": layout.caption,
+                "caption": str(layout.caption),
                 "empty": layout.empty,
             }
         )
@@ -91,7 +94,7 @@ class Report:
             text = f"{table.caption}: nothing here."
             return Html(f'<p class="empty">{escape(text)}</p>', text)
         self._titles[table.id] = f"Numbers of the table: {table.caption}"
-        self._keep(values.of_frame(table.id, table.numbers, table.methods))
+        self._ledger.keep_frame(table.id, table.numbers, table.methods)
         return Html(table.to_html(), table.frame.to_string(index=False))
 
     def text(self, sentences: Sentence | Iterable[Sentence]) -> Html:
@@ -99,7 +102,7 @@ class Report:
         one = isinstance(sentences, Sentence)
         said = [sentences] if one else list(sentences)
         for sentence in said:
-            self._keep(values.of_sentence(sentence))
+            self._ledger.keep(sentence)
         if not said:
             return Html('<p class="empty">Nothing to say about these results.</p>', "Nothing.")
         if one:
@@ -123,30 +126,32 @@ class Report:
 
     def close(self) -> Html:
         """Show footnotes, sources, checksums and versions; write `values/NAME.json` for `out`."""
+        cited = [*self.results["study"], *self.results["source"]]
+        cited += sources_of(self.corpus, self._ledger.values)
+        self._ledger.keep(sources_counted(self.corpus, cited))
         if self._out:
             path = self._out / "values" / f"{self.name}.json"
             path.parent.mkdir(parents=True, exist_ok=True)
-            content = {"figures": self._figures, "values": self._values}
+            content = {
+                "figures": self._figures,
+                "texts": self._ledger.texts,
+                "values": self._ledger.values,
+            }
             text = json.dumps(content, indent=1, ensure_ascii=False, sort_keys=True)
             path.write_text(text + "\n", encoding="utf-8")
-        cited = [*self.results["study"], *self.results["source"]]
-        cited += sources_of(self.corpus, self._values)
         checksums = "".join(
             f"<tr><th scope='row'>{escape(name)}</th><td><code>{digest[:16]}</code></td></tr>"
             for name, digest in self.corpus.checksums.items()
         )
         html = (
             references(self.corpus, cited)
-            + footnotes(self.corpus, self._values, self._titles)
+            + footnotes(self.corpus, self._ledger.values, self._titles)
             + f"<details><summary>Inputs, by checksum (evidence {version('evidence')})</summary>"
             "<table><thead><tr><th scope='col'>file</th><th scope='col'>SHA-256, first 16</th></tr>"
             f"</thead><tbody>{checksums}</tbody></table></details>"
         )
         plain = [f"{name} sha256:{digest[:16]}" for name, digest in self.corpus.checksums.items()]
         return Html(html, "\n".join([*plain, str(error_rate(self.corpus))]))
-
-    def _keep(self, entries: dict[str, dict]) -> None:
-        self._values = values.merged([self._values, entries])
 
 
 def require_confidence(confidence) -> float:

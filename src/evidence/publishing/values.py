@@ -1,4 +1,4 @@
-"""Every number that a report prints, by name: what `values.json` holds.
+"""Every number and sentence of a report by name: what `values.json` and `texts.json` hold.
 
 Vocabulary
 ----------
@@ -8,7 +8,7 @@ the addresses (file:line) of the rows behind it.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import pandas as pd
 
@@ -26,13 +26,77 @@ def _plain(value):
     return value
 
 
-def of_sentence(sentence: Sentence) -> dict[str, dict]:
-    """An entry for each number that a sentence prints, named `sentence.number`."""
-    return {
-        f"{sentence.name}.{key}": _entry(number)
-        for key, number in sentence.numbers.items()
-        if number.value is not None and f"{{{key}}}" in sentence.template
+class Ledger:
+    """What one page says: each sentence and each number by name, in the order they came.
+
+    Attributes
+    ----------
+    values : dict of str to entry
+    texts : dict of str to {"text", "template"}
+    """
+
+    def __init__(self):
+        self.values: dict[str, dict] = {}
+        self.texts: dict[str, dict] = {}
+
+    def keep(self, sentence: Sentence) -> None:
+        """A sentence with the numbers that it prints, named `sentence.number`."""
+        entries = {
+            f"{sentence.name}.{key}": _entry(number)
+            for key, number in sentence.numbers.items()
+            if number.value is not None and f"{{{key}}}" in sentence.template
+        }
+        text = {"text": str(sentence), "template": sentence.template}
+        self._add(self.values, entries)
+        self._add(self.texts, {sentence.name: text})
+
+    def keep_frame(self, identity: str, frame: pd.DataFrame, methods: Mapping[str, str]) -> None:
+        """Each number in a plotted or tabulated frame, named `id:row.column`.
+
+        Columns that only place a mark (`lane`, `row`, …) are no numbers about the evidence;
+        columns of numbers as printed (`counts`, `guide_value`, …) are, as text.
+        """
+        entries = {}
+        for row in frame.to_dict("records"):
+            for name in _columns(frame):
+                value = _plain(row[name])
+                if value not in (None, ""):
+                    entries[f"{identity}:{row['name']}.{name}"] = {
+                        "value": value,
+                        "method": methods.get(name, "copied"),
+                        "rows": str(row["address"]).split(),
+                    }
+        self._add(self.values, entries)
+
+    @staticmethod
+    def _add(known: dict[str, dict], new: Mapping[str, dict]) -> None:
+        """The same name twice must mean the same.
+
+        Raises
+        ------
+        ValueError
+        """
+        for name, entry in new.items():
+            if known.setdefault(name, entry) != entry:
+                raise ValueError(f"two things are called {name}: {known[name]} and {entry}")
+
+
+def _columns(frame: pd.DataFrame) -> list[str]:
+    placing = {"lane", "offset", "line", "row", "column", "area"}
+    printed = {
+        "counts",
+        "as_printed",
+        "guide_value",
+        "source_value",
+        "computed",
+        "p_value",
+        "p_adjusted",
     }
+    return [
+        name
+        for name in frame.columns
+        if name in printed or (_is_numeric(frame[name]) and name not in placing)
+    ]
 
 
 def _entry(number: Number) -> dict:
@@ -44,57 +108,6 @@ def _entry(number: Number) -> dict:
     }
 
 
-def of_frame(identity: str, frame: pd.DataFrame, methods: Mapping[str, str]) -> dict[str, dict]:
-    """An entry for each number in a plotted or tabulated frame, `id:row.column`.
-
-    Columns that only place a mark (`lane`, `row`, …) are no numbers about the evidence; columns
-    of numbers as printed (`counts`, `guide_value`, …) are, as text.
-    """
-    placing = {"lane", "offset", "line", "row", "column", "area"}
-    printed = {
-        "counts",
-        "as_printed",
-        "guide_value",
-        "source_value",
-        "computed",
-        "p_value",
-        "p_adjusted",
-    }
-    columns = [
-        name
-        for name in frame.columns
-        if name in printed or (_is_numeric(frame[name]) and name not in placing)
-    ]
-    entries = {}
-    for row in frame.to_dict("records"):
-        for name in columns:
-            value = _plain(row[name])
-            if value not in (None, ""):
-                rows = str(row["address"]).split()
-                entries[f"{identity}:{row['name']}.{name}"] = {
-                    "value": value,
-                    "method": methods.get(name, "copied"),
-                    "rows": rows,
-                }
-    return entries
-
-
 def _is_numeric(column: pd.Series) -> bool:
     kinds = pd.api.types
     return kinds.is_numeric_dtype(column) and not kinds.is_bool_dtype(column)
-
-
-def merged(parts: Iterable[Mapping[str, dict]]) -> dict[str, dict]:
-    """All entries, sorted by name; the same name twice must mean the same number.
-
-    Raises
-    ------
-    ValueError
-        Two entries of one name that differ.
-    """
-    entries: dict[str, dict] = {}
-    for part in parts:
-        for name, entry in part.items():
-            if entries.setdefault(name, entry) != entry:
-                raise ValueError(f"two numbers are called {name}: {entries[name]} and {entry}")
-    return dict(sorted(entries.items()))

@@ -258,12 +258,13 @@ def _finish(corpus: Corpus, runs: dict[str, dict], staging: Path, target: Path) 
 
     from evidence.publishing import index as index_page
     from evidence.publishing import pages
+    from evidence.publishing.footnotes import linked
 
     executed = {
         name: nbformat.read(staging / "notebooks" / f"{name}.ipynb", as_version=4) for name in runs
     }
     described = {name: pages.describe_notebook(name, book) for name, book in executed.items()}
-    audited = str(error_rate(corpus))
+    audited = linked(error_rate(corpus), page="index")
     for name, book in executed.items():
         text = pages.render_notebook(
             book,
@@ -274,7 +275,7 @@ def _finish(corpus: Corpus, runs: dict[str, dict], staging: Path, target: Path) 
         )
         (staging / f"{name}.html").write_text(text, "utf-8")
     shared = _shared(runs)
-    index, said = index_page.render_index(
+    index, ledger = index_page.render_index(
         corpus,
         list(described.values()),
         scope=shared.get("scope", "guide"),
@@ -282,19 +283,25 @@ def _finish(corpus: Corpus, runs: dict[str, dict], staging: Path, target: Path) 
         notes=_notes(corpus, runs),
     )
     (staging / "index.html").write_text(index, "utf-8")
-    kept = {"index": said}
+    kept, written = {"index": ledger.values}, {"index": ledger.texts}
     for name in runs:
         path = staging / "values" / f"{name}.json"
         if path.is_file():
-            kept[name] = json.loads(path.read_text("utf-8"))["values"]
-    numbers = {f"{name}/{key}": entry for name in kept for key, entry in kept[name].items()}
+            content = json.loads(path.read_text("utf-8"))
+            kept[name], written[name] = content["values"], content["texts"]
+    numbers = _by_page(kept)
     _write_json(staging / "values.json", numbers)
+    _write_json(staging / "texts.json", _by_page(written))
     _write_json(
         staging / MANIFEST,
         {"evidence": version("evidence"), "inputs": corpus.checksums, "reports": runs},
     )
     figures = len(list((staging / "figures").glob("*.svg")))
     return Outcome(target, tuple(runs), figures, len(numbers))
+
+
+def _by_page(parts: Mapping[str, dict]) -> dict:
+    return {f"{name}/{key}": entry for name in parts for key, entry in parts[name].items()}
 
 
 def _write_json(path: Path, content) -> None:

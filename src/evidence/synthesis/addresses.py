@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from evidence.corpus import schema
+from evidence.corpus.bibliography import FILE as BIBLIOGRAPHY
 from evidence.corpus.reading import Corpus
 from evidence.synthesis.wording import when
 
@@ -38,7 +39,12 @@ def rows_at(corpus: Corpus, addresses: Iterable[str]) -> list[Row]:
     """
     tables = {table.file: frame for table, frame in _frames(corpus)}
     found = []
+    entries = {f"{BIBLIOGRAPHY}:{ref.line}": ref for ref in corpus.bibliography.values()}
     for address in dict.fromkeys(addresses):
+        if address in entries:
+            key = entries[address].key
+            found.append(Row(address, f"source {corpus.label(key)}", "", "", (key,)))
+            continue
         file = address.rpartition(":")[0]
         frame = tables.get(file)
         match = frame[frame["address"] == address] if frame is not None else ()

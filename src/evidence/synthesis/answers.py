@@ -50,6 +50,13 @@ def introduce(corpus: Corpus, study: str) -> Sentence:
     return Sentence(f"{study}.design", template + ".", numbers)
 
 
+def caveat(rows: pd.DataFrame) -> Sentence:
+    """The one thing a reader must know of the study of these rows."""
+    first = rows.iloc[0]
+    words = {"caveat": Number(None, first["caveat"], (first["address"],))}
+    return Sentence(f"{first['study']}.caveat", "{caveat}", words)
+
+
 def findings(results: pd.DataFrame, study: str, *, confidence: float) -> list[Sentence]:
     """What one study reported on benefits, sources only and confirmed, a sentence a finding.
 

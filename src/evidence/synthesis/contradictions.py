@@ -72,9 +72,9 @@ def _pair(one, two) -> Sentence:
         {
             "subject": Number(None, one.subject),
             "amount": Number(None, _amount(one, _overlap(one, two))),
-            "one": Number(one.quality, one.as_said, (one.address,)),
+            "one": Number(one.as_said, one.as_said, (one.address,)),
             "first": Number(None, one.locator if same else one.claim),
-            "two": Number(two.quality, two.as_said, (two.address,)),
+            "two": Number(two.as_said, two.as_said, (two.address,)),
             "second": Number(None, two.locator if same else two.claim),
         },
     )
@@ -98,7 +98,7 @@ def _trial(statement, rows: pd.DataFrame) -> Sentence:
         "{subject}: the guide says that {said} ({claim}); {studies} found {found} for {arms}.",
         {
             "subject": Number(None, statement.subject),
-            "said": Number(statement.quality, statement.as_said, (statement.address,)),
+            "said": Number(statement.as_said, statement.as_said, (statement.address,)),
             "claim": Number(None, statement.claim),
             "studies": Number(None, studies),
             "found": Number(found, found, tuple(rows["address"])),

@@ -12,6 +12,7 @@ class Method:
 
 
 METHODS = {
+    "parameter": Method("as the parameters of the report ask"),
     "copied": Method("as the row has it"),
     "counted": Method("how many rows there are"),
     "studies": Method("how many studies with participants of their own the rows are of"),

@@ -65,6 +65,27 @@ def percent(proportion: float, n: int | None = None) -> str:
     return f"{100 * proportion:.{digits}f}%"
 
 
+def parameter(value: float | str, text: str) -> Number:
+    """What a report was asked to do, such as its confidence level."""
+    return Number(value, text, (), "parameter")
+
+
+def level(confidence: float) -> Number:
+    """A confidence level in percent."""
+    return parameter(confidence, f"{100 * confidence:g}%")
+
+
+def joined(name: str, *sentences: Sentence) -> Sentence:
+    """Several sentences as one text; their numbers keep their names, which must differ."""
+    numbers: dict[str, Number] = {}
+    for sentence in sentences:
+        twice = numbers.keys() & sentence.numbers.keys()
+        if twice:
+            raise ValueError(f"{name}: two numbers are called {', '.join(twice)}")
+        numbers |= sentence.numbers
+    return Sentence(name, " ".join(sentence.template for sentence in sentences), numbers)
+
+
 def people(events: int, n: int, rows: Iterable[str] = ()) -> Number:
     """A count and its percentage: 12 of 17 (71%)."""
     return Number(events / n, f"{events} of {n} ({percent(events / n, n)})", tuple(rows), "share")

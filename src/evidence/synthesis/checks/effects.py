@@ -74,12 +74,17 @@ def lopsided_intervals(corpus, results) -> Found:
 
 
 @check("DIRECTION", "warning", "read whom the finding favours, and how sure it is")
-def directions_against_p(corpus, results) -> Found:
-    """A finding called no difference with p below 0.05, or called one with p above."""
-    for row in results[results["direction"] != ""].itertuples():
+def directions_against_numbers(corpus, results) -> Found:
+    """A direction that the row's p value or its interval speaks against."""
+    rows = results[results["direction"] != ""]
+    for row in rows.itertuples():
         significant = _significant(row.p_adjusted or row.p_value)
         if significant is not None and significant == (row.direction == "no difference"):
             yield row, f"'{row.direction}' beside p {row.p_adjusted or row.p_value}"
+    # Beside a size, better and worse only say whom the sign favours.
+    for row, (low, _, high) in _with_intervals(rows[rows["direction"] == "no difference"]):
+        if not low <= 0 <= high:
+            yield row, f"'{row.direction}' beside {row.ci_low:g} to {row.ci_high:g}"
 
 
 @check("LARGE", "warning", "read whether standard errors were taken for deviations")
@@ -108,7 +113,7 @@ CHECKS = (
     errors_for_deviations,
     intervals_against_p,
     lopsided_intervals,
-    directions_against_p,
+    directions_against_numbers,
     incredible_effects,
     effects_off_their_counts,
 )
