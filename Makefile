@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help report test lab check format lock readme clean
+.PHONY: help report test lab check format lock readme benchmark clean
 
 PYTHON ?= python3
 VENV   := .venv
@@ -34,6 +34,9 @@ lock: $(READY) ## Renew requirements.lock from pyproject.toml
 
 readme: $(READY) ## Renew the computed chart and sentences of README.md
 	$(BIN)/python docs/update_readme.py
+
+benchmark: $(READY) ## Seed errors in the tables, count how many the checks find, publish the table
+	$(BIN)/python -m benchmarks.run
 
 clean: ## Remove the environment and the reports
 	rm -rf $(VENV) reports

@@ -8,6 +8,7 @@ import csv
 import difflib
 import hashlib
 import io
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +26,7 @@ _PATTERNS = {
     "number": (r"-?\d+(\.\d+)?", "is not a number; write it with a point, without sign or unit"),
     "time": (r"\d+(\.\d+)?(-\d+(\.\d+)?)?", "is not a time; write a number or a range such as 0-3"),
     "date": (r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])", "is not a day such as 2026-11-24"),
-    "p": (r"[<>]?0?\.\d+|[<>]?[01]", "is not a p value such as 0.02 or <0.01"),
+    "p": (r"[<>]?(0?\.\d+|0|1(\.0+)?)", "is not a p value such as 0.02 or <0.01"),
 }
 
 
@@ -98,43 +99,67 @@ def read_corpus(project: str | Path = "") -> Corpus:
         With every problem of every file.
     """
     root = find_project(project)
-    problems: list[Problem] = []
-    frames, checksums = {}, {}
+    frames, problems = read_tables(root)
     try:
         bibliography = read_bibliography(root / BIBLIOGRAPHY)
-        checksums[BIBLIOGRAPHY] = _checksum(root / BIBLIOGRAPHY)
     except CorpusError as error:
         problems += error.problems
         bibliography = None
+    files = [BIBLIOGRAPHY, *(table.file for table in schema.TABLES)]
+    present = [name for name in files if (root / name).is_file()]
+    checksums = {name: _checksum(root / name) for name in present}
+    return build_corpus(root, frames, bibliography, checksums, problems)
+
+
+def read_tables(root: Path) -> tuple[dict[str, pd.DataFrame], list[Problem]]:
+    """The tables of a project as text, by file name, and what keeps any of them from being read.
+
+    Each has the columns of its schema and `line`; a table that is absent or unreadable is empty.
+    """
+    read = {table.file: _read_table(root, table) for table in schema.TABLES}
+    problems = [problem for _, found in read.values() for problem in found]
+    return {name: frame for name, (frame, _) in read.items()}, problems
+
+
+def build_corpus(
+    root: Path,
+    frames: Mapping[str, pd.DataFrame],
+    bibliography: Bibliography | None,
+    checksums: Mapping[str, str],
+    problems: Sequence[Problem] = (),
+) -> Corpus:
+    """Check and convert tables that were read as text.
+
+    Parameters
+    ----------
+    frames : mapping of str to DataFrame
+        By file name, for every table of the schema: its columns as text, and `line`.
+    problems : sequence of Problem
+        What was found while reading; reported together with what is found here.
+
+    Raises
+    ------
+    CorpusError
+        With every problem of every table.
+    """
+    found = list(problems)
     for table in schema.TABLES:
-        frame, found = _read_table(root, table)
-        problems += found
-        frames[table.file] = frame
-        if (root / table.file).is_file():
-            checksums[table.file] = _checksum(root / table.file)
-    for table in schema.TABLES:
-        problems += _check_columns(table, frames[table.file])
-    problems += check_results(frames[schema.STUDIES.file])
-    problems += _check_links(frames, bibliography)
-    if problems:
-        raise CorpusError(problems)
-    typed = {table.file: _convert(table, frames[table.file]) for table in schema.TABLES}
+        found += _check_columns(table, frames[table.file])
+    found += check_results(frames[schema.STUDIES.file])
+    found += _check_links(frames, bibliography)
+    if found:
+        raise CorpusError(found)
+    typed = {Path(name).stem: _convert(table, frames[name]) for name, table in _BY_FILE.items()}
     return Corpus(
         project=root,
-        results=typed[schema.STUDIES.file],
-        outcomes=typed[schema.OUTCOMES.file],
-        instruments=typed[schema.INSTRUMENTS.file],
-        doses=typed[schema.DOSES.file],
-        designs=typed[schema.DESIGNS.file],
-        guide=typed[schema.GUIDE.file],
-        claims=typed[schema.CLAIMS.file],
-        statements=typed[schema.STATEMENTS.file],
-        unknowns=typed[schema.UNKNOWNS.file],
-        waivers=typed[schema.WAIVERS.file],
-        audits=typed[schema.AUDITS.file],
+        results=typed.pop("studies"),
+        **typed,
         bibliography=bibliography,
-        checksums=checksums,
+        checksums=dict(checksums),
     )
+
+
+_BY_FILE = {table.file: table for table in schema.TABLES}
 
 
 def _checksum(path: Path) -> str:

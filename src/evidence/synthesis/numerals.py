@@ -34,6 +34,7 @@ NO_EVIDENCE = re.compile(
     "|".join(
         (
             r"(?ms:^```.*?^```)",  # a block of code
+            r"(?m:^\|.*$)",  # a table
             r"`[^`]*`",
             r"(?s:<!--.*?-->)",
             r"<[^>]+>",

@@ -46,14 +46,21 @@ def arms_off_their_total(corpus, results) -> Found:
 def parts_beyond_their_whole(corpus, results) -> Found:
     """More people with an outcome than with the one that contains it (remission, response)."""
     wider = corpus.outcomes[corpus.outcomes["within"] != ""].set_index("outcome")["within"]
-    rows = _own(results[results["counted"].notna()])
+    rows = _own(results[results["measure"].isin(["proportion", "count"])])
     place = ["study", "arm", "time", "time_unit"]
     for inner, outer in wider.items():
         both = rows[rows["outcome"] == inner].merge(
             rows[rows["outcome"] == outer], on=place, suffixes=("", "_outer")
         )
-        for row in both[both["counted"] > both["counted_outer"]].itertuples():
-            says = f"{row.counted} with {inner} but {row.counted_outer} with {outer}{_at(row)}"
+        fewer = both["counted"] > both["counted_outer"]
+        # Where no count is known, shares of the same people tell, if rounding cannot explain it.
+        same = both["counted"].isna() & (both["n"].fillna(-1) == both["n_outer"].fillna(-1))
+        less = same & (both["value"] > both["value_outer"] + 0.01)
+        for row in both[fewer | less].itertuples():
+            what = (row.counted, row.counted_outer)
+            if pd.isna(row.counted):
+                what = (row.as_printed, row.as_printed_outer)
+            says = f"{what[0]} with {inner} but {what[1]} with {outer}{_at(row)}"
             yield row, says, (row.address, row.address_outer)
 
 

@@ -10,8 +10,8 @@ from evidence.synthesis.printed import printed_numbers, rounding
 
 RATIOS = ("odds ratio", "risk ratio")
 COMPUTED = {"odds ratio": odds_ratio, "risk ratio": risk_ratio, "risk difference": risk_difference}
-# Far from its fellows, and near them once multiplied by the root of n: only then it is suspect.
-FAR, NEAR = 2.5, 1.5
+# Far below its fellows at the same time, and below all, but near them times the root of n.
+FAR, FAR_FROM_ALL, NEAR = 2.5, 1.4, 1.6
 
 
 @check("SDSE", "warning", "read whether it is a standard error")
@@ -22,10 +22,17 @@ def errors_for_deviations(corpus, results) -> Found:
     ]
     for _, group in rows.groupby(["study", "outcome", "instrument"], sort=False):
         for row in group.itertuples():
-            usual = float(group.loc[group["address"] != row.address, "spread"].median())
-            as_deviation = abs(np.log(row.spread / usual))
-            as_error = abs(np.log(row.spread * np.sqrt(row.n) / usual))
-            if as_deviation > np.log(FAR) and as_error < np.log(NEAR):
+            fellows = group[group["address"] != row.address]
+            if fellows.empty:
+                continue
+            same = fellows[fellows["days"] == row.days]
+            nearest = (same if len(same) else fellows)["spread"]
+            usual = float(nearest.median())
+            is_far = row.spread * FAR < nearest.min()
+            is_far &= row.spread * FAR_FROM_ALL < fellows["spread"].min()
+            would_fit = abs(np.log(row.spread * np.sqrt(row.n) / usual)) < np.log(NEAR)
+            # Scores that crowd at the floor vary little too, but then their mean is small as well.
+            if is_far and would_fit and row.spread < 0.25 * abs(row.value):
                 yield (
                     row,
                     f"standard deviation {row.spread:g} beside {usual:g} elsewhere in the study; "
@@ -49,16 +56,21 @@ def intervals_against_p(corpus, results) -> Found:
     """An interval that holds no effect beside a p value below 0.05, or the other way round."""
     for row, (low, _, high) in _with_intervals(results):
         significant = _significant(row.p_value)
-        if significant is not None and significant == (low <= 0 <= high):
+        # An end that was rounded to no difference may lie on either side of it.
+        if significant is not None and low * high and significant == (low < 0 < high):
             said = f"interval {row.ci_low:g} to {row.ci_high:g} and p {row.p_value}"
             yield row, f"{said} disagree on 0.05"
 
 
 def _significant(printed: str) -> bool | None:
     """Whether a printed p value is below 0.05; None if it does not tell."""
-    if not printed or printed == "0.05" or printed.startswith(">0.0"):
+    if not printed:
         return None
-    return not printed.startswith(">") and float(printed.lstrip("<")) <= 0.05
+    number = float(printed.lstrip("<>"))
+    if printed[0] in "<>":
+        tells = number <= 0.05 if printed[0] == "<" else number >= 0.05
+        return printed[0] == "<" if tells else None
+    return None if number == 0.05 else number < 0.05
 
 
 @check("CISYM", "warning", "read the three numbers again")

@@ -37,6 +37,8 @@ def numbers_not_printed(corpus, results) -> Found:
             wanted = {number, scale * number}
             if pd.notna(number) and not _among(wanted, shown):
                 yield row, f"{name} {number:g} is not in '{row.as_printed}'"
+        if shown and pd.notna(row.events) and row.events not in shown:
+            yield row, f"events {row.events} is not in '{row.as_printed}'"
         ratio = _COUNT.search(row.as_printed)
         if ratio and (row.events, row.n) != (int(ratio[1]), int(ratio[2])):
             yield row, f"events {row.events} of n {row.n} is not '{row.as_printed}'"

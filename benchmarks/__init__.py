@@ -1,0 +1,1 @@
+"""What the checks are worth: seeded errors in the shipped tables and in a clean made-up corpus."""
