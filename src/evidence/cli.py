@@ -86,7 +86,38 @@ def _parser() -> argparse.ArgumentParser:
     audit.add_argument("--seed", type=int, default=1, metavar="N", help="which draw (default: 1)")
     audit.add_argument("--by", default="", metavar="NAME", help="who looks; an ORCID may follow")
     audit.add_argument("--list", action="store_true", help="show the draw and ask nothing")
-    for command in (report, check, why, audit):
+    pool = commands.add_parser(
+        "pool",
+        help="pool the studies on one outcome, or say why they should not be",
+        description="Pool the confirmed results on one outcome, of each study those nearest to a "
+        "time, with heterogeneity, prediction interval and sensitivity analyses at full precision. "
+        "What should not be pooled is refused with every reason.",
+        epilog="examples:\n  evidence pool --outcome response --measure rr\n"
+        "  evidence pool --outcome abstinence --measure or --method mh --mix-designs --format json",
+        formatter_class=raw,
+    )
+    pool.add_argument("--outcome", required=True, metavar="WORD", help="an outcome of the data")
+    pool.add_argument(
+        "--measure", required=True, metavar="NAME", help="rr, or, rd, smd, md or proportion"
+    )
+    pool.add_argument(
+        "--method", default="reml", metavar="NAME", help="reml (default), dl, pm, ce, mh or peto"
+    )
+    pool.add_argument("--test", default="knha", metavar="NAME", help="knha (default) or z")
+    pool.add_argument("--confidence", type=float, default=0.95, metavar="P", help="default 0.95")
+    pool.add_argument(
+        "--near-days", type=float, default=1.0, metavar="N", help="time wanted, in days (default 1)"
+    )
+    pool.add_argument(
+        "--conditions", nargs="+", default=[], metavar="WORD", help="only these conditions"
+    )
+    pool.add_argument(
+        "--mix-designs", action="store_true", help="let randomised and other studies be pooled"
+    )
+    pool.add_argument(
+        "--format", choices=("text", "json"), default="text", help="for people or machines"
+    )
+    for command in (report, check, why, audit, pool):
         command.add_argument(
             "--project",
             default="",
@@ -191,6 +222,43 @@ def _why(options) -> int:
     return 0
 
 
+def _pool(options) -> int:
+    import json
+
+    from evidence.corpus.reading import read_corpus
+    from evidence.publishing.report import require_confidence
+    from evidence.synthesis.pooling import synthesise
+    from evidence.synthesis.selection import select_results
+
+    corpus = read_corpus(options.project)
+    found = synthesise(
+        corpus,
+        select_results(corpus),
+        outcome=options.outcome,
+        measure=options.measure,
+        method=options.method,
+        test=options.test,
+        confidence=require_confidence(options.confidence),
+        near_days=options.near_days,
+        conditions=options.conditions,
+        mix_designs=options.mix_designs,
+    )
+    if options.format == "json":
+        print(json.dumps(found.as_data(), indent=1, ensure_ascii=False))
+        return 0
+    print(f"{found.outcome}, {found.scale}")
+    for row in found.studies.itertuples():
+        print(f"  {row.label}: {row.yi:.4f} ({row.ci_low:.4f} to {row.ci_high:.4f}) — {row.says}")
+    data = found.as_data()
+    for name, value in data["pooled"].items():
+        print(f"{name}: {value}")
+    for name, value in data["natural"].items():
+        print(f"{name} on the natural scale: {value}")
+    for name, reason in found.not_said.items():
+        print(f"{name}: not computed, {reason}")
+    return 0
+
+
 QUESTION = "[y] says so  [n] says something else  [f] not found there  [s] skip  [q] stop: "
 
 
@@ -277,7 +345,13 @@ def _report(options) -> int:
     return 0
 
 
-COMMANDS = {"report": _report, "check": _check, "why": _why, "audit": _audit}
+COMMANDS = {
+    "report": _report,
+    "check": _check,
+    "why": _why,
+    "audit": _audit,
+    "pool": _pool,
+}
 
 
 if __name__ == "__main__":

@@ -98,6 +98,30 @@ def odds_ratio(
     return _from_log(np.log(a / b) - np.log(c / d), 1 / a + 1 / b + 1 / c + 1 / d, confidence)
 
 
+def number_needed_to_treat(difference: Estimate) -> Estimate:
+    """People to treat for one more event, from a risk difference and its interval.
+
+    Positive numbers are needed to benefit (if the event is good), negative ones to harm. Where the
+    interval of the difference holds 0 there is no finite interval: it would run through infinity,
+    and its ends are NaN. A difference of 0 has no number at all.
+
+    Parameters
+    ----------
+    difference : Estimate
+        From `risk_difference`, arrays of shape (K,).
+
+    References
+    ----------
+    altman1998.
+    """
+    estimate, low, high = (np.asarray(end, float) for end in difference)
+    finite = (low > 0) | (high < 0)
+    with np.errstate(divide="ignore"):
+        number = np.where(estimate != 0, 1 / estimate, np.nan)
+        ends = np.where(finite, 1 / high, np.nan), np.where(finite, 1 / low, np.nan)
+    return Estimate(number, *ends)
+
+
 def _from_log(logarithm: np.ndarray, variance: np.ndarray, confidence: float) -> Estimate:
     half = critical_value(confidence) * np.sqrt(variance)
     return Estimate(np.exp(logarithm), np.exp(logarithm - half), np.exp(logarithm + half))

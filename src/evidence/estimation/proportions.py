@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import ndtri
+from scipy.special import betaincinv, expit, ndtri
 
 
 class Estimate(NamedTuple):
@@ -77,3 +77,53 @@ def wilson(events: ArrayLike, n: ArrayLike, confidence: float = 0.95) -> Estimat
     low = np.where(events == 0, 0.0, centre - half)
     high = np.where(events == n, 1.0, centre + half)
     return Estimate(proportion, low, high)
+
+
+def clopper_pearson(events: ArrayLike, n: ArrayLike, confidence: float = 0.95) -> Estimate:
+    """Exact interval of a proportion: never covers less often than it says, mostly more often.
+
+    Parameters
+    ----------
+    events, n : array_like of shape (K,)
+        People with the outcome, and people analysed.
+    confidence : float, default 0.95
+
+    Raises
+    ------
+    ValueError
+        Impossible counts or confidence.
+
+    References
+    ----------
+    clopper1934.
+    """
+    events, n = require_counts(events, n)
+    critical_value(confidence)
+    tail = (1 - confidence) / 2
+    # The beta distribution needs a count above 0; where there is none the end is 0 or 1 itself.
+    some, others = np.maximum(events, 1), np.maximum(n - events, 1)
+    low = np.where(events > 0, betaincinv(some, n - some + 1, tail), 0.0)
+    high = np.where(events < n, betaincinv(n - others + 1, others, 1 - tail), 1.0)
+    return Estimate(events / n, low, high)
+
+
+def logit_interval(events: ArrayLike, n: ArrayLike, confidence: float = 0.95) -> Estimate:
+    """Wald interval on the log-odds scale, back on the scale of proportions; NaN at 0 or n of n.
+
+    Parameters
+    ----------
+    events, n : array_like of shape (K,)
+        People with the outcome, and people analysed.
+    confidence : float, default 0.95
+
+    Raises
+    ------
+    ValueError
+        Impossible counts or confidence.
+    """
+    events, n = require_counts(events, n)
+    z = critical_value(confidence)
+    inner = (events > 0) & (events < n)
+    a, b = np.where(inner, events, np.nan), np.where(inner, n - events, np.nan)
+    middle, half = np.log(a / b), z * np.sqrt(1 / a + 1 / b)
+    return Estimate(events / n, expit(middle - half), expit(middle + half))

@@ -1,0 +1,196 @@
+"""Every effect and every pooled number against metafor; see reference/metafor/README.md."""
+
+import json
+
+import numpy as np
+import pytest
+from scipy.stats import chi2
+
+from evidence.estimation import effects
+from evidence.estimation.heterogeneity import ESTIMATORS, generalised_q
+from evidence.estimation.pooling import pool
+from evidence.estimation.sensitivity import cumulative, egger, leave_one_out, trim_and_fill
+from evidence.estimation.sparse import mantel_haenszel, peto
+from tests.conftest import ROOT
+
+VALUES = json.loads((ROOT / "reference" / "metafor" / "values.json").read_text("utf-8"))
+RTOL = 1e-8
+# metafor's own stopping rules, which bound how near its tau² is to the solution.
+TAU2_ATOL = {"ce": 0.0, "dl": 0.0, "reml": 1e-11, "pm": 1.3e-4}
+MEASURES = {
+    "RR": effects.log_risk_ratio,
+    "OR": effects.log_odds_ratio,
+    "RD": effects.proportion_difference,
+    "PETO": effects.peto_log_odds_ratio,
+    "MD": effects.mean_difference,
+    "SMD": effects.hedges_g,
+    "group1_PR": effects.raw_proportion,
+    "group1_PLO": effects.logit_proportion,
+}
+METHODS = {"EE": "ce", "DL": "dl", "PM": "pm", "REML": "reml"}
+COLUMNS = {
+    "events1": ("events1", "n1", "events2", "n2"),
+    "mean1": ("mean1", "sd1", "n1", "mean2", "sd2", "n2"),
+}
+FITTED = ("estimate", "se", "ci_low", "ci_high", "p", "I2", "H2", "Q", "Q_p")
+
+
+def array(values):
+    return np.array([np.nan if value is None else value for value in values], float)
+
+
+def known(entry):
+    yi, vi = array(entry["yi"]), array(entry["vi"])
+    keep = np.isfinite(yi)
+    return yi[keep], vi[keep]
+
+
+SETS = {name: values for name, values in VALUES.items() if name != "_made_with"}
+EFFECTS = [
+    (name, measure) for name, values in SETS.items() for measure in values if measure in MEASURES
+]
+POOLED = [
+    (name, measure) for name, values in SETS.items()
+    for measure, entry in values.items()
+    if isinstance(entry, dict) and "EE|z" in entry
+]  # fmt: skip
+FITS = [
+    (name, measure, fit) for name, measure in POOLED for fit in VALUES[name][measure] if "|" in fit
+]
+
+
+def test_the_grid_does_not_shrink():
+    assert {measure for _, measure in EFFECTS} == set(MEASURES)
+    assert {fit.partition("|")[0] for *_, fit in FITS} == set(METHODS)
+    assert set(METHODS.values()) == set(ESTIMATORS)
+    assert len(EFFECTS) >= 20
+    assert len(FITS) >= 196
+    assert VALUES["_made_with"]["metafor"] == "5.1.12"
+
+
+def inputs(name, measure):
+    studies = {key: array(values) for key, values in VALUES[name]["studies"].items()}
+    columns = next(columns for first, columns in COLUMNS.items() if first in studies)
+    return [studies[column] for column in (columns[:2] if "group1" in measure else columns)]
+
+
+@pytest.mark.parametrize(("name", "measure"), EFFECTS)
+def test_effects_and_their_variances(name, measure):
+    given = inputs(name, measure)
+    found = MEASURES[measure](*given)
+    entry = VALUES[name][measure]
+    compared = np.ones(len(found.yi), bool)
+    if measure == "PETO":  # metafor adds 1/2 where a cell is 0, ours does not
+        a, n1, c, n2 = given
+        compared = (a > 0) & (a < n1) & (c > 0) & (c < n2)
+    assert compared.sum() >= 3
+    np.testing.assert_allclose(found.yi[compared], array(entry["yi"])[compared], rtol=RTOL)
+    np.testing.assert_allclose(found.vi[compared], array(entry["vi"])[compared], rtol=RTOL)
+
+
+@pytest.mark.parametrize(("name", "measure", "fit"), FITS)
+def test_pooled_numbers(name, measure, fit):
+    """tau² within metafor's stopping rule; everything that follows from it at metafor's tau²."""
+    entry = VALUES[name][measure]
+    wanted = entry[fit]
+    method, _, test = fit.partition("|")
+    method = METHODS[method]
+    yi, vi = known(entry)
+    found = pool(yi, vi, method=method, test=test)
+    assert found.k == wanted["k"]
+    assert found.tau2 == pytest.approx(wanted["tau2"], rel=RTOL, abs=TAU2_ATOL[method])
+    same = {"method": method, "test": test, "tau2": wanted["tau2"]}
+    ours, theirs = pool(yi, vi, **same), pool(yi, vi, prediction="metafor", **same)
+    for key in FITTED:
+        assert getattr(ours, key) == pytest.approx(wanted[key], rel=RTOL, abs=1e-300), key
+    if method != "ce":
+        for end in ("low", "high"):
+            for pooled, key in ((theirs, "metafor_default"), (ours, "t_k_minus_2")):
+                if f"pi_{end}_{key}" in wanted:
+                    value = getattr(pooled, f"pi_{end}")
+                    assert value == pytest.approx(wanted[f"pi_{end}_{key}"], rel=RTOL)
+
+
+@pytest.mark.parametrize(("name", "measure"), POOLED)
+def test_paule_mandel_solves_its_equation(name, measure):
+    yi, vi = known(VALUES[name][measure])
+    x = np.ones((len(yi), 1))
+    tau2 = pool(yi, vi, method="pm").tau2
+    if tau2 > 0:
+        assert generalised_q(tau2, yi, vi, x) == pytest.approx(len(yi) - 1, rel=1e-9)
+    else:
+        assert generalised_q(0.0, yi, vi, x) <= len(yi) - 1
+
+
+@pytest.mark.parametrize(("name", "measure"), POOLED)
+def test_q_profile(name, measure):
+    """Both ends solve the defining equation; metafor's are as near as its search goes."""
+    yi, vi = known(VALUES[name][measure])
+    x = np.ones((len(yi), 1))
+    wanted = VALUES[name][measure]["REML|z"]
+    theirs = array(wanted["tau2_Q_profile_ci"])
+    found = pool(yi, vi, method="reml")
+    for end, tail, metafor in (
+        (found.tau2_low, 0.975, theirs[0]),
+        (found.tau2_high, 0.025, theirs[1]),
+    ):
+        target = chi2.ppf(tail, len(yi) - 1)
+        if end > 0:
+            assert generalised_q(end, yi, vi, x) == pytest.approx(target, rel=1e-9)
+        else:
+            assert generalised_q(0.0, yi, vi, x) <= target
+        is_limit = metafor == pytest.approx(max(100, 10 * wanted["tau2"]), rel=1e-3)
+        assert is_limit or end == pytest.approx(metafor, rel=1e-4, abs=1.3e-4)
+
+
+@pytest.mark.parametrize("name", [name for name in SETS if "MH_RR" in SETS[name]])
+@pytest.mark.parametrize("measure", ["RR", "OR", "RD", "PETO"])
+def test_sparse_methods(name, measure):
+    counts = inputs(name, "RR")
+    peto_key = measure == "PETO"
+    found = peto(*counts) if peto_key else mantel_haenszel(*counts, measure=measure.lower())
+    wanted = VALUES[name]["PETO_pooled" if peto_key else f"MH_{measure}"]
+    for key in ("estimate", "se", "ci_low", "ci_high"):
+        assert getattr(found, key) == pytest.approx(wanted[key], rel=RTOL), key
+
+
+# Proportions and their differences are small numbers; metafor stops at an absolute tau² of 1e-12.
+SMALL = ("RD", "group1_PR")
+
+
+@pytest.mark.parametrize(("name", "measure"), POOLED)
+def test_each_left_out_and_each_added(name, measure):
+    entry = VALUES[name][measure]
+    yi, vi = known(entry)
+    rtol = 1e-7 if measure in SMALL else RTOL
+    for found, wanted, skip in (
+        (leave_one_out(yi, vi, test="z"), entry["leave_one_out"], 0),
+        (cumulative(yi, vi, test="z"), entry["cumulative"], 1),
+    ):
+        for key in ("estimate", "ci_low", "ci_high"):
+            ours = np.array([getattr(pooled, key) for pooled in found])
+            theirs = array(wanted[key])[skip:]
+            # metafor's scoring steps do not converge on a few of these; ours has to.
+            assert np.isfinite(ours).all()
+            converged = np.isfinite(theirs)
+            assert converged.mean() > 0.6
+            np.testing.assert_allclose(ours[converged], theirs[converged], rtol=rtol, atol=1e-12)
+
+
+@pytest.mark.parametrize(("name", "measure"), POOLED)
+def test_egger_and_trim_and_fill(name, measure):
+    entry = VALUES[name][measure]
+    yi, vi = known(entry)
+    if len(yi) < 10:
+        with pytest.raises(ValueError, match="needs at least 10 studies"):
+            egger(yi, vi)
+        with pytest.raises(ValueError, match="needs at least 10 studies"):
+            trim_and_fill(yi, vi)
+        return
+    found, wanted = egger(yi, vi), entry["egger_lm"]
+    assert (found.t, found.p) == pytest.approx((wanted["t"], wanted["p"]), rel=RTOL)
+    assert found.df == wanted["df"]
+    filled, wanted = trim_and_fill(yi, vi, test="z"), entry["trim_fill_L0"]
+    assert (filled.missing, filled.side) == (wanted["k0"], wanted["side"])
+    if measure not in SMALL:  # there metafor's threshold of 1e-5 is as large as tau² itself
+        assert filled.filled.estimate == pytest.approx(wanted["estimate"], rel=1e-4)
