@@ -14,14 +14,22 @@ from evidence import (
     draw,
     lay_out_claims,
     lay_out_comparison,
+    lay_out_cumulative,
     lay_out_dose_response,
     lay_out_durability,
+    lay_out_forest,
     lay_out_gap_map,
     lay_out_response,
+    pool_studies,
     select_results,
 )
 from evidence.figures.style import house_style
 from evidence.publishing.files import FORMATS, render, write_figure
+
+
+def pool(corpus, results):
+    return pool_studies(corpus, results, outcome="response", measure="proportion")
+
 
 LAYOUTS = {
     "response": lambda corpus, results: lay_out_response(results),
@@ -33,6 +41,8 @@ LAYOUTS = {
     "durability": lay_out_durability,
     "claims": lambda corpus, results: lay_out_claims(audit(corpus, results)),
     "gaps": lay_out_gap_map,
+    "forest": lambda corpus, results: lay_out_forest(pool(corpus, results)),
+    "cumulative": lambda corpus, results: lay_out_cumulative(pool(corpus, results)),
 }
 CASES = list(itertools.product(LAYOUTS, ("guide", "all")))
 

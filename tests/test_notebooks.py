@@ -26,7 +26,7 @@ def code_cells(path):
     return [cell for cell in cells if cell.cell_type == "code"]
 
 
-def test_there_are_the_six():
+def test_there_are_the_seven():
     assert [path.stem for path in NOTEBOOKS] == [
         "01_studies",
         "02_comparison",
@@ -34,6 +34,7 @@ def test_there_are_the_six():
         "04_durability",
         "05_claims",
         "06_unknowns",
+        "07_synthesis",
     ]
 
 
@@ -51,7 +52,8 @@ def test_notebook_is_thin_and_clean(path):
     for cell in code:
         assert not cell.outputs, "commit without outputs"
         assert cell.execution_count is None
-        assert len(cell.source.splitlines()) <= 10
+        is_parameters = "parameters" in cell.metadata.get("tags", [])
+        assert is_parameters or len(cell.source.splitlines()) <= 10
         tree = ast.parse(cell.source)
         assert not [node for node in ast.walk(tree) if isinstance(node, BANNED)]
         for node in ast.walk(tree):

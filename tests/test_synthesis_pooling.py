@@ -5,8 +5,18 @@ import json
 import numpy as np
 import pytest
 
-from evidence import cli, select_results
+from evidence import (
+    cli,
+    describe_pool,
+    draw,
+    lay_out_cumulative,
+    lay_out_forest,
+    not_pooled,
+    pool_studies,
+    select_results,
+)
 from evidence.corpus import schema
+from evidence.errors import ParameterError
 from evidence.synthesis.contributions import contributions
 from evidence.synthesis.pooling import PoolingError, synthesise
 from tests.conftest import ROOT, Project
@@ -112,10 +122,10 @@ def test_command_prints_every_number_at_full_precision(vaccine, capsys):
 
 def test_command_refuses_with_every_reason(capsys):
     arguments = ["pool", "--project", str(ROOT), "--outcome", "abstinence", "--measure", "rr"]
-    assert cli.main(arguments) == 1
+    assert cli.main([*arguments, "--near-days", "365"]) == 1
     said = capsys.readouterr().err
     assert "randomised (Krupitsky 2007) and other studies (Krupitsky 1997)" in said
-    assert "the conditions differ (alcohol dependence, heroin dependence)" in said
+    assert "the conditions differ (alcohol dependence: Krupitsky 1997; heroin dependence" in said
     assert cli.main(["pool", "--outcome", "abstinence", "--measure", "oddsratio"]) == 2
     assert "measure: 'oddsratio' is not in the data" in capsys.readouterr().err
 
@@ -150,9 +160,29 @@ def test_periods_of_a_crossover_are_refused(vaccine):
 def test_conditions_are_mixed_only_by_name(vaccine):
     for line in (2, 3):
         vaccine.put("data/studies.csv", line, condition="leprosy")
-    assert "the conditions differ (leprosy, tuberculosis)" in refused(vaccine)
+    assert "the conditions differ (leprosy: trial0; tuberculosis: trial1" in refused(vaccine)
     assert run(vaccine, conditions=["leprosy", "tuberculosis"]).pooled.k == 13
     assert run(vaccine, conditions=["tuberculosis"]).pooled.k == 12
+
+
+def test_kinds_of_comparison_are_mixed_only_by_name(vaccine):
+    vaccine.put("data/designs.csv", 2, comparator_kind="active")
+    vaccine.put("data/designs.csv", 3, comparator_kind="inactive")
+    assert "the comparators differ (active: trial0; inactive: trial1; not stated: trial2" in (
+        refused(vaccine)
+    )
+    assert run(vaccine, comparators=["active", "inactive"]).pooled.k == 2
+
+
+def test_times_far_from_the_one_wanted_do_not_count(vaccine):
+    for study, day in (("trial0", "20"), ("trial1", "4"), ("trial2", "2")):
+        for name, role in (("vaccine", "intervention"), ("none", "comparator")):
+            given = {"time": day, "time_unit": "day", "outcome": "death"}
+            vaccine.row(**arm(study, name, role, 3, 50) | given)
+    vaccine.table(schema.OUTCOMES, outcome="death", kind="harm", better="lower", description="died")
+    assert run(vaccine, outcome="death", near_days=7).pooled.k == 2
+    assert list(run(vaccine, outcome="death", near_days=7).studies["study"]) == ["trial0", "trial1"]
+    assert run(vaccine, outcome="death", near_days=7, window=10).pooled.k == 3
 
 
 def test_methods_that_do_not_fit_the_measure(vaccine):
@@ -221,6 +251,63 @@ def test_the_time_nearest_to_the_one_wanted_is_taken(vaccine):
     for near, events in ((1, 5), (4, 5), (10, 9), (365, 9)):
         found = contributions(rows, measure="rr", near_days=near)
         assert list(found["events1"]) == [events, events]
+
+
+def in_words(project, **given):
+    corpus = project.corpus()
+    asked = {"outcome": "infection", "measure": "rr", "test": "z"} | given
+    pooled = pool_studies(corpus, select_results(corpus), **asked)
+    return pooled, [str(sentence) for sentence in describe_pool(pooled)]
+
+
+def test_a_pool_in_words(vaccine):
+    """Metafor's REML: exp(-0.7145) = 0.49 (0.34 to 0.70), tau² 0.31; k = 13."""
+    pooled, (effect, prediction) = in_words(vaccine)
+    wanted = BCG["RR"]["REML|z"]
+    ends = [f"{np.exp(wanted[key]):.2f}" for key in ("estimate", "ci_low", "ci_high")]
+    assert effect == (
+        "Pooled over 13 studies by random effects (REML) and normal intervals: risk ratio of "
+        "infection {}, interval {} to {}.".format(*ends)
+    )
+    assert f"tau² is {wanted['tau2']:.2f}" in prediction
+    low, high = (np.exp(wanted[f"pi_{end}_t_k_minus_2"]) for end in ("low", "high"))
+    assert f"In a further study like these {low:.2f} to {high:.2f} would be expected" in prediction
+    assert pooled.not_said == {}
+
+
+def test_a_forest_of_the_vaccine_trials(vaccine):
+    pooled, _ = in_words(vaccine)
+    layout = lay_out_forest(pooled)
+    assert list(layout.frame["kind"]) == ["study"] * 13 + ["pooled"]
+    last = layout.frame.iloc[-1]
+    wanted = BCG["RR"]["REML|z"]
+    assert last["estimate"] == pytest.approx(np.exp(wanted["estimate"]))
+    assert last["pi_high"] == pytest.approx(np.exp(wanted["pi_high_t_k_minus_2"]))
+    grown = lay_out_cumulative(pooled).frame
+    assert len(grown) == 13
+    assert grown["estimate"].iloc[-1] == pytest.approx(last["estimate"])
+    assert draw(layout).axes
+
+
+def test_a_refusal_is_drawn_as_its_reasons(vaccine):
+    pooled, said = in_words(vaccine, measure="smd")
+    assert said == ["Not pooled: no study has confirmed numbers for this; a pool needs two."]
+    assert lay_out_forest(pooled).empty == said[0]
+    assert lay_out_cumulative(pooled).empty == said[0]
+    with pytest.raises(ParameterError, match="'magic' is none of rr, or"):
+        in_words(vaccine, measure="magic")
+    assert in_words(vaccine, outcome="fever")[1] == [
+        "Not pooled: these results hold nothing on fever."
+    ]
+
+
+def test_the_headline_studies_are_told_apart(shipped):
+    said = [str(sentence) for sentence in not_pooled(shipped, select_results(shipped))]
+    assert said[0] == (
+        "Zarate 2006, Fava 2018 and Krupitsky 1997 are not pooled: no outcome is reported by all "
+        "of them."
+    )
+    assert "Krupitsky 1997: non-randomised controlled, abstinence." in said
 
 
 def test_the_shipped_tables_do_not_pool_the_guides_three_studies(shipped):

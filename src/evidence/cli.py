@@ -109,6 +109,20 @@ def _parser() -> argparse.ArgumentParser:
         "--near-days", type=float, default=1.0, metavar="N", help="time wanted, in days (default 1)"
     )
     pool.add_argument(
+        "--window",
+        type=float,
+        default=3.0,
+        metavar="N",
+        help="times up to N times earlier or later count (default 3)",
+    )
+    pool.add_argument(
+        "--comparators",
+        nargs="+",
+        default=[],
+        metavar="WORD",
+        help="only these kinds of comparison",
+    )
+    pool.add_argument(
         "--conditions", nargs="+", default=[], metavar="WORD", help="only these conditions"
     )
     pool.add_argument(
@@ -240,6 +254,8 @@ def _pool(options) -> int:
         test=options.test,
         confidence=require_confidence(options.confidence),
         near_days=options.near_days,
+        window=options.window,
+        comparators=options.comparators,
         conditions=options.conditions,
         mix_designs=options.mix_designs,
     )

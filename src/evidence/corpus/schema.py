@@ -258,7 +258,7 @@ DESIGNS = Table(
         _word(
             "comparator_kind",
             "kind of comparison",
-            ("inactive", "active", "dose", "usual care", "none", "mixed"),
+            ("inactive", "active", "other treatment", "dose", "usual care", "none", "mixed"),
             required=False,
         ),
         Column("n_randomised", "integer", "people randomised"),

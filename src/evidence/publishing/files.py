@@ -11,6 +11,7 @@ from evidence.figures import (  # noqa: F401 - importing a module teaches `draw`
     comparison,
     dose_response,
     durability,
+    forest,
     gap_map,
     response,
 )

@@ -32,6 +32,7 @@ def contributions(rows: pd.DataFrame, *, measure: str, near_days: float) -> pd.D
         found = _measured(rows, measure, near_days)
     columns = [
         "condition",
+        "comparator_kind",
         "study", "label", "design", "randomised", "instrument", "days", "yi", "vi", "events1",
         "n1", "events2", "n2", "says", "address",
     ]  # fmt: skip
@@ -63,7 +64,10 @@ def _arms(rows: pd.DataFrame, columns: list[str], near_days: float) -> Iterator[
 
 def _entry(one: pd.DataFrame, two: pd.DataFrame) -> dict:
     first = one.iloc[0]
-    names = ("study", "label", "condition", "design", "randomised", "instrument", "days")
+    names = (
+        "study", "label", "condition", "comparator_kind", "design", "randomised", "instrument",
+        "days",
+    )  # fmt: skip
     arms = " and ".join(one["arm"]) + " against " + " and ".join(two["arm"])
     address = " ".join([*one["address"], *two["address"]])
     return {name: first[name] for name in names} | {"says": arms, "address": address}

@@ -136,6 +136,8 @@ def synthesise(
     test: str = "knha",
     confidence: float = 0.95,
     near_days: float = 1.0,
+    window: float = 3.0,
+    comparators: Sequence[str] = (),
     conditions: Sequence[str] = (),
     mix_designs: bool = False,
 ) -> Synthesis:
@@ -154,6 +156,11 @@ def synthesise(
     confidence : float, default 0.95
     near_days : float, default 1
         Of each study the time nearest to this is taken.
+    window : float, default 3
+        Times up to this many times earlier or later count; results without a time always do.
+    comparators : sequence of str
+        Only these kinds of comparison (`comparator_kind`); more than one kind is pooled only if
+        it is named here.
     conditions : sequence of str
         Only these; more than one condition is pooled only if it is named here.
     mix_designs : bool
@@ -172,14 +179,25 @@ def synthesise(
     require_words("test", [test], pooling.TESTS)
     rows = evidence_rows(results)
     rows = rows[(rows["outcome"] == outcome) & ~(rows["days"] <= 0)]
+    near = rows["days"].between(near_days / window, near_days * window)
+    rows = rows[near | rows["days"].isna()]
+    if comparators:
+        kinds = [kind for kind in results["comparator_kind"].unique() if kind]
+        require_words("comparators", comparators, kinds)
+        rows = rows[rows["comparator_kind"].isin(list(comparators))]
     if conditions:
         require_words("conditions", conditions, list(results["condition"].unique()))
         rows = rows[rows["condition"].isin(list(conditions))]
     studies = contributions(rows, measure=measure, near_days=near_days)
     reasons = [*_refusals(corpus, studies, measure, method, mix_designs)]
-    mixed = list(studies["condition"].unique())
-    if len(mixed) > 1 and not conditions:
-        reasons.append(f"the conditions differ ({', '.join(mixed)}); name those that are meant")
+    for name, column, given in (
+        ("conditions", "condition", conditions),
+        ("comparators", "comparator_kind", comparators if measure != "proportion" else ("all",)),
+    ):
+        mixed = studies.groupby(column, sort=False)["label"].agg(", ".join)
+        if len(mixed) > 1 and not given:
+            said = "; ".join(f"{word or 'not stated'}: {labels}" for word, labels in mixed.items())
+            reasons.append(f"the {name} differ ({said}); name those that are meant (--{name})")
     if reasons:
         raise PoolingError(reasons)
     z = critical_value(confidence)

@@ -1,0 +1,178 @@
+"""A pool in words: what it found, what it does not say, and why some studies are not pooled.
+
+Vocabulary
+----------
+A *refusal* stands where a pool was asked for and should not be made; it carries every reason.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from evidence.corpus.reading import Corpus
+from evidence.errors import ParameterError
+from evidence.synthesis.answers import headline_studies
+from evidence.synthesis.gaps import evidence_rows
+from evidence.synthesis.pooling import BACK, MEASURES, PoolingError, Synthesis, synthesise
+from evidence.synthesis.wording import Number, Sentence, count, interval, listed, percent, signed
+
+_NAMES = {
+    "rr": "risk ratio",
+    "or": "odds ratio",
+    "rd": "risk difference",
+    "smd": "standardised difference",
+    "md": "mean difference",
+}
+
+
+def named(measure: str, outcome: str) -> str:
+    """What is pooled, in words: 'risk ratio of remission', 'share of people with response'."""
+    if measure == "proportion":
+        return f"share of people with {outcome}"
+    return f"{_NAMES[measure]} of {outcome}"
+
+
+HOW = {
+    "reml": "random effects (REML)",
+    "dl": "random effects (DerSimonian and Laird)",
+    "pm": "random effects (Paule and Mandel)",
+    "ce": "common effect",
+    "mh": "Mantel and Haenszel",
+    "peto": "Peto",
+    "knha": "Knapp and Hartung intervals",
+    "z": "normal intervals",
+}
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What was asked for, and every reason why it is not pooled."""
+
+    outcome: str
+    measure: str
+    reasons: tuple[str, ...]
+
+
+def pool_studies(
+    corpus: Corpus, results: pd.DataFrame, *, outcome: str, measure: str, **options
+) -> Synthesis | Refusal:
+    """The studies pooled, or the refusal with its reasons; options as of `synthesise`.
+
+    Raises
+    ------
+    ParameterError
+        A word that is none. An outcome of other results than these is a refusal.
+    """
+    if measure not in MEASURES:
+        raise ParameterError(f"measure: '{measure}' is none of {', '.join(MEASURES)}")
+    if outcome not in set(results["outcome"]):
+        return Refusal(outcome, measure, (f"these results hold nothing on {outcome}",))
+    try:
+        return synthesise(corpus, results, outcome=outcome, measure=measure, **options)
+    except PoolingError as error:
+        return Refusal(outcome, measure, error.reasons)
+
+
+def show(measure: str, *values: float) -> list[str]:
+    """Numbers on the natural scale as people read them: percentages, ratios, differences."""
+    back = BACK.get(measure, float)
+    natural = [float(back(value)) for value in values]
+    if measure in ("proportion", "rd"):
+        return [percent(value) for value in natural]
+    return [signed(value) for value in natural]
+
+
+def describe(pooled: Synthesis | Refusal) -> list[Sentence]:
+    """What a pool found: effect, spread, what a further study may show; or why there is none."""
+    name = f"pool.{pooled.outcome}.{pooled.measure}"
+    if isinstance(pooled, Refusal):
+        return [
+            Sentence(
+                f"{name}.refused.{number}",
+                "Not pooled: {reason}.",
+                {"reason": Number(None, reason)},
+            )
+            for number, reason in enumerate(pooled.reasons, start=1)
+        ]
+    found, rows = pooled.pooled, tuple(" ".join(pooled.studies["address"]).split())
+    back = BACK.get(pooled.measure, float)
+    middle, low, high = show(pooled.measure, found.estimate, found.ci_low, found.ci_high)
+    method = getattr(found, "method", "")
+    words = listed(filter(None, [HOW.get(method, ""), HOW.get(getattr(found, "test", ""), "")]))
+    sentences = [
+        Sentence(
+            f"{name}.effect",
+            "Pooled over {studies} by {how}: {what} {estimate}, interval {interval}.",
+            {
+                "studies": count(found.k, "study", "studies", rows, "studies"),
+                "how": Number(None, words or "a method for sparse tables"),
+                "what": Number(None, named(pooled.measure, pooled.outcome)),
+                "estimate": Number(float(back(found.estimate)), middle, rows, "pooled"),
+                "interval": Number(f"{low} to {high}", f"{low} to {high}", rows, "pooled"),
+            },
+        )
+    ]
+    if np.isfinite(getattr(found, "pi_low", np.nan)):
+        ends = " to ".join(show(pooled.measure, found.pi_low, found.pi_high))
+        sentences.append(
+            Sentence(
+                f"{name}.prediction",
+                "In a further study like these {prediction} would be expected; tau² is {tau2}, "
+                "interval {tau2_interval}, on the scale of pooling ({scale}).",
+                {
+                    "prediction": Number(ends, ends, rows, "prediction"),
+                    "tau2": Number(found.tau2, signed(found.tau2), rows, "heterogeneity"),
+                    "tau2_interval": Number(
+                        interval(found.tau2_low, found.tau2_high),
+                        interval(found.tau2_low, found.tau2_high),
+                        rows,
+                        "heterogeneity",
+                    ),
+                    "scale": Number(None, pooled.scale),
+                },
+            )
+        )
+    sentences += [
+        Sentence(f"{name}.{what}.left.out", "{reason}.", {"reason": Number(None, _capital(said))})
+        for what, said in pooled.not_said.items()
+    ]
+    return sentences
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def not_pooled(corpus: Corpus, results: pd.DataFrame) -> list[Sentence]:
+    """Why the studies that the index opens with are not put into one pool."""
+    studies = headline_studies(corpus, results)
+    rows = evidence_rows(results)
+    rows = rows[(rows["kind"] == "benefit") & rows["study"].isin(studies)]
+    outcomes = {study: set(rows.loc[rows["study"] == study, "outcome"]) for study in studies}
+    shared = set.intersection(*outcomes.values()) if outcomes else set()
+    said = [_introduced(corpus, rows, study, outcomes[study]) for study in studies]
+    if shared or len(studies) < 2:
+        return said
+    lead = Sentence(
+        "pool.headline",
+        "{studies} are not pooled: no outcome is reported by all of them.",
+        {"studies": Number(None, listed(corpus.label(study) for study in studies))},
+    )
+    return [lead, *said]
+
+
+def _introduced(corpus, rows: pd.DataFrame, study: str, outcomes: Sequence[str]) -> Sentence:
+    design = corpus.designs[corpus.designs["study"] == study]
+    kind = design["design"].iloc[0] if len(design) else "design not stated"
+    names = [name for name in corpus.outcomes["outcome"] if name in outcomes] or sorted(outcomes)
+    return Sentence(
+        f"pool.headline.{study}",
+        "{label}: {design}, {outcomes}.",
+        {
+            "label": Number(None, corpus.label(study)),
+            "design": Number(None, kind, tuple(design["address"])),
+            "outcomes": Number(None, listed(names) or "nothing confirmed"),
+        },
+    )
