@@ -41,6 +41,13 @@ def test_the_rate_by_hand(project):
     )
 
 
+def test_no_number_is_typed_into_the_sentence(project):
+    before = error_rate(project.corpus()).template
+    audit(project, row=fingerprint(next(project.corpus().results.itertuples())))
+    for template in (before, error_rate(project.corpus()).template):
+        assert not any(character.isdigit() for character in template)
+
+
 def test_a_draw_depends_on_the_seed_alone(project):
     corpus = project.corpus()
     drawn = list(draw_sample(corpus, 3, 1)["row"])

@@ -111,6 +111,12 @@ KNOWN = Known(
         ("It rose in 12 of 17<!-- = p/s.share -->.", ["MATCH"]),
         ("It rose in 12 of 18<!-- = p/s.share -->.", ["UNBOUND", "DRIFT"]),
         ("It rose in 71%.", ["UNBOUND"]),
+        ("99 loaves, and 71%<!-- = p/s.share --> rose.", ["UNBOUND", "MATCH"]),
+        (
+            "In 40 loaves yeast was superior, ratio 1.2<!-- = p/s.ratio -->.",
+            ["UNBOUND", "MATCH", "DIRECTION"],
+        ),
+        ("The interval is 0.90 to 1.60<!-- = p/s.ratio_interval -->.", ["MATCH"]),
         ("It rose in twelve people.", ["UNBOUND"]),
         ("It rose in 71%<!-- = p/nothing -->.", ["UNBOUND"]),
         ("It rose in most<!-- = p/s.share -->.", ["UNBOUND"]),
@@ -219,6 +225,16 @@ def test_command_lists_every_number(report, capsys):
     out = capsys.readouterr().out
     assert re.search(r"README.md:\d+ MATCH 12 of 17 \(71%\) — index/zarate2006", out)
     assert re.search(r"\d+ numbers in the prose, 0 to mend", out)
+
+
+def test_errors_in_the_tables_do_not_hide_the_prose(report, project, capsys):
+    project.put("data/studies.csv", 5, value="0.6")
+    project.path("README.md").write_text("It rose in 71%.\n", "utf-8")
+    arguments = ["check", "--prose", "--project", str(project.root), "--reports", str(report)]
+    assert cli.main(arguments) == 1
+    out = capsys.readouterr().out
+    assert "PRINT error" in out
+    assert "README.md:1 UNBOUND 71%" in out
 
 
 def test_command_fails_where_something_drifts(report, project, capsys):

@@ -201,7 +201,8 @@ def _check(options) -> int:
         f"{len(corpus.unknowns)} open questions, {len(corpus.bibliography)} sources: "
         f"{count(counting, 'error')}, {waived} waived, {len(findings) - counting - waived} to note"
     )
-    return 1 if counting or (options.prose and _check_prose(options, corpus.project)) else 0
+    to_mend = _check_prose(options, corpus.project) if options.prose else 0
+    return 1 if counting or to_mend else 0
 
 
 def _check_prose(options, project) -> int:

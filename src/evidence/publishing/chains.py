@@ -12,13 +12,11 @@ from pathlib import Path
 
 from evidence.corpus.reading import Corpus
 from evidence.errors import EvidenceError
+from evidence.publishing.values import read_finished
 from evidence.synthesis import claims as audited
-from evidence.synthesis.addresses import Row, ranges, rows_at
+from evidence.synthesis.addresses import FEW, Row, ranges, rows_at
 from evidence.synthesis.methods import METHODS
 from evidence.synthesis.selection import select_results
-
-# More rows than this are named as ranges of lines; `--format json` always names each.
-FEW = 12
 
 
 @dataclass(frozen=True)
@@ -138,13 +136,7 @@ def _address(corpus: Corpus, asked: str) -> list[Chain]:
 
 def _read(corpus: Corpus, reports: Path) -> tuple[dict[str, dict], dict[str, dict]]:
     """Values and figures of a finished run made from the tables as they are now."""
-    try:
-        entries = json.loads((reports / "values.json").read_text("utf-8"))
-        manifest = json.loads((reports / "manifest.json").read_text("utf-8"))
-    except FileNotFoundError:
-        raise EvidenceError(
-            f"{reports}: holds no finished reports; make them with: evidence report"
-        ) from None
+    entries, manifest = read_finished(reports, "values.json", "manifest.json")
     changed = [name for name in corpus.checksums if manifest["inputs"].get(name) !=
                corpus.checksums[name]]  # fmt: skip
     if changed:

@@ -10,13 +10,10 @@ from string import Formatter
 
 from evidence.corpus.bibliography import FILE as BIBLIOGRAPHY
 from evidence.corpus.reading import Corpus
-from evidence.synthesis.addresses import ranges, rows_at
+from evidence.synthesis.addresses import FEW, ranges, rows_at
 from evidence.synthesis.methods import METHODS
 from evidence.synthesis.wording import Sentence, count
 from evidence.tables.table import anchor
-
-# A number that rests on more rows than this names them as ranges of lines.
-FEW = 12
 
 
 def linked(sentence: Sentence, page: str = "") -> str:

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
 
-from evidence.errors import EvidenceError
-from evidence.synthesis.numerals import contradicted, is_written, numerals
+from evidence.publishing.values import read_finished
+from evidence.synthesis.numerals import contradicted, is_pair, is_written, numerals
 
 NULLS = {"ratio": 1.0, "difference": 0.0}
+LOOSE = "bind it to a value, or let it be computed"
 _BINDING = re.compile(r"<!-- = (.+?) -->")
 
 
@@ -56,17 +57,7 @@ class Known:
         EvidenceError
             No finished run there.
         """
-        try:
-            both = [
-                json.loads((reports / name).read_text("utf-8"))
-                for name in ("values.json", "texts.json")
-            ]
-        except FileNotFoundError:
-            raise EvidenceError(
-                f"{reports}: holds no finished reports to hold the prose against; make them with: "
-                "evidence report"
-            ) from None
-        return cls(*both)
+        return cls(*read_finished(reports, "values.json", "texts.json"))
 
     def intervals(self, name: str) -> Iterator[tuple[float, float, float]]:
         """The interval of a value, and where no difference is; nothing if it has none."""
@@ -131,9 +122,8 @@ def _at(place: str, text: str, offset: int) -> str:
 
 
 def _loose(part: str, text: str, offset: int, place: str) -> list[Finding]:
-    says = "bind it to a value, or let it be computed"
     return [
-        Finding(_at(place, text, offset + numeral.start), "UNBOUND", numeral.text, says)
+        Finding(_at(place, text, offset + numeral.start), "UNBOUND", numeral.text, LOOSE)
         for numeral in numerals(part)
     ]
 
@@ -152,26 +142,25 @@ def _bound(known: Known, place: str, text: str, start: int, match: re.Match) -> 
     if name not in known.values:
         return [Finding(here, "UNBOUND", part.strip()[-30:], f"nothing is called {name}")]
     *others, last = [*numerals(part)] or [None]
-    value = known.values[name]
-    found = [
-        Finding(_at(place, text, start + other.start), "UNBOUND", other.text) for other in others
-    ]
-    # A number may be written in two parts: 12 of 17, 1.89 to 3.98.
-    if others and last and is_written(part[others[-1].start :], value["value"]):
-        return [*found[:-1], Finding(here, "MATCH", part[others[-1].start :].strip(), name)]
     if last is None:
         return [Finding(here, "UNBOUND", part.strip()[-30:], f"no number stands before {name}")]
-    status = "MATCH" if is_written(part[last.start :], value["value"]) else "DRIFT"
-    found.append(Finding(here, status, last.text, f"{name} is {value['value']}"))
-    for low, high, null in known.intervals(name):
-        word = contradicted(part, low, high, null)
-        if word:
-            found.append(_direction(here, word, low, high))
-    return found
+    value = known.values[name]["value"]
+    start_of_last, fits = last.start, is_written(part[last.start :], value)
+    if not fits and others and is_pair(part[others[-1].start :], value):
+        start_of_last, fits = others.pop().start, True
+    loose = [Finding(_at(place, text, start + n.start), "UNBOUND", n.text, LOOSE) for n in others]
+    status = "MATCH" if fits else "DRIFT"
+    bound = Finding(here, status, part[start_of_last:].strip(), f"{name} is {value}")
+    return [*loose, bound, *_directions(known, here, name, part)]
 
 
-def _direction(place: str, word: str, low: float, high: float) -> Finding:
-    return Finding(place, "DIRECTION", word, f"the interval is {low:.3g} to {high:.3g}")
+def _directions(known: Known, place: str, name: str, text: str) -> list[Finding]:
+    """Words of direction in a text that the interval of a value speaks against."""
+    return [
+        Finding(place, "DIRECTION", word, f"the interval is {low:.3g} to {high:.3g}")
+        for low, high, null in known.intervals(name)
+        if (word := contradicted(text, low, high, null))
+    ]
 
 
 def _sentence(known: Known, place: str, name: str, text: str) -> list[Finding]:
@@ -188,10 +177,7 @@ def _sentence(known: Known, place: str, name: str, text: str) -> list[Finding]:
         covered.append((at, at + len(entry["text"])))
         status = "MATCH" if is_written(entry["text"], entry["value"]) else "DRIFT"
         found.append(Finding(place, status, entry["text"], key))
-        for low, high, null in known.intervals(key):
-            word = contradicted(text, low, high, null)
-            if word:
-                found.append(_direction(place, word, low, high))
+        found += _directions(known, place, key, text)
     worded = [n for n in numerals(text) if not any(a <= n.start < b for a, b in covered)]
     return found + [Finding(place, "MATCH", n.text, f"in the words of {name}") for n in worded]
 
@@ -257,6 +243,5 @@ def check_page(known: Known, page: str, html: str) -> list[Finding]:
         else:
             found += _sentence(known, place, full, text)
     for text in parser.loose:
-        says = "bind it to a value, or let it be computed"
-        found += [Finding(place, "UNBOUND", n.text, says) for n in numerals(text)]
+        found += [Finding(place, "UNBOUND", n.text, LOOSE) for n in numerals(text)]
     return found

@@ -7,12 +7,31 @@ prints it (where it does so in a sentence), the name of its method (see `synthes
 the addresses (file:line) of the rows behind it.
 """
 
+import json
 import math
 from collections.abc import Mapping
+from pathlib import Path
 
 import pandas as pd
 
+from evidence.errors import EvidenceError
 from evidence.synthesis.wording import Number, Sentence
+
+
+def read_finished(reports: Path, *names: str) -> list:
+    """JSON files of a finished run.
+
+    Raises
+    ------
+    EvidenceError
+        No finished run there.
+    """
+    try:
+        return [json.loads((reports / name).read_text("utf-8")) for name in names]
+    except FileNotFoundError:
+        raise EvidenceError(
+            f"{reports}: holds no finished reports; make them with: evidence report"
+        ) from None
 
 
 def _plain(value):

@@ -16,6 +16,9 @@ from evidence.corpus.bibliography import FILE as BIBLIOGRAPHY
 from evidence.corpus.reading import Corpus
 from evidence.synthesis.wording import when
 
+# A number that rests on more rows than this names them, for people, as ranges of lines.
+FEW = 12
+
 
 @dataclass(frozen=True)
 class Row:

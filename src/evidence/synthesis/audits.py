@@ -13,13 +13,16 @@ import pandas as pd
 
 from evidence.corpus.reading import Corpus
 from evidence.estimation.proportions import wilson
-from evidence.synthesis.wording import Number, Sentence, count, percent
+from evidence.synthesis.wording import Number, Sentence, count, level, percent
 
 SAYS = (
     "study", "arm", "versus", "outcome", "instrument", "time", "time_unit", "measure", "n",
     "events", "value", "spread", "spread_kind", "ci_low", "ci_high", "p_value", "p_adjusted",
     "direction", "as_printed", "source", "locator",
 )  # fmt: skip
+
+
+LEVEL = 0.95
 
 
 def fingerprint(row) -> str:
@@ -63,16 +66,17 @@ def error_rate(corpus: Corpus) -> Sentence:
             "Not audited yet: nobody has held a random sample of these results to their sources.",
         )
     rows, wrong = tuple(audits["address"]), audits[audits["answer"] == "wrong"]
-    share, low, high = (float(end) for end in wilson(len(wrong), len(audits), 0.95))
+    share, low, high = (float(end) for end in wilson(len(wrong), len(audits), LEVEL))
     ends = f"{percent(low, 1000)} to {percent(high, 1000)}"
     return Sentence(
         "audit.rate",
         "{checked} drawn by chance and held to their sources by a person: {wrong} wrong, a rate of "
-        "{rate} (95% interval {interval}).",
+        "{rate} ({level} interval {interval}).",
         {
             "checked": count(len(audits), "result", rows=rows),
             "wrong": count(len(wrong), "was", "were", wrong["address"]),
             "rate": Number(share, percent(share, 1000), rows, "rate"),
+            "level": level(LEVEL),
             "interval": Number(ends, ends, rows, "wilson"),
         },
     )

@@ -106,12 +106,16 @@ def is_written(text: str, value: float | str) -> bool:
     """Whether a text gives a value: as itself, rounded, in percent, as a of b, or as a time."""
     if isinstance(value, str):
         return value == text or not any(numerals(text))
-    found = list(numerals(text))
-    if any(numeral.fits(value) for numeral in found):
-        return True
+    return any(numeral.fits(value) for numeral in numerals(text)) or is_pair(text, value)
+
+
+def is_pair(text: str, value: float | str) -> bool:
+    """Whether two numbers of a text give a value together: a of b, or the ends of an interval."""
+    if isinstance(value, str):
+        return value == text.strip()
     return any(
         second.value and abs(first.value / second.value - value) < 1e-9
-        for first, second in itertools.pairwise(found)
+        for first, second in itertools.pairwise(numerals(text))
     )
 
 
