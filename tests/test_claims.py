@@ -30,7 +30,7 @@ def say(project, *, guide, source, better="higher", quantity="", kind="numeric",
                 guide_rows="outcome=crumbs|none", source_rows="outcome=crumbs")  # fmt: skip
     corpus = project.corpus()
     claim = next(corpus.claims.itertuples())
-    return judge(corpus, select_results(corpus), claim)
+    return judge(select_results(corpus), claim)
 
 
 def share(value, printed, **cells):

@@ -101,6 +101,8 @@ def test_the_whole_way_gives_metafors_numbers(vaccine, measure, name, test, fit)
 def test_sparse_methods(vaccine, method, measure, key):
     found = run(vaccine, method=method, measure=measure)
     assert found.pooled.estimate == pytest.approx(BCG[key]["estimate"], rel=1e-10)
+    how = {"mh": "Mantel and Haenszel", "peto": "Peto"}[method]
+    assert f"by {how} and normal intervals" in str(describe_pool(found)[0])
     assert set(found.not_said) == {"leave_one_out", "cumulative", "egger", "trim_and_fill"}
 
 

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import chi2
 from scipy.stats import t as student
 
+from evidence.estimation.heterogeneity import weighted_fit
 from evidence.estimation.pooling import Pooled, pool, regress, require_effects
 
 LEAST = 10
@@ -119,6 +120,11 @@ def _require_many(k: int, what: str) -> None:
         raise ValueError(f"{what} needs at least {LEAST} studies to mean anything; there are {k}")
 
 
+def _on_error(vi: np.ndarray) -> np.ndarray:
+    """The design matrix of a line over the standard errors."""
+    return np.column_stack([np.ones(len(vi)), np.sqrt(vi)])
+
+
 def egger(yi: ArrayLike, vi: ArrayLike) -> Egger:
     """Whether smaller studies have other effects, by weighted regression on the standard error.
 
@@ -133,16 +139,12 @@ def egger(yi: ArrayLike, vi: ArrayLike) -> Egger:
     """
     yi, vi = require_effects(yi, vi)
     _require_many(len(yi), "Egger's test")
-    se = np.sqrt(vi)
-    if np.ptp(se) == 0:
+    if np.ptp(vi) == 0:
         raise ValueError("all standard errors are the same; there is no slope to test")
-    x = np.column_stack([np.ones(len(yi)), se])
-    root = 1 / se
-    beta, residual, *_ = np.linalg.lstsq(x * root[:, None], yi * root, rcond=None)
+    beta, covariance, residuals = weighted_fit(yi, 1 / vi, _on_error(vi))
     degrees = len(yi) - 2
-    scale = float(residual[0]) / degrees
-    covariance = scale * np.linalg.inv((x / vi[:, None]).T @ x)
-    t = float(beta[1] / np.sqrt(covariance[1, 1]))
+    scale = float(np.sum(residuals**2 / vi)) / degrees
+    t = float(beta[1] / np.sqrt(scale * covariance[1, 1]))
     return Egger(t, degrees, float(2 * student.sf(abs(t), degrees)))
 
 
@@ -175,10 +177,7 @@ def trim_and_fill(yi: ArrayLike, vi: ArrayLike, **options) -> Trimmed:
     """
     yi, vi = require_effects(yi, vi)
     _require_many(len(yi), "trim and fill")
-    slope = regress(
-        yi, vi, np.column_stack([np.ones(len(yi)), np.sqrt(vi)]),
-        method=options.get("method", "reml"),
-    ).beta[1]  # fmt: skip
+    slope = regress(yi, vi, _on_error(vi), method=options.get("method", "reml")).beta[1]
     side = "right" if slope < 0 else "left"
     sign = 1 if side == "left" else -1
     order = np.argsort(sign * yi, kind="stable")

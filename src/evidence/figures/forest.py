@@ -9,9 +9,9 @@ import pandas as pd
 from evidence.figures import style
 from evidence.figures.layout import Layout, draw
 from evidence.synthesis.methods import interval as interval_methods
-from evidence.synthesis.pooled import HOW, Refusal, named
+from evidence.synthesis.pooled import Refusal, made, named, show
 from evidence.synthesis.pooling import BACK, Synthesis
-from evidence.synthesis.wording import Number, Sentence, level, listed, percent
+from evidence.synthesis.wording import Number, Sentence, level, percent
 
 NULLS = {"rr": 1.0, "or": 1.0, "rd": 0.0, "smd": 0.0, "md": 0.0}
 METHODS = interval_methods("effect", "effect", "estimate", "ci_low", "ci_high") | {
@@ -121,10 +121,9 @@ class _Own(NamedTuple):
 
 def _layout(identity, title, template, pooled: Synthesis, lines, **numbers) -> ForestLayout:
     found = pooled.pooled
-    how = [HOW.get(getattr(found, name, ""), "") for name in ("method", "test")]
     said = {
         "level": level(getattr(found, "confidence", 0.95)),
-        "how": Number(None, listed(filter(None, how)) or "a method for sparse tables"),
+        "how": Number(None, made(pooled)),
     }
     frame = pd.DataFrame(lines)
     words = [f"{row['label']} ({row['says']}): {_text(pooled.measure, row)}" for row in lines]
@@ -141,11 +140,8 @@ def _layout(identity, title, template, pooled: Synthesis, lines, **numbers) -> F
 
 
 def _text(measure: str, row: dict) -> str:
-    if measure in ("proportion", "rd"):
-        middle, low, high = (percent(row[name]) for name in ("estimate", "ci_low", "ci_high"))
-    else:
-        middle, low, high = (f"{row[n]:.2f}" for n in ("estimate", "ci_low", "ci_high"))
-    return f"{middle} ({low} to {high})".replace("-", "−")
+    middle, low, high = show(measure, row["estimate"], row["ci_low"], row["ci_high"])
+    return f"{middle} ({low} to {high})"
 
 
 @draw.register

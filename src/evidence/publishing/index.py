@@ -13,7 +13,7 @@ from evidence.publishing.values import Ledger
 from evidence.synthesis import answers, claims, gaps
 from evidence.synthesis.audits import error_rate
 from evidence.synthesis.selection import select_results
-from evidence.synthesis.wording import Sentence, count, tally
+from evidence.synthesis.wording import Sentence, capital, count, tally
 
 Say = Callable[[Sentence], str]
 
@@ -122,11 +122,10 @@ def _capital(sentence: Sentence) -> Sentence:
     """The sentence with a capital at its start, also where it starts with a number's text."""
     first = re.match(r"\{(\w+)\}", sentence.template)
     if first is None:
-        template = sentence.template[:1].upper() + sentence.template[1:]
-        return replace(sentence, template=template)
+        return replace(sentence, template=capital(sentence.template))
     number = sentence.numbers[first[1]]
-    text = number.text[:1].upper() + number.text[1:]
-    return replace(sentence, numbers=sentence.numbers | {first[1]: replace(number, text=text)})
+    said = {first[1]: replace(number, text=capital(number.text))}
+    return replace(sentence, numbers=sentence.numbers | said)
 
 
 def _page(names: Sequence[str], ending: str) -> str:

@@ -13,6 +13,7 @@ from evidence.synthesis.comparisons import PAIRED, pairs
 from evidence.synthesis.wording import (
     Number,
     Sentence,
+    at,
     count,
     interval,
     listed,
@@ -80,11 +81,6 @@ def findings(results: pd.DataFrame, study: str, *, confidence: float) -> list[Se
     ]
 
 
-def _at(row) -> str:
-    time = when(row.time, row.time_unit)
-    return f" at {time}" if time else ""
-
-
 def _paired(frame: pd.DataFrame) -> Iterator[Sentence]:
     for row in frame.itertuples():
         address = tuple(row.address.split())
@@ -94,7 +90,7 @@ def _paired(frame: pd.DataFrame) -> Iterator[Sentence]:
             "(risk ratio {ratio}, interval {ratio_interval}).",
             {
                 "outcome": Number(None, row.outcome),
-                "time": Number(None, _at(row)),
+                "time": Number(None, at(row.time, row.time_unit)),
                 "one": people(row.events1, row.n1, address[:1]),
                 "arm": Number(None, row.arm),
                 "two": people(row.events2, row.n2, address[1:]),
@@ -125,7 +121,7 @@ def _alone(rows: pd.DataFrame, confidence: float, doubt: str = "") -> Iterator[S
             "{outcome}{time}: {share} with {arm}" + doubt + ".",
             {
                 "outcome": Number(None, row.outcome),
-                "time": Number(None, _at(row)),
+                "time": Number(None, at(row.time, row.time_unit)),
                 "share": people(row.counted, row.n, [row.address]),
                 "arm": Number(None, row.arm),
             },
@@ -137,7 +133,7 @@ def _sized(rows: pd.DataFrame) -> Iterator[Sentence]:
     for row in sized.itertuples():
         numbers = {
             "outcome": Number(None, row.outcome),
-            "time": Number(None, _at(row)),
+            "time": Number(None, at(row.time, row.time_unit)),
             "arm": Number(None, row.arm),
             "versus": Number(None, row.versus),
             "measure": Number(None, MEASURES.get(row.measure, row.measure)),
@@ -172,7 +168,7 @@ def _worded(rows: pd.DataFrame) -> Iterator[Sentence]:
             "{outcome}{time}: {arms} {found} {versus}, size not given.",
             {
                 "outcome": Number(None, outcome),
-                "time": Number(None, f" at {when(time, unit)}" if time else ""),
+                "time": Number(None, at(time, unit)),
                 "found": Number(
                     None,
                     {"no difference": "not different from"}.get(direction, f"{direction} than"),

@@ -40,7 +40,7 @@ def audit(corpus: Corpus, results: pd.DataFrame, *, narrowed: bool = False) -> p
     """
     frame = corpus.claims.copy()
     everything = select_results(corpus)
-    found = [judge(corpus, everything, row) for row in frame.itertuples()]
+    found = [judge(everything, row) for row in frame.itertuples()]
     is_open = [
         verdict.verdict == NOT_CHECKABLE and row.kind == "qualitative"
         for verdict, row in zip(found, frame.itertuples(), strict=True)

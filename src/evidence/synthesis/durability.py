@@ -11,9 +11,10 @@ comparison that can be tested). `measured_to` is the last time a result is in th
 import numpy as np
 import pandas as pd
 
-from evidence.corpus.reading import Corpus, days
+from evidence.corpus.reading import Corpus
 from evidence.corpus.schema import FOUND_MEASURES
 from evidence.synthesis.comparisons import pairs, with_intervals
+from evidence.synthesis.selection import last_assessments
 from evidence.synthesis.wording import Number, Sentence, percent, span
 
 FOUND = {"better": "seen", "worse": "worse", "no difference": "no difference"}
@@ -110,16 +111,10 @@ def lanes(corpus: Corpus, found: pd.DataFrame) -> pd.DataFrame:
     last = found[found["days"] == found.groupby("study")["days"].transform("max")]
     frame = last.groupby(["study", "label", "days"], sort=False)["address"].agg(" ".join)
     frame = frame.reset_index().rename(columns={"days": "measured_to"})
-    planned = days(corpus.designs["followup"].map(_plain), corpus.designs["followup_unit"])["high"]
-    planned.index = corpus.designs["study"]
-    followed = frame["study"].map(planned).astype(float)
+    followed = frame["study"].map(last_assessments(corpus)).astype(float)
     frame["design"] = frame["study"].map(corpus.designs.set_index("study")["address"]).fillna("")
     frame["followed_to"] = np.fmax(followed, frame["measured_to"])
     return frame.sort_values(["measured_to", "label"], kind="stable").reset_index(drop=True)
-
-
-def _plain(number: float) -> str:
-    return "" if pd.isna(number) else f"{number:g}"
 
 
 def silence(rows: pd.DataFrame) -> list[Sentence]:

@@ -15,8 +15,17 @@ from evidence.corpus.reading import Corpus
 from evidence.errors import ParameterError
 from evidence.synthesis.answers import headline_studies
 from evidence.synthesis.gaps import evidence_rows
-from evidence.synthesis.pooling import BACK, MEASURES, PoolingError, Synthesis, synthesise
-from evidence.synthesis.wording import Number, Sentence, count, interval, listed, percent, signed
+from evidence.synthesis.pooling import MEASURES, PoolingError, Synthesis, synthesise
+from evidence.synthesis.wording import (
+    Number,
+    Sentence,
+    capital,
+    count,
+    interval,
+    listed,
+    percent,
+    signed,
+)
 
 _NAMES = {
     "rr": "risk ratio",
@@ -75,13 +84,16 @@ def pool_studies(
         return Refusal(outcome, measure, error.reasons)
 
 
-def show(measure: str, *values: float) -> list[str]:
+def show(measure: str, *natural: float) -> list[str]:
     """Numbers on the natural scale as people read them: percentages, ratios, differences."""
-    back = BACK.get(measure, float)
-    natural = [float(back(value)) for value in values]
     if measure in ("proportion", "rd"):
-        return [percent(value) for value in natural]
+        return [percent(value).replace("-", "−") for value in natural]
     return [signed(value) for value in natural]
+
+
+def made(pooled: Synthesis) -> str:
+    """The method and the test of a pool, in words."""
+    return listed([HOW[pooled.method], HOW[pooled.test]])
 
 
 def describe(pooled: Synthesis | Refusal) -> list[Sentence]:
@@ -97,25 +109,23 @@ def describe(pooled: Synthesis | Refusal) -> list[Sentence]:
             for number, reason in enumerate(pooled.reasons, start=1)
         ]
     found, rows = pooled.pooled, tuple(" ".join(pooled.studies["address"]).split())
-    back = BACK.get(pooled.measure, float)
-    middle, low, high = show(pooled.measure, found.estimate, found.ci_low, found.ci_high)
-    method = getattr(found, "method", "")
-    words = listed(filter(None, [HOW.get(method, ""), HOW.get(getattr(found, "test", ""), "")]))
+    natural = pooled.natural()
+    middle, low, high, *further = show(pooled.measure, *natural.values())
     sentences = [
         Sentence(
             f"{name}.effect",
             "Pooled over {studies} by {how}: {what} {estimate}, interval {interval}.",
             {
                 "studies": count(found.k, "study", "studies", rows, "studies"),
-                "how": Number(None, words or "a method for sparse tables"),
+                "how": Number(None, made(pooled)),
                 "what": Number(None, named(pooled.measure, pooled.outcome)),
-                "estimate": Number(float(back(found.estimate)), middle, rows, "pooled"),
+                "estimate": Number(natural["estimate"], middle, rows, "pooled"),
                 "interval": Number(f"{low} to {high}", f"{low} to {high}", rows, "pooled"),
             },
         )
     ]
-    if np.isfinite(getattr(found, "pi_low", np.nan)):
-        ends = " to ".join(show(pooled.measure, found.pi_low, found.pi_high))
+    if np.isfinite(natural["pi_low"]):
+        ends = " to ".join(further)
         sentences.append(
             Sentence(
                 f"{name}.prediction",
@@ -135,14 +145,10 @@ def describe(pooled: Synthesis | Refusal) -> list[Sentence]:
             )
         )
     sentences += [
-        Sentence(f"{name}.{what}.left.out", "{reason}.", {"reason": Number(None, _capital(said))})
+        Sentence(f"{name}.{what}.left.out", "{reason}.", {"reason": Number(None, capital(said))})
         for what, said in pooled.not_said.items()
     ]
     return sentences
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def not_pooled(corpus: Corpus, results: pd.DataFrame) -> list[Sentence]:

@@ -53,7 +53,8 @@ class Synthesis:
 
     outcome: str
     measure: str
-    scale: str
+    method: str
+    test: str
     studies: pd.DataFrame
     pooled: pooling.Pooled | sparse.Sparse
     leave_one_out: list[pooling.Pooled]
@@ -61,6 +62,11 @@ class Synthesis:
     egger: sensitivity.Egger | None
     trimmed: sensitivity.Trimmed | None
     not_said: dict[str, str]
+
+    @property
+    def scale(self) -> str:
+        """The scale of pooling, in words."""
+        return MEASURES[self.measure]
 
     def natural(self) -> dict[str, float]:
         """The pooled effect and its intervals on the natural scale: a ratio, a proportion."""
@@ -221,7 +227,8 @@ def synthesise(
     return Synthesis(
         outcome=outcome,
         measure=measure,
-        scale=MEASURES[measure],
+        method=method,
+        test=pooled.test,
         studies=studies.assign(weight=pooled.weights),
         pooled=pooled,
         leave_one_out=unless_refused("leave_one_out", sensitivity.leave_one_out, **options) or [],
@@ -244,7 +251,7 @@ def _sparse(studies, outcome, measure, method, confidence) -> Synthesis:
     said = f"method {method} has no weights and no tau² to examine study by study"
     names = ("leave_one_out", "cumulative", "egger", "trim_and_fill")
     return Synthesis(
-        outcome, measure, MEASURES[measure], studies.assign(weight=np.nan), pooled,
+        outcome, measure, method, "z", studies.assign(weight=np.nan), pooled,
         [], [], None, None, dict.fromkeys(names, said),
     )  # fmt: skip
 

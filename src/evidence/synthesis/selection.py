@@ -48,10 +48,10 @@ def select_results(
     -------
     DataFrame
         The columns of `studies.csv` and: `label`, `scope`, `design`, `randomised`,
-        `comparator_kind`, `caveat` of the study; `kind`, `better` of the outcome; `days_low` and
-        `days` (the time and, for a range, its two ends; NaN if none); `counted` (events as
-        printed, or the one whole number that the printed percentage allows) and `counted_from`
-        ("printed", "worked out" or ""); `is_guide`; `confirmed`.
+        `comparator_kind`, `caveat` of the study; `kind`, `better`, `opposite` of the outcome;
+        `days_low` and `days` (the time and, for a range, its two ends; NaN if none); `counted`
+        (events as printed, or the one whole number that the printed percentage allows) and
+        `counted_from` ("printed", "worked out" or ""); `is_guide`; `confirmed`.
 
     Raises
     ------
@@ -62,10 +62,11 @@ def select_results(
     require_words("conditions", conditions, list(corpus.results["condition"].unique()))
     require_words("outcomes", outcomes, list(corpus.results["outcome"].unique()))
     rows = corpus.results.merge(_studies(corpus), on="study", how="left")
-    known = corpus.outcomes[["outcome", "kind", "better"]]
+    known = corpus.outcomes[["outcome", "kind", "better", "opposite"]]
     rows = rows.merge(known, on="outcome", how="left")
     rows["kind"] = rows["kind"].fillna("benefit")
     rows["better"] = rows["better"].fillna("neither")
+    rows["opposite"] = rows["opposite"].fillna("")
     ends = days(rows["time"], rows["time_unit"])
     rows["days_low"], rows["days"] = ends["low"], ends["high"]
     rows["is_guide"] = rows["reported_by"] == "guide"
@@ -81,6 +82,14 @@ def select_results(
     if outcomes:
         rows = rows[rows["outcome"].isin(list(outcomes))]
     return rows.reset_index(drop=True)
+
+
+def last_assessments(corpus: Corpus) -> pd.Series:
+    """The last assessment that `designs.csv` states for each study, in days; NaN if none."""
+    designs = corpus.designs
+    length = designs["followup"].map(lambda number: "" if pd.isna(number) else f"{number:g}")
+    ends = days(length.astype(str), designs["followup_unit"])["high"]
+    return ends.set_axis(designs["study"])
 
 
 def _studies(corpus: Corpus) -> pd.DataFrame:

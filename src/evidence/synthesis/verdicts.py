@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import pandas as pd
 
 from evidence.corpus.queries import matching
-from evidence.corpus.reading import Corpus
 from evidence.synthesis.printed import printed_numbers, rounding
 from evidence.synthesis.wording import listed
 
@@ -40,7 +39,7 @@ class Extent:
     numbers: tuple[float, ...]
 
 
-def judge(corpus: Corpus, results: pd.DataFrame, claim) -> Verdict:
+def judge(results: pd.DataFrame, claim) -> Verdict:
     """The verdict that the rows of a claim give by themselves.
 
     All sources fit: agrees. At least half of them: omits detail. Fewer: overstated if all that
@@ -67,7 +66,7 @@ def judge(corpus: Corpus, results: pd.DataFrame, claim) -> Verdict:
         comparison
         for row in said.itertuples()
         for source in _counterparts(row, sources, claim.quantity)
-        if (comparison := _compare(corpus, row, source, claim.quantity))
+        if (comparison := _compare(row, source, claim.quantity))
     ]
     if not compared:
         return Verdict(NOT_CHECKABLE, "no row of a source gives what the guide says", rows)
@@ -89,15 +88,14 @@ class _Comparison:
     label: str
 
 
-def _compare(corpus: Corpus, row, source, quantity: str) -> _Comparison | None:
+def _compare(row, source, quantity: str) -> _Comparison | None:
     """How one row of a source stands to one of the guide; None if they have nothing in common."""
     wanted = _extent(row)
     found = _column(source, quantity) if quantity else _extent(source)
     if row.measure == source.measure == "date":
         fits, worse = _fits_date(row.as_printed, source.as_printed), False
     elif wanted and found:
-        opposite = corpus.outcomes.set_index("outcome")["opposite"].get(row.outcome, "")
-        if opposite and source.outcome == opposite:
+        if row.opposite and source.outcome == row.opposite:
             found = Extent(1 - found.high, 1 - found.low, found.slack, ())
         fits, worse = _fits(row, wanted, found), _is_worse(row.better, wanted, found)
     elif row.direction and source.direction:

@@ -126,6 +126,16 @@ def when(time: str, unit: str) -> str:
     return f"{time.replace('-', '–')} {unit}" + ("" if time == "1" else "s")
 
 
+def at(time: str, unit: str) -> str:
+    """A printed time as the end of a phrase: ' at 1 day'; empty if none."""
+    return f" at {when(time, unit)}" if time else ""
+
+
+def capital(text: str) -> str:
+    """The text with a capital at its start."""
+    return text[:1].upper() + text[1:]
+
+
 def listed(words: Iterable[str]) -> str:
     """Words joined as in a sentence: a, b and c."""
     *first, last = list(words) or [""]

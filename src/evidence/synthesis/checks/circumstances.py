@@ -5,13 +5,9 @@ import re
 import numpy as np
 import pandas as pd
 
-from evidence.corpus.reading import days
 from evidence.synthesis.checks.finding import Found, check
-from evidence.synthesis.wording import when
-
-
-def _at(row) -> str:
-    return f" at {when(row.time, row.time_unit)}" if row.time else ""
+from evidence.synthesis.selection import last_assessments
+from evidence.synthesis.wording import at
 
 
 def _own(results: pd.DataFrame) -> pd.DataFrame:
@@ -60,7 +56,7 @@ def parts_beyond_their_whole(corpus, results) -> Found:
             what = (row.counted, row.counted_outer)
             if pd.isna(row.counted):
                 what = (row.as_printed, row.as_printed_outer)
-            says = f"{what[0]} with {inner} but {what[1]} with {outer}{_at(row)}"
+            says = f"{what[0]} with {inner} but {what[1]} with {outer}{at(row.time, row.time_unit)}"
             yield row, says, (row.address, row.address_outer)
 
 
@@ -102,12 +98,13 @@ def doses_off_their_arm(corpus, results) -> Found:
 @check("FOLLOWUP", "warning", "read the time again")
 def results_after_the_end(corpus, results) -> Found:
     """A result later than the last assessment of its study."""
-    length = corpus.designs["followup"].map(lambda number: "" if pd.isna(number) else f"{number:g}")
-    ends = days(length.astype(str), corpus.designs["followup_unit"])["high"]
-    ends.index = corpus.designs["study"]
+    ends = last_assessments(corpus)
     for row in _own(results).itertuples():
         if row.days > ends.get(row.study, np.nan) * 1.01:
-            yield row, f"a result{_at(row)}, after the last assessment in designs.csv"
+            yield (
+                row,
+                f"a result{at(row.time, row.time_unit)}, after the last assessment in designs.csv",
+            )
 
 
 @check("YEAR", "error", "give the right source")
