@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from evidence.corpus import identifiers, schema
+from evidence.corpus.appraisals import check_appraisals
 from evidence.corpus.bibliography import FILE as BIBLIOGRAPHY
 from evidence.corpus.bibliography import Bibliography, read_bibliography
 from evidence.corpus.queries import parse_query
@@ -48,6 +49,9 @@ class Corpus:
     claims: pd.DataFrame
     statements: pd.DataFrame
     unknowns: pd.DataFrame
+    appraisals: pd.DataFrame
+    thresholds: pd.DataFrame
+    certainties: pd.DataFrame
     waivers: pd.DataFrame
     audits: pd.DataFrame
     bibliography: Bibliography
@@ -146,6 +150,7 @@ def build_corpus(
     for table in schema.TABLES:
         found += _check_columns(table, frames[table.file])
     found += check_results(frames[schema.STUDIES.file])
+    found += check_appraisals(frames[schema.APPRAISALS.file], frames[schema.DESIGNS.file])
     found += _check_links(frames, bibliography)
     if found:
         raise CorpusError(found)
@@ -309,11 +314,10 @@ def _check_links(frames, bibliography) -> list[Problem]:
     outcomes = set(frames[schema.OUTCOMES.file]["outcome"])
     if outcomes:
         known = f"an outcome of {schema.OUTCOMES.file}"
-        words = frames[schema.OUTCOMES.file]
-        problems += _unknown(schema.STUDIES, results, "outcome", outcomes, known)
-        for name in ("within", "opposite"):
-            problems += _unknown(schema.OUTCOMES, words, name, outcomes, known)
-        problems += _unknown(schema.CLAIMS, frames[schema.CLAIMS.file], "outcome", outcomes, known)
+        for table in schema.TABLES:
+            for column in table.columns:
+                if column.kind == "outcome":
+                    problems += _unknown(table, frames[table.file], column.name, outcomes, known)
     studies = set(results["study"])
     if len(results):
         known = f"a study of {schema.STUDIES.file}"
