@@ -26,7 +26,7 @@ def code_cells(path):
     return [cell for cell in cells if cell.cell_type == "code"]
 
 
-def test_there_are_the_seven():
+def test_there_are_the_eight():
     assert [path.stem for path in NOTEBOOKS] == [
         "01_studies",
         "02_comparison",
@@ -35,6 +35,7 @@ def test_there_are_the_seven():
         "05_claims",
         "06_unknowns",
         "07_synthesis",
+        "08_appraisal",
     ]
 
 
@@ -47,13 +48,13 @@ def test_notebook_is_thin_and_clean(path):
     assert notebook.cells[0].source.startswith("# ")
     assert "?" in notebook.cells[0].source
     code = code_cells(path)
-    assert len(code) <= 12
+    assert len(code) <= 16
     assert ["parameters" in cell.metadata.get("tags", []) for cell in code].count(True) == 1
     for cell in code:
         assert not cell.outputs, "commit without outputs"
         assert cell.execution_count is None
-        is_parameters = "parameters" in cell.metadata.get("tags", [])
-        assert is_parameters or len(cell.source.splitlines()) <= 10
+        only_names = "parameters" in cell.metadata.get("tags", []) or cell.id == "imports"
+        assert only_names or len(cell.source.splitlines()) <= 10
         tree = ast.parse(cell.source)
         assert not [node for node in ast.walk(tree) if isinstance(node, BANNED)]
         for node in ast.walk(tree):

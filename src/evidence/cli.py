@@ -103,7 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     pool.add_argument(
         "--method", default="reml", metavar="NAME", help="reml (default), dl, pm, ce, mh or peto"
     )
-    pool.add_argument("--test", default="knha", metavar="NAME", help="knha (default) or z")
+    pool.add_argument("--test", default="knha", metavar="NAME", help="knha (default), adhoc or z")
     pool.add_argument("--confidence", type=float, default=0.95, metavar="P", help="default 0.95")
     pool.add_argument(
         "--near-days", type=float, default=1.0, metavar="N", help="time wanted, in days (default 1)"
@@ -115,15 +115,25 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="times up to N times earlier or later count (default 3)",
     )
+    for name, what in (
+        ("comparators", "kinds of comparison"),
+        ("conditions", "conditions"),
+        ("treatments", "treatments"),
+    ):
+        pool.add_argument(
+            f"--{name}", nargs="+", default=[], metavar="WORD", help=f"only these {what}"
+        )
     pool.add_argument(
-        "--comparators",
-        nargs="+",
-        default=[],
-        metavar="WORD",
-        help="only these kinds of comparison",
+        "--by",
+        default="",
+        metavar="NAME",
+        help="also pool by condition, treatment, comparator, unblinding or risk, and compare",
     )
     pool.add_argument(
-        "--conditions", nargs="+", default=[], metavar="WORD", help="only these conditions"
+        "--moderator",
+        default="",
+        metavar="NAME",
+        help="also set effects against dose, days or year",
     )
     pool.add_argument(
         "--mix-designs", action="store_true", help="let randomised and other studies be pooled"
@@ -258,6 +268,9 @@ def _pool(options) -> int:
         window=options.window,
         comparators=options.comparators,
         conditions=options.conditions,
+        treatments=options.treatments,
+        by=options.by,
+        moderator=options.moderator,
         mix_designs=options.mix_designs,
     )
     if options.format == "json":
@@ -271,6 +284,13 @@ def _pool(options) -> int:
         print(f"{name}: {value}")
     for name, value in data["natural"].items():
         print(f"{name} on the natural scale: {value}")
+    for name, group in (data["subgroups"] or {"groups": {}})["groups"].items():
+        said = group["natural"] or "one study, no pool"
+        print(f"{found.by} {name} ({', '.join(group['studies'])}): {said}")
+    for name in ("subgroups", "regression"):
+        test = data[name] and (data[name] if name == "regression" else data[name]["difference"])
+        if test:
+            print(f"{name}: {test}")
     for name, reason in found.not_said.items():
         print(f"{name}: not computed, {reason}")
     return 0

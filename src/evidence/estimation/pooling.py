@@ -3,8 +3,9 @@
 Vocabulary
 ----------
 `method`: `ce` (common effect), `dl`, `pm` or `reml` (random effects, by the estimator of tau²).
-`test`: `z` (Wald) or `knha` (Knapp and Hartung, with t quantiles). Everything is on the scale of
-the effects: logarithms for ratios.
+`test`: `z` (Wald), `knha` (Knapp and Hartung, with t quantiles) or `adhoc` (the same, but never
+with a standard error below Wald's, which few studies that happen to agree would give). Everything
+is on the scale of the effects: logarithms for ratios.
 """
 
 from dataclasses import dataclass, replace
@@ -22,7 +23,7 @@ from evidence.estimation.heterogeneity import (
     weighted_fit,
 )
 
-TESTS = ("z", "knha")
+TESTS = ("z", "knha", "adhoc")
 PREDICTIONS = {
     "t(k-2)": "estimate ± t(k − 2) · √(tau² + se²), Higgins, Thompson and Spiegelhalter 2009",
     "metafor": "estimate ± q · √(tau² + se²), q normal for z and t(k − 1) for knha, as in metafor",
@@ -112,7 +113,7 @@ def pool(
     yi, vi : array_like of shape (K,)
         Effects and sampling variances; logarithms for ratios.
     method : {"ce", "dl", "pm", "reml"}
-    test : {"z", "knha"}
+    test : {"z", "knha", "adhoc"}
         With `ce` only `z` makes sense and is used.
     confidence : float, default 0.95
     prediction : {"t(k-2)", "metafor"}
@@ -247,10 +248,11 @@ def regress(
     tau2 = ESTIMATORS[method](yi, vi, x) if tau2 is None else tau2
     wi = 1 / (vi + tau2)
     beta, covariance, residuals = weighted_fit(yi, wi, x)
-    if test == "knha":
-        covariance = covariance * float(np.sum(wi * residuals**2)) / (k - p)
+    if test != "z":
+        scale = float(np.sum(wi * residuals**2)) / (k - p)
+        covariance = covariance * (max(1.0, scale) if test == "adhoc" else scale)
     se = np.sqrt(np.diag(covariance))
-    law = student(k - p) if test == "knha" else norm
+    law = norm if test == "z" else student(k - p)
     # Effects that lie on the line exactly leave Knapp and Hartung nothing to judge by.
     statistic = np.divide(beta, se, out=np.full(p, np.nan), where=se > 0)
     half = law.ppf((1 + confidence) / 2) * se
@@ -267,7 +269,7 @@ def regress(
         ci_low=beta - half,
         ci_high=beta + half,
         statistic=statistic,
-        df=float(k - p) if test == "knha" else np.nan,
+        df=np.nan if test == "z" else float(k - p),
         p=2 * law.sf(np.abs(statistic)),
         test=test,
         tau2=tau2,

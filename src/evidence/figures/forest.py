@@ -11,7 +11,7 @@ from evidence.figures.layout import Layout, draw
 from evidence.synthesis.methods import interval as interval_methods
 from evidence.synthesis.pooled import Refusal, made, named, show
 from evidence.synthesis.pooling import BACK, Synthesis
-from evidence.synthesis.wording import Number, Sentence, level, percent
+from evidence.synthesis.wording import Number, Sentence, capital, level, percent, span
 
 NULLS = {"rr": 1.0, "or": 1.0, "rd": 0.0, "smd": 0.0, "md": 0.0}
 METHODS = interval_methods("effect", "effect", "estimate", "ci_low", "ci_high") | {
@@ -24,7 +24,8 @@ METHODS = interval_methods("effect", "effect", "estimate", "ci_low", "ci_high") 
 @dataclass(frozen=True, kw_only=True)
 class ForestLayout(Layout):
     """`frame`: one row a line, top to bottom, on the natural scale: `label`, `says`, `estimate`,
-    `ci_low`, `ci_high`, `weight`, `pi_low`, `pi_high`, and `kind` (study, pooled or cumulative).
+    `ci_low`, `ci_high`, `weight`, `pi_low`, `pi_high`, `kind` (heading, study, pooled or
+    cumulative), and `risk`, the level of the risk of bias of a study.
     """
 
     measure: str
@@ -32,27 +33,54 @@ class ForestLayout(Layout):
 
 
 def lay_out_forest(pooled: Synthesis | Refusal) -> ForestLayout:
-    """Every study with its interval and weight, the pool below them with prediction interval."""
+    """Every study with its interval and weight, the pool below them with prediction interval.
+
+    Where studies were also pooled by groups, each group with its own pool, and none of all.
+    """
+    name = "fig-forest"
     if isinstance(pooled, Refusal):
-        return _empty(
-            "fig-forest", f"{pooled.outcome.capitalize()}: studies and their pool", pooled
-        )
-    lines = [_study(pooled, row) for row in pooled.studies.itertuples()]
-    whole = pooled.pooled
-    pi = [getattr(whole, name, np.nan) for name in ("pi_low", "pi_high")]
-    lines.append(
-        _line(pooled, "pooled", "all together", f"{whole.k} studies", whole, pi=pi)
-        | {"address": " ".join(pooled.studies["address"])}
-    )
-    return _layout(
-        "fig-forest",
-        f"{pooled.outcome.capitalize()}: studies and their pool",
+        return _empty(name, f"{pooled.outcome.capitalize()}: studies and their pool", pooled)
+    template = (
         "Each line is a study with its {level} interval; the square grows with its weight, the "
         "diamond is the pool by {how}. The thin line through the diamond is where a further study "
-        "is expected.",
+        "is expected. The sign before a line is the study's overall risk of bias, an empty circle "
+        "that nobody judged it."
+    )
+    if not pooled.by:
+        lines = [_study(pooled, row) for row in pooled.studies.itertuples()]
+        lines.append(_diamond(pooled, "all together", pooled.studies, pooled.pooled))
+        title = f"{pooled.outcome.capitalize()}: studies and their pool"
+        return _layout(name, title, template, pooled, lines)
+    lines = []
+    for group in pooled.groups:
+        word = group.word or "not stated"
+        lines.append({"name": word, "kind": "heading", "label": f"{pooled.by}: {word}",
+                      "says": "", "risk": "", "address": ""})  # fmt: skip
+        weights = group.pooled.weights if group.pooled else np.nan
+        for row in group.studies.assign(weight=weights).itertuples():
+            lines.append(_study(pooled, row))
+        if group.pooled:
+            lines.append(_diamond(pooled, f"{word}, together", group.studies, group.pooled))
+    title = f"{pooled.outcome.capitalize()}, by {pooled.by}"
+    return _layout(
+        f"{name}-by-{pooled.by}",
+        title,
+        template + " A group of one study has no pool. {difference}",
         pooled,
         lines,
+        difference=_difference(pooled),
     )
+
+
+def _difference(pooled: Synthesis) -> Number:
+    """Whether the groups differ, as a sentence of its own."""
+    test = pooled.difference
+    if test is None or not test.Q_df:
+        said = pooled.not_said.get("difference", pooled.not_said.get("groups", ""))
+        return Number(None, f"{capital(said)}.")
+    rows = tuple(" ".join(pooled.studies["address"]).split())
+    text = f"Test that the groups differ: Q {test.Q:.2f}, p {test.Q_p:.2g}."
+    return Number(test.Q_p, text, rows, "groups")
 
 
 def lay_out_cumulative(pooled: Synthesis | Refusal) -> ForestLayout:
@@ -97,7 +125,14 @@ def _line(pooled, kind, label, says, found, *, weight=np.nan, pi=(np.nan, np.nan
     numbers = (found.estimate, found.ci_low, found.ci_high, *pi)
     names = ("estimate", "ci_low", "ci_high", "pi_low", "pi_high")
     natural = {name: float(back(number)) for name, number in zip(names, numbers, strict=True)}
-    return {"name": label, "kind": kind, "label": label, "says": says, "weight": weight} | natural
+    about = {"name": label, "kind": kind, "label": label, "says": says, "risk": ""}
+    return about | {"weight": weight} | natural
+
+
+def _diamond(pooled: Synthesis, label: str, studies: pd.DataFrame, found) -> dict:
+    pi = [getattr(found, name, np.nan) for name in ("pi_low", "pi_high")]
+    line = _line(pooled, "pooled", label, f"{found.k} studies", found, pi=pi)
+    return line | {"address": " ".join(studies["address"])}
 
 
 def _study(pooled: Synthesis, row) -> dict:
@@ -106,9 +141,11 @@ def _study(pooled: Synthesis, row) -> dict:
         says = f"{row.events1:.0f}/{row.n1:.0f} against {row.events2:.0f}/{row.n2:.0f}"
     elif np.isfinite(row.events1):
         says = f"{row.events1:.0f}/{row.n1:.0f}"
+    if np.isfinite(row.days):
+        says += f", {span(row.days)}"
     own = _Own(row.yi, row.ci_low, row.ci_high)
     line = _line(pooled, "study", row.label, says, own, weight=float(row.weight))
-    return line | {"name": row.study, "address": row.address}
+    return line | {"name": row.study, "risk": row.risk, "address": row.address}
 
 
 class _Own(NamedTuple):
@@ -126,7 +163,12 @@ def _layout(identity, title, template, pooled: Synthesis, lines, **numbers) -> F
         "how": Number(None, made(pooled)),
     }
     frame = pd.DataFrame(lines)
-    words = [f"{row['label']} ({row['says']}): {_text(pooled.measure, row)}" for row in lines]
+    words = [
+        row["label"] if row["kind"] == "heading"
+        else f"{row['label']} ({row['says']}): {_text(pooled.measure, row)}"
+        + (f", risk of bias {style.RISK[row['risk']][2]}" if row["kind"] == "study" else "")
+        for row in lines
+    ]  # fmt: skip
     return ForestLayout(
         id=identity,
         title=title,
@@ -151,13 +193,22 @@ def draw_forest(layout: ForestLayout):
     with style.house_style():
         figure, axis = style.new_figure(8.6, 0.42 * len(frame) + 1.3)
         for place, row in enumerate(frame.to_dict("records")):
-            _draw_line(axis, place, row)
+            if row["kind"] != "heading":
+                _draw_line(axis, place, row)
+            if row["kind"] == "study":
+                _draw_risk(axis, place, row["risk"])
         axis.set_ylim(len(frame) - 0.4, -0.6)
-        names = [f"{row.label}\n{row.says}" for row in frame.itertuples()]
+        names = [f"{row.label}\n{row.says}".strip() for row in frame.itertuples()]
         axis.set_yticks(range(len(frame)), names, fontsize=8)
+        axis.tick_params(axis="y", pad=16)
+        for text, kind in zip(axis.get_yticklabels(), frame["kind"], strict=True):
+            text.set_weight("bold" if kind == "heading" else "normal")
         _scale(axis, layout)
         right = axis.secondary_yaxis("right")
-        texts = [_text(layout.measure, row) for row in frame.to_dict("records")]
+        texts = [
+            "" if row["kind"] == "heading" else _text(layout.measure, row)
+            for row in frame.to_dict("records")
+        ]
         right.set_yticks(range(len(frame)), texts, fontsize=8)
         right.tick_params(length=0)
         right.spines["right"].set_visible(False)
@@ -177,6 +228,18 @@ def _draw_line(axis, place, row):
     weight = row["weight"] if np.isfinite(row["weight"]) else 0.25
     mark = "s" if row["kind"] == "study" else "D"
     axis.plot(row["estimate"], place, mark, ms=4 + 9 * np.sqrt(weight), color=colour)
+
+
+def _draw_risk(axis, place, level):
+    """The sign of a level between name and line, outside the axes."""
+    sign, colour, _ = style.RISK[level]
+    where = {"xycoords": ("axes fraction", "data"), "ha": "center", "va": "center"}
+    circle = {"boxstyle": "circle,pad=0.18", "fc": colour if level else "white",
+              "ec": colour if level else style.QUIET}  # fmt: skip
+    axis.annotate(
+        sign or " ", (0, place), (-8, 0), textcoords="offset points", fontsize=7,
+        weight="bold", color=style.INK if level == "some" else "white", bbox=circle, **where,
+    )  # fmt: skip
 
 
 def _scale(axis, layout: ForestLayout):

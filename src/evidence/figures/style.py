@@ -26,6 +26,16 @@ VERDICTS = {
     "not checkable": ("○", QUIET),
 }
 
+RISK = {
+    "low": ("+", GREEN, "low"),
+    "some": ("–", YELLOW, "some concerns, moderate or unclear"),
+    "unknown": ("?", QUIET, "no information"),
+    "high": ("×", VERMILION, "high or serious"),
+    "critical": ("!", PURPLE, "critical"),
+    "": ("", FAINT, "not judged, or not read"),
+}
+"""Sign, colour and words for each level of risk of bias."""
+
 RC = {
     "font.family": "DejaVu Sans",
     "font.size": 9,

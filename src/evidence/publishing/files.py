@@ -7,13 +7,16 @@ from html import escape
 from pathlib import Path
 
 from evidence.figures import (  # noqa: F401 - importing a module teaches `draw` its layout
+    appraisal,
     claims,
     comparison,
     dose_response,
+    doses,
     durability,
     forest,
     gap_map,
     response,
+    specifications,
 )
 from evidence.figures.layout import Layout, draw
 from evidence.figures.style import house_style

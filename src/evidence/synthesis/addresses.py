@@ -66,6 +66,9 @@ def _frames(corpus: Corpus) -> list[tuple[schema.Table, pd.DataFrame]]:
         (schema.GUIDE, corpus.guide),
         (schema.UNKNOWNS, corpus.unknowns),
         (schema.OUTCOMES, corpus.outcomes),
+        (schema.APPRAISALS, corpus.appraisals),
+        (schema.THRESHOLDS, corpus.thresholds),
+        (schema.CERTAINTIES, corpus.certainties),
         (schema.WAIVERS, corpus.waivers),
         (schema.AUDITS, corpus.audits),
     ]
@@ -96,6 +99,15 @@ def _describe(corpus: Corpus, file: str, row: pd.Series) -> Row:
         locator = row["seen_in"]
     elif file == schema.UNKNOWNS.file:
         says, printed = f"open question {row['unknown']}", row["question"]
+    elif file == schema.APPRAISALS.file:
+        says = f"{corpus.label(row['study'])}, {row['tool']}, {row['domain']}"
+        printed = f"{row['judgement']}: {row['reason']}" if row["reason"] else row["judgement"]
+    elif file == schema.THRESHOLDS.file:
+        says = f"what matters: {row['outcome']}, {row['measure']}"
+        printed = f"{row['value']:g}: {row['reason']}"
+    elif file == schema.CERTAINTIES.file:
+        says = f"decision on {row['question']}, {row['domain']}"
+        printed = f"{row['steps']} down by {row['signed']}, {row['date']}: {row['reason']}"
     elif file == schema.AUDITS.file:
         says = f"audit of {corpus.label(row['study'])}, {row['arm']}, {row['outcome']}"
         printed = f"{row['answer']} by {row['signed']}, {row['date']}"

@@ -22,23 +22,37 @@ BINARY = {
 MEANS = {"smd": effects.hedges_g, "md": effects.mean_difference}
 
 
-def contributions(rows: pd.DataFrame, *, measure: str, near_days: float) -> pd.DataFrame:
-    """What each study brings: `yi`, `vi`, the numbers behind them, `says` and `address`."""
-    if measure == "proportion":
+def contributions(
+    rows: pd.DataFrame, *, measure: str, near_days: float, apart: bool = False
+) -> pd.DataFrame:
+    """What each study brings: `yi`, `vi`, the numbers behind them, `says` and `address`.
+
+    With `apart` each treated arm is compared by itself; they then share their comparison group,
+    and must not be pooled.
+    """
+    if rows.empty:
+        found = pd.DataFrame()
+    elif measure == "proportion":
         found = _single(rows, near_days)
     elif measure in BINARY:
-        found = _counted(rows, measure, near_days)
+        found = _counted(rows, measure, near_days, apart)
     else:
-        found = _measured(rows, measure, near_days)
-    columns = [
-        "condition",
-        "comparator_kind",
-        "study", "label", "design", "randomised", "instrument", "days", "yi", "vi", "events1",
-        "n1", "events2", "n2", "says", "address",
-    ]  # fmt: skip
+        found = _measured(rows, measure, near_days, apart)
+    columns = [*ABOUT, "dose_mg_per_kg", "yi", "vi", "events1", "n1", "events2", "n2", "says",
+               "address"]  # fmt: skip
     return found.reindex(columns=columns).reset_index(drop=True)
 
 
+PRINTED = {
+    "rr": ("risk ratio", np.log),
+    "or": ("odds ratio", np.log),
+    "rd": ("risk difference", np.asarray),
+    "smd": ("smd", np.asarray),
+    "md": ("mean difference", np.asarray),
+}
+"""Measures as the tables name them, and how to come from their scale to that of pooling."""
+ABOUT = ("study", "label", "condition", "treatment", "comparator_kind", "unblinding", "design",
+         "randomised", "instrument", "days")  # fmt: skip
 PLACE = ["study", "instrument", "definition", "time", "time_unit"]
 
 
@@ -50,8 +64,8 @@ def _nearest(frame: pd.DataFrame, near_days: float) -> pd.DataFrame:
     return frame.merge(chosen, on=PLACE) if len(frame) else frame
 
 
-def _arms(rows: pd.DataFrame, columns: list[str], near_days: float) -> Iterator[tuple]:
-    """Of each study the intervention arms and the comparator arms at one time."""
+def _arms(rows: pd.DataFrame, columns: list[str], near_days: float, apart: bool) -> Iterator[tuple]:
+    """Of each study the intervention arms, together or apart, and the comparator arms."""
     usable = rows[rows[columns].notna().all(axis=1)]
     usable = usable.drop_duplicates([*PLACE, "arm"])
     both = usable.groupby(PLACE)["role"].transform(
@@ -59,25 +73,28 @@ def _arms(rows: pd.DataFrame, columns: list[str], near_days: float) -> Iterator[
     )
     usable = _nearest(usable[both.astype(bool)], near_days)
     for _, group in usable.groupby("study", sort=False):
-        yield group[group["role"] == "intervention"], group[group["role"] == "comparator"]
+        treated, compared = (
+            group[group["role"] == role] for role in ("intervention", "comparator")
+        )
+        for _, arms in treated.groupby("arm" if apart else "study", sort=False):
+            yield arms, compared
 
 
 def _entry(one: pd.DataFrame, two: pd.DataFrame) -> dict:
     first = one.iloc[0]
-    names = (
-        "study", "label", "condition", "comparator_kind", "design", "randomised", "instrument",
-        "days",
-    )  # fmt: skip
+    doses = one["dose_mg_per_kg"].unique()
     arms = " and ".join(one["arm"]) + " against " + " and ".join(two["arm"])
     address = " ".join([*one["address"], *two["address"]])
-    return {name: first[name] for name in names} | {"says": arms, "address": address}
+    dose = doses[0] if len(doses) == 1 else np.nan
+    about = {name: first[name] for name in ABOUT}
+    return about | {"dose_mg_per_kg": dose, "says": arms, "address": address}
 
 
-def _counted(rows: pd.DataFrame, measure: str, near_days: float) -> pd.DataFrame:
+def _counted(rows: pd.DataFrame, measure: str, near_days: float, apart: bool) -> pd.DataFrame:
     """Counts of both groups, arms of one side added up."""
     entries = []
     counts = rows[rows["measure"] == "proportion"]
-    for one, two in _arms(counts, ["counted", "n"], near_days):
+    for one, two in _arms(counts, ["counted", "n"], near_days, apart):
         cells = [
             float(total)
             for side in (one, two)
@@ -90,7 +107,7 @@ def _counted(rows: pd.DataFrame, measure: str, near_days: float) -> pd.DataFrame
             | {"yi": float(yi), "vi": float(vi)}
             | dict(zip(names, cells, strict=True))
         )
-    return pd.DataFrame(entries)
+    return pd.DataFrame([*entries, *_printed(rows, measure, near_days, entries, apart)])
 
 
 def _single(rows: pd.DataFrame, near_days: float) -> pd.DataFrame:
@@ -110,31 +127,50 @@ def _single(rows: pd.DataFrame, near_days: float) -> pd.DataFrame:
     return pd.DataFrame(entries)
 
 
-def _measured(rows: pd.DataFrame, measure: str, near_days: float) -> pd.DataFrame:
+def _measured(rows: pd.DataFrame, measure: str, near_days: float, apart: bool) -> pd.DataFrame:
     """Means of both groups; else the effect as the text prints it, with its interval."""
     entries = []
     means = rows[(rows["measure"] == "mean") & (rows["spread_kind"] == "sd")]
-    for one, two in _arms(means, ["value", "spread", "n"], near_days):
+    for one, two in _arms(means, ["value", "spread", "n"], near_days, apart):
         groups = [number for side in (one, two) for number in _together(side)]
         yi, vi = MEANS[measure](*groups)
         people = {"n1": groups[2], "n2": groups[5]}
         entries.append(_entry(one, two) | {"yi": float(yi), "vi": float(vi)} | people)
-    known = {entry["study"] for entry in entries}
-    word = {"smd": "smd", "md": "mean difference"}[measure]
-    printed = rows[
+    return pd.DataFrame([*entries, *_printed(rows, measure, near_days, entries, apart)])
+
+
+def _printed(
+    rows: pd.DataFrame, measure: str, near_days: float, known: list[dict], apart: bool
+) -> list[dict]:
+    """Effects as the texts print them with their 95 % interval, of studies not `known` better."""
+    word, scale = PRINTED[measure]
+    usable = rows[
         (rows["measure"] == word)
         & (rows["role"] == "contrast")
         & rows[["value", "ci_low", "ci_high"]].notna().all(axis=1)
-        & ~rows["study"].isin(known)
+        & ~rows["study"].isin([entry["study"] for entry in known])
     ]
-    for _, group in _nearest(printed, near_days).groupby("study", sort=False):
+    entries = []
+    nearest = _nearest(usable, near_days)
+    for _, group in nearest.groupby(["study", "arm"] if apart else "study", sort=False):
         row = group.iloc[[0]]
-        low, high = float(row["ci_low"].iloc[0]), float(row["ci_high"].iloc[0])
+        printed = row[["value", "ci_low", "ci_high"]].to_numpy(float)[0]
+        value, low, high = scale(_turned(row.iloc[0], measure, printed))
         variance = ((high - low) / (2 * critical_value(0.95))) ** 2
         arms = f"{row['arm'].iloc[0]} against {row['versus'].iloc[0]}, as printed"
         entry = _entry(row, row.iloc[:0]) | {"says": arms}
-        entries.append(entry | {"yi": float(row["value"].iloc[0]), "vi": variance})
-    return pd.DataFrame(entries)
+        entries.append(entry | {"yi": float(value), "vi": float(variance)})
+    return entries
+
+
+def _turned(row: pd.Series, measure: str, printed: np.ndarray) -> np.ndarray:
+    """Estimate and ends with the sign of arm minus versus, where the text counts improvement."""
+    if measure in ("rr", "or") or row["direction"] not in ("better", "worse"):
+        return printed
+    higher = (row["direction"] == "better") == (row["better"] == "higher")
+    if row["better"] == "neither" or (printed[0] > 0) == higher:
+        return printed
+    return -printed[[0, 2, 1]]
 
 
 def _together(side: pd.DataFrame) -> tuple[float, float, float]:

@@ -15,7 +15,8 @@ from evidence.corpus.reading import Corpus
 from evidence.errors import ParameterError
 from evidence.synthesis.answers import headline_studies
 from evidence.synthesis.gaps import evidence_rows
-from evidence.synthesis.pooling import MEASURES, PoolingError, Synthesis, synthesise
+from evidence.synthesis.pooling import BACK, PoolingError, Synthesis, synthesise
+from evidence.synthesis.questions import MEASURES
 from evidence.synthesis.wording import (
     Number,
     Sentence,
@@ -27,7 +28,7 @@ from evidence.synthesis.wording import (
     signed,
 )
 
-_NAMES = {
+NAMES = {
     "rr": "risk ratio",
     "or": "odds ratio",
     "rd": "risk difference",
@@ -40,7 +41,7 @@ def named(measure: str, outcome: str) -> str:
     """What is pooled, in words: 'risk ratio of remission', 'share of people with response'."""
     if measure == "proportion":
         return f"share of people with {outcome}"
-    return f"{_NAMES[measure]} of {outcome}"
+    return f"{NAMES[measure]} of {outcome}"
 
 
 HOW = {
@@ -51,6 +52,7 @@ HOW = {
     "mh": "Mantel and Haenszel",
     "peto": "Peto",
     "knha": "Knapp and Hartung intervals",
+    "adhoc": "Knapp and Hartung intervals with the ad hoc correction",
     "z": "normal intervals",
 }
 
@@ -109,46 +111,103 @@ def describe(pooled: Synthesis | Refusal) -> list[Sentence]:
             for number, reason in enumerate(pooled.reasons, start=1)
         ]
     found, rows = pooled.pooled, tuple(" ".join(pooled.studies["address"]).split())
-    natural = pooled.natural()
-    middle, low, high, *further = show(pooled.measure, *natural.values())
-    sentences = [
-        Sentence(
-            f"{name}.effect",
-            "Pooled over {studies} by {how}: {what} {estimate}, interval {interval}.",
-            {
-                "studies": count(found.k, "study", "studies", rows, "studies"),
-                "how": Number(None, made(pooled)),
-                "what": Number(None, named(pooled.measure, pooled.outcome)),
-                "estimate": Number(natural["estimate"], middle, rows, "pooled"),
-                "interval": Number(f"{low} to {high}", f"{low} to {high}", rows, "pooled"),
-            },
-        )
-    ]
-    if np.isfinite(natural["pi_low"]):
-        ends = " to ".join(further)
-        sentences.append(
-            Sentence(
-                f"{name}.prediction",
-                "In a further study like these {prediction} would be expected; tau² is {tau2}, "
-                "interval {tau2_interval}, on the scale of pooling ({scale}).",
-                {
-                    "prediction": Number(ends, ends, rows, "prediction"),
-                    "tau2": Number(found.tau2, signed(found.tau2), rows, "heterogeneity"),
-                    "tau2_interval": Number(
-                        interval(found.tau2_low, found.tau2_high),
-                        interval(found.tau2_low, found.tau2_high),
-                        rows,
-                        "heterogeneity",
-                    ),
-                    "scale": Number(None, pooled.scale),
-                },
-            )
-        )
+    if pooled.by:
+        name += f".by {pooled.by}"
+        sentences = [_group(pooled, group, f"{name}.{group.word}") for group in pooled.groups]
+        told = ("difference", "groups", "regression")
+    else:
+        sentences = [_effect(pooled, found, name, rows), *_prediction(pooled, name, rows)]
+        told = tuple(pooled.not_said)
+    if pooled.regression is not None:
+        sentences.append(_line(pooled, f"{name}.regression", rows))
     sentences += [
         Sentence(f"{name}.{what}.left.out", "{reason}.", {"reason": Number(None, capital(said))})
         for what, said in pooled.not_said.items()
+        if what in told
     ]
     return sentences
+
+
+def _effect(pooled: Synthesis, found, name: str, rows: tuple[str, ...]) -> Sentence:
+    natural = pooled.natural(found)
+    middle, low, high, *_ = show(pooled.measure, *natural.values())
+    return Sentence(
+        f"{name}.effect",
+        "Pooled over {studies} by {how}: {what} {estimate}, interval {interval}.",
+        {
+            "studies": count(found.k, "study", "studies", rows, "studies"),
+            "how": Number(None, made(pooled)),
+            "what": Number(None, named(pooled.measure, pooled.outcome)),
+            "estimate": Number(natural["estimate"], middle, rows, "pooled"),
+            "interval": Number(f"{low} to {high}", f"{low} to {high}", rows, "pooled"),
+        },
+    )
+
+
+def _group(pooled: Synthesis, group, name: str) -> Sentence:
+    """A group by itself: its pool, or its only study."""
+    rows = tuple(" ".join(group.studies["address"]).split())
+    lead = Number(None, f"{capital(pooled.by)} {group.word or 'not stated'}")
+    if group.pooled:
+        said = _effect(pooled, group.pooled, name, rows)
+        return Sentence(name, "{lead}. " + said.template, {"lead": lead, **said.numbers})
+    row = group.studies.iloc[0]
+    back = BACK.get(pooled.measure, float)
+    middle, low, high = show(pooled.measure, *map(back, (row.yi, row.ci_low, row.ci_high)))
+    return Sentence(
+        name,
+        "{lead}. Only {label}: {what} {estimate}, interval {interval}.",
+        {
+            "lead": lead,
+            "label": Number(None, row["label"]),
+            "what": Number(None, named(pooled.measure, pooled.outcome)),
+            "estimate": Number(float(back(row.yi)), middle, rows, "effect"),
+            "interval": Number(f"{low} to {high}", f"{low} to {high}", rows, "effect"),
+        },
+    )
+
+
+def _prediction(pooled: Synthesis, name: str, rows: tuple[str, ...]) -> list[Sentence]:
+    """Where a further study is expected and how far the effects differ, if that can be said."""
+    found, natural = pooled.pooled, pooled.natural()
+    if not np.isfinite(natural["pi_low"]):
+        return []
+    *_, low, high = show(pooled.measure, *natural.values())
+    spread = interval(found.tau2_low, found.tau2_high)
+    return [
+        Sentence(
+            f"{name}.prediction",
+            "In a further study like these {prediction} would be expected; tau² is {tau2}, "
+            "interval {tau2_interval}, on the scale of pooling ({scale}).",
+            {
+                "prediction": Number(f"{low} to {high}", f"{low} to {high}", rows, "prediction"),
+                "tau2": Number(found.tau2, signed(found.tau2), rows, "heterogeneity"),
+                "tau2_interval": Number(spread, spread, rows, "heterogeneity"),
+                "scale": Number(None, pooled.scale),
+            },
+        )
+    ]
+
+
+UNITS = {"dose": "mg per kg", "days": "day", "year": "year"}
+
+
+def _line(pooled: Synthesis, name: str, rows: tuple[str, ...]) -> Sentence:
+    """The slope of a meta-regression in words."""
+    line = pooled.regression
+    ends = interval(line.ci_low[1], line.ci_high[1])
+    return Sentence(
+        name,
+        "For each {unit} more the effect changes by {slope}, interval {ends}, on the scale of "
+        "pooling ({scale}); p {p}.",
+        {
+            "unit": Number(None, UNITS[pooled.moderator]),
+            "slope": Number(float(line.beta[1]), signed(line.beta[1]), rows, "regression"),
+            "ends": Number(ends, ends, rows, "regression"),
+            "scale": Number(None, pooled.scale),
+            "p": Number(float(line.p[1]), f"{line.p[1]:.2g}", rows, "regression"),
+        },
+    )
 
 
 def not_pooled(corpus: Corpus, results: pd.DataFrame) -> list[Sentence]:

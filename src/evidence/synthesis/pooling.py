@@ -2,12 +2,11 @@
 
 Vocabulary
 ----------
-A *contribution* is what one study brings to a pool (see `contributions`). A pool is *refused* where
-its result would have no meaning; every reason is given at once.
+A *question* as in `questions`. A pool is *refused* where its result would have no meaning; every
+reason is given at once.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -16,19 +15,17 @@ from evidence.corpus.reading import Corpus
 from evidence.errors import EvidenceError
 from evidence.estimation import pooling, sensitivity, sparse
 from evidence.estimation.proportions import critical_value, expit
-from evidence.synthesis.contributions import BINARY, contributions
-from evidence.synthesis.gaps import cohorts, evidence_rows
+from evidence.synthesis.questions import (
+    GROUPINGS,
+    MEASURES,
+    METHODS,
+    MODERATORS,
+    Question,
+    gather,
+    refusals,
+)
 from evidence.synthesis.selection import require_words
 
-MEASURES = {
-    "rr": "log risk ratio",
-    "or": "log odds ratio",
-    "rd": "risk difference",
-    "smd": "Hedges' g",
-    "md": "mean difference",
-    "proportion": "log odds of one proportion",
-}
-METHODS = ("reml", "dl", "pm", "ce", "mh", "peto")
 SPARSE = ("mh", "peto")
 BACK = {"rr": np.exp, "or": np.exp, "proportion": expit}
 """How to come back from the scale of pooling to the natural one."""
@@ -43,36 +40,60 @@ class PoolingError(EvidenceError):
 
 
 @dataclass(frozen=True)
+class Group:
+    """The studies of one word of a grouping; `pooled` is None where there is only one."""
+
+    word: str
+    studies: pd.DataFrame
+    pooled: pooling.Pooled | None
+
+
+@dataclass(frozen=True)
 class Synthesis:
     """A pooled effect with everything that belongs to it.
 
     `studies`: one row a study with `study`, `label`, `yi`, `vi`, `ci_low`, `ci_high`, `weight`
-    (NaN for sparse methods), what it was made from, and `address`. `not_said` gives, by name, why
-    a customary analysis is left out.
+    (NaN for sparse methods), what it was made from, and `address`. `groups` by the words of `by`,
+    with `difference`, the test that they differ; `regression` on `moderator`. `not_said` gives, by
+    name, why a customary analysis is left out.
     """
 
-    outcome: str
-    measure: str
+    question: Question
     method: str
     test: str
     studies: pd.DataFrame
     pooled: pooling.Pooled | sparse.Sparse
-    leave_one_out: list[pooling.Pooled]
-    cumulative: list[pooling.Pooled]
-    egger: sensitivity.Egger | None
-    trimmed: sensitivity.Trimmed | None
-    not_said: dict[str, str]
+    leave_one_out: list[pooling.Pooled] = field(default_factory=list)
+    cumulative: list[pooling.Pooled] = field(default_factory=list)
+    egger: sensitivity.Egger | None = None
+    trimmed: sensitivity.Trimmed | None = None
+    by: str = ""
+    groups: tuple[Group, ...] = ()
+    difference: sensitivity.Subgroups | None = None
+    moderator: str = ""
+    regression: pooling.Regression | None = None
+    not_said: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def outcome(self) -> str:
+        """The outcome in question."""
+        return self.question.outcome
+
+    @property
+    def measure(self) -> str:
+        """The measure by which it is compared."""
+        return self.question.measure
 
     @property
     def scale(self) -> str:
         """The scale of pooling, in words."""
         return MEASURES[self.measure]
 
-    def natural(self) -> dict[str, float]:
-        """The pooled effect and its intervals on the natural scale: a ratio, a proportion."""
+    def natural(self, pooled: pooling.Pooled | sparse.Sparse | None = None) -> dict[str, float]:
+        """A pooled effect (by default the whole) and its intervals as a ratio or a proportion."""
         back = BACK.get(self.measure, float)
         names = ("estimate", "ci_low", "ci_high", "pi_low", "pi_high")
-        found = {name: getattr(self.pooled, name, np.nan) for name in names}
+        found = {name: getattr(pooled or self.pooled, name, np.nan) for name in names}
         return {name: float(back(value)) for name, value in found.items()}
 
     def as_data(self) -> dict:
@@ -91,6 +112,7 @@ class Synthesis:
                 "outcome": self.outcome,
                 "measure": self.measure,
                 "scale": self.scale,
+                "question": asdict(self.question),
                 "pooled": _data(self.pooled),
                 "natural": self.natural(),
                 "studies": studies,
@@ -106,9 +128,28 @@ class Synthesis:
                     if self.trimmed
                     else None
                 ),
+                "subgroups": self._groups() if self.by else None,
+                "regression": (
+                    {"moderator": self.moderator, **asdict(self.regression)}
+                    if self.regression
+                    else None
+                ),
                 "not_said": self.not_said,
             }
         )
+
+    def _groups(self) -> dict:
+        found = {
+            group.word: {
+                "studies": list(group.studies["study"]),
+                "pooled": _data(group.pooled) if group.pooled else None,
+                "natural": self.natural(group.pooled) if group.pooled else None,
+            }
+            for group in self.groups
+        }
+        test = self.difference
+        said = {"Q": test.Q, "df": test.Q_df, "p": test.Q_p} if test and test.Q_df else None
+        return {"by": self.by, "groups": found, "difference": said}
 
 
 def _data(pooled) -> dict:
@@ -123,6 +164,8 @@ def _plain(value):
     """Python's own numbers, NaN and infinity as None, all the way down."""
     if isinstance(value, dict):
         return {str(name): _plain(entry) for name, entry in value.items()}
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
     if isinstance(value, list | tuple):
         return [_plain(entry) for entry in value]
     if hasattr(value, "item"):
@@ -136,41 +179,28 @@ def synthesise(
     corpus: Corpus,
     results: pd.DataFrame,
     *,
-    outcome: str,
-    measure: str,
     method: str = "reml",
     test: str = "knha",
     confidence: float = 0.95,
-    near_days: float = 1.0,
-    window: float = 3.0,
-    comparators: Sequence[str] = (),
-    conditions: Sequence[str] = (),
-    mix_designs: bool = False,
+    by: str = "",
+    moderator: str = "",
+    **asked,
 ) -> Synthesis:
-    """The studies of `results` that report on an outcome, pooled.
+    """The studies of `results` that bear on a question, pooled.
 
     Parameters
     ----------
     results : DataFrame
         From `select_results`.
-    outcome : str
-        A word of the data.
-    measure : {"rr", "or", "rd", "smd", "md", "proportion"}
-        Ratios and proportions are pooled on the log scale.
     method : {"reml", "dl", "pm", "ce", "mh", "peto"}
-    test : {"z", "knha"}
+    test : {"z", "knha", "adhoc"}
     confidence : float, default 0.95
-    near_days : float, default 1
-        Of each study the time nearest to this is taken.
-    window : float, default 3
-        Times up to this many times earlier or later count; results without a time always do.
-    comparators : sequence of str
-        Only these kinds of comparison (`comparator_kind`); more than one kind is pooled only if
-        it is named here.
-    conditions : sequence of str
-        Only these; more than one condition is pooled only if it is named here.
-    mix_designs : bool
-        Whether randomised and other studies may stand in one pool.
+    by : {"condition", "treatment", "comparator", "unblinding", "risk"}, optional
+        Pool the studies of each word by themselves as well, and test whether they differ.
+    moderator : {"dose", "days", "year"}, optional
+        Set the effects against this by meta-regression as well.
+    asked
+        The fields of `Question`; ratios and proportions are pooled on the log scale.
 
     Raises
     ------
@@ -179,41 +209,31 @@ def synthesise(
     PoolingError
         With every reason why these studies should not be pooled.
     """
-    require_words("outcome", [outcome], list(results["outcome"].unique()))
-    require_words("measure", [measure], list(MEASURES))
+    asked = {name: tuple(v) if isinstance(v, list) else v for name, v in asked.items()}
+    question = Question(**asked)
     require_words("method", [method], METHODS)
     require_words("test", [test], pooling.TESTS)
-    rows = evidence_rows(results)
-    rows = rows[(rows["outcome"] == outcome) & ~(rows["days"] <= 0)]
-    near = rows["days"].between(near_days / window, near_days * window)
-    rows = rows[near | rows["days"].isna()]
-    if comparators:
-        kinds = [kind for kind in results["comparator_kind"].unique() if kind]
-        require_words("comparators", comparators, kinds)
-        rows = rows[rows["comparator_kind"].isin(list(comparators))]
-    if conditions:
-        require_words("conditions", conditions, list(results["condition"].unique()))
-        rows = rows[rows["condition"].isin(list(conditions))]
-    studies = contributions(rows, measure=measure, near_days=near_days)
-    reasons = [*_refusals(corpus, studies, measure, method, mix_designs)]
-    for name, column, given in (
-        ("conditions", "condition", conditions),
-        ("comparators", "comparator_kind", comparators if measure != "proportion" else ("all",)),
-    ):
-        mixed = studies.groupby(column, sort=False)["label"].agg(", ".join)
-        if len(mixed) > 1 and not given:
-            said = "; ".join(f"{word or 'not stated'}: {labels}" for word, labels in mixed.items())
-            reasons.append(f"the {name} differ ({said}); name those that are meant (--{name})")
+    require_words("by", [by] if by else [], list(GROUPINGS))
+    require_words("moderator", [moderator] if moderator else [], list(MODERATORS))
+    studies = gather(corpus, results, question)
+    reasons = list(refusals(corpus, studies, question, method=method, apart=by))
     if reasons:
         raise PoolingError(reasons)
     z = critical_value(confidence)
     studies["ci_low"] = studies["yi"] - z * np.sqrt(studies["vi"])
     studies["ci_high"] = studies["yi"] + z * np.sqrt(studies["vi"])
-    studies = _by_year(corpus, studies)
-    if method in SPARSE:
-        return _sparse(studies, outcome, measure, method, confidence)
-    yi, vi = studies["yi"].to_numpy(), studies["vi"].to_numpy()
     options = {"method": method, "test": test, "confidence": confidence}
+    if method in SPARSE:
+        found = _sparse(studies, question, method, confidence)
+    else:
+        found = _pool(studies, question, options)
+    if by:
+        found = _by(found, by, options)
+    return _regress(found, moderator, options) if moderator else found
+
+
+def _pool(studies: pd.DataFrame, question: Question, options) -> Synthesis:
+    yi, vi = studies["yi"].to_numpy(), studies["vi"].to_numpy()
     pooled = pooling.pool(yi, vi, **options)
     not_said: dict[str, str] = {}
 
@@ -225,9 +245,8 @@ def synthesise(
             return None
 
     return Synthesis(
-        outcome=outcome,
-        measure=measure,
-        method=method,
+        question=question,
+        method=options["method"],
         test=pooled.test,
         studies=studies.assign(weight=pooled.weights),
         pooled=pooled,
@@ -239,59 +258,62 @@ def synthesise(
     )
 
 
-def _sparse(studies, outcome, measure, method, confidence) -> Synthesis:
+def _sparse(studies, question: Question, method, confidence) -> Synthesis:
     counts = [studies[name].to_numpy(float) for name in ("events1", "n1", "events2", "n2")]
     try:
         if method == "peto":
             pooled = sparse.peto(*counts, confidence=confidence)
         else:
-            pooled = sparse.mantel_haenszel(*counts, measure=measure, confidence=confidence)
+            pooled = sparse.mantel_haenszel(
+                *counts, measure=question.measure, confidence=confidence
+            )
     except ValueError as error:
         raise PoolingError([str(error)]) from None
     said = f"method {method} has no weights and no tau² to examine study by study"
     names = ("leave_one_out", "cumulative", "egger", "trim_and_fill")
     return Synthesis(
-        outcome, measure, method, "z", studies.assign(weight=np.nan), pooled,
-        [], [], None, None, dict.fromkeys(names, said),
-    )  # fmt: skip
-
-
-def _by_year(corpus: Corpus, studies: pd.DataFrame) -> pd.DataFrame:
-    """Oldest first, as a cumulative analysis needs them."""
-    year = studies["study"].map(lambda study: corpus.bibliography[study].year)
-    return (
-        studies.assign(year=year)
-        .sort_values(["year", "study"], kind="stable")
-        .reset_index(drop=True)
+        question=question,
+        method=method,
+        test="z",
+        studies=studies.assign(weight=np.nan),
+        pooled=pooled,
+        not_said=dict.fromkeys(names, said),
     )
 
 
-def _refusals(corpus, studies: pd.DataFrame, measure, method, mix_designs) -> Iterator[str]:
-    if method == "mh" and measure not in BINARY:
-        yield f"Mantel and Haenszel pool counts of two groups, not a {MEASURES[measure]}"
-    if method == "peto" and measure != "or":
-        yield f"Peto's method gives an odds ratio, not a {MEASURES[measure]}"
-    if len(studies) < 2:
-        which = f" ({studies['label'].iloc[0]})" if len(studies) else ""
-        number = "one study has" if len(studies) else "no study has"
-        yield f"{number} confirmed numbers for this{which}; a pool needs two"
-        return
-    scales = studies["instrument"].unique()
-    if measure == "md" and len(scales) > 1:
-        yield f"the scales differ ({', '.join(filter(None, scales))}); use measure smd"
-    crossed = studies[studies["design"] == "randomised crossover"]
-    if len(crossed) and measure != "proportion":
-        yield (
-            f"the two periods of a crossover are the same people ({', '.join(crossed['label'])}), "
-            "and their correlation is not known"
-        )
-    kinds = studies.groupby(studies["randomised"] == "yes")["label"].agg(", ".join)
-    if len(kinds) > 1 and not mix_designs:
-        yield (
-            f"randomised ({kinds[True]}) and other studies ({kinds[False]}) are different things; "
-            "ask for it in so many words (--mix-designs)"
-        )
-    people = studies["study"].map(cohorts(corpus))
-    for cohort in people[people.duplicated()].unique():
-        labels = ", ".join(studies.loc[people == cohort, "label"])
-        yield f"the same people would be counted twice ({labels})"
+def _by(found: Synthesis, by: str, options) -> Synthesis:
+    """With each group of studies pooled by itself, in the order in which the groups appear."""
+    words = found.studies[GROUPINGS[by]]
+    yi, vi = found.studies["yi"].to_numpy(), found.studies["vi"].to_numpy()
+    not_said, difference = dict(found.not_said), None
+    if found.method in SPARSE:
+        not_said["groups"] = f"method {found.method} pools no groups by themselves"
+    else:
+        difference = sensitivity.subgroups(yi, vi, list(words), **options)
+        if not difference.Q_df:
+            not_said["difference"] = (
+                f"whether groups by {by} differ is not tested: fewer than two have two studies"
+            )
+    pooled = difference.groups if difference else {}
+    groups = tuple(
+        Group(str(word), studies.reset_index(drop=True), pooled.get(word))
+        for word, studies in found.studies.groupby(words, sort=False)
+    )
+    return replace(found, by=by, groups=groups, difference=difference, not_said=not_said)
+
+
+def _regress(found: Synthesis, moderator: str, options) -> Synthesis:
+    """With the effects set against a moderator, over the studies that state it."""
+    not_said = dict(found.not_said)
+    values = pd.to_numeric(found.studies[MODERATORS[moderator]], errors="coerce")
+    kept = found.studies[values.notna()]
+    regression = None
+    if found.method in SPARSE:
+        not_said["regression"] = f"method {found.method} fits no line"
+    else:
+        x = np.column_stack([np.ones(len(kept)), values[values.notna()].to_numpy(float)])
+        try:
+            regression = pooling.regress(kept["yi"], kept["vi"], x, **options)
+        except ValueError as error:
+            not_said["regression"] = f"no line over {moderator}: {error}"
+    return replace(found, moderator=moderator, regression=regression, not_said=not_said)

@@ -48,7 +48,8 @@ def select_results(
     -------
     DataFrame
         The columns of `studies.csv` and: `label`, `scope`, `design`, `randomised`,
-        `comparator_kind`, `caveat` of the study; `kind`, `better`, `opposite` of the outcome;
+        `treatment`, `comparator_kind`, `unblinding`, `caveat` of the study; `kind`, `better`,
+        `opposite` of the outcome;
         `days_low` and `days` (the time and, for a range, its two ends; NaN if none); `counted`
         (events as printed, or the one whole number that the printed percentage allows) and
         `counted_from` ("printed", "worked out" or ""); `is_guide`; `confirmed`.
@@ -94,7 +95,8 @@ def last_assessments(corpus: Corpus) -> pd.Series:
 
 def _studies(corpus: Corpus) -> pd.DataFrame:
     """One row a study; without `designs.csv` the name comes from the bibliography."""
-    columns = ["study", "label", "scope", "design", "randomised", "comparator_kind", "caveat"]
+    columns = ["study", "label", "scope", "design", "randomised", "treatment", "comparator_kind",
+               "unblinding", "caveat"]  # fmt: skip
     if len(corpus.designs):
         return corpus.designs[columns]
     studies = corpus.results["study"].unique()

@@ -1,0 +1,240 @@
+"""Doses of all trials: each treated arm against its comparison, by what could be felt."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from evidence.corpus.reading import Corpus
+from evidence.corpus.schema import FOUND_MEASURES
+from evidence.estimation.proportions import critical_value
+from evidence.figures import style
+from evidence.figures.forest import NULLS
+from evidence.figures.layout import Layout, draw
+from evidence.synthesis.contributions import PRINTED
+from evidence.synthesis.gaps import evidence_rows
+from evidence.synthesis.pooled import NAMES, show
+from evidence.synthesis.pooling import BACK
+from evidence.synthesis.questions import Question, gather
+from evidence.synthesis.wording import Number, Sentence, count, level, listed, span
+
+UNBLINDING = {
+    "open": ("D", style.VERMILION, "open: people knew"),
+    "evident": ("s", style.YELLOW, "evident: the comparison cannot be felt"),
+    "disguised": ("o", style.BLUE, "disguised: the comparison has effects of its own"),
+    "hidden": ("^", style.GREEN, "hidden: nobody could feel a difference"),
+    "": ("x", style.QUIET, "not stated"),
+}
+
+
+WORDED = {"better": "▲", "no difference": "○", "worse": "▼"}
+EVER = 400.0
+"""A window that lets every time count, so that each trial is shown at the one nearest."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DosesLayout(Layout):
+    """`frame`: one row an arm on the natural scale: `dose`, `offset` (to part arms of one dose),
+    `estimate`, `ci_low`, `ci_high` (NaN where the text prints none), `found` (the direction, where
+    no size is printed), `unblinding`, `label`.
+    """
+
+    measure: str
+    outcome: str
+
+
+def lay_out_doses(
+    corpus: Corpus, results: pd.DataFrame, question: Question, *, confidence: float
+) -> DosesLayout:
+    """Every treated arm with a stated dose per weight against the comparison of its own trial.
+
+    Each trial at the time nearest to the one asked for, however far; sizes without an interval and
+    findings without a size are shown as what they are.
+    """
+    asked = replace(question, window=EVER)
+    arms = gather(corpus, results, asked, apart=True)
+    arms = arms[arms["dose_mg_per_kg"] > 0]
+    half = critical_value(confidence) * np.sqrt(arms["vi"])
+    back = BACK.get(question.measure, float)
+    sized = pd.DataFrame(
+        {
+            "study": arms["study"],
+            "label": arms["label"],
+            "dose": arms["dose_mg_per_kg"],
+            "days": arms["days"],
+            "estimate": [float(back(value)) for value in arms["yi"]],
+            "ci_low": [float(back(value)) for value in arms["yi"] - half],
+            "ci_high": [float(back(value)) for value in arms["yi"] + half],
+            "found": "",
+            "unblinding": arms["unblinding"],
+            "address": arms["address"],
+        }
+    )
+    frame = pd.concat([sized, _otherwise(results, asked, sized)], ignore_index=True)
+    frame = frame.sort_values(["dose", "found", "study"], kind="stable").reset_index(drop=True)
+    lane = [frame["dose"], frame["found"] != ""]
+    place = frame.groupby(lane).cumcount()
+    size = frame.groupby(lane)["dose"].transform("size")
+    frame["offset"] = place - (size - 1) / 2
+    frame["name"] = [f"{row.study}/{row.dose:g} mg per kg" for row in frame.itertuples()]
+    shown = frame["found"] == ""
+    several = frame.loc[frame["study"].duplicated(keep=False), "label"].unique()
+    numbers = {
+        "arms": count(int(shown.sum()), "treated arm", None, _rows(frame[shown]), "effect"),
+        "treatment": Number(None, listed(question.treatments) or "all treatments"),
+        "level": level(confidence),
+        "worded": count(int((~shown).sum()), "arm", None, _rows(frame[~shown]), "effect"),
+        "shared": Number(
+            None,
+            f" The arms of {listed(several)} share one comparison group." if len(several) else "",
+        ),
+    }
+    return DosesLayout(
+        id=f"fig-doses-{question.measure}",
+        title=f"Dose and effect over all trials: {NAMES[question.measure]} of {question.outcome}",
+        caption=Sentence(
+            f"fig-doses-{question.measure}.caption",
+            "{arms} of {treatment}, each against the comparison of its own trial at the time "
+            "nearest to that asked for, with {level} intervals; an open mark is a size that is "
+            "printed without one. Shape and colour say whether people could tell what they got."
+            + (
+                " For {worded} only the direction was read, shown below the chart."
+                if not shown.all()
+                else ""
+            )
+            + "{shared}",
+            numbers,
+        ),
+        alt=f"Chart of effects by dose. {_words(question.measure, frame)}",
+        frame=frame,
+        methods=dict.fromkeys(["estimate", "ci_low", "ci_high"], "effect"),
+        empty="" if len(frame) else "No trial here states a dose per weight and what it did.",
+        measure=question.measure,
+        outcome=question.outcome,
+    )
+
+
+def _otherwise(results: pd.DataFrame, question: Question, known: pd.DataFrame) -> pd.DataFrame:
+    """Arms of which a size without interval, or a direction only, was read."""
+    rows = evidence_rows(results)
+    rows = rows[
+        (rows["outcome"] == question.outcome)
+        & (rows["role"] == "contrast")
+        & (rows["dose_mg_per_kg"] > 0)
+        & ~rows["study"].isin(known["study"])
+    ]
+    for grouping in ("condition", "treatment"):
+        if question.named(grouping):
+            rows = rows[rows[grouping].isin(question.named(grouping))]
+    word, _ = PRINTED[question.measure]
+    sized = rows["measure"].eq(word) & rows["value"].notna()
+    rows = rows[sized | rows["measure"].isin(FOUND_MEASURES)]
+    rows = rows.assign(sized=sized).sort_values("sized", ascending=False, kind="stable")
+    rows = rows.drop_duplicates(["study", "dose_mg_per_kg"])
+    return pd.DataFrame(
+        {
+            "study": rows["study"],
+            "label": rows["label"],
+            "dose": rows["dose_mg_per_kg"],
+            "days": rows["days"],
+            "estimate": rows["value"].where(rows["sized"]),
+            "ci_low": np.nan,
+            "ci_high": np.nan,
+            "found": rows["direction"].where(~rows["sized"], ""),
+            "unblinding": rows["unblinding"],
+            "address": rows["address"],
+        }
+    )
+
+
+def _rows(frame: pd.DataFrame) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(" ".join(frame["address"]).split()))
+
+
+def _words(measure: str, frame: pd.DataFrame) -> str:
+    said = []
+    for row in frame.itertuples():
+        how = f", {row.unblinding}" if row.unblinding else ""
+        who = f"{row.label}, {row.dose:g} mg/kg{how}"
+        if row.found:
+            said.append(f"{who}: {row.found}, size not given")
+        else:
+            middle, low, high = show(measure, row.estimate, row.ci_low, row.ci_high)
+            ends = f" ({low} to {high})" if np.isfinite(row.ci_low) else ", no interval given"
+            said.append(f"{who}: {middle}{ends}")
+    return f"{'; '.join(said)}." if said else ""
+
+
+@draw.register
+def draw_doses(layout: DosesLayout):
+    """One place a dose, its arms side by side; below, what was reported in words."""
+    frame = layout.frame
+    doses = sorted(frame["dose"].unique())
+    step = 0.8 / max(int(frame.groupby("dose").size().max()), 4)
+    worded = frame["found"] != ""
+    with style.house_style():
+        figure, (axis, strip) = style.new_figure(
+            8.6, 5.2, nrows=2, sharex=True, height_ratios=[6, 1 if worded.any() else 0.01]
+        )
+        x = frame["dose"].map(doses.index) + step * frame["offset"]
+        for unblinding, (mark, colour, words) in UNBLINDING.items():
+            rows = frame[(frame["unblinding"] == unblinding) & ~worded]
+            if len(rows):
+                at = x[rows.index]
+                axis.vlines(at, rows["ci_low"], rows["ci_high"], color=colour, lw=1.5)
+                axis.plot([], [], mark, ms=7, color=colour, label=words)
+            for place, row in zip(x[rows.index], rows.itertuples(), strict=True):
+                _mark(axis, place, row, mark, colour)
+        axis.axhline(NULLS[layout.measure], color=style.QUIET, lw=1, ls="--")
+        if layout.measure in ("rr", "or"):
+            _ratios(axis, frame)
+        else:
+            low, high = axis.get_ylim()
+            # Room for the names that stand on end above the marks.
+            axis.set_ylim(low, high + 0.45 * (high - low))
+        axis.set_ylabel(f"{NAMES[layout.measure]}\nof {layout.outcome}")
+        axis.grid(axis="y")
+        if worded.any():
+            _draw_worded(strip, frame[worded], doses)
+        else:
+            strip.set_yticks([])
+        strip.set_ylim(-1.4, 0.6)
+        strip.spines[["left", "bottom"]].set_visible(False)
+        strip.set_xticks(range(len(doses)), [f"{dose:g} mg/kg" for dose in doses])
+        strip.tick_params(axis="x", length=0)
+        strip.set_xlim(-0.6, len(doses) - 0.4)
+        figure.legend(loc="outside lower left", ncols=2, fontsize=8)
+    return figure
+
+
+def _draw_worded(strip, rows: pd.DataFrame, doses: list[float]):
+    """Signs of directions, names below them on two lines in turn."""
+    for number, row in enumerate(rows.itertuples()):
+        place = doses.index(row.dose) + 0.3 * row.offset
+        strip.text(place, 0.15, WORDED[row.found], ha="center", va="center", fontsize=11)
+        height = -0.45 - 0.55 * (number % 2)
+        strip.text(place, height, row.label, ha="center", va="center", fontsize=7.5)
+    strip.set_yticks([0.15], ["in words only\n▲ better  ○ no different"], fontsize=8)
+
+
+def _mark(axis, place, row, mark, colour):
+    """An effect with the name of its trial above it; open where no interval is printed."""
+    bare = not np.isfinite(row.ci_high)
+    axis.plot(place, row.estimate, mark, ms=7, mec=colour, mfc="white" if bare else colour)
+    axis.annotate(
+        f"{row.label}, {span(row.days)}",
+        (place, row.estimate if bare else row.ci_high),
+        (0, 8 if bare else 4),
+        textcoords="offset points",
+        rotation=90, ha="center", va="bottom", fontsize=7.5,
+    )  # fmt: skip
+
+
+def _ratios(axis, frame: pd.DataFrame):
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.set_yscale("log")
+    axis.set_ylim(min(0.5, frame["ci_low"].min() / 1.2), max(2.0, frame["ci_high"].max() * 3))
+    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda tick, _: f"{tick:g}"))
+    axis.yaxis.set_minor_formatter(NullFormatter())

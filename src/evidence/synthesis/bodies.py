@@ -1,0 +1,181 @@
+"""Bodies of evidence: what all studies together say on one outcome, for those who must decide.
+
+Vocabulary
+----------
+A *body* is one condition, treatment, kind of comparison, outcome and time, with its studies pooled,
+or its one study. The *absolute effect* of a ratio is what it makes of the share seen in the
+comparison groups, all of them put together.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from evidence.corpus.reading import Corpus
+from evidence.estimation.proportions import critical_value
+from evidence.synthesis.contributions import PRINTED
+from evidence.synthesis.gaps import OUTCOME_KINDS, evidence_rows
+from evidence.synthesis.pooling import BACK, PoolingError, Synthesis, synthesise
+from evidence.synthesis.questions import Question, gather
+from evidence.synthesis.wording import span
+
+WINDOW = 2.0
+"""Times up to this many times earlier or later than the one wanted belong to a body."""
+
+
+@dataclass(frozen=True)
+class Body:
+    """One body of evidence.
+
+    `studies` as in `Synthesis`; `synthesis` is None for a single study and where pooling was
+    refused (`refused` says why). `effect` is estimate and ends of the interval on the scale of
+    pooling, NaN where there is none; `control` the share of events in the comparison groups, NaN
+    where nothing was counted.
+    """
+
+    question: Question
+    studies: pd.DataFrame
+    synthesis: Synthesis | None
+    refused: tuple[str, ...]
+    effect: tuple[float, float, float]
+    control: float
+
+    @property
+    def name(self) -> str:
+        """By which it is found: condition/treatment/comparator/outcome/time."""
+        asked = self.question
+        parts = (*asked.conditions, *asked.treatments, *asked.comparators, asked.outcome)
+        return "/".join((*parts, span(asked.near_days)))
+
+    @property
+    def counted(self) -> bool:
+        """Whether events were counted, so that a share of people can be given."""
+        return self.question.measure in ("rr", "rd")
+
+    @property
+    def natural(self) -> tuple[float, float, float]:
+        """The effect as a ratio, a difference of shares or of means."""
+        back = BACK.get(self.question.measure, float)
+        return tuple(float(back(end)) for end in self.effect)
+
+    @property
+    def people(self) -> int:
+        """People in both groups, of all studies; 0 if no study states them."""
+        return int(self.studies[["n1", "n2"]].sum().sum())
+
+    @property
+    def weights(self) -> np.ndarray:
+        """The share of each study in the effect; equal shares where nothing was pooled."""
+        if self.synthesis is not None:
+            return self.synthesis.studies["weight"].to_numpy()
+        return np.full(len(self.studies), 1 / len(self.studies))
+
+    @property
+    def rows(self) -> str:
+        """The addresses of all its results."""
+        return " ".join(self.studies["address"])
+
+    def absolute(self, relative: float | None = None) -> tuple[float, float, float]:
+        """Difference of shares (or of means) with the ends of its interval; see the module.
+
+        `relative`: three numbers on the scale of pooling instead of the body's own effect.
+        """
+        ends = np.asarray(self.effect if relative is None else relative, float)
+        if self.question.measure != "rr":
+            return tuple(float(end) for end in ends)
+        shares = np.minimum(self.control * np.exp(ends), 1)
+        return tuple(float(share - self.control) for share in shares)
+
+
+def bodies(
+    corpus: Corpus,
+    results: pd.DataFrame,
+    *,
+    times: Sequence[float],
+    method: str = "reml",
+    test: str = "adhoc",
+    confidence: float = 0.95,
+) -> list[Body]:
+    """Every body of evidence that compares two groups, in the order of the outcomes.
+
+    Parameters
+    ----------
+    results : DataFrame
+        From `select_results`.
+    times : sequence of float
+        Times wanted, in days; results without a time stand once, at the first.
+    method, test, confidence
+        As of `synthesise`; two studies are pooled with a normal interval whatever the test.
+    """
+    found, seen = [], set()
+    for question, rows in _questions(corpus, results, times):
+        body = _body(corpus, rows, question, method, test, confidence)
+        if body is not None and body.rows not in seen:
+            seen.add(body.rows)
+            found.append(body)
+    return found
+
+
+def _questions(corpus: Corpus, results: pd.DataFrame, times) -> Iterator[tuple]:
+    """Every question that can be asked, with the rows that can answer it."""
+    rows = evidence_rows(results)
+    rows = rows[rows["kind"].isin(OUTCOME_KINDS) & ~rows["comparator_kind"].isin(["", "none"])]
+    rows = rows[rows["treatment"] != ""]
+    usable = ["proportion", "mean", *(word for word, _ in PRINTED.values())]
+    rows = rows[rows["measure"].isin(usable)]
+    order = {outcome: place for place, outcome in enumerate(corpus.outcomes["outcome"])}
+    rows = rows.assign(order=rows["outcome"].map(order))
+    rows = rows.sort_values(["condition", "treatment", "order"], kind="stable")
+    cell = ["condition", "treatment", "outcome", "comparator_kind"]
+    for (condition, treatment, outcome, kind), found in rows.groupby(cell, sort=False):
+        for near_days in times:
+            question = Question(
+                outcome=outcome,
+                measure="rr",
+                near_days=float(near_days),
+                window=WINDOW,
+                conditions=(condition,),
+                treatments=(treatment,),
+                comparators=(kind,),
+            )
+            yield question, found
+
+
+def _body(corpus, results, question: Question, method, test, confidence) -> Body | None:
+    studies = gather(corpus, results, question)
+    if studies.empty:
+        question, studies = _otherwise(corpus, results, question)
+    if studies.empty:
+        return None
+    synthesis, refused = None, ()
+    if len(studies) > 1:
+        try:
+            # With one degree of freedom Knapp and Hartung's intervals say next to nothing.
+            test = test if len(studies) > 2 else "z"
+            options = {"method": method, "test": test, "confidence": confidence}
+            synthesis = synthesise(corpus, results, **vars(question), **options)
+            studies = synthesis.studies
+        except PoolingError as error:
+            refused = error.reasons
+    effect = (np.nan,) * 3
+    if synthesis is not None:
+        pooled = synthesis.pooled
+        effect = (pooled.estimate, pooled.ci_low, pooled.ci_high)
+    elif len(studies) == 1:
+        yi, half = studies["yi"].iloc[0], critical_value(confidence) * studies["vi"].iloc[0] ** 0.5
+        effect = (float(yi), float(yi - half), float(yi + half))
+    events, n = studies["events2"].sum(), studies["n2"].sum()
+    control = float(events / n) if question.measure == "rr" else np.nan
+    return Body(question, studies, synthesis, refused, effect, control)
+
+
+def _otherwise(corpus, results, question: Question) -> tuple[Question, pd.DataFrame]:
+    """The same question without counts: a printed difference of shares, a scale, or several."""
+    for measure in ("rd", "md", "smd"):
+        asked = replace(question, measure=measure)
+        studies = gather(corpus, results, asked)
+        if len(studies) and (measure != "md" or studies["instrument"].nunique() == 1):
+            return asked, studies
+    return asked, studies

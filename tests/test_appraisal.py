@@ -1,0 +1,369 @@
+"""Risk of bias by the tools' rules, certainty by GRADE's, and what happens in a thousand people."""
+
+from math import exp
+
+import pytest
+from statsmodels.stats.power import NormalIndPower
+
+from evidence import (
+    appraisals,
+    appraised,
+    bodies,
+    draw,
+    lay_out_risk_summary,
+    lay_out_traffic,
+    rate_certainty,
+    select_results,
+    tabulate_appraisals,
+    tabulate_certainty,
+    tabulate_findings_summary,
+    tabulate_thresholds,
+)
+from evidence.corpus import schema
+from evidence.corpus.appraisals import tools
+from evidence.errors import CorpusError
+from evidence.estimation.power import size_for_means, size_for_proportions
+from evidence.synthesis.appraisals import counting
+from evidence.synthesis.grade import required_size
+from tests.test_synthesis_pooling import arm, described, vaccine  # noqa: F401 - a fixture
+
+ROB2 = tools()["RoB 2 (2019)"]
+ROBINS = tools()["ROBINS-I (2016)"]
+PARALLEL = "randomised parallel"
+
+
+def judged(study, domain, judgement, **cells):
+    base = {
+        "study": study, "tool": "RoB 2 (2019)", "domain": domain, "judgement": judgement,
+        "reason": "read", "judged_by": "project", "source": study, "locator": "p. 3",
+        "signed": "A. Reader", "date": "2026-11-24",
+    }  # fmt: skip
+    return base | cells
+
+
+def judge(project, study, judgements=("low",) * 5, **cells):
+    for domain, judgement in zip(ROB2.asked(PARALLEL), judgements, strict=True):
+        project.table(schema.APPRAISALS, **judged(study, domain, judgement, **cells))
+
+
+def found(project, **given):
+    corpus = project.corpus()
+    options = {"times": [1], "test": "z"} | given
+    return corpus, bodies(corpus, select_results(corpus), **options)
+
+
+@pytest.mark.parametrize(
+    ("judgements", "overall"),
+    [
+        # Sterne 2019: low if all are low, high if any is high, else some concerns.
+        (["low"] * 5, "low"),
+        (["low", "some concerns", "low", "low", "low"], "some concerns"),
+        (["some concerns"] * 5, "some concerns"),
+        (["low", "some concerns", "high", "low", "low"], "high"),
+        (["high"], "high"),
+        (["low"] * 4, ""),
+        ([], ""),
+    ],
+)
+def test_rob2_overall(judgements, overall):
+    asked = ROB2.asked(PARALLEL)
+    given = dict(zip(asked, judgements, strict=False))
+    assert len(asked) == 5
+    assert ROB2.overall(given, PARALLEL) == overall
+
+
+@pytest.mark.parametrize(
+    ("worst", "overall"),
+    [
+        # Sterne 2016: no information counts unless something serious was found.
+        (["low"], "low"),
+        (["moderate", "low"], "moderate"),
+        (["no information", "moderate"], "no information"),
+        (["no information", "serious"], "serious"),
+        (["critical", "serious"], "critical"),
+    ],
+)
+def test_robins_i_overall(worst, overall):
+    domains = ROBINS.asked("cohort")
+    assert len(domains) == 7
+    judgements = dict.fromkeys(domains, "low") | dict(zip(domains, worst, strict=False))
+    assert ROBINS.overall(judgements, "cohort") == overall
+
+
+def test_a_crossover_is_asked_one_domain_more():
+    more = set(ROB2.asked("randomised crossover")) - set(ROB2.asked(PARALLEL))
+    assert more == {"period and carryover"}
+
+
+def test_the_older_tool_has_no_overall():
+    old = tools()["RoB 1 (2011)"]
+    assert old.overall(dict.fromkeys(old.domains, "high"), PARALLEL) == ""
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"tool": "RoB 3"}, "data/appraisals.csv:2 tool: RoB 3 is not one of: "),
+        ({"domain": "luck"}, "data/appraisals.csv:2 domain: luck is not asked of this study; "),
+        ({"domain": "period and carryover"}, "domain: period and carryover is not asked of this"),
+        ({"judgement": "moderate"}, "judgement: moderate is not one of: low, some concerns, high"),
+        ({"reason": ""}, "reason: blank is not allowed where this project judged"),
+        ({"signed": ""}, "signed: blank is not allowed where this project judged"),
+        ({"date": "24.11."}, "date: 24.11. is not a day such as 2026-11-24"),
+        ({"source": "nobody"}, "source: nobody is not a key of references.bib"),
+    ],
+)
+def test_judgements_that_are_none(project, change, message):
+    row = judged("baker1990", "randomisation", "low") | change
+    project.table(schema.APPRAISALS, **row)
+    with pytest.raises(CorpusError) as caught:
+        project.corpus()
+    assert message in str(caught.value)
+
+
+def test_an_overall_against_the_rule_needs_a_reason(project):
+    judge(project, "baker1990", ["low", "high", "low", "low", "low"], judged_by="review")
+    overall = judged("baker1990", "overall", "some concerns", judged_by="review", reason="")
+    project.table(schema.APPRAISALS, **overall)
+    with pytest.raises(CorpusError) as caught:
+        project.corpus()
+    said = "judgement: some concerns is 'high' by the rule of the tool; say in reason why not here"
+    assert f"data/appraisals.csv:7 {said}" in str(caught.value)
+    project.put("data/appraisals.csv", 7, reason="one domain does not touch this outcome")
+    corpus = project.corpus()
+    (entry,) = appraisals(corpus)
+    assert (entry.by_rule, entry.overall, entry.overruled) == ("high", "some concerns", True)
+    said = [str(sentence) for sentence in appraised(corpus, ["baker1990"])]
+    assert "Baker: some concerns, although the rule gives high, because one domain" in said[-1]
+    layout = lay_out_traffic([entry])
+    assert layout.frame["overruled"].sum() == 1
+
+
+def test_which_of_several_appraisals_counts(project):
+    judge(project, "baker1990", ["high", "low", "low", "low", "low"])
+    judge(project, "baker1990", judged_by="review", source="miller2001")
+    corpus = project.corpus()
+    assert counting(corpus, "risen", ["baker1990"])["baker1990"].level == "low"
+    judge(project, "baker1990", ["some concerns", *["low"] * 4], outcome="risen")
+    corpus = project.corpus()
+    assert counting(corpus, "risen", ["baker1990"])["baker1990"].level == "some"
+    assert counting(corpus, "height", ["baker1990"])["baker1990"].level == "low"
+    assert counting(corpus, "risen", ["miller2001"]) == {}
+
+
+def test_figures_say_everything_in_sign_and_words(project):
+    judge(project, "baker1990", ["low", "some concerns", "high", "low", "low"])
+    project.table(
+        schema.APPRAISALS,
+        **judged("miller2001", "sequence", "unclear", tool="RoB 1 (2011)", judged_by="review"),
+    )
+    entries = appraisals(project.corpus())
+    traffic, summary = lay_out_traffic(entries), lay_out_risk_summary(entries)
+    assert traffic.panels["RoB 2 (2019)"][0][-1] == "overall"
+    assert "overall" not in traffic.panels["RoB 1 (2011)"][0]
+    assert "Baker, ours, RoB 2 (2019): randomisation low, deviations some concerns" in traffic.alt
+    lights = traffic.frame[traffic.frame["tool"] == "RoB 2 (2019)"]
+    assert list(lights["level"]) == ["low", "some", "high", "low", "low", "high"]
+    shares = summary.frame.groupby(["tool", "domain"])["share"].sum()
+    assert shares.to_numpy() == pytest.approx(1)
+    figure = draw(traffic)
+    signs = [text.get_text() for axis in figure.axes for text in axis.texts]
+    assert {"+", "–", "×"} <= set(signs)
+    draw(summary)
+
+
+def test_nobody_judged(project):
+    corpus = project.corpus()
+    assert "Nobody has judged" in lay_out_traffic([]).empty
+    assert "Nobody has judged" in lay_out_risk_summary([]).empty
+    assert tabulate_appraisals(corpus, select_results(corpus)).frame.empty
+
+
+@pytest.mark.parametrize(("p1", "p2", "power"), [(0.5, 0.75, 0.9), (0.1, 0.2, 0.8)])
+def test_size_for_proportions_by_hand(p1, p2, power):
+    """R's power.prop.test prints 76.7 for 0.50 against 0.75 at 90 %."""
+    z1, z2 = 1.959963984540054, {0.9: 1.2815515655446004, 0.8: 0.8416212335729143}[power]
+    mean = (p1 + p2) / 2
+    root = z1 * (2 * mean * (1 - mean)) ** 0.5 + z2 * (p1 * (1 - p1) + p2 * (1 - p2)) ** 0.5
+    assert size_for_proportions(p1, p2, power=power) == pytest.approx((root / (p1 - p2)) ** 2)
+    if power == 0.9:
+        assert size_for_proportions(p1, p2, power=power) == pytest.approx(76.7, abs=0.05)
+
+
+@pytest.mark.parametrize("difference", [0.2, 0.5, 1.0])
+def test_size_for_means_against_statsmodels(difference):
+    theirs = NormalIndPower().solve_power(difference, alpha=0.05, power=0.8)
+    # They count the far tail as well, which adds to power in the sixth digit.
+    assert size_for_means(difference) == pytest.approx(theirs, rel=1e-5)
+    assert size_for_means(3 * difference, sd=3) == pytest.approx(theirs, rel=1e-5)
+
+
+def test_sizes_that_are_none():
+    with pytest.raises(ValueError, match="cannot be told apart"):
+        size_for_proportions(0.3, 0.3)
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        size_for_proportions(0.3, 1.3)
+    with pytest.raises(ValueError, match="no spread"):
+        size_for_means(0)
+
+
+@pytest.fixture
+def graded(vaccine):  # noqa: F811
+    """The vaccine trials with a treatment, a comparison and a time, so that they make a body."""
+    for line in range(2, 15):
+        vaccine.put("data/designs.csv", line, treatment="vaccine", comparator_kind="inactive")
+    for line in range(2, 28):
+        vaccine.put("data/studies.csv", line, time="1", time_unit="day")
+    return vaccine
+
+
+def test_a_body_of_evidence_per_thousand(graded):
+    _, (body,) = found(graded)
+    assert body.name == "tuberculosis/vaccine/inactive/infection/1 day"
+    assert body.people == 357_347
+    # 1,510 infections in 166,283 people who were not vaccinated.
+    assert body.control == pytest.approx(1510 / 166_283)
+    # metafor: log risk ratio -0.7145, REML, Wald.
+    assert body.natural == pytest.approx((0.4894, 0.3441, 0.6962), abs=1e-4)
+    control = 1510 / 166_283
+    expected = [control * (ratio - 1) for ratio in body.natural]
+    assert body.absolute() == pytest.approx(expected)
+
+
+def test_certainty_goes_down_by_the_rules(graded):
+    corpus, (body,) = found(graded)
+    rated = {reason.domain: reason for reason in rate_certainty(corpus, body).reasons}
+    assert list(rated) == list(schema.GRADE_DOMAINS)
+    assert rated["risk of bias"].suggested == 1
+    assert "100% not judged" in rated["risk of bias"].why
+    # Without a threshold only no effect parts the zones, and the prediction interval crosses it.
+    assert rated["inconsistency"].suggested == 1
+    assert rated["imprecision"].suggested == 0
+    assert "what matters is not stated" in rated["imprecision"].why
+    assert rated["small-study effects"].suggested == 0
+    assert rate_certainty(corpus, body).suggested == "low"
+
+
+@pytest.mark.parametrize(
+    ("high", "low", "steps"),
+    [(0, 13, 0), (13, 0, 2), (12, 0, 1), (0, 0, 1), (3, 10, 0)],
+)
+def test_risk_of_bias_counts_by_weight(graded, high, low, steps):
+    levels = ["high"] * high + ["low"] * low + ["some concerns"] * (13 - high - low)
+    for number, level in enumerate(levels):
+        judge(graded, f"trial{number}", [level, *["low"] * 4])
+    corpus, (body,) = found(graded)
+    reason = rate_certainty(corpus, body).reasons[0]
+    assert reason.suggested == steps, reason.why
+
+
+def test_what_matters_and_the_people_needed(graded):
+    graded.table(
+        schema.THRESHOLDS, outcome="infection", measure="rd", value="0.001",
+        source="trial0", locator="p. 1", reason="said so",
+    )  # fmt: skip
+    corpus, (body,) = found(graded)
+    reasons = {reason.domain: reason for reason in rate_certainty(corpus, body).reasons}
+    # The interval, -6 to -3 in 1,000, stays beyond 1 in 1,000.
+    assert reasons["imprecision"].suggested == 0
+    control = 1510 / 166_283
+    needed = 2 * size_for_proportions(control, control + 0.001)
+    assert required_size(body, 0.001) == pytest.approx(needed)
+    assert f"{357_347:,} people of" in reasons["imprecision"].why
+    graded.put("data/thresholds.csv", 2, value="0.004")
+    corpus, (body,) = found(graded)
+    reasons = {reason.domain: reason for reason in rate_certainty(corpus, body).reasons}
+    assert reasons["imprecision"].suggested == 1
+    # A ratio is taken of the share in the comparison groups.
+    graded.put("data/thresholds.csv", 2, measure="rr", value="1.25")
+    corpus, (body,) = found(graded)
+    assert f"{1000 * 0.25 * control:.0f} in 1,000 matters" in "".join(
+        reason.why for reason in rate_certainty(corpus, body).reasons
+    )
+
+
+def test_too_few_people_for_what_matters(graded):
+    graded.table(
+        schema.THRESHOLDS, outcome="infection", measure="rd", value="0.0001",
+        source="trial0", locator="p. 1", reason="said so",
+    )  # fmt: skip
+    corpus, (body,) = found(graded)
+    reason = next(r for r in rate_certainty(corpus, body).reasons if r.domain == "imprecision")
+    assert required_size(body, 0.0001) > body.people
+    assert reason.suggested == 1
+
+
+def test_a_decision_stands_beside_its_suggestion_and_wins(graded):
+    corpus, (body,) = found(graded)
+    assert rate_certainty(corpus, body).decided == ""
+    graded.table(
+        schema.CERTAINTIES, question=body.name, domain="risk of bias", steps="2",
+        reason="old trials", signed="A. Reader", date="2026-11-24",
+    )  # fmt: skip
+    corpus, (body,) = found(graded)
+    rated = rate_certainty(corpus, body)
+    assert (rated.suggested, rated.decided) == ("low", "very low")
+    table = tabulate_certainty(corpus, [rated])
+    assert table.frame["decided"][0] == "2 down: old trials (A. Reader)"
+    assert table.frame["suggested"][0] == "1 down"
+    summary = tabulate_findings_summary(corpus, [rated])
+    row = summary.frame.iloc[0]
+    assert row["certainty, suggested"] == "low"
+    assert row["certainty, decided"] == "very low"
+    assert row["without, per 1,000"] == "9"
+    assert row["difference, per 1,000 or in points"] == "−5 (−6 to −3)"
+    assert row["effect"] == "risk ratio 0.49 (0.34 to 0.70)"
+
+
+def test_studies_that_are_not_randomised_start_low(graded):
+    for line in range(2, 15):
+        graded.put("data/designs.csv", line, design="cohort", randomised="no")
+    corpus, (body,) = found(graded)
+    assert rate_certainty(corpus, body).start == "low"
+
+
+def test_one_study_is_a_body_and_two_have_normal_intervals(vaccine):  # noqa: F811
+    for line in (2, 3):
+        vaccine.put("data/designs.csv", line, treatment="vaccine", comparator_kind="inactive")
+    _, (body,) = found(vaccine, test="knha")
+    assert len(body.studies) == 2
+    assert body.synthesis.test == "z"
+    vaccine.put("data/designs.csv", 3, treatment="")
+    corpus, (body,) = found(vaccine)
+    assert body.synthesis is None
+    # One trial: 4 of 123 against 11 of 139, with Katz's interval.
+    ratio, half = (4 / 123) / (11 / 139), 1.959964 * (1 / 4 - 1 / 123 + 1 / 11 - 1 / 139) ** 0.5
+    assert body.natural == pytest.approx((ratio, ratio / exp(half), ratio * exp(half)), rel=1e-6)
+    reasons = {reason.domain: reason.why for reason in rate_certainty(corpus, body).reasons}
+    assert reasons["inconsistency"] == "one study has nothing to differ from"
+
+
+def test_a_body_that_is_not_pooled_says_why(vaccine):  # noqa: F811
+    for line in (2, 3):
+        vaccine.put("data/designs.csv", line, treatment="vaccine", comparator_kind="inactive")
+    vaccine.put("data/designs.csv", 3, design="randomised crossover")
+    corpus, (body,) = found(vaccine)
+    assert "the two periods of a crossover" in body.refused[0]
+    rated = rate_certainty(corpus, body)
+    assert {r.domain: r.suggested for r in rated.reasons}["imprecision"] == 2
+    row = tabulate_findings_summary(corpus, [rated]).frame.iloc[0]
+    assert row["effect"].startswith("not pooled: the two periods of a crossover")
+
+
+def test_another_time_is_indirect(graded):
+    for line in range(2, 28):
+        graded.put("data/studies.csv", line, time="1.9", time_unit="day")
+    corpus, (body,) = found(graded)
+    reason = next(r for r in rate_certainty(corpus, body).reasons if r.domain == "indirectness")
+    assert reason.suggested == 1
+
+
+def test_shipped_judgements_and_thresholds(shipped):
+    entries = appraisals(shipped)
+    assert {entry.tool.name for entry in entries} == set(tools())
+    ours = shipped.appraisals[shipped.appraisals["judged_by"] == "project"]
+    assert (ours["reason"] != "").all()
+    zarate = {e.tool.name: e for e in entries if e.study == "zarate2006"}
+    assert zarate["RoB 1 (2011)"].overall == ""
+    assert zarate["RoB 2 (2019)"].overall == "high"
+    assert len(tabulate_thresholds(shipped).frame) == len(shipped.thresholds)
