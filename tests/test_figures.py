@@ -10,25 +10,47 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
 from evidence import (
+    Question,
+    appraisals,
     audit,
     draw,
     lay_out_claims,
     lay_out_comparison,
     lay_out_cumulative,
     lay_out_dose_response,
+    lay_out_doses,
     lay_out_durability,
     lay_out_forest,
     lay_out_gap_map,
     lay_out_response,
+    lay_out_risk_summary,
+    lay_out_specifications,
+    lay_out_traffic,
+    main_question,
     pool_studies,
     select_results,
+    specify,
 )
 from evidence.figures.style import house_style
 from evidence.publishing.files import FORMATS, render, write_figure
 
 
-def pool(corpus, results):
-    return pool_studies(corpus, results, outcome="response", measure="proportion")
+def question(corpus, results, measure):
+    return main_question(corpus, results, Question("response", measure))
+
+
+def pool(corpus, results, measure="proportion", **options):
+    return pool_studies(corpus, results, **vars(question(corpus, results, measure)), **options)
+
+
+def grid(corpus, results):
+    asked = question(corpus, results, "rr")
+    found = specify(corpus, results, asked, outcomes=["response", "remission"], times=[1, 3, 28])
+    return lay_out_specifications(found, confidence=0.95)
+
+
+def judged(corpus, results):
+    return appraisals(corpus, list(results["study"].unique()))
 
 
 LAYOUTS = {
@@ -43,8 +65,29 @@ LAYOUTS = {
     "gaps": lay_out_gap_map,
     "forest": lambda corpus, results: lay_out_forest(pool(corpus, results)),
     "cumulative": lambda corpus, results: lay_out_cumulative(pool(corpus, results)),
+    "forest by": lambda corpus, results: lay_out_forest(
+        pool(corpus, results, "rr", by="comparator")
+    ),
+    "doses": lambda corpus, results: lay_out_doses(
+        corpus, results, question(corpus, results, "rr"), confidence=0.95
+    ),
+    "severity": lambda corpus, results: lay_out_doses(
+        corpus,
+        results,
+        main_question(corpus, results, Question("depression severity", "smd")),
+        confidence=0.95,
+    ),
+    "grid": grid,
+    "traffic": lambda corpus, results: lay_out_traffic(judged(corpus, results)),
+    "risk": lambda corpus, results: lay_out_risk_summary(judged(corpus, results)),
 }
-CASES = list(itertools.product(LAYOUTS, ("guide", "all")))
+# The guide's own studies alone hold no two comparisons that could be drawn here.
+WIDER = ("forest by", "doses", "grid")
+CASES = [
+    (name, scope)
+    for name, scope in itertools.product(LAYOUTS, ("guide", "all"))
+    if scope == "all" or name not in WIDER
+]
 
 
 @pytest.fixture(scope="module")
@@ -237,7 +280,7 @@ def test_no_text_overlaps_another(layouts, name, scope, monkeypatch):
 
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_picture_is_not_blank(layouts, name):
-    picture = matplotlib.image.imread(io.BytesIO(render(layouts[name, "guide"], "png")))
+    picture = matplotlib.image.imread(io.BytesIO(render(layouts[name, "all"], "png")))
     inked = (picture[..., :3].min(axis=2) < 0.5).mean()
     assert 0.003 < inked < 0.5
 
@@ -269,4 +312,6 @@ def test_nothing_to_draw_is_said_and_not_drawn(shipped, guide):
     assert "several doses" in lay_out_dose_response(nothing).empty
     assert "benefit" in lay_out_durability(shipped, nothing).empty
     assert "benefit or harm" in lay_out_gap_map(shipped, nothing).empty
+    for name in WIDER:
+        assert LAYOUTS[name](shipped, guide).empty
     assert "No claim" in lay_out_claims(audit(shipped, nothing, narrowed=True)).empty

@@ -107,7 +107,7 @@ def lay_out_doses(
         ),
         alt=f"Chart of effects by dose. {_words(question.measure, frame)}",
         frame=frame,
-        methods=dict.fromkeys(["estimate", "ci_low", "ci_high"], "effect"),
+        methods=dict.fromkeys(["estimate", "ci_low", "ci_high"], "effect") | {"days": "days"},
         empty="" if len(frame) else "No trial here states a dose per weight and what it did.",
         measure=question.measure,
         outcome=question.outcome,

@@ -55,7 +55,8 @@ def lay_out_forest(pooled: Synthesis | Refusal) -> ForestLayout:
     for group in pooled.groups:
         word = group.word or "not stated"
         lines.append({"name": word, "kind": "heading", "label": f"{pooled.by}: {word}",
-                      "says": "", "risk": "", "address": ""})  # fmt: skip
+                      "says": "", "risk": "",
+                      "address": " ".join(group.studies["address"])})  # fmt: skip
         weights = group.pooled.weights if group.pooled else np.nan
         for row in group.studies.assign(weight=weights).itertuples():
             lines.append(_study(pooled, row))
