@@ -35,8 +35,9 @@ lock: $(READY) ## Renew requirements.lock from pyproject.toml
 readme: $(READY) ## Renew the computed chart and sentences of README.md
 	$(BIN)/python docs/update_readme.py
 
-benchmark: $(READY) ## Seed errors in the tables, count how many the checks find, publish the table
+benchmark: $(READY) ## Count the seeded errors that the checks find, time the grid, publish both
 	$(BIN)/python -m benchmarks.run
+	$(BIN)/python -m benchmarks.specifications
 
 clean: ## Remove the environment and the reports
 	rm -rf $(VENV) reports

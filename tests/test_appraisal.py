@@ -367,3 +367,12 @@ def test_shipped_judgements_and_thresholds(shipped):
     assert zarate["RoB 1 (2011)"].overall == ""
     assert zarate["RoB 2 (2019)"].overall == "high"
     assert len(tabulate_thresholds(shipped).frame) == len(shipped.thresholds)
+
+
+def test_the_summary_says_when_its_studies_looked(graded):
+    for line in (2, 3):
+        graded.put("data/studies.csv", line, time="1.5")
+    corpus, (body,) = found(graded)
+    assert body.name.endswith("/1 day")
+    table = tabulate_findings_summary(corpus, [rate_certainty(corpus, body)])
+    assert table.frame["outcome"][0] == "Infection, 1 day to 1.5 days"

@@ -50,6 +50,14 @@ class Body:
         return "/".join((*parts, span(asked.near_days)))
 
     @property
+    def when(self) -> str:
+        """The times at which its studies looked, which may differ from the one wanted."""
+        times = sorted(self.studies["days"].dropna().unique())
+        if not times:
+            return "time not stated"
+        return " to ".join(dict.fromkeys((span(times[0]), span(times[-1]))))
+
+    @property
     def counted(self) -> bool:
         """Whether events were counted, so that a share of people can be given."""
         return self.question.measure in ("rr", "rd")

@@ -55,7 +55,7 @@ class Specifications:
 
 
 @dataclass(frozen=True)
-class _Choice:
+class Choice:
     """The studies of one definition, comparison and filter, and why they have no pool if so."""
 
     definition: str
@@ -96,7 +96,7 @@ def specify(
     if question.measure == "proportion":
         raise ParameterError("measure: a proportion has no value that means no effect")
     better = dict(zip(corpus.outcomes["outcome"], corpus.outcomes["better"], strict=True))
-    choices = list(_choices(corpus, results, question, outcomes, times))
+    choices = list(every_choice(corpus, results, question, outcomes=outcomes, times=times))
     blocks = []
     for estimator, test in product(ESTIMATORS, TESTS):
         block = pd.DataFrame(
@@ -114,7 +114,7 @@ def specify(
         )
         # A common effect has only the one test.
         if estimator != "ce" or test == "z":
-            blocks.append(block.join(_pooled(choices, estimator, test, confidence)))
+            blocks.append(block.join(pool_choices(choices, estimator, test, confidence)))
     frame = pd.concat(blocks, ignore_index=True)
     sign = np.sign(frame["estimate"]) * np.where(frame["outcome"].map(better) == "lower", -1, 1)
     frame["excludes"] = (frame["ci_low"] > 0) | (frame["ci_high"] < 0)
@@ -127,7 +127,10 @@ def specify(
     return Specifications(question, frame)
 
 
-def _choices(corpus, results, question: Question, outcomes, times) -> Iterator[_Choice]:
+def every_choice(
+    corpus: Corpus, results: pd.DataFrame, question: Question, *, outcomes, times
+) -> Iterator[Choice]:
+    """The studies of every definition, kind of comparison and filter by risk, as of `specify`."""
     for outcome, near_days in product(outcomes, times):
         asked = replace(question, outcome=outcome, near_days=float(near_days), comparators=())
         found = gather(corpus, results, asked)
@@ -139,11 +142,13 @@ def _choices(corpus, results, question: Question, outcomes, times) -> Iterator[_
             why = refusals(corpus, studies, asked, method="reml", apart="comparator")
             definition = f"{outcome}, {span(near_days)}"
             named = comparison if comparison == ANY else f"{comparison} comparison"
-            yield _Choice(definition, named, risk, outcome, studies, "; ".join(why))
+            yield Choice(definition, named, risk, outcome, studies, "; ".join(why))
 
 
-def _pooled(choices: list[_Choice], estimator: str, test: str, confidence: float) -> pd.DataFrame:
-    """One pool for each choice, all fitted together."""
+def pool_choices(
+    choices: Sequence[Choice], estimator: str, test: str, confidence: float
+) -> pd.DataFrame:
+    """One pool for each choice, fitted together: `k`, and the numbers on the scale of pooling."""
     width = max((len(choice.studies) for choice in choices), default=0)
     yi, vi = np.zeros((2, len(choices), width))
     keep = np.zeros((len(choices), width), bool)

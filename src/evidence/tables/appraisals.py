@@ -7,7 +7,7 @@ from evidence.corpus.reading import Corpus
 from evidence.synthesis.appraisals import appraisals
 from evidence.synthesis.grade import Certainty, per_thousand
 from evidence.synthesis.pooled import NAMES, show
-from evidence.synthesis.wording import capital, signed, span
+from evidence.synthesis.wording import capital, signed
 from evidence.tables.table import Table
 
 
@@ -60,7 +60,7 @@ def tabulate_findings_summary(corpus: Corpus, rated: list[Certainty]) -> Table:
         middle, low, high = body.absolute()
         shown.append(
             {
-                "outcome": f"{capital(asked.outcome)}, {span(asked.near_days)}",
+                "outcome": f"{capital(asked.outcome)}, {body.when}",
                 "in": asked.conditions[0],
                 "compared": f"{asked.treatments[0]} against {asked.comparators[0]} comparison",
                 "studies": f"{len(body.studies)}: {', '.join(body.studies['label'])}",
