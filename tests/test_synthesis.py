@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evidence import findings, select_results, unknowns
+from evidence import findings, select_results
 from evidence.corpus.reading import days, read_corpus
 from evidence.errors import ParameterError
 from evidence.synthesis.comparisons import pairs
@@ -133,23 +133,6 @@ def test_conservation_every_study_with_evidence_is_somewhere_in_the_grid(shipped
     rows = evidence_rows(everyone[everyone["kind"].isin(OUTCOME_KINDS)])
     placed = set(" ".join(cells(shipped, everyone)["address"]).split())
     assert placed == set(rows["address"])
-
-
-def test_adding_a_study_narrows_an_unknown(project):
-    before = unknowns(read_corpus(project.root), select_results(read_corpus(project.root)))
-    assert before["k"].tolist() == [0]
-    assert str(before["standing"][0]) == "No study in these tables bears on it."
-    project.put("data/studies.csv", 2, time="5")
-    corpus = read_corpus(project.root)
-    after = unknowns(corpus, select_results(corpus))
-    assert after["k"].tolist() == [1]
-    assert "1 study (1 randomised) with 37 participants" in str(after["standing"][0])
-
-
-def test_unknowns_of_the_shipped_data_number_at_least_twenty(shipped):
-    found = unknowns(shipped, select_results(shipped))
-    assert len(found) >= 20
-    assert found["k"].is_monotonic_increasing
 
 
 def test_findings_of_the_heroin_study_are_said_with_counts(shipped):

@@ -45,6 +45,7 @@ _HOME = {
     "silence": ("evidence.synthesis.durability", "silence"),
     "specify": ("evidence.synthesis.specifications", "specify"),
     "tabulate_appraisals": ("evidence.tables.appraisals", "tabulate_appraisals"),
+    "tabulate_cells": ("evidence.tables.unknowns", "tabulate_cells"),
     "tabulate_certainty": ("evidence.tables.appraisals", "tabulate_certainty"),
     "tabulate_claims": ("evidence.tables.claims", "tabulate_claims"),
     "tabulate_findings": ("evidence.tables.findings", "tabulate_findings"),
@@ -53,10 +54,10 @@ _HOME = {
     "tabulate_results": ("evidence.tables.studies", "tabulate_results"),
     "tabulate_studies": ("evidence.tables.studies", "tabulate_studies"),
     "tabulate_thresholds": ("evidence.tables.appraisals", "tabulate_thresholds"),
-    "tabulate_unknowns": ("evidence.tables.claims", "tabulate_unknowns"),
-    "unknowns": ("evidence.synthesis.gaps", "unknowns"),
-    "unknowns_by_question": ("evidence.synthesis.gaps", "by_question"),
-    "unknowns_summary": ("evidence.synthesis.gaps", "summary"),
+    "tabulate_unknowns": ("evidence.tables.unknowns", "tabulate_unknowns"),
+    "unknowns": ("evidence.synthesis.register", "register"),
+    "unknowns_first": ("evidence.synthesis.register", "first"),
+    "unknowns_summary": ("evidence.synthesis.register", "summary"),
 }
 
 __all__ = sorted(_HOME)

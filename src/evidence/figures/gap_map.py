@@ -8,7 +8,10 @@ import pandas as pd
 from evidence.corpus.reading import Corpus
 from evidence.figures import style
 from evidence.figures.layout import Layout, draw
+from evidence.synthesis.bodies import bodies
 from evidence.synthesis.gaps import cells
+from evidence.synthesis.grade import LEVELS, rate
+from evidence.synthesis.register import TIMES
 from evidence.synthesis.wording import Number, Sentence, count
 
 
@@ -24,6 +27,9 @@ class GapMapLayout(Layout):
 def lay_out_gap_map(corpus: Corpus, results: pd.DataFrame) -> GapMapLayout:
     """Every cell of the grid: bubbles grow with participants, empty cells stay visible."""
     frame = cells(corpus, results)
+    best = _certainty(corpus, results)
+    pairs = zip(frame["condition"], frame["outcome"], strict=True)
+    frame["certainty"] = [best.get(pair, "") for pair in pairs]
     conditions = tuple(frame["condition"].unique())
     outcomes = tuple(frame["outcome"].unique())
     frame["column"] = frame["condition"].map({word: i for i, word in enumerate(conditions)})
@@ -48,7 +54,8 @@ def lay_out_gap_map(corpus: Corpus, results: pd.DataFrame) -> GapMapLayout:
         caption=Sentence(
             "fig-gaps.caption",
             "Each bubble is the evidence on one outcome in one condition: its area grows with the "
-            "participants, counted beside it; the number inside is how many studies. Only "
+            "participants, counted beside it; the number inside is how many studies. Mark and "
+            "colour are the certainty that rules suggest for the best comparison in it. Only "
             "confirmed results of studies with participants of their own are counted; the guide, "
             "reviews and unconfirmed numbers are not. An empty square: nobody has measured it "
             f"here. {sentence.template}",
@@ -64,6 +71,18 @@ def lay_out_gap_map(corpus: Corpus, results: pd.DataFrame) -> GapMapLayout:
     )
 
 
+def _certainty(corpus: Corpus, results: pd.DataFrame) -> dict[tuple[str, str], str]:
+    """The best certainty of any body of evidence in each cell."""
+    best: dict[tuple[str, str], str] = {}
+    for body in bodies(corpus, results, times=TIMES):
+        rated = rate(corpus, body)
+        level = rated.decided or rated.suggested
+        cell = (body.question.conditions[0], body.question.outcome)
+        if cell not in best or LEVELS.index(level) > LEVELS.index(best[cell]):
+            best[cell] = level
+    return best
+
+
 def _number(which: pd.Series, rows: tuple[str, ...]) -> Number:
     return Number(int(which.sum()), str(int(which.sum())), rows, "cells")
 
@@ -71,7 +90,7 @@ def _number(which: pd.Series, rows: tuple[str, ...]) -> Number:
 def _alt(frame: pd.DataFrame) -> str:
     said = [
         f"{row.condition}, {row.outcome}: {count(row.k, 'study', 'studies')}, "
-        f"{count(row.n, 'participant')}"
+        f"{count(row.n, 'participant')}" + (f", certainty {row.certainty}" if row.certainty else "")
         for row in frame[frame["k"] > 0].itertuples()
     ]
     empty = [f"{row.condition}, {row.outcome}" for row in frame[frame["k"] == 0].itertuples()]
@@ -86,7 +105,8 @@ def draw_gap_map(layout: GapMapLayout):
         figure, axis = style.new_figure(2.0 + 0.86 * columns, 1.5 + 0.36 * rows)
         for row in layout.frame.itertuples():
             if row.k:
-                axis.scatter(row.column, row.row, s=row.area, color=style.BLUE, alpha=0.85, lw=0)
+                mark, colour = style.CERTAINTY[row.certainty]
+                axis.scatter(row.column, row.row, s=row.area, marker=mark, color=colour, lw=0)
                 axis.text(
                     row.column,
                     row.row,
@@ -112,4 +132,16 @@ def draw_gap_map(layout: GapMapLayout):
             spine.set_visible(False)
         axis.set_axisbelow(True)
         axis.grid(color="#eeeeee")
+        _key(figure, set(layout.frame.loc[layout.frame["k"] > 0, "certainty"]))
     return figure
+
+
+def _key(figure, levels: set[str]):
+    from matplotlib.lines import Line2D
+
+    shown = {level: look for level, look in style.CERTAINTY.items() if level in levels}
+    handles = [
+        Line2D([], [], ls="", marker=mark, color=colour, ms=8) for mark, colour in shown.values()
+    ]
+    words = [f"certainty {level}" if level else "not rated" for level in shown]
+    figure.legend(handles, words, loc="outside lower left", ncols=3, fontsize=8)

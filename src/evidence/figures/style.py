@@ -26,6 +26,15 @@ VERDICTS = {
     "not checkable": ("○", QUIET),
 }
 
+CERTAINTY = {
+    "high": ("^", GREEN),
+    "moderate": ("D", BLUE),
+    "low": ("s", "#8a6500"),
+    "very low": ("o", VERMILION),
+    "": ("o", QUIET),
+}
+"""Mark and colour for each level of certainty; the empty one was not rated."""
+
 RISK = {
     "low": ("+", GREEN, "low"),
     "some": ("–", YELLOW, "some concerns, moderate or unclear"),

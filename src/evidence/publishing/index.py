@@ -10,7 +10,7 @@ from evidence.publishing.files import Shown, title
 from evidence.publishing.footnotes import footnotes, linked, references, sources_counted, sources_of
 from evidence.publishing.pages import Page, render
 from evidence.publishing.values import Ledger
-from evidence.synthesis import answers, claims, gaps
+from evidence.synthesis import answers, claims, register
 from evidence.synthesis.audits import error_rate
 from evidence.synthesis.selection import select_results
 from evidence.synthesis.wording import Sentence, capital, count, tally
@@ -141,12 +141,11 @@ def _claims(corpus, results, studies, say, names) -> dict | None:
 
 
 def _unknowns(corpus, results, say, names) -> dict | None:
-    if corpus.unknowns.empty:
+    entries = register.register(corpus, results)
+    if not entries:
         return None
-    open_questions = gaps.unknowns(corpus, results)
-    lines = [say(line) for line in gaps.by_question(open_questions.head(8))]
     return {
-        "summary": say(gaps.summary(open_questions)),
-        "lines": lines,
+        "summary": say(register.summary(entries)),
+        "lines": [say(line) for line in register.first(entries)],
         "page": _page(names, "unknowns"),
     }

@@ -15,14 +15,16 @@ import pandas as pd
 from evidence.corpus.reading import Corpus, read_corpus
 from evidence.errors import ParameterError
 from evidence.figures.layout import Layout
-from evidence.publishing import claim_review
+from evidence.publishing import claim_review, register_files
 from evidence.publishing.files import Shown, title, write_figure
 from evidence.publishing.footnotes import footnotes, linked, references, sources_counted, sources_of
 from evidence.publishing.values import Ledger
 from evidence.synthesis.audits import error_rate
+from evidence.synthesis.register import Entry
 from evidence.synthesis.selection import select_results
 from evidence.synthesis.wording import Sentence
 from evidence.tables.table import Table
+from evidence.tables.unknowns import tabulate_unknowns
 
 
 class Html:
@@ -123,6 +125,28 @@ class Report:
             '<a href="claims.jsonld">claims.jsonld</a> (schema.org ClaimReview)</p>'
         )
         return Html(html, f"{len(claims)} claims as ClaimReview")
+
+    def unknowns(self, entries: list[Entry]) -> Html:
+        """Show a register of unknowns as a table; write it as CSV, JSON and BibTeX for `out`."""
+        shown = self.table(tabulate_unknowns(entries))
+        if not self._out or not entries:
+            return shown
+        keys = [key for entry in entries for key in entry.rows["study"]]
+        register_files.as_frame(entries).to_csv(
+            self._out / "unknowns.csv", index=False, lineterminator="\n"
+        )
+        for name, text in (
+            ("unknowns.json", register_files.as_json(entries)),
+            ("unknowns.bib", register_files.as_bibtex(self.corpus, keys)),
+        ):
+            (self._out / name).write_text(text, encoding="utf-8")
+        links = (
+            '<p class="files">For machines: <a href="unknowns.csv">unknowns.csv</a> · '
+            '<a href="unknowns.json">unknowns.json</a> · '
+            '<a href="unknowns.bib">unknowns.bib</a> (the studies that bear on them)</p>'
+        )
+        bundle = shown._repr_mimebundle_()
+        return Html(bundle["text/html"] + links, bundle["text/plain"])
 
     def close(self) -> Html:
         """Show footnotes, sources, checksums and versions; write `values/NAME.json` for `out`."""

@@ -34,7 +34,7 @@ def read_finished(reports: Path, *names: str) -> list:
         ) from None
 
 
-def _plain(value):
+def plain(value):
     """A JSON value; NaN and missing become None, numpy scalars become Python's."""
     if value is None or value is pd.NA:
         return None
@@ -78,7 +78,7 @@ class Ledger:
         entries = {}
         for row in frame.to_dict("records"):
             for name in _columns(frame):
-                value = _plain(row[name])
+                value = plain(row[name])
                 if value not in (None, ""):
                     entries[f"{identity}:{row['name']}.{name}"] = {
                         "value": value,
@@ -120,7 +120,7 @@ def _columns(frame: pd.DataFrame) -> list[str]:
 
 def _entry(number: Number) -> dict:
     return {
-        "value": _plain(number.value),
+        "value": plain(number.value),
         "text": number.text,
         "method": number.method,
         "rows": list(number.rows),

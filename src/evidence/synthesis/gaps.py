@@ -1,4 +1,4 @@
-"""What nobody has measured: the empty cells, and the open questions with what bears on each.
+"""What was measured and what nobody has: conditions × outcomes, studies and people in each cell.
 
 Vocabulary
 ----------
@@ -10,10 +10,7 @@ of studies, `n` the number of their participants.
 import pandas as pd
 
 from evidence.corpus import schema
-from evidence.corpus.queries import matching
 from evidence.corpus.reading import Corpus
-from evidence.synthesis import wording
-from evidence.synthesis.wording import Number, Sentence, count, span
 
 OUTCOME_KINDS = ("benefit", "harm")
 
@@ -91,76 +88,3 @@ def cells(corpus: Corpus, results: pd.DataFrame) -> pd.DataFrame:
             )
     columns = ["name", "condition", "outcome", "k", "n", "labels", "address"]
     return pd.DataFrame(cells, columns=columns)
-
-
-def unknowns(corpus: Corpus, results: pd.DataFrame) -> pd.DataFrame:
-    """Each open question with the evidence that bears on it, the least answered first.
-
-    Returns
-    -------
-    DataFrame
-        The columns of `unknowns.csv` and: `k`, `n`, `randomised` (studies), `longest` (days; NaN
-        if no time is known), `labels`, `rows` (addresses of what bears on it) and `standing`, a
-        `Sentence`.
-    """
-    rows = evidence_rows(results)
-    found = []
-    for question in corpus.unknowns.itertuples():
-        bearing = matching(question.where, rows)
-        k, n = tally(corpus, bearing)
-        trials = bearing.loc[bearing["randomised"] == "yes", "study"].nunique()
-        entry = {
-            "k": k,
-            "n": n,
-            "randomised_studies": trials,
-            "longest": bearing["days"].max(),
-            "labels": "; ".join(bearing["label"].unique()),
-            "rows": " ".join(bearing["address"]),
-        }
-        found.append(entry | {"standing": _standing(question.unknown, entry)})
-    columns = ["k", "n", "randomised_studies", "longest", "labels", "rows", "standing"]
-    frame = pd.concat([corpus.unknowns, pd.DataFrame(found, columns=columns)], axis=1)
-    return frame.sort_values(["k", "n"], kind="stable").reset_index(drop=True)
-
-
-def _standing(unknown: str, entry: dict) -> Sentence:
-    rows = tuple(entry["rows"].split())
-    if not entry["k"]:
-        return Sentence(f"unknown.{unknown}", "No study in these tables bears on it.")
-    numbers = {
-        "studies": count(entry["k"], "study", "studies", rows, "studies"),
-        "people": count(entry["n"], "participant", rows=rows, method="participants"),
-        "trials": Number(
-            entry["randomised_studies"], str(entry["randomised_studies"]), rows, "studies"
-        ),
-        "longest": Number(entry["longest"], span(entry["longest"]), rows, "longest"),
-    }
-    template = "{studies} ({trials} randomised) with {people}; longest look: {longest}."
-    return Sentence(f"unknown.{unknown}", template, numbers)
-
-
-def summary(questions: pd.DataFrame) -> Sentence:
-    """How many questions are open, and on how many of them nothing or one study bears."""
-    none, one = questions[questions["k"] == 0], questions[questions["k"] == 1]
-    return Sentence(
-        "unknowns.summary",
-        "{questions} are open. On {none} no study in these tables bears at all, on {one} a single "
-        "one.",
-        {
-            "questions": count(len(questions), "question", rows=questions["address"]),
-            "none": wording.tally(none["address"]),
-            "one": wording.tally(one["address"]),
-        },
-    )
-
-
-def by_question(questions: pd.DataFrame) -> list[Sentence]:
-    """Each question followed by what bears on it, in the order given."""
-    return [
-        Sentence(
-            row.standing.name,
-            "{question} " + row.standing.template,
-            {"question": Number(None, row.question), **row.standing.numbers},
-        )
-        for row in questions.itertuples()
-    ]

@@ -47,6 +47,11 @@ METHODS = {
     "body": Method("the effect of one study, or the pool of several, with its interval"),
     "absolute": Method("what the effect makes of the share seen in the comparison groups"),
     "grade": Method("levels by which rules on the numbers suggest less certainty", "guyatt2008"),
+    "register": Method("unknowns of the register that this is true of", "brown2006epicot"),
+    "required": Method(
+        "people that a trial needs to see what matters, at the rate seen in the comparison groups",
+        "fleiss2003",
+    ),
     "heterogeneity": Method("how much the effects differ beyond chance", "higgins2002"),
     "days": Method("the time that the row gives, in days"),
     "longest": Method("the latest time of these rows, in days"),

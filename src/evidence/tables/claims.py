@@ -1,10 +1,10 @@
-"""Claims and open questions as tables, for those who want every reason."""
+"""Claims and references of the guide as tables, for those who want every reason."""
 
 import pandas as pd
 
 from evidence.corpus.reading import Corpus
-from evidence.synthesis.wording import span
 from evidence.tables.table import Table
+from evidence.tables.unknowns import looked
 
 
 def tabulate_claims(corpus: Corpus, claims: pd.DataFrame) -> Table:
@@ -28,6 +28,7 @@ def tabulate_claims(corpus: Corpus, claims: pd.DataFrame) -> Table:
                 + (f" ({row.locator})" if row.locator else "")
                 for row in claims.itertuples()
             ],
+            "last looked": [looked(row) for row in claims.itertuples()],
         }
     )
     numbers = claims[["name", "guide_value", "source_value", "computed"]].copy()
@@ -58,30 +59,3 @@ def tabulate_guide(corpus: Corpus) -> Table:
     numbers = guide[["rank", "address"]].copy()
     numbers.insert(0, "name", guide["guide_ref"] + "/" + guide["source"])
     return Table("tab-guide", "References of the guide, and the texts they may be", shown, numbers)
-
-
-def tabulate_unknowns(unknowns: pd.DataFrame) -> Table:
-    """One row an open question with the computed evidence that bears on it."""
-    shown = pd.DataFrame(
-        {
-            "question": unknowns["question"],
-            "studies": unknowns["k"].astype(str),
-            "people": [f"{n:,}" for n in unknowns["n"]],
-            "randomised": unknowns["randomised_studies"].astype(str),
-            "longest look": [span(days) if days == days else "—" for days in unknowns["longest"]],
-            "why it is open": unknowns["why_open"],
-            "bearing on it": [labels or "nothing" for labels in unknowns["labels"]],
-        }
-    )
-    numbers = unknowns[["k", "n", "randomised_studies", "longest"]].copy()
-    numbers["address"] = unknowns["address"] + " " + unknowns["rows"]
-    numbers.insert(0, "name", unknowns["unknown"])
-    return Table("tab-unknowns", "Open questions and the evidence on each", shown, numbers, METHODS)
-
-
-METHODS = {
-    "k": "studies",
-    "n": "participants",
-    "randomised_studies": "studies",
-    "longest": "longest",
-}

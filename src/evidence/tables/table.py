@@ -18,7 +18,8 @@ class Table:
     """`frame` as shown (all text, one column a header); `numbers` keeps what the texts stand for.
 
     `numbers` has one row a shown row with `name` and `address`, and the numeric columns by which
-    `values.json` knows them; `methods` as in a layout.
+    `values.json` knows them; `methods` as in a layout. `links` leads from a cell (row, column) to a
+    place on the page.
     """
 
     id: str
@@ -26,6 +27,12 @@ class Table:
     frame: pd.DataFrame = field(repr=False)
     numbers: pd.DataFrame = field(repr=False)
     methods: Mapping[str, str] = field(default_factory=dict)
+    links: Mapping[tuple[int, str], str] = field(default_factory=dict)
+
+    def _cell(self, place: int, column: str, text: str) -> str:
+        """A cell, as a link where `links` has one for it."""
+        there = self.links.get((place, column))
+        return f'<a href="#{escape(there)}">{escape(text)}</a>' if there else escape(text)
 
     def _head(self, name: str, text: str) -> str:
         """The first cell of a row, as a link to the footnote to its numbers if it has any."""
@@ -42,9 +49,14 @@ class Table:
         body = "".join(
             f'<tr id="{escape(anchor(self.id, name))}">'
             + f'<th scope="row">{self._head(name, str(row[0]))}</th>'
-            + "".join(f"<td>{escape(str(cell))}</td>" for cell in row[1:])
+            + "".join(
+                f"<td>{self._cell(place, column, str(cell))}</td>"
+                for column, cell in zip(self.frame.columns[1:], row[1:], strict=True)
+            )
             + "</tr>\n"
-            for name, row in zip(names, self.frame.itertuples(index=False, name=None), strict=True)
+            for place, (name, row) in enumerate(
+                zip(names, self.frame.itertuples(index=False, name=None), strict=True)
+            )
         )
         return (
             f'<div class="table" role="region" tabindex="0" aria-label="{escape(self.caption)}">'

@@ -1,7 +1,12 @@
 """What the guide says, what it rests on, and what it leaves open."""
 
 from evidence.corpus.schema.column import Column, Table, key, text, word
-from evidence.corpus.schema.words import DIRECTIONS, STATUSES, VERDICTS
+from evidence.corpus.schema.words import DIRECTIONS, STATUSES, UNKNOWN_STATUSES, VERDICTS
+
+FRESH = (
+    Column("looked", "date", "the day on which somebody last looked for newer texts"),
+    Column("good_until", "date", "the day until which that is good"),
+)
 
 GUIDE = Table(
     "data/guide.csv",
@@ -46,6 +51,7 @@ CLAIMS = Table(
         Column("outcome", "outcome", "the outcome that it is about"),
         Column("source", "keys", "BibTeX keys of the texts it was checked against", True),
         text("locator", "where in those texts"),
+        *FRESH,
     ),
 )
 
@@ -87,5 +93,13 @@ UNKNOWNS = Table(
         text("section", "where the guide raises it"),
         text("claims", "claims that touch it, separated by ;"),
         Column("where", "query", "which rows of data/studies.csv bear on it"),
+        word(
+            "status",
+            "how open it is, as a curator sees it; else it is computed",
+            UNKNOWN_STATUSES,
+            required=False,
+        ),
+        text("status_reason", "why the curator overrules the computed status"),
+        *FRESH,
     ),
 )

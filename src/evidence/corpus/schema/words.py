@@ -68,3 +68,6 @@ GRADE_DOMAINS = (
     "small-study effects",
 )
 """Reasons of GRADE to be less certain of evidence, in the order in which they are looked at."""
+
+UNKNOWN_STATUSES = ("open", "narrowed", "settled")
+"""How much of a question is left."""

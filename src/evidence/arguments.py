@@ -1,0 +1,169 @@
+"""What the command `evidence` understands: its commands and options, with an example of each."""
+
+import argparse
+from importlib.metadata import version
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the command line."""
+    raw = argparse.RawDescriptionHelpFormatter
+    whole = argparse.ArgumentParser(
+        prog="evidence",
+        description="Check the evidence tables and regenerate the reports made from them.",
+        epilog="example:\n  evidence report -p scope=all\n  evidence check --project .",
+        formatter_class=raw,
+    )
+    whole.add_argument("--version", action="version", version=f"evidence {version('evidence')}")
+    commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    report = commands.add_parser(
+        "report",
+        help="check the data, run the notebooks, write the pages",
+        description="Check the data, run every notebook through papermill and write pages, figures "
+        "and values. The previous reports stay as they were until everything is finished.",
+        epilog="examples:\n  evidence report\n  evidence report -p scope=all -p confidence=0.9\n"
+        "  evidence report --only comparison -p 'conditions=[\"depression\"]'",
+        formatter_class=raw,
+    )
+    check = commands.add_parser(
+        "check",
+        help="check the tables and the bibliography only",
+        description="Check every table and the bibliography, then whether the numbers fit "
+        "together; all at once, one line each. An error stops reports until it is mended or "
+        "waived.",
+        epilog="examples:\n  evidence check --project path/to/project\n"
+        "  evidence check --prose --reports reports\n  evidence check --on 2027-12-01",
+        formatter_class=raw,
+    )
+    check.add_argument(
+        "--prose",
+        action="store_true",
+        help="list every number in README, changelog headline, notebooks and pages as MATCH, DRIFT "
+        "or UNBOUND to the values of the finished reports",
+    )
+    check.add_argument(
+        "--on", default="", metavar="DAY", help="warn of what is no longer fresh on a day"
+    )
+    why = commands.add_parser(
+        "why",
+        help="lead a number, figure, claim or study back to where it was read",
+        description="Print where something comes from: the page and figure or table that shows it, "
+        "the method and the rows that it was made from, and for each row what the text prints and "
+        "where in which text that was read.",
+        epilog="examples:\n  evidence why C01\n  evidence why zarate2006\n"
+        "  evidence why fig-dose-response\n  evidence why data/studies.csv:4\n"
+        "  evidence why 'index/zarate2006/ketamine/response/1 day.share' --format json",
+        formatter_class=raw,
+    )
+    why.add_argument(
+        "asked",
+        metavar="X",
+        help="a claim, question, study, address, figure or table, or the name of a value",
+    )
+    for command in (check, why):
+        command.add_argument(
+            "--reports",
+            default=None,
+            metavar="DIR",
+            help="finished reports to look in (default: reports in the project)",
+        )
+    why.add_argument(
+        "--format", choices=("text", "json"), default="text", help="for people or machines"
+    )
+    audit = commands.add_parser(
+        "audit",
+        help="draw results by chance and hold them to their sources",
+        description="Draw results that nobody has audited yet, show each with its source, and ask "
+        "whether the source says so. Each answer is kept in data/audits.csv at once; every report "
+        "states the rate of errors found.",
+        epilog="examples:\n  evidence audit --sample 20 --seed 1 --by 'A. Reader'\n"
+        "  evidence audit --sample 20 --seed 1 --list",
+        formatter_class=raw,
+    )
+    audit.add_argument("--sample", type=int, default=20, metavar="N", help="how many (default: 20)")
+    audit.add_argument("--seed", type=int, default=1, metavar="N", help="which draw (default: 1)")
+    audit.add_argument("--by", default="", metavar="NAME", help="who looks; an ORCID may follow")
+    audit.add_argument("--list", action="store_true", help="show the draw and ask nothing")
+    pool = commands.add_parser(
+        "pool",
+        help="pool the studies on one outcome, or say why they should not be",
+        description="Pool the confirmed results on one outcome, of each study those nearest to a "
+        "time, with heterogeneity, prediction interval and sensitivity analyses at full precision. "
+        "What should not be pooled is refused with every reason.",
+        epilog="examples:\n  evidence pool --outcome response --measure rr\n"
+        "  evidence pool --outcome abstinence --measure or --method mh --mix-designs --format json",
+        formatter_class=raw,
+    )
+    pool.add_argument("--outcome", required=True, metavar="WORD", help="an outcome of the data")
+    pool.add_argument(
+        "--measure", required=True, metavar="NAME", help="rr, or, rd, smd, md or proportion"
+    )
+    pool.add_argument(
+        "--method", default="reml", metavar="NAME", help="reml (default), dl, pm, ce, mh or peto"
+    )
+    pool.add_argument("--test", default="knha", metavar="NAME", help="knha (default), adhoc or z")
+    pool.add_argument("--confidence", type=float, default=0.95, metavar="P", help="default 0.95")
+    pool.add_argument(
+        "--near-days", type=float, default=1.0, metavar="N", help="time wanted, in days (default 1)"
+    )
+    pool.add_argument(
+        "--window",
+        type=float,
+        default=3.0,
+        metavar="N",
+        help="times up to N times earlier or later count (default 3)",
+    )
+    for name, what in (
+        ("comparators", "kinds of comparison"),
+        ("conditions", "conditions"),
+        ("treatments", "treatments"),
+    ):
+        pool.add_argument(
+            f"--{name}", nargs="+", default=[], metavar="WORD", help=f"only these {what}"
+        )
+    pool.add_argument(
+        "--by",
+        default="",
+        metavar="NAME",
+        help="also pool by condition, treatment, comparator, unblinding or risk, and compare",
+    )
+    pool.add_argument(
+        "--moderator",
+        default="",
+        metavar="NAME",
+        help="also set effects against dose, days or year",
+    )
+    pool.add_argument(
+        "--mix-designs", action="store_true", help="let randomised and other studies be pooled"
+    )
+    pool.add_argument(
+        "--format", choices=("text", "json"), default="text", help="for people or machines"
+    )
+    for command in (report, check, why, audit, pool):
+        command.add_argument(
+            "--project",
+            default="",
+            metavar="DIR",
+            help="folder with references.bib and data/ (default: the one you are in)",
+        )
+    report.add_argument(
+        "--out",
+        default=None,
+        metavar="DIR",
+        help="where the reports go (default: reports in the project)",
+    )
+    report.add_argument(
+        "-p",
+        dest="parameters",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a parameter of the notebooks; may be repeated; a list is JSON or a,b,c",
+    )
+    report.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="NOTEBOOK",
+        help="run only this notebook and carry the other pages over; may be repeated",
+    )
+    return whole

@@ -1,0 +1,119 @@
+"""What would settle a question: the trial that is wanted, its size, and how much of it exists.
+
+Vocabulary
+----------
+The *required information size* is the number of people that one adequate trial needs, or what a
+pool needs if its studies differ: divided by 1 - I². The *information fraction* is the share of it
+that the best body of evidence already holds.
+
+References
+----------
+fleiss2003, wetterslev2008.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from evidence.corpus.reading import Corpus
+from evidence.estimation.power import size_for_means, size_for_proportions
+from evidence.synthesis.bodies import Body
+from evidence.synthesis.grade import Certainty, important_difference
+
+POWERS = (0.8, 0.9)
+RATES = (0.1, 0.25, 0.5)
+"""Shares in the comparison group for which a size is given where none was seen."""
+
+
+@dataclass(frozen=True)
+class Settling:
+    """The trial wanted.
+
+    `sizes`: one row a control rate (NaN on a scale) and power, with `per_arm`, rounded up; `seen`
+    tells whether that rate, or the spread on the scale, was seen. `required` and `fraction` as in
+    the module, NaN if unknown.
+    """
+
+    matters: float
+    sizes: pd.DataFrame
+    required: float
+    fraction: float
+
+    @property
+    def per_arm(self) -> int | None:
+        """People in each arm at the first power and the rate seen; None if it cannot be said."""
+        rows = self.sizes[self.sizes["seen"]]
+        return int(rows["per_arm"].iloc[0]) if len(rows) else None
+
+
+def settle(corpus: Corpus, best: Certainty | None, outcome: str) -> Settling:
+    """The size of the trial that would see what matters on an outcome.
+
+    Parameters
+    ----------
+    best : Certainty or None
+        The body of evidence from which the rate without treatment is taken; without one, sizes
+        are given for a range of rates.
+    """
+    matters = important_difference(corpus, best.body) if best else None
+    if best and not best.body.counted:
+        sizes = list(_on_a_scale(best.body, matters)) or list(_standardised(corpus, outcome))
+    else:
+        control = best.body.control if best else np.nan
+        sizes = list(_by_rate(corpus, outcome, control)) or list(_standardised(corpus, outcome))
+    frame = pd.DataFrame(sizes, columns=["rate", "power", "per_arm", "seen"])
+    required = fraction = np.nan
+    seen = frame[frame["seen"]]
+    if best and len(seen):
+        pooled = best.body.synthesis.pooled if best.body.synthesis else None
+        spread = getattr(pooled, "I2", 0.0) / 100 if pooled else 0.0
+        required = 2 * float(seen["per_arm"].iloc[0]) / max(1 - spread, 1e-9)
+        fraction = best.body.people / required
+    return Settling(matters if matters is not None else np.nan, frame, required, fraction)
+
+
+def _on_a_scale(body: Body, matters: float | None) -> Iterator[dict]:
+    """Sizes for a difference of means, with the standard deviation that its studies had."""
+    if matters is None:
+        return
+    studies = body.studies.dropna(subset=["n1", "n2"])
+    if body.question.measure == "smd":
+        sd = 1.0
+    elif len(studies):
+        # The variance of a difference of means is sd² (1/n1 + 1/n2).
+        sd = float(np.sqrt(np.mean(studies["vi"] / (1 / studies["n1"] + 1 / studies["n2"]))))
+    else:
+        return
+    for power in POWERS:
+        yield _size(np.nan, power, size_for_means(matters, sd, power=power), True)
+
+
+def _standardised(corpus: Corpus, outcome: str) -> Iterator[dict]:
+    """Sizes for a standardised difference that matters, if one is stated and nothing was seen."""
+    rows = corpus.thresholds
+    rows = rows[(rows["outcome"] == outcome) & (rows["measure"] == "smd")]
+    for value in rows["value"]:
+        for power in POWERS:
+            yield _size(np.nan, power, size_for_means(float(value), power=power), False)
+
+
+def _by_rate(corpus: Corpus, outcome: str, control: float) -> Iterator[dict]:
+    """Sizes for the rate that was seen, or for a range; the difference wanted is a share of it."""
+    rows = corpus.thresholds[corpus.thresholds["outcome"] == outcome].set_index("measure")["value"]
+    seen = bool(np.isfinite(control) and control > 0)
+    for rate in [control] if seen else RATES:
+        if "rd" in rows:
+            matters = float(rows["rd"])
+        elif "rr" in rows:
+            matters = float(rows["rr"] - 1) * rate
+        else:
+            return
+        better = rate + matters if rate + matters < 1 else rate - matters
+        for power in POWERS:
+            yield _size(rate, power, size_for_proportions(rate, better, power=power), seen)
+
+
+def _size(rate: float, power: float, per_arm: float, seen: bool) -> dict:
+    return {"rate": rate, "power": power, "per_arm": int(np.ceil(per_arm)), "seen": seen}

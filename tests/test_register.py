@@ -1,0 +1,255 @@
+"""The register of unknowns: what it computes, what opens and closes one, what would settle it."""
+
+import json
+
+import numpy as np
+import pytest
+
+from evidence import (
+    cli,
+    draw,
+    lay_out_gap_map,
+    select_results,
+    tabulate_cells,
+    tabulate_unknowns,
+    unknowns,
+    unknowns_first,
+    unknowns_summary,
+)
+from evidence.corpus import schema
+from evidence.estimation.power import size_for_means, size_for_proportions
+from evidence.publishing.register_files import as_bibtex, as_frame, as_json
+from evidence.synthesis.settling import RATES
+from tests.test_appraisal import judge
+
+CELL = "bread/yeast/risen"
+
+
+@pytest.fixture
+def bakery(project):
+    """Two trials of yeast against nothing at one day, one of them also at two months."""
+    for line, study in ((2, "baker1990"), (3, "miller2001")):
+        project.put(
+            "data/designs.csv", line, treatment="yeast", comparator_kind="inactive",
+            unblinding="evident", n_analysed="40",
+        )  # fmt: skip
+        for arm, role, events in (("yeast", "intervention", 14), ("none", "comparator", 5)):
+            for time, unit in (("1", "day"), ("2", "month")):
+                if unit == "day" or study == "miller2001":
+                    project.row(
+                        study=study, condition="bread", arm=arm, role=role, outcome="risen",
+                        definition="new", time=time, time_unit=unit, measure="proportion", n="20",
+                        events=str(events), as_printed=f"{events}/20", reported_by="publication",
+                        source=study, locator="p. 5", verified="yes",
+                    )  # fmt: skip
+    for line in (2, 3):
+        project.put("data/studies.csv", line, verified="not read")
+    return project
+
+
+def entries(project):
+    corpus = project.corpus()
+    return {entry.name: entry for entry in unknowns(corpus, select_results(corpus))}
+
+
+def test_what_is_computed_of_a_question(bakery):
+    found = entries(bakery)["U1"]
+    assert (found.k, found.n, found.randomised) == (1, 40, 1)
+    assert found.longest == pytest.approx(2 * 365.25 / 12)
+    assert found.labels == ["Miller"]
+    assert found.best is None or found.best.body.question.outcome == "risen"
+    assert found.status == found.computed == "open"
+    assert {"C", "D"} <= set(found.codes)
+    assert found.codes["C"] == "a single study has nothing to agree with"
+    assert found.codes["D"] == "no study hid from people what they got"
+
+
+def test_every_code_has_the_rule_that_fired(bakery):
+    judge(bakery, "miller2001", ["high", "low", "low", "low", "low"])
+    found = entries(bakery)["U1"]
+    assert found.codes["B"].startswith("half of the studies or more are at high risk")
+    bakery.put("data/designs.csv", 3, unblinding="hidden")
+    assert "D" not in entries(bakery)["U1"].codes
+    bakery.put("data/unknowns.csv", 2, where="outcome=risen and days>=4000")
+    empty = entries(bakery)["U1"]
+    assert empty.codes == {"A": "no study bears on it"}
+    assert (empty.k, empty.n, empty.status) == (0, 0, "open")
+    bakery.put("data/unknowns.csv", 2, where="")
+    assert entries(bakery)["U1"].k == 0
+
+
+def test_removing_the_only_long_study_opens_an_unknown_by_itself(bakery):
+    gap = entries(bakery)[f"{CELL}/beyond a month"]
+    assert (gap.raised, gap.k, gap.claims) == ("gap", 1, ("C1",))
+    # Two trials look at one day against nothing; what is missing there is the other comparison.
+    assert entries(bakery)[f"{CELL}/up to three days"].comparison == "something that is felt too"
+    rows = bakery.rows("data/studies.csv")
+    place = rows[0].index("time_unit")
+    bakery.write("data/studies.csv", [row for row in rows if row[place] != "month"])
+    after = entries(bakery)[f"{CELL}/beyond a month"]
+    assert after.k == 0
+    assert str(unknowns_first([after])[0]) == (
+        "No trial has measured risen with yeast beyond a month in people with bread, against "
+        "something that cannot be felt or something that is felt too."
+    )
+    assert "Only 40 people in 1 study tell of risen" in str(unknowns_first([gap])[0])
+
+
+def test_a_cell_that_trials_fill_is_no_unknown(bakery):
+    for line, kind in ((2, "active"), (3, "active")):
+        bakery.put("data/designs.csv", line, comparator_kind=kind)
+    names = entries(bakery)
+    assert names[f"{CELL}/up to three days"].comparison == "something that cannot be felt"
+    # A claim on an outcome that is neither benefit nor harm raises nothing.
+    bakery.put("data/outcomes.csv", 2, kind="flow", better="neither")
+    assert not [name for name in entries(bakery) if name.startswith("bread/")]
+
+
+def test_a_source_that_nobody_found_is_an_unknown(bakery):
+    bakery.put("data/guide.csv", 2, status="unresolved", source="")
+    bakery.put("data/claims.csv", 2, guide_refs="1")
+    found = entries(bakery)["source/1"]
+    assert (found.raised, found.claims, found.k) == ("source", ("C1",), 0)
+    assert str(unknowns_first([found])[0]) == "Nobody could find where this comes from: it rises."
+
+
+def test_the_order_is_the_one_that_is_stated(shipped):
+    found = unknowns(shipped, select_results(shipped))
+    keys = [
+        (["open", "narrowed", "settled"].index(e.status), -len(e.claims), e.n, e.name)
+        for e in found
+    ]
+    assert keys == sorted(keys)
+    assert len(unknowns_first(found)) == 10
+    raised = [entry.raised for entry in found]
+    said = str(unknowns_summary(found))
+    assert said.startswith(
+        f"{len(found)} unknowns: {raised.count('asked')} asked by people, "
+        f"{raised.count('gap')} that"
+    )
+
+
+def test_a_curator_overrules_with_a_reason(bakery):
+    bakery.put("data/unknowns.csv", 2, status="settled", status_reason="everybody saw it rise")
+    corpus = bakery.corpus()
+    found = [e for e in unknowns(corpus, select_results(corpus)) if e.name == "U1"]
+    assert (found[0].computed, found[0].status) == ("open", "settled")
+    table = tabulate_unknowns(found)
+    wanted = "settled; computed: open, overruled: everybody saw it rise"
+    assert table.frame["status"][0] == wanted
+
+
+def test_what_would_settle_it_from_the_rate_seen(bakery):
+    bakery.table(
+        schema.THRESHOLDS, outcome="risen", measure="rd", value="0.2", source="baker1990",
+        locator="p. 1", reason="so they say",
+    )  # fmt: skip
+    bakery.put("data/unknowns.csv", 2, where="outcome=risen and days=1")
+    found = entries(bakery)["U1"].settling
+    # 5 of 20 in each comparison group: 25 %, and 45 % is wanted.
+    wanted = int(np.ceil(size_for_proportions(0.25, 0.45)))
+    assert found.per_arm == wanted
+    assert found.required == 2 * wanted
+    assert found.fraction == pytest.approx(80 / (2 * wanted))
+    assert list(found.sizes["power"]) == [0.8, 0.9]
+    corpus = bakery.corpus()
+    table = tabulate_unknowns(unknowns(corpus, select_results(corpus)))
+    assert f"{wanted} in each arm at the rate of 25% seen" in " ".join(
+        table.frame["what would settle it"]
+    )
+
+
+def test_what_would_settle_it_where_nothing_was_seen(bakery):
+    bakery.table(
+        schema.THRESHOLDS, outcome="risen", measure="rr", value="1.25", source="baker1990",
+        locator="p. 1", reason="so they say",
+    )  # fmt: skip
+    rows = bakery.rows("data/studies.csv")
+    place = rows[0].index("time_unit")
+    bakery.write("data/studies.csv", [row for row in rows if row[place] != "month"])
+    sizes = entries(bakery)[f"{CELL}/beyond a month"].settling.sizes
+    assert list(sizes["rate"].unique()) == list(RATES)
+    first = sizes.iloc[0]
+    assert first["per_arm"] == int(np.ceil(size_for_proportions(0.1, 0.125)))
+    assert not sizes["seen"].any()
+
+
+def test_the_size_on_a_scale_takes_the_spread_that_was_seen(shipped):
+    """Lii 2023, MADRS at day 1: SD 7.6 of 20 and 10.0 of 19; 3 points matter."""
+    found = {entry.name: entry for entry in unknowns(shipped, select_results(shipped))}
+    entry = found["depression/ketamine/depression severity/up to three days"]
+    assert entry.labels == ["Lii 2023"]
+    # The variance of the difference is that of unequal spreads, put back on one.
+    variance = 7.6**2 / 20 + 10.0**2 / 19
+    sd = (variance / (1 / 20 + 1 / 19)) ** 0.5
+    assert entry.settling.per_arm == int(np.ceil(size_for_means(3, sd)))
+
+
+def test_an_empty_register_and_a_thousand_studies(bakery):
+    bakery.path("data/unknowns.csv").unlink()
+    bakery.path("data/claims.csv").unlink()
+    assert entries(bakery) == {}
+    corpus = bakery.corpus()
+    assert str(unknowns_summary([])).startswith("0 unknowns: 0 asked")
+    assert tabulate_unknowns([]).frame.empty
+    header, *rows = bakery.rows("data/studies.csv")
+    keys = "".join(
+        f"@misc{{many{n}, author = {{A, B}}, title = {{T}}, year = {{2000}}}}\n"
+        for n in range(1000)
+    )
+    bakery.append("references.bib", keys)
+    place = [header.index(name) for name in ("study", "source")]
+    more = []
+    for number in range(1000):
+        for row in [r for r in rows if r[place[0]] == "baker1990" and "p. 5" in r]:
+            copy = list(row)
+            for column in place:
+                copy[column] = f"many{number}"
+            more.append(copy)
+    bakery.write("data/studies.csv", [header, *rows, *more])
+    designs = bakery.rows("data/designs.csv")
+    key = designs[0].index("study")
+    for number in range(1000):
+        copy = list(designs[1])
+        copy[key] = f"many{number}"
+        designs.append(copy)
+    bakery.write("data/designs.csv", designs)
+    corpus = bakery.corpus()
+    layout = lay_out_gap_map(corpus, select_results(corpus))
+    assert layout.frame["k"].max() == 1002
+    draw(layout)
+
+
+def test_exports(bakery):
+    corpus = bakery.corpus()
+    found = unknowns(corpus, select_results(corpus))
+    records = json.loads(as_json(found))
+    assert [record["unknown"] for record in records] == [entry.name for entry in found]
+    assert len(as_frame(found)) == len(found)
+    keys = {key for record in records for key in record["keys"]}
+    text = as_bibtex(corpus, keys)
+    assert text.count("@article{") == len(keys)
+    assert "author = {Miller, Bo and others}" in text
+
+
+def test_the_map_as_a_table_leads_to_its_rows(shipped):
+    layout = lay_out_gap_map(shipped, select_results(shipped))
+    table = tabulate_cells(layout)
+    html = table.to_html()
+    assert html.count('<td><a href="#why-fig-gaps-') == (layout.frame["k"] > 0).sum()
+    assert html.count("<td>nobody</td>") == (layout.frame["k"] == 0).sum()
+    rated = layout.frame[layout.frame["certainty"] != ""]
+    assert set(rated["certainty"]) <= {"high", "moderate", "low", "very low"}
+    assert "depression, response: " in layout.alt
+
+
+def test_freshness_is_asked_for_by_day(bakery, capsys):
+    bakery.put("data/unknowns.csv", 2, looked="2025-01-02", good_until="2026-01-02")
+    command = ["check", "--project", str(bakery.root)]
+    assert cli.main([*command, "--on", "2026-01-02"]) == 0
+    assert "STALE" not in capsys.readouterr().out
+    assert cli.main([*command, "--on", "2026-01-03"]) == 0
+    said = capsys.readouterr().out
+    assert "data/unknowns.csv:2 STALE warning: unknown U1 was last looked at on 2025-01-02" in said
+    assert cli.main([*command, "--on", "soon"]) == 2
+    assert "--on: 'soon' is not a day such as 2026-11-24" in capsys.readouterr().err
