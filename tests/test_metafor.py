@@ -1,6 +1,7 @@
 """Every effect and every pooled number against metafor; see reference/metafor/README.md."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -8,8 +9,14 @@ from scipy.stats import chi2
 
 from evidence.estimation import effects
 from evidence.estimation.heterogeneity import ESTIMATORS, generalised_q
-from evidence.estimation.pooling import pool
-from evidence.estimation.sensitivity import cumulative, egger, leave_one_out, trim_and_fill
+from evidence.estimation.pooling import pool, regress
+from evidence.estimation.sensitivity import (
+    cumulative,
+    egger,
+    leave_one_out,
+    subgroups,
+    trim_and_fill,
+)
 from evidence.estimation.sparse import mantel_haenszel, peto
 from tests.conftest import ROOT
 
@@ -24,13 +31,20 @@ MEASURES = {
     "PETO": effects.peto_log_odds_ratio,
     "MD": effects.mean_difference,
     "SMD": effects.hedges_g,
+    "MC": effects.paired_difference,
+    "SMCR": effects.standardised_change,
     "group1_PR": effects.raw_proportion,
     "group1_PLO": effects.logit_proportion,
 }
 METHODS = {"EE": "ce", "DL": "dl", "PM": "pm", "REML": "reml"}
-COLUMNS = {
-    "events1": ("events1", "n1", "events2", "n2"),
-    "mean1": ("mean1", "sd1", "n1", "mean2", "sd2", "n2"),
+COUNTS, MEANS = ("events1", "n1", "events2", "n2"), ("mean1", "sd1", "n1", "mean2", "sd2", "n2")
+COLUMNS = dict.fromkeys(("RR", "OR", "RD", "PETO"), COUNTS) | {
+    "group1_PR": COUNTS[:2],
+    "group1_PLO": COUNTS[:2],
+    "MD": MEANS,
+    "SMD": MEANS,
+    "MC": ("mean1", "sd1", "mean2", "sd2", "n", "r"),
+    "SMCR": ("mean1", "mean2", "sd2", "n", "r"),
 }
 FITTED = ("estimate", "se", "ci_low", "ci_high", "p", "I2", "H2", "Q", "Q_p")
 
@@ -52,11 +66,15 @@ EFFECTS = [
 POOLED = [
     (name, measure) for name, values in SETS.items()
     for measure, entry in values.items()
-    if isinstance(entry, dict) and "EE|z" in entry
+    if "EE|z" in entry and "yi" in entry
 ]  # fmt: skip
 FITS = [
     (name, measure, fit) for name, measure in POOLED for fit in VALUES[name][measure] if "|" in fit
 ]
+
+
+def fits_of(measure):
+    return {fit for _, known_as, fit in FITS if known_as == measure}
 
 
 def test_the_grid_does_not_shrink():
@@ -64,14 +82,25 @@ def test_the_grid_does_not_shrink():
     assert {fit.partition("|")[0] for *_, fit in FITS} == set(METHODS)
     assert set(METHODS.values()) == set(ESTIMATORS)
     assert len(EFFECTS) >= 20
-    assert len(FITS) >= 196
-    assert VALUES["_made_with"]["metafor"] == "5.1.12"
+    tests = {method: ("z",) if method == "EE" else ("z", "knha") for method in METHODS}
+    assert {fit for *_, fit in FITS} == {f"{m}|{test}" for m in METHODS for test in tests[m]}
+    every = {fit for *_, fit in FITS}
+    assert all(fits == every for fits in map(fits_of, {measure for _, measure, _ in FITS}))
+    assert len(EFFECTS) == 22
+    assert len(FITS) == (len(EFFECTS) + 1) * 7
+    assert VALUES["_made_with"]["metafor"] == "3.8.1"
+
+
+def test_numbers_carry_seventeen_digits():
+    text = (ROOT / "reference" / "metafor" / "values.json").read_text("utf-8")
+    digits = [len(found) for found in re.findall(r"(?<=0\.)[1-9]\d*", text)]
+    assert max(digits) == 17
+    assert sum(count == 17 for count in digits) > len(digits) / 2
 
 
 def inputs(name, measure):
-    studies = {key: array(values) for key, values in VALUES[name]["studies"].items()}
-    columns = next(columns for first, columns in COLUMNS.items() if first in studies)
-    return [studies[column] for column in (columns[:2] if "group1" in measure else columns)]
+    studies = VALUES[name]["studies"]
+    return [array(studies[column]) for column in COLUMNS[measure]]
 
 
 @pytest.mark.parametrize(("name", "measure"), EFFECTS)
@@ -192,5 +221,41 @@ def test_egger_and_trim_and_fill(name, measure):
     assert found.df == wanted["df"]
     filled, wanted = trim_and_fill(yi, vi, test="z"), entry["trim_fill_L0"]
     assert (filled.missing, filled.side) == (wanted["k0"], wanted["side"])
-    if measure not in SMALL:  # there metafor's threshold of 1e-5 is as large as tau² itself
-        assert filled.filled.estimate == pytest.approx(wanted["estimate"], rel=1e-4)
+    for key in ("estimate", "ci_low", "ci_high"):
+        assert getattr(filled.filled, key) == pytest.approx(wanted[key], rel=1e-7), key
+
+
+LINES = [fit for fit in VALUES["dat.bcg"]["on_latitude"] if "|" in fit]
+
+
+@pytest.mark.parametrize("fit", LINES)
+def test_regression_on_one_moderator(fit):
+    """Risk ratios on latitude; everything that follows from tau² at metafor's tau²."""
+    method, _, test = fit.partition("|")
+    entry = VALUES["dat.bcg"]["on_latitude"]
+    yi, vi = known(VALUES["dat.bcg"]["RR"])
+    x = np.column_stack([np.ones(len(yi)), array(entry["latitude"])])
+    method, wanted = METHODS[method], entry[fit]
+    found = regress(yi, vi, x, method=method, test=test)
+    assert found.tau2 == pytest.approx(wanted["tau2"], rel=RTOL, abs=TAU2_ATOL[method])
+    found = regress(yi, vi, x, method=method, test=test, tau2=wanted["tau2"])
+    for key in ("beta", "se", "ci_low", "ci_high", "p"):
+        np.testing.assert_allclose(getattr(found, key), wanted[key], rtol=RTOL, err_msg=key)
+    assert pytest.approx(wanted["I2"], rel=RTOL) == found.I2
+
+
+@pytest.mark.parametrize("fit", LINES)
+def test_groups_and_their_difference(fit):
+    method, _, test = fit.partition("|")
+    entry = VALUES["dat.bcg"]["by_allocation"]
+    yi, vi = known(VALUES["dat.bcg"]["RR"])
+    method, wanted = METHODS[method], entry[fit]
+    found = subgroups(yi, vi, entry["allocation"], method=method, test=test)
+    rel = 1e-3 if method == "pm" else 1e-7  # metafor's stopping rules, see TAU2_ATOL
+    assert set(found.groups) == {"alternate", "random", "systematic"}
+    for word, group in found.groups.items():
+        for key in ("estimate", "se", "ci_low", "ci_high"):
+            assert getattr(group, key) == pytest.approx(wanted[word][key], rel=rel), (word, key)
+    assert (found.Q, found.Q_p) == pytest.approx(
+        (wanted["between_Q"], wanted["between_p"]), rel=rel
+    )
