@@ -138,7 +138,31 @@ def parser() -> argparse.ArgumentParser:
     pool.add_argument(
         "--format", choices=("text", "json"), default="text", help="for people or machines"
     )
-    for command in (report, check, why, audit, pool):
+    changes = commands.add_parser(
+        "changes",
+        help="say what changed between two versions, and why each number did",
+        description="Compare two versions of a project, each a git revision, a project folder or "
+        "the values.json of finished reports: studies and rows that came, went or were corrected, "
+        "each headline number before and after with its cause, conclusions that crossed a stated "
+        "threshold, and unknowns opened, narrowed or settled. Where a version holds other code, "
+        "that code is run to tell a changed method from changed data.",
+        epilog="examples:\n  evidence changes HEAD~1 .\n"
+        "  evidence changes v0.1 v0.2 --format html --out changes.html\n"
+        "  evidence changes old/reports/values.json reports/values.json",
+        formatter_class=raw,
+    )
+    changes.add_argument("old", metavar="OLD", help="the earlier version")
+    changes.add_argument("new", metavar="NEW", help="the later version")
+    changes.add_argument(
+        "--format",
+        choices=("markdown", "html", "json"),
+        default="markdown",
+        help="for people (default: markdown) or machines",
+    )
+    changes.add_argument(
+        "--out", default="", metavar="FILE", help="write there and not to the screen"
+    )
+    for command in (report, check, why, audit, pool, changes):
         command.add_argument(
             "--project",
             default="",

@@ -223,12 +223,36 @@ def _report(options) -> int:
     return 0
 
 
+def _write(path: str, text: str) -> None:
+    from pathlib import Path
+
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise EvidenceError(f"--out {path}: cannot be written: {error.strerror}") from None
+
+
+def _changes(options) -> int:
+    from evidence.publishing import changes
+    from evidence.runs.versions import what_changed
+
+    found = what_changed(options.old, options.new, options.project)
+    text = getattr(changes, f"as_{options.format}")(found)
+    if options.out:
+        _write(options.out, text)
+        print(f"written: {options.out}" + (", no change" if found.none else ""))
+    else:
+        print(text, end="")
+    return 0
+
+
 COMMANDS = {
     "report": _report,
     "check": _check,
     "why": _why,
     "audit": _audit,
     "pool": _pool,
+    "changes": _changes,
 }
 
 

@@ -57,6 +57,11 @@ class Corpus:
     bibliography: Bibliography
     checksums: dict[str, str]
 
+    def frame(self, table: schema.Table) -> pd.DataFrame:
+        """The frame of one table of the schema."""
+        name = Path(table.file).stem
+        return self.results if name == "studies" else getattr(self, name)
+
     def label(self, key: str) -> str:
         """The short name of a source: its study's in `designs.csv`, else author and year."""
         named = self.designs.loc[self.designs["study"] == key, "label"]

@@ -49,6 +49,13 @@ def _markdown(text: str) -> str:
     return MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
 
 
+def render_text(title: str, text: str) -> str:
+    """A page of one file from Markdown, outside of any run of reports."""
+    import markupsafe
+
+    return render("text.html", title=title, content=markupsafe.Markup(_markdown(text)))
+
+
 def describe_notebook(name: str, notebook) -> Page:
     """Title and question from the first Markdown cell: its heading and its first paragraph."""
     text = next((cell.source for cell in notebook.cells if cell.cell_type == "markdown"), "")

@@ -40,7 +40,7 @@ def rows_at(corpus: Corpus, addresses: Iterable[str]) -> list[Row]:
     KeyError
         An address that no table has.
     """
-    tables = {table.file: frame for table, frame in _frames(corpus)}
+    tables = {table.file: corpus.frame(table) for table in schema.TABLES}
     found = []
     entries = {f"{BIBLIOGRAPHY}:{ref.line}": ref for ref in corpus.bibliography.values()}
     for address in dict.fromkeys(addresses):
@@ -55,23 +55,6 @@ def rows_at(corpus: Corpus, addresses: Iterable[str]) -> list[Row]:
             raise KeyError(address)
         found.append(_describe(corpus, file, match.iloc[0]))
     return found
-
-
-def _frames(corpus: Corpus) -> list[tuple[schema.Table, pd.DataFrame]]:
-    return [
-        (schema.STUDIES, corpus.results),
-        (schema.DESIGNS, corpus.designs),
-        (schema.CLAIMS, corpus.claims),
-        (schema.STATEMENTS, corpus.statements),
-        (schema.GUIDE, corpus.guide),
-        (schema.UNKNOWNS, corpus.unknowns),
-        (schema.OUTCOMES, corpus.outcomes),
-        (schema.APPRAISALS, corpus.appraisals),
-        (schema.THRESHOLDS, corpus.thresholds),
-        (schema.CERTAINTIES, corpus.certainties),
-        (schema.WAIVERS, corpus.waivers),
-        (schema.AUDITS, corpus.audits),
-    ]
 
 
 def _describe(corpus: Corpus, file: str, row: pd.Series) -> Row:

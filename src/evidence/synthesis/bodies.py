@@ -15,7 +15,7 @@ import pandas as pd
 
 from evidence.corpus.reading import Corpus
 from evidence.estimation.proportions import critical_value
-from evidence.synthesis.contributions import PRINTED
+from evidence.synthesis.contributions import PRINTED, may_bring
 from evidence.synthesis.gaps import OUTCOME_KINDS, evidence_rows
 from evidence.synthesis.pooling import BACK, PoolingError, Synthesis, synthesise
 from evidence.synthesis.questions import Question, gather
@@ -152,9 +152,7 @@ def _questions(corpus: Corpus, results: pd.DataFrame, times) -> Iterator[tuple]:
 
 
 def _body(corpus, results, question: Question, method, test, confidence) -> Body | None:
-    studies = gather(corpus, results, question)
-    if studies.empty:
-        question, studies = _otherwise(corpus, results, question)
+    question, studies = _gather(corpus, results, question)
     if studies.empty:
         return None
     synthesis, refused = None, ()
@@ -171,6 +169,8 @@ def _body(corpus, results, question: Question, method, test, confidence) -> Body
     if synthesis is not None:
         pooled = synthesis.pooled
         effect = (pooled.estimate, pooled.ci_low, pooled.ci_high)
+    elif _unpaired(studies):
+        refused = ("counts of a crossover come without who had them in both periods",)
     elif len(studies) == 1:
         yi, half = studies["yi"].iloc[0], critical_value(confidence) * studies["vi"].iloc[0] ** 0.5
         effect = (float(yi), float(yi - half), float(yi + half))
@@ -179,11 +179,19 @@ def _body(corpus, results, question: Question, method, test, confidence) -> Body
     return Body(question, studies, synthesis, refused, effect, control)
 
 
-def _otherwise(corpus, results, question: Question) -> tuple[Question, pd.DataFrame]:
-    """The same question without counts: a printed difference of shares, a scale, or several."""
-    for measure in ("rd", "md", "smd"):
-        asked = replace(question, measure=measure)
-        studies = gather(corpus, results, asked)
-        if len(studies) and (measure != "md" or studies["instrument"].nunique() == 1):
-            return asked, studies
-    return asked, studies
+def _unpaired(studies: pd.DataFrame) -> bool:
+    """Whether it is one crossover of which only counts are known: they are not independent."""
+    crossed = studies["design"] == "randomised crossover"
+    return len(studies) == 1 and bool((crossed & studies["events1"].notna()).any())
+
+
+def _gather(corpus, results, question: Question) -> tuple[Question, pd.DataFrame]:
+    """Counts of two groups; without them a printed difference of shares, a scale, or several."""
+    studies = pd.DataFrame()
+    for measure in ("rr", "rd", "md", "smd"):
+        if may_bring(results, measure):
+            asked = replace(question, measure=measure)
+            studies = gather(corpus, results, asked)
+            if len(studies) and (measure != "md" or studies["instrument"].nunique() == 1):
+                return asked, studies
+    return question, studies.iloc[:0]

@@ -43,6 +43,12 @@ def contributions(
     return found.reindex(columns=columns).reset_index(drop=True)
 
 
+def may_bring(rows: pd.DataFrame, measure: str) -> bool:
+    """Whether rows hold numbers of a kind from which this measure can be had at all."""
+    kinds = ["proportion" if measure in BINARY else "mean", PRINTED[measure][0]]
+    return bool(rows["measure"].isin(kinds).any())
+
+
 PRINTED = {
     "rr": ("risk ratio", np.log),
     "or": ("odds ratio", np.log),

@@ -90,6 +90,8 @@ def gather(
     studies = contributions(
         rows, measure=question.measure, near_days=question.near_days, apart=apart
     )
+    if studies.empty:
+        return studies.assign(risk="", year="")
     judged = counting(corpus, question.outcome, list(studies["study"]))
     studies["risk"] = [
         judged[study].level if study in judged else NOT_JUDGED for study in studies["study"]
