@@ -14,12 +14,15 @@ from evidence import (
     tabulate_unknowns,
     unknowns,
     unknowns_first,
+    unknowns_followed,
     unknowns_summary,
 )
 from evidence.corpus import schema
 from evidence.estimation.power import size_for_means, size_for_proportions
 from evidence.publishing.register_files import as_bibtex, as_frame, as_json
-from evidence.synthesis.settling import RATES
+from evidence.synthesis.bodies import bodies
+from evidence.synthesis.settling import RATES, diversity
+from evidence.tables.unknowns import wanted
 from tests.test_appraisal import judge
 
 CELL = "bread/yeast/risen"
@@ -82,7 +85,7 @@ def test_removing_the_only_long_study_opens_an_unknown_by_itself(bakery):
     gap = entries(bakery)[f"{CELL}/beyond a month"]
     assert (gap.raised, gap.k, gap.claims) == ("gap", 1, ("C1",))
     # Two trials look at one day against nothing; what is missing there is the other comparison.
-    assert entries(bakery)[f"{CELL}/up to three days"].comparison == "something that is felt too"
+    assert entries(bakery)[f"{CELL}/up to three days"].comparison == "an active comparison"
     rows = bakery.rows("data/studies.csv")
     place = rows[0].index("time_unit")
     bakery.write("data/studies.csv", [row for row in rows if row[place] != "month"])
@@ -90,7 +93,7 @@ def test_removing_the_only_long_study_opens_an_unknown_by_itself(bakery):
     assert after.k == 0
     assert str(unknowns_first([after])[0]) == (
         "No trial has measured risen with yeast beyond a month in people with bread, against "
-        "something that cannot be felt or something that is felt too."
+        "an inactive or an active comparison."
     )
     assert "Only 40 people in 1 study tell of risen" in str(unknowns_first([gap])[0])
 
@@ -99,7 +102,7 @@ def test_a_cell_that_trials_fill_is_no_unknown(bakery):
     for line, kind in ((2, "active"), (3, "active")):
         bakery.put("data/designs.csv", line, comparator_kind=kind)
     names = entries(bakery)
-    assert names[f"{CELL}/up to three days"].comparison == "something that cannot be felt"
+    assert names[f"{CELL}/up to three days"].comparison == "an inactive comparison"
     # A claim on an outcome that is neither benefit nor harm raises nothing.
     bakery.put("data/outcomes.csv", 2, kind="flow", better="neither")
     assert not [name for name in entries(bakery) if name.startswith("bread/")]
@@ -151,12 +154,97 @@ def test_what_would_settle_it_from_the_rate_seen(bakery):
     assert found.per_arm == wanted
     assert found.required == 2 * wanted
     assert found.fraction == pytest.approx(80 / (2 * wanted))
-    assert list(found.sizes["power"]) == [0.8, 0.9]
+    # Then the ends of the interval of 10 of 40 by Wilson: 14.2 to 40.2 %.
+    assert list(found.sizes["power"]) == [0.8, 0.9] * 3
+    assert list(found.sizes["rate"][::2]) == pytest.approx([0.25, 0.1419, 0.4019], abs=1e-4)
+    assert list(found.sizes["seen"]) == [True] * 2 + [False] * 4
+    assert found.follow == 1
     corpus = bakery.corpus()
     table = tabulate_unknowns(unknowns(corpus, select_results(corpus)))
-    assert f"{wanted} in each arm at the rate of 25% seen" in " ".join(
+    assert f"in each arm {wanted} at 25% without treatment as seen (" in " ".join(
         table.frame["what would settle it"]
     )
+
+
+def test_required_size_grows_with_diversity(bakery):
+    """D² by hand: 1 - (sum of 1/(v + tau²)) / (sum of 1/v), with the tau² of the pool."""
+    for line in (2, 3):
+        bakery.put("data/designs.csv", line, comparator_kind="inactive")
+    rows = bakery.rows("data/studies.csv")
+    line = next(n for n, r in enumerate(rows, 1) if "miller2001" in r and "14/20" in r)
+    bakery.put("data/studies.csv", line, events="5", as_printed="5/20")
+    corpus = bakery.corpus()
+    results = select_results(corpus)
+    (body,) = [b for b in bodies(corpus, results, times=[1]) if b.question.outcome == "risen"]
+    tau2, v = body.synthesis.pooled.tau2, body.studies["vi"]
+    assert tau2 > 0
+    assert diversity(body) == pytest.approx(1 - sum(1 / (v + tau2)) / sum(1 / v))
+    # It is never below the inconsistency I² (Wetterslev 2009).
+    assert diversity(body) >= body.synthesis.pooled.I2 / 100 - 1e-12
+
+
+def test_sizes_of_published_examples():
+    """R's power.prop.test prints 76.7; Gelman, Hill and Vehtari (2020, 16.3) 125.4 in two groups.
+
+    The book rounds the two quantiles to 2.8 together.
+    """
+    assert size_for_proportions(0.5, 0.75, power=0.9) == pytest.approx(76.7, abs=0.05)
+    assert 2 * size_for_means(0.5) == pytest.approx(125.4, rel=2e-3)
+
+
+def test_how_long_a_trial_must_follow_people(bakery):
+    assert entries(bakery)[f"{CELL}/beyond a month"].settling.follow == 31
+    # The question asks for results from day 2 on.
+    found = entries(bakery)["U1"]
+    assert found.settling.follow == 2
+    assert "following them for at least 2 days" in wanted(found)
+    bakery.put("data/unknowns.csv", 2, where="outcome=risen")
+    assert entries(bakery)["U1"].settling.follow == 1
+    bakery.put("data/unknowns.csv", 2, where="")
+    assert np.isnan(entries(bakery)["U1"].settling.follow)
+
+
+def test_a_claim_on_a_late_time_asks_nothing_of_earlier_ones(bakery):
+    rows = bakery.rows("data/studies.csv")
+    place = [rows[0].index(name) for name in ("time", "time_unit")]
+    for line, row in enumerate(rows[1:], start=2):
+        if row[place[1]] == "day":
+            bakery.put("data/studies.csv", line, time="1", time_unit="year")
+    bands = [name for name in entries(bakery) if name.startswith(CELL)]
+    assert bands == [f"{CELL}/beyond a month"]
+
+
+def test_a_claim_that_rests_on_nothing_is_an_unknown(bakery):
+    bakery.put("data/claims.csv", 2, verdict="not checkable", reason="no text was found")
+    found = entries(bakery)["source/C1"]
+    assert (found.raised, found.claims, found.why_open) == ("source", ("C1",), "no text was found")
+    assert str(unknowns_first([found])[0]) == "Nobody could find where this comes from: It rises."
+    bakery.put("data/claims.csv", 2, guide_refs="1")
+    assert "source/C1" not in entries(bakery)
+
+
+def test_followed_beyond(bakery):
+    """40 people in each of two trials, one of which looks at two months."""
+    corpus = bakery.corpus()
+    assert str(unknowns_followed(corpus, select_results(corpus))) == (
+        "80 people were in the trials of these tables; 40 people were looked at beyond 3 days; "
+        "40 people were looked at beyond 31 days."
+    )
+
+
+def test_doses_by_time(bakery):
+    for line, row in enumerate(bakery.rows("data/studies.csv"), start=1):
+        if "14/20" in row and "baker1990" in row:
+            bakery.put("data/studies.csv", line, dose_mg_per_kg="0.5", route="IV")
+    corpus = bakery.corpus()
+    layout = lay_out_gap_map(corpus, select_results(corpus), down="dose")
+    assert layout.down == ("0.5 mg/kg IV",)
+    assert layout.across[0] == "within a day"
+    assert list(layout.frame["k"]) == [1, 0, 0, 0, 0, 0]
+    # The comparison group has no dose, and still counts for the certainty of the cell.
+    assert layout.frame["certainty"][0] != ""
+    assert layout.id == "fig-gaps-by-dose"
+    assert lay_out_gap_map(corpus, select_results(corpus).iloc[:0], down="dose").empty
 
 
 def test_what_would_settle_it_where_nothing_was_seen(bakery):

@@ -117,10 +117,13 @@ def test_words():
     assert [listed([]), listed(["a"]), listed(["a", "b", "c"])] == ["", "a", "a, b and c"]
 
 
+GRID = {"down": "outcome", "across": "condition"}
+
+
 def test_secondary_analysis_does_not_count_the_same_people_again(shipped):
     assert cohorts(shipped)["salloum2019"] == "fava2018"
     everyone = select_results(shipped)
-    frame = cells(shipped, everyone).set_index("name")
+    frame = cells(shipped, everyone, **GRID).set_index("name")
     # 211 of 1997, 40 of 2020 and 96 of 2022; the retelling of 1997 in a review adds nobody.
     assert frame.loc["alcohol dependence/abstinence", "n"] == 211 + 40 + 96
     assert participants(shipped)["fava2018"] == participants(shipped)["salloum2019"] == 99
@@ -131,7 +134,7 @@ def test_conservation_every_study_with_evidence_is_somewhere_in_the_grid(shipped
 
     everyone = select_results(shipped)
     rows = evidence_rows(everyone[everyone["kind"].isin(OUTCOME_KINDS)])
-    placed = set(" ".join(cells(shipped, everyone)["address"]).split())
+    placed = set(" ".join(cells(shipped, everyone, **GRID)["address"]).split())
     assert placed == set(rows["address"])
 
 

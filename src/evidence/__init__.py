@@ -56,8 +56,9 @@ _HOME = {
     "tabulate_thresholds": ("evidence.tables.appraisals", "tabulate_thresholds"),
     "tabulate_unknowns": ("evidence.tables.unknowns", "tabulate_unknowns"),
     "unknowns": ("evidence.synthesis.register", "register"),
-    "unknowns_first": ("evidence.synthesis.register", "first"),
-    "unknowns_summary": ("evidence.synthesis.register", "summary"),
+    "unknowns_first": ("evidence.synthesis.registered", "first"),
+    "unknowns_followed": ("evidence.synthesis.registered", "followed"),
+    "unknowns_summary": ("evidence.synthesis.registered", "summary"),
 }
 
 __all__ = sorted(_HOME)

@@ -1,4 +1,4 @@
-"""What remains unknown: conditions × outcomes, filled by how much evidence there is."""
+"""What remains unknown: two ways of telling results apart, filled by how much evidence there is."""
 
 from dataclasses import dataclass
 
@@ -14,73 +14,99 @@ from evidence.synthesis.grade import LEVELS, rate
 from evidence.synthesis.register import TIMES
 from evidence.synthesis.wording import Number, Sentence, count
 
+WORDS = {
+    "outcome": ("a condition and an outcome", "the evidence on one outcome in one condition"),
+    "dose": ("a dose and a time", "the evidence on one dose at one time"),
+}
+"""What a cell is a combination of, and what a bubble is, by what the rows of the map are."""
+ACROSS = {"outcome": "condition", "dose": "time"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class GapMapLayout(Layout):
-    """`frame`: one row a cell (`row`, `column`, `k`, `n`, `area`); empty cells are rows too."""
+    """`frame`: one row a cell (`row`, `column`, `k`, `n`, `area`); empty cells are rows too.
 
-    conditions: tuple[str, ...]
-    outcomes: tuple[str, ...]
+    `down` and `across` are the words of rows and columns, `sides` what they are words for.
+    """
+
+    sides: tuple[str, str]
+    down: tuple[str, ...]
+    across: tuple[str, ...]
     sentence: Sentence
 
 
-def lay_out_gap_map(corpus: Corpus, results: pd.DataFrame) -> GapMapLayout:
-    """Every cell of the grid: bubbles grow with participants, empty cells stay visible."""
-    frame = cells(corpus, results)
-    best = _certainty(corpus, results)
-    pairs = zip(frame["condition"], frame["outcome"], strict=True)
-    frame["certainty"] = [best.get(pair, "") for pair in pairs]
-    conditions = tuple(frame["condition"].unique())
-    outcomes = tuple(frame["outcome"].unique())
-    frame["column"] = frame["condition"].map({word: i for i, word in enumerate(conditions)})
-    frame["row"] = frame["outcome"].map({word: i for i, word in enumerate(outcomes)})
+def lay_out_gap_map(
+    corpus: Corpus, results: pd.DataFrame, *, down: str = "outcome"
+) -> GapMapLayout:
+    """Every cell of the grid: bubbles grow with participants, empty cells stay visible.
+
+    Parameters
+    ----------
+    results : DataFrame
+        From `select_results`.
+    down : {"outcome", "dose"}
+        Outcomes by condition, or doses by time.
+    """
+    across = ACROSS[down]
+    frame = cells(corpus, results, down=down, across=across)
+    frame["certainty"] = [_best(corpus, results, row) for row in frame.itertuples()]
+    rows_of, columns_of = (tuple(frame[side].unique()) for side in ("down", "across"))
+    frame["column"] = frame["across"].map({word: i for i, word in enumerate(columns_of)})
+    frame["row"] = frame["down"].map({word: i for i, word in enumerate(rows_of)})
     most = max(int(frame["n"].max()) if len(frame) else 0, 1)
     # Area, not radius, stands for people; the floor keeps a study of unknown size visible.
     frame["area"] = np.where(frame["k"] > 0, 110 + 390 * frame["n"] / most, 0.0)
     rows = tuple(dict.fromkeys(" ".join(frame["address"]).split()))
+    combined, each = WORDS[down]
     sentence = Sentence(
-        "gaps.cells",
-        "Of {cells} of a condition and an outcome, {empty} are empty and {single} rest on one "
-        "study.",
+        f"gaps.{down}",
+        f"Of {{cells}} of {combined}, {{empty}} are empty and {{single}} rest on one study.",
         {
             "cells": count(len(frame), "combination", rows=rows, method="cells"),
             "empty": _number(frame["k"] == 0, rows),
             "single": _number(frame["k"] == 1, rows),
         },
     )
+    identity = "fig-gaps" if down == "outcome" else f"fig-gaps-by-{down}"
     return GapMapLayout(
-        id="fig-gaps",
-        title="What has been measured, and what has not",
+        id=identity,
+        title=f"What has been measured, and what has not: {down} by {across}",
         caption=Sentence(
-            "fig-gaps.caption",
-            "Each bubble is the evidence on one outcome in one condition: its area grows with the "
-            "participants, counted beside it; the number inside is how many studies. Mark and "
-            "colour are the certainty that rules suggest for the best comparison in it. Only "
-            "confirmed results of studies with participants of their own are counted; the guide, "
-            "reviews and unconfirmed numbers are not. An empty square: nobody has measured it "
-            f"here. {sentence.template}",
+            f"{identity}.caption",
+            f"Each bubble is {each}: its area grows with the participants, counted beside it; the "
+            "number inside is how many studies. Mark and colour are the certainty that rules "
+            "suggest for the best comparison in it. Only confirmed results of studies with "
+            "participants of their own are counted; the guide, reviews and unconfirmed numbers "
+            f"are not. An empty square: nobody has measured it here. {sentence.template}",
             sentence.numbers,
         ),
         alt=_alt(frame),
         frame=frame,
         methods={"k": "studies", "n": "participants"},
         empty="" if len(frame) else "No result on a benefit or harm among these.",
-        conditions=conditions,
-        outcomes=outcomes,
+        sides=(down, across),
+        down=rows_of,
+        across=columns_of,
         sentence=sentence,
     )
 
 
-def _certainty(corpus: Corpus, results: pd.DataFrame) -> dict[tuple[str, str], str]:
-    """The best certainty of any body of evidence in each cell."""
-    best: dict[tuple[str, str], str] = {}
-    for body in bodies(corpus, results, times=TIMES):
-        rated = rate(corpus, body)
-        level = rated.decided or rated.suggested
-        cell = (body.question.conditions[0], body.question.outcome)
-        if cell not in best or LEVELS.index(level) > LEVELS.index(best[cell]):
-            best[cell] = level
-    return best
+def _best(corpus: Corpus, results: pd.DataFrame, cell) -> str:
+    """The best certainty of any body of evidence that rests on rows of a cell; empty if none."""
+    if not cell.k:
+        return ""
+    rows = results[results["address"].isin(cell.address.split())]
+    # A treated arm needs the group that it was compared with, which has no dose of its own.
+    beside = results[
+        (results["role"] == "comparator")
+        & results["study"].isin(rows["study"])
+        & results["outcome"].isin(rows["outcome"])
+        & results["days"].isin(rows["days"])
+    ]
+    both = pd.concat([rows, beside]).drop_duplicates("address")
+    rated = [rate(corpus, body) for body in bodies(corpus, both, times=TIMES)]
+    levels = [found.decided or found.suggested for found in rated]
+    return max(levels, key=LEVELS.index, default="")
 
 
 def _number(which: pd.Series, rows: tuple[str, ...]) -> Number:
@@ -89,18 +115,18 @@ def _number(which: pd.Series, rows: tuple[str, ...]) -> Number:
 
 def _alt(frame: pd.DataFrame) -> str:
     said = [
-        f"{row.condition}, {row.outcome}: {count(row.k, 'study', 'studies')}, "
+        f"{row.across}, {row.down}: {count(row.k, 'study', 'studies')}, "
         f"{count(row.n, 'participant')}" + (f", certainty {row.certainty}" if row.certainty else "")
         for row in frame[frame["k"] > 0].itertuples()
     ]
-    empty = [f"{row.condition}, {row.outcome}" for row in frame[frame["k"] == 0].itertuples()]
+    empty = [f"{row.across}, {row.down}" for row in frame[frame["k"] == 0].itertuples()]
     return f"Map of evidence. {'; '.join(said)}. Nothing on: {'; '.join(empty)}."
 
 
 @draw.register
 def draw_gap_map(layout: GapMapLayout):
-    """Conditions as columns, outcomes as rows; a bubble or an empty square in every cell."""
-    columns, rows = len(layout.conditions), len(layout.outcomes)
+    """A bubble or an empty square in every cell."""
+    columns, rows = len(layout.across), len(layout.down)
     with style.house_style():
         figure, axis = style.new_figure(2.0 + 0.86 * columns, 1.5 + 0.36 * rows)
         for row in layout.frame.itertuples():
@@ -123,11 +149,11 @@ def draw_gap_map(layout: GapMapLayout):
         axis.set_xlim(-0.6, columns - 0.4)
         axis.set_ylim(rows - 0.4, -0.6)
         axis.set_xticks(
-            range(columns), layout.conditions, rotation=38, ha="left", rotation_mode="anchor"
+            range(columns), layout.across, rotation=38, ha="left", rotation_mode="anchor"
         )
         axis.xaxis.tick_top()
         axis.tick_params(length=0, colors=style.INK)
-        axis.set_yticks(range(rows), layout.outcomes)
+        axis.set_yticks(range(rows), layout.down)
         for spine in axis.spines.values():
             spine.set_visible(False)
         axis.set_axisbelow(True)

@@ -10,8 +10,9 @@ from evidence.publishing.files import Shown, title
 from evidence.publishing.footnotes import footnotes, linked, references, sources_counted, sources_of
 from evidence.publishing.pages import Page, render
 from evidence.publishing.values import Ledger
-from evidence.synthesis import answers, claims, register
+from evidence.synthesis import answers, claims, registered
 from evidence.synthesis.audits import error_rate
+from evidence.synthesis.register import register
 from evidence.synthesis.selection import select_results
 from evidence.synthesis.wording import Sentence, capital, count, tally
 
@@ -141,11 +142,11 @@ def _claims(corpus, results, studies, say, names) -> dict | None:
 
 
 def _unknowns(corpus, results, say, names) -> dict | None:
-    entries = register.register(corpus, results)
+    entries = register(corpus, results)
     if not entries:
         return None
     return {
-        "summary": say(register.summary(entries)),
-        "lines": [say(line) for line in register.first(entries)],
+        "summary": say(registered.summary(entries)),
+        "lines": [say(line) for line in registered.first(entries)],
         "page": _page(names, "unknowns"),
     }

@@ -39,13 +39,14 @@ TELL = (
 class Version:
     """A version by its name.
 
-    `folder` holds its tables (None where only `values` are at hand), `code` its own package if
-    that is another than the running one.
+    `folder` holds its tables (None where only `values` are at hand), `code` the folder of its own
+    package and `mark` what tells one package from another; both empty for the running one.
     """
 
     name: str
     folder: Path | None
     code: Path | None = None
+    mark: str = ""
     values: Mapping[str, dict] | None = None
 
 
@@ -75,14 +76,14 @@ def what_changed(old: str, new: str, project: str | Path = "") -> Changes:
 def _numbers(one: Version, two: Version, then: Corpus, now: Corpus) -> tuple[Numbers, str]:
     """The headlines of both tables by the later code, those of the earlier ones by their own."""
     alike = then.checksums == now.checksums
-    if one.code == two.code and alike:
+    if one.mark == two.mark and alike:
         return Numbers(None, {}, {}), "The same tables and the same code."
     new = _told(two.folder, two.code)
     later = two.code if new is not None else None
     new = headlines(now) if new is None else new
     same = new if alike else (_told(one.folder, later) or headlines(then))
-    if one.code == later:
-        said = "Both versions are computed by the same code: every difference is one of data."
+    if one.mark == two.mark:
+        said = "Both versions hold the same code: every difference is one of data."
         return Numbers(None, same, new), said
     old = headlines(then) if one.code is None else _told(one.folder, one.code)
     if old is None:
@@ -106,14 +107,14 @@ def opened(name: str, project: str | Path = "") -> Iterator[Version]:
     path = Path(name).expanduser()
     if path.is_dir():
         folder = find_project(path)
-        yield Version(name, folder, _own_code(folder))
+        yield Version(name, folder, *_own_code(folder))
     elif path.is_file():
         yield _of_values(name, path)
     else:
         with tempfile.TemporaryDirectory() as unpacked:
             folder = Path(unpacked)
             said = _unpack(name, find_project(project), folder)
-            yield Version(said, find_project(folder), _own_code(folder))
+            yield Version(said, find_project(folder), *_own_code(folder))
 
 
 def _of_values(name: str, path: Path) -> Version:
@@ -131,8 +132,8 @@ def _of_values(name: str, path: Path) -> Version:
         folder = path.resolve().parent.parent
         with contextlib.suppress(EvidenceError):
             if read_corpus(folder).checksums == inputs:
-                return Version(name, folder, _own_code(folder), values)
-    return Version(name, None, None, values)
+                return Version(name, folder, *_own_code(folder), values)
+    return Version(name, None, values=values)
 
 
 def _values(version: Version) -> Mapping[str, dict]:
@@ -168,13 +169,14 @@ def _unpack(revision: str, project: Path, folder: Path) -> str:
     return f"{revision} ({commit[:7]})" if not commit.startswith(revision) else commit[:7]
 
 
-def _own_code(folder: Path) -> Path | None:
-    """The folder's `src` if it holds a package that is not the running one."""
+def _own_code(folder: Path) -> tuple[Path | None, str]:
+    """The folder's `src` and its mark if it holds a package that is not the running one."""
     own = folder / CODE
-    running = Path(evidence.__file__).parent
-    if not (own / "__init__.py").is_file() or _fingerprint(own) == _fingerprint(running):
-        return None
-    return own.parent
+    if not (own / "__init__.py").is_file():
+        return None, ""
+    mark = _fingerprint(own)
+    running = _fingerprint(Path(evidence.__file__).parent)
+    return (None, "") if mark == running else (own.parent, mark)
 
 
 def _fingerprint(package: Path) -> str:

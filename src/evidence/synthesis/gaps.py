@@ -1,4 +1,4 @@
-"""What was measured and what nobody has: conditions × outcomes, studies and people in each cell.
+"""What was measured and what nobody has: two ways of telling results apart, crossed.
 
 Vocabulary
 ----------
@@ -7,12 +7,24 @@ the guide says, what reviews pool and what was not read at its source is not. `k
 of studies, `n` the number of their participants.
 """
 
+from itertools import product
+
+import numpy as np
 import pandas as pd
 
 from evidence.corpus import schema
 from evidence.corpus.reading import Corpus
 
 OUTCOME_KINDS = ("benefit", "harm")
+SPANS = {
+    "within a day": 1.0,
+    "up to 3 days": 3.5,
+    "up to a week": 7.5,
+    "up to a month": 31.0,
+    "up to a year": 366.0,
+    "later": np.inf,
+}
+"""Up to how many days each word reaches, from where the one before it ends."""
 
 
 def evidence_rows(results: pd.DataFrame) -> pd.DataFrame:
@@ -59,32 +71,65 @@ def tally(corpus: Corpus, rows: pd.DataFrame) -> tuple[int, int]:
     return len(size), int(size.sum())
 
 
-def cells(corpus: Corpus, results: pd.DataFrame) -> pd.DataFrame:
-    """Conditions × outcomes with `k`, `n`, `labels` and `address`; empty cells are rows too.
+def cells(corpus: Corpus, results: pd.DataFrame, *, down: str, across: str) -> pd.DataFrame:
+    """Every combination with `k`, `n`, `labels` and `address`; empty ones are rows too.
 
-    All conditions and all outcomes (benefits and harms) of `results` span the grid, also those
-    that only the guide speaks of: a cell without evidence is the finding.
+    All words that `results` have on benefits and harms span the grid, also those that only the
+    guide speaks of: a cell without evidence is the finding.
+
+    Parameters
+    ----------
+    results : DataFrame
+        From `select_results`.
+    down, across : {"outcome", "condition", "dose", "time"}
+        What its rows and its columns are.
     """
     shown = results[results["kind"].isin(OUTCOME_KINDS)]
-    order = list(corpus.outcomes["outcome"]) or list(shown["outcome"].unique())
-    outcomes = [outcome for outcome in order if outcome in set(shown["outcome"])]
+    shown = shown.assign(time=_bands(shown["days"]), dose=_doses(shown))
+    shown = shown[(shown[down] != "") & (shown[across] != "")]
     rows = evidence_rows(shown)
-    found = dict(list(rows.groupby(["condition", "outcome"], sort=False)))
+    found = dict(list(rows.groupby([down, across], sort=False)))
     cells = []
-    for condition in shown["condition"].unique():
-        for outcome in outcomes:
-            group = found.get((condition, outcome), rows.iloc[:0])
-            k, n = tally(corpus, group)
-            cells.append(
-                {
-                    "name": f"{condition}/{outcome}",
-                    "condition": condition,
-                    "outcome": outcome,
-                    "k": k,
-                    "n": n,
-                    "labels": "; ".join(group["label"].unique()),
-                    "address": " ".join(group["address"]),
-                }
-            )
-    columns = ["name", "condition", "outcome", "k", "n", "labels", "address"]
-    return pd.DataFrame(cells, columns=columns)
+    for one, two in product(_order(corpus, shown, down), _order(corpus, shown, across)):
+        group = found.get((one, two), rows.iloc[:0])
+        k, n = tally(corpus, group)
+        cells.append(
+            {
+                "name": f"{two}/{one}",
+                "down": one,
+                "across": two,
+                "k": k,
+                "n": n,
+                "labels": "; ".join(group["label"].unique()),
+                "address": " ".join(group["address"]),
+            }
+        )
+    return pd.DataFrame(cells, columns=["name", "down", "across", "k", "n", "labels", "address"])
+
+
+def _bands(days: pd.Series) -> pd.Series:
+    """For each time the first word of `SPANS` that it falls under; empty where there is none."""
+    ends = list(SPANS.values())
+    place = np.searchsorted(ends, days.fillna(np.inf))
+    words = pd.Series([list(SPANS)[min(index, len(ends) - 1)] for index in place], days.index)
+    return words.where(days > 0, "")
+
+
+def _doses(rows: pd.DataFrame) -> pd.Series:
+    """The dose and route of treated arms, in words; empty where it is not told, or a comparator."""
+    dose = rows["dose_mg_per_kg"].map(lambda number: f"{number:g} mg/kg")
+    told = (rows["dose_mg_per_kg"] > 0) & (rows["role"] != "comparator")
+    return (dose.astype(str) + (" " + rows["route"]).where(rows["route"] != "", "")).where(told, "")
+
+
+def _order(corpus: Corpus, rows: pd.DataFrame, kind: str) -> list[str]:
+    """The words of one side of the grid: by the tables, or from low to high."""
+    present = list(rows[kind].unique())
+    if kind == "time":
+        return list(SPANS) if present else []
+    if kind == "dose":
+        lowest = rows.groupby("dose")["dose_mg_per_kg"].min()
+        return sorted(present, key=lambda word: (lowest[word], word))
+    if kind == "outcome" and len(corpus.outcomes):
+        return [word for word in corpus.outcomes["outcome"] if word in set(present)]
+    return present

@@ -96,6 +96,27 @@ def important_difference(corpus: Corpus, body: Body) -> float | None:
     return float(rows[asked.measure]) if asked.measure in rows else None
 
 
+def conclusion(corpus: Corpus, body: Body) -> str:
+    """Where the interval lies: on one side of no effect or not, and of what matters if stated."""
+    _, low, high = body.absolute()
+    if not np.isfinite(low):
+        return "nothing to conclude from"
+    if low <= 0 <= high:
+        said = "does not exclude no effect"
+    else:
+        better = dict(zip(corpus.outcomes["outcome"], corpus.outcomes["better"], strict=True))
+        good = (low > 0) == (better.get(body.question.outcome) != "lower")
+        said = f"excludes no effect, in favour of the {'treatment' if good else 'comparison'}"
+    matters = important_difference(corpus, body)
+    if matters is None:
+        return said
+    if -matters < low and high < matters:
+        return f"{said}; smaller than what matters"
+    if low >= matters or high <= -matters:
+        return f"{said}; as large as what matters"
+    return f"{said}; may or may not be as large as what matters"
+
+
 def rate(corpus: Corpus, body: Body) -> Certainty:
     """The five reasons of a body by rule, with the decisions that people took on them."""
     matters = important_difference(corpus, body)

@@ -15,7 +15,7 @@ import numpy as np
 from evidence.corpus.reading import Corpus
 from evidence.synthesis import answers, claims
 from evidence.synthesis.bodies import Body, bodies
-from evidence.synthesis.grade import important_difference, rate
+from evidence.synthesis.grade import conclusion, rate
 from evidence.synthesis.pooled import Refusal, named, pool_studies, show
 from evidence.synthesis.questions import Question, main_question
 from evidence.synthesis.register import TIMES
@@ -109,26 +109,5 @@ def _effect(corpus: Corpus, body: Body) -> Headline:
         body.natural[0] if known else "not pooled",
         f"{text} ({low} to {high})" if known else "not pooled",
         tuple(body.rows.split()),
-        f"{_stands(corpus, body)}; certainty {rated.decided or rated.suggested}",
+        f"{conclusion(corpus, body)}; certainty {rated.decided or rated.suggested}",
     )
-
-
-def _stands(corpus: Corpus, body: Body) -> str:
-    """Where the interval lies: on one side of no effect or not, and of what matters if stated."""
-    _, low, high = body.absolute()
-    if not np.isfinite(low):
-        return "nothing to conclude from"
-    if low <= 0 <= high:
-        said = "does not exclude no effect"
-    else:
-        better = dict(zip(corpus.outcomes["outcome"], corpus.outcomes["better"], strict=True))
-        good = (low > 0) == (better.get(body.question.outcome) != "lower")
-        said = f"excludes no effect, in favour of the {'treatment' if good else 'comparison'}"
-    matters = important_difference(corpus, body)
-    if matters is None:
-        return said
-    if -matters < low and high < matters:
-        return f"{said}; smaller than what matters"
-    if low >= matters or high <= -matters:
-        return f"{said}; as large as what matters"
-    return f"{said}; may or may not be as large as what matters"

@@ -4,7 +4,8 @@ Vocabulary
 ----------
 An *entry* is a question of `unknowns.csv`, or one that the tables raise by themselves: a *gap*, a
 cell of condition, treatment, outcome, comparison and time that a claim of the guide speaks of and
-that no trial or one trial fills, or a claim whose source nobody could identify. Its *codes* are
+that no trial or one trial fills (at the time that the claim is about, or later), or a claim or
+reference whose source nobody could identify. Its *codes* are
 the reasons of Robinson why it is open: A insufficient or imprecise, B risk of bias, C consistency
 unknown or lacking, D not the right information.
 
@@ -19,25 +20,27 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from evidence.corpus.queries import matching
+from evidence.corpus.queries import matching, parse_query
 from evidence.corpus.reading import Corpus
 from evidence.corpus.schema.words import UNKNOWN_STATUSES
 from evidence.synthesis.appraisals import counting
 from evidence.synthesis.bodies import bodies
 from evidence.synthesis.contributions import PRINTED
 from evidence.synthesis.gaps import OUTCOME_KINDS, evidence_rows, tally
-from evidence.synthesis.grade import LEVELS, Certainty, rate
+from evidence.synthesis.grade import LEVELS, Certainty, conclusion, rate
 from evidence.synthesis.settling import Settling, settle
-from evidence.synthesis.wording import Number, Sentence, count, span
+from evidence.synthesis.verdicts import NOT_CHECKABLE
 
-TIMES = (1.0, 7.0, 28.0, 365.0)
+TIMES = (1.0, 3.0, 7.0, 28.0, 90.0, 365.0)
 """Times around which the bearing evidence is put together, in days."""
 BANDS = {
-    "up to three days": (0.0, 3.5),
-    "up to a month": (3.5, 31.0),
-    "beyond a month": (31.0, np.inf),
+    "up to three days": (0.0, 3.5, 3.0),
+    "up to a month": (3.5, 31.0, 28.0),
+    "beyond a month": (31.0, np.inf, 31.0),
 }
-COMPARED = {"inactive": "something that cannot be felt", "active": "something that is felt too"}
+"""After how many days each band begins and ends, and for how many a trial must follow people."""
+COMPARED = ("inactive", "active")
+"""Kinds of comparison that a claim on an effect needs: one that is not felt, one that is."""
 MEASURED = ("proportion", "mean", *(word for word, _ in PRINTED.values()))
 HALF = 0.5
 
@@ -47,9 +50,11 @@ class Entry:
     """One unknown in the form of EPICOT+, with everything that is computed of it.
 
     `k`, `n`, `randomised` count studies and people; `longest` is in days, NaN if none. `best` is
-    the most certain body of evidence that bears on it. `codes` gives for each reason the rule that
-    fired. `computed` is the status by rule, `stated` the curator's, with `reason`; the curator
-    wins.
+    the most certain body of evidence that bears on it, `concludes` what its interval says against
+    no effect and what matters. `high_risk` is the share of studies at high risk of bias or not
+    randomised, `felt` whether any hid from people what they got. `codes` gives for each reason the
+    rule that fired. `computed` is the status by rule, `stated` the curator's, with `reason`; the
+    curator wins.
     """
 
     name: str
@@ -69,6 +74,7 @@ class Entry:
     randomised: int
     longest: float
     best: Certainty | None
+    concludes: str
     high_risk: float
     felt: bool
     codes: dict[str, str]
@@ -84,6 +90,11 @@ class Entry:
     def status(self) -> str:
         """How much of it is left: the curator's word before the computed one."""
         return self.stated or self.computed
+
+    @property
+    def designs(self) -> dict[str, int]:
+        """How many of the studies have each design, the most frequent first."""
+        return dict(self.rows.drop_duplicates("study")["design"].value_counts())
 
     @property
     def labels(self) -> list[str]:
@@ -129,12 +140,26 @@ def _asked(corpus: Corpus, rows: pd.DataFrame) -> Iterator[Entry]:
             reason=row.status_reason,
             looked=row.looked,
             good_until=row.good_until,
+            follow=_asked_for(row.where),
             **about,
         )
 
 
+def _asked_for(query: str) -> float:
+    """The days from which on a query asks for results; NaN if it does not say."""
+    days = [
+        float(condition.values[0])
+        for condition in parse_query(query)
+        if condition.column == "days" and condition.compare in (">", ">=")
+    ]
+    return max(days, default=np.nan) or np.nan
+
+
 def _spoken_of(corpus: Corpus, results: pd.DataFrame) -> dict[tuple[str, str, str], list]:
-    """Condition, treatment and outcome of every claim on something that can be compared."""
+    """Condition, treatment and outcome of every claim on something that can be compared.
+
+    With each, the claims and the earliest time at which they or their studies look.
+    """
     kinds = dict(zip(corpus.outcomes["outcome"], corpus.outcomes["kind"], strict=True))
     measured = results.loc[results["measure"].isin(MEASURED), "outcome"].unique()
     cells: dict[tuple[str, str, str], list] = {}
@@ -144,27 +169,30 @@ def _spoken_of(corpus: Corpus, results: pd.DataFrame) -> dict[tuple[str, str, st
         about = results[results["study"].isin(claim.studies)]
         about = about[(about["outcome"] == claim.outcome) & (about["treatment"] != "")]
         about = about[~about["comparator_kind"].isin(["", "none"])]
-        pairs = zip(about["condition"], about["treatment"], strict=True)
-        for condition, treatment in dict.fromkeys(pairs):
-            cells.setdefault((condition, treatment, claim.outcome), []).append(claim)
+        for cell, rows in about.groupby(["condition", "treatment"], sort=False):
+            cells.setdefault((*cell, claim.outcome), []).append((claim, rows["days"].min()))
     return cells
 
 
 def _gaps(corpus: Corpus, results: pd.DataFrame, rows: pd.DataFrame) -> Iterator[Entry]:
     """Cells that claims speak of and that no trial, or a single one, fills."""
     trials = rows[rows["randomised"] == "yes"]
-    for (condition, treatment, outcome), claims in _spoken_of(corpus, results).items():
+    for (condition, treatment, outcome), spoken in _spoken_of(corpus, results).items():
+        claims = [claim for claim, _ in spoken]
+        earliest = min((days for _, days in spoken if np.isfinite(days)), default=0.0)
         cell = trials[
             (trials["condition"] == condition)
             & (trials["treatment"] == treatment)
             & (trials["outcome"] == outcome)
         ]
-        for band, (after, until) in BANDS.items():
+        for band, (after, until, follow) in BANDS.items():
+            if earliest > until:
+                continue
             within = cell[(cell["days"] > after) & (cell["days"] <= until)]
             bearing = {kind: within[within["comparator_kind"] == kind] for kind in COMPARED}
             thin = [kind for kind, found in bearing.items() if found["study"].nunique() < 2]
             if thin:
-                comparison = " or ".join(COMPARED[kind] for kind in thin)
+                comparison = f"an {' or an '.join(thin)} comparison"
                 yield _entry(
                     corpus,
                     within[within["comparator_kind"].isin(thin)],
@@ -180,36 +208,49 @@ def _gaps(corpus: Corpus, results: pd.DataFrame, rows: pd.DataFrame) -> Iterator
                     why_open="",
                     address=" ".join(claim.address for claim in claims),
                     raised="gap",
+                    follow=follow,
                 )
 
 
 def _untraced(corpus: Corpus, rows: pd.DataFrame) -> Iterator[Entry]:
-    """Sources that the guide leans on and that nobody could identify."""
-    for row in corpus.guide[corpus.guide["status"] == "unresolved"].itertuples():
-        others = corpus.guide[corpus.guide["guide_ref"] == row.guide_ref]
-        if row.address != others["address"].iloc[0]:
-            continue
-        refs = corpus.claims["guide_refs"].str.split(";")
-        touching = [row.guide_ref in [ref.strip() for ref in cell] for cell in refs]
-        yield _entry(
+    """References that nobody could identify, and claims that rest on nothing that can be held."""
+    refs = [[ref.strip() for ref in cell.split(";")] for cell in corpus.claims["guide_refs"]]
+    best = corpus.guide.drop_duplicates("guide_ref")
+    for row in best[best["status"] == "unresolved"].itertuples():
+        touching = [row.guide_ref in given for given in refs]
+        yield _source(
             corpus,
-            rows.iloc[:0],
+            rows,
             name=f"source/{row.guide_ref}",
             question=f"Where does it come from: {row.passage}?",
-            population="",
-            intervention="",
-            comparison="",
-            outcome="",
-            time_stamp="",
-            section="",
             claims=tuple(corpus.claims.loc[touching, "claim"]),
             why_open=row.reason,
             address=row.address,
-            raised="source",
         )
+    for row in corpus.claims[corpus.claims["verdict"] == NOT_CHECKABLE].itertuples():
+        if not row.guide_refs:
+            yield _source(
+                corpus,
+                rows,
+                name=f"source/{row.claim}",
+                question=f"Where does it come from: {row.statement}?",
+                section=row.section,
+                claims=(row.claim,),
+                why_open=row.reason,
+                address=row.address,
+                looked=row.looked,
+                good_until=row.good_until,
+            )
 
 
-def _entry(corpus: Corpus, bearing: pd.DataFrame, **about) -> Entry:
+def _source(corpus: Corpus, rows: pd.DataFrame, **about) -> Entry:
+    blank = dict.fromkeys(
+        ("population", "intervention", "comparison", "outcome", "time_stamp", "section"), ""
+    )
+    return _entry(corpus, rows.iloc[:0], raised="source", **(blank | about))
+
+
+def _entry(corpus: Corpus, bearing: pd.DataFrame, *, follow: float = np.nan, **about) -> Entry:
     k, n = tally(corpus, bearing)
     randomised = bearing.loc[bearing["randomised"] == "yes", "study"].nunique()
     rated = [rate(corpus, body) for body in bodies(corpus, bearing, times=TIMES)]
@@ -232,11 +273,12 @@ def _entry(corpus: Corpus, bearing: pd.DataFrame, **about) -> Entry:
         randomised=randomised,
         longest=float(bearing["days"].max()) if len(bearing) else np.nan,
         best=best,
+        concludes=conclusion(corpus, best.body) if best else "",
         high_risk=high_risk,
         felt=bool(felt),
         codes=codes,
         computed=_status(k, randomised, best),
-        settling=settle(corpus, best, about["outcome"]),
+        settling=settle(corpus, best, about["outcome"], follow),
         **about,
     )
 
@@ -278,76 +320,3 @@ def _status(k: int, randomised: int, best: Certainty | None) -> str:
     if level >= LEVELS.index("moderate") and precise and k > 1:
         return "settled"
     return "narrowed" if randomised > 1 and level > 0 else "open"
-
-
-def plain(entry: Entry) -> Sentence:
-    """An unknown in one plain sentence, for those who want no table."""
-    rows = tuple(entry.rows["address"])
-    numbers = {
-        "people": count(entry.n, "person", "people", rows, "participants"),
-        "studies": count(entry.k, "study", "studies", rows, "studies"),
-        "longest": Number(
-            entry.longest if np.isfinite(entry.longest) else None, span(entry.longest), rows,
-            "longest",
-        ),
-    }  # fmt: skip
-    words = {
-        name: Number(None, str(getattr(entry, name)))
-        for name in (
-            "outcome",
-            "intervention",
-            "population",
-            "time_stamp",
-            "comparison",
-            "question",
-        )
-    }
-    name = f"unknown.{entry.name}"
-    if entry.raised == "source":
-        return Sentence(name, "Nobody could find where this comes from: {question}", {
-            "question": Number(None, entry.question.partition(": ")[2].rstrip("?") + "."),
-        })  # fmt: skip
-    if entry.raised == "gap":
-        measured = "{intervention} {time_stamp} in {population}, against {comparison}"
-        if not entry.k:
-            template = "No trial has measured {outcome} with " + measured + "."
-        else:
-            template = "Only {people} in {studies} tell of {outcome} with " + measured + "."
-    elif not entry.k:
-        template = "{question} No study in these tables bears on it."
-    else:
-        template = "{question} Only {people} in {studies}; longest look: {longest}."
-    return Sentence(name, template, numbers | words)
-
-
-def first(entries: list[Entry], k: int = 10) -> list[Sentence]:
-    """The most important unknowns, a sentence each; see `register` for the order."""
-    return [plain(entry) for entry in entries[:k]]
-
-
-def summary(entries: list[Entry]) -> Sentence:
-    """How many unknowns there are, how they arose and how much of them is left."""
-    addresses = [row for entry in entries for row in entry.address.split()]
-
-    def number(which, noun="") -> Number:
-        chosen = [entry for entry in entries if which(entry)]
-        rows = [row for entry in chosen for row in entry.address.split()]
-        text = f"{len(chosen)} {noun}".strip()
-        return Number(len(chosen), text, tuple(dict.fromkeys(rows)), "register")
-
-    numbers = {
-        "all": count(len(entries), "unknown", rows=dict.fromkeys(addresses), method="register"),
-        "asked": number(lambda entry: entry.raised == "asked"),
-        "gaps": number(lambda entry: entry.raised == "gap"),
-        "sources": number(lambda entry: entry.raised == "source"),
-        "open": number(lambda entry: entry.status == "open"),
-        "narrowed": number(lambda entry: entry.status == "narrowed"),
-        "settled": number(lambda entry: entry.status == "settled"),
-    }
-    return Sentence(
-        "unknowns.summary",
-        "{all}: {asked} asked by people, {gaps} that the tables raise because a claim speaks of "
-        "what no trial or one trial measured, {sources} on sources that nobody could find. {open} "
-        "are open, {narrowed} narrowed, {settled} settled.",
-        numbers,
-    )

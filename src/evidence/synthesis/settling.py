@@ -3,12 +3,13 @@
 Vocabulary
 ----------
 The *required information size* is the number of people that one adequate trial needs, or what a
-pool needs if its studies differ: divided by 1 - I². The *information fraction* is the share of it
-that the best body of evidence already holds.
+pool needs if its studies differ: divided by 1 - D². The *diversity* D² is the share by which the
+variance of the pooled effect falls if the studies are taken not to differ. The *information
+fraction* is the share of the required size that the best body of evidence already holds.
 
 References
 ----------
-fleiss2003, wetterslev2008.
+fleiss2003, wetterslev2009.
 """
 
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ import pandas as pd
 
 from evidence.corpus.reading import Corpus
 from evidence.estimation.power import size_for_means, size_for_proportions
+from evidence.estimation.proportions import wilson
 from evidence.synthesis.bodies import Body
 from evidence.synthesis.grade import Certainty, important_difference
 
@@ -32,14 +34,16 @@ class Settling:
     """The trial wanted.
 
     `sizes`: one row a control rate (NaN on a scale) and power, with `per_arm`, rounded up; `seen`
-    tells whether that rate, or the spread on the scale, was seen. `required` and `fraction` as in
-    the module, NaN if unknown.
+    tells whether that rate, or the spread on the scale, was seen; the ends of its interval follow.
+    `required` and `fraction` as in the module, `follow` the days for which people must be followed;
+    NaN if unknown.
     """
 
     matters: float
     sizes: pd.DataFrame
     required: float
     fraction: float
+    follow: float
 
     @property
     def per_arm(self) -> int | None:
@@ -48,7 +52,9 @@ class Settling:
         return int(rows["per_arm"].iloc[0]) if len(rows) else None
 
 
-def settle(corpus: Corpus, best: Certainty | None, outcome: str) -> Settling:
+def settle(
+    corpus: Corpus, best: Certainty | None, outcome: str, follow: float = np.nan
+) -> Settling:
     """The size of the trial that would see what matters on an outcome.
 
     Parameters
@@ -56,22 +62,40 @@ def settle(corpus: Corpus, best: Certainty | None, outcome: str) -> Settling:
     best : Certainty or None
         The body of evidence from which the rate without treatment is taken; without one, sizes
         are given for a range of rates.
+    follow : float, optional
+        Days for which the question asks; by default those at which the best body looked.
     """
     matters = important_difference(corpus, best.body) if best else None
     if best and not best.body.counted:
         sizes = list(_on_a_scale(best.body, matters)) or list(_standardised(corpus, outcome))
     else:
-        control = best.body.control if best else np.nan
-        sizes = list(_by_rate(corpus, outcome, control)) or list(_standardised(corpus, outcome))
+        rates = _rates(best.body) if best else ()
+        sizes = list(_by_rate(corpus, outcome, rates)) or list(_standardised(corpus, outcome))
     frame = pd.DataFrame(sizes, columns=["rate", "power", "per_arm", "seen"])
     required = fraction = np.nan
     seen = frame[frame["seen"]]
     if best and len(seen):
-        pooled = best.body.synthesis.pooled if best.body.synthesis else None
-        spread = getattr(pooled, "I2", 0.0) / 100 if pooled else 0.0
-        required = 2 * float(seen["per_arm"].iloc[0]) / max(1 - spread, 1e-9)
+        required = 2 * float(seen["per_arm"].iloc[0]) / (1 - diversity(best.body))
         fraction = best.body.people / required
-    return Settling(matters if matters is not None else np.nan, frame, required, fraction)
+    if best and not np.isfinite(follow):
+        follow = float(best.body.studies["days"].max())
+    known = matters if matters is not None else np.nan
+    return Settling(known, frame, required, fraction, follow)
+
+
+def diversity(body: Body) -> float:
+    """D² of a pool, at least 0 and below 1; 0 for a single study."""
+    tau2 = getattr(body.synthesis.pooled, "tau2", 0.0) if body.synthesis else 0.0
+    vi = body.studies["vi"].to_numpy(float)
+    return float(1 - np.sum(1 / (vi + tau2)) / np.sum(1 / vi))
+
+
+def _rates(body: Body) -> tuple[float, ...]:
+    """The share with the outcome in the comparison groups, and the ends of its interval."""
+    if not body.control > 0:
+        return ()
+    found = wilson(body.studies["events2"].sum(), body.studies["n2"].sum())
+    return tuple(float(rate) for rate in found)
 
 
 def _on_a_scale(body: Body, matters: float | None) -> Iterator[dict]:
@@ -99,11 +123,10 @@ def _standardised(corpus: Corpus, outcome: str) -> Iterator[dict]:
             yield _size(np.nan, power, size_for_means(float(value), power=power), False)
 
 
-def _by_rate(corpus: Corpus, outcome: str, control: float) -> Iterator[dict]:
-    """Sizes for the rate that was seen, or for a range; the difference wanted is a share of it."""
+def _by_rate(corpus: Corpus, outcome: str, seen: tuple[float, ...]) -> Iterator[dict]:
+    """Sizes for the rate that was seen and its ends, or for a range; `rr` wants a share of it."""
     rows = corpus.thresholds[corpus.thresholds["outcome"] == outcome].set_index("measure")["value"]
-    seen = bool(np.isfinite(control) and control > 0)
-    for rate in [control] if seen else RATES:
+    for rate in seen or RATES:
         if "rd" in rows:
             matters = float(rows["rd"])
         elif "rr" in rows:
@@ -112,7 +135,8 @@ def _by_rate(corpus: Corpus, outcome: str, control: float) -> Iterator[dict]:
             return
         better = rate + matters if rate + matters < 1 else rate - matters
         for power in POWERS:
-            yield _size(rate, power, size_for_proportions(rate, better, power=power), seen)
+            size = size_for_proportions(rate, better, power=power)
+            yield _size(rate, power, size, rate in seen[:1])
 
 
 def _size(rate: float, power: float, per_arm: float, seen: bool) -> dict:

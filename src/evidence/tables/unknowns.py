@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 
+from evidence.synthesis.pooled import named, show
 from evidence.synthesis.register import Entry
-from evidence.synthesis.wording import capital, count, percent, span
+from evidence.synthesis.wording import count, percent, span
 from evidence.tables.table import Table, anchor
 
 METHODS = {
@@ -72,18 +73,33 @@ def _status(entry: Entry) -> str:
 def _evidence(entry: Entry) -> str:
     if not entry.k:
         return "none"
-    said = f"{count(entry.k, 'study', 'studies')} ({entry.randomised} randomised), "
-    said += f"{count(entry.n, 'person', 'people')}"
+    designs = ", ".join(
+        f"{number} {design or 'not stated'}" for design, number in entry.designs.items()
+    )
+    said = f"{count(entry.k, 'study', 'studies')} ({designs}), {count(entry.n, 'person', 'people')}"
     if np.isfinite(entry.longest):
         said += f", longest look {span(entry.longest)}"
-    return f"{said}; {percent(entry.high_risk)} at high risk of bias"
+    said += f"; {percent(entry.high_risk)} at high risk of bias or not randomised"
+    return said + ("; some hid what people got" if entry.felt else "; none hid what people got")
 
 
 def _certainty(entry: Entry) -> str:
+    """The most certain body of evidence: its level, effect, and what that says."""
     if entry.best is None:
         return "—"
+    body = entry.best.body
     decided = f", decided {entry.best.decided}" if entry.best.decided else ""
-    return f"{entry.best.suggested} suggested{decided} ({entry.best.body.name})"
+    said = f"{entry.best.suggested} suggested{decided} ({body.name})"
+    if not np.isfinite(body.effect[0]):
+        return said
+    measure = body.question.measure
+    middle, low, high = show(measure, *body.natural)
+    said += f": {named(measure, body.question.outcome)} {middle} ({low} to {high})"
+    natural = body.synthesis.natural() if body.synthesis else {}
+    if np.isfinite(natural.get("pi_low", np.nan)):
+        low, high = show(measure, natural["pi_low"], natural["pi_high"])
+        said += f", a further study {low} to {high}"
+    return f"{said}; {entry.concludes}"
 
 
 def _why(entry: Entry) -> str:
@@ -96,50 +112,58 @@ def wanted(entry: Entry) -> str:
     if entry.raised == "source":
         return "the text that the guide had in mind"
     found = entry.settling
-    said = f"a randomised trial against {entry.comparison}" if entry.comparison else "a trial"
-    if not entry.felt:
-        said += ", people not knowing what they get"
-    if entry.raised == "gap":
-        said += f", with a look {entry.time_stamp}"
-    if found.per_arm is not None:
-        row = found.sizes[found.sizes["seen"]].iloc[0]
-        rate = f" at the rate of {percent(row['rate'])} seen" if np.isfinite(row["rate"]) else ""
-        said += f"; {found.per_arm:,} in each arm{rate} for a power of {percent(row['power'])}"
-        if entry.best.body.people:
-            said += f"; {percent(min(found.fraction, 1))} of the information exists"
-    elif len(found.sizes):
-        rows = found.sizes[found.sizes["power"] == found.sizes["power"].iloc[0]]
-        each = [
-            f"{r.per_arm:,} at {percent(r.rate)} without treatment"
-            if np.isfinite(r.rate)
-            else f"{r.per_arm:,} for the smallest standardised difference that matters"
-            for r in rows.itertuples()
-        ]
-        said += f"; in each arm {', '.join(each)}, for a power of {percent(rows['power'].iloc[0])}"
+    if entry.comparison:
+        blind = "" if entry.felt else ", people not knowing what they get"
+        said = f"a randomised trial against {entry.comparison}{blind}"
     else:
-        said += "; its size cannot be said before somebody says what matters"
+        said = "a study of more people from their start"
+    if np.isfinite(found.follow):
+        said += f", following them for at least {span(found.follow)}"
+    return f"{said}; {_size(entry)}"
+
+
+def _size(entry: Entry) -> str:
+    """People in each arm of that trial: from what was seen, else over a range."""
+    found = entry.settling
+    if not len(found.sizes):
+        return "its size cannot be said before somebody says what matters"
+    rows = found.sizes[found.sizes["power"] == found.sizes["power"].iloc[0]]
+    power = f"for a power of {percent(rows['power'].iloc[0])}"
+    each = [f"{r.per_arm:,} at {percent(r.rate)} without treatment" for r in rows.itertuples()]
+    if found.per_arm is None:
+        if not np.isfinite(rows["rate"]).all():
+            each = [
+                f"{rows['per_arm'].iloc[0]:,} for the smallest standardised difference that matters"
+            ]
+        return f"in each arm {', '.join(each)}, {power}"
+    said = f"{found.per_arm:,} in each arm {power}"
+    if np.isfinite(rows["rate"].iloc[0]):
+        said = f"in each arm {each[0]} as seen ({', '.join(each[1:])}), {power}"
+    if entry.best.body.people:
+        exists = f"{entry.best.body.people:,} of {int(np.ceil(found.required)):,} people"
+        said += f"; {percent(min(found.fraction, 1))} of the information exists ({exists})"
     return said
 
 
 def tabulate_cells(layout) -> Table:
-    """The map of evidence with outcomes as rows and conditions as columns, each cell a link.
+    """A map of evidence as a table, each cell that is not empty a link.
 
     `layout` is that of the map; a cell leads to the studies in it.
     """
-    frame = layout.frame
-    cells = {(row.outcome, row.condition): row for row in frame.itertuples()}
+    cells = {(row.down, row.across): row for row in layout.frame.itertuples()}
     shown, links = [], {}
-    for place, outcome in enumerate(layout.outcomes):
-        line = {"outcome": outcome}
-        for condition in layout.conditions:
-            row = cells[outcome, condition]
+    for place, down in enumerate(layout.down):
+        line = {layout.sides[0]: down}
+        for across in layout.across:
+            row = cells[down, across]
             text = "nobody"
             if row.k:
                 text = f"{count(row.k, 'study', 'studies')}, {count(row.n, 'person', 'people')}"
                 text += f", {row.certainty}" if row.certainty else ""
-                links[place, condition] = anchor("why", f"{layout.id}:{row.name}")
-            line[condition] = text
+                links[place, across] = anchor("why", f"{layout.id}:{row.name}")
+            line[across] = text
         shown.append(line)
-    numbers = pd.DataFrame({"name": list(layout.outcomes), "address": ""})
-    caption = capital("how many studies and people, and how certain at best, outcome by outcome")
-    return Table("tab-cells", caption, pd.DataFrame(shown), numbers, links=links)
+    numbers = pd.DataFrame({"name": list(layout.down), "address": ""})
+    caption = f"Studies, people and the best certainty, {layout.sides[0]} by {layout.sides[1]}"
+    identity = layout.id.replace("fig-", "tab-")
+    return Table(identity, caption, pd.DataFrame(shown), numbers, links=links)
