@@ -43,6 +43,8 @@ NUMBERS = {
         ("24% (24/100)", "krupitsky1997"),
         ("65.8%", "pmc5001686"),
         ("24%", "pmc5001686"),
+        ("significantly increased", "dakwar2020"),
+        ("10.1% (1.1 to 19.0)", "grabski2022"),
     ],
 }
 

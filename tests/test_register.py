@@ -278,7 +278,7 @@ def test_an_empty_register_and_a_thousand_studies(bakery):
     bakery.path("data/claims.csv").unlink()
     assert entries(bakery) == {}
     corpus = bakery.corpus()
-    assert str(unknowns_summary([])).startswith("0 unknowns: 0 asked")
+    assert str(unknowns_summary([])).startswith("The register is empty: nobody asks")
     assert tabulate_unknowns([]).frame.empty
     header, *rows = bakery.rows("data/studies.csv")
     keys = "".join(

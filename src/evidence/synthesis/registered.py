@@ -73,6 +73,10 @@ def _people(corpus: Corpus, rows: pd.DataFrame) -> Number:
 
 def summary(entries: list[Entry]) -> Sentence:
     """How many unknowns there are, how they arose and how much of them is left."""
+    if not entries:
+        return Sentence(
+            "unknowns.summary", "The register is empty: nobody asks, and no claim raises anything."
+        )
     addresses = [row for entry in entries for row in entry.address.split()]
 
     def number(which, noun="") -> Number:
