@@ -338,6 +338,17 @@ def test_one_study_is_a_body_and_two_have_normal_intervals(vaccine):  # noqa: F8
     assert reasons["inconsistency"] == "one study has nothing to differ from"
 
 
+def test_counts_of_a_crossover_give_no_ratio(vaccine):  # noqa: F811
+    """Who had the outcome in both periods is not known, so no interval can be right."""
+    vaccine.put(
+        "data/designs.csv", 2, treatment="vaccine", comparator_kind="inactive",
+        design="randomised crossover",
+    )  # fmt: skip
+    _, (body,) = found(vaccine)
+    assert body.refused == ("counts of a crossover come without who had them in both periods",)
+    assert [str(end) for end in body.natural] == ["nan"] * 3
+
+
 def test_a_body_that_is_not_pooled_says_why(vaccine):  # noqa: F811
     for line in (2, 3):
         vaccine.put("data/designs.csv", line, treatment="vaccine", comparator_kind="inactive")
