@@ -255,7 +255,7 @@ def test_doses_over_trials_with_what_is_known_of_each(grouped):
     sized = {"measure": "smd", "value": "0.5", "ci_low": "0.1", "ci_high": "0.9",
              "as_printed": "0.5", "direction": "better"}  # fmt: skip
     grouped.row(**contrast | sized | {"dose_mg_per_kg": "2"})
-    bare = {"measure": "smd", "value": "-0.4", "as_printed": "-0.4"}
+    bare = {"measure": "smd", "value": "0.4", "as_printed": "0.4", "direction": "better"}
     grouped.row(**contrast | bare | {"study": "trial1", "dose_mg_per_kg": "1"})
     worded = {"measure": "significance", "direction": "no difference"}
     grouped.row(**contrast | worded | {"study": "trial2", "dose_mg_per_kg": "3"})
@@ -267,6 +267,7 @@ def test_doses_over_trials_with_what_is_known_of_each(grouped):
     # A gain in a score that should fall is turned, so that below zero is better everywhere.
     assert frame.loc["trial0", "estimate"] == -0.5
     assert frame.loc["trial0", "ci_low"] == pytest.approx(-0.9)
+    assert frame.loc["trial1", "estimate"] == -0.4
     assert np.isnan(frame.loc["trial1", "ci_low"])
     assert (frame.loc["trial2", "found"], list(frame["dose"])) == ("no difference", [1, 2, 3])
     assert "For 1 arm only the direction was read" in str(layout.caption)

@@ -11,7 +11,7 @@ from evidence.estimation.proportions import critical_value
 from evidence.figures import style
 from evidence.figures.forest import NULLS
 from evidence.figures.layout import Layout, draw
-from evidence.synthesis.contributions import PRINTED
+from evidence.synthesis.contributions import PRINTED, turned
 from evidence.synthesis.gaps import evidence_rows
 from evidence.synthesis.pooled import NAMES, show
 from evidence.synthesis.pooling import BACK
@@ -131,13 +131,16 @@ def _otherwise(results: pd.DataFrame, question: Question, known: pd.DataFrame) -
     rows = rows[sized | rows["measure"].isin(FOUND_MEASURES)]
     rows = rows.assign(sized=sized).sort_values("sized", ascending=False, kind="stable")
     rows = rows.drop_duplicates(["study", "dose_mg_per_kg"])
+    sizes = [
+        turned(row, question.measure, np.full(3, row["value"]))[0] for _, row in rows.iterrows()
+    ]
     return pd.DataFrame(
         {
             "study": rows["study"],
             "label": rows["label"],
             "dose": rows["dose_mg_per_kg"],
             "days": rows["days"],
-            "estimate": rows["value"].where(rows["sized"]),
+            "estimate": pd.Series(sizes, rows.index, dtype=float).where(rows["sized"]),
             "ci_low": np.nan,
             "ci_high": np.nan,
             "found": rows["direction"].where(~rows["sized"], ""),

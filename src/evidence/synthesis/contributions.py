@@ -161,7 +161,7 @@ def _printed(
     for _, group in nearest.groupby(["study", "arm"] if apart else "study", sort=False):
         row = group.iloc[[0]]
         printed = row[["value", "ci_low", "ci_high"]].to_numpy(float)[0]
-        value, low, high = scale(_turned(row.iloc[0], measure, printed))
+        value, low, high = scale(turned(row.iloc[0], measure, printed))
         variance = ((high - low) / (2 * critical_value(0.95))) ** 2
         arms = f"{row['arm'].iloc[0]} against {row['versus'].iloc[0]}, as printed"
         entry = _entry(row, row.iloc[:0]) | {"says": arms}
@@ -169,7 +169,7 @@ def _printed(
     return entries
 
 
-def _turned(row: pd.Series, measure: str, printed: np.ndarray) -> np.ndarray:
+def turned(row: pd.Series, measure: str, printed: np.ndarray) -> np.ndarray:
     """Estimate and ends with the sign of arm minus versus, where the text counts improvement."""
     if measure in ("rr", "or") or row["direction"] not in ("better", "worse"):
         return printed
