@@ -11,7 +11,7 @@ from evidence.estimation.proportions import critical_value
 from evidence.figures import style
 from evidence.figures.forest import NULLS
 from evidence.figures.layout import Layout, draw
-from evidence.synthesis.contributions import PRINTED, turned
+from evidence.synthesis.contributions import PRINTED, turned, unpaired
 from evidence.synthesis.gaps import evidence_rows
 from evidence.synthesis.pooled import NAMES, show
 from evidence.synthesis.pooling import BACK
@@ -55,6 +55,7 @@ def lay_out_doses(
     arms = gather(corpus, results, asked, apart=True)
     arms = arms[arms["dose_mg_per_kg"] > 0]
     half = critical_value(confidence) * np.sqrt(arms["vi"])
+    known = ~unpaired(arms)
     back = BACK.get(question.measure, float)
     sized = pd.DataFrame(
         {
@@ -63,8 +64,8 @@ def lay_out_doses(
             "dose": arms["dose_mg_per_kg"],
             "days": arms["days"],
             "estimate": [float(back(value)) for value in arms["yi"]],
-            "ci_low": [float(back(value)) for value in arms["yi"] - half],
-            "ci_high": [float(back(value)) for value in arms["yi"] + half],
+            "ci_low": [float(back(value)) for value in (arms["yi"] - half).where(known)],
+            "ci_high": [float(back(value)) for value in (arms["yi"] + half).where(known)],
             "found": "",
             "unblinding": arms["unblinding"],
             "address": arms["address"],
@@ -95,8 +96,9 @@ def lay_out_doses(
         caption=Sentence(
             f"fig-doses-{question.measure}.caption",
             "{arms} of {treatment}, each against the comparison of its own trial at the time "
-            "nearest to that asked for, with {level} intervals; an open mark is a size that is "
-            "printed without one. Shape and colour say whether people could tell what they got."
+            "nearest to that asked for, with {level} intervals; an open mark is a size without "
+            "one: none is printed, or the two groups are the same people. Shape and colour say "
+            "whether people could tell what they got."
             + (
                 " For {worded} only the direction was read, shown below the chart."
                 if not shown.all()
@@ -175,9 +177,10 @@ def draw_doses(layout: DosesLayout):
     doses = sorted(frame["dose"].unique())
     step = 0.8 / max(int(frame.groupby("dose").size().max()), 4)
     worded = frame["found"] != ""
+    lines = int(frame[worded].groupby("dose").size().max()) if worded.any() else 0
     with style.house_style():
         figure, (axis, strip) = style.new_figure(
-            8.6, 5.2, nrows=2, sharex=True, height_ratios=[6, 1 if worded.any() else 0.01]
+            8.6, 4.8 + 0.2 * lines, nrows=2, sharex=True, height_ratios=[4.2, 0.2 * lines + 0.01]
         )
         x = frame["dose"].map(doses.index) + step * frame["offset"]
         for unblinding, (mark, colour, words) in UNBLINDING.items():
@@ -201,7 +204,7 @@ def draw_doses(layout: DosesLayout):
             _draw_worded(strip, frame[worded], doses)
         else:
             strip.set_yticks([])
-        strip.set_ylim(-1.4, 0.6)
+        strip.set_ylim(max(lines, 1) - 0.4, -0.6)
         strip.spines[["left", "bottom"]].set_visible(False)
         strip.set_xticks(range(len(doses)), [f"{dose:g} mg/kg" for dose in doses])
         strip.tick_params(axis="x", length=0)
@@ -211,13 +214,12 @@ def draw_doses(layout: DosesLayout):
 
 
 def _draw_worded(strip, rows: pd.DataFrame, doses: list[float]):
-    """Signs of directions, names below them on two lines in turn."""
-    for number, row in enumerate(rows.itertuples()):
-        place = doses.index(row.dose) + 0.3 * row.offset
-        strip.text(place, 0.15, WORDED[row.found], ha="center", va="center", fontsize=11)
-        height = -0.45 - 0.55 * (number % 2)
-        strip.text(place, height, row.label, ha="center", va="center", fontsize=7.5)
-    strip.set_yticks([0.15], ["in words only\n▲ better  ○ no different"], fontsize=8)
+    """The signs of directions with the names of their trials, one below the other at each dose."""
+    for dose, group in rows.groupby("dose"):
+        for line, row in enumerate(group.itertuples()):
+            said = f"{WORDED[row.found]} {row.label}"
+            strip.text(doses.index(dose), line, said, ha="center", va="center", fontsize=7.5)
+    strip.set_yticks([0], ["in words only:\n▲ better  ○ no different"], fontsize=8, va="top")
 
 
 def _mark(axis, place, row, mark, colour):

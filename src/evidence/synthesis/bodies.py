@@ -15,7 +15,7 @@ import pandas as pd
 
 from evidence.corpus.reading import Corpus
 from evidence.estimation.proportions import critical_value
-from evidence.synthesis.contributions import PRINTED, may_bring
+from evidence.synthesis.contributions import PRINTED, may_bring, unpaired
 from evidence.synthesis.gaps import OUTCOME_KINDS, evidence_rows
 from evidence.synthesis.pooling import BACK, PoolingError, Synthesis, synthesise
 from evidence.synthesis.questions import Question, gather
@@ -169,20 +169,14 @@ def _body(corpus, results, question: Question, method, test, confidence) -> Body
     if synthesis is not None:
         pooled = synthesis.pooled
         effect = (pooled.estimate, pooled.ci_low, pooled.ci_high)
-    elif _unpaired(studies):
-        refused = ("counts of a crossover come without who had them in both periods",)
+    elif unpaired(studies).any():
+        refused = ("how the two periods of a crossover hang together is not known",)
     elif len(studies) == 1:
         yi, half = studies["yi"].iloc[0], critical_value(confidence) * studies["vi"].iloc[0] ** 0.5
         effect = (float(yi), float(yi - half), float(yi + half))
     events, n = studies["events2"].sum(), studies["n2"].sum()
     control = float(events / n) if question.measure == "rr" else np.nan
     return Body(question, studies, synthesis, refused, effect, control)
-
-
-def _unpaired(studies: pd.DataFrame) -> bool:
-    """Whether it is one crossover of which only counts are known: they are not independent."""
-    crossed = studies["design"] == "randomised crossover"
-    return len(studies) == 1 and bool((crossed & studies["events1"].notna()).any())
 
 
 def _gather(corpus, results, question: Question) -> tuple[Question, pd.DataFrame]:

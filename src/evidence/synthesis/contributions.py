@@ -49,6 +49,14 @@ def may_bring(rows: pd.DataFrame, measure: str) -> bool:
     return bool(rows["measure"].isin(kinds).any())
 
 
+def unpaired(studies: pd.DataFrame) -> pd.Series:
+    """Which are crossovers of which only the two periods are known, as if of different people.
+
+    Their effect has no interval that could be right; one that the text prints has.
+    """
+    return (studies["design"] == "randomised crossover") & studies["n2"].notna()
+
+
 PRINTED = {
     "rr": ("risk ratio", np.log),
     "or": ("odds ratio", np.log),
