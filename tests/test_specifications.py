@@ -12,6 +12,7 @@ from evidence import (
     by_comparison,
     cli,
     describe_pool,
+    describe_pool,
     draw,
     guesses,
     lay_out_doses,
@@ -200,6 +201,21 @@ def test_groups_are_pooled_apart_and_compared(grouped, capsys):
     printed = capsys.readouterr().out
     assert "comparator inactive (trial" in printed
     assert "regression: {'moderator': 'dose'" in printed
+
+
+def test_refused_charts_of_one_outcome_are_told_apart(grouped):
+    """A page may hold several charts of which none can be drawn; their names must differ."""
+    corpus = grouped.corpus()
+    results = select_results(corpus)
+    options = {"outcome": "infection", "measure": "md"}
+    plain = pool_studies(corpus, results, **options)
+    apart = pool_studies(corpus, results, by="comparator", **options)
+    assert isinstance(plain, Refusal)
+    assert isinstance(apart, Refusal)
+    layouts = [lay_out_forest(plain), lay_out_forest(apart)]
+    assert [layout.id for layout in layouts] == ["fig-forest", "fig-forest-by-comparator"]
+    names = [sentence.name for found in (plain, apart) for sentence in describe_pool(found)]
+    assert len(set(names)) == len(names)
 
 
 def test_a_moderator_in_words(grouped):

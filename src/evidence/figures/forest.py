@@ -37,9 +37,11 @@ def lay_out_forest(pooled: Synthesis | Refusal) -> ForestLayout:
 
     Where studies were also pooled by groups, each group with its own pool, and none of all.
     """
-    name = "fig-forest"
+    name = f"fig-forest-by-{pooled.by}" if pooled.by else "fig-forest"
+    told = f", by {pooled.by}" if pooled.by else ": studies and their pool"
+    title = f"{pooled.outcome.capitalize()}{told}"
     if isinstance(pooled, Refusal):
-        return _empty(name, f"{pooled.outcome.capitalize()}: studies and their pool", pooled)
+        return _empty(name, title, pooled)
     template = (
         "Each line is a study with its {level} interval; the square grows with its weight, the "
         "diamond is the pool by {how}. The thin line through the diamond is where a further study "
@@ -49,7 +51,6 @@ def lay_out_forest(pooled: Synthesis | Refusal) -> ForestLayout:
     if not pooled.by:
         lines = [_study(pooled, row) for row in pooled.studies.itertuples()]
         lines.append(_diamond(pooled, "all together", pooled.studies, pooled.pooled))
-        title = f"{pooled.outcome.capitalize()}: studies and their pool"
         return _layout(name, title, template, pooled, lines)
     lines = []
     for group in pooled.groups:
@@ -62,9 +63,8 @@ def lay_out_forest(pooled: Synthesis | Refusal) -> ForestLayout:
             lines.append(_study(pooled, row))
         if group.pooled:
             lines.append(_diamond(pooled, f"{word}, together", group.studies, group.pooled))
-    title = f"{pooled.outcome.capitalize()}, by {pooled.by}"
     return _layout(
-        f"{name}-by-{pooled.by}",
+        name,
         title,
         template + " A group of one study has no pool. {difference}",
         pooled,

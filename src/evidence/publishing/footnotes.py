@@ -12,8 +12,11 @@ from evidence.corpus.bibliography import FILE as BIBLIOGRAPHY
 from evidence.corpus.reading import Corpus
 from evidence.synthesis.addresses import FEW, ranges, rows_at
 from evidence.synthesis.methods import METHODS
-from evidence.synthesis.wording import Sentence, count
+from evidence.synthesis.wording import Sentence, count, listed
 from evidence.tables.table import anchor
+
+NAMED = 24
+"""Up to so many studies behind a number are named where their rows are too many to list."""
 
 
 def linked(sentence: Sentence, page: str = "") -> str:
@@ -63,7 +66,7 @@ def footnotes(corpus: Corpus, entries: Mapping[str, dict], titles: Mapping[str, 
             heading = f"<h4 id='{anchor('numbers', identity or 'text')}'>{escape(words)}</h4>"
             parts += [heading, "<ol class='footnotes'>"]
             here = identity
-        parts.append(_note(key, group))
+        parts.append(_note(corpus, key, group))
     parts.append("</ol>")
     parts.append(_methods(corpus, (entry["method"] for entry in entries.values())))
     rows = "".join(_row(corpus, row) for row in rows_at(corpus, addresses))
@@ -82,7 +85,7 @@ def _grouped(entries: Mapping[str, dict]) -> dict[str, dict[str, dict]]:
     return dict(sorted(groups.items(), key=lambda item: is_frame[item[0]]))
 
 
-def _note(key: str, group: Mapping[str, dict]) -> str:
+def _note(corpus: Corpus, key: str, group: Mapping[str, dict]) -> str:
     first = next(iter(group.values()))
     if "text" in first:
         said = f'<a href="#{anchor("at", key)}">{escape(first["text"])}</a> '
@@ -97,7 +100,7 @@ def _note(key: str, group: Mapping[str, dict]) -> str:
         )
     rows = list(dict.fromkeys(row for entry in group.values() for row in entry["rows"]))
     name = f"<code>{escape(key)}</code>"
-    return f'<li id="{anchor("why", key)}">{name}: {said} — {_addresses(rows)}</li>'
+    return f'<li id="{anchor("why", key)}">{name}: {said} — {_addresses(corpus, rows)}</li>'
 
 
 def _short(value) -> str:
@@ -120,12 +123,16 @@ def _methods(corpus: Corpus, names: Iterable[str]) -> str:
     return f"<h4>How they were made</h4><ul class='footnotes'>{items}</ul>"
 
 
-def _addresses(rows: Iterable[str]) -> str:
+def _addresses(corpus: Corpus, rows: Iterable[str]) -> str:
+    """A few rows as links; many as ranges of lines, with the names of their studies."""
     rows = list(rows)
     if not rows:
         return "no row of the tables"
     if len(rows) > FEW:
-        return f"{len(rows)} rows: {escape(', '.join(ranges(rows)))}"
+        of = corpus.results.loc[corpus.results["address"].isin(rows), "study"].unique()
+        named = listed(corpus.label(study) for study in of) if 0 < len(of) <= NAMED else ""
+        whose = f" of {escape(named)}" if named else ""
+        return f"{len(rows)} rows{whose}: {escape(', '.join(ranges(rows)))}"
     return ", ".join(f'<a href="#{anchor("row", row)}">{escape(row)}</a>' for row in rows)
 
 

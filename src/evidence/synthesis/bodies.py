@@ -169,7 +169,7 @@ def _body(corpus, results, question: Question, method, test, confidence) -> Body
     if synthesis is not None:
         pooled = synthesis.pooled
         effect = (pooled.estimate, pooled.ci_low, pooled.ci_high)
-    elif unpaired(studies).any():
+    elif len(studies) == 1 and unpaired(studies).all():
         refused = ("how the two periods of a crossover hang together is not known",)
     elif len(studies) == 1:
         yi, half = studies["yi"].iloc[0], critical_value(confidence) * studies["vi"].iloc[0] ** 0.5

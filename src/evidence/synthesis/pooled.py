@@ -59,11 +59,12 @@ HOW = {
 
 @dataclass(frozen=True)
 class Refusal:
-    """What was asked for, and every reason why it is not pooled."""
+    """What was asked for, and every reason why it is not pooled; `by` as in `Synthesis`."""
 
     outcome: str
     measure: str
     reasons: tuple[str, ...]
+    by: str = ""
 
 
 def pool_studies(
@@ -79,11 +80,12 @@ def pool_studies(
     if measure not in MEASURES:
         raise ParameterError(f"measure: '{measure}' is none of {', '.join(MEASURES)}")
     if outcome not in set(results["outcome"]):
-        return Refusal(outcome, measure, (f"these results hold nothing on {outcome}",))
+        reasons = (f"these results hold nothing on {outcome}",)
+        return Refusal(outcome, measure, reasons, options.get("by", ""))
     try:
         return synthesise(corpus, results, outcome=outcome, measure=measure, **options)
     except PoolingError as error:
-        return Refusal(outcome, measure, error.reasons)
+        return Refusal(outcome, measure, error.reasons, options.get("by", ""))
 
 
 def show(measure: str, *natural: float) -> list[str]:
@@ -101,6 +103,7 @@ def made(pooled: Synthesis) -> str:
 def describe(pooled: Synthesis | Refusal) -> list[Sentence]:
     """What a pool found: effect, spread, what a further study may show; or why there is none."""
     name = f"pool.{pooled.outcome}.{pooled.measure}"
+    name += f".by {pooled.by}" if pooled.by else ""
     if isinstance(pooled, Refusal):
         return [
             Sentence(
@@ -112,7 +115,6 @@ def describe(pooled: Synthesis | Refusal) -> list[Sentence]:
         ]
     found, rows = pooled.pooled, tuple(" ".join(pooled.studies["address"]).split())
     if pooled.by:
-        name += f".by {pooled.by}"
         sentences = [_group(pooled, group, f"{name}.{group.word}") for group in pooled.groups]
         told = ("difference", "groups", "regression")
     else:
