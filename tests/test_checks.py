@@ -137,6 +137,16 @@ def test_a_sign_that_the_text_does_not_print_is_found_unless_words_tell_it(clean
     assert ("PRINT", f"{STUDIES}:5") in found(clean)
     clean.put(STUDIES, 5, as_printed="0.5 lower")
     assert ("PRINT", f"{STUDIES}:5") not in found(clean)
+    clean.put(STUDIES, 5, as_printed="decreased by 0.5")
+    assert ("PRINT", f"{STUDIES}:5") not in found(clean)
+
+
+def test_numbers_without_the_nought_before_the_point_are_read(clean):
+    """As in d = .89, 95% confidence interval = .61-1.16."""
+    clean.put(STUDIES, 5, value="0.5", ci_low="0.1", ci_high="0.9", as_printed="d = .5 (.1-.9)")
+    assert ("PRINT", f"{STUDIES}:5") not in found(clean)
+    clean.put(STUDIES, 5, as_printed="d = .6 (.1-.9)")
+    assert ("PRINT", f"{STUDIES}:5") in found(clean)
 
 
 def test_a_waiver_that_waives_nothing_is_named(clean):

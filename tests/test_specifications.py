@@ -12,7 +12,6 @@ from evidence import (
     by_comparison,
     cli,
     describe_pool,
-    describe_pool,
     draw,
     guesses,
     lay_out_doses,

@@ -126,7 +126,7 @@ def test_command_refuses_with_every_reason(capsys):
     arguments = ["pool", "--project", str(ROOT), "--outcome", "abstinence", "--measure", "rr"]
     assert cli.main([*arguments, "--near-days", "365"]) == 1
     said = capsys.readouterr().err
-    assert "randomised (Krupitsky 2007) and other studies (Krupitsky 1997)" in said
+    assert "randomised (Krupitsky 2007, Dakwar 2019) and other studies (Krupitsky 1997)" in said
     assert "the conditions differ (alcohol dependence: Krupitsky 1997; heroin dependence" in said
     assert cli.main(["pool", "--outcome", "abstinence", "--measure", "oddsratio"]) == 2
     assert "measure: 'oddsratio' is not in the data" in capsys.readouterr().err

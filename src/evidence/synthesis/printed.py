@@ -9,7 +9,8 @@ its digits allow, names the counts that could lie behind it — none, one or sev
 import re
 from fractions import Fraction
 
-_NUMBER = re.compile(r"(?<![\w.])[-−]?\d+(?:,\d{3})*(?:\.\d+)?")
+# Some journals print a fraction without the nought before its point.
+_NUMBER = re.compile(r"(?<![\w.])[-−]?(?:\d+(?:,\d{3})*(?:\.\d+)?|\.\d+)")
 _PERCENTAGE = re.compile(r"(\d+)(?:\.(\d+))?\s*(?:%|percent)")
 
 

@@ -19,7 +19,7 @@ from evidence.synthesis.wording import Number, Sentence, count, percent
 
 _COUNT = re.compile(r"(\d+)/(\d+)")
 # A text may give a fall as a positive number and say in words that it is one.
-_LOWER = re.compile(r"\b(lower|fewer|less|fell|reduction|decrease)\b")
+_LOWER = re.compile(r"\b(lower|fewer|less|fell|reduction|decreased?)\b")
 
 
 @check("PRINT", "error", "copy it again from the text")
