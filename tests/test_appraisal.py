@@ -2,6 +2,7 @@
 
 from math import exp
 
+import numpy as np
 import pytest
 from statsmodels.stats.power import NormalIndPower
 
@@ -24,7 +25,7 @@ from evidence.corpus.appraisals import tools
 from evidence.errors import CorpusError
 from evidence.estimation.power import size_for_means, size_for_proportions
 from evidence.synthesis.appraisals import counting
-from evidence.synthesis.grade import required_size
+from evidence.synthesis.grade import important_difference, required_size
 from tests.test_synthesis_pooling import arm, described, vaccine  # noqa: F401 - a fixture
 
 ROB2 = tools()["RoB 2 (2019)"]
@@ -280,6 +281,28 @@ def test_what_matters_and_the_people_needed(graded):
     assert f"{1000 * 0.25 * control:.0f} in 1,000 matters" in "".join(
         reason.why for reason in rate_certainty(corpus, body).reasons
     )
+
+
+def test_a_ratio_matters_only_where_somebody_had_the_outcome(vaccine):  # noqa: F811
+    """Nobody in the comparison group: a share of that rate is no difference."""
+    vaccine.put("data/designs.csv", 2, treatment="vaccine", comparator_kind="inactive")
+    rows = vaccine.rows("data/studies.csv")
+    place = [rows[0].index(name) for name in ("study", "role", "events")]
+    line = next(
+        n for n, row in enumerate(rows, 1) if row[place[1]] == "comparator"
+        and row[place[0]] == rows[1][place[0]]
+    )  # fmt: skip
+    vaccine.put("data/studies.csv", line, events="0", as_printed="0/139")
+    vaccine.table(
+        schema.THRESHOLDS, outcome="infection", measure="rr", value="1.25", source="trial0",
+        locator="p. 1", reason="so they say",
+    )  # fmt: skip
+    corpus, (body,) = found(vaccine)
+    assert body.control == 0
+    assert important_difference(corpus, body) is None
+    assert np.isnan(required_size(body, None))
+    imprecision = rate_certainty(corpus, body).reasons[3]
+    assert "what matters is not stated" in imprecision.why
 
 
 def test_too_few_people_for_what_matters(graded):

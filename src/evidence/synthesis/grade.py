@@ -87,7 +87,8 @@ def important_difference(corpus: Corpus, body: Body) -> float | None:
     if body.counted:
         if "rd" in rows:
             return float(rows["rd"])
-        known = "rr" in rows and np.isfinite(body.control)
+        # A share of nobody is no difference that could matter.
+        known = "rr" in rows and body.control > 0
         return float(rows["rr"] - 1) * body.control if known else None
     if asked.measure == "md":
         scale = body.studies["instrument"].iloc[0]
