@@ -42,7 +42,7 @@ def tabulate_claims(corpus: Corpus, claims: pd.DataFrame, unknowns: Sequence[Ent
         }
     )
     if unknowns:
-        shown["open questions"] = [", ".join(found) or "—" for found in touching]
+        shown["open questions"] = ["; ".join(found) or "—" for found in touching]
     numbers = claims[["name", "guide_value", "source_value", "computed"]].copy()
     numbers["address"] = claims["address"] + " " + claims["compared"]
     return Table(

@@ -9,6 +9,8 @@ import pandas as pd
 
 CLAIMS = "tab-claims"
 UNKNOWNS = "tab-unknowns"
+LONG = 70
+"""A column with a text of more characters than these is given the width to read it."""
 WIDE = 6
 """More columns than these get a sheet in landscape format on paper."""
 
@@ -44,7 +46,7 @@ class Table:
         if isinstance(there, str):
             said = _link(there, text)
         else:
-            said = ", ".join(_link(identity, word) for word, identity in there.items())
+            said = "; ".join(_link(identity, word) for word, identity in there.items())
         if column not in self.keys:
             return f"<td>{said}</td>"
         key = self.keys[column][place]
@@ -60,11 +62,12 @@ class Table:
 
     def _column(self, name: str) -> str:
         picks = ' data-filter=""' if name in self.filters else ""
-        return f'<th scope="col"{picks}>{escape(name)}</th>'
+        long = ' class="long"' if self.frame[name].astype(str).str.len().max() > LONG else ""
+        return f'<th scope="col"{long}{picks}>{escape(name)}</th>'
 
     def to_html(self) -> str:
         """An HTML table; every cell is escaped, so data can never become markup."""
-        head = "".join(self._column(str(name)) for name in self.frame.columns)
+        head = "".join(self._column(name) for name in self.frame.columns)
         names = self.numbers["name"] if "name" in self.numbers else [""] * len(self.frame)
         body = "".join(
             f'<tr id="{escape(anchor(self.id, name))}">'

@@ -29,7 +29,7 @@ def tabulate_unknowns(entries: list[Entry]) -> Table:
             "certainty": [_certainty(entry) for entry in entries],
             "why it is open": [_why(entry) for entry in entries],
             "what would settle it": [wanted(entry) for entry in entries],
-            "claims": [", ".join(entry.claims) or "—" for entry in entries],
+            "claims": ["; ".join(entry.claims) or "—" for entry in entries],
             "last looked": [looked(entry) for entry in entries],
             "bearing on it": ["; ".join(entry.labels) or "nothing" for entry in entries],
         }
@@ -66,7 +66,7 @@ def tabulate_unknowns(entries: list[Entry]) -> Table:
         METHODS,
         links,
         keys={"evidence": [entry.n for entry in entries]},
-        filters=("status", "certainty"),
+        filters=("status", "claims"),
     )
 
 
@@ -106,7 +106,9 @@ def _certainty(entry: Entry) -> str:
     if entry.best is None:
         return "—"
     decided = f", decided {entry.best.decided}" if entry.best.decided else ""
-    return f"{entry.best.suggested} suggested{decided} ({entry.best.body.name})"
+    return (
+        f"{entry.best.suggested} suggested{decided} ({', '.join(entry.best.body.name.split('/'))})"
+    )
 
 
 def _why(entry: Entry) -> str:
