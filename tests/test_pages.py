@@ -124,7 +124,9 @@ def test_axe_finds_no_violation(context, report, name, scheme):
         page.emulate_media(color_scheme=scheme)
         page.evaluate("document.querySelectorAll('details').forEach((fold) => fold.open = true)")
         page.evaluate(axe)
-        found = page.evaluate("axe.run(document, {resultTypes: ['violations', 'incomplete']})")
+        # Only contrast hangs on the colour scheme; the other rules need to run once.
+        only = "" if scheme == "light" else "runOnly: ['color-contrast'], "
+        found = page.evaluate(f"axe.run(document, {{{only}resultTypes: ['violations']}})")
         seen = [
             f"{rule['id']}: {node['target']} {node['failureSummary']}"
             for rule in found["violations"]
@@ -195,9 +197,9 @@ def test_a_column_sorts_by_mouse_up_down_and_back(studies):
 def test_times_sort_by_length_and_not_by_letter(studies):
     studies.locator("#tab-studies th", has_text="followed for").get_by_role("button").click()
     spans = [span for span in column(studies, "followed for") if span != "not stated"]
-    days = {"hour": 1 / 24, "day": 1, "week": 7, "month": 30.4, "year": 365}
+    days = {"hour": 1 / 24, "day": 1, "week": 7, "month": 365 / 12, "year": 365}
     length = [float(n) * days[unit.rstrip("s")] for n, unit in map(str.split, spans)]
-    assert length == sorted(length)
+    assert length == pytest.approx(sorted(length), rel=0.01)
     assert len({span.split()[1].rstrip("s") for span in spans}) > 2
 
 
@@ -243,8 +245,13 @@ def test_results_are_found_by_study_and_outcome(context, report):
     with opened(context, report, "01_studies") as page:
         tools = page.get_by_role("group", name="Rows of: Results")
         tools.get_by_label("study").select_option("Zarate 2006")
-        tools.get_by_label("outcome").select_option(index=1)
+        outcomes = column(page, "outcome", "tab-results")
+        tools.get_by_label("outcome").select_option(outcomes[0])
         assert set(column(page, "study", "tab-results")) == {"Zarate 2006"}
+        assert column(page, "outcome", "tab-results") == [
+            outcome for outcome in outcomes if outcome == outcomes[0]
+        ]
+        assert len(set(outcomes)) > 1
 
 
 def test_without_script_all_rows_are_there_and_no_idle_control(browser, report):
@@ -376,7 +383,10 @@ def test_paper_shows_everything_and_no_navigation(browser, report, name):
 
 
 def test_links_to_rows_of_no_page_become_words():
-    page = '<a href="#tab-claims-C1">C1</a> <a href="#tab-x-1">x</a> <tr id="tab-x-1"> <a href="#why-a">7</a>'
+    page = (
+        '<a href="#tab-claims-C1">C1</a> <a href="#tab-x-1">x</a> <tr id="tab-x-1"> '
+        '<a href="#why-a">7</a>'
+    )
     other = '<tr id="tab-claims-C2"> <a class="row" href="#tab-x-1">the row</a>'
     found = joined({"one": page, "two": other})
     assert found["one"] == page.replace('<a href="#tab-claims-C1">C1</a>', "C1")

@@ -106,9 +106,8 @@ def _certainty(entry: Entry) -> str:
     if entry.best is None:
         return "—"
     decided = f", decided {entry.best.decided}" if entry.best.decided else ""
-    return (
-        f"{entry.best.suggested} suggested{decided} ({', '.join(entry.best.body.name.split('/'))})"
-    )
+    body = ", ".join(entry.best.body.name.split("/"))
+    return f"{entry.best.suggested} suggested{decided} ({body})"
 
 
 def _why(entry: Entry) -> str:
