@@ -1,13 +1,24 @@
-"""The pages in a real browser: no errors, no requests, no sideways scrolling on a phone."""
+"""The pages in a real browser: quiet, readable, operable by keyboard, the same on a phone."""
+
+import contextlib
+import functools
+import http.server
+import json
+import re
+import threading
+from importlib.resources import files
 
 import pytest
 
-from tests.conftest import require_tool
+from evidence.publishing.pages import OFFERED, headed, joined, with_files
+from evidence.tables.table import Table
+from tests.conftest import ROOT, require_tool
 
-NAMES = [
-    "index", "01_studies", "02_comparison", "03_dose_response", "04_durability", "05_claims",
-    "06_unknowns",
-]  # fmt: skip
+NAMES = ["index", *(path.stem for path in sorted((ROOT / "notebooks").glob("*.ipynb")))]
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking",
+         "--disable-component-update"]  # fmt: skip
+KILOBYTES_WITHOUT_FIGURES = 1000
+PHONE = 390
 
 
 @pytest.fixture(scope="module")
@@ -16,56 +27,403 @@ def browser():
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium,
-            args=["--no-sandbox", "--disable-gpu", "--disable-quic",
-                  "--disable-background-networking", "--disable-component-update"],
-        )  # fmt: skip
+        browser = playwright.chromium.launch(executable_path=chromium, args=QUIET)
         yield browser
         browser.close()
 
 
-def opened(browser, report, name, width):
-    page = browser.new_page(viewport={"width": width, "height": 900})
+@pytest.fixture(scope="module")
+def context(browser):
+    context = browser.new_context(viewport={"width": 1200, "height": 900}, reduced_motion="reduce")
+    yield context
+    context.close()
+
+
+@contextlib.contextmanager
+def opened(context, report, name, fragment="", width=1200):
+    page = context.new_page()
+    page.set_viewport_size({"width": width, "height": 900})
     page.said, page.asked = [], []
     page.on("console", lambda message: page.said.append(message.text))
     page.on("pageerror", lambda error: page.said.append(str(error)))
     page.on("request", lambda request: page.asked.append(request.url))
+    page.goto((report / f"{name}.html").as_uri() + fragment)
+    yield page
+    page.close()
+
+
+@pytest.fixture
+def studies(context, report):
+    """The page of studies, with the rows and tools of its first table."""
+    with opened(context, report, "01_studies") as page:
+        page.rows = page.locator("#tab-studies tbody tr:visible")
+        page.tools = page.get_by_role("group", name="Rows of: Studies")
+        page.said_of = page.tools.get_by_role("status")
+        yield page
+
+
+def column(page, name, table="tab-studies"):
+    """The texts of a column in the rows that are shown."""
+    return page.evaluate(
+        """([table, name]) => {
+          const head = [...document.querySelectorAll(`#${table} thead th`)];
+          const place = head.findIndex((cell) => cell.textContent === name);
+          return [...document.querySelectorAll(`#${table} tbody tr:not([hidden])`)]
+            .map((row) => row.cells[place].textContent);
+        }""",
+        [table, name],
+    )
+
+
+def numbers(texts):
+    return [int(text.replace(",", "")) for text in texts if text != "not stated"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_page_opens_quietly(context, report, name):
+    with opened(context, report, name) as page:
+        assert page.said == []
+        assert [url for url in page.asked if not url.startswith(("file:", "data:"))] == []
+        assert page.title()
+        assert page.locator("html").get_attribute("lang") == "en"
+        assert page.locator("h1").count() == 1
+        assert page.locator("nav a[aria-current=page]").count() == 1
+        for image in page.locator("figure img").all():
+            assert image.evaluate("image => image.complete && image.naturalWidth > 0")
+            assert len(image.get_attribute("alt")) > 40
+
+
+def test_the_policy_lets_no_other_script_run(context, report):
+    with opened(context, report, "01_studies") as page:
+        page.evaluate("""() => {
+          const script = document.createElement("script");
+          script.textContent = "window.slipped = true";
+          document.body.append(script);
+        }""")
+        assert page.evaluate("window.slipped") is None
+        assert any("Content Security Policy" in said for said in page.said)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_page_does_not_scroll_sideways_on_a_phone(context, report, name):
+    with opened(context, report, name, width=PHONE) as page:
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_page_without_its_figures_is_small(report, name):
+    page = re.sub(rb'src="data:image/[^"]+"', b"", (report / f"{name}.html").read_bytes())
+    assert len(page) < KILOBYTES_WITHOUT_FIGURES * 1000
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", NAMES)
+def test_axe_finds_no_violation(context, report, name, scheme):
+    axe = files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
+    with opened(context, report, name) as page:
+        page.emulate_media(color_scheme=scheme)
+        page.evaluate("document.querySelectorAll('details').forEach((fold) => fold.open = true)")
+        page.evaluate(axe)
+        # Only contrast hangs on the colour scheme; the other rules need to run once.
+        only = "" if scheme == "light" else "runOnly: ['color-contrast'], "
+        found = page.evaluate(f"axe.run(document, {{{only}resultTypes: ['violations']}})")
+        seen = [
+            f"{rule['id']}: {node['target']} {node['failureSummary']}"
+            for rule in found["violations"]
+            for node in rule["nodes"][:3]
+        ]
+        assert seen == []
+        assert "color-contrast" in {rule["id"] for rule in found["passes"]}
+
+
+@pytest.mark.parametrize("name", ["index", "05_claims"])
+def test_controls_are_large_enough_to_hit(context, report, name):
+    with opened(context, report, name, width=PHONE) as page:
+        boxes = page.evaluate("""[...document.querySelectorAll(
+            "nav a, summary, button, input, select")].filter((e) => e.checkVisibility())
+            .map((e) => [e.textContent, e.getBoundingClientRect().height])""")
+        assert len(boxes) > 10
+        assert [box for box in boxes if box[1] < 24] == []
+
+
+def test_navigation_leads_to_every_report(context, report):
+    with opened(context, report, "index") as page:
+        links = page.get_by_role("navigation", name="Reports").get_by_role("link")
+        for number, name in enumerate(NAMES[1:], start=1):
+            links.nth(number).click()
+            assert page.url.endswith(f"{name}.html")
+            assert links.nth(number).get_attribute("aria-current") == "page"
+            page.go_back()
+
+
+def test_the_first_tab_stop_skips_the_navigation(context, report):
+    with opened(context, report, "index") as page:
+        page.keyboard.press("Tab")
+        assert page.locator(":focus").inner_text() == "Skip to the content"
+        page.keyboard.press("Enter")
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.querySelector('main').contains(document.activeElement)")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_contents_list_every_heading_in_order(context, report, name):
+    with opened(context, report, name) as page:
+        listed = page.locator("nav.contents a").evaluate_all("all => all.map((a) => a.hash)")
+        stand = page.locator("main :is(h2, h3)").evaluate_all("all => all.map((h) => '#' + h.id)")
+        assert listed == stand
+        assert len(listed) > 3
+
+
+def test_a_column_sorts_by_mouse_up_down_and_back(studies):
+    written, head = column(studies, "study"), studies.locator("#tab-studies th", has_text="people")
+    button = head.get_by_role("button")
+    button.click()
+    assert head.get_attribute("aria-sort") == "ascending"
+    people = column(studies, "people")
+    assert numbers(people) == sorted(numbers(people))
+    assert len(set(numbers(people))) > 5
+    assert people[-1] == "not stated"
+    assert "sorted by people, ascending" in studies.said_of.inner_text()
+    button.click()
+    assert head.get_attribute("aria-sort") == "descending"
+    people = column(studies, "people")
+    assert numbers(people) == sorted(numbers(people), reverse=True)
+    assert people[-1] == "not stated"
+    button.click()
+    assert head.get_attribute("aria-sort") is None
+    assert column(studies, "study") == written
+
+
+def test_times_sort_by_length_and_not_by_letter(studies):
+    studies.locator("#tab-studies th", has_text="followed for").get_by_role("button").click()
+    spans = [span for span in column(studies, "followed for") if span != "not stated"]
+    days = {"hour": 1 / 24, "day": 1, "week": 7, "month": 365 / 12, "year": 365}
+    length = [float(n) * days[unit.rstrip("s")] for n, unit in map(str.split, spans)]
+    assert length == pytest.approx(sorted(length), rel=0.01)
+    assert len({span.split()[1].rstrip("s") for span in spans}) > 2
+
+
+def test_a_column_sorts_by_keyboard(studies):
+    studies.get_by_role("searchbox").first.focus()
+    for _ in range(12):
+        studies.keyboard.press("Tab")
+        if studies.locator(":focus").inner_text() == "study":
+            break
+    studies.keyboard.press("Enter")
+    names = column(studies, "study")
+    assert names == sorted(names, key=str.lower)
+    assert studies.locator(":focus").inner_text() == "study"
+    assert studies.locator(":focus").evaluate("e => getComputedStyle(e).outlineWidth") == "3px"
+
+
+def test_search_keeps_the_rows_with_all_the_words(studies):
+    all_of_them = studies.rows.count()
+    studies.tools.get_by_role("searchbox").press_sequentially("CROSSOVER saline")
+    texts = [text.lower() for text in studies.rows.all_inner_texts()]
+    assert 0 < len(texts) < all_of_them
+    assert all("crossover" in text and "saline" in text for text in texts)
+    assert f"{len(texts)} of {all_of_them} rows shown" in studies.said_of.inner_text()
+    studies.tools.get_by_role("button", name="Show all").press("Enter")
+    assert studies.rows.count() == all_of_them
+
+
+def test_a_filter_keeps_the_rows_of_a_word_by_mouse_and_keyboard(studies):
+    select = studies.tools.get_by_label("condition")
+    select.select_option("depression")
+    shown = column(studies, "condition")
+    assert shown
+    assert all("depression" in text.split("; ") for text in shown)
+    assert len(shown) < studies.locator("#tab-studies tbody tr").count()
+    select.focus()
+    studies.keyboard.press("Home")
+    assert studies.rows.count() == studies.locator("#tab-studies tbody tr").count()
+    studies.keyboard.press("ArrowDown")
+    assert 0 < studies.rows.count() < studies.locator("#tab-studies tbody tr").count()
+
+
+def test_results_are_found_by_study_and_outcome(context, report):
+    with opened(context, report, "01_studies") as page:
+        tools = page.get_by_role("group", name="Rows of: Results")
+        tools.get_by_label("study").select_option("Zarate 2006")
+        outcomes = column(page, "outcome", "tab-results")
+        tools.get_by_label("outcome").select_option(outcomes[0])
+        assert set(column(page, "study", "tab-results")) == {"Zarate 2006"}
+        assert column(page, "outcome", "tab-results") == [
+            outcome for outcome in outcomes if outcome == outcomes[0]
+        ]
+        assert len(set(outcomes)) > 1
+
+
+def test_without_script_all_rows_are_there_and_no_idle_control(browser, report):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto((report / "01_studies.html").as_uri())
+    assert page.locator("#tab-results tbody tr").count() > 100
+    assert page.locator("button, input, select").count() == 0
+    page.locator("#tab-studies tbody th a").first.click()
+    assert page.locator("li:target").is_visible()
+    context.close()
+
+
+def test_a_link_opens_the_fold_around_its_footnote(context, report):
+    with opened(context, report, "02_comparison") as page:
+        link = page.locator("main a.number").first
+        note = page.locator(link.get_attribute("href").replace(".", r"\."))
+        assert not note.is_visible()
+        link.click()
+        assert note.is_visible()
+        assert note.evaluate("e => e.getBoundingClientRect().top < innerHeight")
+        page.reload()
+        assert note.is_visible()
+
+
+def test_a_link_shows_a_row_that_was_filtered_away(context, report):
+    with opened(context, report, "05_claims") as page:
+        page.get_by_role("searchbox").fill("no row says this")
+        row = page.locator("#tab-claims tbody tr").first
+        assert not row.is_visible()
+        page.evaluate("id => location.hash = id", row.get_attribute("id"))
+        row.wait_for(state="visible")
+
+
+def test_claims_and_unknowns_lead_to_each_other(context, report):
+    unknowns = json.loads((report / "unknowns.json").read_text("utf-8"))
+    asked = next(entry for entry in unknowns if entry["claims"] and entry["raised"] == "asked")
+    with opened(context, report, "06_unknowns", f"#tab-unknowns-{asked['unknown']}") as page:
+        row = page.locator("tr:target")
+        assert row.locator("th").inner_text() == f"{asked['unknown']}: {asked['question']}"
+        row.get_by_role("link", name=asked["claims"][0]).click()
+        assert page.url.endswith(f"05_claims.html#tab-claims-{asked['claims'][0]}")
+        back = page.locator("tr:target")
+        assert back.locator("th").inner_text() == asked["claims"][0]
+        back.get_by_role("link", name=asked["unknown"]).click()
+        assert page.url.endswith(f"06_unknowns.html#tab-unknowns-{asked['unknown']}")
+
+
+def test_every_claim_of_every_unknown_is_linked_both_ways(report):
+    pages = {name: (report / f"{name}.html").read_text("utf-8") for name in NAMES}
+    unknowns = json.loads((report / "unknowns.json").read_text("utf-8"))
+    pairs = sum(len(entry["claims"]) for entry in unknowns)
+    there = re.findall(r'href="05_claims.html#(tab-claims-[^"]+)"', pages["06_unknowns"])
+    back = re.findall(r'href="06_unknowns.html#(tab-unknowns-[^"]+)"', pages["05_claims"])
+    assert len(there) == len(back) == pairs
+    for name, page in pages.items():
+        for target, fragment in re.findall(r'href="(\w+)\.html#([^"]+)"', page):
+            assert f'id="{fragment}"' in pages[target], f"{name} to {target}#{fragment}"
+
+
+def test_index_leads_to_rows_of_claims_and_unknowns(report):
+    index = (report / "index.html").read_text("utf-8")
+    assert 'href="05_claims.html#tab-claims-' in index
+    assert 'href="06_unknowns.html#tab-unknowns-' in index
+
+
+@pytest.fixture(scope="module")
+def address(report):
+    """The reports as a server on this machine offers them; from files nothing is downloaded."""
+
+    class Silent(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *args):
+            pass
+
+    handler = functools.partial(Silent, directory=report)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize("form", ["svg", "pdf", "png", "csv"])
+def test_a_figure_is_downloaded_byte_for_byte(context, report, address, form, tmp_path):
+    page = context.new_page()
+    page.goto(f"{address}/02_comparison.html")
+    link = page.locator(f'a[href="figures/fig-response.{form}"]')
+    with page.expect_download() as arriving:
+        link.click()
+    arriving.value.save_as(tmp_path / "arrived")
+    wanted = (report / "figures" / f"fig-response.{form}").read_bytes()
+    assert (tmp_path / "arrived").read_bytes() == wanted
+    page.close()
+
+
+def test_every_figure_offers_its_files_and_its_numbers(context, report):
+    with opened(context, report, "02_comparison") as page:
+        figures = page.locator("figure").all()
+        assert figures
+        for figure in figures:
+            identity = figure.get_attribute("id")
+            links = page.locator(f"#{identity} + .files a").evaluate_all(
+                "all => all.map((a) => a.getAttribute('href'))"
+            )
+            forms = [form for group in OFFERED.values() for form in group]
+            beside = [f"figures/{identity}.{form}" for form in forms
+                      if (report / "figures" / f"{identity}.{form}").is_file()]  # fmt: skip
+            assert len(beside) >= 4
+            assert links == [*beside, f"#numbers-{identity}"]
+
+
+@pytest.mark.parametrize("name", ["01_studies", "06_unknowns"])
+def test_paper_shows_everything_and_no_navigation(browser, report, name):
+    """With `emulate_media` no print event runs: style alone must unfold what is folded."""
+    context = browser.new_context(viewport={"width": 1000, "height": 1400})
+    page = context.new_page()
     page.goto((report / f"{name}.html").as_uri())
-    return page
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.locator("nav:visible, .tools:visible, .skip:visible, .files:visible").count() == 0
+    folded = page.locator("details:not([open]) > :not(summary)")
+    assert folded.count() > 2
+    assert all(folded.evaluate_all("all => all.map((e) => e.getBoundingClientRect().height > 0)"))
+    cut = page.locator(".table").evaluate_all(
+        "all => all.filter((e) => e.scrollHeight > e.clientHeight + 1"
+        " || e.scrollWidth > e.clientWidth + 1).map((e) => e.innerText.slice(0, 40))"
+    )
+    assert cut == []
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    context.close()
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_page_opens_quietly(browser, report, name):
-    page = opened(browser, report, name, 1200)
-    assert page.said == []
-    assert [url for url in page.asked if not url.startswith(("file:", "data:"))] == []
-    assert page.title()
-    assert page.locator("html").get_attribute("lang") == "en"
-    page.close()
+def test_links_to_rows_of_no_page_become_words():
+    page = (
+        '<a href="#tab-claims-C1">C1</a> <a href="#tab-x-1">x</a> <tr id="tab-x-1"> '
+        '<a href="#why-a">7</a>'
+    )
+    other = '<tr id="tab-claims-C2"> <a class="row" href="#tab-x-1">the row</a>'
+    found = joined({"one": page, "two": other})
+    assert found["one"] == page.replace('<a href="#tab-claims-C1">C1</a>', "C1")
+    assert found["two"] == other.replace('"#tab-x-1"', '"one.html#tab-x-1"')
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_page_does_not_scroll_sideways_on_a_phone(browser, report, name):
-    page = opened(browser, report, name, 390)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    page.close()
+def test_headings_get_ids_that_are_there_once():
+    found = headed(
+        '<h2 id="section-one">One</h2><h2>One</h2><h3>One &amp; <b>two</b></h3><h4>x</h4>'
+    )
+    assert [(heading.level, heading.id, heading.text) for heading in found.headings] == [
+        (2, "section-one", "One"),
+        (2, "section-one-2", "One"),
+        (3, "section-one-two", "One & two"),
+    ]
+    assert '<h3 id="section-one-two">One &amp; <b>two</b></h3><h4>x</h4>' in found.html
 
 
-@pytest.mark.parametrize("name", NAMES[1:])
-def test_pictures_are_shown_and_described(browser, report, name):
-    page = opened(browser, report, name, 1200)
-    for image in page.locator("figure img").all():
-        assert image.evaluate("image => image.complete && image.naturalWidth > 0")
-        assert len(image.get_attribute("alt")) > 40
-    page.close()
+def test_only_files_beside_a_figure_are_offered():
+    html = with_files('<figure id="fig-x"><img></figure>', {"fig-x.svg", "fig-x.bib", "fig-y.pdf"})
+    assert re.findall(r'href="([^"]+)"', html) == ["figures/fig-x.svg", "figures/fig-x.bib"]
+    assert "Cite: <a" in html
 
 
-def test_index_leads_to_every_report(browser, report):
-    page = opened(browser, report, "index", 1200)
-    for number, name in enumerate(NAMES[1:], start=1):
-        page.locator("nav a").nth(number).click()
-        assert page.url.endswith(f"{name}.html")
-        assert page.locator("nav a[aria-current]").count() == 1
-        page.go_back()
-    page.close()
+def test_keys_links_and_filters_of_a_table_are_in_its_cells():
+    import pandas as pd
+
+    frame = pd.DataFrame({"name": ["a", "b"], "size": ["1,200", "—"], "see": ["x; y", "z"]})
+    table = Table(
+        "tab-t", "Caption", frame, pd.DataFrame({"name": ["a", "b"], "address": ["", ""]}),
+        links={(0, "see"): {"x": "tab-u-x", "y": "tab-u-y"}, (1, "see"): "tab-u-z"},
+        keys={"size": [1200, None]}, filters=("see",),
+    )  # fmt: skip
+    html = table.to_html()
+    assert '<td data-sort="1200">1,200</td>' in html
+    assert '<td data-sort="">—</td>' in html
+    assert '<td><a href="#tab-u-x">x</a>; <a href="#tab-u-y">y</a></td>' in html
+    assert '<td><a href="#tab-u-z">z</a></td>' in html
+    assert '<th scope="col" data-filter="">see</th>' in html
+    assert '<caption id="tab-t-caption">Caption</caption>' in html

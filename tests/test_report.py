@@ -110,11 +110,11 @@ class Links(HTMLParser):
 def test_page_needs_no_network_and_its_links_arrive(report, name):
     page = Links()
     page.feed((report / f"{name}.html").read_text("utf-8"))
-    assert page.scripts == 0
+    assert page.scripts == 1  # our own, by its digest in the policy of the page
     assert set(page.sources) <= {"data:"}
     for link in page.links:
         if not link.startswith(("https://", "http://", "#")):
-            assert (report / link).is_file(), link
+            assert (report / link.partition("#")[0]).is_file(), link
     assert all(len(alt) > 40 for alt in page.images)
     assert page.levels[0] == 1
     assert all(

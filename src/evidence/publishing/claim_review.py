@@ -6,7 +6,7 @@ import pandas as pd
 
 from evidence.corpus.reading import Corpus
 from evidence.corpus.schema import VERDICTS
-from evidence.tables.table import anchor
+from evidence.tables.table import CLAIMS, anchor
 
 
 def as_json_ld(corpus: Corpus, claims: pd.DataFrame, *, page: str) -> str:
@@ -35,8 +35,8 @@ def _review(corpus: Corpus, row, page: str) -> dict:
         rating |= {"ratingValue": rank, "worstRating": 1, "bestRating": 4}
     return {
         "@type": "ClaimReview",
-        "@id": f"{page}#{anchor('tab-claims', row.claim)}",
-        "url": f"{page}#{anchor('tab-claims', row.claim)}",
+        "@id": f"{page}#{anchor(CLAIMS, row.claim)}",
+        "url": f"{page}#{anchor(CLAIMS, row.claim)}",
         "claimReviewed": row.statement,
         "author": {"@type": "Organization", "name": "The curators of this notebook"},
         "reviewRating": rating,

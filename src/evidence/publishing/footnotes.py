@@ -1,7 +1,7 @@
 """Footnotes to every number of a page: how it came about, from which rows, read where.
 
-They need no script: each number is a link to its footnote, each footnote one back, and on paper
-they are simply the end of the page.
+They need no script: each number is a link to its footnote, each footnote one back; they stand
+folded at the end of the page, and on paper they are simply its end.
 """
 
 from collections.abc import Iterable, Mapping
@@ -57,22 +57,31 @@ def footnotes(corpus: Corpus, entries: Mapping[str, dict], titles: Mapping[str, 
         return ""
     few = [entry["rows"] for group in notes.values() for entry in group.values()]
     addresses = [row for rows in few if len(rows) <= FEW for row in rows]
-    parts, here = ["<h3 id='footnotes'>Where every number comes from</h3>"], None
+    shown: dict[str, str] = {}
     for key, group in notes.items():
         identity = key.partition(":")[0] if key.partition(":")[0] in titles else ""
-        if identity != here:
-            parts += ["</ol>"] * (here is not None)
-            words = titles.get(identity, "Numbers in the text")
-            heading = f"<h4 id='{anchor('numbers', identity or 'text')}'>{escape(words)}</h4>"
-            parts += [heading, "<ol class='footnotes'>"]
-            here = identity
-        parts.append(_note(corpus, key, group))
-    parts.append("</ol>")
-    parts.append(_methods(corpus, (entry["method"] for entry in entries.values())))
+        shown[identity] = shown.get(identity, "") + _note(corpus, key, group)
+    parts = [
+        _folded(
+            titles.get(name, "Numbers in the text"), "ol", anchor("numbers", name or "text"), items
+        )
+        for name, items in shown.items()
+    ]
+    methods = _methods(corpus, (entry["method"] for entry in entries.values()))
+    parts.append(_folded("How they were made", "ul", "methods", methods))
     rows = "".join(_row(corpus, row) for row in rows_at(corpus, addresses))
     if rows:
-        parts.append(f"<h4>The rows behind them</h4><ul class='footnotes'>{rows}</ul>")
-    return f'<section class="addresses">{"".join(parts)}</section>'
+        parts.append(_folded("The rows behind them", "ul", "rows", rows))
+    heading = "<h3 id='footnotes'>Where every number comes from</h3>"
+    return f'<section class="addresses">{heading}{"".join(parts)}</section>'
+
+
+def _folded(words: str, kind: str, identity: str, items: str) -> str:
+    """A list under a line that unfolds it; a link into it unfolds it too, and so does paper."""
+    return (
+        f"<details><summary>{escape(words)}</summary>"
+        f'<{kind} class="footnotes" id="{identity}">{items}</{kind}></details>'
+    )
 
 
 def _grouped(entries: Mapping[str, dict]) -> dict[str, dict[str, dict]]:
@@ -120,7 +129,7 @@ def _methods(corpus: Corpus, names: Iterable[str]) -> str:
         link = f', <a href="#{anchor("ref", key)}">{escape(corpus.label(key))}</a>' if key else ""
         words = f"<strong>{escape(name)}</strong>: {escape(method.words)}{link}"
         items += f'<li id="{anchor("method", name)}">{words}</li>'
-    return f"<h4>How they were made</h4><ul class='footnotes'>{items}</ul>"
+    return items
 
 
 def _addresses(corpus: Corpus, rows: Iterable[str]) -> str:

@@ -15,6 +15,7 @@ from evidence.synthesis.audits import error_rate
 from evidence.synthesis.register import register
 from evidence.synthesis.selection import select_results
 from evidence.synthesis.wording import Sentence, capital, count, tally
+from evidence.tables.table import CLAIMS, UNKNOWNS, anchor
 
 Say = Callable[[Sentence], str]
 
@@ -137,8 +138,12 @@ def _claims(corpus, results, studies, say, names) -> dict | None:
     if corpus.claims.empty:
         return None
     audited = claims.audit(corpus, results)
-    lines = [say(sentence) for sentence in claims.parting(audited, studies)[:8]]
-    return {"summary": say(claims.summary(audited)), "lines": lines, "page": _page(names, "claims")}
+    parting = claims.parting(audited, studies)[:8]
+    return {
+        "summary": say(claims.summary(audited)),
+        "lines": [say(line) + _row(CLAIMS, line) for line in parting],
+        "page": _page(names, "claims"),
+    }
 
 
 def _unknowns(corpus, results, say, names) -> dict | None:
@@ -147,6 +152,15 @@ def _unknowns(corpus, results, say, names) -> dict | None:
         return None
     return {
         "summary": say(registered.summary(entries)),
-        "lines": [say(line) for line in registered.first(entries)],
+        "lines": [say(line) + _row(UNKNOWNS, line) for line in registered.first(entries)],
         "page": _page(names, "unknowns"),
     }
+
+
+def _row(table: str, sentence: Sentence) -> str:
+    """A link from a sentence on a claim or an unknown to its row, whichever page that is on."""
+    import markupsafe
+
+    name = sentence.name.partition(".")[2]
+    words = name if re.fullmatch(r"\w+", name) else "in the register"
+    return markupsafe.Markup(' <a class="row" href="#{}">{}</a>').format(anchor(table, name), words)

@@ -1,17 +1,27 @@
 """Executed notebooks as web pages of one file each.
 
-No page asks any server for anything: pictures and style are inside, and a content security
-policy forbids the rest.
+No page asks any server for anything: pictures, style and the one script are inside, and a content
+security policy forbids the rest, by the digests of style and script.
 """
 
+import base64
+import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from html import escape
+from html import escape, unescape
 from importlib.resources import files
+from itertools import count
 
-from evidence.publishing.files import FORMATS
+from evidence.tables.table import anchor
+
+OFFERED = {
+    "download": {"svg": "SVG", "pdf": "PDF", "png": "PNG", "tiff": "TIFF"},
+    "data": {"csv": "plotted numbers (CSV)", "json": "description (JSON)"},
+    "cite": {"bib": "BibTeX"},
+}
+"""What is linked to under a figure where such a file lies beside it, by the end of its name."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +31,44 @@ class Page:
     name: str
     title: str
     question: str
+
+    @property
+    def label(self) -> str:
+        """The name without its number, short enough for the navigation of a phone."""
+        return re.sub(r"^\d+_", "", self.name).replace("_", " ").capitalize()
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A heading of a page, as its table of contents lists it."""
+
+    level: int
+    id: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Content:
+    """The content of a page whose headings can all be linked to, and these headings."""
+
+    html: str
+    headings: tuple[Heading, ...]
+
+
+@dataclass(frozen=True)
+class Inlined:
+    """A style or script inside a page, and the digest by which the page's policy lets it pass."""
+
+    text: str
+    digest: str
+
+
+def _inlined(name: str) -> Inlined:
+    import markupsafe
+
+    text = files("evidence.publishing").joinpath(f"templates/{name}").read_text("utf-8")
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return Inlined(markupsafe.Markup(text), markupsafe.Markup(f"sha256-{digest}"))
 
 
 @cache
@@ -36,11 +84,61 @@ def _templates():
 
 def render(template: str, **content) -> str:
     """A page from a template, its style inside it; texts in `content` are escaped."""
+    page = (
+        _templates()
+        .get_template(template)
+        .render(style=_inlined("style.css"), script=_inlined("page.js"), headed=headed, **content)
+    )
+    return page + "\n"
+
+
+def headed(html: str) -> Content:
+    """Give every heading of the second and third level an id, and list them."""
     import markupsafe
 
-    style = files("evidence.publishing").joinpath("templates/style.css").read_text("utf-8")
-    page = _templates().get_template(template).render(style=markupsafe.Markup(style), **content)
-    return re.sub(r"\n{3,}", "\n\n", page) + "\n"
+    found: list[Heading] = []
+    taken = set(re.findall(r"""\bid=["']([^"']+)""", html))
+
+    def name(match):
+        level, before, text = int(match[1]), match[2], match[3]
+        plain = unescape(re.sub(r"<[^>]+>", "", text)).strip()
+        given = re.search(r"""\bid=["']([^"']+)""", before)
+        identity = given[1] if given else _free(anchor("section", plain.lower()), taken)
+        taken.add(identity)
+        found.append(Heading(level, identity, plain))
+        return match[0] if given else f'<h{level} id="{identity}"{before}>{text}</h{level}>'
+
+    html = re.sub(r"<h([23])\b([^>]*)>(.*?)</h\1>", name, html, flags=re.DOTALL)
+    return Content(markupsafe.Markup(html), tuple(found))
+
+
+def _free(identity: str, taken: Collection[str]) -> str:
+    """The id itself, or with the first number behind it that makes it the only one."""
+    others = (f"{identity}-{number}" for number in count(2))
+    return identity if identity not in taken else next(i for i in others if i not in taken)
+
+
+def joined(pages: Mapping[str, str]) -> dict[str, str]:
+    """Pages by name, with the links among them to rows of tables led to the page that has the row.
+
+    A table says by id which row of which table it means. Where no page has it, such as in a run
+    of part of the data, the words stay and the link goes.
+    """
+    row = r'\bid="(tab-[^"]+)"'
+    home = {identity: name for name, html in pages.items() for identity in re.findall(row, html)}
+    found = {}
+    for name, html in pages.items():
+        own = set(re.findall(row, html))
+
+        def lead(match, own=own):
+            if match[2] in own:
+                return match[0]
+            page = home.get(match[2])
+            return f'{match[1]}"{page}.html#{match[2]}"{match[3]}' if page else match[4]
+
+        link = r'(<a\b[^>]*\bhref=)"#(tab-[^"]+)"([^>]*>([^<]*)</a>)'
+        found[name] = re.sub(link, lead, html)
+    return found
 
 
 def _markdown(text: str) -> str:
@@ -72,10 +170,12 @@ def render_notebook(
     pages: Sequence[Page],
     parameters: Sequence[tuple[str, object]],
     audited: str,
+    beside: Collection[str] = (),
 ) -> str:
     """One self-contained HTML page from an executed notebook; the code stays folded away.
 
-    `audited`, as HTML, says at the foot how many results a person has held to their sources.
+    `audited`, as HTML, says at the foot how many results a person has held to their sources;
+    `beside` names the files in the folder of figures.
     """
     import markupsafe
 
@@ -94,7 +194,7 @@ def render_notebook(
         parameters=[(name, repr(value)) for name, value in parameters],
         code="\n\n".join(code),
         audited=markupsafe.Markup(audited),
-        blocks=[markupsafe.Markup(with_downloads(block)) for block in blocks],
+        content=markupsafe.Markup(with_files("\n".join(blocks), beside)),
     )
 
 
@@ -113,14 +213,24 @@ def _output(output) -> str:
     return f"<pre>{escape(output.data.get('text/plain', ''))}</pre>"
 
 
-def with_downloads(html: str) -> str:
-    """Links to a figure's files, put under each figure of a page."""
+def with_files(html: str, beside: Collection[str]) -> str:
+    """Links to a figure's files and to the footnotes to its numbers, put under each figure."""
 
     def links(match):
-        names = [(form, form.upper()) for form in FORMATS] + [("csv", "plotted numbers (CSV)")]
-        said = " · ".join(
-            f'<a href="figures/{match[1]}.{form}">{words}</a>' for form, words in names
-        )
-        return f'{match[0].removesuffix("</figure>")}<p class="files">{said}</p></figure>'
+        identity = match[1]
+        groups = [
+            f"{purpose.capitalize()}: " + ", ".join(said)
+            for purpose, forms in OFFERED.items()
+            if (said := [_file(identity, *form) for form in forms.items()
+                         if f"{identity}.{form[0]}" in beside])
+        ]  # fmt: skip
+        notes = anchor("numbers", identity)
+        if f'id="{notes}"' in html:
+            groups.append(f'<a href="#{notes}">every number with its rows</a>')
+        return f'{match[0]}\n<p class="files">{" · ".join(groups)}</p>'
 
     return re.sub(r'<figure id="([\w-]+)">.*?</figure>', links, html, flags=re.DOTALL)
+
+
+def _file(identity: str, form: str, words: str) -> str:
+    return f'<a href="figures/{identity}.{form}" download>{words}</a>'

@@ -171,7 +171,8 @@ class Report:
             references(self.corpus, cited)
             + footnotes(self.corpus, self._ledger.values, self._titles)
             + f"<details><summary>Inputs, by checksum (evidence {version('evidence')})</summary>"
-            "<table><thead><tr><th scope='col'>file</th><th scope='col'>SHA-256, first 16</th></tr>"
+            "<table><caption>Inputs of this report</caption>"
+            "<thead><tr><th scope='col'>file</th><th scope='col'>SHA-256, first 16</th></tr>"
             f"</thead><tbody>{checksums}</tbody></table></details>"
         )
         plain = [f"{name} sha256:{digest[:16]}" for name, digest in self.corpus.checksums.items()]

@@ -265,24 +265,28 @@ def _finish(corpus: Corpus, runs: dict[str, dict], staging: Path, target: Path) 
     }
     described = {name: pages.describe_notebook(name, book) for name, book in executed.items()}
     audited = linked(error_rate(corpus), page="index")
-    for name, book in executed.items():
-        text = pages.render_notebook(
+    beside = {path.name for path in (staging / "figures").glob("*")}
+    rendered = {
+        name: pages.render_notebook(
             book,
             described[name],
             list(described.values()),
             list(runs[name]["parameters"].items()),
             audited,
+            beside,
         )
-        (staging / f"{name}.html").write_text(text, "utf-8")
+        for name, book in executed.items()
+    }
     shared = _shared(runs)
-    index, ledger = index_page.render_index(
+    rendered["index"], ledger = index_page.render_index(
         corpus,
         list(described.values()),
         scope=shared.get("scope", "guide"),
         confidence=shared.get("confidence", 0.95),
         notes=_notes(corpus, runs),
     )
-    (staging / "index.html").write_text(index, "utf-8")
+    for name, text in pages.joined(rendered).items():
+        (staging / f"{name}.html").write_text(text, "utf-8")
     kept, written = {"index": ledger.values}, {"index": ledger.texts}
     for name in runs:
         path = staging / "values" / f"{name}.json"

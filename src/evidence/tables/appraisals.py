@@ -49,6 +49,7 @@ def tabulate_appraisals(corpus: Corpus, results: pd.DataFrame) -> Table:
         "Risk of bias: every judgement with its reason",
         pd.DataFrame(shown),
         pd.DataFrame(numbers, columns=["name", "address"]),
+        filters=("study", "tool", "domain", "judgement"),
     )
 
 
@@ -94,6 +95,7 @@ def tabulate_findings_summary(corpus: Corpus, rated: list[Certainty]) -> Table:
         pd.DataFrame(shown),
         pd.DataFrame(numbers, columns=["name", *METHODS, "address"]),
         METHODS,
+        filters=("in", "certainty, suggested"),
     )
 
 
@@ -162,6 +164,7 @@ def tabulate_certainty(corpus: Corpus, rated: list[Certainty]) -> Table:
         pd.DataFrame(shown),
         pd.DataFrame(numbers, columns=["name", "suggested", "address"]),
         {"suggested": "grade"},
+        filters=("reason", "suggested", "decided"),
     )
 
 

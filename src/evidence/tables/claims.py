@@ -1,14 +1,24 @@
 """Claims and references of the guide as tables, for those who want every reason."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from evidence.corpus.reading import Corpus
-from evidence.tables.table import Table
-from evidence.tables.unknowns import looked
+from evidence.synthesis.register import Entry
+from evidence.tables.table import CLAIMS, UNKNOWNS, Table, anchor
+from evidence.tables.unknowns import called, looked
 
 
-def tabulate_claims(corpus: Corpus, claims: pd.DataFrame) -> Table:
-    """One row a claim: what guide and source say, the verdict and why, and the computed one."""
+def tabulate_claims(corpus: Corpus, claims: pd.DataFrame, unknowns: Sequence[Entry] = ()) -> Table:
+    """One row a claim: what guide and source say, the verdict and why, and the computed one.
+
+    With a register of `unknowns`, each claim also names and links to those that touch it.
+    """
+    touching = [
+        {called(entry): anchor(UNKNOWNS, entry.name) for entry in unknowns if claim in entry.claims}
+        for claim in claims["claim"]
+    ]
     shown = pd.DataFrame(
         {
             "claim": claims["claim"],
@@ -31,14 +41,18 @@ def tabulate_claims(corpus: Corpus, claims: pd.DataFrame) -> Table:
             "last looked": [looked(row) for row in claims.itertuples()],
         }
     )
+    if unknowns:
+        shown["open questions"] = ["; ".join(found) or "—" for found in touching]
     numbers = claims[["name", "guide_value", "source_value", "computed"]].copy()
     numbers["address"] = claims["address"] + " " + claims["compared"]
     return Table(
-        "tab-claims",
+        CLAIMS,
         "Claims of the guide, checked against sources",
         shown,
         numbers,
         {"computed": "verdict"},
+        links={(row, "open questions"): found for row, found in enumerate(touching) if found},
+        filters=("verdict",),
     )
 
 
@@ -58,4 +72,10 @@ def tabulate_guide(corpus: Corpus) -> Table:
     )
     numbers = guide[["rank", "address"]].copy()
     numbers.insert(0, "name", guide["guide_ref"] + "/" + guide["source"])
-    return Table("tab-guide", "References of the guide, and the texts they may be", shown, numbers)
+    return Table(
+        "tab-guide",
+        "References of the guide, and the texts they may be",
+        shown,
+        numbers,
+        filters=("match",),
+    )

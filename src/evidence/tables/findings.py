@@ -27,4 +27,10 @@ def tabulate_findings(corpus: Corpus, results: pd.DataFrame) -> Table:
             "address": [" ".join(finding.rows) for finding in findings],
         }
     )
-    return Table("tab-findings", "Numbers that do not add up", shown, numbers)
+    return Table(
+        "tab-findings",
+        "Numbers that do not add up",
+        shown,
+        numbers,
+        filters=("check",),
+    )

@@ -1,9 +1,11 @@
 """The studies and their results, as people read them."""
 
+import numpy as np
 import pandas as pd
 
 from evidence.corpus.reading import Corpus
 from evidence.synthesis.gaps import participants
+from evidence.synthesis.selection import last_assessments
 from evidence.synthesis.wording import when
 from evidence.tables.table import Table
 
@@ -52,6 +54,11 @@ def tabulate_studies(corpus: Corpus, results: pd.DataFrame) -> Table:
             {"people": "Int64"}
         ),
         {"people": "participants", "results": "counted"},
+        keys={
+            "people": [row["people"] or np.nan for row in numbers],
+            "followed for": list(last_assessments(corpus).reindex(counts.index)),
+        },
+        filters=("condition", "design"),
     )
 
 
@@ -82,7 +89,14 @@ def tabulate_results(corpus: Corpus, results: pd.DataFrame) -> Table:
         ["n", "events", "value", "spread", "ci_low", "ci_high", "as_printed", "address"]
     ].copy()
     numbers.insert(0, "name", results["address"].str.removeprefix("data/"))
-    return Table("tab-results", "Results, each with its address", shown, numbers)
+    return Table(
+        "tab-results",
+        "Results, each with its address",
+        shown,
+        numbers,
+        keys={"time": list(results["days"]), "n": list(results["n"])},
+        filters=("study", "outcome", "said by", "confirmed"),
+    )
 
 
 def _printed(row) -> str:

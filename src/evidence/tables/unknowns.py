@@ -6,7 +6,7 @@ import pandas as pd
 from evidence.synthesis.pooled import named, show
 from evidence.synthesis.register import Entry
 from evidence.synthesis.wording import count, percent, span
-from evidence.tables.table import Table, anchor
+from evidence.tables.table import CLAIMS, UNKNOWNS, Table, anchor
 
 METHODS = {
     "k": "studies",
@@ -24,13 +24,13 @@ def tabulate_unknowns(entries: list[Entry]) -> Table:
     """One row an unknown: what is known, why it is open, and what would settle it."""
     shown = pd.DataFrame(
         {
-            "question": [entry.question for entry in entries],
+            "question": [_question(entry) for entry in entries],
             "status": [_status(entry) for entry in entries],
             "evidence": [_evidence(entry) for entry in entries],
             "certainty": [_certainty(entry) for entry in entries],
             "why it is open": [_why(entry) for entry in entries],
             "what would settle it": [wanted(entry) for entry in entries],
-            "claims": [", ".join(entry.claims) or "—" for entry in entries],
+            "claims": ["; ".join(entry.claims) or "—" for entry in entries],
             "last looked": [looked(entry) for entry in entries],
             "bearing on it": ["; ".join(entry.labels) or "nothing" for entry in entries],
         }
@@ -54,7 +54,30 @@ def tabulate_unknowns(entries: list[Entry]) -> Table:
         columns=["name", *METHODS, "address"],
     )
     numbers["per_arm"] = numbers["per_arm"].astype("Int64")
-    return Table("tab-unknowns", "The register of unknowns", shown, numbers, METHODS)
+    links = {
+        (place, "claims"): {claim: anchor(CLAIMS, claim) for claim in entry.claims}
+        for place, entry in enumerate(entries)
+        if entry.claims
+    }
+    return Table(
+        UNKNOWNS,
+        "The register of unknowns",
+        shown,
+        numbers,
+        METHODS,
+        links,
+        keys={"evidence": [entry.n for entry in entries]},
+        filters=("status", "claims"),
+    )
+
+
+def called(entry: Entry) -> str:
+    """The name of an unknown in a text: its number, or the cell that nobody filled."""
+    return ", ".join(entry.name.split("/"))
+
+
+def _question(entry: Entry) -> str:
+    return f"{entry.name}: {entry.question}" if entry.raised == "asked" else entry.question
 
 
 def looked(row) -> str:
@@ -89,7 +112,7 @@ def _certainty(entry: Entry) -> str:
         return "—"
     body = entry.best.body
     decided = f", decided {entry.best.decided}" if entry.best.decided else ""
-    said = f"{entry.best.suggested} suggested{decided} ({body.name})"
+    said = f"{entry.best.suggested} suggested{decided} ({', '.join(body.name.split('/'))})"
     if not np.isfinite(body.effect[0]):
         return said
     measure = body.question.measure
