@@ -18,7 +18,8 @@ from evidence import (
 )
 from evidence.corpus import schema
 from evidence.estimation.power import size_for_means, size_for_proportions
-from evidence.publishing.register_files import as_bibtex, as_frame, as_json
+from evidence.publishing.bibtex import as_bibtex
+from evidence.publishing.register_files import as_frame, as_json
 from evidence.synthesis.settling import RATES
 from tests.test_appraisal import judge
 

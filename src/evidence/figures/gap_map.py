@@ -12,7 +12,7 @@ from evidence.synthesis.bodies import bodies
 from evidence.synthesis.gaps import cells
 from evidence.synthesis.grade import LEVELS, rate
 from evidence.synthesis.register import TIMES
-from evidence.synthesis.wording import Number, Sentence, count
+from evidence.synthesis.wording import Number, Sentence, capital, count, listed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +61,8 @@ def lay_out_gap_map(corpus: Corpus, results: pd.DataFrame) -> GapMapLayout:
             f"here. {sentence.template}",
             sentence.numbers,
         ),
-        alt=_alt(frame),
+        alt=_alt(frame, sentence),
+        reading=_read(frame),
         frame=frame,
         methods={"k": "studies", "n": "participants"},
         empty="" if len(frame) else "No result on a benefit or harm among these.",
@@ -87,14 +88,28 @@ def _number(which: pd.Series, rows: tuple[str, ...]) -> Number:
     return Number(int(which.sum()), str(int(which.sum())), rows, "cells")
 
 
-def _alt(frame: pd.DataFrame) -> str:
+def _alt(frame: pd.DataFrame, sentence: Sentence) -> str:
+    """The size of the grid, how much of it is empty, and where most studies are."""
+    if frame.empty:
+        return ""
+    most = frame.loc[frame["k"].idxmax()]
+    return (
+        f"Map of evidence: {count(frame['condition'].nunique(), 'condition')} by "
+        f"{count(frame['outcome'].nunique(), 'outcome')}. {sentence} Most studies, {most['k']}, "
+        f"are on {most['outcome']} in {most['condition']}."
+    )
+
+
+def _read(frame: pd.DataFrame) -> tuple[str, ...]:
+    """The filled cells one by one, then for each condition what nobody measured."""
     said = [
-        f"{row.condition}, {row.outcome}: {count(row.k, 'study', 'studies')}, "
-        f"{count(row.n, 'participant')}" + (f", certainty {row.certainty}" if row.certainty else "")
+        f"{capital(row.condition)}, {row.outcome}: {count(row.k, 'study', 'studies')}, "
+        f"{count(row.n, 'participant')}"
+        + (f", certainty {row.certainty}." if row.certainty else ", not rated.")
         for row in frame[frame["k"] > 0].itertuples()
     ]
-    empty = [f"{row.condition}, {row.outcome}" for row in frame[frame["k"] == 0].itertuples()]
-    return f"Map of evidence. {'; '.join(said)}. Nothing on: {'; '.join(empty)}."
+    empty = frame[frame["k"] == 0].groupby("condition", sort=False)["outcome"]
+    return (*said, *(f"{capital(name)}, nothing on {listed(rows)}." for name, rows in empty))
 
 
 @draw.register

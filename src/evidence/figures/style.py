@@ -90,3 +90,18 @@ def new_figure(width: float, height: float, **grid):
 
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.subplots(**grid)
+
+
+def stamp(figure, text: str) -> None:
+    """Print a figure's name in small letters below everything else, at the right.
+
+    It stands outside of what was laid out, so that it cannot run into a legend or an axis.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    FigureCanvasAgg(figure).draw()
+    box = figure.get_tightbbox()
+    figure.text(
+        box.x1, box.y0 - 0.06, text, transform=figure.dpi_scale_trans, ha="right", va="top",
+        fontsize=6.5, color=QUIET,
+    )  # fmt: skip

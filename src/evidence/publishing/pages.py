@@ -110,10 +110,14 @@ def with_downloads(html: str) -> str:
     """Links to a figure's files, put under each figure of a page."""
 
     def links(match):
-        names = [(form, form.upper()) for form in FORMATS] + [("csv", "plotted numbers (CSV)")]
+        names = [(form, form.upper()) for form in FORMATS] + [
+            ("csv", "plotted numbers (CSV)"),
+            ("bib", "its studies (BibTeX)"),
+            ("json", "its record (JSON)"),
+        ]
         said = " · ".join(
             f'<a href="figures/{match[1]}.{form}">{words}</a>' for form, words in names
         )
         return f'{match[0].removesuffix("</figure>")}<p class="files">{said}</p></figure>'
 
-    return re.sub(r'<figure id="([\w-]+)">.*?</figure>', links, html, flags=re.DOTALL)
+    return re.sub(r'<figure id="([\w-]+)"[^>]*>.*?</figure>', links, html, flags=re.DOTALL)
