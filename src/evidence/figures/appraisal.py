@@ -109,13 +109,13 @@ def _alt(frame: pd.DataFrame, sets: int) -> str:
     if frame.empty:
         return ""
     levels = [
-        f"{(frame['level'] == level).sum()} {style.RISK[level][2]}"
+        f"{style.RISK[level][2]} ({(frame['level'] == level).sum()})"
         for level in (*LEVELS, "")
         if level in set(frame["level"])
     ]
     return (
         f"Table of signs: {count(sets, 'set')} of judgements on the risk of bias, a line each and "
-        f"a column a domain. Of {count(len(frame), 'judgement')} {listed(levels)}."
+        f"a column a domain. {count(len(frame), 'judgement')}: {listed(levels)}."
     )
 
 

@@ -67,7 +67,7 @@ def lay_out_claims(claims: pd.DataFrame) -> ClaimsLayout:
 
 def _alt(claims: pd.DataFrame) -> str:
     """How many claims have which verdict."""
-    verdicts = [f"{k} {verdict}" for verdict, k in tally(claims).items() if k]
+    verdicts = [f"{verdict} ({k})" for verdict, k in tally(claims).items() if k]
     return (
         f"Table of {count(len(claims), 'claim')} of the guide, each beside what its source says, "
         f"by verdict: {listed(verdicts)}."

@@ -158,10 +158,12 @@ def _alt(question: Question, frame: pd.DataFrame) -> str:
     if shown.empty:
         return f"Chart of {question.outcome} by dose, without any size."
     low, high = show(question.measure, shown["estimate"].min(), shown["estimate"].max())
+    doses = sorted(shown["dose"].unique())
+    over = f"at {doses[0]:g}" if len(doses) == 1 else f"from {doses[0]:g} to {doses[-1]:g}"
     return (
         f"Chart of {question.outcome} by dose: {count(len(shown), 'arm')} of "
-        f"{count(shown['study'].nunique(), 'trial')} from {shown['dose'].min():g} to "
-        f"{shown['dose'].max():g} mg/kg, {NAMES[question.measure]} from {low} to {high}."
+        f"{count(shown['study'].nunique(), 'trial')} {over} mg/kg, "
+        f"{NAMES[question.measure]} from {low} to {high}."
     )
 
 

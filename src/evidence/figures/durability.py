@@ -113,7 +113,7 @@ def _alt(rows: pd.DataFrame, found: pd.DataFrame) -> str:
     if found.empty:
         return ""
     findings = [
-        f"{(found['found'] == name).sum()} {words}"
+        f"{words} ({(found['found'] == name).sum()})"
         for name, (_, _, _, words) in MARKS.items()
         if name in set(found["found"])
     ]

@@ -190,7 +190,7 @@ def _alt(pooled: Synthesis, lines: list[dict]) -> str:
 def _read(measure: str, row: dict) -> str:
     if row["kind"] == "heading":
         return f"{capital(row['label'])}."
-    text = f"{row['label']} ({row['says']}): {_text(measure, row)}"
+    text = f"{capital(row['label'])} ({row['says']}): {_text(measure, row)}"
     if np.isfinite(row["weight"]):
         text += f", weight {percent(row['weight'])}"
     if np.isfinite(row["pi_low"]):

@@ -121,14 +121,15 @@ def draw_gap_map(layout: GapMapLayout):
         for row in layout.frame.itertuples():
             if row.k:
                 mark, colour = style.CERTAINTY[row.certainty]
-                axis.scatter(row.column, row.row, s=row.area, marker=mark, color=colour, lw=0)
+                fill = colour if row.certainty else "white"
+                axis.scatter(row.column, row.row, s=row.area, marker=mark, fc=fill, ec=colour)
                 axis.text(
                     row.column,
                     row.row,
                     str(row.k),
                     ha="center",
                     va="center_baseline",
-                    color="white",
+                    color="white" if row.certainty else style.INK,
                     weight="bold",
                     fontsize=8.5,
                 )
@@ -156,7 +157,8 @@ def _key(figure, levels: set[str]):
 
     shown = {level: look for level, look in style.CERTAINTY.items() if level in levels}
     handles = [
-        Line2D([], [], ls="", marker=mark, color=colour, ms=8) for mark, colour in shown.values()
+        Line2D([], [], ls="", marker=mark, mfc=colour if level else "white", mec=colour, ms=8)
+        for level, (mark, colour) in shown.items()
     ]
     words = [f"certainty {level}" if level else "not rated" for level in shown]
     figure.legend(handles, words, loc="outside lower left", ncols=3, fontsize=8)

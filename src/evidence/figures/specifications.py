@@ -18,7 +18,7 @@ from evidence.synthesis.wording import Number, Sentence, count, joined, level
 FAVOURS = {
     "treatment": ("o", style.BLUE, "excludes no effect, in favour of the treatment"),
     "comparison": ("s", style.VERMILION, "excludes no effect, in favour of the comparison"),
-    "": (".", style.QUIET, "does not exclude no effect"),
+    "": ("_", style.QUIET, "does not exclude no effect"),
 }
 
 
@@ -93,10 +93,12 @@ def draw_specifications(layout: SpecificationsLayout):
             place += 1
             for word in words:
                 chosen = frame[frame[choice] == word]
-                for favours, (_, colour, _) in FAVOURS.items():
+                for favours, (mark, colour, _) in FAVOURS.items():
                     rows = chosen[chosen["favours"] == favours]
+                    # A tick, and where an interval excludes no effect the mark it has above.
+                    shape, size = (mark, 3.5) if favours else ("|", 5)
                     below.plot(
-                        rows["column"], [place] * len(rows), "|", ms=5, mew=1.2, color=colour
+                        rows["column"], [place] * len(rows), shape, ms=size, mew=1.2, color=colour
                     )
                 names.append(word)
                 places.append(place)
