@@ -42,19 +42,19 @@ LEAST = 15.0
 """More than six times what a trained eye just tells apart (2.3)."""
 
 # What each chart tells apart: for every word its colour, and its shape (mark and whether filled).
+ARMS = {role: (style.COLOUR_OF_ARM[role], mark, True) for role, mark in style.MARK_OF_ARM.items()}
 CHARTS = {
-    "arms": {
-        **{role: (style.COLOUR_OF_ARM[role], mark, True) for role, mark in style.MARK_OF_ARM.items()},
-        "guide": (style.VERMILION, "D", False),
-    },
+    "arms": ARMS | {"guide": (style.VERMILION, "D", False)},
     "verdicts": {word: (colour, mark, True) for word, (mark, colour) in style.VERDICTS.items()},
-    "certainty": {word: (colour, mark, bool(word)) for word, (mark, colour) in style.CERTAINTY.items()},
+    "certainty": {
+        word: (colour, mark, bool(word)) for word, (mark, colour) in style.CERTAINTY.items()
+    },
     "risk": {word: (colour, sign, True) for word, (sign, colour, _) in style.RISK.items()},
     "directions": {word: (colour, mark, True) for word, (mark, colour, _) in FOUND.items()},
     "findings": {word: (colour, mark, full) for word, (mark, colour, full, _) in MARKS.items()},
     "unblinding": {word: (colour, mark, True) for word, (mark, colour, _) in UNBLINDING.items()},
     "favours": {word: (colour, mark, True) for word, (mark, colour, _) in FAVOURS.items()},
-}  # fmt: skip
+}
 
 
 def lab(colour: str, eye: str = "all cones") -> np.ndarray:

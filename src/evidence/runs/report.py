@@ -227,7 +227,7 @@ def _run(name, path, corpus, parameters, staging, target) -> dict:
 
 
 def _forget_places(executed: Path, project: Path) -> None:
-    """Take machine paths and timings out of an executed notebook, so that it can be shared."""
+    """Take places, timings and chance out of an executed notebook, so that it can be shared."""
     import nbformat
 
     notebook = nbformat.read(executed, as_version=4)
@@ -236,6 +236,8 @@ def _forget_places(executed: Path, project: Path) -> None:
         cell.metadata.pop("papermill", None)
         cell.metadata.pop("execution", None)
         if "injected-parameters" in cell.metadata.get("tags", []):
+            # Papermill gives this cell another id at random in every run.
+            cell.id = "injected-parameters"
             lines = cell.source.splitlines()
             cell.source = "\n".join(
                 line for line in lines if not line.startswith(("project = ", "out = "))
