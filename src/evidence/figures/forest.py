@@ -190,14 +190,15 @@ def _alt(pooled: Synthesis, lines: list[dict]) -> str:
 def _read(measure: str, row: dict) -> str:
     if row["kind"] == "heading":
         return f"{capital(row['label'])}."
-    text = f"{capital(row['label'])} ({row['says']}): {_text(measure, row)}"
+    who = row["label"] if row["kind"] == "study" else capital(row["label"])
+    text = f"{who} ({row['says']}): {_text(measure, row)}"
+    if row["kind"] == "study":
+        text += f", risk of bias {style.RISK[row['risk']][2]}"
     if np.isfinite(row["weight"]):
         text += f", weight {percent(row['weight'])}"
     if np.isfinite(row["pi_low"]):
         low, high = show(measure, row["pi_low"], row["pi_high"])
         text += f", a further study is expected between {low} and {high}"
-    if row["kind"] == "study":
-        text += f", risk of bias {style.RISK[row['risk']][2]}"
     return f"{text}."
 
 
