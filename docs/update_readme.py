@@ -5,6 +5,7 @@ from pathlib import Path
 
 from evidence import lay_out_response, read_corpus, select_results
 from evidence.publishing.files import render
+from evidence.publishing.identity import record
 from evidence.publishing.index import bound, headline_lines
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -24,10 +25,12 @@ def computed_part() -> str:
 
 def main() -> None:
     """Renew README.md and docs/figures/ in place."""
-    layout = lay_out_response(select_results(read_corpus(ROOT), scope="guide"))
+    corpus = read_corpus(ROOT)
+    layout = lay_out_response(select_results(corpus, scope="guide"))
+    about = record(layout, corpus, report="02_comparison", parameters={"scope": "guide"})
     folder = ROOT / "docs" / "figures"
     folder.mkdir(exist_ok=True)
-    (folder / f"{layout.id}.svg").write_bytes(render(layout, "svg"))
+    (folder / f"{layout.id}.svg").write_bytes(render(layout, about, "svg"))
     layout.frame.to_csv(folder / f"{layout.id}.csv", index=False, lineterminator="\n")
     readme = ROOT / "README.md"
     pattern = re.escape(BEGIN) + ".*?" + re.escape(END)

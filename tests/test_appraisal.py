@@ -162,7 +162,7 @@ def test_figures_say_everything_in_sign_and_words(project):
     traffic, summary = lay_out_traffic(entries), lay_out_risk_summary(entries)
     assert traffic.panels["RoB 2 (2019)"][0][-1] == "overall"
     assert "overall" not in traffic.panels["RoB 1 (2011)"][0]
-    assert "Baker, ours, RoB 2 (2019): randomisation low, deviations some concerns" in traffic.alt
+    assert "Baker, by ours, RoB 2 (2019): randomisation low, deviations some" in traffic.reading[0]
     lights = traffic.frame[traffic.frame["tool"] == "RoB 2 (2019)"]
     assert list(lights["level"]) == ["low", "some", "high", "low", "low", "high"]
     shares = summary.frame.groupby(["tool", "domain"])["share"].sum()

@@ -1,7 +1,10 @@
 """Figures as layout data; then that every one of them can be drawn, and drawn legibly."""
 
+import hashlib
 import io
 import itertools
+import json
+import re
 
 import matplotlib.image
 import numpy as np
@@ -31,8 +34,9 @@ from evidence import (
     select_results,
     specify,
 )
-from evidence.figures.style import house_style
+from evidence.figures.style import house_style, stamp
 from evidence.publishing.files import FORMATS, render, write_figure
+from evidence.publishing.identity import record
 
 
 def question(corpus, results, measure):
@@ -236,9 +240,59 @@ def test_every_mark_has_a_name_and_an_address(layouts, name, scope):
 @pytest.mark.parametrize(("name", "scope"), CASES)
 def test_words_for_those_who_cannot_see_the_chart(layouts, name, scope):
     layout = layouts[name, scope]
-    assert len(layout.alt) > 80
-    assert "nan" not in f"{layout.alt} {layout.caption} {layout.title}".lower().split()
-    assert "<NA>" not in layout.alt
+    assert 60 < len(layout.alt) < 600
+    assert layout.alt.endswith(".")
+    said = f"{layout.alt} {layout.caption} {layout.title} {' '.join(layout.reading)}"
+    assert not {"nan", "<na>", "inf"} & set(re.findall(r"[<\w>]+", said.lower()))
+
+
+# What the reading must say of each mark; a column of its frame and how it is printed.
+SAID = {
+    "response": ["label", "counts"],
+    "abstinence": ["label", "arm", "versus", "events1", "n1", "events2", "n2"],
+    "suicidal": ["label", "arm", "versus", "events1", "n1", "events2", "n2"],
+    "dose": ["dose", "found", "p_value", "p_adjusted"],
+    "durability": ["label", "outcome", "says"],
+    "claims": ["claim", "verdict"],
+    "gaps": ["outcome"],
+    "forest": ["says"],
+    "cumulative": ["says"],
+    "forest by": ["says"],
+    "doses": ["label", "dose", "unblinding"],
+    "severity": ["label", "dose", "unblinding"],
+    "grid": ["k"],
+    "traffic": ["judgement"],
+    "risk": ["domain", "k"],
+}
+
+
+@pytest.mark.parametrize(("name", "scope"), CASES)
+def test_reading_names_every_mark_with_its_numbers(layouts, name, scope):
+    layout = layouts[name, scope]
+    missing = [
+        row["name"]
+        for row in layout.frame.to_dict("records")
+        if not any(
+            all(f"{row[c]:g}" in s if isinstance(row[c], float) else str(row[c]) in s
+                for c in SAID[name])
+            for s in layout.reading
+        )
+    ]  # fmt: skip
+    assert missing == []
+
+
+def test_reading_by_hand(layouts):
+    """Shares of 73/111 and 24/100; limits by an independent computation (see above)."""
+    assert layouts["abstinence", "guide"].reading[0] == (
+        "Krupitsky 1997, abstinence at 1 year: 73 of 111 (65.8%) with ketamine psychotherapy, 24 "
+        "of 100 (24.0%) with standard care. The difference is +42 percentage points, from +29 to "
+        "+53; the ratio 2.74, from 1.89 to 3.98. The guide says 66% with ketamine psychotherapy "
+        "and 24% with standard care. Krupitsky 1997 was not randomised."
+    )
+    assert layouts["dose", "guide"].alt == (
+        "Chart of the doses of Fava 2018 against midazolam. Reported were 0.1 and 0.2 mg/kg no "
+        "difference; 0.5 and 1 mg/kg better. A size is printed for 1 of 4 doses."
+    )
 
 
 def drawn_texts(figure, monkeypatch):
@@ -265,8 +319,11 @@ def drawn_texts(figure, monkeypatch):
 @pytest.mark.parametrize(("name", "scope"), CASES)
 def test_no_text_overlaps_another(layouts, name, scope, monkeypatch):
     with house_style():
-        boxes = drawn_texts(draw(layouts[name, scope]), monkeypatch)
+        figure = draw(layouts[name, scope])
+        stamp(figure, "fig-a-figure-with-a-long-name@1a2b3c4")
+        boxes = drawn_texts(figure, monkeypatch)
     assert len(boxes) > 5
+    assert any(text.endswith("@1a2b3c4") for text, _ in boxes)
     clashes = [
         (one, two)
         for (one, first), (two, second) in itertools.combinations(boxes, 2)
@@ -279,30 +336,39 @@ def test_no_text_overlaps_another(layouts, name, scope, monkeypatch):
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
-def test_picture_is_not_blank(layouts, name):
-    picture = matplotlib.image.imread(io.BytesIO(render(layouts[name, "all"], "png")))
+def test_picture_is_not_blank(layouts, shipped, name):
+    layout = layouts[name, "all"]
+    content = render(layout, record(layout, shipped), "png")
+    picture = matplotlib.image.imread(io.BytesIO(content))
     inked = (picture[..., :3].min(axis=2) < 0.5).mean()
     assert 0.003 < inked < 0.5
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_same_data_give_the_same_bytes(layouts, form):
+def test_same_data_give_the_same_bytes(layouts, shipped, form):
     layout = layouts["abstinence", "guide"]
-    assert render(layout, form) == render(layout, form)
+    about = record(layout, shipped)
+    assert render(layout, about, form) == render(layout, about, form)
 
 
-def test_files_stand_side_by_side_with_their_numbers(layouts, tmp_path):
-    paths = write_figure(layouts["abstinence", "guide"], tmp_path)
+def test_files_stand_side_by_side_with_their_numbers_and_sources(layouts, shipped, tmp_path):
+    layout = layouts["abstinence", "guide"]
+    paths = write_figure(layout, record(layout, shipped, report="02_comparison"), shipped, tmp_path)
+    svg, pdf, png, csv, bib, sidecar = paths
     assert [path.name for path in paths] == [
-        "fig-abstinence.svg",
-        "fig-abstinence.pdf",
-        "fig-abstinence.png",
-        "fig-abstinence.csv",
+        f"fig-abstinence.{form}" for form in ("svg", "pdf", "png", "csv", "bib", "json")
     ]
-    assert paths[0].read_bytes().startswith(b"<?xml")
-    assert paths[1].read_bytes().startswith(b"%PDF")
-    assert paths[2].read_bytes().startswith(b"\x89PNG")
-    assert "73" in paths[3].read_text("utf-8")
+    assert svg.read_bytes().startswith(b"<?xml")
+    assert pdf.read_bytes().startswith(b"%PDF")
+    assert png.read_bytes().startswith(b"\x89PNG")
+    assert "73" in csv.read_text("utf-8")
+    keys = re.findall(r"^@article\{(\w+),", bib.read_text("utf-8"), re.MULTILINE)
+    assert keys == ["krupitsky1997", "krupitsky2007"]
+    content = json.loads(sidecar.read_text("utf-8"))
+    assert [study["key"] for study in content["studies"]] == keys
+    assert content["files"] == {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths[:-1]
+    }
 
 
 def test_nothing_to_draw_is_said_and_not_drawn(shipped, guide):

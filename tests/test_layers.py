@@ -28,6 +28,8 @@ HOME = {
     "pylatexenc": {"corpus"},
     "matplotlib": {"figures", "publishing"},
     "jinja2": {"publishing"},
+    "PIL": {"publishing"},
+    "pypdf": {"publishing"},
     "markdown_it": {"publishing"},
     "papermill": {"runs"},
     "nbformat": {"runs"},

@@ -53,7 +53,9 @@ def test_notebook_is_thin_and_clean(path):
     for cell in code:
         assert not cell.outputs, "commit without outputs"
         assert cell.execution_count is None
-        only_names = "parameters" in cell.metadata.get("tags", []) or cell.id == "imports"
+        tagged = "parameters" in cell.metadata.get("tags", [])
+        opens = cell.source.startswith("report = open_report(")
+        only_names = tagged or opens or cell.id == "imports"
         assert only_names or len(cell.source.splitlines()) <= 10
         tree = ast.parse(cell.source)
         assert not [node for node in ast.walk(tree) if isinstance(node, BANNED)]
@@ -70,6 +72,14 @@ def test_parameters_are_shared_typed_and_explained(path):
     assert all(len(info["help"]) > 15 for info in found.values())
     for name, info in found.items():
         assert type(info["default"]).__name__ == info["type"], name
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_report_is_told_every_parameter(path):
+    """Figures keep them for the command that makes them again."""
+    (opening,) = (cell.source for cell in code_cells(path) if "open_report(\n" in cell.source)
+    given = {word.arg for word in ast.parse(opening).body[0].value.keywords}
+    assert given == set(declared(path))
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from evidence.runs import report as run
 from evidence.runs.report import make_reports
 
 ROOT = Path(__file__).resolve().parents[1]
+FORMS = ("svg", "pdf", "png", "csv", "json", "bib")
 NAMES = [path.stem for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
 
 
@@ -46,7 +48,7 @@ def test_every_notebook_runs_and_leaves_its_page(report):
 def test_every_figure_stands_there_in_all_forms(report):
     found = {path.name for path in (report / "figures").iterdir()}
     for identity in ("response", "abstinence", "dose-response", "durability", "claims", "gaps"):
-        assert {f"fig-{identity}.{form}" for form in ("svg", "pdf", "png", "csv")} <= found
+        assert {f"fig-{identity}.{form}" for form in FORMS} <= found
 
 
 def test_index_opens_with_what_the_three_studies_found(report):
@@ -184,6 +186,37 @@ def test_narrowed_run_says_so_and_keeps_other_conditions_out(tmp_path):
     assert "Krupitsky" not in page
 
 
+def test_same_inputs_give_the_same_bytes_in_another_folder_and_time_zone(tmp_path, monkeypatch):
+    """Pages, figures in all forms, values, manifest and the executed notebook."""
+    made = []
+    for folder, zone in (("one", "UTC"), ("a/longer path", "Pacific/Auckland")):
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+        project = small_project(tmp_path / folder, notebook="02_comparison")
+        out = make_reports(project, tiff=True).out
+        made.append(
+            {str(p.relative_to(out)): p.read_bytes() for p in out.rglob("*") if p.is_file()}
+        )
+    monkeypatch.undo()
+    time.tzset()
+    first, second = made
+    assert first.keys() == second.keys()
+    assert [name for name in first if first[name] != second[name]] == []
+    forms = {Path(name).suffix for name in first}
+    assert forms == {".html", ".ipynb", ".json", *(f".{form}" for form in FORMS), ".tiff"}
+
+
+def test_the_index_and_the_page_show_the_same_version(report):
+    """The chart at the top of the index is the one of its page, printed id and all."""
+    pattern = r'<figure id="fig-response" data-version="([0-9a-f]{7})"'
+    shown = [
+        re.search(pattern, (report / f"{name}.html").read_text("utf-8"))[1]
+        for name in ("index", "02_comparison")
+    ]
+    sidecar = json.loads((report / "figures" / "fig-response.json").read_text("utf-8"))
+    assert set(shown) == {sidecar["version"]}
+
+
 def test_failing_notebook_keeps_the_old_reports_and_its_traceback(tmp_path, capsys):
     project = small_project(tmp_path)
     assert cli.main(["report", "--project", str(project)]) == 0
@@ -269,7 +302,7 @@ def test_three_lines_at_the_end(tmp_path, capsys):
     assert lines[2].endswith("index.html")
 
 
-@pytest.mark.parametrize("command", ["report", "check"])
+@pytest.mark.parametrize("command", ["report", "check", "identify"])
 def test_help_has_an_example(command, capsys):
     with pytest.raises(SystemExit) as stopped:
         cli.main([command, "--help"])

@@ -59,7 +59,22 @@ def parser() -> argparse.ArgumentParser:
         metavar="X",
         help="a claim, question, study, address, figure or table, or the name of a value",
     )
-    for command in (check, why):
+    identify = commands.add_parser(
+        "identify",
+        help="say which figure a file is, and whether it is still current",
+        description="Read a figure file found anywhere (SVG, PDF, PNG, TIFF or JPEG, whatever it "
+        "is called now), or the id printed at its lower right corner, and say which figure and "
+        "version it is, from which rows and studies, and whether today's reports draw it "
+        "differently, and how. The exit code is 0 if it is current, else 1.",
+        epilog="examples:\n  evidence identify ~/Downloads/image-17.png\n"
+        "  evidence identify fig-dose-response@1a2b3c4 --format json",
+        formatter_class=raw,
+    )
+    identify.add_argument("asked", metavar="FILE", help="a picture, or the id printed on one")
+    identify.add_argument(
+        "--format", choices=("text", "json"), default="text", help="for people or machines"
+    )
+    for command in (check, why, identify):
         command.add_argument(
             "--reports",
             default=None,
@@ -162,7 +177,7 @@ def parser() -> argparse.ArgumentParser:
     changes.add_argument(
         "--out", default="", metavar="FILE", help="write there and not to the screen"
     )
-    for command in (report, check, why, audit, pool, changes):
+    for command in (report, check, why, audit, pool, changes, identify):
         command.add_argument(
             "--project",
             default="",
@@ -189,5 +204,8 @@ def parser() -> argparse.ArgumentParser:
         default=[],
         metavar="NOTEBOOK",
         help="run only this notebook and carry the other pages over; may be repeated",
+    )
+    report.add_argument(
+        "--tiff", action="store_true", help="also write each figure as TIFF, for journals"
     )
     return whole

@@ -1,6 +1,7 @@
 """The command `evidence`: the only place that prints, and the only one that catches.
 
-Exit codes: 0 done, 1 the data or a notebook is at fault, 2 the command was misused, 130 stopped.
+Exit codes: 0 done, 1 the data or a notebook is at fault or a figure is no longer current, 2 the
+command was misused, 130 stopped.
 """
 
 import sys
@@ -86,6 +87,23 @@ def _why(options) -> int:
     else:
         print("\n\n".join(chain.as_text(corpus) for chain in chains))
     return 0
+
+
+def _identify(options) -> int:
+    import json
+    from pathlib import Path
+
+    from evidence.corpus.reading import read_corpus
+    from evidence.publishing.identifying import identify
+
+    corpus = read_corpus(options.project)
+    reports = Path(options.reports or corpus.project / "reports")
+    found = identify(corpus, reports, options.asked)
+    if options.format == "json":
+        print(json.dumps(found.as_data(), indent=1, ensure_ascii=False))
+    else:
+        print(found.as_text())
+    return 0 if found.current else 1
 
 
 def _pool(options) -> int:
@@ -214,7 +232,12 @@ def _report(options) -> int:
             bar.set_description(name)
 
         made = make_reports(
-            options.project, out=options.out, given=given, only=options.only, progress=progress
+            options.project,
+            out=options.out,
+            given=given,
+            only=options.only,
+            tiff=options.tiff,
+            progress=progress,
         )
         bar.update()
     print(f"made:  {len(made.reports)} reports, {made.figures} figures, {made.values} values")
@@ -253,6 +276,7 @@ COMMANDS = {
     "audit": _audit,
     "pool": _pool,
     "changes": _changes,
+    "identify": _identify,
 }
 
 

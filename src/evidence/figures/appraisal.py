@@ -7,7 +7,7 @@ import pandas as pd
 from evidence.figures import style
 from evidence.figures.layout import Layout, draw
 from evidence.synthesis.appraisals import LEVELS, Appraisal
-from evidence.synthesis.wording import Sentence, count, joined
+from evidence.synthesis.wording import Sentence, count, joined, listed, percent
 
 OVERALL = "overall"
 
@@ -81,7 +81,7 @@ def lay_out_traffic(appraisals: list[Appraisal]) -> TrafficLayout:
                         "address": address or entry.address,
                     }
                 )
-            said.append(f"{entry.label}, {entry.judge}, {tool}: {', '.join(words)}")
+            said.append(f"{entry.label}, by {entry.judge}, {tool}: {', '.join(words)}.")
     return TrafficLayout(
         id="fig-risk-of-bias",
         title="Risk of bias of each study",
@@ -95,12 +95,28 @@ def lay_out_traffic(appraisals: list[Appraisal]) -> TrafficLayout:
             ),
             Sentence("", "A dot in the corner of an overall: the judge departs from the rule."),
         ),
-        alt=f"Table-like chart of judgements. {'. '.join(said)}.",
+        alt=_alt(pd.DataFrame(rows), len(appraisals)),
+        reading=tuple(said),
         frame=pd.DataFrame(rows),
         methods={"level": "appraised"},
         empty="" if appraisals else "Nobody has judged the risk of bias of these studies yet.",
         panels=panels,
     )  # fmt: skip
+
+
+def _alt(frame: pd.DataFrame, sets: int) -> str:
+    """How many sets of judgements, and how often each level was given."""
+    if frame.empty:
+        return ""
+    levels = [
+        f"{style.RISK[level][2]} ({(frame['level'] == level).sum()})"
+        for level in (*LEVELS, "")
+        if level in set(frame["level"])
+    ]
+    return (
+        f"Table of signs: {count(sets, 'set')} of judgements on the risk of bias, a line each and "
+        f"a column a domain. {count(len(frame), 'judgement')}: {listed(levels)}."
+    )
 
 
 def lay_out_risk_summary(appraisals: list[Appraisal]) -> RiskSummaryLayout:
@@ -133,7 +149,9 @@ def lay_out_risk_summary(appraisals: list[Appraisal]) -> RiskSummaryLayout:
                     )  # fmt: skip
                     left += share
     words = [
-        f"{row['tool']}, {row['domain']}: {row['k']} {style.RISK[row['level']][2]}" for row in rows
+        f"{row['tool']}, {row['domain']}: {row['k']} {style.RISK[row['level']][2]}, "
+        f"{percent(row['share'])}."
+        for row in rows
     ]
     return RiskSummaryLayout(
         id="fig-risk-summary",
@@ -143,7 +161,10 @@ def lay_out_risk_summary(appraisals: list[Appraisal]) -> RiskSummaryLayout:
             "The share of judgements at each level in each domain; studies count alike. The number "
             "on each part is the number of judgements.",
         ),
-        alt=f"Stacked bars. {'; '.join(words)}.",
+        alt=f"Stacked bars: the share of judgements at each level of risk of bias in "
+        f"{count(sum(map(len, panels.values())), 'domain')} of "
+        f"{count(len(panels), 'tool')}, {count(len(appraisals), 'set')} of judgements.",
+        reading=tuple(words),
         frame=pd.DataFrame(rows),
         methods={"k": "appraised", "share": "appraised"},
         empty="" if appraisals else "Nobody has judged the risk of bias of these studies yet.",

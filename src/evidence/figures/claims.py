@@ -10,7 +10,7 @@ import pandas as pd
 from evidence.figures import style
 from evidence.figures.layout import Layout, draw, shortened
 from evidence.synthesis.claims import computing, summary, tally
-from evidence.synthesis.wording import Sentence, joined
+from evidence.synthesis.wording import Sentence, count, joined, listed
 
 COLUMNS = (("claim", 0.0), ("label", 0.045), ("guide_value", 0.40), ("source_value", 0.655))
 WIDTHS = {"label": 60, "guide_value": 42, "source_value": 44}
@@ -36,7 +36,7 @@ def lay_out_claims(claims: pd.DataFrame) -> ClaimsLayout:
         lines.append(line)
         line += 1
     columns = ["name", "claim", "label", "guide_value", "source_value", "verdict", "overruled"]
-    frame = claims[[*columns, "computed", "address"]]
+    frame = claims[[*columns, "computed", "compared", "address"]]
     frame = frame.assign(line=lines)
     for column, width in WIDTHS.items():
         frame[column] = [shortened(text, width) for text in frame[column]]
@@ -56,11 +56,21 @@ def lay_out_claims(claims: pd.DataFrame) -> ClaimsLayout:
             computing(claims),
             Sentence("", "Where they overrule it, a second, grey mark is the computed verdict."),
         ),
-        alt=f"Table-like chart of claims by verdict. {' '.join(said)}",
+        alt=_alt(claims),
+        reading=tuple(said),
         frame=frame.reset_index(drop=True),
         methods={"computed": "verdict"},
         empty="" if len(claims) else "No claim of the guide is about these results.",
         blocks=blocks,
+    )
+
+
+def _alt(claims: pd.DataFrame) -> str:
+    """How many claims have which verdict."""
+    verdicts = [f"{verdict} ({k})" for verdict, k in tally(claims).items() if k]
+    return (
+        f"Table of {count(len(claims), 'claim')} of the guide, each beside what its source says, "
+        f"by verdict: {listed(verdicts)}."
     )
 
 

@@ -8,7 +8,17 @@ from evidence.figures import style
 from evidence.figures.layout import Layout, draw
 from evidence.synthesis.comparisons import pairs
 from evidence.synthesis.methods import interval as interval_methods
-from evidence.synthesis.wording import Number, Sentence, interval, level, percent, signed, when
+from evidence.synthesis.wording import (
+    Number,
+    Sentence,
+    count,
+    interval,
+    level,
+    listed,
+    percent,
+    signed,
+    when,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +63,7 @@ def lay_out_comparison(
             },
         ),
         alt=_alt(frame, outcome),
+        reading=tuple(_read(row, outcome) for row in frame.itertuples()),
         frame=frame,
         methods=METHODS,
         empty="" if len(frame) else f"No two arms with counts of {outcome} among these results.",
@@ -83,14 +94,36 @@ def _warning(row) -> str:
 
 
 def _alt(frame: pd.DataFrame, outcome: str) -> str:
-    said = [
-        f"{row.label} at {when(row.time, row.time_unit)}: {row.events1}/{row.n1} with {row.arm} "
-        f"against {row.events2}/{row.n2} with {row.versus}; difference "
-        f"{percent(row.rd)} ({percent(row.rd_low)} to {percent(row.rd_high)}), ratio "
-        f"{signed(row.rr)} ({interval(row.rr_low, row.rr_high)}). {row.warning}".strip()
-        for row in frame.itertuples()
+    """Which studies, and in how many the interval of the difference leaves out no difference."""
+    if frame.empty:
+        return ""
+    clear = int(((frame["rd_low"] > 0) | (frame["rd_high"] < 0)).sum())
+    return (
+        f"Chart of {outcome} in two arms of {listed(frame['label'].unique())}: both shares, their "
+        f"difference and their ratio, with intervals. In {clear} of "
+        f"{count(len(frame), 'comparison')} the interval of the difference leaves out zero."
+    )
+
+
+def _read(row, outcome: str) -> str:
+    guide = [
+        f"{percent(share)} with {arm}"
+        for share, arm in ((row.guide1, row.arm), (row.guide2, row.versus))
+        if share == share
     ]
-    return f"Chart of {outcome} in two arms of each study. {' '.join(said)}"
+    ratio = (
+        f"the ratio {signed(row.rr)}, from {interval(row.rr_low, row.rr_high)}"
+        if row.rr_low == row.rr_low
+        else "no ratio"
+    )
+    return (
+        f"{row.label}, {outcome} at {when(row.time, row.time_unit)}: {row.events1} of {row.n1} "
+        f"({percent(row.share1, row.n1)}) with {row.arm}, {row.events2} of {row.n2} "
+        f"({percent(row.share2, row.n2)}) with {row.versus}. The difference is {_points(row.rd)} "
+        f"percentage points, from {_points(row.rd_low)} to {_points(row.rd_high)}; {ratio}."
+        + (f" The guide says {listed(guide)}." if guide else "")
+        + (f" {row.warning}" if row.warning else "")
+    )
 
 
 @draw.register

@@ -7,7 +7,7 @@ import pandas as pd
 from evidence.figures import style
 from evidence.figures.layout import Layout, draw
 from evidence.synthesis.dose_response import arm_sizes, doses
-from evidence.synthesis.wording import Number, Sentence, listed, signed, when
+from evidence.synthesis.wording import Number, Sentence, count, interval, listed, signed, when
 
 FOUND = {
     "better": ("▲", style.BLUE, "reported better than {versus}"),
@@ -76,7 +76,8 @@ def lay_out_dose_response(results: pd.DataFrame, *, study: str = "") -> DoseResp
         id="fig-dose-response",
         title=f"Dose and effect in {label}",
         caption=_caption(frame, label, versus),
-        alt=f"Chart of doses against {versus}. {_words(frame)}",
+        alt=_alt(frame, label, versus),
+        reading=_read(frame),
         frame=frame,
         empty="" if len(frame) else "No study here compares several doses with one comparator.",
         study=study,
@@ -86,19 +87,35 @@ def lay_out_dose_response(results: pd.DataFrame, *, study: str = "") -> DoseResp
     )
 
 
-def _words(frame: pd.DataFrame) -> str:
+def _alt(frame: pd.DataFrame, label: str, versus: str) -> str:
+    """What the source says of each dose, and how many sizes are printed."""
+    if frame.empty:
+        return ""
+    source = frame[frame["lane"] == "source"].drop_duplicates("dose")
+    doses = source.groupby("found", sort=False)["dose"]
+    said = [f"{listed(f'{dose:g}' for dose in rows)} mg/kg {found}" for found, rows in doses]
+    return (
+        f"Chart of the doses of {label} against {versus}. Reported were {'; '.join(said)}. A size "
+        f"is printed for {source['sized'].sum()} of {count(len(source), 'dose')}."
+    )
+
+
+def _read(frame: pd.DataFrame) -> tuple[str, ...]:
     parts = []
     for row in frame.itertuples():
         who = "The guide" if row.lane == "guide" else "The source"
-        text = f"{who}, {row.dose:g} mg/kg{', ' + row.when if row.when else ''}: {row.found}"
+        on = ", ".join(filter(None, (f"{row.dose:g} mg/kg", row.outcome, row.when)))
+        text = f"{who} on {on}: {row.found}"
         if row.sized:
             text += f", standardised difference {signed(row.value)}"
+        if row.sized and row.ci_low == row.ci_low:
+            text += f", from {interval(row.ci_low, row.ci_high)}"
         if row.p_value:
             text += f", p {row.p_value}"
         if row.p_adjusted:
             text += f", after correction p {row.p_adjusted}"
-        parts.append(text + ("" if row.sized else ", size not given"))
-    return ". ".join(parts) + "." if parts else ""
+        parts.append(text + ("." if row.sized else ", size not given."))
+    return tuple(parts)
 
 
 def _caption(frame: pd.DataFrame, label: str, versus: str) -> Sentence:

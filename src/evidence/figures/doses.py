@@ -107,7 +107,8 @@ def lay_out_doses(
             + "{shared}",
             numbers,
         ),
-        alt=f"Chart of effects by dose. {_words(question.measure, frame)}",
+        alt=_alt(question, frame),
+        reading=_read(question.measure, frame),
         frame=frame,
         methods=dict.fromkeys(["estimate", "ci_low", "ci_high"], "effect") | {"days": "days"},
         empty="" if len(frame) else "No trial here states a dose per weight and what it did.",
@@ -156,18 +157,33 @@ def _rows(frame: pd.DataFrame) -> tuple[str, ...]:
     return tuple(dict.fromkeys(" ".join(frame["address"]).split()))
 
 
-def _words(measure: str, frame: pd.DataFrame) -> str:
+def _alt(question: Question, frame: pd.DataFrame) -> str:
+    """Over which doses and sizes the arms spread."""
+    shown = frame[frame["found"] == ""]
+    if shown.empty:
+        return f"Chart of {question.outcome} by dose, without any size."
+    low, high = show(question.measure, shown["estimate"].min(), shown["estimate"].max())
+    doses = sorted(shown["dose"].unique())
+    over = f"at {doses[0]:g}" if len(doses) == 1 else f"from {doses[0]:g} to {doses[-1]:g}"
+    return (
+        f"Chart of {question.outcome} by dose: {count(len(shown), 'arm')} of "
+        f"{count(shown['study'].nunique(), 'trial')} {over} mg/kg, "
+        f"{NAMES[question.measure]} from {low} to {high}."
+    )
+
+
+def _read(measure: str, frame: pd.DataFrame) -> tuple[str, ...]:
     said = []
     for row in frame.itertuples():
         how = f", {row.unblinding}" if row.unblinding else ""
-        who = f"{row.label}, {row.dose:g} mg/kg{how}"
+        who = f"{row.label}, {row.dose:g} mg/kg, {span(row.days)}{how}"
         if row.found:
-            said.append(f"{who}: {row.found}, size not given")
+            said.append(f"{who}: {row.found}, size not given.")
         else:
             middle, low, high = show(measure, row.estimate, row.ci_low, row.ci_high)
-            ends = f" ({low} to {high})" if np.isfinite(row.ci_low) else ", no interval given"
+            ends = f", from {low} to {high}." if np.isfinite(row.ci_low) else ", no interval given."
             said.append(f"{who}: {middle}{ends}")
-    return f"{'; '.join(said)}." if said else ""
+    return tuple(said)
 
 
 @draw.register

@@ -8,7 +8,7 @@ from evidence.corpus.reading import Corpus
 from evidence.figures import style
 from evidence.figures.layout import Layout, draw, shortened
 from evidence.synthesis.durability import lanes, moments
-from evidence.synthesis.wording import Number, Sentence, listed, span, when
+from evidence.synthesis.wording import Number, Sentence, count, listed, span, when
 
 MARKS = {
     "seen": ("o", style.BLUE, True, "better than its comparison"),
@@ -90,6 +90,7 @@ def lay_out_durability(
             },
         ),
         alt=_alt(rows, found),
+        reading=_read(rows, found, guide),
         frame=found[columns].reset_index(drop=True),
         methods={"days_low": "days", "days": "days"},
         empty="" if len(found) else "No result on a benefit at a stated time among these.",
@@ -108,17 +109,41 @@ def _absent(results: pd.DataFrame, place: dict[str, int]) -> str:
 
 
 def _alt(rows: pd.DataFrame, found: pd.DataFrame) -> str:
+    """How many studies, how far they reach, and what was found how often."""
+    if found.empty:
+        return ""
+    findings = [
+        f"{words} ({(found['found'] == name).sum()})"
+        for name, (_, _, _, words) in MARKS.items()
+        if name in set(found["found"])
+    ]
+    return (
+        f"Chart of what {count(len(rows), 'study', 'studies')} found at which time, from "
+        f"{span(found['days'].min())} to {span(found['days'].max())} after treatment began: "
+        f"{listed(findings)}."
+    )
+
+
+def _read(rows: pd.DataFrame, found: pd.DataFrame, guide: pd.DataFrame) -> tuple[str, ...]:
     parts = []
     for row in rows.itertuples():
-        said = [
-            f"{moment.outcome} at {span(moment.days)}: {MARKS[moment.found][3]}"
-            + (f" ({moment.says})" if moment.says else "")
-            for moment in found[found["study"] == row.study].itertuples()
+        for moment in found[found["study"] == row.study].itertuples():
+            low, high = span(moment.days_low), span(moment.days)
+            time = high if moment.days_low == moment.days else f"{low} to {high}"
+            parts.append(
+                f"{row.label}, {moment.outcome} at {time}: {MARKS[moment.found][3]}"
+                + (f" ({moment.says})" if moment.says else "")
+                + ("." if moment.confirmed else ", not confirmed at its source.")
+            )
+        parts += [
+            f"The guide names {said.says} for {row.label}."
+            for said in guide[guide["study"] == row.study].itertuples()
         ]
         parts.append(
-            f"{row.label} — {'; '.join(said)}; nothing measured after {span(row.followed_to)}."
+            f"{row.label} has results up to {span(row.measured_to)} and followed people for "
+            f"{span(row.followed_to)}; after that nothing was measured."
         )
-    return "Chart of findings over time. " + " ".join(parts)
+    return tuple(parts)
 
 
 @draw.register

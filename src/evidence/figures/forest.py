@@ -11,7 +11,7 @@ from evidence.figures.layout import Layout, draw
 from evidence.synthesis.methods import interval as interval_methods
 from evidence.synthesis.pooled import Refusal, made, named, show
 from evidence.synthesis.pooling import BACK, Synthesis
-from evidence.synthesis.wording import Number, Sentence, capital, level, percent, span
+from evidence.synthesis.wording import Number, Sentence, capital, count, level, percent, span
 
 NULLS = {"rr": 1.0, "or": 1.0, "rd": 0.0, "smd": 0.0, "md": 0.0}
 METHODS = interval_methods("effect", "effect", "estimate", "ci_low", "ci_high") | {
@@ -114,6 +114,7 @@ def _empty(identity: str, title: str, refusal: Refusal) -> ForestLayout:
         title=title,
         caption=Sentence(f"{identity}.caption", "Nothing is drawn."),
         alt="",
+        reading=(),
         frame=pd.DataFrame(columns=columns),
         empty=f"Not pooled: {'; '.join(refusal.reasons)}.",
         measure=refusal.measure,
@@ -164,22 +165,41 @@ def _layout(identity, title, template, pooled: Synthesis, lines, **numbers) -> F
         "how": Number(None, made(pooled)),
     }
     frame = pd.DataFrame(lines)
-    words = [
-        row["label"] if row["kind"] == "heading"
-        else f"{row['label']} ({row['says']}): {_text(pooled.measure, row)}"
-        + (f", risk of bias {style.RISK[row['risk']][2]}" if row["kind"] == "study" else "")
-        for row in lines
-    ]  # fmt: skip
     return ForestLayout(
         id=identity,
         title=title,
         caption=Sentence(f"{identity}.caption", template, said | numbers),
-        alt=f"Chart of the {named(pooled.measure, pooled.outcome)}. {'; '.join(words)}.",
+        alt=_alt(pooled, lines),
+        reading=tuple(_read(pooled.measure, row) for row in lines),
         frame=frame,
         methods=METHODS,
         measure=pooled.measure,
         outcome=pooled.outcome,
     )
+
+
+def _alt(pooled: Synthesis, lines: list[dict]) -> str:
+    """How many studies, and what the last line says: the pool of all, or of the last group."""
+    studies = count(len(pooled.studies), "study", "studies")
+    chart = f"Chart of the {named(pooled.measure, pooled.outcome)} in {studies}"
+    pools = [row for row in lines if row["kind"] in ("pooled", "cumulative")]
+    said = [f"{row['label']} {_text(pooled.measure, row)}" for row in pools[-3:]]
+    return f"{chart}. Pooled: {'; '.join(said)}." if said else f"{chart}, none pooled."
+
+
+def _read(measure: str, row: dict) -> str:
+    if row["kind"] == "heading":
+        return f"{capital(row['label'])}."
+    who = row["label"] if row["kind"] == "study" else capital(row["label"])
+    text = f"{who} ({row['says']}): {_text(measure, row)}"
+    if row["kind"] == "study":
+        text += f", risk of bias {style.RISK[row['risk']][2]}"
+    if np.isfinite(row["weight"]):
+        text += f", weight {percent(row['weight'])}"
+    if np.isfinite(row["pi_low"]):
+        low, high = show(measure, row["pi_low"], row["pi_high"])
+        text += f", a further study is expected between {low} and {high}"
+    return f"{text}."
 
 
 def _text(measure: str, row: dict) -> str:

@@ -12,7 +12,7 @@ from evidence.synthesis.bodies import bodies
 from evidence.synthesis.gaps import cells
 from evidence.synthesis.grade import LEVELS, rate
 from evidence.synthesis.register import TIMES
-from evidence.synthesis.wording import Number, Sentence, count
+from evidence.synthesis.wording import Number, Sentence, capital, count, listed
 
 WORDS = {
     "outcome": ("a condition and an outcome", "the evidence on one outcome in one condition"),
@@ -80,7 +80,8 @@ def lay_out_gap_map(
             f"are not. An empty square: nobody has measured it here. {sentence.template}",
             sentence.numbers,
         ),
-        alt=_alt(frame),
+        alt=_alt(frame, sentence, down, across),
+        reading=_read(frame),
         frame=frame,
         methods={"k": "studies", "n": "participants"},
         empty="" if len(frame) else "No result on a benefit or harm among these.",
@@ -113,14 +114,28 @@ def _number(which: pd.Series, rows: tuple[str, ...]) -> Number:
     return Number(int(which.sum()), str(int(which.sum())), rows, "cells")
 
 
-def _alt(frame: pd.DataFrame) -> str:
+def _alt(frame: pd.DataFrame, sentence: Sentence, down: str, across: str) -> str:
+    """The size of the grid, how much of it is empty, and where most studies are."""
+    if frame.empty:
+        return ""
+    most = frame.loc[frame["k"].idxmax()]
+    return (
+        f"Map of evidence: {count(frame['across'].nunique(), across)} by "
+        f"{count(frame['down'].nunique(), down)}. {sentence} Most studies, {most['k']}, "
+        f"are on {most['across']}, {most['down']}."
+    )
+
+
+def _read(frame: pd.DataFrame) -> tuple[str, ...]:
+    """The filled cells one by one, then for each condition what nobody measured."""
     said = [
-        f"{row.across}, {row.down}: {count(row.k, 'study', 'studies')}, "
-        f"{count(row.n, 'participant')}" + (f", certainty {row.certainty}" if row.certainty else "")
+        f"{capital(row.across)}, {row.down}: {count(row.k, 'study', 'studies')}, "
+        f"{count(row.n, 'participant')}"
+        + (f", certainty {row.certainty}." if row.certainty else ", not rated.")
         for row in frame[frame["k"] > 0].itertuples()
     ]
-    empty = [f"{row.across}, {row.down}" for row in frame[frame["k"] == 0].itertuples()]
-    return f"Map of evidence. {'; '.join(said)}. Nothing on: {'; '.join(empty)}."
+    empty = frame[frame["k"] == 0].groupby("across", sort=False)["down"]
+    return (*said, *(f"{capital(name)}, nothing on {listed(rows)}." for name, rows in empty))
 
 
 @draw.register
@@ -132,14 +147,15 @@ def draw_gap_map(layout: GapMapLayout):
         for row in layout.frame.itertuples():
             if row.k:
                 mark, colour = style.CERTAINTY[row.certainty]
-                axis.scatter(row.column, row.row, s=row.area, marker=mark, color=colour, lw=0)
+                fill = colour if row.certainty else "white"
+                axis.scatter(row.column, row.row, s=row.area, marker=mark, fc=fill, ec=colour)
                 axis.text(
                     row.column,
                     row.row,
                     str(row.k),
                     ha="center",
                     va="center_baseline",
-                    color="white",
+                    color="white" if row.certainty else style.INK,
                     weight="bold",
                     fontsize=8.5,
                 )
@@ -167,7 +183,8 @@ def _key(figure, levels: set[str]):
 
     shown = {level: look for level, look in style.CERTAINTY.items() if level in levels}
     handles = [
-        Line2D([], [], ls="", marker=mark, color=colour, ms=8) for mark, colour in shown.values()
+        Line2D([], [], ls="", marker=mark, mfc=colour if level else "white", mec=colour, ms=8)
+        for level, (mark, colour) in shown.items()
     ]
     words = [f"certainty {level}" if level else "not rated" for level in shown]
     figure.legend(handles, words, loc="outside lower left", ncols=3, fontsize=8)

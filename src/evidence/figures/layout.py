@@ -2,9 +2,11 @@
 
 Vocabulary
 ----------
-A layout's `frame` holds the plotted numbers, one row a mark, with `name` and `address` (the rows
-of the tables it came from). `methods` names for a column how its numbers came about, where they
-are not copied. `empty` says, in words for the reader, why there is nothing to draw.
+`alt` says in a sentence or two what a chart is and shows; `reading` reads all of it aloud, one
+sentence a mark with its numbers, for those who cannot see it. A layout's `frame` holds the plotted
+numbers, one row a mark, with `name` and `address` (the rows of the tables it came from). `methods`
+names for a column how its numbers came about, where they are not copied. `empty` says, in words
+for the reader, why there is nothing to draw.
 """
 
 from collections.abc import Mapping
@@ -24,6 +26,7 @@ class Layout:
     title: str
     caption: Sentence
     alt: str
+    reading: tuple[str, ...]
     frame: pd.DataFrame = field(repr=False)
     methods: Mapping[str, str] = field(default_factory=dict)
     empty: str = ""

@@ -9,7 +9,16 @@ from evidence.figures import style
 from evidence.figures.layout import Layout, draw
 from evidence.synthesis.comparisons import proportions
 from evidence.synthesis.methods import interval
-from evidence.synthesis.wording import Sentence, level, parameter, when
+from evidence.synthesis.wording import (
+    Sentence,
+    capital,
+    count,
+    level,
+    listed,
+    parameter,
+    percent,
+    when,
+)
 
 OUTCOMES = ("response", "remission")
 STANDING = {
@@ -86,6 +95,7 @@ def lay_out_response(
             },
         ),
         alt=_alt(rows, panels),
+        reading=_read(rows, panels),
         frame=rows[columns].reset_index(drop=True),
         methods=interval("share", "wilson", "estimate", "ci_low", "ci_high")
         | {"counted": "share", "counts": "share"},
@@ -97,15 +107,30 @@ def lay_out_response(
 
 
 def _alt(rows: pd.DataFrame, panels: tuple[str, ...]) -> str:
+    """How many studies, and from where to where the shares read in them spread."""
     parts = []
     for outcome in panels:
-        said = [
-            f"{row.label}, {row.arm}{', ' + row.when if row.when else ''}: {row.counts}"
-            + {"guide": " (guide)", "source": "", "unconfirmed": " (not confirmed)"}[row.standing]
-            for row in rows[rows["outcome"] == outcome].itertuples()
-        ]
-        parts.append(f"{outcome.capitalize()} — {'; '.join(said)}.")
-    return f"Chart of proportions with intervals. {' '.join(parts)}"
+        here = rows[(rows["outcome"] == outcome) & (rows["standing"] == "source")]
+        if len(here):
+            ends = f"{percent(here['estimate'].min())} to {percent(here['estimate'].max())}"
+            arms, studies = count(len(here), "arm"), here["label"].nunique()
+            of = count(studies, "study", "studies")
+            parts.append(f"{capital(outcome)} in {arms} of {of} is {ends}.")
+        else:
+            parts.append(f"No {outcome} was read at its source.")
+    shares = f"Chart of shares of people with {listed(panels)}, each with its interval."
+    return " ".join([shares, *parts])
+
+
+def _read(rows: pd.DataFrame, panels: tuple[str, ...]) -> tuple[str, ...]:
+    said = []
+    for outcome in panels:
+        for row in rows[rows["outcome"] == outcome].itertuples():
+            who = ", ".join(filter(None, (row.label, row.arm, row.when)))
+            known = not np.isnan(row.ci_low)
+            ends = f", interval {percent(row.ci_low)} to {percent(row.ci_high)}" if known else ""
+            said.append(f"{capital(outcome)}, {who}: {row.counts}{ends}, {STANDING[row.standing]}.")
+    return tuple(said)
 
 
 @draw.register

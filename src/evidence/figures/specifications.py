@@ -13,12 +13,12 @@ from evidence.synthesis.specifications import (
     Specifications,
     describe_specifications,
 )
-from evidence.synthesis.wording import Number, Sentence, joined, level
+from evidence.synthesis.wording import Number, Sentence, count, joined, level
 
 FAVOURS = {
     "treatment": ("o", style.BLUE, "excludes no effect, in favour of the treatment"),
     "comparison": ("s", style.VERMILION, "excludes no effect, in favour of the comparison"),
-    "": (".", style.QUIET, "does not exclude no effect"),
+    "": ("_", style.QUIET, "does not exclude no effect"),
 }
 
 
@@ -60,12 +60,20 @@ def lay_out_specifications(found: Specifications, *, confidence: float) -> Speci
         ),
         alt=f"Specification chart of {len(frame)} pools, {NAMES[measure]} from {ends[0]} to "
         f"{ends[1]}. {described}",
+        reading=tuple(_read(measure, row) for row in frame.to_dict("records")),
         frame=frame[["name", *places, "address"]],
         methods=dict.fromkeys(["k", "estimate", "ci_low", "ci_high"], "specification"),
         empty="" if len(frame) else str(described),
         measure=measure,
         lanes=lanes,
     )
+
+
+def _read(measure: str, row: dict) -> str:
+    chosen = ", ".join(str(row[choice]) for choice in CHOICES)
+    middle, low, high = show(measure, row["estimate"], row["ci_low"], row["ci_high"])
+    studies = count(row["k"], "study", "studies")
+    return f"{chosen}: {middle}, from {low} to {high}, {studies}; {FAVOURS[row['favours']][2]}."
 
 
 @draw.register
@@ -85,10 +93,12 @@ def draw_specifications(layout: SpecificationsLayout):
             place += 1
             for word in words:
                 chosen = frame[frame[choice] == word]
-                for favours, (_, colour, _) in FAVOURS.items():
+                for favours, (mark, colour, _) in FAVOURS.items():
                     rows = chosen[chosen["favours"] == favours]
+                    # A tick, and where an interval excludes no effect the mark it has above.
+                    shape, size = (mark, 3.5) if favours else ("|", 5)
                     below.plot(
-                        rows["column"], [place] * len(rows), "|", ms=5, mew=1.2, color=colour
+                        rows["column"], [place] * len(rows), shape, ms=size, mew=1.2, color=colour
                     )
                 names.append(word)
                 places.append(place)

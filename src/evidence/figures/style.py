@@ -1,7 +1,8 @@
 """One look for all charts: colours that survive colour-blind eyes and black-and-white print.
 
-Every distinction is made twice, by colour and by shape or fill. Colours are those of Okabe and
-Ito's palette for colour-blind readers, darkened where text is set in them.
+Every distinction is made twice, by colour and by shape or fill. Colours start from Okabe and Ito's
+palette for colour-blind readers; they are darkened where text is set in them, and set apart until
+`tests/test_colours.py` finds them apart for eyes that lack one kind of cone.
 """
 
 from contextlib import contextmanager
@@ -11,9 +12,10 @@ QUIET = "#5f5f5f"
 FAINT = "#d9d9d9"
 BLUE = "#0072b2"
 VERMILION = "#c04e00"
-GREEN = "#00795a"
-PURPLE = "#a04a80"
+GREEN = "#00502a"
+PURPLE = "#8d1fa0"
 YELLOW = "#e69f00"
+BROWN = "#703800"
 
 MARK_OF_ARM = {"intervention": "o", "comparator": "s", "single arm": "^"}
 COLOUR_OF_ARM = {"intervention": BLUE, "comparator": QUIET, "single arm": GREEN}
@@ -29,11 +31,11 @@ VERDICTS = {
 CERTAINTY = {
     "high": ("^", GREEN),
     "moderate": ("D", BLUE),
-    "low": ("s", "#8a6500"),
+    "low": ("s", BROWN),
     "very low": ("o", VERMILION),
     "": ("o", QUIET),
 }
-"""Mark and colour for each level of certainty; the empty one was not rated."""
+"""Mark and colour for each level of certainty; the empty one, drawn open, was not rated."""
 
 RISK = {
     "low": ("+", GREEN, "low"),
@@ -90,3 +92,16 @@ def new_figure(width: float, height: float, **grid):
 
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.subplots(**grid)
+
+
+def stamp(figure, text: str) -> None:
+    """Print a figure's name in small letters below everything else, at the right.
+
+    It stands outside of what was laid out, so that it cannot run into a legend or an axis.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    FigureCanvasAgg(figure).draw()
+    box, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
+    place = box.x1 / width, (box.y0 - 0.06) / height
+    figure.text(*place, text, ha="right", va="top", fontsize=6.5, color=QUIET)

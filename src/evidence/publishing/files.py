@@ -1,11 +1,17 @@
-"""Figure files: vector and raster, the plotted numbers beside them, the same bytes every time."""
+"""Figure files: vector and raster with their record inside, and beside them numbers and sources.
+
+The same layout gives the same bytes every time, in any folder and time zone.
+"""
 
 import base64
+import hashlib
 import io
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from html import escape
 from pathlib import Path
 
+from evidence.corpus.reading import Corpus
 from evidence.figures import (  # noqa: F401 - importing a module teaches `draw` its layout
     appraisal,
     claims,
@@ -19,54 +25,67 @@ from evidence.figures import (  # noqa: F401 - importing a module teaches `draw`
     specifications,
 )
 from evidence.figures.layout import Layout, draw
-from evidence.figures.style import house_style
+from evidence.figures.style import house_style, stamp
+from evidence.publishing.bibtex import as_bibtex
 from evidence.publishing.footnotes import linked
+from evidence.publishing.identity import Record
+from evidence.publishing.metadata import as_tiff, in_pdf, in_svg, png_chunks
 from evidence.synthesis.wording import Number, Sentence
 
 FORMATS = ("svg", "pdf", "png")
 
-# Dates and program versions would make two runs of the same data differ.
+# Dates and program versions would make two runs of the same data differ; the rest is the record.
 _METADATA = {
-    "svg": lambda layout: {
-        "Date": None,
-        "Creator": None,
-        "Title": layout.title,
-        "Description": layout.alt,
-    },
-    "pdf": lambda layout: {
-        "CreationDate": None,
-        "ModDate": None,
-        "Creator": None,
-        "Producer": None,
-        "Title": layout.title,
-        "Subject": layout.alt,
-    },
-    "png": lambda layout: {"Software": None, "Title": layout.title, "Description": layout.alt},
+    "svg": dict.fromkeys(("Date", "Creator", "Format", "Type")),
+    "pdf": dict.fromkeys(("CreationDate", "ModDate", "Creator", "Producer")),
 }
 
 
-def render(layout: Layout, form: str) -> bytes:
-    """One figure as the bytes of an SVG, PDF or (at 300 dpi) PNG file."""
-    figure = draw(layout)
+def render(layout: Layout, record: Record, form: str) -> bytes:
+    """One figure as the bytes of an SVG, PDF or (at 300 dpi) PNG file, its name printed on it."""
     buffer = io.BytesIO()
+    options = {"format": form, "dpi": 300, "bbox_inches": "tight", "metadata": _METADATA.get(form)}
+    if form == "png":
+        options["pil_kwargs"] = {"pnginfo": png_chunks(record)}
     with house_style():
-        figure.savefig(
-            buffer, format=form, dpi=300, bbox_inches="tight", metadata=_METADATA[form](layout)
-        )
-    return buffer.getvalue()
+        figure = draw(layout)
+        stamp(figure, record.name)
+        figure.savefig(buffer, **options)
+    content = buffer.getvalue()
+    return {"svg": in_svg, "pdf": in_pdf}[form](content, record) if form in _METADATA else content
 
 
-def write_figure(layout: Layout, folder: Path) -> list[Path]:
-    """`id.svg`, `id.pdf`, `id.png` and the plotted numbers as `id.csv`, in `folder`."""
+def write_figure(layout: Layout, record: Record, corpus: Corpus, folder: Path) -> list[Path]:
+    """`id.svg`, `.pdf` and `.png`, the plotted numbers (`.csv`), sources (`.bib`) and `id.json`.
+
+    The last is the record, and the checksum of every other file.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    contents = {form: render(layout, record, form) for form in FORMATS}
+    contents["csv"] = layout.frame.to_csv(index=False, lineterminator="\n").encode()
+    contents["bib"] = as_bibtex(corpus, [study["key"] for study in record.studies]).encode()
     paths = []
-    for form in FORMATS:
-        path = folder / f"{layout.id}.{form}"
-        path.write_bytes(render(layout, form))
-        paths.append(path)
-    path = folder / f"{layout.id}.csv"
-    layout.frame.to_csv(path, index=False, lineterminator="\n")
-    return [*paths, path]
+    for form, content in contents.items():
+        paths.append(folder / f"{layout.id}.{form}")
+        paths[-1].write_bytes(content)
+    return [*paths, _write_sidecar(asdict(record), paths)]
+
+
+def _write_sidecar(content: dict, paths: list[Path]) -> Path:
+    files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+    path = paths[0].with_suffix(".json")
+    text = json.dumps({**content, "files": files}, indent=1, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")
+    return path
+
+
+def add_tiffs(folder: Path) -> None:
+    """Beside every PNG of a folder the same picture as TIFF, entered in its sidecar."""
+    for png in sorted(folder.glob("*.png")):
+        png.with_suffix(".tiff").write_bytes(as_tiff(png.read_bytes()))
+        content = json.loads(png.with_suffix(".json").read_text("utf-8"))
+        paths = [folder / name for name in content["files"] if not name.endswith(".tiff")]
+        _write_sidecar(content, [*paths, png.with_suffix(".tiff")])
 
 
 def title(layout: Layout) -> Sentence:
@@ -76,22 +95,26 @@ def title(layout: Layout) -> Sentence:
 
 @dataclass(frozen=True)
 class Shown:
-    """A figure on display: a picture with its alternative text and caption, in any front end."""
+    """A figure on display: picture, alternative text, caption and the whole chart in words."""
 
     layout: Layout
+    record: Record
 
     def to_html(self) -> str:
         """A `figure` element that needs no other file; a note where there is nothing to draw."""
         layout = self.layout
         if layout.empty:
             return f'<p class="empty" id="{escape(layout.id)}">{escape(layout.empty)}</p>'
-        picture = base64.b64encode(render(layout, "svg")).decode()
+        picture = base64.b64encode(render(layout, self.record, "svg")).decode()
+        marks = "".join(f"<li>{escape(sentence)}</li>" for sentence in layout.reading)
         return (
-            f'<figure id="{escape(layout.id)}"><div class="picture" role="region" tabindex="0" '
+            f'<figure id="{escape(layout.id)}" data-version="{self.record.version}">'
+            f'<div class="picture" role="region" tabindex="0" '
             f'aria-label="{escape(layout.title)}">'
             f'<img src="data:image/svg+xml;base64,{picture}" alt="{escape(layout.alt)}"></div>\n'
             f"<figcaption><strong>{linked(title(layout))}.</strong> {linked(layout.caption)}"
-            "</figcaption></figure>"
+            f"</figcaption>\n<details><summary>This chart in words</summary><ul>{marks}</ul>"
+            "</details></figure>"
         )
 
     def _repr_mimebundle_(self, include=None, exclude=None):

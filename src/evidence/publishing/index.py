@@ -8,6 +8,7 @@ from evidence.corpus.reading import Corpus
 from evidence.figures.response import lay_out_response
 from evidence.publishing.files import Shown, title
 from evidence.publishing.footnotes import footnotes, linked, references, sources_counted, sources_of
+from evidence.publishing.identity import record
 from evidence.publishing.pages import Page, render
 from evidence.publishing.values import Ledger
 from evidence.synthesis import answers, claims, registered
@@ -45,6 +46,9 @@ def render_index(
     layout = lay_out_response(results, confidence=confidence)
     ledger.keep(title(layout))
     ledger.keep(layout.caption)
+    shown_by = _page(names, "comparison")
+    parameters = {"scope": scope, "confidence": confidence}
+    about = record(layout, corpus, report=shown_by, parameters=parameters)
     page = render(
         "index.html",
         title="The guide and its sources: what is known, how sure, and what is not",
@@ -53,8 +57,8 @@ def render_index(
         notes=notes,
         opening=say(_opening(corpus, everything)),
         studies=[_study(corpus, results, study, confidence, say) for study in studies],
-        figure=markupsafe.Markup(Shown(layout).to_html()),
-        figure_page=_page(names, "comparison"),
+        figure=markupsafe.Markup(Shown(layout, about).to_html()),
+        figure_page=shown_by,
         sure=[say(line) for line in answers.certainty(corpus, results)],
         claims=_claims(corpus, results, studies, say, names),
         unknowns=_unknowns(corpus, everything, say, names),

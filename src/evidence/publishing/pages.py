@@ -229,7 +229,7 @@ def with_files(html: str, beside: Collection[str]) -> str:
             groups.append(f'<a href="#{notes}">every number with its rows</a>')
         return f'{match[0]}\n<p class="files">{" · ".join(groups)}</p>'
 
-    return re.sub(r'<figure id="([\w-]+)">.*?</figure>', links, html, flags=re.DOTALL)
+    return re.sub(r'<figure id="([\w-]+)"[^>]*>.*?</figure>', links, html, flags=re.DOTALL)
 
 
 def _file(identity: str, form: str, words: str) -> str:

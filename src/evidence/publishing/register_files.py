@@ -1,12 +1,10 @@
-"""The register of unknowns for other programs: CSV, JSON, and its studies as BibTeX."""
+"""The register of unknowns for other programs: CSV and JSON."""
 
 import json
 from collections.abc import Iterable
 
 import pandas as pd
 
-from evidence.corpus.bibliography import NO_DATE, Reference
-from evidence.corpus.reading import Corpus
 from evidence.publishing.values import plain
 from evidence.synthesis.register import Entry
 from evidence.tables.unknowns import wanted
@@ -57,29 +55,3 @@ def as_frame(entries: Iterable[Entry]) -> pd.DataFrame:
 def as_json(entries: Iterable[Entry]) -> str:
     """The same as JSON."""
     return json.dumps(as_records(entries), indent=1, ensure_ascii=False) + "\n"
-
-
-def as_bibtex(corpus: Corpus, keys: Iterable[str]) -> str:
-    """These sources as BibTeX, in the order of their keys; what is not known is left out."""
-    return "\n".join(_entry(corpus.bibliography[key]) for key in sorted(set(keys)))
-
-
-def _entry(source: Reference) -> str:
-    names = [
-        f"{author.last}, {author.first}" if author.first else f"{{{author.last}}}"
-        for author in source.authors
-    ]
-    fields = {
-        "author": " and ".join([*names, *(["others"] if source.more_authors else [])]),
-        "title": source.title,
-        "year": "" if source.year == NO_DATE else source.year,
-        "journal": source.container,
-        "volume": source.volume,
-        "number": source.number,
-        "pages": source.pages,
-        "doi": source.doi,
-        "pmid": source.pmid,
-        "url": source.url,
-    }
-    lines = [f"  {name} = {{{value}}}," for name, value in fields.items() if value]
-    return "\n".join([f"@{source.kind}{{{source.key},", *lines, "}", ""])

@@ -16,8 +16,10 @@ from evidence.corpus.reading import Corpus, read_corpus
 from evidence.errors import ParameterError
 from evidence.figures.layout import Layout
 from evidence.publishing import claim_review, register_files
+from evidence.publishing.bibtex import as_bibtex
 from evidence.publishing.files import Shown, title, write_figure
 from evidence.publishing.footnotes import footnotes, linked, references, sources_counted, sources_of
+from evidence.publishing.identity import record
 from evidence.publishing.values import Ledger
 from evidence.synthesis.audits import error_rate
 from evidence.synthesis.register import Entry
@@ -49,9 +51,13 @@ class Report:
         All rows: what nobody has measured can only be said of everything that was measured.
     scope, conditions, outcomes, confidence
         The shared parameters, checked.
+    parameters : dict
+        These and the notebook's own: what makes the report again.
     """
 
-    def __init__(self, name, corpus: Corpus, *, scope, conditions, outcomes, confidence, out):
+    def __init__(
+        self, name, corpus: Corpus, *, scope, conditions, outcomes, confidence, out, own=None
+    ):
         self.name = name
         self.corpus = corpus
         self.scope = scope
@@ -60,6 +66,13 @@ class Report:
         self.confidence = confidence
         self.results = select_results(corpus, scope=scope, conditions=conditions, outcomes=outcomes)
         self.everything = select_results(corpus)
+        self.parameters = {
+            "scope": scope,
+            "conditions": list(conditions),
+            "outcomes": list(outcomes),
+            "confidence": confidence,
+            **(own or {}),
+        }
         self._out = Path(out) if out else None
         self._ledger = Ledger()
         self._figures: list[dict] = []
@@ -71,24 +84,26 @@ class Report:
         return bool(self.conditions or self.outcomes)
 
     def figure(self, layout: Layout) -> Shown:
-        """Show a chart; write it as SVG, PDF, PNG and CSV and keep its numbers."""
+        """Show a chart; write its files (see `write_figure`) and keep its numbers."""
+        about = record(layout, self.corpus, report=self.name, parameters=self.parameters)
         self._ledger.keep(title(layout))
         self._ledger.keep(layout.caption)
         self._titles[layout.id] = f"Numbers of the figure: {layout.title}"
         if not layout.empty:
             self._ledger.keep_frame(layout.id, layout.frame, layout.methods)
             if self._out:
-                write_figure(layout, self._out / "figures")
+                write_figure(layout, about, self.corpus, self._out / "figures")
         self._figures.append(
             {
                 "id": layout.id,
+                "version": about.version,
                 "title": layout.title,
                 "alt": layout.alt,
                 "caption": str(layout.caption),
                 "empty": layout.empty,
             }
         )
-        return Shown(layout)
+        return Shown(layout, about)
 
     def table(self, table: Table) -> Html:
         """Show a table and keep its numbers."""
@@ -137,7 +152,7 @@ class Report:
         )
         for name, text in (
             ("unknowns.json", register_files.as_json(entries)),
-            ("unknowns.bib", register_files.as_bibtex(self.corpus, keys)),
+            ("unknowns.bib", as_bibtex(self.corpus, keys)),
         ):
             (self._out / name).write_text(text, encoding="utf-8")
         links = (
@@ -200,6 +215,7 @@ def open_report(
     outcomes: Sequence[str] = (),
     confidence: float = 0.95,
     out: str = "",
+    **own,
 ) -> Report:
     """Read and check a project's tables and open a report on the part of them asked for.
 
@@ -217,6 +233,8 @@ def open_report(
         Coverage of all intervals, between 0 and 1.
     out : str
         Folder for figure files and values; empty writes nothing.
+    own
+        The notebook's own parameters; each figure keeps them for the command that makes it again.
 
     Raises
     ------
@@ -240,4 +258,5 @@ def open_report(
         outcomes=outcomes,
         confidence=confidence,
         out=out,
+        own=own,
     )

@@ -68,6 +68,7 @@ def make_reports(
     out: str | Path | None = None,
     given: Mapping[str, str] | None = None,
     only: Sequence[str] = (),
+    tiff: bool = False,
     progress: Callable[[str], None] = lambda text: None,
 ) -> Outcome:
     """Check the data, run the notebooks, and put the finished pages in place of the old ones.
@@ -83,6 +84,8 @@ def make_reports(
         Parameters as texts, checked against what the notebooks declare.
     only : sequence of str
         Run these notebooks only; the pages of the others are carried over from `out`.
+    tiff : bool
+        Write each figure as TIFF as well.
     progress : callable
         Told what is being done, before each step.
 
@@ -91,6 +94,8 @@ def make_reports(
     CorpusError, ParameterError, ReportError
         Before anything is written; a notebook that fails leaves `OUT.failed/` with its traceback.
     """
+    from evidence.publishing.files import add_tiffs
+
     corpus = read_corpus(project)
     require_consistent(corpus)
     notebooks = find_notebooks(corpus.project, only)
@@ -106,6 +111,8 @@ def make_reports(
             progress(name)
             runs[name] = _run(name, path, corpus, parameters[name], staging, target)
         progress("pages")
+        if tiff:
+            add_tiffs(staging / "figures")
         result = _finish(corpus, dict(sorted(runs.items())), staging, target)
         _swap(staging, target)
     shutil.rmtree(_failed(target), ignore_errors=True)
@@ -220,7 +227,7 @@ def _run(name, path, corpus, parameters, staging, target) -> dict:
 
 
 def _forget_places(executed: Path, project: Path) -> None:
-    """Take machine paths and timings out of an executed notebook, so that it can be shared."""
+    """Take places, timings and chance out of an executed notebook, so that it can be shared."""
     import nbformat
 
     notebook = nbformat.read(executed, as_version=4)
@@ -229,6 +236,8 @@ def _forget_places(executed: Path, project: Path) -> None:
         cell.metadata.pop("papermill", None)
         cell.metadata.pop("execution", None)
         if "injected-parameters" in cell.metadata.get("tags", []):
+            # Papermill gives this cell another id at random in every run.
+            cell.id = "injected-parameters"
             lines = cell.source.splitlines()
             cell.source = "\n".join(
                 line for line in lines if not line.startswith(("project = ", "out = "))

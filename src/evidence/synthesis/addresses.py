@@ -57,6 +57,38 @@ def rows_at(corpus: Corpus, addresses: Iterable[str]) -> list[Row]:
     return found
 
 
+def cells_at(corpus: Corpus, addresses: Iterable[str]) -> dict[str, dict[str, str]]:
+    """What stands in the rows at these addresses: the filled cells by column, without the remarks.
+
+    Raises
+    ------
+    KeyError
+        An address that no table has.
+    """
+    tables = {table.file: (table, corpus.frame(table)) for table in schema.TABLES}
+    lines = {
+        file: dict(zip(frame["address"], frame.index, strict=True))
+        for file, (_, frame) in tables.items()
+    }
+    found = {}
+    for address in addresses:
+        file = address.rpartition(":")[0]
+        table, frame = tables[file]
+        row = frame.loc[lines[file][address]]
+        cells = {name: cell_text(row[name]) for name in table.names if name != "note"}
+        found[address] = {name: cell for name, cell in cells.items() if cell}
+    return found
+
+
+def cell_text(value) -> str:
+    """A converted cell as text again; empty if nothing stood there."""
+    if isinstance(value, tuple):
+        return "; ".join(value)
+    if pd.isna(value):
+        return ""
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
 def _describe(corpus: Corpus, file: str, row: pd.Series) -> Row:
     """Each kind of row in its own words; a row that no text backs has no place."""
     sources = row.get("source", ())

@@ -23,7 +23,7 @@ from evidence.corpus import schema
 from evidence.corpus.reading import Corpus
 from evidence.corpus.schema.words import UNKNOWN_STATUSES
 from evidence.synthesis import claims
-from evidence.synthesis.addresses import rows_at
+from evidence.synthesis.addresses import cell_text, rows_at
 from evidence.synthesis.gaps import tally
 from evidence.synthesis.headlines import Headline
 from evidence.synthesis.register import Entry, register
@@ -213,14 +213,6 @@ def _of_entries(one: dict | None, two: dict | None) -> Iterator[str]:
         yield "cause not told: the tables are not at hand"
 
 
-def _text(value: object) -> str:
-    if isinstance(value, tuple):
-        return "; ".join(value)
-    if isinstance(value, float):
-        return "" if pd.isna(value) else f"{value:g}"
-    return "" if value is pd.NA else str(value)
-
-
 def _rows(table: schema.Table, old: Corpus, new: Corpus) -> Iterator[RowChange]:
     """Rows of one table that came, went or were corrected, in the order of the later version."""
     then, now = _by_key(table, old), _by_key(table, new)
@@ -243,13 +235,13 @@ def _rows(table: schema.Table, old: Corpus, new: Corpus) -> Iterator[RowChange]:
 
 def _by_key(table: schema.Table, corpus: Corpus) -> dict[tuple[str, ...], dict]:
     return {
-        tuple(_text(row[name]) for name in table.key): row
+        tuple(cell_text(row[name]) for name in table.key): row
         for row in corpus.frame(table).to_dict("records")
     }
 
 
 def _differences(table: schema.Table, one: dict, two: dict) -> tuple[Cell, ...]:
-    texts = [(name, _text(one[name]), _text(two[name])) for name in table.names]
+    texts = [(name, cell_text(one[name]), cell_text(two[name])) for name in table.names]
     return tuple(Cell(name, old, new) for name, old, new in texts if old != new)
 
 
