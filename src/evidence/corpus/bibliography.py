@@ -94,6 +94,8 @@ def _plain(text: str) -> str:
 
         # Bare & and % are LaTeX's own, but people write them: they are meant as themselves.
         text = LatexNodes2Text().latex_to_text(re.sub(r"(?<!\\)([&%])", r"\\\1", text))
+        # It takes the sign \textasciicircum for the accent of that form.
+        text = text.replace("ˆ", "^")
     text = re.sub(r"[{}]", "", text).replace("---", "—").replace("--", "–")
     return unicodedata.normalize("NFC", re.sub(r"\s+", " ", text).strip())
 

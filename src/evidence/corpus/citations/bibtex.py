@@ -25,7 +25,7 @@ _ESCAPES = str.maketrans(
         "{": r"\textbraceleft{}",
         "}": r"\textbraceright{}",
         "~": r"\textasciitilde{}",
-        "^": r"\^{}",
+        "^": r"\textasciicircum{}",
         **{sign: f"\\{sign}" for sign in "&%$#_"},
     }
 )

@@ -10,6 +10,11 @@ from evidence.publishing.finished import Figure, Tabulated, read_part
 
 # A table of more columns than this needs the long side of a page.
 WIDE = 5
+# How many letters of a small print stand side by side on A4, upright and on its side.
+LETTERS, LETTERS_WIDE = 95, 145
+# Longer words are broken, and a cell of more letters gets no more width for them.
+LONGEST_WORD, LONG_CELL = 16, 80
+PADDING = 2
 
 
 @dataclass(frozen=True)
@@ -40,17 +45,18 @@ class Exhibit:
         return self.is_table and len(self.shown.columns) > WIDE
 
     def shares(self) -> list[float]:
-        """The part of the width that each column of a table gets, by how much it has to say.
+        """The part of the width that each column of a table gets.
 
-        A column is never narrower than its longest word asks for, within reason.
+        First what its longest word needs, then of what is left by how much its cells say.
         """
-        columns = zip(self.shown.columns, *self.shown.rows, strict=True)
-        needs = []
-        for cells in columns:
-            typical = sum(map(len, cells)) / len(cells)
+        words, says = [], []
+        for cells in zip(self.shown.columns, *self.shown.rows, strict=True):
             longest = max(len(word) for cell in cells for word in cell.split() or [""])
-            needs.append(min(max(typical, longest, 5), 40) ** 0.75)
-        return [need / sum(needs) for need in needs]
+            words.append(min(longest, LONGEST_WORD) + PADDING)
+            says.append(min(sum(map(len, cells)) / len(cells), LONG_CELL))
+        spare = max(0, (LETTERS_WIDE if self.is_wide else LETTERS) - sum(words))
+        widths = [word + spare * say / sum(says) for word, say in zip(words, says, strict=True)]
+        return [width / sum(widths) for width in widths]
 
 
 def read_exhibit(corpus: Corpus, reports: Path, asked: str, style: str) -> Exhibit:

@@ -13,9 +13,9 @@ _SIGNS = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
+    # By its number: shorthands of languages make it active, and old fonts have no name for it.
+    '"': r"{\char34}",
     "`": r"\textasciigrave{}",
-    "'": r"\textquotesingle{}",
     **{sign: f"\\{sign}" for sign in "&%$#_"},
     # Square brackets would be read as an argument at the beginning of a row.
     "[": "{[}",
@@ -42,8 +42,8 @@ def escaped(text: str) -> str:
     """
     text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     text = "".join(_SIGNS.get(sign, sign) for sign in text)
-    # Two hyphens would be printed as a dash, and a star behind a line end belongs to the line end.
-    return re.sub("-(?=-)", "-{}", re.sub(r"^\*", "{*}", text))
+    # A star behind a line end belongs to the line end; two hyphens or quotes are drawn as one sign.
+    return re.sub(r"([-'])(?=\1)", r"\1{}", re.sub(r"^\*", "{*}", text))
 
 
 def fragment(exhibit: Exhibit) -> str:
@@ -51,7 +51,9 @@ def fragment(exhibit: Exhibit) -> str:
     kind = "wide" if exhibit.is_wide else "table" if exhibit.is_table else "figure"
     lines = [f"% needs the packages {_PACKAGES[kind]}"]
     lines += _table(exhibit) if exhibit.is_table else _figure(exhibit)
-    lines += [r"\begin{itemize}", *(rf"\item {escaped(said)}" for said in exhibit.references)]
+    # An address may go on in the next line behind each of its strokes.
+    said = [escaped(line).replace("/", r"/\allowbreak{}") for line in exhibit.references]
+    lines += [r"\begin{itemize}\sloppy", *(rf"\item {line}" for line in said)]
     return "\n".join([*lines, r"\end{itemize}", ""])
 
 
