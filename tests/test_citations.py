@@ -378,6 +378,19 @@ def test_markdown_is_a_list_and_data_no_markup():
     assert "<em>Archives of General Psychiatry</em>, <em>63</em>(8)" in html
 
 
+@pytest.mark.parametrize("title", ["# T", "- T", "+ T", "1. T", "2) T", "=== T", "12-week T"])
+def test_a_title_opens_no_heading_and_no_list(title):
+    from markdown_it import MarkdownIt
+
+    html = MarkdownIt("commonmark").render(STYLES["markdown"]([source(title=title, year="2000")]))
+    assert html == f"<ul>\n<li>{title}. (2000).</li>\n</ul>\n"
+
+
+def test_an_address_cannot_leave_its_link_in_markdown():
+    written = apa_markdown(source(title="T", year="2000", url="https://a.b/<x> y"))
+    assert written.endswith(" <https://a.b/%3Cx%3E%20y>")
+
+
 def test_what_the_library_reads_is_written_in_one_way(shipped):
     for reference in shipped.bibliography.values():
         assert str(reference) == vancouver(reference)

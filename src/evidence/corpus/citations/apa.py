@@ -16,7 +16,9 @@ def apa(source: Reference) -> str:
 
 def apa_markdown(source: Reference) -> str:
     """The same in Markdown: what the style sets in italics is, and nothing else is markup."""
-    return _written(source, lambda text: f"*{text}*" if text else "", _literal)
+    text = _written(source, lambda text: f"*{text}*" if text else "", _literal)
+    # A title may open a reference, and must open no heading or list.
+    return re.sub(r"^(\d*)([#+=.)-])", r"\1\\\2", text)
 
 
 def _literal(text: str) -> str:
@@ -31,9 +33,10 @@ def _written(source: Reference, italic, literal) -> str:
     date = f"({plain(source.year or NO_DATE)})."
     title, rest = _title_and_container(source, plain, italic)
     opening = [ended(authors), date, title] if authors else [title, date]
-    # An address stays as it is in Markdown, between the signs that make it a link.
     link = one_line(source.link)
-    link = f"<{link}>" if link and literal("*") != "*" else link
+    if link and literal("*") != "*":
+        # In Markdown an address is no text but stands between signs that it must not hold itself.
+        link = f"<{re.sub('[<> ]', lambda found: f'%{ord(found[0]):X}', link)}>"
     return " ".join(part for part in [*opening, *rest, link] if part)
 
 
