@@ -136,7 +136,7 @@ def test_command_for_people(report, capsys):
     assert code == 0
     assert "is:    0.7058823529411765 (printed 12 of 17 (71%))" in out
     assert re.search(r"from:  data/studies.csv:\d+  Zarate 2006, ketamine, response", out)
-    assert "doi:10.1007/s40473-015-00" in out
+    assert "doi: 10.1007/s40473-015-00" in out
     assert "(Table 1)" in out
 
 

@@ -63,7 +63,7 @@ def test_written_out(read):
     )  # fmt: skip
     assert str(reference) == (
         "Zarate CA, Singh JB. A Randomized Trial of an NMDA Antagonist. Archives of General "
-        "Psychiatry. 2006;63(8):856–864. doi:10.1001/archpsyc.63.8.856"
+        "Psychiatry. 2006;63(8):856-64. doi: 10.1001/archpsyc.63.8.856."
     )
 
 

@@ -33,6 +33,8 @@ HOME = {
     "markdown_it": {"publishing"},
     "papermill": {"runs"},
     "nbformat": {"runs"},
+    "docx": {"publishing"},
+    "yaml": {"publishing"},
     "tqdm": {"cli"},
     "pandas": {"corpus", "synthesis", "figures", "tables", "publishing"},
 }

@@ -18,8 +18,8 @@ from evidence import (
     unknowns_summary,
 )
 from evidence.corpus import schema
+from evidence.corpus.citations.bibtex import bibtex
 from evidence.estimation.power import size_for_means, size_for_proportions
-from evidence.publishing.bibtex import as_bibtex
 from evidence.publishing.register_files import as_frame, as_json
 from evidence.synthesis.bodies import bodies
 from evidence.synthesis.settling import RATES, diversity
@@ -320,7 +320,7 @@ def test_exports(bakery):
     assert [record["unknown"] for record in records] == [entry.name for entry in found]
     assert len(as_frame(found)) == len(found)
     keys = {key for record in records for key in record["keys"]}
-    text = as_bibtex(corpus, keys)
+    text = bibtex(corpus.bibliography.some(keys))
     assert text.count("@article{") == len(keys)
     assert "author = {Miller, Bo and others}" in text
 

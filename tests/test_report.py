@@ -166,6 +166,9 @@ def test_only_carries_the_other_pages_over(report, tmp_path):
     assert made.reports == tuple(NAMES)
     assert (out / "02_comparison.html").read_bytes() == (report / "02_comparison.html").read_bytes()
     assert set(values(out)) == set(values(report))
+    for folder in ("figures", "tables"):
+        kept = {path.name for path in (out / folder).iterdir()}
+        assert kept == {path.name for path in (report / folder).iterdir()}
 
 
 def test_unknown_notebook_and_unknown_condition_are_refused(tmp_path):
@@ -302,7 +305,7 @@ def test_three_lines_at_the_end(tmp_path, capsys):
     assert lines[2].endswith("index.html")
 
 
-@pytest.mark.parametrize("command", ["report", "check", "identify"])
+@pytest.mark.parametrize("command", sorted(cli.COMMANDS))
 def test_help_has_an_example(command, capsys):
     with pytest.raises(SystemExit) as stopped:
         cli.main([command, "--help"])

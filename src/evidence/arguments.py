@@ -3,6 +3,8 @@
 import argparse
 from importlib.metadata import version
 
+from evidence.corpus.citations import PROSE, STYLES
+
 
 def parser() -> argparse.ArgumentParser:
     """The parser of the command line."""
@@ -74,7 +76,48 @@ def parser() -> argparse.ArgumentParser:
     identify.add_argument(
         "--format", choices=("text", "json"), default="text", help="for people or machines"
     )
-    for command in (check, why, identify):
+    cite = commands.add_parser(
+        "cite",
+        help="print the citation of a figure or table: its primary studies first, then itself",
+        description="Print what to cite for a figure, table or source: the primary studies first, "
+        "then the figure itself with its version, as part of the project in CITATION.cff.",
+        epilog="examples:\n  evidence cite fig-response\n"
+        "  evidence cite fig-response --style ris > fig-response.ris\n"
+        "  evidence cite reports/figures/fig-response.json --style apa\n"
+        "  evidence cite zarate2006 fava2018 --style bibtex",
+        formatter_class=raw,
+    )
+    cite.add_argument(
+        "asked",
+        nargs="+",
+        metavar="FIGURE",
+        help="id of a figure or table, file of a figure with its JSON beside it, or BibTeX key",
+    )
+    cite.add_argument(
+        "--style", choices=tuple(STYLES), default="vancouver", help="default: vancouver"
+    )
+    export = commands.add_parser(
+        "export",
+        help="write a figure or table for a manuscript: Word, LaTeX or HTML",
+        description="Write a figure or table of the finished reports with its caption and its "
+        "references, ready to paste into a manuscript. LaTeX and HTML are printed without --out.",
+        epilog="examples:\n  evidence export tab-studies --format docx --out studies.docx\n"
+        "  evidence export tab-summary-of-findings --format latex --style apa\n"
+        "  evidence export fig-response --format html --out fig-response.html",
+        formatter_class=raw,
+    )
+    export.add_argument("asked", metavar="ID", help="id of a figure or table, as on its page")
+    export.add_argument(
+        "--format", choices=("docx", "latex", "html"), required=True, help="the form of the file"
+    )
+    export.add_argument(
+        "--style",
+        choices=tuple(PROSE),
+        default="vancouver",
+        help="style of the references (default: vancouver)",
+    )
+    export.add_argument("--out", default="", metavar="FILE", help="the file to write")
+    for command in (check, why, identify, cite, export):
         command.add_argument(
             "--reports",
             default=None,
@@ -177,7 +220,7 @@ def parser() -> argparse.ArgumentParser:
     changes.add_argument(
         "--out", default="", metavar="FILE", help="write there and not to the screen"
     )
-    for command in (report, check, why, audit, pool, changes, identify):
+    for command in (report, check, why, cite, export, audit, pool, changes, identify):
         command.add_argument(
             "--project",
             default="",

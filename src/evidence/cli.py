@@ -106,6 +106,40 @@ def _identify(options) -> int:
     return 0 if found.current else 1
 
 
+def _cite(options) -> int:
+    from pathlib import Path
+
+    from evidence.corpus.citations import STYLES
+    from evidence.corpus.reading import read_corpus
+    from evidence.publishing.finished import cited
+
+    corpus = read_corpus(options.project)
+    reports = Path(options.reports or corpus.project / "reports")
+    print(STYLES[options.style](cited(corpus, reports, options.asked)), end="")
+    return 0
+
+
+def _export(options) -> int:
+    from pathlib import Path
+
+    from evidence.corpus.reading import read_corpus
+    from evidence.publishing.manuscript.exhibit import read_exhibit
+    from evidence.publishing.manuscript.files import FORMS, write_exhibit
+
+    if options.format == "docx" and not options.out:
+        example = f"--out {options.asked}.docx"
+        raise ParameterError(f"--out: is missing; a Word file is not printed, say {example}")
+    corpus = read_corpus(options.project)
+    reports = Path(options.reports or corpus.project / "reports")
+    exhibit = read_exhibit(corpus, reports, options.asked, options.style)
+    if not options.out:
+        print(FORMS[options.format](exhibit).decode(), end="")
+        return 0
+    for path in write_exhibit(exhibit, options.format, Path(options.out)):
+        print(f"written: {path}")
+    return 0
+
+
 def _pool(options) -> int:
     import json
 
@@ -273,6 +307,8 @@ COMMANDS = {
     "report": _report,
     "check": _check,
     "why": _why,
+    "cite": _cite,
+    "export": _export,
     "audit": _audit,
     "pool": _pool,
     "changes": _changes,

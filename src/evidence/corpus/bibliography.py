@@ -1,7 +1,8 @@
 """The sources, read strictly: an entry that is lost is a number without an address."""
 
 import re
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,19 +11,35 @@ from evidence.errors import CorpusError, Problem
 
 FILE = "references.bib"
 NO_DATE = "n.d."
+CONTAINERS = ("journal", "booktitle", "howpublished", "publisher", "institution", "school")
 
 
 @dataclass(frozen=True)
 class Author:
-    """A person (`last`, `first`) or an organisation (`last` alone)."""
+    """A person (`last`, `first`) or an organisation (`last` alone).
+
+    `last` begins with the particle (de, van der), which `particle` also names alone; `suffix` (Jr.)
+    stands in no other part.
+    """
 
     last: str
     first: str = ""
+    particle: str = ""
+    suffix: str = ""
+
+    @property
+    def family(self) -> str:
+        """The family name without its particle."""
+        return self.last.removeprefix(self.particle).strip()
 
     @property
     def initials(self) -> str:
-        """First letters of the given names, hyphens kept apart: Jean-Paul gives JP."""
-        return "".join(part[0] for part in re.split(r"[\s.\-]+", self.first) if part)
+        """First letters of the given names, hyphens kept apart: Jean-Paul gives JP.
+
+        A name in a script that has no capitals cannot be cut down to a letter and stays whole.
+        """
+        parts = [part for part in re.split(r"[\s.\-]+", self.first) if part]
+        return "".join(part[0] if part[0].lower() != part[0].upper() else part for part in parts)
 
 
 @dataclass(frozen=True)
@@ -61,22 +78,17 @@ class Reference:
         return self.url
 
     def __str__(self) -> str:
-        names = [f"{author.last} {author.initials}".strip() for author in self.authors]
-        shown = names if len(names) <= 6 and not self.more_authors else [*names[:6], "et al."]
-        numbers = self.volume + (f"({self.number})" if self.number else "")
-        place = ":".join(part for part in (numbers, self.pages) if part)
-        dated = ";".join(part for part in (self.year, place) if part)
-        sentences = [", ".join(shown), self.title, self.container, dated]
-        text = " ".join(
-            f"{part if part.endswith('?') else part.rstrip('.') + '.'}"
-            for part in sentences
-            if part
-        )
-        return f"{text} doi:{self.doi}" if self.doi else f"{text} {self.link}".strip()
+        from evidence.corpus.citations.vancouver import vancouver
+
+        return vancouver(self)
 
 
 class Bibliography(dict[str, Reference]):
     """References by BibTeX key, in the order of the file."""
+
+    def some(self, keys: Iterable[str]) -> list[Reference]:
+        """The references of these keys, each once, in the order of their keys."""
+        return [self[key] for key in sorted(set(keys))]
 
 
 def _plain(text: str) -> str:
@@ -86,8 +98,10 @@ def _plain(text: str) -> str:
 
         # Bare & and % are LaTeX's own, but people write them: they are meant as themselves.
         text = LatexNodes2Text().latex_to_text(re.sub(r"(?<!\\)([&%])", r"\\\1", text))
+        # It takes the sign \textasciicircum for the accent of that form.
+        text = text.replace("ˆ", "^")
     text = re.sub(r"[{}]", "", text).replace("---", "—").replace("--", "–")
-    return re.sub(r"\s+", " ", text).strip()
+    return unicodedata.normalize("NFC", re.sub(r"\s+", " ", text).strip())
 
 
 def _problems(library) -> Iterator[Problem]:
@@ -123,19 +137,21 @@ def _problems(library) -> Iterator[Problem]:
                 yield Problem(FILE, line, name, str(field.value), rule)
 
 
+def _author(name) -> Author:
+    """A split name; a suffix is found with its comma (King, Jr., Martin) and without."""
+    last, suffix = _plain(" ".join([*name.von, *name.last])), _plain(" ".join(name.jr))
+    written = re.fullmatch(r"(.+?) ((?:Jr|Sr)\.?|II|III|IV)", last)
+    if written and name.first and not suffix:
+        last, suffix = written.groups()
+    return Author(last, _plain(" ".join(name.first)), _plain(" ".join(name.von)), suffix)
+
+
 def _reference(entry) -> Reference:
     fields = {field.key.lower(): field.value for field in entry.fields}
-    people = [
-        Author(_plain(" ".join([*name.von, *name.last, *name.jr])), _plain(" ".join(name.first)))
-        for name in fields["author"]
-    ]
+    people = [_author(name) for name in fields["author"]]
     authors = tuple(person for person in people if person.last != "others")
     container = next(
-        (
-            fields[name]
-            for name in ("journal", "booktitle", "howpublished", "publisher", "institution")
-            if name in fields
-        ),
+        (fields[name] for name in CONTAINERS if name in fields),
         "",
     )
     text = {name: _plain(str(value)) for name, value in fields.items() if name != "author"}

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from html import escape
 from pathlib import Path
 
+from evidence.corpus.citations.bibtex import bibtex
 from evidence.corpus.reading import Corpus
 from evidence.figures import (  # noqa: F401 - importing a module teaches `draw` its layout
     appraisal,
@@ -26,7 +27,6 @@ from evidence.figures import (  # noqa: F401 - importing a module teaches `draw`
 )
 from evidence.figures.layout import Layout, draw
 from evidence.figures.style import house_style, stamp
-from evidence.publishing.bibtex import as_bibtex
 from evidence.publishing.footnotes import linked
 from evidence.publishing.identity import Record
 from evidence.publishing.metadata import as_tiff, in_pdf, in_svg, png_chunks
@@ -63,7 +63,8 @@ def write_figure(layout: Layout, record: Record, corpus: Corpus, folder: Path) -
     folder.mkdir(parents=True, exist_ok=True)
     contents = {form: render(layout, record, form) for form in FORMATS}
     contents["csv"] = layout.frame.to_csv(index=False, lineterminator="\n").encode()
-    contents["bib"] = as_bibtex(corpus, [study["key"] for study in record.studies]).encode()
+    keys = [study["key"] for study in record.studies]
+    contents["bib"] = bibtex(corpus.bibliography.some(keys)).encode()
     paths = []
     for form, content in contents.items():
         paths.append(folder / f"{layout.id}.{form}")

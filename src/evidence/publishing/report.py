@@ -1,7 +1,8 @@
 """What a notebook holds in its hand: one report being written, shown as it grows.
 
 The notebook opens it with its parameters, hands it layouts, tables and sentences, and closes it.
-With `out` it also leaves files behind: `figures/`, and `values/NAME.json`. Without, it only shows.
+With `out` it also leaves files behind: `figures/`, `tables/`, and `values/NAME.json`. Without, it
+only shows.
 """
 
 import json
@@ -12,14 +13,16 @@ from pathlib import Path
 
 import pandas as pd
 
+from evidence.corpus.citations.bibtex import bibtex
 from evidence.corpus.reading import Corpus, read_corpus
 from evidence.errors import ParameterError
 from evidence.figures.layout import Layout
 from evidence.publishing import claim_review, register_files
-from evidence.publishing.bibtex import as_bibtex
 from evidence.publishing.files import Shown, title, write_figure
+from evidence.publishing.finished import studies_at
 from evidence.publishing.footnotes import footnotes, linked, references, sources_counted, sources_of
 from evidence.publishing.identity import record
+from evidence.publishing.table_files import write_csv, write_table
 from evidence.publishing.values import Ledger
 from evidence.synthesis.audits import error_rate
 from evidence.synthesis.register import Entry
@@ -76,6 +79,7 @@ class Report:
         self._out = Path(out) if out else None
         self._ledger = Ledger()
         self._figures: list[dict] = []
+        self._tables: list[str] = []
         self._titles: dict[str, str] = {}
 
     @property
@@ -106,13 +110,21 @@ class Report:
         return Shown(layout, about)
 
     def table(self, table: Table) -> Html:
-        """Show a table and keep its numbers."""
+        """Show a table and keep its numbers; write it as JSON and CSV for `out`."""
         if table.frame.empty:
             text = f"{table.caption}: nothing here."
             return Html(f'<p class="empty">{escape(text)}</p>', text)
         self._titles[table.id] = f"Numbers of the table: {table.caption}"
         self._ledger.keep_frame(table.id, table.numbers, table.methods)
-        return Html(table.to_html(), table.frame.to_string(index=False))
+        self._tables.append(table.id)
+        html = table.to_html()
+        if self._out:
+            addresses = [row for cell in table.numbers["address"] for row in str(cell).split()]
+            write_table(table, studies_at(self.corpus, addresses), self._out / "tables")
+            html += (
+                f'<p class="files"><a href="tables/{escape(table.id)}.csv">this table (CSV)</a></p>'
+            )
+        return Html(html, table.frame.to_string(index=False))
 
     def text(self, sentences: Sentence | Iterable[Sentence]) -> Html:
         """Show computed sentences, several as a list, and keep their numbers."""
@@ -132,8 +144,7 @@ class Report:
         text = claim_review.as_json_ld(self.corpus, claims, page=f"{self.name}.html")
         if self._out:
             (self._out / "claims.jsonld").write_text(text + "\n", encoding="utf-8")
-            path = self._out / "claims.csv"
-            claim_review.as_frame(claims).to_csv(path, index=False, lineterminator="\n")
+            write_csv(claim_review.as_frame(claims), self._out / "claims.csv")
         html = (
             f'<script type="application/ld+json">\n{text}\n</script>\n'
             '<p class="files">For machines: <a href="claims.csv">claims.csv</a> · '
@@ -147,12 +158,10 @@ class Report:
         if not self._out or not entries:
             return shown
         keys = [key for entry in entries for key in entry.rows["study"]]
-        register_files.as_frame(entries).to_csv(
-            self._out / "unknowns.csv", index=False, lineterminator="\n"
-        )
+        write_csv(register_files.as_frame(entries), self._out / "unknowns.csv")
         for name, text in (
             ("unknowns.json", register_files.as_json(entries)),
-            ("unknowns.bib", as_bibtex(self.corpus, keys)),
+            ("unknowns.bib", bibtex(self.corpus.bibliography.some(keys))),
         ):
             (self._out / name).write_text(text, encoding="utf-8")
         links = (
@@ -173,6 +182,7 @@ class Report:
             path.parent.mkdir(parents=True, exist_ok=True)
             content = {
                 "figures": self._figures,
+                "tables": self._tables,
                 "texts": self._ledger.texts,
                 "values": self._ledger.values,
             }

@@ -254,9 +254,11 @@ def _carry_over(target: Path, staging: Path, corpus: Corpus, renewed: set[str]) 
     kept = {name: run for name, run in reports.items() if name not in renewed}
     for name in set(reports) & renewed:
         values = staging / "values" / f"{name}.json"
-        for figure in json.loads(values.read_text("utf-8"))["figures"]:
-            for file in (staging / "figures").glob(f"{figure['id']}.*"):
-                file.unlink()
+        content = json.loads(values.read_text("utf-8"))
+        names = [f"figures/{figure['id']}" for figure in content["figures"]]
+        names += [f"tables/{name}" for name in content.get("tables", [])]
+        for file in [file for name in names for file in staging.glob(f"{name}.*")]:
+            file.unlink()
         values.unlink()
     return kept
 
