@@ -18,6 +18,7 @@ from evidence.figures.layout import Layout
 from evidence.publishing import claim_review, register_files
 from evidence.publishing.files import Shown, title, write_figure
 from evidence.publishing.footnotes import footnotes, linked, references, sources_counted, sources_of
+from evidence.publishing.pages import describe_text
 from evidence.publishing.values import Ledger
 from evidence.synthesis.audits import error_rate
 from evidence.synthesis.register import Entry
@@ -147,6 +148,22 @@ class Report:
         )
         bundle = shown._repr_mimebundle_()
         return Html(bundle["text/html"] + links, bundle["text/plain"])
+
+    def contents(self) -> Html:
+        """Links to the other notebooks of the project, each with its question."""
+        found = []
+        for path in sorted((self.corpus.project / "notebooks").glob("[!.]*.ipynb")):
+            cells = json.loads(path.read_text("utf-8"))["cells"]
+            text = next((cell["source"] for cell in cells if cell["cell_type"] == "markdown"), "")
+            if path.stem != self.name:
+                found.append(describe_text(path.stem, "".join(text)))
+        items = "".join(
+            f'<li><a href="{escape(page.name)}.ipynb">{escape(page.title)}</a>: '
+            f"{escape(page.question)}</li>"
+            for page in found
+        )
+        plain = "\n".join(f"{page.name}: {page.title}. {page.question}" for page in found)
+        return Html(f"<ul>{items}</ul>", plain)
 
     def close(self) -> Html:
         """Show footnotes, sources, checksums and versions; write `values/NAME.json` for `out`."""
