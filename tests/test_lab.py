@@ -1,4 +1,4 @@
-"""JupyterLab in a real browser: every notebook runs from top to bottom, and the explorer answers."""
+"""JupyterLab in a real browser: every notebook runs from top to bottom, the explorer answers."""
 
 import json
 import os
@@ -235,19 +235,16 @@ def test_a_press_on_a_mark_tells_what_evidence_why_tells(explorer, page, project
 
 def test_the_command_shown_makes_the_same_bytes(explorer, page, project):
     shares(explorer, "remission")
-    svg = page.evaluate(
-        """() => { const panel = window.jupyterapp.shell.currentWidget;
-        const shown = document.querySelector(".evidence-explorer .chart svg");
-        return { marks: shown.querySelectorAll(".mark").length,
-                 title: shown.getAttribute("aria-label") }; }"""
-    )
+    with page.expect_download() as saved:
+        explorer.get_by_text("Save this chart (SVG)").click()
     (project / "view.yml").write_text(explorer.locator(".parameters").inner_text(), "utf-8")
     command = shlex.split(explorer.locator(".command").inner_text())
     assert command[0] == "papermill"
     subprocess.run([str(BIN / command[0]), *command[1:]], cwd=project, check=True,
                    capture_output=True)  # fmt: skip
-    made = (project / "view" / "figures" / "fig-view.svg").read_text("utf-8")
-    assert svg
+    made = project / "view" / "figures" / saved.value.suggested_filename
+    assert made.read_bytes() == saved.value.path().read_bytes()
+    assert (project / "view" / "figures" / "fig-view.png").stat().st_size > 10_000
 
 
 def test_the_notebooks_are_as_they_were():

@@ -5,8 +5,8 @@ import pytest
 from tests.conftest import require_tool
 
 NAMES = [
-    "index", "01_studies", "02_comparison", "03_dose_response", "04_durability", "05_claims",
-    "06_unknowns",
+    "index", "00_start", "01_studies", "02_comparison", "03_dose_response", "04_durability",
+    "05_claims", "06_unknowns",
 ]  # fmt: skip
 
 

@@ -92,7 +92,8 @@ def explain_marks(corpus: Corpus, page: str, layout: Layout) -> dict[str, Chain]
     """The chain of each mark of a figure that is on display and in no run, by the mark's name."""
     ledger = Ledger()
     ledger.keep_frame(layout.id, layout.frame, layout.methods)
-    entries = {f"{page}/{name}": entry for name, entry in ledger.values.items()}
+    # In the order of the names, as a finished run keeps them.
+    entries = {f"{page}/{name}": entry for name, entry in sorted(ledger.values.items())}
     figures = {layout.id: {"title": layout.title}}
     before = f"{page}/{layout.id}:"
     return {

@@ -98,7 +98,9 @@ class Report:
             return Html(f'<p class="empty">{escape(text)}</p>', text)
         self._titles[table.id] = f"Numbers of the table: {table.caption}"
         self._ledger.keep_frame(table.id, table.numbers, table.methods)
-        return Html(table.to_html(), table.frame.to_string(index=False))
+        # A page has its own way to sort; only shown, the table brings one along.
+        html = table.to_html() if self._out else table._repr_html_()
+        return Html(html, table.frame.to_string(index=False))
 
     def text(self, sentences: Sentence | Iterable[Sentence]) -> Html:
         """Show computed sentences, several as a list, and keep their numbers."""

@@ -7,6 +7,8 @@ from html import escape
 
 import pandas as pd
 
+from evidence.display import sortable
+
 
 def anchor(identity: str, name: str) -> str:
     """The fragment by which a row of a table, or a number, is linked to."""
@@ -41,6 +43,9 @@ class Table:
             return escape(text)
         note = anchor("why", f"{self.id}:{name}")
         return f'<a class="number" href="#{note}">{escape(text)}</a>'
+
+    def _repr_html_(self) -> str:
+        return sortable(self.to_html())
 
     def to_html(self) -> str:
         """An HTML table; every cell is escaped, so data can never become markup."""

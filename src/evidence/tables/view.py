@@ -3,10 +3,12 @@
 import numpy as np
 import pandas as pd
 
-from evidence.figures.style import RISK
 from evidence.synthesis.pooled import NAMES, show
 from evidence.synthesis.wording import percent
 from evidence.tables.table import Table
+
+RISK = {"some": "some concerns", "unknown": "no information", "": "not judged"}
+"""Levels of the risk of bias that do not speak for themselves."""
 
 
 def tabulate_view(layout) -> Table:
@@ -26,7 +28,7 @@ def tabulate_view(layout) -> Table:
             "interval": [f"{low} to {high}" for low, high in ends],
             "weight": [percent(row["weight"]) if np.isfinite(row["weight"]) else "—"
                        for row in rows],
-            "risk of bias": [RISK[row["risk"]][2] if row["kind"] == "study" else "—"
+            "risk of bias": [RISK.get(row["risk"], row["risk"]) if row["kind"] == "study" else "—"
                              for row in rows],
             "rows": [row["address"].replace("data/", "") for row in rows],
         }

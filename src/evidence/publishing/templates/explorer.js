@@ -68,6 +68,7 @@ function render({ model, el }) {
   const title = make("h4");
   const chart = make("div", { className: "chart" });
   const caption = make("p", { className: "caption" });
+  const saved = make("a", { className: "saved" }, "Save this chart (SVG)");
   const why = make("pre", { className: "why" });
   why.setAttribute("role", "status");
   const table = make("div");
@@ -82,7 +83,11 @@ function render({ model, el }) {
     parameters.textContent = model.get("parameters");
     command.textContent = model.get("command");
     chart.replaceChildren();
-    if (!model.get("svg")) return;
+    URL.revokeObjectURL(saved.href);
+    saved.hidden = !model.get("svg");
+    if (saved.hidden) return;
+    saved.href = URL.createObjectURL(new Blob([model.get("svg")], { type: "image/svg+xml" }));
+    saved.download = `${model.get("name")}.svg`;
     const drawn = new DOMParser().parseFromString(model.get("svg"), "image/svg+xml");
     const svg = document.importNode(drawn.documentElement, true);
     svg.setAttribute("role", "group");
@@ -100,7 +105,7 @@ function render({ model, el }) {
 
   el.classList.add("evidence-explorer");
   el.append(
-    chosen(model), title, chart, caption,
+    chosen(model), title, chart, caption, saved,
     make("h4", {}, "Where it comes from"), why, table,
     make("h4", {}, "Reproduce this view"),
     make("p", {}, "Save as ", make("code", {}, "view.yml"), " in the folder of the project:"),
