@@ -124,7 +124,7 @@ def page(address):
 def run_all(page, name) -> dict:
     """Open a notebook, run all its cells by the menu, and wait until its kernel is idle."""
     page.evaluate(
-        "path => window.jupyterapp.commands.execute('docmanager:open', { path })",
+        "async path => { await window.jupyterapp.commands.execute('docmanager:open', { path }); }",
         f"notebooks/{name}.ipynb",
     )
     page.wait_for_function(
@@ -164,7 +164,24 @@ def test_notebook_runs_from_top_to_bottom(page, name):
         picture.scroll_into_view_if_needed()
         box = picture.bounding_box()
         assert box["width"] > 300 and box["height"] > 60
+    for table in page.locator(".evidence-frame table").all():
+        assert_sorts(table)
     close(page)
+
+
+def assert_sorts(table):
+    """A press on the last header sorts by it, a second one the other way round."""
+    head = table.locator("thead th").last
+    cells = table.locator("tbody tr td:last-child")
+    as_written = cells.all_inner_texts()
+    head.locator("button").click()
+    assert head.get_attribute("aria-sort") == "ascending"
+    risen = cells.all_inner_texts()
+    assert sorted(risen) == sorted(as_written)
+    head.locator("button").click()
+    assert head.get_attribute("aria-sort") == "descending"
+    fallen = [text for text in cells.all_inner_texts() if text not in ("", "—")]
+    assert fallen[0] == [text for text in risen if text not in ("", "—")][-1]
 
 
 def test_no_other_server_was_asked(page, address):

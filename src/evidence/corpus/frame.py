@@ -32,7 +32,8 @@ HEADERS = {
     "high_risk": "at high risk (share)",
 }
 """Columns whose names do not say what they are counted in."""
-ABOUT = {column.name: column.about for table in schema.TABLES for column in table.columns}
+ABOUT = {column.name: column.about for table in reversed(schema.TABLES) for column in table.columns}
+"""What each column means; where several tables have one of the name, as in the first."""
 
 
 class Frame(pd.DataFrame):
