@@ -8,7 +8,7 @@ STYLE = """
 .evidence-frame { max-height: 36em; overflow: auto; }
 .evidence-frame table { border-collapse: collapse; }
 .evidence-frame caption { text-align: left; font-weight: bold; padding: 0.3em 0; }
-.evidence-frame :is(th, td) {
+.evidence-frame table :is(th, td) {
   text-align: left; vertical-align: top; white-space: normal; overflow-wrap: break-word;
   min-width: 4em; max-width: 24em; padding: 0.25em 0.6em; border-bottom: 1px solid #8a8a8a;
 }

@@ -19,7 +19,7 @@ from evidence.figures.layout import Layout
 from evidence.publishing.chains import explain_marks
 from evidence.publishing.files import Shown, render
 from evidence.publishing.report import Report, open_report
-from evidence.synthesis.questions import MEASURES
+from evidence.synthesis.pooled import NAMES
 from evidence.synthesis.selection import select_results
 from evidence.synthesis.views import View, choices, filled, require_view
 from evidence.tables.view import tabulate_view
@@ -27,6 +27,7 @@ from evidence.tables.view import tabulate_view
 NOTEBOOK = "00_start"
 FILE = "view.yml"
 SORTS = ("condition", "treatment", "outcome", "measure", "comparator", "scope", "near_days")
+_MEANINGS = {"proportion": "share of people"} | NAMES
 _TEMPLATES = files("evidence.publishing") / "templates"
 
 
@@ -86,7 +87,7 @@ class Explorer(anywidget.AnyWidget):
         self._report = report
         self._words = choices(report.corpus)
         view = filled(report.corpus, report.results, view)
-        super().__init__(words=self._words, meanings=MEASURES, **vars(view))
+        super().__init__(words=self._words, meanings=_MEANINGS, **vars(view))
         self._show(first=True)
         self.observe(lambda change: self._show(), SORTS)
         self.observe(lambda change: self._tell(), "picked")
