@@ -17,8 +17,8 @@ test: $(READY) ## Lint and run the whole test suite
 	$(BIN)/ruff format --check .
 	$(BIN)/pytest
 
-lab: $(READY) ## Open JupyterLab on the notebooks
-	$(BIN)/jupyter lab --notebook-dir=. notebooks/01_studies.ipynb
+lab: $(READY) ## Open JupyterLab on the start page
+	$(BIN)/jupyter lab --notebook-dir=. notebooks/00_start.ipynb
 
 check: $(READY) ## Check the tables and the bibliography only
 	$(BIN)/evidence check

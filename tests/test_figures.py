@@ -29,6 +29,7 @@ from evidence import (
     lay_out_risk_summary,
     lay_out_specifications,
     lay_out_traffic,
+    lay_out_view,
     main_question,
     pool_studies,
     select_results,
@@ -37,6 +38,7 @@ from evidence import (
 from evidence.figures.style import house_style, stamp
 from evidence.publishing.files import FORMATS, render, write_figure
 from evidence.publishing.identity import record
+from evidence.synthesis.views import View, filled
 
 
 def question(corpus, results, measure):
@@ -82,6 +84,12 @@ LAYOUTS = {
         confidence=0.95,
     ),
     "grid": grid,
+    "view": lambda corpus, results: lay_out_view(
+        corpus,
+        results,
+        filled(corpus, results, View("", "proportion", "", "", "", "all", 1.0)),
+        confidence=0.95,
+    ),
     "traffic": lambda corpus, results: lay_out_traffic(judged(corpus, results)),
     "risk": lambda corpus, results: lay_out_risk_summary(judged(corpus, results)),
 }

@@ -16,7 +16,7 @@ ROOT = PROJECT / "src" / "evidence"
 
 # Layers that share a rank are siblings and may not import each other.
 RANK = {
-    "errors": 0,
+    "errors": 0, "display": 0,
     "corpus": 1, "estimation": 1,
     "synthesis": 2,
     "figures": 3, "tables": 3,
@@ -27,6 +27,8 @@ HOME = {
     "bibtexparser": {"corpus"},
     "pylatexenc": {"corpus"},
     "matplotlib": {"figures", "publishing"},
+    "anywidget": {"publishing"},
+    "traitlets": {"publishing"},
     "jinja2": {"publishing"},
     "PIL": {"publishing"},
     "pypdf": {"publishing"},

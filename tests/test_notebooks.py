@@ -26,8 +26,9 @@ def code_cells(path):
     return [cell for cell in cells if cell.cell_type == "code"]
 
 
-def test_there_are_the_eight():
+def test_there_are_the_start_and_the_eight():
     assert [path.stem for path in NOTEBOOKS] == [
+        "00_start",
         "01_studies",
         "02_comparison",
         "03_dose_response",

@@ -18,6 +18,7 @@ from evidence.corpus import identifiers, schema
 from evidence.corpus.appraisals import check_appraisals
 from evidence.corpus.bibliography import FILE as BIBLIOGRAPHY
 from evidence.corpus.bibliography import Bibliography, read_bibliography
+from evidence.corpus.frame import Frame
 from evidence.corpus.queries import parse_query
 from evidence.corpus.rules import check_results
 from evidence.errors import CorpusError, EvidenceError, Problem
@@ -61,6 +62,10 @@ class Corpus:
         """The frame of one table of the schema."""
         name = Path(table.file).stem
         return self.results if name == "studies" else getattr(self, name)
+
+    def _repr_html_(self) -> str:
+        rows = [(table.file, len(self.frame(table)), table.row) for table in schema.TABLES]
+        return Frame(rows, columns=["table", "rows", "a row is"])._repr_html_()
 
     def label(self, key: str) -> str:
         """The short name of a source: its study's in `designs.csv`, else author and year."""
@@ -373,7 +378,7 @@ def _convert(table: schema.Table, frame: pd.DataFrame) -> pd.DataFrame:
         else:
             columns[column.name] = cells.astype(str)
     address = table.file + ":" + frame["line"].astype(int).astype(str)
-    return pd.DataFrame(columns | {"address": address.astype(str)}).reset_index(drop=True)
+    return Frame(columns | {"address": address.astype(str)}).reset_index(drop=True)
 
 
 def days(time: pd.Series, unit: pd.Series) -> pd.DataFrame:

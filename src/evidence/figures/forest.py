@@ -1,4 +1,7 @@
-"""Studies and their pool: a line a study and a diamond, or the pool as it grew study by study."""
+"""Studies and their pool: a line a study and a diamond, or the pool as it grew study by study.
+
+What a person chose to look at is drawn so as well, with the diamond where there can be one.
+"""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -6,13 +9,25 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from evidence.corpus.reading import Corpus
 from evidence.figures import style
 from evidence.figures.layout import Layout, draw
 from evidence.synthesis.methods import interval as interval_methods
 from evidence.synthesis.pooled import Refusal, made, named, show
 from evidence.synthesis.pooling import BACK, Synthesis
-from evidence.synthesis.wording import Number, Sentence, capital, count, level, percent, span
+from evidence.synthesis.views import ANY, Seen, View, look
+from evidence.synthesis.wording import (
+    Number,
+    Sentence,
+    capital,
+    count,
+    level,
+    parameter,
+    percent,
+    span,
+)
 
+VIEW = "fig-view"
 NULLS = {"rr": 1.0, "or": 1.0, "rd": 0.0, "smd": 0.0, "md": 0.0}
 METHODS = interval_methods("effect", "effect", "estimate", "ci_low", "ci_high") | {
     "weight": "weight",
@@ -169,7 +184,7 @@ def _layout(identity, title, template, pooled: Synthesis, lines, **numbers) -> F
         id=identity,
         title=title,
         caption=Sentence(f"{identity}.caption", template, said | numbers),
-        alt=_alt(pooled, lines),
+        alt=_alt(pooled, len(pooled.studies), lines),
         reading=tuple(_read(pooled.measure, row) for row in lines),
         frame=frame,
         methods=METHODS,
@@ -178,12 +193,12 @@ def _layout(identity, title, template, pooled: Synthesis, lines, **numbers) -> F
     )
 
 
-def _alt(pooled: Synthesis, lines: list[dict]) -> str:
+def _alt(asked: Synthesis | View, k: int, lines: list[dict]) -> str:
     """How many studies, and what the last line says: the pool of all, or of the last group."""
-    studies = count(len(pooled.studies), "study", "studies")
-    chart = f"Chart of the {named(pooled.measure, pooled.outcome)} in {studies}"
+    studies = count(k, "study", "studies")
+    chart = f"Chart of the {named(asked.measure, asked.outcome)} in {studies}"
     pools = [row for row in lines if row["kind"] in ("pooled", "cumulative")]
-    said = [f"{row['label']} {_text(pooled.measure, row)}" for row in pools[-3:]]
+    said = [f"{row['label']} {_text(asked.measure, row)}" for row in pools[-3:]]
     return f"{chart}. Pooled: {'; '.join(said)}." if said else f"{chart}, none pooled."
 
 
@@ -204,7 +219,64 @@ def _read(measure: str, row: dict) -> str:
 
 def _text(measure: str, row: dict) -> str:
     middle, low, high = show(measure, row["estimate"], row["ci_low"], row["ci_high"])
-    return f"{middle} ({low} to {high})"
+    return f"{middle} ({low} to {high})" if np.isfinite(row["ci_low"]) else f"{middle}, no interval"
+
+
+def lay_out_view(
+    corpus: Corpus, results: pd.DataFrame, view: View, *, confidence: float
+) -> ForestLayout:
+    """Every study that bears on a view with its interval; `results` are of the view's scope."""
+    seen = look(corpus, results, view, confidence=confidence)
+    lines = [_study(seen.pooled, row) for row in seen.studies.itertuples()]
+    if not isinstance(seen.pooled, Refusal):
+        lines.append(_diamond(seen.pooled, "all together", seen.studies, seen.pooled.pooled))
+    columns = ["name", "label", "estimate", "address"]
+    return ForestLayout(
+        id=VIEW,
+        title=_view_title(view),
+        caption=_view_caption(seen),
+        alt=_alt(seen.view, len(seen.studies), lines),
+        reading=tuple(_read(view.measure, row) for row in lines),
+        frame=pd.DataFrame(lines) if lines else pd.DataFrame(columns=columns),
+        methods=METHODS,
+        empty="" if lines else f"{capital('; '.join(seen.pooled.reasons))}.",
+        measure=view.measure,
+        outcome=view.outcome,
+    )
+
+
+def _view_title(view: View) -> str:
+    said = [word for word in (view.condition, view.treatment) if word != ANY]
+    if view.comparator != ANY and view.measure != "proportion":
+        said.append(f"against {view.comparator}")
+    return capital(named(view.measure, view.outcome)) + (f": {', '.join(said)}" if said else "")
+
+
+def _view_caption(seen: Seen) -> Sentence:
+    name = f"{VIEW}.caption"
+    if seen.studies.empty:
+        return Sentence(name, "Nothing is drawn.")
+    said = {
+        "level": level(seen.confidence),
+        "near": parameter(seen.view.near_days, span(seen.view.near_days)),
+    }
+    lines = (
+        "Each line is a study with its {level} interval, at its time nearest to {near} after "
+        "treatment. "
+    )
+    sign = (
+        " The sign before a line is the study's overall risk of bias, an empty circle that nobody "
+        "judged it."
+    )
+    if isinstance(seen.pooled, Refusal):
+        said["reasons"] = Number(None, "; ".join(seen.pooled.reasons))
+        return Sentence(name, lines + "Not pooled: {reasons}." + sign, said)
+    said["how"] = Number(None, made(seen.pooled))
+    diamond = (
+        "The square grows with the weight; the diamond is the pool by {how}, and the thin line "
+        "through it is where a further study is expected."
+    )
+    return Sentence(name, lines + diamond + sign, said)
 
 
 @draw.register
@@ -241,14 +313,16 @@ def _draw_line(axis, place, row):
     colour = style.BLUE if row["kind"] == "study" else style.INK
     if np.isfinite(row["pi_low"]):
         axis.plot([row["pi_low"], row["pi_high"]], [place, place], color=style.QUIET, lw=0.9)
+    # In an SVG each mark is an element of this name, by its line from the top.
+    named = {"gid": f"mark-{place}"}
     if row["kind"] == "pooled":
         x = [row["ci_low"], row["estimate"], row["ci_high"], row["estimate"]]
-        axis.fill(x, [place, place - 0.22, place, place + 0.22], color=style.VERMILION)
+        axis.fill(x, [place, place - 0.22, place, place + 0.22], color=style.VERMILION, **named)
         return
     axis.plot([row["ci_low"], row["ci_high"]], [place, place], color=colour, lw=1.6)
     weight = row["weight"] if np.isfinite(row["weight"]) else 0.25
     mark = "s" if row["kind"] == "study" else "D"
-    axis.plot(row["estimate"], place, mark, ms=4 + 9 * np.sqrt(weight), color=colour)
+    axis.plot(row["estimate"], place, mark, ms=4 + 9 * np.sqrt(weight), color=colour, **named)
 
 
 def _draw_risk(axis, place, level):

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from evidence.corpus.reading import Corpus
 from evidence.errors import EvidenceError
-from evidence.publishing.values import read_finished
+from evidence.figures.layout import Layout
+from evidence.publishing.values import Ledger, read_finished
 from evidence.synthesis import claims as audited
 from evidence.synthesis.addresses import FEW, Row, ranges, rows_at
 from evidence.synthesis.methods import METHODS
@@ -85,6 +86,20 @@ def explain(corpus: Corpus, reports: Path, asked: str) -> list[Chain]:
         return [_mark(corpus, name, group, figures) for name, group in marks.items()]
     names = _names(entries, figures, asked)
     return [_value(corpus, name, entries[name], figures) for name in names]
+
+
+def explain_marks(corpus: Corpus, page: str, layout: Layout) -> dict[str, Chain]:
+    """The chain of each mark of a figure that is on display and in no run, by the mark's name."""
+    ledger = Ledger()
+    ledger.keep_frame(layout.id, layout.frame, layout.methods)
+    # In the order of the names, as a finished run keeps them.
+    entries = {f"{page}/{name}": entry for name, entry in sorted(ledger.values.items())}
+    figures = {layout.id: {"title": layout.title}}
+    before = f"{page}/{layout.id}:"
+    return {
+        name.removeprefix(before): _mark(corpus, name, group, figures)
+        for name, group in _marks(entries, layout.id).items()
+    }
 
 
 def _chain(corpus, name, says, addresses, *, shown="", method="") -> Chain:

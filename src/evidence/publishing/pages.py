@@ -155,8 +155,14 @@ def render_text(title: str, text: str) -> str:
 
 
 def describe_notebook(name: str, notebook) -> Page:
-    """Title and question from the first Markdown cell: its heading and its first paragraph."""
-    text = next((cell.source for cell in notebook.cells if cell.cell_type == "markdown"), "")
+    """Title and question of a notebook from its first Markdown cell."""
+    return describe_text(
+        name, next((cell.source for cell in notebook.cells if cell.cell_type == "markdown"), "")
+    )
+
+
+def describe_text(name: str, text: str) -> Page:
+    """Title and question from Markdown: its heading and its first paragraph."""
     lines = text.strip().splitlines()
     title = lines[0].lstrip("# ").strip() if lines and lines[0].startswith("#") else name
     rest = "\n".join(lines[1:]).strip()
@@ -185,6 +191,7 @@ def render_notebook(
             blocks.append(_markdown(cell.source))
         elif cell.cell_type == "code":
             blocks.append("".join(map(_output, cell.outputs)))
+    html = among_pages("\n".join(blocks), [one.name for one in pages])
     code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
     return render(
         "page.html",
@@ -194,8 +201,17 @@ def render_notebook(
         parameters=[(name, repr(value)) for name, value in parameters],
         code="\n\n".join(code),
         audited=markupsafe.Markup(audited),
-        content=markupsafe.Markup(with_files("\n".join(blocks), beside)),
+        content=markupsafe.Markup(with_files(html, beside)),
     )
+
+
+def among_pages(html: str, names: Collection[str]) -> str:
+    """Links to notebooks as links to their pages; where there is no such page, the words alone."""
+
+    def lead(match):
+        return f'<a href="{match[1]}.html">{match[2]}</a>' if match[1] in names else match[2]
+
+    return re.sub(r'<a href="([\w-]+)\.ipynb">(.*?)</a>', lead, html)
 
 
 def _output(output) -> str:

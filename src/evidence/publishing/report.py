@@ -21,7 +21,8 @@ from evidence.publishing import claim_review, register_files
 from evidence.publishing.files import Shown, title, write_figure
 from evidence.publishing.finished import studies_at
 from evidence.publishing.footnotes import footnotes, linked, references, sources_counted, sources_of
-from evidence.publishing.identity import record
+from evidence.publishing.identity import Record, record
+from evidence.publishing.pages import describe_text
 from evidence.publishing.table_files import write_csv, write_table
 from evidence.publishing.values import Ledger
 from evidence.synthesis.audits import error_rate
@@ -87,9 +88,17 @@ class Report:
         """Whether the parameters leave out any part of the data."""
         return bool(self.conditions or self.outcomes)
 
-    def figure(self, layout: Layout) -> Shown:
-        """Show a chart; write its files (see `write_figure`) and keep its numbers."""
-        about = record(layout, self.corpus, report=self.name, parameters=self.parameters)
+    def describe(self, layout: Layout, **own) -> Record:
+        """The record of a chart of this report; `own` are further parameters that it hangs on."""
+        parameters = self.parameters | own
+        return record(layout, self.corpus, report=self.name, parameters=parameters)
+
+    def figure(self, layout: Layout, **own) -> Shown:
+        """Show a chart; write its files (see `write_figure`) and keep its numbers.
+
+        `own` as of `describe`.
+        """
+        about = self.describe(layout, **own)
         self._ledger.keep(title(layout))
         self._ledger.keep(layout.caption)
         self._titles[layout.id] = f"Numbers of the figure: {layout.title}"
@@ -117,7 +126,8 @@ class Report:
         self._titles[table.id] = f"Numbers of the table: {table.caption}"
         self._ledger.keep_frame(table.id, table.numbers, table.methods)
         self._tables.append(table.id)
-        html = table.to_html()
+        # A page has its own way to sort; only shown, the table brings one along.
+        html = table.to_html() if self._out else table._repr_html_()
         if self._out:
             addresses = [row for cell in table.numbers["address"] for row in str(cell).split()]
             write_table(table, studies_at(self.corpus, addresses), self._out / "tables")
@@ -171,6 +181,22 @@ class Report:
         )
         bundle = shown._repr_mimebundle_()
         return Html(bundle["text/html"] + links, bundle["text/plain"])
+
+    def contents(self) -> Html:
+        """Links to the other notebooks of the project, each with its question."""
+        found = []
+        for path in sorted((self.corpus.project / "notebooks").glob("[!.]*.ipynb")):
+            cells = json.loads(path.read_text("utf-8"))["cells"]
+            text = next((cell["source"] for cell in cells if cell["cell_type"] == "markdown"), "")
+            if path.stem != self.name:
+                found.append(describe_text(path.stem, "".join(text)))
+        items = "".join(
+            f'<li><a href="{escape(page.name)}.ipynb">{escape(page.title)}</a>: '
+            f"{escape(page.question)}</li>"
+            for page in found
+        )
+        plain = "\n".join(f"{page.name}: {page.title}. {page.question}" for page in found)
+        return Html(f"<ul>{items}</ul>", plain)
 
     def close(self) -> Html:
         """Show footnotes, sources, checksums and versions; write `values/NAME.json` for `out`."""

@@ -25,6 +25,7 @@ from evidence.synthesis.checks import require_consistent
 MANIFEST = "manifest.json"
 # Every kernel warns at its start that its loopback connection is not encrypted.
 QUIET_KERNEL = ["--IPKernelApp.log_level=ERROR"]
+WIDGET = "application/vnd.jupyter.widget-view+json"
 SHARED = ("scope", "conditions", "outcomes", "confidence")
 
 
@@ -227,14 +228,20 @@ def _run(name, path, corpus, parameters, staging, target) -> dict:
 
 
 def _forget_places(executed: Path, project: Path) -> None:
-    """Take places, timings and chance out of an executed notebook, so that it can be shared."""
+    """Take places, timings, chance and what needs a kernel out of an executed notebook.
+
+    What is left can be shared, and is the same for the same data: a widget is named at random.
+    """
     import nbformat
 
     notebook = nbformat.read(executed, as_version=4)
     notebook.metadata.pop("papermill", None)
+    notebook.metadata.pop("widgets", None)
     for cell in notebook.cells:
         cell.metadata.pop("papermill", None)
         cell.metadata.pop("execution", None)
+        for output in cell.get("outputs", []):
+            output.get("data", {}).pop(WIDGET, None)
         if "injected-parameters" in cell.metadata.get("tags", []):
             # Papermill gives this cell another id at random in every run.
             cell.id = "injected-parameters"

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from evidence.corpus.frame import Frame
 from evidence.corpus.queries import matching, parse_query
 from evidence.corpus.reading import Corpus
 from evidence.corpus.schema.words import UNKNOWN_STATUSES
@@ -107,7 +108,31 @@ class Entry:
         return " ".join([*self.address.split(), *self.rows["address"]])
 
 
-def register(corpus: Corpus, results: pd.DataFrame) -> list[Entry]:
+class Register(list[Entry]):
+    """Entries in their order; a notebook shows them as a table, one row an unknown."""
+
+    def _repr_html_(self) -> str:
+        return Frame(
+            {
+                "question": [entry.question for entry in self],
+                "status": [entry.status for entry in self],
+                "k": [entry.k for entry in self],
+                "randomised": [entry.randomised for entry in self],
+                "n": [entry.n for entry in self],
+                "longest": [entry.longest for entry in self],
+                "high_risk": [entry.high_risk for entry in self],
+                "certainty": [
+                    entry.best.decided or entry.best.suggested if entry.best else ""
+                    for entry in self
+                ],
+                "why it is open": [entry.why_open for entry in self],
+                "claims": [entry.claims for entry in self],
+                "bearing on it": [entry.labels for entry in self],
+            }
+        )._repr_html_()
+
+
+def register(corpus: Corpus, results: pd.DataFrame) -> Register:
     """Every unknown, the most important first.
 
     Open ones stand before narrowed and settled ones; of these, first those that more claims of the
@@ -115,11 +140,13 @@ def register(corpus: Corpus, results: pd.DataFrame) -> list[Entry]:
     """
     rows = evidence_rows(results)
     found = [*_asked(corpus, rows), *_gaps(corpus, results, rows), *_untraced(corpus, rows)]
-    return sorted(
-        found,
-        key=lambda entry: (
-            UNKNOWN_STATUSES.index(entry.status), -len(entry.claims), entry.n, entry.name,
-        ),
+    return Register(
+        sorted(
+            found,
+            key=lambda entry: (
+                UNKNOWN_STATUSES.index(entry.status), -len(entry.claims), entry.n, entry.name,
+            ),
+        )
     )  # fmt: skip
 
 

@@ -7,6 +7,8 @@ from html import escape
 
 import pandas as pd
 
+from evidence.display import sortable
+
 CLAIMS = "tab-claims"
 UNKNOWNS = "tab-unknowns"
 LONG = 70
@@ -64,6 +66,9 @@ class Table:
         picks = ' data-filter=""' if name in self.filters else ""
         long = ' class="long"' if self.frame[name].astype(str).str.len().max() > LONG else ""
         return f'<th scope="col"{long}{picks}>{escape(name)}</th>'
+
+    def _repr_html_(self) -> str:
+        return sortable(self.to_html())
 
     def to_html(self) -> str:
         """An HTML table; every cell is escaped, so data can never become markup."""

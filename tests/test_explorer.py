@@ -1,0 +1,153 @@
+"""The explorer without a browser: what follows a choice, what is refused, what a page keeps."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+import yaml
+
+from evidence import explore, lay_out_view, open_report, pool_studies, select_results
+from evidence.errors import ParameterError
+from evidence.publishing.files import render
+from evidence.synthesis.views import ANY, View, filled
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARE = View("response", "proportion", "depression", "ketamine", ANY, "all", 1.0)
+
+
+def opened(**words):
+    return explore(open_report("00_start", project=ROOT, scope="all"), **words)
+
+
+@pytest.fixture(scope="module")
+def everything(shipped):
+    return select_results(shipped)
+
+
+def test_empty_words_are_filled_by_what_most_studies_have(shipped, everything):
+    assert filled(shipped, everything, View("", "proportion", "", "", "", "all", 1.0)) == SHARE
+
+
+def test_a_view_holds_the_pool_and_its_studies(shipped, everything):
+    layout = lay_out_view(shipped, everything, SHARE, confidence=0.95)
+    pooled = pool_studies(shipped, everything, **vars(SHARE.question))
+    studies, diamond = layout.frame[:-1], layout.frame.iloc[-1]
+    assert list(studies["name"]) == list(pooled.studies["study"])
+    assert "zarate2006" in set(studies["name"])
+    assert studies.iloc[0]["estimate"] == pytest.approx(12 / 17)
+    assert diamond["estimate"] == pooled.natural()["estimate"]
+    assert "the diamond is the pool by random effects (REML)" in str(layout.caption)
+
+
+def test_without_a_pool_the_caption_says_why(shipped, everything):
+    """Su 2023: 15 of 42 against 5 of 42, a risk ratio of 3 with Katz's interval 1.20 to 7.51."""
+    view = View("response", "rr", "depression", "ketamine", ANY, "all", 1.0)
+    layout = lay_out_view(shipped, everything, view, confidence=0.95)
+    assert set(layout.frame["kind"]) == {"study"}
+    assert "Not pooled: the comparators differ (" in str(layout.caption)
+    su = layout.frame.set_index("name").loc["su2023"]
+    assert su["estimate"] == pytest.approx((15 / 42) / (5 / 42))
+    half = 1.959963984540054 * np.sqrt(1 / 15 - 1 / 42 + 1 / 5 - 1 / 42)
+    assert su["ci_high"] == pytest.approx(3 * np.exp(half))
+
+
+def test_marks_are_elements_of_the_svg(shipped, everything):
+    layout = lay_out_view(shipped, everything, SHARE, confidence=0.95)
+    named = re.findall(rb'<g id="mark-(\d+)"', render(layout, "svg"))
+    assert sorted(map(int, named)) == list(range(len(layout.frame)))
+
+
+def test_chart_table_and_parameters_follow_a_choice():
+    explorer = opened()
+    assert "12/17" in explorer.table
+    before = explorer.svg
+    explorer.outcome = "remission"
+    assert explorer.title == "Share of people with remission: depression, ketamine"
+    assert explorer.svg != before
+    assert "12/17" not in explorer.table
+    assert yaml.safe_load(explorer.parameters)["outcome"] == "remission"
+    explorer.outcome = "response"
+    assert explorer.svg == before
+
+
+def test_a_mark_tells_its_rows_and_a_new_view_forgets_it():
+    explorer = opened()
+    explorer.picked = "su2023"
+    assert re.search(r"from:  data/studies\.csv:\d+  Su 2023, ketamine, response", explorer.why)
+    assert "read in: Su TP" in explorer.why
+    explorer.measure = "rr"
+    assert (explorer.picked, explorer.why) == ("", "")
+
+
+def test_a_choice_without_studies_is_an_answer():
+    explorer = opened(measure="rr", treatment="ketamine", outcome="response")
+    explorer.condition = "PTSD"
+    assert explorer.empty == (
+        "No study among these results has confirmed numbers for this: "
+        "risk ratio of response in PTSD, ketamine, near 1 day."
+    )
+    assert (explorer.svg, explorer.table) == ("", "")
+    assert explorer.empty in explorer.to_html()
+
+
+def test_a_word_of_the_tables_that_the_report_leaves_out_is_an_answer():
+    report = open_report("00_start", project=ROOT, scope="guide", conditions=["PTSD"])
+    explorer = explore(report, outcome="response", condition="depression")
+    assert explorer.empty.startswith("No study among these results")
+
+
+@pytest.mark.parametrize(
+    ("name", "word", "said"),
+    [
+        ("condition", "depresion", "condition: 'depresion' is not in the data; did you mean"),
+        ("measure", "hazard", "measure: 'hazard' is not in the data; it has: rr, or, rd"),
+        ("near_days", 0.0, "near_days: 0.0 is no number of days above 0"),
+    ],
+)
+def test_unknown_words_are_refused(name, word, said):
+    with pytest.raises(ParameterError, match=re.escape(said)):
+        opened(**{name: word})
+    explorer = opened()
+    before = explorer.view
+    with pytest.raises(ParameterError, match=re.escape(said)):
+        setattr(explorer, name, word)
+    assert explorer.view == before
+
+
+def test_what_is_shown_stays_without_a_kernel():
+    """The bundle has the widget for JupyterLab and everything else for a page."""
+    data, _ = opened()._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in data
+    page = data["text/html"]
+    for said in ('<figure id="fig-view">', '<table id="tab-view">', "papermill notebooks/00_start"):
+        assert said in page
+    assert "<script" not in page
+
+
+def test_the_executed_notebook_needs_no_kernel_and_no_server(report, tmp_path):
+    """Also by way of nbconvert: the picture and the table, and no widget."""
+    executed = report / "notebooks" / "00_start.ipynb"
+    book = nbformat.read(executed, as_version=4)
+    assert "widgets" not in book.metadata
+    assert "widget-view" not in executed.read_text("utf-8")
+    subprocess.run(
+        [sys.executable, "-m", "nbconvert", "--to", "html", "--output-dir", tmp_path, executed],
+        check=True,
+        capture_output=True,
+    )
+    html = (tmp_path / "00_start.html").read_text("utf-8")
+    assert '<figure id="fig-view">' in html
+    assert '<table id="tab-view">' in html
+    assert "widget-view+json" not in html
+
+
+def test_contents_lead_to_notebooks_and_on_a_page_to_pages(report):
+    shown = open_report("00_start", project=ROOT).contents()._repr_mimebundle_()["text/html"]
+    assert '<a href="03_dose_response.ipynb">' in shown
+    page = (report / "00_start.html").read_text("utf-8")
+    assert '<a href="03_dose_response.html">' in page
+    assert not re.search(r'href="[\w-]+\.ipynb"', page)
