@@ -6,9 +6,7 @@ import re
 import pytest
 import yaml
 
-from evidence import (
-    cli,
-)
+from evidence import cli
 from evidence.corpus.citations import STYLES
 from evidence.errors import EvidenceError
 from evidence.publishing import citing, finished
