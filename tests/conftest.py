@@ -1,8 +1,10 @@
 """Shared fixtures: a small valid project to break, the shipped data, and one finished run."""
 
 import csv
+import json
 import os
 import shutil
+from copy import copy
 from pathlib import Path
 
 import pytest
@@ -89,6 +91,21 @@ TABLES = {
     ],
 }  # fmt: skip
 
+CITATION = """\
+cff-version: 1.2.0
+message: Cite the studies first.
+title: Bread & its sources
+authors:
+  - family-names: Berg
+    name-particle: van der
+    given-names: Ann B.
+    name-suffix: Jr.
+  - name: The bakers
+version: 1.4.0
+date-released: "2026-11-24"
+url: https://example.org/bread
+"""
+
 
 class Project:
     """A folder with small valid tables; each method breaks one thing."""
@@ -162,6 +179,40 @@ def report(tmp_path_factory):
     from evidence.runs.report import make_reports
 
     return make_reports(ROOT, out=tmp_path_factory.mktemp("run") / "reports").out
+
+
+@pytest.fixture(scope="session")
+def finished_bakery(tmp_path_factory):
+    """A small project whose reports are finished: one figure and two tables; read only."""
+    from evidence import lay_out_comparison, open_report, tabulate_results, tabulate_studies
+
+    project = Project(tmp_path_factory.mktemp("bakery") / "bread")
+    project.path("CITATION.cff").write_text(CITATION, "utf-8")
+    project.put("data/studies.csv", 3, arm='=HYPERLINK("x") & 50% <b>', note="-")
+    report = open_report("01_bread", project=project.root, out=project.root / "reports")
+    report.figure(lay_out_comparison(report.results, outcome="risen"))
+    report.table(tabulate_studies(report.corpus, report.results))
+    report.table(tabulate_results(report.corpus, report.results))
+    report.close()
+    write_manifest(project)
+    return project
+
+
+@pytest.fixture
+def bakery(finished_bakery, tmp_path):
+    """A copy of it, to break."""
+    project = copy(finished_bakery)
+    project.root = tmp_path / "bread"
+    shutil.copytree(finished_bakery.root, project.root)
+    return project
+
+
+def write_manifest(project):
+    inputs = read_corpus(project.root).checksums
+    manifest = {"evidence": "0", "inputs": inputs, "reports": {"01_bread": {"inputs": inputs}}}
+    text = json.dumps(manifest)
+    project.path("reports/manifest.json").write_text(text, "utf-8")
+    project.path("reports/values.json").write_text("{}", "utf-8")
 
 
 def require_tool(name: str) -> str:
