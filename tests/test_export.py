@@ -71,14 +71,15 @@ def test_word_figure_has_caption_and_alternative_text(bakery):
     assert picture.width < room + POINT
     texts = [paragraph.text for paragraph in made.paragraphs]
     assert f"{shown.part.title}. {shown.caption}" in texts
+    name = f"fig-risen@{shown.part.version}"
     assert texts[texts.index("References") + 1 :] == [
         "Baker, A. (1990). Rising dough. https://doi.org/10.1000/dough",
         "van der Berg, A. B., Jr., & The bakers. (2026). Figure: Risen: two arms of "
-        "each study compared [fig-risen]. In Bread & its sources, version 1.4.0. "
+        f"each study compared [{name}]. In Bread & its sources, version 1.4.0. "
         "https://example.org/bread",
     ]
     assert made.sections[0].orientation == WD_ORIENT.PORTRAIT
-    assert made.core_properties.subject == "fig-risen"
+    assert made.core_properties.subject == name
 
 
 def test_same_exhibit_same_bytes(bakery, monkeypatch):

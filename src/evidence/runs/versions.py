@@ -19,7 +19,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import evidence
 from evidence.corpus.reading import Corpus, find_project, read_corpus
 from evidence.errors import EvidenceError
 from evidence.publishing.values import read_finished
@@ -175,7 +174,7 @@ def _own_code(folder: Path) -> tuple[Path | None, str]:
     if not (own / "__init__.py").is_file():
         return None, ""
     mark = _fingerprint(own)
-    running = _fingerprint(Path(evidence.__file__).parent)
+    running = _fingerprint(Path(__file__).resolve().parents[1])
     return (None, "") if mark == running else (own.parent, mark)
 
 

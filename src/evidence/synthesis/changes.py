@@ -2,12 +2,11 @@
 
 Vocabulary
 ----------
-A row is the same in two versions if it has the same key; then its changed cells are a
-*correction*. A *cause* of a changed number is told by its rows: new data (rows that came),
-withdrawn data (rows that went), corrected extraction (rows with changed cells), changed judgement
-(appraisals, thresholds, descriptions of studies), changed method (the same tables give another
-number with the other version's code). A conclusion *crossed* where what a number concludes against
-stated thresholds is not what it was.
+Rows as in `row_changes`. A *cause* of a changed number is told by its rows: new data (rows that
+came), withdrawn data (rows that went), corrected extraction (rows with changed cells), changed
+judgement (appraisals, thresholds, descriptions of studies), changed method (the same tables give
+another number with the other version's code). A conclusion *crossed* where what a number concludes
+against stated thresholds is not what it was.
 
 References
 ----------
@@ -23,45 +22,11 @@ from evidence.corpus import schema
 from evidence.corpus.reading import Corpus
 from evidence.corpus.schema.words import UNKNOWN_STATUSES
 from evidence.synthesis import claims
-from evidence.synthesis.addresses import cell_text, rows_at
 from evidence.synthesis.gaps import tally
 from evidence.synthesis.headlines import Headline
 from evidence.synthesis.register import Entry, register
+from evidence.synthesis.row_changes import CHANGED, RowChange, row_changes
 from evidence.synthesis.selection import select_results
-
-ALIKE = 2
-"""A row that went and one that came in the same study, arm and outcome are one corrected row if no
-more of their cells than this differ."""
-CHANGED = ("corrected", "filled in")
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One changed cell, as text."""
-
-    column: str
-    before: str
-    after: str
-
-
-@dataclass(frozen=True)
-class RowChange:
-    """A row that was added, removed, corrected or filled in (only blank cells changed).
-
-    Addresses are each version's own.
-    """
-
-    kind: str
-    says: str
-    study: str
-    before: str = ""
-    after: str = ""
-    cells: tuple[Cell, ...] = ()
-
-    @property
-    def table(self) -> str:
-        """The file that it is a row of."""
-        return (self.after or self.before).rpartition(":")[0]
 
 
 @dataclass(frozen=True)
@@ -168,7 +133,7 @@ def compare(
     if old.checksums == new.checksums:
         found = tuple(_numbers(numbers, ()))
         return Changes(before, after, methods, numbers=found, looked=looked)
-    rows = tuple(row for table in schema.TABLES for row in _rows(table, old, new))
+    rows = row_changes(old, new)
     return Changes(
         before=before,
         after=after,
@@ -211,58 +176,6 @@ def _of_entries(one: dict | None, two: dict | None) -> Iterator[str]:
         yield f"other rows behind it ({len(one['rows'])} → {len(two['rows'])})"
     elif one["method"] == two["method"]:
         yield "cause not told: the tables are not at hand"
-
-
-def _rows(table: schema.Table, old: Corpus, new: Corpus) -> Iterator[RowChange]:
-    """Rows of one table that came, went or were corrected, in the order of the later version."""
-    then, now = _by_key(table, old), _by_key(table, new)
-    gone = {key: row for key, row in then.items() if key not in now}
-    for key, row in now.items():
-        earlier = then.get(key)
-        if earlier is None:
-            match = next((k for k, other in gone.items() if _alike(table, other, row)), None)
-            earlier = gone.pop(match) if match is not None else None
-        cells = _differences(table, earlier, row) if earlier is not None else ()
-        if earlier is None:
-            yield _change("added", new, after=row)
-        elif cells:
-            blank = not any(cell.before for cell in cells)
-            kind = "filled in" if blank else "corrected"
-            yield _change(kind, new, before=earlier, after=row, cells=cells)
-    for row in gone.values():
-        yield _change("removed", old, before=row)
-
-
-def _by_key(table: schema.Table, corpus: Corpus) -> dict[tuple[str, ...], dict]:
-    return {
-        tuple(cell_text(row[name]) for name in table.key): row
-        for row in corpus.frame(table).to_dict("records")
-    }
-
-
-def _differences(table: schema.Table, one: dict, two: dict) -> tuple[Cell, ...]:
-    texts = [(name, cell_text(one[name]), cell_text(two[name])) for name in table.names]
-    return tuple(Cell(name, old, new) for name, old, new in texts if old != new)
-
-
-def _alike(table: schema.Table, one: dict, two: dict) -> bool:
-    """Whether a row that went and one that came are the same result, corrected in its key."""
-    same = ("study", "arm", "outcome", "measure")
-    return (
-        table is schema.STUDIES
-        and all(one[name] == two[name] for name in same)
-        and len(_differences(table, one, two)) <= ALIKE
-    )
-
-
-def _change(kind: str, corpus: Corpus, *, before=None, after=None, cells=()) -> RowChange:
-    row = after or before
-    (said,) = rows_at(corpus, [row["address"]])
-    places = {
-        name: given["address"] for name, given in (("before", before), ("after", after)) if given
-    }
-    printed = f" “{said.as_printed}”" if said.as_printed else ""
-    return RowChange(kind, said.says + printed, row.get("study", ""), cells=cells, **places)
 
 
 def _studies(old: Corpus, new: Corpus, rows: tuple[RowChange, ...]) -> Iterator[StudyChange]:
