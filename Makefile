@@ -15,7 +15,7 @@ report: $(READY) ## Check the data, run every notebook, write reports/ (open rep
 test: $(READY) ## Lint and run the whole test suite
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 lab: $(READY) ## Open JupyterLab on the start page
 	$(BIN)/jupyter lab --notebook-dir=. notebooks/00_start.ipynb

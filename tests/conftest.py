@@ -8,6 +8,7 @@ from copy import copy
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from evidence import read_corpus
 from evidence.corpus import schema
@@ -174,11 +175,16 @@ def shipped():
 
 
 @pytest.fixture(scope="session")
-def report(tmp_path_factory):
-    """One finished run of all notebooks on the shipped data; read only."""
+def report(tmp_path_factory, worker_id):
+    """One finished run of all notebooks on the shipped data, for all workers; read only."""
     from evidence.runs.report import make_reports
 
-    return make_reports(ROOT, out=tmp_path_factory.mktemp("run") / "reports").out
+    folder = tmp_path_factory.getbasetemp()
+    shared = (folder if worker_id == "master" else folder.parent) / "shared" / "reports"
+    with FileLock(f"{shared.parent}.lock"):
+        if not shared.exists():
+            make_reports(ROOT, out=shared)
+    return shared
 
 
 @pytest.fixture(scope="session")

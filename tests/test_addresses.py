@@ -156,7 +156,10 @@ def test_many_rows_are_ranges_of_lines(report, capsys):
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ("no such thing", "is no claim, question, study, address or value; figures are fig-resp"),
+        (
+            "no such thing",
+            "is no claim, question, study, address or value; figures are fig-view, fig-resp",
+        ),
         ("ci_low", "names; give one:\n  0"),
         ("data/studies.csv:99999", "is no claim"),
     ],

@@ -259,7 +259,8 @@ def test_the_command_shown_makes_the_same_bytes(explorer, page, project):
     assert command[0] == "papermill"
     subprocess.run([str(BIN / command[0]), *command[1:]], cwd=project, check=True,
                    capture_output=True)  # fmt: skip
-    made = project / "view" / "figures" / saved.value.suggested_filename
+    assert re.fullmatch(r"fig-view@[0-9a-f]{7}\.svg", saved.value.suggested_filename)
+    made = project / "view" / "figures" / "fig-view.svg"
     assert made.read_bytes() == saved.value.path().read_bytes()
     assert (project / "view" / "figures" / "fig-view.png").stat().st_size > 10_000
 

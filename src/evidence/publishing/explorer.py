@@ -183,7 +183,8 @@ def explore(
     Parameters
     ----------
     report : Report, optional
-        From `open_report`; what it leaves out, the view leaves out. Without one, all studies.
+        From `open_report`, whose own parameters are the words to start from; what it leaves out,
+        the view leaves out. Without one, all studies.
     outcome, condition, treatment, comparator : str
         Words of the tables; "any" takes all of a sort together, empty the one that most studies
         have, but of comparators any.
@@ -196,6 +197,14 @@ def explore(
     ParameterError
         A word that no table has; choices that no study has are said so instead.
     """
-    report = report or open_report(NOTEBOOK, scope="all")
-    view = View(outcome, measure, condition, treatment, comparator, report.scope, near_days)
-    return Explorer(report, view)
+    words = {
+        "condition": condition,
+        "treatment": treatment,
+        "outcome": outcome,
+        "measure": measure,
+        "comparator": comparator,
+        "near_days": near_days,
+    }
+    report = report or open_report(NOTEBOOK, scope="all", **words)
+    given = {name: report.parameters.get(name, word) for name, word in words.items()}
+    return Explorer(report, View(scope=report.scope, **given))
