@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from pypdf import PdfReader, PdfWriter
 
-from evidence import cli, lay_out_dose_response, lay_out_response, read_corpus, select_results
+from evidence import cli, lay_out_dose_response, lay_out_shares, read_corpus, select_results
 from evidence.publishing import identity
 from evidence.publishing.files import add_tiffs, render, write_figure
 from evidence.publishing.identifying import compare, identify
@@ -101,7 +101,7 @@ def test_version_changes_with_confidence_and_code_and_not_with_the_command(
     shipped, found, monkeypatch
 ):
     results = select_results(shipped, scope="guide")
-    one, two = (record(lay_out_response(results, confidence=c), shipped) for c in (0.95, 0.9))
+    one, two = (record(lay_out_shares(results, confidence=c), shipped) for c in (0.95, 0.9))
     assert one.version != two.version
     layout, about = found
     assert record(layout, shipped, report="another").version == about.version

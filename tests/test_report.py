@@ -211,12 +211,12 @@ def test_same_inputs_give_the_same_bytes_in_another_folder_and_time_zone(tmp_pat
 
 def test_the_index_and_the_page_show_the_same_version(report):
     """The chart at the top of the index is the one of its page, printed id and all."""
-    pattern = r'<figure id="fig-response" data-version="([0-9a-f]{7})"'
+    pattern = r'<figure id="fig-shares" data-version="([0-9a-f]{7})"'
     shown = [
         re.search(pattern, (report / f"{name}.html").read_text("utf-8"))[1]
         for name in ("index", "02_comparison")
     ]
-    sidecar = json.loads((report / "figures" / "fig-response.json").read_text("utf-8"))
+    sidecar = json.loads((report / "figures" / "fig-shares.json").read_text("utf-8"))
     assert set(shown) == {sidecar["version"]}
 
 
@@ -329,4 +329,4 @@ def test_studies_and_bibliography_alone_are_enough(tmp_path):
             path.unlink()
     made = make_reports(project)
     assert len(made.reports) == 3
-    assert (project / "reports" / "figures" / "fig-response.svg").is_file()
+    assert (project / "reports" / "figures" / "fig-shares.svg").is_file()

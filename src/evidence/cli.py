@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 the data or a notebook is at fault or a figure is no longe
 command was misused, 130 stopped.
 """
 
+import shlex
 import sys
 from collections.abc import Sequence
 
@@ -280,6 +281,15 @@ def _report(options) -> int:
     return 0
 
 
+def _new(options) -> int:
+    from evidence.runs.new import begin_project
+
+    made = begin_project(options.folder, notebooks=options.notebooks)
+    print(f"made:  {made}, a working project; its two studies are invented")
+    print(f"next:  evidence report --project {shlex.quote(str(made))}")
+    return 0
+
+
 def _write(path: str, text: str) -> None:
     from pathlib import Path
 
@@ -310,6 +320,7 @@ COMMANDS = {
     "cite": _cite,
     "export": _export,
     "audit": _audit,
+    "new": _new,
     "pool": _pool,
     "changes": _changes,
     "identify": _identify,

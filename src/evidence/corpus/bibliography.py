@@ -64,7 +64,7 @@ class Reference:
 
     @property
     def label(self) -> str:
-        """The short name used in charts and tables, such as *Zarate 2006*."""
+        """The short name used in charts and tables, such as *Miller 2001*."""
         year = "" if self.year == NO_DATE else f" {self.year}"
         return f"{self.authors[0].last}{year}"
 

@@ -22,7 +22,7 @@ from evidence.figures import (  # noqa: F401 - importing a module teaches `draw`
     durability,
     forest,
     gap_map,
-    response,
+    shares,
     specifications,
 )
 from evidence.figures.layout import Layout, draw

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from evidence.corpus.reading import Corpus, read_corpus
 from evidence.errors import ReportError
+from evidence.publishing.notebooks import notebooks_of
 from evidence.runs.parameters import declared, resolve
 from evidence.synthesis.audits import error_rate
 from evidence.synthesis.checks import require_consistent
@@ -40,17 +41,14 @@ class Outcome:
 
 
 def find_notebooks(project: Path, only: Sequence[str] = ()) -> dict[str, Path]:
-    """The project's notebooks by name, in order; `only` picks some by name or its beginning.
+    """The package's own notebooks and the project's, in order; `only` picks some by their names.
 
     Raises
     ------
     ReportError
-        No notebooks, or a name that matches none.
+        A name, or beginning of one, that matches none.
     """
-    folder = project / "notebooks"
-    found = {path.stem: path for path in sorted(folder.glob("[!.]*.ipynb"))}
-    if not found:
-        raise ReportError(f"{folder}: holds no notebook; a report needs at least one")
+    found = notebooks_of(project)
     if not only:
         return found
     chosen = {}

@@ -33,7 +33,7 @@ def headline_studies(corpus: Corpus, results: pd.DataFrame) -> list[str]:
 
 
 def introduce(corpus: Corpus, study: str) -> Sentence:
-    """Who was studied and how: 'Zarate 2006, randomised crossover, 18 people: …'."""
+    """Who was studied and how: 'randomised crossover, 18 people randomised (adults)'."""
     rows = corpus.designs[corpus.designs["study"] == study]
     if rows.empty:
         return Sentence(f"{study}.design", corpus.label(study))
@@ -193,7 +193,7 @@ def certainty(corpus: Corpus, results: pd.DataFrame) -> list[Sentence]:
             Sentence(
                 "sure.designs",
                 "{studies} treated people or followed them; {randomised} by chance, {active} "
-                "of these against an active drug and not only an inert one.",
+                "of these against an active comparison and not only an inert one.",
                 {
                     "studies": count(len(primary), "study", "studies", primary["address"]),
                     "randomised": count(

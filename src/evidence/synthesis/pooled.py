@@ -38,7 +38,7 @@ NAMES = {
 
 
 def named(measure: str, outcome: str) -> str:
-    """What is pooled, in words: 'risk ratio of remission', 'share of people with response'."""
+    """What is pooled, in words: 'risk ratio of a harm', 'share of people with a benefit'."""
     if measure == "proportion":
         return f"share of people with {outcome}"
     return f"{NAMES[measure]} of {outcome}"
