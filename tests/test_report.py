@@ -47,7 +47,7 @@ def test_every_notebook_runs_and_leaves_its_page(report):
 
 def test_every_figure_stands_there_in_all_forms(report):
     found = {path.name for path in (report / "figures").iterdir()}
-    for identity in ("response", "abstinence", "dose-response", "durability", "claims", "gaps"):
+    for identity in ("shares", "abstinence", "dose-response", "durability", "claims", "gaps"):
         assert {f"fig-{identity}.{form}" for form in FORMS} <= found
 
 
