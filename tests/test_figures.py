@@ -381,7 +381,7 @@ def test_files_stand_side_by_side_with_their_numbers_and_sources(layouts, shippe
 
 def test_nothing_to_draw_is_said_and_not_drawn(shipped, guide):
     nothing = guide.iloc[:0]
-    assert "No response" in lay_out_shares(nothing).empty
+    assert "No shares of people" in lay_out_shares(nothing).empty
     assert "abstinence" in lay_out_comparison(nothing, outcome="abstinence").empty
     assert "several doses" in lay_out_dose_response(nothing).empty
     assert "benefit" in lay_out_durability(shipped, nothing).empty

@@ -17,6 +17,7 @@ from evidence.synthesis.wording import (
     interval,
     level,
     listed,
+    literal,
     percent,
     signed,
     slug,
@@ -55,7 +56,7 @@ def lay_out_comparison(
         title=f"{outcome.capitalize()}: two arms of each study compared",
         caption=Sentence(
             f"{identity}.caption",
-            f"Left: share of people with {outcome} in each arm, with {{level}} Wilson "
+            f"Left: share of people with {literal(outcome)} in each arm, with {{level}} Wilson "
             f"intervals{_guide_words(frame)}. Middle: difference of the shares "
             "in percentage points (Newcombe interval). Right: their ratio on a log scale "
             "(interval of its logarithm). An interval that crosses the dashed line is "

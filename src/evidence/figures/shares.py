@@ -17,6 +17,7 @@ from evidence.synthesis.wording import (
     count,
     level,
     listed,
+    literal,
     parameter,
     percent,
     when,
@@ -92,8 +93,8 @@ def lay_out_shares(
         title=f"{capital(words)}: {'what the guide says and ' if guide else ''}what was reported",
         caption=Sentence(
             "fig-shares.caption",
-            f"Share of people with {words} in each arm, at the time nearest to {{near}} after "
-            "treatment. Lines are {level} Wilson intervals; a mark without a line has no count "
+            f"Share of people with {literal(words)} in each arm, at the time nearest to {{near}} "
+            "after treatment. Lines are {level} Wilson intervals; a mark without a line has no count "
             f"behind it. Filled marks are numbers read in the source, {GUIDE if guide else ''}"
             "open crosses numbers that are commonly cited but were not read at their source.",
             {

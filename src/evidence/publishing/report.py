@@ -6,6 +6,7 @@ only shows.
 """
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 from importlib.metadata import version
@@ -291,6 +292,8 @@ def open_report(
         A parameter outside its vocabulary.
     """
     confidence = require_confidence(confidence)
+    if not re.fullmatch(r"\w[\w-]*", name):
+        raise ParameterError(f"name: {name!r} is no name of a notebook, such as '01_studies'")
     for word, given in (("conditions", conditions), ("outcomes", outcomes)):
         if isinstance(given, str):
             raise ParameterError(

@@ -159,10 +159,19 @@ def _require_replaceable(target: Path, project: Path) -> None:
         raise ReportError(f"--out {target}: holds the project itself; name a folder of its own")
     if target.exists() and not target.is_dir():
         raise ReportError(f"--out {target}: is a file; name a folder")
-    if target.is_dir() and any(target.iterdir()) and not (target / MANIFEST).is_file():
+    if target.is_dir() and any(target.iterdir()) and not _is_run(target):
         raise ReportError(
             f"--out {target}: holds files that no report run made; name another folder"
         )
+
+
+def _is_run(target: Path) -> bool:
+    """Whether a folder is a finished run; other programs have a manifest.json as well."""
+    try:
+        content = json.loads((target / MANIFEST).read_text("utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and "reports" in content
 
 
 @contextlib.contextmanager

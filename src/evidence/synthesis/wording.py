@@ -139,6 +139,11 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def literal(text: str) -> str:
+    """A text of the data as part of a template: its braces are no places for numbers."""
+    return text.replace("{", "{{").replace("}", "}}")
+
+
 def slug(text: str) -> str:
     """The text as part of an id or a file's name: small letters, digits and hyphens only.
 
