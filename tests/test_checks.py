@@ -2,6 +2,8 @@
 
 import dataclasses
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -234,3 +236,12 @@ def test_a_signature_with_a_wrong_orcid_is_refused(clean):
 
     with pytest.raises(CorpusError, match=r"waivers.csv:2 signed: 0000-0002-1825-0098 is no ORCID"):
         read_corpus(clean.root)
+
+
+def test_output_that_nobody_reads_any_longer_is_no_error(project):
+    """As `evidence check | head -n 1` leaves it: nothing on the error output, no traceback."""
+    command = [sys.executable, "-m", "evidence.cli", "audit", "--list", "--project", project.root]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141

@@ -1,9 +1,10 @@
 """The command `evidence`: the only place that prints, and the only one that catches.
 
 Exit codes: 0 done, 1 the data or a notebook is at fault or a figure is no longer current, 2 the
-command was misused, 130 stopped.
+command was misused, 130 stopped, 141 whoever read the output went away.
 """
 
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -16,7 +17,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; see the module for the exit codes."""
     options = parser().parse_args(arguments)
     try:
-        return COMMANDS[options.command](options)
+        code = COMMANDS[options.command](options)
+        sys.stdout.flush()
+        return code
     except CorpusError as error:
         problems = len(error.problems)
         print(error, file=sys.stderr)
@@ -28,6 +31,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except EvidenceError as error:
         print(f"evidence: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # Python would complain once more when it closes the output that nobody reads.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"evidence: {place}{error.strerror or error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nevidence: stopped; the previous reports are as they were", file=sys.stderr)

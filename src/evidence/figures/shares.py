@@ -94,9 +94,10 @@ def lay_out_shares(
         caption=Sentence(
             "fig-shares.caption",
             f"Share of people with {literal(words)} in each arm, at the time nearest to {{near}} "
-            "after treatment. Lines are {level} Wilson intervals; a mark without a line has no count "
-            f"behind it. Filled marks are numbers read in the source, {GUIDE if guide else ''}"
-            "open crosses numbers that are commonly cited but were not read at their source.",
+            "after treatment. Lines are {level} Wilson intervals; a mark without a line has no "
+            "count behind it. Filled marks are numbers read in the source, "
+            f"{GUIDE if guide else ''}open crosses numbers that are commonly cited "
+            "but were not read at their source.",
             {
                 "near": parameter(near_days, f"{near_days:g} day{'' if near_days == 1 else 's'}"),
                 "level": level(confidence),

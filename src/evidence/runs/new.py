@@ -31,11 +31,13 @@ def begin_project(folder: str | Path, *, notebooks: bool = False) -> Path:
         target = target.resolve()
         _require_empty(target)
         with _beside(target) as staging:
-            shutil.copytree(EXAMPLE, staging, dirs_exist_ok=True, copy_function=shutil.copyfile)
+            files = {path.relative_to(EXAMPLE): path for path in EXAMPLE.rglob("*")}
             if notebooks:
-                (staging / FOLDER).mkdir()
-                for path in own_notebooks().values():
-                    shutil.copyfile(path, staging / FOLDER / path.name)
+                files |= {Path(FOLDER, path.name): path for path in own_notebooks().values()}
+            for name, path in files.items():
+                if path.is_file():
+                    (staging / name).parent.mkdir(exist_ok=True)
+                    shutil.copyfile(path, staging / name)
             # Not every system puts a folder in the place of an empty one.
             if target.exists():
                 target.rmdir()
