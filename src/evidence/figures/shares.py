@@ -87,17 +87,17 @@ def lay_out_shares(
         "address",
     ]
     words = listed(panels or outcomes) or "an outcome"
+    timed = ", at the time nearest to {near} after treatment" if rows["days"].notna().any() else ""
     guide = bool((rows["standing"] == "guide").any())
     return SharesLayout(
         id="fig-shares",
         title=f"{capital(words)}: {'what the guide says and ' if guide else ''}what was reported",
         caption=Sentence(
             "fig-shares.caption",
-            f"Share of people with {literal(words)} in each arm, at the time nearest to {{near}} "
-            "after treatment. Lines are {level} Wilson intervals; a mark without a line has no "
-            "count behind it. Filled marks are numbers read in the source, "
-            f"{GUIDE if guide else ''}open crosses numbers that are commonly cited "
-            "but were not read at their source.",
+            f"Share of people with {literal(words)} in each arm{timed}. "
+            "Lines are {level} Wilson intervals; a mark without a line has no count behind it. "
+            f"Filled marks are numbers read in the source, {GUIDE if guide else ''}"
+            "open crosses numbers that are commonly cited but were not read at their source.",
             {
                 "near": parameter(near_days, f"{near_days:g} day{'' if near_days == 1 else 's'}"),
                 "level": level(confidence),

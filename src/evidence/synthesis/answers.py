@@ -10,6 +10,7 @@ import pandas as pd
 from evidence.corpus.reading import Corpus
 from evidence.corpus.schema import PEOPLE_DESIGNS
 from evidence.synthesis.comparisons import PAIRED, pairs
+from evidence.synthesis.usual import main_outcomes
 from evidence.synthesis.wording import (
     Number,
     Sentence,
@@ -59,14 +60,14 @@ def caveat(rows: pd.DataFrame) -> Sentence:
 
 
 def findings(results: pd.DataFrame, study: str, *, confidence: float) -> list[Sentence]:
-    """What one study reported on benefits, sources only and confirmed, a sentence a finding.
+    """What one study reported on benefits and main outcomes, confirmed, a sentence a finding.
 
     Proportions with a comparison come with their difference; single proportions alone; sizes
     and directions as printed. Shares that nobody confirmed come last and say so.
     """
     rows = results[
         (results["study"] == study)
-        & (results["kind"] == "benefit")
+        & (results["kind"].eq("benefit") | results["outcome"].isin(main_outcomes(results)))
         & ~results["is_guide"]
         & ~(results["days"] <= 0)
     ]
