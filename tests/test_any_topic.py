@@ -108,6 +108,13 @@ def test_the_pool_on_its_page_is_metafors(vaccine_reports):
     assert pooled == pytest.approx(np.exp(wanted["estimate"]), rel=1e-6)
 
 
+def test_the_index_says_what_a_trial_found_on_a_harm(vaccine_reports):
+    text, _ = said_on(vaccine_reports / "index.html")
+    assert "What is known, how sure, and what is not" in text
+    assert "4 of 123 (3.3%) with vaccine , 11 of 139 (7.9%) with nothing" in text
+    assert "Tuberculosis at a glance" in text
+
+
 def test_no_page_of_another_topic_holds_a_word_of_the_shipped_data(vaccine_reports, shipped):
     words = words_of(shipped)
     for page in sorted(vaccine_reports.glob("*.html")):
