@@ -174,7 +174,7 @@ def test_only_carries_the_other_pages_over(report, tmp_path):
 
 
 def test_unknown_notebook_and_unknown_condition_are_refused(tmp_path):
-    with pytest.raises(ReportError, match="--only nosuch: is no notebook; there are 01_studies"):
+    with pytest.raises(ReportError, match="--only nosuch: is no notebook; there are 00_start"):
         make_reports(ROOT, out=tmp_path / "r", only=["nosuch"])
     assert cli.main(["report", "--project", str(ROOT), "--out", str(tmp_path / "r"),
                      "-p", "conditions=depresion"]) == 2  # fmt: skip
