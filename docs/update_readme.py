@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from evidence import lay_out_response, read_corpus, select_results
+from evidence import lay_out_shares, read_corpus, select_results
 from evidence.publishing.files import render
 from evidence.publishing.identity import record
 from evidence.publishing.index import bound, headline_lines
@@ -15,7 +15,7 @@ BEGIN, END = "<!-- computed: make readme -->", "<!-- end of computed part -->"
 def computed_part() -> str:
     """The chart, what it shows, and what the headline studies found, as Markdown."""
     corpus = read_corpus(ROOT)
-    layout = lay_out_response(select_results(corpus, scope="guide"))
+    layout = lay_out_shares(select_results(corpus, scope="guide"))
     found = "\n".join(f"- {line}" for line in headline_lines(corpus))
     return (
         f"{BEGIN}\n![{layout.title}](docs/figures/{layout.id}.svg)\n\n"
@@ -26,7 +26,7 @@ def computed_part() -> str:
 def main() -> None:
     """Renew README.md and docs/figures/ in place."""
     corpus = read_corpus(ROOT)
-    layout = lay_out_response(select_results(corpus, scope="guide"))
+    layout = lay_out_shares(select_results(corpus, scope="guide"))
     about = record(layout, corpus, report="02_comparison", parameters={"scope": "guide"})
     folder = ROOT / "docs" / "figures"
     folder.mkdir(exist_ok=True)

@@ -19,7 +19,7 @@ NUMBERS = {
         ("65.8% (73/111)", "krupitsky1997"),
         ("24% (24/100)", "krupitsky1997"),
     ],
-    "02_comparison/fig-response:zarate2006/ketamine/response/1 day/guide.n": [("71%", "guide101")],
+    "02_comparison/fig-shares:zarate2006/ketamine/response/1 day/guide.n": [("71%", "guide101")],
     "02_comparison/fig-abstinence:krupitsky2007/three sessions against one session/abstinence/"
     "1 year.rr_high": [("50% (13/26)", "krupitsky2007"), ("22.2% (6/27)", "krupitsky2007")],
     "02_comparison/fig-suicidal-ideation-response:grunebaum2018/ketamine against midazolam/"

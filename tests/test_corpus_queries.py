@@ -49,7 +49,7 @@ def test_a_word_with_blanks_is_one_word(results):
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ("condition", "'condition' is not a condition such as condition=depression or days>=28"),
+        ("condition", "'condition' is not a condition such as randomised=yes or days>=28"),
         ("colour=red", "'colour' is no column to ask for; use study, condition"),
         ("days>=long", "'long' is not a number, and days is"),
         ("condition>bread", "'condition>bread': > compares a number; words are asked for with ="),

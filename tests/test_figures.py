@@ -25,8 +25,8 @@ from evidence import (
     lay_out_durability,
     lay_out_forest,
     lay_out_gap_map,
-    lay_out_response,
     lay_out_risk_summary,
+    lay_out_shares,
     lay_out_specifications,
     lay_out_traffic,
     lay_out_view,
@@ -60,7 +60,7 @@ def judged(corpus, results):
 
 
 LAYOUTS = {
-    "response": lambda corpus, results: lay_out_response(results),
+    "response": lambda corpus, results: lay_out_shares(results),
     "abstinence": lambda corpus, results: lay_out_comparison(results, outcome="abstinence"),
     "suicidal": lambda corpus, results: lay_out_comparison(
         results, outcome="suicidal ideation response"
@@ -262,7 +262,7 @@ SAID = {
     "dose": ["dose", "found", "p_value", "p_adjusted"],
     "durability": ["label", "outcome", "says"],
     "claims": ["claim", "verdict"],
-    "gaps": ["down"],
+    "gaps": ["down", "across"],
     "view": ["says"],
     "forest": ["says"],
     "cumulative": ["says"],
@@ -382,7 +382,7 @@ def test_files_stand_side_by_side_with_their_numbers_and_sources(layouts, shippe
 
 def test_nothing_to_draw_is_said_and_not_drawn(shipped, guide):
     nothing = guide.iloc[:0]
-    assert "No response" in lay_out_response(nothing).empty
+    assert "No shares of people" in lay_out_shares(nothing).empty
     assert "abstinence" in lay_out_comparison(nothing, outcome="abstinence").empty
     assert "several doses" in lay_out_dose_response(nothing).empty
     assert "benefit" in lay_out_durability(shipped, nothing).empty

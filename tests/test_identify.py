@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from pypdf import PdfReader, PdfWriter
 
-from evidence import cli, lay_out_dose_response, lay_out_response, read_corpus, select_results
+from evidence import cli, lay_out_dose_response, lay_out_shares, read_corpus, select_results
 from evidence.publishing import identity
 from evidence.publishing.files import add_tiffs, render, write_figure
 from evidence.publishing.identifying import compare, identify
@@ -101,7 +101,7 @@ def test_version_changes_with_confidence_and_code_and_not_with_the_command(
     shipped, found, monkeypatch
 ):
     results = select_results(shipped, scope="guide")
-    one, two = (record(lay_out_response(results, confidence=c), shipped) for c in (0.95, 0.9))
+    one, two = (record(lay_out_shares(results, confidence=c), shipped) for c in (0.95, 0.9))
     assert one.version != two.version
     layout, about = found
     assert record(layout, shipped, report="another").version == about.version
@@ -199,7 +199,7 @@ def fresh(tmp_path_factory):
     """A small project with its finished report, before anything changes; copied, never changed."""
     project = small_project(tmp_path_factory.mktemp("fresh") / "p", notebook="03_dose_response")
     shutil.copy(ROOT / "LICENSE-DATA", project)
-    make_reports(project)
+    make_reports(project, only=["dose_response"])
     return project
 
 
@@ -238,7 +238,7 @@ def test_today_s_data_draw_it_differently_and_how(fresh, tmp_path, capsys):
     assert code == 1
     assert "was made before data/studies.csv changed; renew it with: evidence report" in out
 
-    make_reports(project)
+    make_reports(project, only=["dose_response"])
     code, out, _ = run(capsys, project, kept)
     assert code == 1
     assert re.search(r"row changed +data/studies.csv:\d+: value “-0.82” → “-0.81”", out)
@@ -280,7 +280,7 @@ def test_other_parameters_and_code_are_named(fresh, shipped, tmp_path):
 
 def test_a_figure_that_is_empty_today(tmp_path, found, capsys):
     project = small_project(tmp_path / "p", notebook="03_dose_response")
-    make_reports(project, given={"conditions": "PTSD"})
+    make_reports(project, given={"conditions": "PTSD"}, only=["dose_response"])
     path = tmp_path / "found.svg"
     path.write_bytes(render(*found, "svg"))
     code, out, _ = run(capsys, project, path)

@@ -337,11 +337,11 @@ def address(report):
 def test_a_figure_is_downloaded_byte_for_byte(context, report, address, form, tmp_path):
     page = context.new_page()
     page.goto(f"{address}/02_comparison.html")
-    link = page.locator(f'a[href="figures/fig-response.{form}"]')
+    link = page.locator(f'a[href="figures/fig-shares.{form}"]')
     with page.expect_download() as arriving:
         link.click()
     arriving.value.save_as(tmp_path / "arrived")
-    wanted = (report / "figures" / f"fig-response.{form}").read_bytes()
+    wanted = (report / "figures" / f"fig-shares.{form}").read_bytes()
     assert (tmp_path / "arrived").read_bytes() == wanted
     page.close()
 

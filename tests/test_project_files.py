@@ -62,10 +62,10 @@ def test_computed_part_of_the_readme_is_today_s():
 
 
 def test_plotted_numbers_of_the_readme_chart_are_today_s(shipped):
-    from evidence import lay_out_response, select_results
+    from evidence import lay_out_shares, select_results
 
-    layout = lay_out_response(select_results(shipped, scope="guide"))
-    kept = (ROOT / "docs" / "figures" / "fig-response.csv").read_text("utf-8")
+    layout = lay_out_shares(select_results(shipped, scope="guide"))
+    kept = (ROOT / "docs" / "figures" / "fig-shares.csv").read_text("utf-8")
     assert layout.frame.to_csv(index=False, lineterminator="\n") == kept, "run `make readme`"
 
 

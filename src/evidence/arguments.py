@@ -23,7 +23,7 @@ def parser() -> argparse.ArgumentParser:
         description="Check the data, run every notebook through papermill and write pages, figures "
         "and values. The previous reports stay as they were until everything is finished.",
         epilog="examples:\n  evidence report\n  evidence report -p scope=all -p confidence=0.9\n"
-        "  evidence report --only comparison -p 'conditions=[\"depression\"]'",
+        "  evidence report --only comparison -p 'conditions=[\"bread\"]'",
         formatter_class=raw,
     )
     check = commands.add_parser(
@@ -51,9 +51,9 @@ def parser() -> argparse.ArgumentParser:
         description="Print where something comes from: the page and figure or table that shows it, "
         "the method and the rows that it was made from, and for each row what the text prints and "
         "where in which text that was read.",
-        epilog="examples:\n  evidence why C01\n  evidence why zarate2006\n"
+        epilog="examples:\n  evidence why C01\n  evidence why baker1990\n"
         "  evidence why fig-dose-response\n  evidence why data/studies.csv:4\n"
-        "  evidence why 'index/zarate2006/ketamine/response/1 day.share' --format json",
+        "  evidence why 'index/baker1990/yeast/risen/1 day.share' --format json",
         formatter_class=raw,
     )
     why.add_argument(
@@ -81,10 +81,10 @@ def parser() -> argparse.ArgumentParser:
         help="print the citation of a figure or table: its primary studies first, then itself",
         description="Print what to cite for a figure, table or source: the primary studies first, "
         "then the figure itself with its version, as part of the project in CITATION.cff.",
-        epilog="examples:\n  evidence cite fig-response\n"
-        "  evidence cite fig-response --style ris > fig-response.ris\n"
-        "  evidence cite reports/figures/fig-response.json --style apa\n"
-        "  evidence cite zarate2006 fava2018 --style bibtex",
+        epilog="examples:\n  evidence cite fig-shares\n"
+        "  evidence cite fig-shares --style ris > fig-shares.ris\n"
+        "  evidence cite reports/figures/fig-shares.json --style apa\n"
+        "  evidence cite baker1990 miller2001 --style bibtex",
         formatter_class=raw,
     )
     cite.add_argument(
@@ -103,7 +103,7 @@ def parser() -> argparse.ArgumentParser:
         "references, ready to paste into a manuscript. LaTeX and HTML are printed without --out.",
         epilog="examples:\n  evidence export tab-studies --format docx --out studies.docx\n"
         "  evidence export tab-summary-of-findings --format latex --style apa\n"
-        "  evidence export fig-response --format html --out fig-response.html",
+        "  evidence export fig-shares --format html --out fig-shares.html",
         formatter_class=raw,
     )
     export.add_argument("asked", metavar="ID", help="id of a figure or table, as on its page")
@@ -147,8 +147,8 @@ def parser() -> argparse.ArgumentParser:
         description="Pool the confirmed results on one outcome, of each study those nearest to a "
         "time, with heterogeneity, prediction interval and sensitivity analyses at full precision. "
         "What should not be pooled is refused with every reason.",
-        epilog="examples:\n  evidence pool --outcome response --measure rr\n"
-        "  evidence pool --outcome abstinence --measure or --method mh --mix-designs --format json",
+        epilog="examples:\n  evidence pool --outcome risen --measure rr\n"
+        "  evidence pool --outcome risen --measure or --method mh --mix-designs --format json",
         formatter_class=raw,
     )
     pool.add_argument("--outcome", required=True, metavar="WORD", help="an outcome of the data")
@@ -219,6 +219,20 @@ def parser() -> argparse.ArgumentParser:
     )
     changes.add_argument(
         "--out", default="", metavar="FILE", help="write there and not to the screen"
+    )
+    new = commands.add_parser(
+        "new",
+        help="begin a project on a topic of your own",
+        description="Write a small working project with two invented studies into a new or empty "
+        "folder: bibliography, tables, README, CITATION.cff and LICENSE-DATA. Check and report run "
+        "on it at once; put your own studies in the place of the invented ones.",
+        epilog="examples:\n  evidence new bread && cd bread && evidence report\n"
+        "  evidence new bread --notebooks",
+        formatter_class=raw,
+    )
+    new.add_argument("folder", metavar="DIR", help="does not exist yet, or is empty")
+    new.add_argument(
+        "--notebooks", action="store_true", help="copy the notebooks into it, to change them"
     )
     for command in (report, check, why, cite, export, audit, pool, changes, identify):
         command.add_argument(

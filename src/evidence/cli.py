@@ -5,6 +5,7 @@ command was misused, 130 stopped, 141 whoever read the output went away.
 """
 
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 
@@ -35,6 +36,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Python would complain once more when it closes the output that nobody reads.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"evidence: {place}{error.strerror or error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("\nevidence: stopped; the previous reports are as they were", file=sys.stderr)
         return 130
@@ -287,6 +292,15 @@ def _report(options) -> int:
     return 0
 
 
+def _new(options) -> int:
+    from evidence.runs.new import begin_project
+
+    made = begin_project(options.folder, notebooks=options.notebooks)
+    print(f"made:  {made}, a working project; its two studies are invented")
+    print(f"next:  evidence report --project {shlex.quote(str(made))}")
+    return 0
+
+
 def _write(path: str, text: str) -> None:
     from pathlib import Path
 
@@ -317,6 +331,7 @@ COMMANDS = {
     "cite": _cite,
     "export": _export,
     "audit": _audit,
+    "new": _new,
     "pool": _pool,
     "changes": _changes,
     "identify": _identify,

@@ -7,6 +7,10 @@ class EvidenceError(Exception):
     """The base of every error that a user of this package can act on."""
 
 
+LONG = 120
+"""Characters of a value that a message repeats."""
+
+
 @dataclass(frozen=True, order=True)
 class Problem:
     """One thing that is wrong in one cell of a file; `line` is 0 where the whole file is meant."""
@@ -20,7 +24,8 @@ class Problem:
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
         column = f" {self.column}" if self.column else ""
-        return f"{place}{column}: {self.value or 'blank'} {self.rule}"
+        value = self.value if len(self.value) <= LONG else f"{self.value[:LONG]}…"
+        return f"{place}{column}: {value or 'blank'} {self.rule}"
 
 
 class CorpusError(EvidenceError):

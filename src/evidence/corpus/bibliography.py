@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evidence.corpus import identifiers
+from evidence.corpus.characters import hidden, revealed
 from evidence.errors import CorpusError, Problem
 
 FILE = "references.bib"
 NO_DATE = "n.d."
+MOST = 100_000
+"""Characters of one line; the longest abstracts have a tenth of it."""
 CONTAINERS = ("journal", "booktitle", "howpublished", "publisher", "institution", "school")
 
 
@@ -64,7 +67,7 @@ class Reference:
 
     @property
     def label(self) -> str:
-        """The short name used in charts and tables, such as *Zarate 2006*."""
+        """The short name used in charts and tables, such as *Miller 2001*."""
         year = "" if self.year == NO_DATE else f" {self.year}"
         return f"{self.authors[0].last}{year}"
 
@@ -171,6 +174,26 @@ def _reference(entry) -> Reference:
     )
 
 
+def _require_plain(text: str) -> None:
+    """Refuse characters that nobody sees, and lines that no reference has.
+
+    Raises
+    ------
+    CorpusError
+    """
+    problems = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        found = hidden(line.rstrip("\r"))
+        if found:
+            rule = f"hides {found}; take it out"
+            problems.append(Problem(FILE, number, "", revealed(line.strip()), rule))
+        if len(line) > MOST:
+            rule = f"has more than {MOST:,} characters; is it a reference?"
+            problems.append(Problem(FILE, number, "", "a line", rule))
+    if problems:
+        raise CorpusError(problems)
+
+
 def read_bibliography(path: Path) -> Bibliography:
     """Every entry of a BibTeX file, or a complete list of what is wrong with it.
 
@@ -194,6 +217,7 @@ def read_bibliography(path: Path) -> Bibliography:
         line = error.object[: error.start].count(b"\n") + 1
         byte = f"byte 0x{error.object[error.start]:02x}"
         raise CorpusError([Problem(FILE, line, "", byte, "is not UTF-8; save it so")]) from None
+    _require_plain(text)
     raw = bibtexparser.parse_string(text)
     problems = list(_problems(raw))
     if not raw.blocks:

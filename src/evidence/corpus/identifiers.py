@@ -6,6 +6,7 @@ FORMS = {
     "doi": (r"10\.\d{4,9}/\S+", "a bare DOI such as 10.1001/archpsyc.63.8.856"),
     "pmid": (r"\d{1,8}", "a PubMed number"),
     "orcid": (r"\d{4}-\d{4}-\d{4}-\d{3}[\dX]", "an ORCID such as 0000-0002-1825-0097"),
+    "url": (r"https?://[^\s<>\"]+", "an address such as https://example.org/page"),
     "issn": (r"\d{4}-\d{3}[\dX]", "an ISSN such as 0003-990X"),
 }
 ORCID = re.compile(r"\b\d{4}-\d{4}-\d{4}-\d{3}[\dX]\b")

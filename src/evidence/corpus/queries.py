@@ -1,6 +1,6 @@
 """The small language in which `unknowns.csv` says which results bear on a question.
 
-``condition=depression and outcome=response|remission and days>=28`` — conditions joined by
+``condition=bread and outcome=height|crust and days>=28`` — conditions joined by
 `and`; `=` and `!=` take words separated by `|`, the comparisons take a number. Nothing in it is
 ever evaluated as code.
 """
@@ -76,9 +76,7 @@ def parse_query(text: str) -> tuple[Condition, ...]:
     for part in _JOINT.split(text.strip()) if text.strip() else []:
         match = _CONDITION.fullmatch(part)
         if match is None:
-            raise ValueError(
-                f"'{part}' is not a condition such as condition=depression or days>=28"
-            )
+            raise ValueError(f"'{part}' is not a condition such as randomised=yes or days>=28")
         column, compare, value = match.groups()
         if column not in WORDS + NUMBERS:
             raise ValueError(

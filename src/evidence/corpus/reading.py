@@ -18,6 +18,7 @@ from evidence.corpus import identifiers, schema
 from evidence.corpus.appraisals import check_appraisals
 from evidence.corpus.bibliography import FILE as BIBLIOGRAPHY
 from evidence.corpus.bibliography import Bibliography, read_bibliography
+from evidence.corpus.characters import hidden, revealed
 from evidence.corpus.frame import Frame
 from evidence.corpus.queries import parse_query
 from evidence.corpus.rules import check_results
@@ -213,6 +214,10 @@ def _read_table(root: Path, table: schema.Table) -> tuple[pd.DataFrame, list[Pro
                 lines.append(start)
             start = reader.line_num + 1
     except csv.Error as error:
+        if "field limit" in str(error):
+            most = csv.field_size_limit()
+            rule = f"has more than {most:,} characters from here on; is a quote not closed?"
+            return refuse(start, "a cell", rule)
         return refuse(start, "it", f"is not well-formed CSV: {error}")
     header, rows, lines = [name.strip() for name in rows[0]], rows[1:], lines[1:]
     problems += _check_header(table, header)
@@ -224,8 +229,16 @@ def _read_table(root: Path, table: schema.Table) -> tuple[pd.DataFrame, list[Pro
         return empty, problems
     if not rows and table.required:
         return refuse(0, "it", "has a header and no rows")
+    # Most files hide nothing, and one look at the whole text tells so.
+    if hidden(text):
+        problems = [
+            Problem(table.file, line, name, revealed(cell), f"hides {hidden(cell)}; take it out")
+            for row, line in zip(rows, lines, strict=True)
+            for name, cell in zip(header, row, strict=True)
+            if hidden(cell)
+        ]
     frame = pd.DataFrame(rows, columns=header, dtype=str)
-    return frame.reindex(columns=table.names, fill_value="").assign(line=lines), []
+    return frame.reindex(columns=table.names, fill_value="").assign(line=lines), problems
 
 
 def _check_header(table: schema.Table, header: list[str]) -> list[Problem]:

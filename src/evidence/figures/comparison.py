@@ -1,5 +1,6 @@
 """Two arms of each study compared on one outcome: shares, their difference and their ratio."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -7,6 +8,7 @@ import pandas as pd
 from evidence.figures import style
 from evidence.figures.layout import Layout, draw
 from evidence.synthesis.comparisons import pairs
+from evidence.synthesis.gaps import OUTCOME_KINDS
 from evidence.synthesis.methods import interval as interval_methods
 from evidence.synthesis.wording import (
     Number,
@@ -15,8 +17,10 @@ from evidence.synthesis.wording import (
     interval,
     level,
     listed,
+    literal,
     percent,
     signed,
+    slug,
     when,
 )
 
@@ -46,13 +50,13 @@ def lay_out_comparison(
         addresses = frame["address"] + " " + found["address"].fillna("").to_numpy(str)
         frame["address"] = addresses.str.strip()
     frame["warning"] = [_warning(row) for row in frame.itertuples()]
-    identity = f"fig-{outcome.replace(' ', '-')}"
+    identity = f"fig-{slug(outcome)}"
     return ComparisonLayout(
         id=identity,
         title=f"{outcome.capitalize()}: two arms of each study compared",
         caption=Sentence(
             f"{identity}.caption",
-            f"Left: share of people with {outcome} in each arm, with {{level}} Wilson "
+            f"Left: share of people with {literal(outcome)} in each arm, with {{level}} Wilson "
             f"intervals{_guide_words(frame)}. Middle: difference of the shares "
             "in percentage points (Newcombe interval). Right: their ratio on a log scale "
             "(interval of its logarithm). An interval that crosses the dashed line is "
@@ -70,6 +74,18 @@ def lay_out_comparison(
         outcome=outcome,
         confidence=confidence,
     )
+
+
+def lay_out_comparisons(
+    results: pd.DataFrame, *, outcomes: Sequence[str] = (), confidence: float = 0.95
+) -> tuple[ComparisonLayout, ...]:
+    """One chart an outcome: those asked for, or every benefit and harm with counts in two arms."""
+    told = results[results["kind"].isin(OUTCOME_KINDS)]
+    asked = outcomes or told["outcome"].unique()
+    layouts = [
+        lay_out_comparison(results, outcome=outcome, confidence=confidence) for outcome in asked
+    ]
+    return tuple(layout for layout in layouts if outcomes or not layout.empty)
 
 
 METHODS = (

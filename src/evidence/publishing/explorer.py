@@ -176,7 +176,7 @@ def explore(
     condition: str = "",
     treatment: str = "",
     comparator: str = "",
-    near_days: float = 1.0,
+    near_days: float = 0.0,
 ) -> Explorer:
     """Look at the studies by outcome, measure, condition, treatment and comparator, in JupyterLab.
 
@@ -190,7 +190,7 @@ def explore(
         have, but of comparators any.
     measure : {"rr", "or", "rd", "smd", "md", "proportion"}
     near_days : float
-        Time wanted, in days after treatment.
+        Time wanted, in days after treatment; 0 takes the usual one of the outcome.
 
     Raises
     ------

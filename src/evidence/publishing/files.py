@@ -22,7 +22,7 @@ from evidence.figures import (  # noqa: F401 - importing a module teaches `draw`
     durability,
     forest,
     gap_map,
-    response,
+    shares,
     specifications,
 )
 from evidence.figures.layout import Layout, draw
@@ -30,6 +30,7 @@ from evidence.figures.style import house_style, stamp
 from evidence.publishing.footnotes import linked
 from evidence.publishing.identity import Record
 from evidence.publishing.metadata import as_tiff, in_pdf, in_svg, png_chunks
+from evidence.publishing.table_files import as_csv
 from evidence.synthesis.wording import Number, Sentence
 
 FORMATS = ("svg", "pdf", "png")
@@ -62,7 +63,7 @@ def write_figure(layout: Layout, record: Record, corpus: Corpus, folder: Path) -
     """
     folder.mkdir(parents=True, exist_ok=True)
     contents = {form: render(layout, record, form) for form in FORMATS}
-    contents["csv"] = layout.frame.to_csv(index=False, lineterminator="\n").encode()
+    contents["csv"] = as_csv(layout.frame).encode()
     keys = [study["key"] for study in record.studies]
     contents["bib"] = bibtex(corpus.bibliography.some(keys)).encode()
     paths = []

@@ -79,7 +79,7 @@ def identify(corpus: Corpus, reports: Path, asked: str) -> Identified:
         The folder of a finished run.
     asked : str
         A file in SVG, PDF, PNG, TIFF or JPEG, whatever it is called now; or a printed id such as
-        fig-response@1a2b3c4.
+        fig-shares@1a2b3c4.
 
     Raises
     ------
@@ -123,8 +123,7 @@ def _found(asked: str) -> dict | str:
         if re.fullmatch(r"fig-[a-z0-9-]+@[0-9a-f]{7}", asked):
             return asked
         raise EvidenceError(
-            f"{asked}: is neither a file nor the printed id of a figure, such as "
-            "fig-response@1a2b3c4"
+            f"{asked}: is neither a file nor the printed id of a figure, such as fig-shares@1a2b3c4"
         )
     try:
         found = read_record(path.read_bytes())

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from evidence.corpus.reading import Corpus
-from evidence.figures.response import lay_out_response
+from evidence.figures.shares import lay_out_shares
 from evidence.publishing.files import Shown, title
 from evidence.publishing.footnotes import footnotes, linked, references, sources_counted, sources_of
 from evidence.publishing.identity import record
@@ -15,7 +15,7 @@ from evidence.synthesis import answers, claims, registered
 from evidence.synthesis.audits import error_rate
 from evidence.synthesis.register import register
 from evidence.synthesis.selection import select_results
-from evidence.synthesis.wording import Sentence, capital, count, tally
+from evidence.synthesis.wording import Sentence, capital, count, listed, tally
 from evidence.tables.table import CLAIMS, UNKNOWNS, anchor
 
 Say = Callable[[Sentence], str]
@@ -43,7 +43,7 @@ def render_index(
 
     names = [page.name for page in pages]
     studies = answers.headline_studies(corpus, results)
-    layout = lay_out_response(results, confidence=confidence)
+    layout = lay_out_shares(results, confidence=confidence)
     ledger.keep(title(layout))
     ledger.keep(layout.caption)
     shown_by = _page(names, "comparison")
@@ -51,12 +51,13 @@ def render_index(
     about = record(layout, corpus, report=shown_by, parameters=parameters)
     page = render(
         "index.html",
-        title="The guide and its sources: what is known, how sure, and what is not",
+        title=_title(corpus),
         here="index",
         pages=pages,
         notes=notes,
         opening=say(_opening(corpus, everything)),
         studies=[_study(corpus, results, study, confidence, say) for study in studies],
+        glance=capital(listed(layout.outcomes)) or "Shares",
         figure=markupsafe.Markup(Shown(layout, about).to_html()),
         figure_page=shown_by,
         sure=[say(line) for line in answers.certainty(corpus, results)],
@@ -66,6 +67,12 @@ def render_index(
         footnotes=lambda: markupsafe.Markup(_footnotes(corpus, ledger)),
     )
     return page, ledger
+
+
+def _title(corpus: Corpus) -> str:
+    told = "what is known, how sure, and what is not"
+    guide = len(corpus.guide) or len(corpus.claims)
+    return f"The guide and its sources: {told}" if guide else capital(told)
 
 
 def _footnotes(corpus: Corpus, ledger: Ledger) -> str:

@@ -164,7 +164,7 @@ def read_record(content: bytes) -> dict | str:
     if found is None and len(names) != 1:
         printed = f"prints several ids ({', '.join(names)}); ask for one of them" if names else (
             "carries no record of a figure; give the id printed at its lower right corner, "
-            "such as fig-response@1a2b3c4"
+            "such as fig-shares@1a2b3c4"
         )  # fmt: skip
         raise EvidenceError(printed)
     return found or next(iter(names))

@@ -6,6 +6,7 @@ only shows.
 """
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 from importlib.metadata import version
@@ -22,6 +23,7 @@ from evidence.publishing.files import Shown, title, write_figure
 from evidence.publishing.finished import studies_at
 from evidence.publishing.footnotes import footnotes, linked, references, sources_counted, sources_of
 from evidence.publishing.identity import Record, record
+from evidence.publishing.notebooks import notebooks_of
 from evidence.publishing.pages import describe_text
 from evidence.publishing.table_files import write_csv, write_table
 from evidence.publishing.values import Ledger
@@ -32,12 +34,14 @@ from evidence.synthesis.wording import Sentence
 from evidence.tables.table import Table
 from evidence.tables.unknowns import tabulate_unknowns
 
+FORMS = ("text/html", "text/plain")
+
 
 class Html:
     """Something to display in a notebook that is HTML and has a plain-text twin."""
 
     def __init__(self, html: str, text: str):
-        self._bundle = {"text/html": html, "text/plain": text}
+        self._bundle = dict(zip(FORMS, (html, text), strict=True))
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         return self._bundle
@@ -118,6 +122,14 @@ class Report:
         )
         return Shown(layout, about)
 
+    def figures(self, layouts: Iterable[Layout]) -> Html:
+        """Show several charts, each as `figure` does."""
+        shown = [self.figure(layout)._repr_mimebundle_() for layout in layouts]
+        if not shown:
+            text = "Nothing to draw among these results."
+            return Html(f'<p class="empty">{text}</p>', text)
+        return Html(*("\n".join(one[form] for one in shown) for form in FORMS))
+
     def table(self, table: Table) -> Html:
         """Show a table and keep its numbers; write it as JSON and CSV for `out`."""
         if table.frame.empty:
@@ -185,7 +197,7 @@ class Report:
     def contents(self) -> Html:
         """Links to the other notebooks of the project, each with its question."""
         found = []
-        for path in sorted((self.corpus.project / "notebooks").glob("[!.]*.ipynb")):
+        for path in notebooks_of(self.corpus.project).values():
             cells = json.loads(path.read_text("utf-8"))["cells"]
             text = next((cell["source"] for cell in cells if cell["cell_type"] == "markdown"), "")
             if path.stem != self.name:
@@ -280,6 +292,8 @@ def open_report(
         A parameter outside its vocabulary.
     """
     confidence = require_confidence(confidence)
+    if not re.fullmatch(r"\w[\w-]*", name):
+        raise ParameterError(f"name: {name!r} is no name of a notebook, such as '01_studies'")
     for word, given in (("conditions", conditions), ("outcomes", outcomes)):
         if isinstance(given, str):
             raise ParameterError(

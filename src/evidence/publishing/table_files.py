@@ -23,10 +23,16 @@ def harmless(cell):
     return f"'{cell}" if re.match(r"\s*[=+\-@＝＋－＠]|[\t\r\n]", cell) else cell
 
 
-def write_csv(frame: pd.DataFrame, path: Path) -> None:
+def as_csv(frame: pd.DataFrame) -> str:
     """A frame as CSV of harmless cells; the headers are cells as well."""
-    frame = frame.map(harmless).rename(columns=harmless)
-    frame.to_csv(path, index=False, lineterminator="\n")
+    text = frame.select_dtypes(exclude="number").columns
+    frame = frame.assign(**{name: frame[name].map(harmless) for name in text})
+    return frame.rename(columns=harmless).to_csv(index=False, lineterminator="\n")
+
+
+def write_csv(frame: pd.DataFrame, path: Path) -> None:
+    """A frame as a file of harmless cells."""
+    path.write_text(as_csv(frame), "utf-8")
 
 
 def write_table(table: Table, studies: Sequence[str], folder: Path) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from evidence.corpus.reading import Corpus, read_corpus
 from evidence.errors import ReportError
+from evidence.publishing.notebooks import notebooks_of
 from evidence.runs.parameters import declared, resolve
 from evidence.synthesis.audits import error_rate
 from evidence.synthesis.checks import require_consistent
@@ -40,17 +41,14 @@ class Outcome:
 
 
 def find_notebooks(project: Path, only: Sequence[str] = ()) -> dict[str, Path]:
-    """The project's notebooks by name, in order; `only` picks some by name or its beginning.
+    """The package's own notebooks and the project's, in order; `only` picks some by their names.
 
     Raises
     ------
     ReportError
-        No notebooks, or a name that matches none.
+        A name, or beginning of one, that matches none.
     """
-    folder = project / "notebooks"
-    found = {path.stem: path for path in sorted(folder.glob("[!.]*.ipynb"))}
-    if not found:
-        raise ReportError(f"{folder}: holds no notebook; a report needs at least one")
+    found = notebooks_of(project)
     if not only:
         return found
     chosen = {}
@@ -161,10 +159,19 @@ def _require_replaceable(target: Path, project: Path) -> None:
         raise ReportError(f"--out {target}: holds the project itself; name a folder of its own")
     if target.exists() and not target.is_dir():
         raise ReportError(f"--out {target}: is a file; name a folder")
-    if target.is_dir() and any(target.iterdir()) and not (target / MANIFEST).is_file():
+    if target.is_dir() and any(target.iterdir()) and not _is_run(target):
         raise ReportError(
             f"--out {target}: holds files that no report run made; name another folder"
         )
+
+
+def _is_run(target: Path) -> bool:
+    """Whether a folder is a finished run; other programs have a manifest.json as well."""
+    try:
+        content = json.loads((target / MANIFEST).read_text("utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and "reports" in content
 
 
 @contextlib.contextmanager

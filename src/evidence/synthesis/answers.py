@@ -10,6 +10,7 @@ import pandas as pd
 from evidence.corpus.reading import Corpus
 from evidence.corpus.schema import PEOPLE_DESIGNS
 from evidence.synthesis.comparisons import PAIRED, pairs
+from evidence.synthesis.usual import main_outcomes
 from evidence.synthesis.wording import (
     Number,
     Sentence,
@@ -33,7 +34,7 @@ def headline_studies(corpus: Corpus, results: pd.DataFrame) -> list[str]:
 
 
 def introduce(corpus: Corpus, study: str) -> Sentence:
-    """Who was studied and how: 'Zarate 2006, randomised crossover, 18 people: …'."""
+    """Who was studied and how: 'randomised crossover, 18 people randomised (adults)'."""
     rows = corpus.designs[corpus.designs["study"] == study]
     if rows.empty:
         return Sentence(f"{study}.design", corpus.label(study))
@@ -59,14 +60,14 @@ def caveat(rows: pd.DataFrame) -> Sentence:
 
 
 def findings(results: pd.DataFrame, study: str, *, confidence: float) -> list[Sentence]:
-    """What one study reported on benefits, sources only and confirmed, a sentence a finding.
+    """What one study reported on benefits and main outcomes, confirmed, a sentence a finding.
 
     Proportions with a comparison come with their difference; single proportions alone; sizes
     and directions as printed. Shares that nobody confirmed come last and say so.
     """
     rows = results[
         (results["study"] == study)
-        & (results["kind"] == "benefit")
+        & (results["kind"].eq("benefit") | results["outcome"].isin(main_outcomes(results)))
         & ~results["is_guide"]
         & ~(results["days"] <= 0)
     ]
@@ -193,7 +194,7 @@ def certainty(corpus: Corpus, results: pd.DataFrame) -> list[Sentence]:
             Sentence(
                 "sure.designs",
                 "{studies} treated people or followed them; {randomised} by chance, {active} "
-                "of these against an active drug and not only an inert one.",
+                "of these against an active comparison and not only an inert one.",
                 {
                     "studies": count(len(primary), "study", "studies", primary["address"]),
                     "randomised": count(

@@ -38,7 +38,7 @@ NAMES = {
 
 
 def named(measure: str, outcome: str) -> str:
-    """What is pooled, in words: 'risk ratio of remission', 'share of people with response'."""
+    """What is pooled, in words: 'risk ratio of a harm', 'share of people with a benefit'."""
     if measure == "proportion":
         return f"share of people with {outcome}"
     return f"{NAMES[measure]} of {outcome}"
@@ -80,7 +80,7 @@ def pool_studies(
     if measure not in MEASURES:
         raise ParameterError(f"measure: '{measure}' is none of {', '.join(MEASURES)}")
     if outcome not in set(results["outcome"]):
-        reasons = (f"these results hold nothing on {outcome}",)
+        reasons = (f"these results hold nothing on {outcome or 'any outcome'}",)
         return Refusal(outcome, measure, reasons, options.get("by", ""))
     try:
         return synthesise(corpus, results, outcome=outcome, measure=measure, **options)

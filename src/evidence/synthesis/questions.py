@@ -16,6 +16,7 @@ from evidence.synthesis.appraisals import NOT_JUDGED, counting
 from evidence.synthesis.contributions import BINARY, contributions
 from evidence.synthesis.gaps import cohorts, evidence_rows
 from evidence.synthesis.selection import require_words
+from evidence.synthesis.usual import usual_days, usual_outcome
 
 MEASURES = {
     "rr": "log risk ratio",
@@ -75,15 +76,16 @@ def gather(
     ParameterError
         A word that is none.
     """
-    require_words("outcome", [question.outcome], list(results["outcome"].unique()))
     require_words("measure", [question.measure], list(MEASURES))
+    if len(results):
+        require_words("outcome", [question.outcome], list(results["outcome"].unique()))
     rows = evidence_rows(results)
     rows = rows[(rows["outcome"] == question.outcome) & ~(rows["days"] <= 0)]
     earliest, latest = question.near_days / question.window, question.near_days * question.window
     rows = rows[rows["days"].between(earliest, latest) | rows["days"].isna()]
     for grouping in MUST_AGREE:
         words, column = question.named(grouping), GROUPINGS[grouping]
-        if words:
+        if words and len(results):
             known = [word for word in results[column].unique() if word]
             require_words(f"{grouping}s", words, known)
             rows = rows[rows[column].isin(words)]
@@ -101,15 +103,22 @@ def gather(
 
 
 def main_question(corpus: Corpus, results: pd.DataFrame, question: Question) -> Question:
-    """The question narrowed, where it leaves it open, to one condition and one treatment.
+    """The question narrowed, where it leaves it open, to one outcome, time, condition, treatment.
 
-    Those with the most studies are taken, of several the first in the tables.
+    An empty outcome and a time of 0 are filled with the usual ones (see `usual`); of conditions
+    and treatments those with the most studies are taken, of several the first in the tables.
 
     Raises
     ------
     ParameterError
         A word that is none.
     """
+    if not question.outcome:
+        first = next(iter(results["outcome"]), "")
+        question = replace(question, outcome=usual_outcome(results, question.measure) or first)
+    if question.near_days == 0:
+        rows = results[results["outcome"] == question.outcome]
+        question = replace(question, near_days=usual_days(rows))
     for grouping in ("condition", "treatment"):
         studies = gather(corpus, results, question)
         words = studies[GROUPINGS[grouping]].value_counts(sort=False)

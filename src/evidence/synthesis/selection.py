@@ -10,6 +10,7 @@ from evidence.errors import ParameterError
 from evidence.synthesis.printed import possible_counts
 
 SCOPES = ("guide", "all")
+OF_OUTCOME = ["outcome", "kind", "better", "opposite", "headline", "usual_days"]
 
 
 def require_words(name: str, given: Sequence[str], allowed: Sequence[str]) -> None:
@@ -49,7 +50,7 @@ def select_results(
     DataFrame
         The columns of `studies.csv` and: `label`, `scope`, `design`, `randomised`,
         `treatment`, `comparator_kind`, `unblinding`, `caveat` of the study; `kind`, `better`,
-        `opposite` of the outcome;
+        `opposite`, `headline`, `usual_days` of the outcome;
         `days_low` and `days` (the time and, for a range, its two ends; NaN if none); `counted`
         (events as printed, or the one whole number that the printed percentage allows) and
         `counted_from` ("printed", "worked out" or ""); `is_guide`; `confirmed`.
@@ -63,7 +64,7 @@ def select_results(
     require_words("conditions", conditions, list(corpus.results["condition"].unique()))
     require_words("outcomes", outcomes, list(corpus.results["outcome"].unique()))
     rows = corpus.results.merge(_studies(corpus), on="study", how="left")
-    known = corpus.outcomes[["outcome", "kind", "better", "opposite"]]
+    known = corpus.outcomes[OF_OUTCOME]
     rows = rows.merge(known, on="outcome", how="left")
     rows["kind"] = rows["kind"].fillna("benefit")
     rows["better"] = rows["better"].fillna("neither")

@@ -3,8 +3,8 @@
 Vocabulary
 ----------
 A *view* is a choice of one word of each sort. `ANY` leaves a sort open on purpose; an empty word
-asks for the one that most studies have, but of a comparator for any. A view without any study is
-an answer and no error; a word that no table has is one.
+asks for the one that most studies have, but of a comparator for any; a time of 0 for the usual one.
+A view without any study is an answer and no error; a word that no table has is one.
 """
 
 from collections.abc import Mapping
@@ -16,12 +16,13 @@ import pandas as pd
 from evidence.corpus.reading import Corpus
 from evidence.errors import ParameterError
 from evidence.estimation.proportions import critical_value
-from evidence.synthesis.contributions import contributions, may_bring, unpaired
+from evidence.synthesis.contributions import contributions, unpaired
 from evidence.synthesis.gaps import evidence_rows
 from evidence.synthesis.pooled import Refusal, named, pool_studies
 from evidence.synthesis.pooling import Synthesis
 from evidence.synthesis.questions import GROUPINGS, MEASURES, MUST_AGREE, Question, gather
 from evidence.synthesis.selection import SCOPES, require_words, select_results
+from evidence.synthesis.usual import usual_days, usual_outcome
 from evidence.synthesis.wording import span
 
 ANY = "any"
@@ -93,8 +94,8 @@ def require_view(known: Mapping[str, list[str]], view: View) -> None:
 def filled(corpus: Corpus, results: pd.DataFrame, view: View) -> View:
     """The view with each empty word filled, as above.
 
-    The outcome is looked for among those from which the measure can be had at all; of several
-    words with as many studies the first in the tables is taken.
+    Outcome and time are the usual ones (see `usual`); of several words with as many studies the
+    first in the tables is taken.
 
     Raises
     ------
@@ -103,13 +104,11 @@ def filled(corpus: Corpus, results: pd.DataFrame, view: View) -> View:
     """
     known = choices(corpus)
     if not view.outcome:
-        rows = evidence_rows(results)
-        studies = {
-            outcome: group["study"].nunique()
-            for outcome, group in rows.groupby("outcome", sort=False)
-            if _may_bring(group, view.measure)
-        }
-        view = replace(view, outcome=max(studies, key=studies.get, default=known["outcome"][0]))
+        first = next(iter(known["outcome"]), "")
+        view = replace(view, outcome=usual_outcome(results, view.measure) or first)
+    if view.near_days == 0:
+        rows = results[results["outcome"] == view.outcome]
+        view = replace(view, near_days=usual_days(rows))
     empty = [sort for sort in MUST_AGREE if not getattr(view, sort)]
     view = replace(view, **dict.fromkeys(empty, ANY))
     require_view(known, view)
@@ -136,12 +135,6 @@ def look(corpus: Corpus, results: pd.DataFrame, view: View, *, confidence: float
     half = (critical_value(confidence) * np.sqrt(studies["vi"])).mask(unpaired(studies))
     ends = {"ci_low": studies["yi"] - half, "ci_high": studies["yi"] + half, "weight": np.nan}
     return Seen(view, confidence, studies.assign(**ends), pooled)
-
-
-def _may_bring(rows: pd.DataFrame, measure: str) -> bool:
-    if measure == "proportion":
-        return bool((rows["measure"] == "proportion").any())
-    return measure in MEASURES and may_bring(rows, measure)
 
 
 def _brought(corpus: Corpus, results: pd.DataFrame, view: View) -> pd.DataFrame:

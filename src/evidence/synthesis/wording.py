@@ -6,7 +6,10 @@ A `Number` is a value with the text that stands for it and the rows it came from
 a template and the numbers that fill it; nothing about the evidence is typed into a template.
 """
 
+import hashlib
 import math
+import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -134,6 +137,24 @@ def at(time: str, unit: str) -> str:
 def capital(text: str) -> str:
     """The text with a capital at its start."""
     return text[:1].upper() + text[1:]
+
+
+def literal(text: str) -> str:
+    """A text of the data as part of a template: its braces are no places for numbers."""
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+def slug(text: str) -> str:
+    """The text as part of an id or a file's name: small letters, digits and hyphens only.
+
+    What is lost that way is told apart by a few characters of its hash.
+    """
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    words = "-".join(re.findall(r"[a-z0-9]+", plain))
+    if words == text.lower().replace(" ", "-"):
+        return words
+    mark = hashlib.sha256(text.encode()).hexdigest()[:7]
+    return f"{words[:60]}-{mark}".lstrip("-")
 
 
 def listed(words: Iterable[str]) -> str:

@@ -8,6 +8,7 @@ from evidence.corpus.schema.words import (
     MEASURES,
     OTHER_DESIGNS,
     PRIMARY_DESIGNS,
+    ROUTES,
     SCOPES,
     TIME_UNITS,
 )
@@ -42,7 +43,7 @@ STUDIES = Table(
         text("versus", "the other arm of a contrast"),
         text("intervention", "what the arm was given"),
         Column("dose_mg_per_kg", "number", "dose in mg per kg of body weight"),
-        word("route", "how it was given", ("IV", "IM", "oral", "intranasal"), required=False),
+        word("route", "how it was given", ROUTES, required=False),
         Column("infusion_minutes", "number", "how long an infusion or exposure ran, in minutes"),
         Column("sessions", "integer", "how many times it was given"),
         Column("outcome", "outcome", "what was measured; a word of data/outcomes.csv", True),
@@ -95,6 +96,8 @@ OUTCOMES = Table(
         word("better", "which direction is good", ("higher", "lower", "neither")),
         Column("within", "outcome", "an outcome that everybody with this one has as well"),
         Column("opposite", "outcome", "the outcome of everybody who does not have this one"),
+        Column("headline", "integer", "place among the outcomes that charts and pages open with"),
+        Column("usual_days", "number", "time after treatment at which it is usually looked at"),
         text("description", "what the word means here", required=True),
     ),
 )
@@ -116,7 +119,7 @@ DOSES = Table(
     ("drug", "route"),
     (
         text("drug", "a word of the column intervention", required=True),
-        word("route", "how it is given", ("IV", "IM", "oral", "intranasal")),
+        word("route", "how it is given", ROUTES),
         Column("low", "number", "lowest dose in mg per kg", True),
         Column("high", "number", "highest dose in mg per kg", True),
         key("source", "BibTeX key of the text that names the range"),

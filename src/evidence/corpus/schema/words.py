@@ -57,6 +57,20 @@ MASKINGS = ("open", "evident", "disguised", "hidden")
 """Could people tell what they got: they knew; the comparator cannot be felt; it has effects of its
 own; nothing could be felt by anybody."""
 
+ROUTES = (
+    "IV",
+    "IM",
+    "oral",
+    "intranasal",
+    "subcutaneous",
+    "intradermal",
+    "inhaled",
+    "on the skin",
+    "rectal",
+    "sublingual",
+)
+"""Ways by which something gets into a body, those that need a word of their own."""
+
 JUDGES = ("review", "project")
 """Who judged a risk of bias: a published review, or those who keep these tables."""
 

@@ -40,7 +40,7 @@ def arms_off_their_total(corpus, results) -> Found:
 
 @check("WITHIN", "warning", "ask whether the two were counted from the same scores")
 def parts_beyond_their_whole(corpus, results) -> Found:
-    """More people with an outcome than with the one that contains it (remission, response)."""
+    """More people with an outcome than with the one that contains it."""
     wider = corpus.outcomes[corpus.outcomes["within"] != ""].set_index("outcome")["within"]
     rows = _own(results[results["measure"].isin(["proportion", "count"])])
     place = ["study", "arm", "time", "time_unit"]

@@ -1,5 +1,6 @@
-"""Response and remission side by side: each arm of each study, and what the guide says."""
+"""Shares of people side by side: each arm of each study, and what the guide says."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,18 +10,20 @@ from evidence.figures import style
 from evidence.figures.layout import Layout, draw
 from evidence.synthesis.comparisons import proportions
 from evidence.synthesis.methods import interval
+from evidence.synthesis.usual import main_outcomes, usual_days
 from evidence.synthesis.wording import (
     Sentence,
     capital,
     count,
     level,
     listed,
+    literal,
     parameter,
     percent,
     when,
 )
 
-OUTCOMES = ("response", "remission")
+GUIDE = "open diamonds what the guide says, "
 STANDING = {
     "guide": "as the guide says it",
     "source": "as its source reports it",
@@ -29,7 +32,7 @@ STANDING = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class ResponseLayout(Layout):
+class SharesLayout(Layout):
     """`lanes` (one a study and arm, top to bottom) and the panels' `outcomes`; see `frame`.
 
     `frame` has `outcome`, `lane` (row number), `offset` (of several marks in a lane), `role`,
@@ -41,17 +44,21 @@ class ResponseLayout(Layout):
     confidence: float
 
 
-def lay_out_response(
+def lay_out_shares(
     results: pd.DataFrame,
     *,
-    outcomes: tuple[str, ...] = OUTCOMES,
-    near_days: float = 1.0,
+    outcomes: Sequence[str] = (),
+    near_days: float = 0.0,
     confidence: float = 0.95,
-) -> ResponseLayout:
-    """One lane a study and arm, one panel an outcome, each study near `near_days`."""
-    rows = proportions(
-        results[results["outcome"].isin(outcomes)], near_days=near_days, confidence=confidence
-    )
+) -> SharesLayout:
+    """One lane a study and arm, one panel an outcome, each study near `near_days`.
+
+    Without `outcomes` those that come first are shown, at a time of 0 the usual one (see `usual`).
+    """
+    outcomes = tuple(outcomes) or main_outcomes(results)
+    chosen = results[results["outcome"].isin(outcomes)]
+    near_days = near_days or usual_days(chosen)
+    rows = proportions(chosen, near_days=near_days, confidence=confidence)
     panels = tuple(outcome for outcome in outcomes if outcome in set(rows["outcome"]))
     lanes = tuple(dict.fromkeys(zip(rows["label"], rows["arm"], strict=True)))
     place = {lane: number for number, lane in enumerate(lanes)}
@@ -79,16 +86,18 @@ def lay_out_response(
         "source",
         "address",
     ]
-    words = " and ".join(panels) or " and ".join(outcomes)
-    return ResponseLayout(
-        id="fig-response",
-        title=f"{words.capitalize()}: what the guide says and what was reported",
+    words = listed(panels or outcomes) or "an outcome"
+    timed = ", at the time nearest to {near} after treatment" if rows["days"].notna().any() else ""
+    guide = bool((rows["standing"] == "guide").any())
+    return SharesLayout(
+        id="fig-shares",
+        title=f"{capital(words)}: {'what the guide says and ' if guide else ''}what was reported",
         caption=Sentence(
-            "fig-response.caption",
-            f"Share of people with {words} in each arm, at the time nearest to {{near}} after "
-            "treatment. Lines are {level} Wilson intervals; a mark without a line has no count "
-            "behind it. Filled marks are numbers read in the source, open diamonds what the guide "
-            "says, open crosses numbers that are commonly cited but were not read at their source.",
+            "fig-shares.caption",
+            f"Share of people with {literal(words)} in each arm{timed}. "
+            "Lines are {level} Wilson intervals; a mark without a line has no count behind it. "
+            f"Filled marks are numbers read in the source, {GUIDE if guide else ''}"
+            "open crosses numbers that are commonly cited but were not read at their source.",
             {
                 "near": parameter(near_days, f"{near_days:g} day{'' if near_days == 1 else 's'}"),
                 "level": level(confidence),
@@ -99,7 +108,7 @@ def lay_out_response(
         frame=rows[columns].reset_index(drop=True),
         methods=interval("share", "wilson", "estimate", "ci_low", "ci_high")
         | {"counted": "share", "counts": "share"},
-        empty="" if len(rows) else f"No {words} rates among the results chosen.",
+        empty="" if len(rows) else f"No shares of people with {words} among the results chosen.",
         outcomes=panels,
         lanes=lanes,
         confidence=confidence,
@@ -134,7 +143,7 @@ def _read(rows: pd.DataFrame, panels: tuple[str, ...]) -> tuple[str, ...]:
 
 
 @draw.register
-def draw_response(layout: ResponseLayout):
+def draw_shares(layout: SharesLayout):
     """Lanes from top to bottom, a panel an outcome, the counts printed beside the marks."""
     with style.house_style():
         crowd = layout.frame.groupby(["outcome", "lane"]).size().groupby("lane").max()

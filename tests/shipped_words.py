@@ -1,0 +1,49 @@
+"""The words of the shipped data, which neither the package nor a page on another topic may know."""
+
+import re
+
+# Ordinary words, or words of how trials are done: they mean the same on any topic.
+ORDINARY = {
+    "all": "every arm together",
+    "use": "to use something",
+    "drug": "whatever is given",
+    "animals": "who took part, if not people",
+    "laboratory": "a design of the vocabulary",
+    "binding": "what ties a number to its value",
+    "testing": "what a test does",
+    "spray": "a form",
+    "oral": "a route of the vocabulary",
+    "intranasal": "a route of the vocabulary",
+    "subcutaneous": "a route of the vocabulary",
+    "age": "how old people or entries are",
+    "death": "an outcome of any trial",
+    "allocated": "the outcome by which arms are held against the number randomised",
+    "guessed right": "the outcome that says whether people could tell what they got",
+    "guessed wrong": "the same",
+}
+
+
+def words_of(corpus, *, allowed=ORDINARY) -> set[str]:
+    """Conditions, treatments, interventions, arms, instruments, outcomes, keys and labels.
+
+    Conditions and treatments count word by word as well.
+    """
+    results, designs = corpus.results, corpus.designs
+    own = designs[~designs["design"].eq("guide")]
+    whole = [
+        results["condition"], results["intervention"], results["arm"], results["instrument"],
+        results["outcome"], results["study"], results["source"], own["study"], own["label"],
+        designs["treatment"], corpus.instruments["instrument"], corpus.doses["drug"],
+    ]  # fmt: skip
+    phrases = {text.lower() for column in whole for text in column.dropna() if text}
+    parts = [results["condition"], designs["treatment"], corpus.doses["drug"]]
+    single = {word for column in parts for text in column for word in re.findall(r"\w+", text)}
+    return (phrases | {word.lower() for word in single}) - set(allowed)
+
+
+def found_in(text: str, words: set[str]) -> list[str]:
+    """Those of the words that stand in a text as words of their own."""
+    # The response to a dose is no outcome.
+    lower = re.sub(r"dose[ -]response", "", text.lower())
+    there = (word for word in words if word in lower)
+    return sorted(w for w in there if re.search(rf"(?<![\w-]){re.escape(w)}(?![\w-])", lower))

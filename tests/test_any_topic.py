@@ -1,0 +1,236 @@
+"""The package knows no topic: every notebook runs on trials of a vaccine, and on what `new` writes.
+
+The trials are the thirteen of dat.bcg (Colditz 1994), counts as in reference/metafor/values.json.
+"""
+
+import json
+import os
+import re
+import stat
+from zipfile import ZipFile
+
+import nbformat
+import numpy as np
+import pytest
+
+from evidence import cli, read_corpus
+from evidence.corpus import schema
+from evidence.errors import EvidenceError
+from evidence.publishing import notebooks
+from evidence.runs.new import EXAMPLE, begin_project
+from evidence.runs.report import find_notebooks, make_reports
+from evidence.synthesis.checks import check_consistency
+from tests.conftest import ROOT, Project
+from tests.shipped_words import ORDINARY, found_in, words_of
+from tests.test_synthesis_pooling import BCG, YEARS, arm, described
+
+NAMES = [path.stem for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
+SOURCES = [
+    path
+    for folder, kinds in ((ROOT / "src", "*"), (ROOT / "notebooks", "*.ipynb"))
+    for path in sorted(folder.rglob(kinds))
+    if path.is_file() and path.suffix != ".pyc"
+]
+
+
+def vaccine_trials(root):
+    """Thirteen trials with their allocation, and their latitude as a note."""
+    project = Project(root)
+    for path in (*project.path("data").iterdir(), project.path("references.bib")):
+        path.unlink()
+    project.table(
+        schema.OUTCOMES, outcome="tuberculosis", kind="harm", better="lower",
+        description="Share of people who caught it",
+    )  # fmt: skip
+    counts, entries = BCG["studies"], ""
+    for number, year in enumerate(YEARS):
+        study, allocation = f"trial{number + 1}", BCG["by_allocation"]["allocation"][number]
+        entries += f"@article{{{study}, author = {{Trial {number + 1}}}, year = {{{year}}},\n"
+        entries += "  title = {One of thirteen trials}}\n"
+        by_chance = allocation == "random"
+        design = {
+            "label": f"Trial {number + 1}",
+            "randomised": "yes" if by_chance else "no",
+            "design": "randomised parallel" if by_chance else "non-randomised controlled",
+            "treatment": "vaccine",
+            "comparator": "nothing",
+            "comparator_kind": "none",
+            "note": f"{allocation} allocation, latitude {BCG['on_latitude']['latitude'][number]}",
+        }
+        project.table(schema.DESIGNS, **described(study, **design))
+        for name, role, at in (("vaccine", "intervention", "1"), ("nothing", "comparator", "2")):
+            cells = [int(counts[f"{what}{at}"][number]) for what in ("events", "n")]
+            about = {"condition": "exposure to tuberculosis", "outcome": "tuberculosis"}
+            project.row(**arm(study, name, role, *cells, **about))
+    project.path("references.bib").write_text(entries, "utf-8")
+    return project
+
+
+@pytest.fixture(scope="module")
+def vaccine_reports(tmp_path_factory):
+    """Every notebook on the trials; read only."""
+    project = vaccine_trials(tmp_path_factory.mktemp("topic") / "vaccine")
+    assert [str(one) for one in check_consistency(project.corpus()) if one.counts] == []
+    return make_reports(project.root, given={"mix_designs": "true"}).out
+
+
+def said_on(page):
+    """What a reader of a page can read or hear, and its links; without style and pictures."""
+    text = page.read_text("utf-8")
+    text = re.sub(r"<(style|script)\b.*?</\1>|data:image/[^\"']*", " ", text, flags=re.DOTALL)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", text)), text
+
+
+def test_every_notebook_runs_on_another_topic(vaccine_reports):
+    made = json.loads((vaccine_reports / "manifest.json").read_text("utf-8"))["reports"]
+    assert list(made) == NAMES
+    for name in NAMES:
+        book = nbformat.read(vaccine_reports / "notebooks" / f"{name}.ipynb", as_version=4)
+        outputs = [o for cell in book.cells if cell.cell_type == "code" for o in cell.outputs]
+        assert outputs
+        assert {output.output_type for output in outputs} <= {"display_data", "execute_result"}
+
+
+def test_the_pool_on_its_page_is_metafors(vaccine_reports):
+    wanted = BCG["RR"]["REML|knha"]
+    said = [f"{np.exp(wanted[key]):.2f}" for key in ("estimate", "ci_low", "ci_high")]
+    assert said == ["0.49", "0.33", "0.73"]
+    text, _ = said_on(vaccine_reports / "07_synthesis.html")
+    assert (
+        f"Pooled over 13 studies by random effects (REML) and Knapp and Hartung intervals: risk "
+        f"ratio of tuberculosis {said[0]} , interval {said[1]} to {said[2]}"
+    ) in text
+    (pooled,) = (
+        entry["value"]
+        for name, entry in json.loads((vaccine_reports / "values.json").read_text("utf-8")).items()
+        if name.startswith("07_synthesis/pool") and entry["text"] == said[0]
+    )
+    assert pooled == pytest.approx(np.exp(wanted["estimate"]), rel=1e-6)
+
+
+def test_the_index_says_what_a_trial_found_on_a_harm(vaccine_reports):
+    text, _ = said_on(vaccine_reports / "index.html")
+    assert "What is known, how sure, and what is not" in text
+    assert "4 of 123 (3.3%) with vaccine , 11 of 139 (7.9%) with nothing" in text
+    assert "Tuberculosis at a glance" in text
+
+
+def test_no_page_of_another_topic_holds_a_word_of_the_shipped_data(vaccine_reports, shipped):
+    words = words_of(shipped)
+    for page in sorted(vaccine_reports.glob("*.html")):
+        assert found_in(said_on(page)[1], words) == [], page.name
+    for path in sorted((vaccine_reports / "figures").glob("*.svg")):
+        assert found_in(re.sub(r"<[^>]+>", " ", path.read_text("utf-8")), words) == [], path.name
+
+
+def test_the_package_knows_no_word_of_the_shipped_data(shipped):
+    words = words_of(shipped)
+    assert {"ketamine", "depression", "ptsd", "madrs", "response", "zarate2006"} <= words
+    found = {
+        f"{path.relative_to(ROOT)}:{number}": known
+        for path in SOURCES
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1)
+        if (known := found_in(line, words))
+    }
+    assert found == {}
+
+
+def test_every_word_allowed_is_one_of_the_data(shipped):
+    """An allowance that nothing needs any longer goes."""
+    assert set(ORDINARY) <= words_of(shipped, allowed=())
+
+
+def test_a_new_project_is_checked_and_reported_at_once(tmp_path, capsys):
+    target = tmp_path / "my topic"
+    assert cli.main(["new", str(target)]) == 0
+    said = capsys.readouterr().out
+    assert f"evidence report --project '{target}'" in said
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["my topic"]
+    assert cli.main(["check", "--project", str(target)]) == 0
+    assert "2 studies" in capsys.readouterr().out
+    given = ["report", "--project", str(target)]
+    assert cli.main([*given, "--only", "comparison", "--only", "synthesis"]) == 0
+    text, _ = said_on(target / "reports" / "02_comparison.html")
+    assert "18/24" in text
+    assert cli.main(["cite", "fig-shares", "--project", str(target)]) == 0
+    assert "An invented example of an evidence project" in capsys.readouterr().out
+
+
+def test_the_example_says_everywhere_that_it_is_invented():
+    corpus = read_corpus(EXAMPLE)
+    assert corpus.results["study"].nunique() == 2
+    for table in (corpus.results, corpus.designs):
+        for column in ("population", "locator", "note"):
+            assert table[column].str.contains("invented", case=False).all(), column
+    assert (
+        corpus.designs[["label", "caveat"]]
+        .apply(lambda c: c.str.lower())
+        .map(lambda cell: "invented" in cell)
+        .all(axis=None)
+    )
+    assert all("invented" in source.title for source in corpus.bibliography.values())
+    assert all("Invented" in text for text in corpus.outcomes["description"])
+    for name in ("README.md", "CITATION.cff", "LICENSE-DATA"):
+        assert "invented" in (EXAMPLE / name).read_text("utf-8"), name
+
+
+def test_a_new_project_may_take_an_empty_folder(tmp_path):
+    (tmp_path / "empty").mkdir()
+    made = begin_project(tmp_path / "empty", notebooks=True)
+    assert [path.stem for path in sorted((made / "notebooks").iterdir())] == NAMES
+    assert stat.S_IMODE(made.stat().st_mode) == 0o755
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("full", "holds files; name a folder that does not exist yet or is empty"),
+        ("file", "is a file; name a folder that does not exist yet"),
+        ("not/there", "the folder around it does not exist; make it first"),
+        ("a" * 300, "cannot be written: File name too long"),
+    ],
+)
+def test_a_folder_that_cannot_be_begun_in_is_refused(tmp_path, capsys, name, said):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.tex").write_text("years of work")
+    (tmp_path / "file").write_text("mine")
+    before = sorted(tmp_path.rglob("*"))
+    assert cli.main(["new", str(tmp_path / name)]) == 1
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_nothing_half_written_is_left_when_writing_fails(tmp_path, monkeypatch):
+    def full(*arguments, **options):
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr("shutil.copyfile", full)
+    with pytest.raises(EvidenceError, match="cannot be written"):
+        begin_project(tmp_path / "new", notebooks=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_project_s_notebook_takes_the_place_of_the_package_s(tmp_path):
+    made = begin_project(tmp_path / "new")
+    assert list(find_notebooks(made)) == NAMES
+    (made / "notebooks").mkdir()
+    own = made / "notebooks" / "02_comparison.ipynb"
+    further = made / "notebooks" / "10_further.ipynb"
+    for path in (own, further):
+        path.write_bytes((ROOT / "notebooks" / "02_comparison.ipynb").read_bytes())
+    found = find_notebooks(made)
+    assert list(found) == [*NAMES, "10_further"]
+    assert (found["02_comparison"], found["10_further"]) == (own, further)
+    assert found["01_studies"].parent == notebooks.BESIDE_THE_SOURCE
+
+
+def test_a_wheel_holds_notebooks_and_example(tmp_path):
+    from hatchling.builders.wheel import WheelBuilder
+
+    (wheel,) = WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
+    inside = {name for name in ZipFile(wheel).namelist() if name.startswith("evidence/")}
+    assert {f"evidence/notebooks/{name}.ipynb" for name in NAMES} <= inside
+    example = {path.relative_to(EXAMPLE) for path in EXAMPLE.rglob("*") if path.is_file()}
+    assert {f"evidence/runs/example/{path.as_posix()}" for path in example} <= inside

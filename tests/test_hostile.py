@@ -1,0 +1,288 @@
+"""Texts of tables and bibliography are data, and paths are looked at before they are used.
+
+Whatever stands in a table is shown as it is, or refused with its line; nothing of it acts.
+"""
+
+import csv
+import json
+import resource
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from evidence import cli, read_corpus
+from evidence.corpus import schema
+from evidence.corpus.bibliography import MOST
+from evidence.errors import CorpusError, ParameterError, ReportError
+from evidence.publishing.report import open_report
+from evidence.runs import report as run
+from evidence.runs.new import begin_project
+from evidence.runs.report import make_reports
+from evidence.synthesis.wording import slug
+from tests.conftest import Project
+
+MARKUP = '</script><script>alert(1)</script> "><img src=x onerror=alert(1)> &lt;b&gt;'
+SIGNS = r"$x_{1$ \frac{a}{b} {y} {0} %s $$ ../../etc/passwd a\b"
+SHORT = "<script>alert(1)</script> $x_{1$ {y} a/b"
+FORMULA = '=HYPERLINK("http://x","y")'
+
+
+class Begun(Project):
+    """The invented example, to be spoilt."""
+
+    def __init__(self, root):
+        self.root = begin_project(root)
+
+    def spoil(self, name, columns, text, *, front=False):
+        rows = self.rows(name)
+        for row in rows[1:]:
+            for column in columns:
+                at = rows[0].index(column)
+                row[at] = f"{text} {row[at]}" if front else f"{row[at]} {text}".strip()
+        self.write(name, rows)
+
+
+@pytest.fixture
+def begun(tmp_path):
+    return Begun(tmp_path / "boats")
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory):
+    """Reports on texts that try everything; read only."""
+    project = Begun(tmp_path_factory.mktemp("hostile") / "boats")
+    text = f"{MARKUP} {SIGNS}"
+    words = ("population", "definition", "locator", "note")
+    project.spoil("data/studies.csv", words, text)
+    project.spoil("data/studies.csv", ("condition", "outcome", "instrument"), SHORT)
+    project.spoil("data/studies.csv", ("arm",), f"{FORMULA} {SHORT}", front=True)
+    project.spoil("data/outcomes.csv", ("outcome",), SHORT)
+    project.spoil("data/outcomes.csv", ("description",), text)
+    project.spoil("data/designs.csv", ("treatment",), SHORT)
+    words = ("population", "comparator", "caveat", "locator", "masking", "funding")
+    project.spoil("data/designs.csv", words, text)
+    project.spoil("data/designs.csv", ("label",), FORMULA, front=True)
+    project.table(
+        schema.CLAIMS, claim="C1", section=text, label=SHORT, statement=text, kind="numeric",
+        guide_value=SHORT, source_value=SHORT, verdict="agrees", reason=text,
+        studies="inventor2001", outcome=f"still afloat {SHORT}", source="inventor2001",
+    )  # fmt: skip
+    project.table(
+        schema.UNKNOWNS, unknown="U1", question=text, why_open=text, population=text,
+        intervention=text, comparison=text, outcome=text, time_stamp="2026-11",
+        raised_by="both", claims="C1", where="days>=2",
+    )  # fmt: skip
+    project.replace("references.bib", "does humming", f"does {MARKUP} humming")
+    given = {"only": ["start", "studies", "comparison", "claims", "unknowns", "synthesis"]}
+    return make_reports(project.root, **given).out
+
+
+class Acts(HTMLParser):
+    """Everything on a page that could act or fetch: scripts, handlers, sources, addresses."""
+
+    def __init__(self):
+        super().__init__()
+        self.scripts, self.found, self.text = 0, [], ""
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        self.scripts += tag == "script" and given.get("type") != "application/ld+json"
+        self.found += [name for name in given if name.startswith("on")]
+        if tag in ("iframe", "object", "embed", "form", "base", "b"):
+            self.found.append(tag)
+        if not given.get("src", "data:image/").startswith("data:image/"):
+            self.found.append(given["src"])
+        if tag == "a" and given["href"].split(":")[0] in ("javascript", "data", "file"):
+            self.found.append(given["href"])
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def test_markup_in_a_table_is_text_on_every_page(hostile):
+    pages = sorted(hostile.glob("*.html"))
+    assert len(pages) == 7
+    for path in pages:
+        page = Acts()
+        page.feed(path.read_text("utf-8"))
+        assert (page.scripts, page.found) == (1, []), path.name
+        assert "<script>alert(1)</script>" in page.text, path.name
+        assert "&lt;b&gt;" in page.text, "shown as it stands in the table"
+
+
+def test_no_browser_runs_what_stands_in_a_table(hostile):
+    from playwright.sync_api import sync_playwright
+
+    from tests.conftest import require_tool
+
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=require_tool("chromium"))
+        page = browser.new_page()
+        said = []
+        page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
+        for path in sorted(hostile.glob("*.html")):
+            page.goto(path.as_uri())
+            page.wait_for_timeout(100)
+        browser.close()
+    assert said == []
+
+
+def test_signs_are_drawn_as_they_stand(hostile):
+    sidecar = json.loads((hostile / "figures" / "fig-shares.json").read_text("utf-8"))
+    assert SHORT in sidecar["caption"]
+    assert any(SHORT in line for line in sidecar["reading"])
+    assert (hostile / "figures" / "fig-shares.png").stat().st_size > 10_000
+
+
+def test_no_cell_of_any_csv_is_a_formula(hostile):
+    kept = 0
+    for path in hostile.rglob("*.csv"):
+        with path.open(newline="", encoding="utf-8") as handle:
+            for row in csv.reader(handle):
+                assert not [cell for cell in row if cell[:1] in ("=", "@", "\t", "\r")], path.name
+                kept += sum(cell.startswith("'=HYPERLINK") for cell in row)
+    assert kept > 10
+
+
+def test_words_become_names_of_files_that_stay_in_their_folder(hostile):
+    (made,) = hostile.glob("figures/fig-still-afloat-*.svg")
+    assert made.stem == f"fig-{slug('still afloat ' + SHORT)}"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("response kept", "response-kept"),
+        ("Blood pressure", "blood-pressure"),
+        ("../../x", "x-"),
+        ("a/b", "a-b-"),
+        ("a-b", "a-b"),
+        ("Ψ", ""),
+        ("sex (female)", "sex-female-"),
+    ],
+)
+def test_a_word_as_a_name(text, said):
+    import re
+
+    assert slug(text).startswith(said)
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", slug(text))
+    assert len({slug(word) for word in ("a/b", "a b", "a.b", "A b", "a\\b")}) == 4
+
+
+@pytest.mark.parametrize(
+    ("character", "number"),
+    [
+        ("\u202e", "U+202E"),
+        ("\u2066", "U+2066"),
+        ("\u200f", "U+200F"),
+        ("\u200b", "U+200B"),
+        ("\u200d", "U+200D"),
+        ("\ufeff", "U+FEFF"),
+        ("\x00", "U+0000"),
+        ("\x1b", "U+001B"),
+        ("\u00ad", "U+00AD"),
+    ],
+)
+def test_a_character_that_nobody_sees_is_refused_with_its_line(begun, character, number):
+    begun.put("data/studies.csv", 3, arm=f"hum{character}ming")
+    begun.replace("references.bib", "once more", f"once {character}more")
+    with pytest.raises(CorpusError) as caught:
+        begun.corpus()
+    said = str(caught.value)
+    assert f"data/studies.csv:3 arm: hum<{number}>ming hides {number}; take it out" in said
+    assert f"hides {number}; take it out" in said.split("references.bib:")[1].splitlines()[0]
+    assert character not in said
+
+
+@pytest.mark.parametrize("word", ["می‌خواهم", "क्‍ष", "Ångström", "naïve", "東京", "עברית", "a\r\nb"])
+def test_letters_of_every_script_are_welcome(begun, word):
+    begun.put("data/studies.csv", 3, note=word)
+    assert word in set(begun.corpus().results["note"])
+
+
+def test_an_address_that_is_none_is_refused(begun):
+    begun.replace("references.bib", "year = {2001},", "year = {2001}, url = {javascript:alert(1)},")
+    with pytest.raises(CorpusError, match=r"javascript:alert\(1\) is not an address such as https"):
+        begun.corpus()
+
+
+def test_ten_megabytes_in_a_cell_are_one_line(begun, capsys):
+    begun.put("data/studies.csv", 4, note="x" * 10_000_000)
+    begun.append("references.bib", "@misc{big, title = {" + "y" * 10_000_000 + "}}\n")
+    assert cli.main(["check", "--project", str(begun.root)]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 3
+    assert f"a line has more than {MOST:,} characters; is it a reference?" in lines[1]
+    assert lines[0].startswith("data/studies.csv:4: a cell has more than 131,072 characters")
+    assert max(map(len, lines)) < 200
+
+
+def test_a_long_value_is_not_repeated_whole(begun):
+    begun.put("data/studies.csv", 4, role="z" * 100_000)
+    with pytest.raises(CorpusError) as caught:
+        begun.corpus()
+    assert len(str(caught.value)) < 400
+    assert "z… is not one of: intervention" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "", ".hidden", "a b"])
+def test_a_report_s_name_is_no_path(begun, name):
+    with pytest.raises(ParameterError, match="is no name of a notebook, such as '01_studies'"):
+        open_report(name, project=begun.root)
+
+
+@pytest.mark.parametrize("written", ["01/../..", "link", "."])
+def test_out_is_where_it_leads_to(begun, monkeypatch, written):
+    """By dots or by a link, the project itself is never replaced."""
+    (begun.root / "01").mkdir()
+    (begun.root / "link").symlink_to(begun.root)
+    monkeypatch.chdir(begun.root)
+    with pytest.raises(ReportError, match=r"holds the project itself|holds files that no report"):
+        make_reports(begun.root, out=Path(written))
+    assert read_corpus(begun.root).results is not None
+
+
+def test_a_link_to_a_folder_of_somebody_s_is_not_followed_into_it(begun, tmp_path):
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "thesis.tex").write_text("years of work")
+    (precious / run.MANIFEST).write_text('{"name": "an extension of a browser"}')
+    (begun.root / "reports").symlink_to(precious)
+    with pytest.raises(ReportError, match="holds files that no report run made"):
+        make_reports(begun.root)
+    assert (precious / "thesis.tex").read_text() == "years of work"
+
+
+def limited(*arguments, folder):
+    """The command where no file can grow beyond a hundred bytes, as on a full disk."""
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+
+    command = [sys.executable, "-B", "-m", "evidence.cli", *map(str, arguments)]
+    return subprocess.run(command, cwd=folder, preexec_fn=limit, capture_output=True, text=True)
+
+
+def test_a_full_disk_is_one_clear_line(begun, tmp_path):
+    before = sorted(tmp_path.rglob("*"))
+    done = limited("new", "other", folder=tmp_path)
+    assert (done.returncode, done.stderr) == (
+        1, f"evidence: {tmp_path / 'other'}: cannot be written: File too large\n"
+    )  # fmt: skip
+    versions = ("changes", begun.root, begun.root, "--out", "c.md", "--project", begun.root)
+    done = limited(*versions, folder=tmp_path)
+    assert (done.returncode, done.stderr) == (
+        1, "evidence: --out c.md: cannot be written: File too large\n"
+    )  # fmt: skip
+    (tmp_path / "c.md").unlink()
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_folder_that_cannot_be_made_is_one_clear_line(begun, capsys):
+    out = begun.root / "references.bib" / "reports"
+    assert cli.main(["report", "--project", str(begun.root), "--out", str(out)]) == 1
+    error = capsys.readouterr().err
+    assert error.endswith(f"evidence: --out {out}: cannot be written: File exists\n")
