@@ -249,6 +249,20 @@ def parser() -> argparse.ArgumentParser:
         help="run only this notebook and carry the other pages over; may be repeated",
     )
     report.add_argument(
+        "--engine",
+        choices=("evidence", "kernel"),
+        default="evidence",
+        help="evidence (default): fork each notebook from a process with the libraries loaded; "
+        "kernel: start a kernel for each",
+    )
+    report.add_argument(
+        "--memory",
+        type=int,
+        default=None,
+        metavar="MIB",
+        help="what each notebook may take on top of the libraries (Linux; default: no limit)",
+    )
+    report.add_argument(
         "--tiff", action="store_true", help="also write each figure as TIFF, for journals"
     )
     return whole
