@@ -349,7 +349,7 @@ class Inbox(asyncio.Queue):
         """
         try:
             return await asyncio.wait_for(self.get(), timeout)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             raise queue.Empty from None
 
 

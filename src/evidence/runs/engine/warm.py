@@ -2,7 +2,8 @@
 
 `papermill --engine evidence` and `evidence report` run notebooks with it. What runs the cells is
 ipykernel and what collects their outputs is nbclient, as with papermill's own engine; only the
-start of the kernel and the way to it differ. Where that cannot be done, papermill's own engine runs.
+start of the kernel and the way to it differ. Where that cannot be done, papermill's own engine
+runs. Papermill loads this module while it is itself imported, and nothing else should.
 """
 
 import os
@@ -33,7 +34,8 @@ class WarmEngine(NBClientEngine):
             from evidence.errors import ReportError
 
             raise ReportError(
-                f"memory_limit {memory_limit}: can only be set on Linux and for this Python's kernel"
+                f"memory limit of {memory_limit} MiB: can only be set on Linux, "
+                "and for the kernel of this Python"
             )
         if not can_fork(kernel_name):
             return super().execute_managed_notebook(nb_man, kernel_name, **options)
@@ -48,7 +50,7 @@ class WarmEngine(NBClientEngine):
 
 def can_fork(kernel_name: str) -> bool:
     """Whether a forked process can stand in for this kernel: the one of this very Python."""
-    if not hasattr(os, "fork") or not hasattr(os, "register_at_fork"):
+    if not hasattr(os, "fork"):
         return False
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
