@@ -116,19 +116,15 @@ def test_everything_a_cell_can_show_comes_out_as_with_papermill_s_own_engine(tmp
         assert (status.count("failed"), status.count("pending")) == (1, 1)
         (state,) = left.metadata.widgets.values()
         models = [widget["model_name"] for widget in state["state"].values()]
-        for cell in left.cells:
-            cell.id = "an id"
-        _forget_places_of(left, folder)
+        for place, cell in enumerate(left.cells):
+            cell.id = f"cell-{place}"
+        nbformat.write(left, folder / "failed.ipynb")
+        _forget_places(folder / "failed.ipynb", ROOT)
         books.append(((folder / "failed.ipynb").read_text("utf-8"), models))
     assert books[0] == books[1]
     assert "image/png" in books[0][0]
     assert "from another program" in books[0][0]
     assert "gone" not in books[0][0].replace("print('gone", "")
-
-
-def _forget_places_of(left, folder):
-    nbformat.write(left, folder / "failed.ipynb")
-    _forget_places(folder / "failed.ipynb", ROOT)
 
 
 def test_no_run_knows_what_another_did(tmp_path):
@@ -264,8 +260,8 @@ def test_report_asks_for_the_engine_that_was_named(tmp_path, engine, forked):
     project = small_project(tmp_path)
     path = project / "notebooks" / "05_claims.ipynb"
     notebook = nbformat.read(path, as_version=4)
-    notebook.cells = notebook.cells[:4] + [nbformat.v4.new_code_cell("import os\nos.getppid(")]
-    notebook.cells[-1].source += f") == {os.getpid()} or 1 / 0"
+    asks = f"import os\nos.getppid() == {os.getpid()} or 1 / 0"
+    notebook.cells = [*notebook.cells[:4], nbformat.v4.new_code_cell(asks)]
     nbformat.write(notebook, path)
     made = cli.main(["report", "--project", str(project), "--engine", engine])
     assert made == (1 if forked else 0)

@@ -133,10 +133,12 @@ class Manager:
 
     def start_kernel(self, extra_arguments: Sequence[str] = (), **_) -> None:
         """Fork a kernel in the folder and the environment of this process."""
+        session = Session()
         request = {
             "cwd": str(Path.cwd()),
             "arguments": list(extra_arguments),
             "memory_limit": self._memory_limit,
+            "key": session.key.decode(),
         }
         pairs = [socket.socketpair() for _ in range(3)]
         self._server = _server()
@@ -145,7 +147,7 @@ class Manager:
         finally:
             for _, theirs in pairs:
                 theirs.close()
-        self._client = Client(*(ours for ours, _ in pairs), self._language_info)
+        self._client = Client(*(ours for ours, _ in pairs), session, self._language_info)
         self.has_kernel = True
 
     def client(self) -> "Client":
@@ -180,11 +182,12 @@ class Client:
         requests: socket.socket,
         messages: socket.socket,
         status: socket.socket,
+        session: Session,
         language_info: dict,
     ):
         self._requests, self._messages, self._status = requests, messages, status
         self._language_info = language_info
-        self._session = Session(key=b"")
+        self._session = session
         self._unpacker = Unpacker()
         self._waiting: dict | None = None
         self._replied = False
@@ -218,7 +221,7 @@ class Client:
         if self._ended:
             raise RuntimeError(f"the kernel of this notebook could not be started: {self._ended}")
 
-    def execute(self, code: str, store_history: bool = True, stop_on_error: bool = True) -> str:
+    def execute(self, code: str, store_history: bool = True, **_) -> str:
         """Ask for a cell to be run; the answer carries the id that is returned here."""
         return self._ask(
             "execute_request",
@@ -228,7 +231,8 @@ class Client:
                 "store_history": store_history,
                 "user_expressions": {},
                 "allow_stdin": False,
-                "stop_on_error": stop_on_error,
+                # What it would stop are requests in a queue, and here none ever waits.
+                "stop_on_error": False,
             },
         )
 

@@ -111,6 +111,7 @@ class PipedKernel(IPKernelApp):
 def run_kernel(
     requests: socket.socket,
     messages: socket.socket,
+    key: str,
     arguments: Sequence[str],
     memory_limit: int | None,
 ) -> None:
@@ -118,6 +119,10 @@ def run_kernel(
 
     Parameters
     ----------
+    key : str
+        With which both ends sign their messages.
+    arguments : sequence of str
+        As on the command line of ipykernel.
     memory_limit : int, optional
         MiB that the notebook may take on top of what the loaded libraries have.
     """
@@ -129,8 +134,7 @@ def run_kernel(
     if memory_limit is not None:
         _limit_memory(memory_limit)
     application = PipedKernel.instance(requests=requests, messages=messages)
-    # Without the key of a connection file messages are not signed: nobody else holds the pipe.
-    application.session.key = b""
+    application.session.key = key.encode()
     application.initialize(list(arguments))
     if widgets := sys.modules.get("ipywidgets"):
         # It looks for a kernel when it is imported, and was imported before there was one.

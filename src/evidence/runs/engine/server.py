@@ -107,10 +107,10 @@ def _be_a_kernel(request: dict, requests: socket.socket, messages: socket.socket
         os.setsid()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        os.chdir(request["cwd"])
         from evidence.runs.engine.kernel import run_kernel
 
-        run_kernel(requests, messages, request["arguments"], request["memory_limit"])
+        os.chdir(request.pop("cwd"))
+        run_kernel(requests, messages, **request)
         code = 0
     except SystemExit as stopped:
         code = stopped.code if isinstance(stopped.code, int) else 1

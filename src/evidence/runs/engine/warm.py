@@ -41,7 +41,8 @@ class WarmEngine(NBClientEngine):
             return super().execute_managed_notebook(nb_man, kernel_name, **options)
         from evidence.runs.engine.client import Manager
 
-        manager = Manager(nb_man.nb.metadata.get("language_info", {}), memory_limit)
+        language = nb_man.nb.metadata.get("language_info") or {"name": "python"}
+        manager = Manager(language, memory_limit)
         try:
             return super().execute_managed_notebook(nb_man, kernel_name, km=manager, **options)
         finally:
