@@ -23,7 +23,8 @@ def parser() -> argparse.ArgumentParser:
         description="Check the data, run every notebook through papermill and write pages, figures "
         "and values. The previous reports stay as they were until everything is finished.",
         epilog="examples:\n  evidence report\n  evidence report -p scope=all -p confidence=0.9\n"
-        "  evidence report --only comparison -p 'conditions=[\"depression\"]'",
+        "  evidence report --only comparison -p 'conditions=[\"depression\"]'\n"
+        "  evidence report --engine kernel",
         formatter_class=raw,
     )
     check = commands.add_parser(
