@@ -23,7 +23,8 @@ def parser() -> argparse.ArgumentParser:
         description="Check the data, run every notebook through papermill and write pages, figures "
         "and values. The previous reports stay as they were until everything is finished.",
         epilog="examples:\n  evidence report\n  evidence report -p scope=all -p confidence=0.9\n"
-        "  evidence report --only comparison -p 'conditions=[\"bread\"]'",
+        "  evidence report --only comparison -p 'conditions=[\"bread\"]'\n"
+        "  evidence report --engine kernel",
         formatter_class=raw,
     )
     check = commands.add_parser(
@@ -261,6 +262,20 @@ def parser() -> argparse.ArgumentParser:
         default=[],
         metavar="NOTEBOOK",
         help="run only this notebook and carry the other pages over; may be repeated",
+    )
+    report.add_argument(
+        "--engine",
+        choices=("evidence", "kernel"),
+        default="evidence",
+        help="evidence (default): fork each notebook from a process with the libraries loaded; "
+        "kernel: start a kernel for each",
+    )
+    report.add_argument(
+        "--memory",
+        type=int,
+        default=None,
+        metavar="MIB",
+        help="what each notebook may take on top of the libraries (Linux; default: no limit)",
     )
     report.add_argument(
         "--tiff", action="store_true", help="also write each figure as TIFF, for journals"

@@ -283,6 +283,8 @@ def _report(options) -> int:
             given=given,
             only=options.only,
             tiff=options.tiff,
+            engine=options.engine,
+            memory_limit=options.memory,
             progress=progress,
         )
         bar.update()

@@ -17,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from evidence.corpus.reading import Corpus, read_corpus
-from evidence.errors import ReportError
+from evidence.errors import ParameterError, ReportError
 from evidence.publishing.notebooks import notebooks_of
 from evidence.runs.parameters import declared, resolve
 from evidence.synthesis.audits import error_rate
@@ -26,6 +26,8 @@ from evidence.synthesis.checks import require_consistent
 MANIFEST = "manifest.json"
 # Every kernel warns at its start that its loopback connection is not encrypted.
 QUIET_KERNEL = ["--IPKernelApp.log_level=ERROR"]
+# How papermill runs a notebook, by what `--engine` says.
+ENGINES = {"evidence": {"engine_name": "evidence"}, "kernel": {"engine_name": "nbclient"}}
 WIDGET = "application/vnd.jupyter.widget-view+json"
 SHARED = ("scope", "conditions", "outcomes", "confidence")
 
@@ -68,6 +70,8 @@ def make_reports(
     given: Mapping[str, str] | None = None,
     only: Sequence[str] = (),
     tiff: bool = False,
+    engine: str = "evidence",
+    memory_limit: int | None = None,
     progress: Callable[[str], None] = lambda text: None,
 ) -> Outcome:
     """Check the data, run the notebooks, and put the finished pages in place of the old ones.
@@ -85,6 +89,11 @@ def make_reports(
         Run these notebooks only; the pages of the others are carried over from `out`.
     tiff : bool
         Write each figure as TIFF as well.
+    engine : {"evidence", "kernel"}
+        Fork each notebook's kernel from a process with the libraries loaded, or start each anew
+        with papermill's own engine.
+    memory_limit : int, optional
+        MiB that each notebook may take on top of the loaded libraries.
     progress : callable
         Told what is being done, before each step.
 
@@ -95,8 +104,12 @@ def make_reports(
     """
     from evidence.publishing.files import add_tiffs
 
+    if memory_limit is not None and (memory_limit < 1 or engine != "evidence"):
+        rule = "a whole number of MiB above 0, and not with --engine kernel"
+        raise ParameterError(f"--memory {memory_limit}: {rule}")
     corpus = read_corpus(project)
     require_consistent(corpus)
+    how = ENGINES[engine] | ({} if memory_limit is None else {"memory_limit": memory_limit})
     notebooks = find_notebooks(corpus.project, only)
     parameters = resolve(given or {}, {name: declared(path) for name, path in notebooks.items()})
     target = Path(out or corpus.project / "reports").resolve()
@@ -108,7 +121,7 @@ def make_reports(
         runs = dict(carried)
         for name, path in notebooks.items():
             progress(name)
-            runs[name] = _run(name, path, corpus, parameters[name], staging, target)
+            runs[name] = _run(name, path, corpus, parameters[name], staging, target, how)
         progress("pages")
         if tiff:
             add_tiffs(staging / "figures")
@@ -199,7 +212,7 @@ def _swap(staging: Path, target: Path) -> None:
     shutil.rmtree(_previous(target), ignore_errors=True)
 
 
-def _run(name, path, corpus, parameters, staging, target) -> dict:
+def _run(name, path, corpus, parameters, staging, target, how) -> dict:
     """Execute one notebook into `staging`; a failing one is kept where it can be read."""
     import papermill
     from papermill.exceptions import PapermillExecutionError
@@ -215,6 +228,9 @@ def _run(name, path, corpus, parameters, staging, target) -> dict:
             progress_bar=False,
             cwd=str(path.parent),
             extra_arguments=QUIET_KERNEL,
+            # It is written when the last cell is done or one has failed; nobody reads it before.
+            request_save_on_cell_execute=False,
+            **how,
         )
     except PapermillExecutionError as error:
         kept = _failed(target) / path.name
