@@ -158,7 +158,7 @@ def test_many_rows_are_ranges_of_lines(report, capsys):
     [
         (
             "no such thing",
-            "is no claim, question, study, address or value; figures are fig-view, fig-resp",
+            "is no claim, question, study, address or value; figures are fig-view, fig-shares",
         ),
         ("ci_low", "names; give one:\n  0"),
         ("data/studies.csv:99999", "is no claim"),

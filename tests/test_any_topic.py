@@ -111,7 +111,7 @@ def test_the_pool_on_its_page_is_metafors(vaccine_reports):
 def test_the_index_says_what_a_trial_found_on_a_harm(vaccine_reports):
     text, _ = said_on(vaccine_reports / "index.html")
     assert "What is known, how sure, and what is not" in text
-    assert "4 of 123 (3.3%) with vaccine , 11 of 139 (7.9%) with nothing" in text
+    assert "4 of 123 (3.3%) with vaccine, 11 of 139 (7.9%) with nothing" in text
     assert "Tuberculosis at a glance" in text
 
 

@@ -236,10 +236,10 @@ def test_cell_that_takes_too_long_is_ended_as_papermill_has_it():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux only")
 def test_memory_beyond_the_limit_is_an_error_of_its_cell(tmp_path):
-    error, _ = failed(tmp_path, "'small'", "big = bytearray(400 * 2**20)", memory_limit=200)
+    error, _ = failed(tmp_path, "'small'", "big = bytearray(1200 * 2**20)", memory_limit=600)
     assert (error.cell_index, error.ename) == (1, "MemoryError")
-    assert shown("len(bytearray(400 * 2**20)) // 2**20") == "400"
-    assert shown("len(bytearray(100 * 2**20)) // 2**20", memory_limit=200) == "100"
+    assert shown("len(bytearray(1200 * 2**20)) // 2**20") == "1200"
+    assert shown("len(bytearray(100 * 2**20)) // 2**20", memory_limit=600) == "100"
 
 
 def test_memory_is_not_limited_where_it_cannot_be(capsys, tmp_path, monkeypatch):

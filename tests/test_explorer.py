@@ -107,7 +107,7 @@ def test_a_word_of_the_tables_that_the_report_leaves_out_is_an_answer():
     [
         ("condition", "depresion", "condition: 'depresion' is not in the data; did you mean"),
         ("measure", "hazard", "measure: 'hazard' is not in the data; it has: rr, or, rd"),
-        ("near_days", 0.0, "near_days: 0.0 is no number of days above 0"),
+        ("near_days", -1.0, "near_days: -1.0 is no number of days above 0"),
     ],
 )
 def test_unknown_words_are_refused(name, word, said):

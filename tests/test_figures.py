@@ -262,7 +262,7 @@ SAID = {
     "dose": ["dose", "found", "p_value", "p_adjusted"],
     "durability": ["label", "outcome", "says"],
     "claims": ["claim", "verdict"],
-    "gaps": ["down", "across"],
+    "gaps": ["down"],
     "view": ["says"],
     "forest": ["says"],
     "cumulative": ["says"],

@@ -111,7 +111,7 @@ def test_version_changes_with_confidence_and_code_and_not_with_the_command(
 
 def test_code_is_that_of_the_chart_and_of_what_it_is_built_on():
     of = identity._code
-    names = ["response", "comparison", "specifications"]
+    names = ["shares", "comparison", "specifications"]
     assert len({of(f"evidence.figures.{name}") for name in names}) == 3
 
 

@@ -122,7 +122,7 @@ def read_corpus(project: str | Path = "") -> Corpus:
         bibliography = None
     files = [BIBLIOGRAPHY, *(table.file for table in schema.TABLES)]
     present = [name for name in files if (root / name).is_file()]
-    checksums = {name: _checksum(root / name) for name in present}
+    checksums = {name: hashlib.sha256((root / name).read_bytes()).hexdigest() for name in present}
     return build_corpus(root, frames, bibliography, checksums, problems)
 
 
@@ -176,10 +176,6 @@ def build_corpus(
 
 
 _BY_FILE = {table.file: table for table in schema.TABLES}
-
-
-def _checksum(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _read_table(root: Path, table: schema.Table) -> tuple[pd.DataFrame, list[Problem]]:
