@@ -93,6 +93,10 @@ class Bibliography(dict[str, Reference]):
         """The references of these keys, each once, in the order of their keys."""
         return [self[key] for key in sorted(set(keys))]
 
+    def at(self, line: int) -> Reference | None:
+        """The reference that begins at a line of the file."""
+        return next((reference for reference in self.values() if reference.line == line), None)
+
 
 def _plain(text: str) -> str:
     """A BibTeX value as people read it: accents, no braces, en dashes in ranges, single blanks."""

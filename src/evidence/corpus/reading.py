@@ -8,9 +8,10 @@ import csv
 import difflib
 import hashlib
 import io
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -23,6 +24,9 @@ from evidence.corpus.frame import Frame
 from evidence.corpus.queries import parse_query
 from evidence.corpus.rules import check_results
 from evidence.errors import CorpusError, EvidenceError, Problem
+
+if TYPE_CHECKING:
+    from evidence.corpus.reads import Reads
 
 _PATTERNS = {
     "integer": (r"\d+", "is not a whole number"),
@@ -38,7 +42,8 @@ class Corpus:
     """Everything that was reported, checked and typed; nothing in it is ever changed.
 
     Each frame has the columns of its table in `schema`, converted, and `address` (file:line).
-    Tables that a project does not have are empty frames with the right columns.
+    Tables that a project does not have are empty frames with the right columns. Where `reads` is
+    set, what is read of the corpus is kept there.
     """
 
     project: Path
@@ -58,11 +63,18 @@ class Corpus:
     audits: pd.DataFrame
     bibliography: Bibliography
     checksums: dict[str, str]
+    reads: "Reads | None" = field(default=None, repr=False, compare=False)
 
     def frame(self, table: schema.Table) -> pd.DataFrame:
         """The frame of one table of the schema."""
         name = Path(table.file).stem
         return self.results if name == "studies" else getattr(self, name)
+
+    def tables_at(self, addresses: Iterable[str]) -> dict[str, pd.DataFrame]:
+        """Every table by its file, to look up these addresses: only their rows count as read."""
+        if self.reads is not None:
+            return self.reads.tables_at(addresses)
+        return {table.file: self.frame(table) for table in schema.TABLES}
 
     def _repr_html_(self) -> str:
         rows = [(table.file, len(self.frame(table)), table.row) for table in schema.TABLES]
@@ -70,7 +82,8 @@ class Corpus:
 
     def label(self, key: str) -> str:
         """The short name of a source: its study's in `designs.csv`, else author and year."""
-        named = self.designs.loc[self.designs["study"] == key, "label"]
+        named = self.designs[["study", "label"]]
+        named = named.loc[named["study"] == key, "label"]
         return named.iloc[0] if len(named) else self.bibliography[key].label
 
 

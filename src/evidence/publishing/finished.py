@@ -48,8 +48,10 @@ class Tabulated:
 def studies_at(corpus: Corpus, addresses: Iterable[str]) -> list[str]:
     """The primary studies that rows of the tables are about, sorted; the guide is none."""
     frames = (corpus.results, corpus.designs, corpus.appraisals)
-    study = {row.address: row.study for frame in frames for row in frame.itertuples()}
-    guides = set(corpus.designs.loc[corpus.designs["design"] == "guide", "study"])
+    columns = [frame[["address", "study"]] for frame in frames]
+    study = {address: key for frame in columns for address, key in frame.to_numpy()}
+    designs = corpus.designs[["study", "design"]]
+    guides = set(designs.loc[designs["design"] == "guide", "study"])
     return sorted({study[address] for address in addresses if address in study} - guides)
 
 

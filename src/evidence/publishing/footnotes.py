@@ -138,7 +138,8 @@ def _addresses(corpus: Corpus, rows: Iterable[str]) -> str:
     if not rows:
         return "no row of the tables"
     if len(rows) > FEW:
-        of = corpus.results.loc[corpus.results["address"].isin(rows), "study"].unique()
+        known = corpus.results[["address", "study"]]
+        of = known.loc[known["address"].isin(rows), "study"].unique()
         named = listed(corpus.label(study) for study in of) if 0 < len(of) <= NAMED else ""
         whose = f" of {escape(named)}" if named else ""
         return f"{len(rows)} rows{whose}: {escape(', '.join(ranges(rows)))}"

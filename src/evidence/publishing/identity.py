@@ -106,8 +106,10 @@ def command(report: str, parameters: Mapping[str, object]) -> str:
 
 def licence(project: Path) -> dict[str, str]:
     """Name and address of the licence in a project's `LICENSE-DATA`; empty if it has none."""
-    path = project / LICENCE
-    text = path.read_text("utf-8") if path.is_file() else ""
+    try:
+        text = (project / LICENCE).read_text("utf-8")
+    except FileNotFoundError:
+        text = ""
     name, link = re.search(r"CC[ A-Z0-9-]+\d\.\d", text), re.search(r"https?://\S+", text)
     return {"name": name[0] if name else "", "link": link[0] if link else ""}
 

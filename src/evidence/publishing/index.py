@@ -1,7 +1,7 @@
 """The index page: it opens with the answer, and every number in it is computed."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from evidence.corpus.reading import Corpus
@@ -22,7 +22,13 @@ Say = Callable[[Sentence], str]
 
 
 def render_index(
-    corpus: Corpus, pages: Sequence[Page], *, scope: str, confidence: float, notes: Sequence[str]
+    corpus: Corpus,
+    pages: Sequence[Page],
+    *,
+    scope: str,
+    confidence: float,
+    notes: Sequence[str] = (),
+    failures: Sequence[Mapping[str, str]] = (),
 ) -> tuple[str, Ledger]:
     """The page that opens with the answer, and the values and texts of its sentences.
 
@@ -30,6 +36,8 @@ def render_index(
     ----------
     notes : sequence of str
         What a reader must know about this run, such as reports carried over from earlier data.
+    failures : sequence of mapping
+        Of each report that could not be made `name`, what it `says`, and where its `notebook` is.
     """
     import markupsafe
 
@@ -55,6 +63,7 @@ def render_index(
         here="index",
         pages=pages,
         notes=notes,
+        failures=failures,
         opening=say(_opening(corpus, everything)),
         studies=[_study(corpus, results, study, confidence, say) for study in studies],
         glance=capital(listed(layout.outcomes)) or "Shares",

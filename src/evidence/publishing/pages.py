@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from html import escape, unescape
+from importlib.metadata import version
 from importlib.resources import files
 from itertools import count
 
@@ -22,6 +23,9 @@ OFFERED = {
     "cite": {"bib": "BibTeX"},
 }
 """What is linked to under a figure where such a file lies beside it, by the end of its name."""
+
+SHOWN = ("text/html", "text/markdown", "image/png", "text/plain")
+"""Kinds of output that a page shows, the first that there is."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +161,8 @@ def render_text(title: str, text: str) -> str:
 def describe_notebook(name: str, notebook) -> Page:
     """Title and question of a notebook from its first Markdown cell."""
     return describe_text(
-        name, next((cell.source for cell in notebook.cells if cell.cell_type == "markdown"), "")
+        name,
+        next((_source(one) for one in notebook["cells"] if one["cell_type"] == "markdown"), ""),
     )
 
 
@@ -175,30 +180,33 @@ def render_notebook(
     page: Page,
     pages: Sequence[Page],
     parameters: Sequence[tuple[str, object]],
+    inputs: Mapping[str, str],
     audited: str,
     beside: Collection[str] = (),
 ) -> str:
     """One self-contained HTML page from an executed notebook; the code stays folded away.
 
-    `audited`, as HTML, says at the foot how many results a person has held to their sources;
+    `inputs` are the checksums of the tables, `audited`, as HTML, says at the foot how many results a person has held to their sources;
     `beside` names the files in the folder of figures.
     """
     import markupsafe
 
     blocks = []
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            blocks.append(_markdown(cell.source))
-        elif cell.cell_type == "code":
-            blocks.append("".join(map(_output, cell.outputs)))
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            blocks.append(_markdown(_source(cell)))
+        elif cell["cell_type"] == "code":
+            blocks.append("".join(map(_output, cell["outputs"])))
     html = among_pages("\n".join(blocks), [one.name for one in pages])
-    code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    code = [_source(cell) for cell in notebook["cells"] if cell["cell_type"] == "code"]
     return render(
         "page.html",
         title=page.title,
         here=page.name,
         pages=pages,
         parameters=[(name, repr(value)) for name, value in parameters],
+        inputs=list(inputs.items()),
+        program=version("evidence"),
         code="\n\n".join(code),
         audited=markupsafe.Markup(audited),
         content=markupsafe.Markup(with_files(html, beside)),
@@ -214,19 +222,29 @@ def among_pages(html: str, names: Collection[str]) -> str:
     return re.sub(r'<a href="([\w-]+)\.ipynb">(.*?)</a>', lead, html)
 
 
+def _source(cell) -> str:
+    """The text of a cell, which the format allows to be a list of lines."""
+    return _joined(cell["source"])
+
+
+def _joined(text: str | list[str]) -> str:
+    return text if isinstance(text, str) else "".join(text)
+
+
 def _output(output) -> str:
-    if output.output_type == "stream":
-        return f"<pre>{escape(output.text)}</pre>"
-    if output.output_type == "error":
-        return f"<pre>{escape(output.ename)}: {escape(output.evalue)}</pre>"
-    if "text/html" in output.data:
-        return output.data["text/html"]
-    if "text/markdown" in output.data:
-        return _markdown(output.data["text/markdown"])
-    if "image/png" in output.data:
-        picture = output.data["image/png"].strip()
+    if output["output_type"] == "stream":
+        return f"<pre>{escape(_joined(output['text']))}</pre>"
+    if output["output_type"] == "error":
+        return f"<pre>{escape(output['ename'])}: {escape(output['evalue'])}</pre>"
+    data = {kind: _joined(text) for kind, text in output["data"].items() if kind in SHOWN}
+    if "text/html" in data:
+        return data["text/html"]
+    if "text/markdown" in data:
+        return _markdown(data["text/markdown"])
+    if "image/png" in data:
+        picture = data["image/png"].strip()
         return f'<img alt="output of this cell" src="data:image/png;base64,{picture}">'
-    return f"<pre>{escape(output.data.get('text/plain', ''))}</pre>"
+    return f"<pre>{escape(data.get('text/plain', ''))}</pre>"
 
 
 def with_files(html: str, beside: Collection[str]) -> str:

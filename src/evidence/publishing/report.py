@@ -5,17 +5,21 @@ With `out` it also leaves files behind: `figures/`, `tables/`, and `values/NAME.
 only shows.
 """
 
+import atexit
+import contextlib
 import json
 import re
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from html import escape
-from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
 
+from evidence.corpus import opened
 from evidence.corpus.citations.bibtex import bibtex
 from evidence.corpus.reading import Corpus, read_corpus
+from evidence.corpus.reads import watched
 from evidence.errors import ParameterError
 from evidence.figures.layout import Layout
 from evidence.publishing import claim_review, register_files
@@ -27,7 +31,6 @@ from evidence.publishing.notebooks import notebooks_of
 from evidence.publishing.pages import describe_text
 from evidence.publishing.table_files import write_csv, write_table
 from evidence.publishing.values import Ledger
-from evidence.synthesis.audits import error_rate
 from evidence.synthesis.register import Entry
 from evidence.synthesis.selection import select_results
 from evidence.synthesis.wording import Sentence
@@ -55,8 +58,6 @@ class Report:
     corpus : Corpus
     results : DataFrame
         The rows of the report's scope, conditions and outcomes; see `select_results`.
-    everything : DataFrame
-        All rows: what nobody has measured can only be said of everything that was measured.
     scope, conditions, outcomes, confidence
         The shared parameters, checked.
     parameters : dict
@@ -73,7 +74,6 @@ class Report:
         self.outcomes = tuple(outcomes)
         self.confidence = confidence
         self.results = select_results(corpus, scope=scope, conditions=conditions, outcomes=outcomes)
-        self.everything = select_results(corpus)
         self.parameters = {
             "scope": scope,
             "conditions": list(conditions),
@@ -86,6 +86,11 @@ class Report:
         self._figures: list[dict] = []
         self._tables: list[str] = []
         self._titles: dict[str, str] = {}
+
+    @cached_property
+    def everything(self) -> pd.DataFrame:
+        """The results of all studies: what nobody measured can only be said of everything."""
+        return select_results(self.corpus)
 
     @property
     def narrowed(self) -> bool:
@@ -211,35 +216,38 @@ class Report:
         return Html(f"<ul>{items}</ul>", plain)
 
     def close(self) -> Html:
-        """Show footnotes, sources, checksums and versions; write `values/NAME.json` for `out`."""
+        """Show footnotes and sources; for `out` write `values/NAME.json` and `reads/NAME.json`."""
         cited = [*self.results["study"], *self.results["source"]]
         cited += sources_of(self.corpus, self._ledger.values)
         self._ledger.keep(sources_counted(self.corpus, cited))
         if self._out:
-            path = self._out / "values" / f"{self.name}.json"
-            path.parent.mkdir(parents=True, exist_ok=True)
             content = {
                 "figures": self._figures,
                 "tables": self._tables,
                 "texts": self._ledger.texts,
                 "values": self._ledger.values,
             }
-            text = json.dumps(content, indent=1, ensure_ascii=False, sort_keys=True)
-            path.write_text(text + "\n", encoding="utf-8")
-        checksums = "".join(
-            f"<tr><th scope='row'>{escape(name)}</th><td><code>{digest[:16]}</code></td></tr>"
-            for name, digest in self.corpus.checksums.items()
+            self._write("values", content)
+        html = references(self.corpus, cited) + footnotes(
+            self.corpus, self._ledger.values, self._titles
         )
-        html = (
-            references(self.corpus, cited)
-            + footnotes(self.corpus, self._ledger.values, self._titles)
-            + f"<details><summary>Inputs, by checksum (evidence {version('evidence')})</summary>"
-            "<table><caption>Inputs of this report</caption>"
-            "<thead><tr><th scope='col'>file</th><th scope='col'>SHA-256, first 16</th></tr>"
-            f"</thead><tbody>{checksums}</tbody></table></details>"
-        )
-        plain = [f"{name} sha256:{digest[:16]}" for name, digest in self.corpus.checksums.items()]
-        return Html(html, "\n".join([*plain, str(error_rate(self.corpus))]))
+        if self._out:
+            self._keep_reads()
+            # A cell behind this one, or the end of the notebook, may read more.
+            atexit.register(self._keep_reads)
+        return Html(html, str(sources_counted(self.corpus, cited)))
+
+    def _keep_reads(self) -> None:
+        project = self.corpus.project
+        with contextlib.suppress(FileNotFoundError):
+            files = opened.files(project, self._out.resolve())
+            self._write("reads", self.corpus.reads.as_record(files))
+
+    def _write(self, kind: str, content: dict) -> None:
+        path = self._out / kind / f"{self.name}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(content, indent=1, ensure_ascii=False, sort_keys=True)
+        path.write_text(text + "\n", encoding="utf-8")
 
 
 def require_confidence(confidence) -> float:
@@ -299,10 +307,12 @@ def open_report(
             raise ParameterError(
                 f"{word}: {given!r} is a text; a list is needed, such as [{given!r}]"
             )
-    corpus = read_corpus(project)
+    opened.watch()
+    with opened.known():
+        corpus = read_corpus(project)
     return Report(
         name,
-        corpus,
+        watched(corpus) if out else corpus,
         scope=scope,
         conditions=conditions,
         outcomes=outcomes,

@@ -40,15 +40,15 @@ def rows_at(corpus: Corpus, addresses: Iterable[str]) -> list[Row]:
     KeyError
         An address that no table has.
     """
-    tables = {table.file: corpus.frame(table) for table in schema.TABLES}
+    addresses = list(dict.fromkeys(addresses))
+    tables = corpus.tables_at(addresses)
     found = []
-    entries = {f"{BIBLIOGRAPHY}:{ref.line}": ref for ref in corpus.bibliography.values()}
-    for address in dict.fromkeys(addresses):
-        if address in entries:
-            key = entries[address].key
+    for address in addresses:
+        file, _, line = address.rpartition(":")
+        if file == BIBLIOGRAPHY and (reference := corpus.bibliography.at(int(line))):
+            key = reference.key
             found.append(Row(address, f"source {corpus.label(key)}", "", "", (key,)))
             continue
-        file = address.rpartition(":")[0]
         frame = tables.get(file)
         match = frame[frame["address"] == address] if frame is not None else ()
         if not len(match):
@@ -65,17 +65,18 @@ def cells_at(corpus: Corpus, addresses: Iterable[str]) -> dict[str, dict[str, st
     KeyError
         An address that no table has.
     """
-    tables = {table.file: (table, corpus.frame(table)) for table in schema.TABLES}
+    addresses = list(addresses)
+    tables = corpus.tables_at(addresses)
     lines = {
         file: dict(zip(frame["address"], frame.index, strict=True))
-        for file, (_, frame) in tables.items()
+        for file, frame in tables.items()
     }
+    names = {table.file: table.names for table in schema.TABLES}
     found = {}
     for address in addresses:
         file = address.rpartition(":")[0]
-        table, frame = tables[file]
-        row = frame.loc[lines[file][address]]
-        cells = {name: cell_text(row[name]) for name in table.names if name != "note"}
+        row = tables[file].loc[lines[file][address]]
+        cells = {name: cell_text(row[name]) for name in names[file] if name != "note"}
         found[address] = {name: cell for name, cell in cells.items() if cell}
     return found
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from evidence.corpus.reading import Corpus, days
+from evidence.corpus.reads import derived
 from evidence.errors import ParameterError
 from evidence.synthesis.printed import possible_counts
 
@@ -28,6 +29,7 @@ def require_words(name: str, given: Sequence[str], allowed: Sequence[str]) -> No
             raise ParameterError(f"{name}: '{word}' is not in the data; {hint}")
 
 
+@derived
 def select_results(
     corpus: Corpus,
     *,

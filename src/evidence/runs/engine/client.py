@@ -131,11 +131,11 @@ class Manager:
         self._server: Server | None = None
         self.has_kernel = False
 
-    def start_kernel(self, extra_arguments: Sequence[str] = (), **_) -> None:
+    def start_kernel(self, extra_arguments: Sequence[str] = (), cwd: str = "", **_) -> None:
         """Fork a kernel in the folder and the environment of this process."""
         session = Session()
         request = {
-            "cwd": str(Path.cwd()),
+            "cwd": cwd or str(Path.cwd()),
             "arguments": list(extra_arguments),
             "memory_limit": self._memory_limit,
             "key": session.key.decode(),
@@ -368,3 +368,8 @@ def _cause(told: bytes) -> str:
     name = signal.Signals(-code).name
     memory = ", as a system without free memory does" if name == "SIGKILL" else ""
     return f"it was ended by {name}{memory}"
+
+
+def stop_all() -> None:
+    """placeholder until merge"""
+    _close_server()

@@ -1,0 +1,300 @@
+"""What a report reads of its project, kept by digest, so that it can be told later what changed.
+
+Vocabulary
+----------
+A *view* is a table, or a frame that a function derives from the tables by words alone, such as the
+results of one scope. The *record* of a report has a digest for every row and column of every view
+that it read, for every source and for every file. Where all of them are as they were, the report
+would come out as it did.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import cached_property, wraps
+from pathlib import Path
+
+import pandas as pd
+
+from evidence.corpus import opened, schema
+from evidence.corpus.bibliography import FILE as BIBLIOGRAPHY
+from evidence.corpus.bibliography import Bibliography
+from evidence.corpus.frame import Frame
+from evidence.corpus.reading import Corpus
+from evidence.errors import EvidenceError
+
+ROWS = 20_000
+"""A larger view is kept by a digest for each column and none for its rows."""
+WHOLE = "*"
+
+_DERIVED: dict[str, Callable] = {}
+
+
+def derived(function):
+    """Make a function from a corpus and words to a frame a view: what is read of it is kept."""
+    name = function.__name__
+    _DERIVED[name] = function
+
+    @wraps(function)
+    def ask(corpus: Corpus, **words):
+        if corpus.reads is None:
+            return function(corpus, **words)
+        view = corpus.reads.view(name, json.loads(json.dumps(words)))
+        return Watched(view.frame, view)
+
+    return ask
+
+
+def watched(corpus: Corpus) -> Corpus:
+    """The same corpus, which keeps in its `reads` what is read of it from now on."""
+    reads = Reads(corpus)
+    names = [Path(table.file).stem for table in schema.TABLES]
+    fields = {"results" if name == "studies" else name: reads.view(name, {}) for name in names}
+    return replace(
+        corpus,
+        **{name: Watched(view.frame, view) for name, view in fields.items()},
+        bibliography=WatchedBibliography(corpus.bibliography, reads.sources),
+        reads=reads,
+    )
+
+
+class View:
+    """A view, and what was read of it: whole columns, and rows by their address."""
+
+    def __init__(self, frame: pd.DataFrame):
+        self.frame = frame
+        self.columns: set[str] = set()
+        self.rows: set[str] = set()
+
+    def note(self, part: pd.DataFrame, columns: Iterable[str] | None) -> None:
+        """Some columns, or all, of some rows were read; what picks the rows is noted by itself."""
+        whole = len(part) == len(self.frame)
+        if len(self.frame) > ROWS and (columns is None or not whole):
+            self.columns.update(self.frame.columns)
+        elif whole and columns is not None:
+            self.columns.update(columns)
+        else:
+            self.rows.update(part["address"])
+            if whole:
+                self.columns.add("address")
+
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        """A digest for each row, by its address."""
+        rows = self.frame.drop(columns="address").itertuples(index=False, name=None)
+        return {
+            address: _digest(row) for address, row in zip(self.frame["address"], rows, strict=True)
+        }
+
+    def column(self, name: str) -> str:
+        """The digest of a column; empty if there is none of the name."""
+        return _digest(list(self.frame[name])) if name in self.frame else ""
+
+    def as_record(self) -> dict:
+        """What was read, by digest."""
+        return {
+            "columns": {name: self.column(name) for name in sorted(self.columns)},
+            "rows": {row: self.digests[row] for row in self.digests if row in self.rows},
+        }
+
+    def changes(self, name: str, record: Mapping) -> Iterator[str]:
+        """What of a record is no longer so, in words."""
+        for row, digest in record["rows"].items():
+            if row not in self.digests:
+                yield f"{row} is gone"
+            elif self.digests[row] != digest:
+                yield f"{row} changed"
+        for column, digest in record["columns"].items():
+            if self.column(column) != digest:
+                told = "rows came, went or moved" if column == "address" else f"{column} changed"
+                yield f"{name}: {told}"
+
+
+class Reads:
+    """Everything that was read of a corpus."""
+
+    def __init__(self, corpus: Corpus):
+        self._corpus = corpus
+        self._views: dict[str, tuple[str, dict, View]] = {}
+        self.sources: dict[str, str] = {}
+
+    def view(self, name: str, words: dict) -> View:
+        """The view of a table, by its name without ending, or of a function and its words."""
+        key = f"{name} {json.dumps(words, sort_keys=True)}"
+        if key not in self._views:
+            self._views[key] = (name, words, View(_view(self._corpus, name, words)))
+        return self._views[key][2]
+
+    def tables_at(self, addresses: Iterable[str]) -> dict[str, pd.DataFrame]:
+        """As of `Corpus`."""
+        asked: dict[str, set[str]] = {}
+        for address in addresses:
+            asked.setdefault(address.rpartition(":")[0], set()).add(address)
+        for table in schema.TABLES:
+            self.view(Path(table.file).stem, {}).rows.update(asked.get(table.file, ()))
+        return self._corpus.tables_at(())
+
+    def as_record(self, files: Iterable[Path] = ()) -> dict:
+        """What was read so far, as JSON; `files` are further ones, outside the tables."""
+        views = [
+            {"view": name, "words": words, **view.as_record()}
+            for name, words, view in self._views.values()
+            if view.columns or view.rows
+        ]
+        project = self._corpus.project
+        return {
+            "views": views,
+            "sources": dict(sorted(self.sources.items())),
+            "files": {opened.relative(path, project): opened.digest(path) for path in files},
+        }
+
+
+class Comparison:
+    """Compares records with a corpus as it is now; each view is derived and digested once."""
+
+    def __init__(self, corpus: Corpus):
+        self._corpus, self._reads = corpus, Reads(corpus)
+
+    def changes(self, record: Mapping) -> list[str]:
+        """What of a record is no longer so, in words; empty if all of it is."""
+        return list(self._changes(record))
+
+    def _changes(self, record: Mapping) -> Iterator[str]:
+        for entry in record["views"]:
+            name, words = entry["view"], entry["words"]
+            try:
+                view = self._reads.view(name, words)
+            except EvidenceError as error:
+                yield str(error)
+                continue
+            yield from view.changes(_named(name, words), entry)
+        for key, digest in record["sources"].items():
+            if _source(self._corpus.bibliography, key) != digest:
+                yield f"{BIBLIOGRAPHY}: {'an entry' if key == WHOLE else key} changed"
+        for name, digest in record["files"].items():
+            if opened.digest(self._corpus.project / name) != digest:
+                yield f"{name} changed"
+
+
+class Watched(Frame):
+    """A frame that notes what is read of it.
+
+    All that pandas does with a frame goes through `_mgr`, so that whatever is not noted more
+    narrowly below counts as a reading of every column.
+    """
+
+    def __init__(self, frame: pd.DataFrame, view: View):
+        super().__init__(frame)
+        vars(self)["_view"] = view
+
+    @property
+    def _mgr(self):
+        if "_view" in vars(self):
+            self._view.note(self._plain, None)
+        return vars(self)["_held"]
+
+    @_mgr.setter
+    def _mgr(self, manager):
+        vars(self)["_held"] = manager
+
+    @property
+    def _plain(self) -> Frame:
+        """The same frame, of which nothing is noted."""
+        held = vars(self)["_held"]
+        return Frame._from_mgr(held, axes=held.axes)
+
+    def __getitem__(self, key):
+        if isinstance(key, pd.Series) and key.dtype == bool:
+            return Watched(self._plain[key], self._view)
+        names = [key] if isinstance(key, str) else key
+        if isinstance(names, list) and set(map(str, names)) <= set(self._plain.columns):
+            self._view.note(self._plain, names)
+            return self._plain[key]
+        return super().__getitem__(key)
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __contains__(self, name) -> bool:
+        return name in self._plain.columns
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is no row."""
+        return len(self) == 0
+
+    @property
+    def index(self) -> pd.Index:
+        """Which rows there are, by number."""
+        self._view.note(self._plain, ["address"])
+        return self._plain.index
+
+    @property
+    def columns(self) -> pd.Index:
+        """The names of the columns, which every view of the kind has."""
+        return self._plain.columns
+
+
+class WatchedBibliography(Bibliography):
+    """A bibliography that notes which of its entries are read."""
+
+    def __init__(self, bibliography: Bibliography, sources: dict[str, str]):
+        super().__init__()
+        self._held, self._sources = bibliography, sources
+
+    def _note(self, key: str) -> Bibliography:
+        self._sources[key] = _source(self._held, key)
+        return self._held
+
+    def __getitem__(self, key):
+        return self._note(key)[key]
+
+    def __contains__(self, key) -> bool:
+        return key in self._note(key)
+
+    def get(self, key, default=None):
+        """The reference of a key, or what stands for none."""
+        return self._note(key).get(key, default)
+
+    def at(self, line: int):
+        """The reference that begins at a line of the file, or None."""
+        found = self._held.at(line)
+        return self._note(found.key)[found.key] if found else self._note(WHOLE).at(line)
+
+    def __iter__(self):
+        return iter(self._note(WHOLE))
+
+    def __len__(self) -> int:
+        return len(self._note(WHOLE))
+
+    def keys(self):
+        """The keys of all entries."""
+        return self._note(WHOLE).keys()
+
+    def values(self):
+        """All references."""
+        return self._note(WHOLE).values()
+
+    def items(self):
+        """All keys with their references."""
+        return self._note(WHOLE).items()
+
+
+def _view(corpus: Corpus, name: str, words: dict) -> pd.DataFrame:
+    if name in _DERIVED:
+        return _DERIVED[name](corpus, **words)
+    return corpus.results if name == "studies" else getattr(corpus, name)
+
+
+def _named(name: str, words: Mapping) -> str:
+    said = ", ".join(f"{key} {value}" for key, value in words.items() if value)
+    return f"{name} ({said})" if said else f"data/{name}.csv"
+
+
+def _source(bibliography: Bibliography, key: str) -> str:
+    return _digest(list(bibliography.values()) if key == WHOLE else bibliography.get(key))
+
+
+def _digest(content) -> str:
+    return hashlib.sha256(repr(content).encode()).hexdigest()[:12]

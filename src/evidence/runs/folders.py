@@ -1,0 +1,136 @@
+"""The folder of finished reports: replaced as a whole, in one step, by one run at a time.
+
+A run that is killed at any moment leaves the old folder or the new one, and beside it at most a
+half-filled one that the next run takes away.
+"""
+
+import contextlib
+import ctypes
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from evidence.errors import ReportError
+
+MANIFEST = "manifest.json"
+
+
+def failed(target: Path) -> Path:
+    """Where notebooks that failed are kept, with their tracebacks."""
+    return target.with_name(f"{target.name}.failed")
+
+
+def read_manifest(target: Path) -> dict:
+    """What the reports in a folder were made from; empty if no run finished there."""
+    try:
+        content = json.loads((target / MANIFEST).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) and "reports" in content else {}
+
+
+def require_replaceable(target: Path, project: Path) -> None:
+    """Never replace a folder that this command did not make.
+
+    Raises
+    ------
+    ReportError
+    """
+    if target == project or target in project.parents:
+        raise ReportError(f"--out {target}: holds the project itself; name a folder of its own")
+    if target.exists() and not target.is_dir():
+        raise ReportError(f"--out {target}: is a file; name a folder")
+    if target.is_dir() and any(target.iterdir()) and not read_manifest(target):
+        raise ReportError(
+            f"--out {target}: holds files that no report run made; name another folder"
+        )
+
+
+@contextlib.contextmanager
+def alone(target: Path, waiting: Callable[[], None]) -> Iterator[None]:
+    """Be the only run that writes this folder; `waiting` is called if another one does.
+
+    Raises
+    ------
+    ReportError
+        Nothing can be written there.
+    """
+    from filelock import FileLock, Timeout
+
+    with _named(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(target.with_name(f".{target.name}.lock"))
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            waiting()
+            lock.acquire()
+    try:
+        recover(target)
+        yield
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
+def staged(target: Path) -> Iterator[Path]:
+    """A new folder beside `target` that is gone afterwards, whatever happens.
+
+    Raises
+    ------
+    ReportError
+        It cannot be made, or something in it cannot be written.
+    """
+    with _named(target):
+        staging = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    try:
+        with _named(target):
+            yield staging
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _named(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        place = error.filename or target
+        raise ReportError(f"--out {target}: cannot be written: {place}: {error.strerror}") from None
+
+
+def put_in_place(staging: Path, target: Path) -> None:
+    """Let the new folder take the place of the old one, in one step where the system has it."""
+    staging.chmod(0o755)
+    if not target.exists():
+        staging.rename(target)
+    elif not _exchange(staging, target):
+        target.rename(_previous(target))
+        staging.rename(target)
+        shutil.rmtree(_previous(target), ignore_errors=True)
+
+
+def _previous(target: Path) -> Path:
+    return target.with_name(f".{target.name}.previous")
+
+
+def recover(target: Path) -> None:
+    """Bring back what was taken away and not replaced; remove what was not finished."""
+    if _previous(target).exists() and not target.exists():
+        _previous(target).rename(target)
+    for left in target.parent.glob(f".{target.name}.*"):
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchange two folders at once, by Linux's renameat2; False where there is no such call."""
+    here, exchange = -100, 2
+    try:
+        call = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError, TypeError):
+        return False
+    return call(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0

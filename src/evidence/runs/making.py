@@ -1,0 +1,120 @@
+"""One report made: its notebook executed by papermill into a folder of its own."""
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+# Every kernel warns at its start that its loopback connection is not encrypted.
+QUIET_KERNEL = ["--IPKernelApp.log_level=ERROR"]
+# How papermill runs a notebook, by what `--engine` says.
+ENGINES = {"evidence": {"engine_name": "evidence"}, "kernel": {"engine_name": "nbclient"}}
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A report to be made.
+
+    `engine` is "evidence" (fork the kernel from a process with the libraries loaded) or "kernel"
+    (start one), `memory_limit` what the notebook may take, in MiB on top of the libraries.
+    """
+
+    name: str
+    notebook: Path
+    project: Path
+    parameters: Mapping[str, object]
+    tiff: bool = False
+    engine: str = "evidence"
+    memory_limit: int | None = None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a report could not be made, in a line, and the executed notebook, if it came so far."""
+
+    says: str
+    notebook: Path | None = None
+
+
+def make(job: Job, folder: Path) -> Failure | None:
+    """Fill a new folder with the files of one report; whatever goes wrong is told, not raised.
+
+    It may be called from several threads at once: the working folder of this process stays.
+    """
+    folder.mkdir(parents=True)
+    executed = folder / "notebooks" / f"{job.name}.ipynb"
+    try:
+        executed.parent.mkdir()
+        _execute(job, folder, executed)
+        if job.tiff:
+            from evidence.publishing.files import add_tiffs
+
+            add_tiffs(folder / "figures")
+    except Exception as error:
+        return Failure(_said(error), executed if executed.is_file() else None)
+    return None
+
+
+Maker = Callable[[Job, Path], Failure | None]
+
+
+def _execute(job: Job, folder: Path, executed: Path) -> None:
+    import papermill
+
+    limit = {} if job.memory_limit is None else {"memory_limit": job.memory_limit}
+    notebook = papermill.execute_notebook(
+        str(job.notebook),
+        str(executed),
+        parameters={**job.parameters, "project": str(job.project), "out": str(folder)},
+        progress_bar=False,
+        # Papermill's own way is to change the folder of this whole process.
+        resources={"metadata": {"path": str(job.notebook.parent)}},
+        extra_arguments=QUIET_KERNEL,
+        # It is written when the last cell is done or one has failed; nobody reads it before.
+        request_save_on_cell_execute=False,
+        **ENGINES[job.engine],
+        **limit,
+    )
+    _forget_places(notebook)
+    text = json.dumps(notebook, ensure_ascii=False, indent=1, sort_keys=True)
+    executed.write_text(text + "\n", "utf-8")
+
+
+def _said(error: Exception) -> str:
+    from papermill.exceptions import PapermillExecutionError
+
+    if isinstance(error, PapermillExecutionError):
+        return f"cell {error.exec_count} failed: {error.ename}: {error.evalue}"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'a file'}: {error.strerror}"
+    return f"{type(error).__name__}: {error}"
+
+
+def _forget_places(notebook) -> None:
+    """Take places, timings, chance and what needs a kernel out of an executed notebook.
+
+    What is left can be shared, and is the same for the same data: a widget is named at random.
+    """
+    notebook.metadata.pop("papermill", None)
+    notebook.metadata.pop("widgets", None)
+    for cell in notebook.cells:
+        cell.metadata.pop("papermill", None)
+        cell.metadata.pop("execution", None)
+        for output in cell.get("outputs", []):
+            output.get("data", {}).pop(WIDGET, None)
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            # Papermill gives this cell another id at random in every run.
+            cell.id = "injected-parameters"
+            lines = cell.source.splitlines()
+            cell.source = "\n".join(
+                line for line in lines if not line.startswith(("project = ", "out = "))
+            )
+
+
+def keep(failure: Failure, kept: Path) -> None:
+    """Put the executed notebook of a failed report where it can be read."""
+    if failure.notebook:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(failure.notebook, kept)
