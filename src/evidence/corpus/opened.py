@@ -10,7 +10,7 @@ import importlib.util
 import os
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 _SYSTEM = ("/proc", "/dev", "/sys", "/etc", "/usr", "/lib", "/bin", "/run", "/var")
@@ -47,11 +47,8 @@ def files(project: Path, *leave_out: Path) -> list[Path]:
     return sorted(
         path
         for path in found
-        if not any(path.is_relative_to(place) for place in (*leave_out, package))
-        and (
-            path.is_relative_to(project)
-            or not (any(path.is_relative_to(place) for place in (*ours, *_SYSTEM)) or _hidden(path))
-        )
+        if not _lies_in(path, (*leave_out, package, *ours))
+        and (path.is_relative_to(project) or not (_lies_in(path, _SYSTEM) or _hidden(path)))
     )
 
 
@@ -103,6 +100,10 @@ def _source(path: Path) -> Path:
         return Path(importlib.util.source_from_cache(str(path)))
     except ValueError:
         return path
+
+
+def _lies_in(path: Path, places: Iterable[str | Path]) -> bool:
+    return any(path.is_relative_to(place) for place in places)
 
 
 def _hidden(path: Path) -> bool:

@@ -13,6 +13,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property, wraps
+from importlib import import_module
 from pathlib import Path
 
 import pandas as pd
@@ -27,13 +28,15 @@ from evidence.errors import EvidenceError
 ROWS = 20_000
 """A larger view is kept by a digest for each column and none for its rows."""
 WHOLE = "*"
+REMARKS = ("note",)
+"""What whoever made the tables noted for the next one; what looks a row up does not look there."""
 
 _DERIVED: dict[str, Callable] = {}
 
 
 def derived(function):
     """Make a function from a corpus and words to a frame a view: what is read of it is kept."""
-    name = function.__name__
+    name = f"{function.__module__}.{function.__name__}"
     _DERIVED[name] = function
 
     @wraps(function)
@@ -49,8 +52,7 @@ def derived(function):
 def watched(corpus: Corpus) -> Corpus:
     """The same corpus, which keeps in its `reads` what is read of it from now on."""
     reads = Reads(corpus)
-    names = [Path(table.file).stem for table in schema.TABLES]
-    fields = {"results" if name == "studies" else name: reads.view(name, {}) for name in names}
+    fields = {"results" if name == "studies" else name: reads.view(name, {}) for name in _TABLES}
     return replace(
         corpus,
         **{name: Watched(view.frame, view) for name, view in fields.items()},
@@ -76,13 +78,13 @@ class View:
             self.columns.update(columns)
         else:
             self.rows.update(part["address"])
-            if whole:
-                self.columns.add("address")
+            self.columns.update({*REMARKS, *(["address"] if whole else [])} & {*self.frame.columns})
 
     @cached_property
     def digests(self) -> dict[str, str]:
-        """A digest for each row, by its address."""
-        rows = self.frame.drop(columns="address").itertuples(index=False, name=None)
+        """A digest for each row, by its address, without the remarks: they are read alone."""
+        kept = self.frame.drop(columns=["address", *REMARKS], errors="ignore")
+        rows = kept.itertuples(index=False, name=None)
         return {
             address: _digest(row) for address, row in zip(self.frame["address"], rows, strict=True)
         }
@@ -131,8 +133,8 @@ class Reads:
         asked: dict[str, set[str]] = {}
         for address in addresses:
             asked.setdefault(address.rpartition(":")[0], set()).add(address)
-        for table in schema.TABLES:
-            self.view(Path(table.file).stem, {}).rows.update(asked.get(table.file, ()))
+        for name, table in _TABLES.items():
+            self.view(name, {}).rows.update(asked.get(table.file, ()))
         return self._corpus.tables_at(())
 
     def as_record(self, files: Iterable[Path] = ()) -> dict:
@@ -186,11 +188,12 @@ class Watched(Frame):
 
     def __init__(self, frame: pd.DataFrame, view: View):
         super().__init__(frame)
-        vars(self)["_view"] = view
+        vars(self).update(_view=view, _noted=False)
 
     @property
     def _mgr(self):
-        if "_view" in vars(self):
+        if not vars(self).get("_noted", True):
+            vars(self)["_noted"] = True
             self._view.note(self._plain, None)
         return vars(self)["_held"]
 
@@ -281,15 +284,22 @@ class WatchedBibliography(Bibliography):
         return self._note(WHOLE).items()
 
 
+_TABLES = {Path(table.file).stem: table for table in schema.TABLES}
+
+
 def _view(corpus: Corpus, name: str, words: dict) -> pd.DataFrame:
-    if name in _DERIVED:
-        return _DERIVED[name](corpus, **words)
-    return corpus.results if name == "studies" else getattr(corpus, name)
+    if name in _TABLES:
+        return corpus.frame(_TABLES[name])
+    if name.startswith("evidence."):
+        import_module(name.rpartition(".")[0])
+    return _DERIVED[name](corpus, **words)
 
 
 def _named(name: str, words: Mapping) -> str:
+    if name in _TABLES:
+        return _TABLES[name].file
     said = ", ".join(f"{key} {value}" for key, value in words.items() if value)
-    return f"{name} ({said})" if said else f"data/{name}.csv"
+    return f"{name.rpartition('.')[2]} ({said})"
 
 
 def _source(bibliography: Bibliography, key: str) -> str:

@@ -47,7 +47,8 @@ def _review(corpus: Corpus, row, page: str) -> dict:
 
 def _appearance(corpus: Corpus, row) -> dict:
     """The text that makes the claim: the source of the guide's rows, if there is only one."""
-    guides = corpus.results.loc[corpus.results["reported_by"] == "guide", "source"].unique()
+    said = corpus.results[["reported_by", "source"]]
+    guides = said.loc[said["reported_by"] == "guide", "source"].unique()
     return {"appearance": _work(corpus, guides[0])} if len(guides) == 1 else {}
 
 

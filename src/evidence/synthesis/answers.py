@@ -27,7 +27,7 @@ from evidence.synthesis.wording import (
 
 def headline_studies(corpus: Corpus, results: pd.DataFrame) -> list[str]:
     """Studies that the index opens with: those marked, in order; none marked gives the first 3."""
-    marked = corpus.designs.dropna(subset=["headline"]).sort_values("headline")["study"]
+    marked = corpus.designs[["study", "headline"]].dropna().sort_values("headline")["study"]
     studies = list(marked) or list(results["study"].unique()[:3])
     present = set(results["study"])
     return [study for study in studies if study in present]

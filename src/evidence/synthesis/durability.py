@@ -112,7 +112,8 @@ def lanes(corpus: Corpus, found: pd.DataFrame) -> pd.DataFrame:
     frame = last.groupby(["study", "label", "days"], sort=False)["address"].agg(" ".join)
     frame = frame.reset_index().rename(columns={"days": "measured_to"})
     followed = frame["study"].map(last_assessments(corpus)).astype(float)
-    frame["design"] = frame["study"].map(corpus.designs.set_index("study")["address"]).fillna("")
+    designs = corpus.designs[["study", "address"]].set_index("study")["address"]
+    frame["design"] = frame["study"].map(designs).fillna("")
     frame["followed_to"] = np.fmax(followed, frame["measured_to"])
     return frame.sort_values(["measured_to", "label"], kind="stable").reset_index(drop=True)
 

@@ -50,7 +50,7 @@ def select_results(
     Returns
     -------
     DataFrame
-        The columns of `studies.csv` and: `label`, `scope`, `design`, `randomised`,
+        The columns of `studies.csv` but `note`, and: `label`, `scope`, `design`, `randomised`,
         `treatment`, `comparator_kind`, `unblinding`, `caveat` of the study; `kind`, `better`,
         `opposite`, `headline`, `usual_days` of the outcome;
         `days_low` and `days` (the time and, for a range, its two ends; NaN if none); `counted`
@@ -65,7 +65,8 @@ def select_results(
     require_words("scope", [scope], SCOPES)
     require_words("conditions", conditions, list(corpus.results["condition"].unique()))
     require_words("outcomes", outcomes, list(corpus.results["outcome"].unique()))
-    rows = corpus.results.merge(_studies(corpus), on="study", how="left")
+    # Remarks of those who made the tables are on no page, and a new one changes none.
+    rows = corpus.results.drop(columns="note").merge(_studies(corpus), on="study", how="left")
     known = corpus.outcomes[OF_OUTCOME]
     rows = rows.merge(known, on="outcome", how="left")
     rows["kind"] = rows["kind"].fillna("benefit")

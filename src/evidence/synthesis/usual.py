@@ -26,9 +26,9 @@ def main_outcomes(results: pd.DataFrame) -> tuple[str, ...]:
 
     These are the outcomes of which most studies give shares of people, `FEW` of them.
     """
-    marked = results.dropna(subset=["headline"]).sort_values("headline", kind="stable")["outcome"]
+    marked = results[["outcome", "headline"]].dropna(subset=["headline"])
     if len(marked):
-        return tuple(marked.unique())
+        return tuple(marked.sort_values("headline", kind="stable")["outcome"].unique())
     return tuple(_by_studies(results, "proportion")[:FEW])
 
 
@@ -53,7 +53,7 @@ def usual_days(rows: pd.DataFrame) -> float:
 
 def meanings(corpus: Corpus, outcomes: Iterable[str]) -> Iterator[Sentence]:
     """What each of these words means here, as `outcomes.csv` says it, a sentence a word."""
-    known = corpus.outcomes.set_index("outcome")
+    known = corpus.outcomes[["outcome", "description", "address"]].set_index("outcome")
     for outcome in outcomes:
         if outcome in known.index:
             row = known.loc[outcome]
