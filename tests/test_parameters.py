@@ -1,9 +1,9 @@
 """Parameters are refused before anything runs, with the name of what was meant."""
 
 import pytest
+from evidence.runs.parameters import resolve, split_assignments
 
 from evidence.errors import ParameterError
-from evidence.runs.parameters import resolve, split_assignments
 
 DECLARED = {
     "01_a": {"scope": {"type": "str"}, "conditions": {"type": "list"}, "out": {"type": "str"}},

@@ -156,7 +156,7 @@ def _pool(options) -> int:
     import json
 
     from evidence.corpus.reading import read_corpus
-    from evidence.publishing.report import require_confidence
+    from evidence.publishing.parameters.vocabulary import require_confidence
     from evidence.synthesis.pooling import synthesise
     from evidence.synthesis.selection import select_results
 
@@ -264,7 +264,7 @@ def _report(options) -> int:
     from tqdm import tqdm
 
     from evidence.corpus.reading import find_project
-    from evidence.runs.parameters import split_assignments
+    from evidence.publishing.parameters.rule import split_assignments
     from evidence.runs.report import find_notebooks, make_reports
 
     given = split_assignments(options.parameters)

@@ -19,7 +19,8 @@ from pathlib import Path
 from evidence.corpus.reading import Corpus, read_corpus
 from evidence.errors import ParameterError, ReportError
 from evidence.publishing.notebooks import notebooks_of
-from evidence.runs.parameters import declared, resolve
+from evidence.publishing.parameters.cell import declared
+from evidence.publishing.parameters.checking import resolve
 from evidence.synthesis.audits import error_rate
 from evidence.synthesis.checks import require_consistent
 
@@ -67,7 +68,7 @@ def make_reports(
     project: str | Path = "",
     *,
     out: str | Path | None = None,
-    given: Mapping[str, str] | None = None,
+    given: Mapping[str, object] | None = None,
     only: Sequence[str] = (),
     tiff: bool = False,
     engine: str = "evidence",
@@ -83,8 +84,8 @@ def make_reports(
     out : path
         Where the reports go, by default `reports` in the project. Replaced as a whole when all
         is done.
-    given : mapping of str to str
-        Parameters as texts, checked against what the notebooks declare.
+    given : mapping
+        Parameters by name, of the types that the notebooks declare; see `publishing.parameters`.
     only : sequence of str
         Run these notebooks only; the pages of the others are carried over from `out`.
     tiff : bool
@@ -111,11 +112,11 @@ def make_reports(
     require_consistent(corpus)
     how = ENGINES[engine] | ({} if memory_limit is None else {"memory_limit": memory_limit})
     notebooks = find_notebooks(corpus.project, only)
-    parameters = resolve(given or {}, {name: declared(path) for name, path in notebooks.items()})
+    known = {name: declared(path) for name, path in notebooks.items()}
+    parameters = resolve(given or {}, known, corpus)
     target = Path(out or corpus.project / "reports").resolve()
     _recover(target)
     _require_replaceable(target, corpus.project)
-    _check_words(corpus, parameters)
     with _staged(target) as staging:
         carried = _carry_over(target, staging, corpus, set(notebooks)) if only else {}
         runs = dict(carried)
@@ -129,19 +130,6 @@ def make_reports(
         _swap(staging, target)
     shutil.rmtree(_failed(target), ignore_errors=True)
     return result
-
-
-def _check_words(corpus: Corpus, parameters: Mapping[str, dict]) -> None:
-    """Refuse words outside the data before the first notebook starts."""
-    from evidence.publishing.report import require_confidence
-    from evidence.synthesis.selection import select_results
-
-    for values in parameters.values():
-        require_confidence(values.get("confidence", 0.95))
-        words = {
-            name: values[name] for name in ("scope", "conditions", "outcomes") if name in values
-        }
-        select_results(corpus, **words)
 
 
 def _failed(target: Path) -> Path:
@@ -243,7 +231,7 @@ def _run(name, path, corpus, parameters, staging, target, how) -> dict:
             f"the previous reports in {target} are as they were"
         ) from None
     _forget_places(executed, corpus.project)
-    used = {key: info["default"] for key, info in declared(path).items()} | parameters
+    used = {key: one.default for key, one in declared(path).items()} | parameters
     return {
         "parameters": {key: used[key] for key in used if key not in ("project", "out")},
         "inputs": corpus.checksums,
