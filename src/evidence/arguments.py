@@ -24,6 +24,8 @@ def parser() -> argparse.ArgumentParser:
         "and values. The previous reports stay as they were until everything is finished.",
         epilog="examples:\n  evidence report\n  evidence report -p scope=all -p confidence=0.9\n"
         "  evidence report --only comparison -p 'conditions=[\"bread\"]'\n"
+        "  evidence report --set by-condition\n"
+        "  evidence report --grid conditions=each confidence=0.9,0.95\n"
         "  evidence report --engine kernel",
         formatter_class=raw,
     )
@@ -255,6 +257,23 @@ def parser() -> argparse.ArgumentParser:
         default=[],
         metavar="NAME=VALUE",
         help="a parameter of the notebooks; may be repeated; a list is JSON or a,b,c",
+    )
+    report.add_argument(
+        "--set",
+        dest="sets",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a set or grid of parameters that reports.yml names, or all of them; may be repeated",
+    )
+    report.add_argument(
+        "--grid",
+        dest="grid",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="NAME=A,B",
+        help="one set for each combination of these values; each stands for every word of the data",
     )
     report.add_argument(
         "--only",

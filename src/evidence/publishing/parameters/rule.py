@@ -107,6 +107,8 @@ def shown(value: object) -> str:
     """A value as messages show it: texts in quotes, the rest as JSON, cut where it is long."""
     if isinstance(value, str):
         text = f"'{revealed(value)}'"
+    elif isinstance(value, float):
+        text = f"{value:.15g}"
     elif isinstance(value, datetime.date | PurePath):
         text = str(value)
     else:

@@ -147,12 +147,10 @@ def require_allowed(notebook: str, name: str, value: object, known: Known) -> No
         if wrong:
             raise Refused(f"{shown(wrong[0])} {vocabulary.said}")
         return
-    words = vocabulary.of(known)
     for one in values:
-        if one not in words and one not in vocabulary.special:
-            special = [word for word in vocabulary.special if word]
-            said = none_of(shown(one), [*words, *special])
-            raise Refused(said + (" (or empty)" if "" in vocabulary.special else ""))
+        if one not in vocabulary.special and one not in vocabulary.of(known):
+            special = [word or "''" for word in vocabulary.special]
+            raise Refused(none_of(shown(one), [*vocabulary.of(known), *special]))
 
 
 def _holds(vocabulary: Range, value: object) -> bool:
