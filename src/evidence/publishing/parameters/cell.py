@@ -135,7 +135,7 @@ class _Expression:
     def __init__(self, text: str):
         self._text = text
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return self._text
 
 

@@ -107,15 +107,15 @@ def shown(value: object) -> str:
     """A value as messages show it: texts in quotes, the rest as JSON, cut where it is long."""
     if isinstance(value, str):
         text = f"'{revealed(value)}'"
-    elif isinstance(value, float):
-        text = f"{value:.15g}"
     elif isinstance(value, datetime.date | PurePath):
         text = str(value)
     else:
         try:
-            text = revealed(json.dumps(value, ensure_ascii=False, default=str))
+            text = revealed(json.dumps(value, ensure_ascii=False))
         except (TypeError, ValueError, RecursionError):
             text = revealed(repr(value))
+    for sign, written in (("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t")):
+        text = text.replace(sign, written)
     text = text.encode("utf-8", "backslashreplace").decode()
     return text if len(text) <= LONG else f"{text[:LONG]}…"
 
@@ -132,7 +132,8 @@ def take(kind: Type, value: object) -> object:
         value = _read(kind, str(value))
     taken = _take_list(kind, value) if kind.several else _take_one(kind, value)
     if taken is None:
-        raise Refused(f"{shown(value)} is not a {kind}; give {kind.wanted}")
+        article = "an" if kind.name == "int" else "a"
+        raise Refused(f"{shown(value)} is not {article} {kind}; give {kind.wanted}")
     return taken
 
 

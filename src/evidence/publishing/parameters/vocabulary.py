@@ -143,19 +143,14 @@ def require_allowed(notebook: str, name: str, value: object, known: Known) -> No
     if isinstance(vocabulary, Range):
         if len(values) < vocabulary.least:
             raise Refused(f"{shown(value)} is empty; give at least {vocabulary.least}")
-        wrong = [one for one in values if not _holds(vocabulary, one)]
+        wrong = [one for one in values if not vocabulary.holds(one)]
         if wrong:
-            raise Refused(f"{shown(wrong[0])} {vocabulary.said}")
+            raise Refused(f"{wrong[0]:.15g} {vocabulary.said}")
         return
     for one in values:
         if one not in vocabulary.special and one not in vocabulary.of(known):
             special = [word or "''" for word in vocabulary.special]
             raise Refused(none_of(shown(one), [*vocabulary.of(known), *special]))
-
-
-def _holds(vocabulary: Range, value: object) -> bool:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and vocabulary.holds(value)
 
 
 def words_of(notebook: str, name: str, kind: Type, known: Known) -> tuple | None:
@@ -180,5 +175,5 @@ def require_confidence(confidence: object) -> float:
     except Refused as error:
         raise ParameterError(f"confidence: {error}") from None
     if not vocabulary.holds(level):
-        raise ParameterError(f"confidence: {shown(confidence)} {vocabulary.said}")
+        raise ParameterError(f"confidence: {level:.15g} {vocabulary.said}")
     return level
