@@ -71,7 +71,7 @@ def vaccine_reports(tmp_path_factory):
     """Every notebook on the trials; read only."""
     project = vaccine_trials(tmp_path_factory.mktemp("topic") / "vaccine")
     assert [str(one) for one in check_consistency(project.corpus()) if one.counts] == []
-    return make_reports(project.root, given={"mix_designs": "true"}).out
+    return make_reports(project.root, given={"mix_designs": True}).out
 
 
 def said_on(page):

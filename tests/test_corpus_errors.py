@@ -3,7 +3,7 @@
 import pytest
 
 from evidence import read_corpus
-from evidence.corpus.reading import find_project
+from evidence.corpus.project import find_project
 from evidence.errors import CorpusError, EvidenceError
 
 S = "data/studies.csv"

@@ -36,7 +36,7 @@ HOME = {
     "papermill": {"runs"},
     "nbformat": {"runs"},
     "docx": {"publishing"},
-    "yaml": {"publishing"},
+    "yaml": {"publishing", "runs"},
     "tqdm": {"cli"},
     "pandas": {"corpus", "synthesis", "figures", "tables", "publishing"},
 }

@@ -6,15 +6,15 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from evidence.runs.parameters import declared
+from evidence.publishing.parameters.cell import declared
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 SHARED = {
     "project": "str",
     "scope": "str",
-    "conditions": "list",
-    "outcomes": "list",
+    "conditions": "list[str]",
+    "outcomes": "list[str]",
     "confidence": "float",
     "out": "str",
 }
@@ -69,10 +69,19 @@ def test_notebook_is_thin_and_clean(path):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_parameters_are_shared_typed_and_explained(path):
     found = declared(path)
-    assert {name: found[name]["type"] for name in SHARED} == SHARED
-    assert all(len(info["help"]) > 15 for info in found.values())
-    for name, info in found.items():
-        assert type(info["default"]).__name__ == info["type"], name
+    assert {name: str(found[name].type) for name in SHARED} == SHARED
+    assert all(len(parameter.help) > 15 for parameter in found.values())
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_papermill_lists_the_same_parameters(path):
+    """`papermill --help-notebook` reads the cell by a pattern of its own."""
+    import papermill
+
+    read = papermill.inspect_notebook(str(path))
+    assert {name: (info["inferred_type_name"], info["help"]) for name, info in read.items()} == {
+        name: (str(parameter.type), parameter.help) for name, parameter in declared(path).items()
+    }
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -24,6 +24,8 @@ def parser() -> argparse.ArgumentParser:
         "and values. The previous reports stay as they were until everything is finished.",
         epilog="examples:\n  evidence report\n  evidence report -p scope=all -p confidence=0.9\n"
         "  evidence report --only comparison -p 'conditions=[\"bread\"]'\n"
+        "  evidence report --set by-condition\n"
+        "  evidence report --grid conditions=each confidence=0.9,0.95\n"
         "  evidence report --engine kernel",
         formatter_class=raw,
     )
@@ -257,6 +259,23 @@ def parser() -> argparse.ArgumentParser:
         help="a parameter of the notebooks; may be repeated; a list is JSON or a,b,c",
     )
     report.add_argument(
+        "--set",
+        dest="sets",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a set or grid of parameters that reports.yml names, or all of them; may be repeated",
+    )
+    report.add_argument(
+        "--grid",
+        dest="grid",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="NAME=A,B",
+        help="one set for each combination of these values; each stands for every word of the data",
+    )
+    report.add_argument(
         "--only",
         action="append",
         default=[],
@@ -276,6 +295,23 @@ def parser() -> argparse.ArgumentParser:
         default=None,
         metavar="MIB",
         help="what each notebook may take on top of the libraries (Linux; default: no limit)",
+    )
+    report.add_argument(
+        "--jobs",
+        type=int,
+        default=None,
+        metavar="N",
+        help="so many reports at once (default: as many as there are cores)",
+    )
+    report.add_argument(
+        "--force",
+        action="store_true",
+        help="make also the reports that would come out the same",
+    )
+    report.add_argument(
+        "--explain",
+        action="store_true",
+        help="say of each report why it was made, or that nothing it is made from changed",
     )
     report.add_argument(
         "--tiff", action="store_true", help="also write each figure as TIFF, for journals"

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from evidence.arguments import parser
 from evidence.errors import CorpusError, EvidenceError, ParameterError
+from evidence.progress import Display
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -156,7 +157,7 @@ def _pool(options) -> int:
     import json
 
     from evidence.corpus.reading import read_corpus
-    from evidence.publishing.report import require_confidence
+    from evidence.publishing.parameters.vocabulary import require_confidence
     from evidence.synthesis.pooling import synthesise
     from evidence.synthesis.selection import select_results
 
@@ -261,37 +262,53 @@ def _ask() -> tuple[str, str]:
 
 
 def _report(options) -> int:
-    from tqdm import tqdm
-
-    from evidence.corpus.reading import find_project
-    from evidence.runs.parameters import split_assignments
-    from evidence.runs.report import find_notebooks, make_reports
+    from evidence.publishing.parameters.rule import split_assignments
+    from evidence.runs.report import How, make_batch, make_reports
 
     given = split_assignments(options.parameters)
-    steps = len(find_notebooks(find_project(options.project), options.only)) + 1
-    form = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}]"
-    with tqdm(total=steps, bar_format=form, unit="report", leave=False) as bar:
+    how = How(
+        only=options.only,
+        force=options.force,
+        tiff=options.tiff,
+        engine=options.engine,
+        memory_limit=options.memory,
+        jobs=options.jobs,
+    )
+    asked = {"out": options.out, "given": given, "how": how}
+    with Display() as progress:
+        if options.sets or options.grid:
+            sets = {"sets": options.sets, "grid": options.grid}
+            made = list(make_batch(options.project, **sets, **asked, progress=progress))
+        else:
+            made = [make_reports(options.project, **asked, progress=progress)]
+    return _tell(made, explain=options.explain)
 
-        def progress(name):
-            if bar.desc:
-                bar.update()
-            bar.set_description(name)
 
-        made = make_reports(
-            options.project,
-            out=options.out,
-            given=given,
-            only=options.only,
-            tiff=options.tiff,
-            engine=options.engine,
-            memory_limit=options.memory,
-            progress=progress,
-        )
-        bar.update()
-    print(f"made:  {len(made.reports)} reports, {made.figures} figures, {made.values} values")
-    print(f"where: {made.out}")
-    print(f"open:  {made.out / 'index.html'}")
-    return 0
+def _tell(made, *, explain: bool) -> int:
+    """What became of the reports; 1 if some could not be made."""
+    from evidence.runs.folders import failed
+
+    for outcome in made if explain else ():
+        for name, why in outcome.made.items():
+            said = f"made: {why}" if why else "as it was: nothing that it is made from changed"
+            print(f"{outcome.name} {name}: {said}".lstrip())
+    asked = [why for outcome in made for why in outcome.made.values()]
+    failures = sum(len(outcome.failures) for outcome in made)
+    counted = f"{sum(map(bool, asked)) - failures} reports, {asked.count('')} more as they were"
+    figures, values = sum(one.figures for one in made), sum(one.values for one in made)
+    where = made[0].out.parent if made[0].name else made[0].out
+    print(f"made:  {counted}, {figures} figures, {values} values")
+    print(f"where: {where}")
+    print(f"open:  {where / 'index.html'}", flush=True)
+    for outcome in made:
+        for name, says in outcome.failures.items():
+            kept = failed(outcome.out) / f"{name}.ipynb"
+            print(f"evidence: {outcome.name} {name}: {says}".replace(":  ", ": "), file=sys.stderr)
+            if kept.is_file():
+                print(f"the executed notebook with its traceback: {kept}", file=sys.stderr)
+    if failures:
+        print("an earlier page of what failed stays as it was", file=sys.stderr)
+    return 1 if failures else 0
 
 
 def _new(options) -> int:

@@ -1,5 +1,7 @@
 """What can go wrong, said once: each error names the place and what would be right."""
 
+import difflib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -9,6 +11,8 @@ class EvidenceError(Exception):
 
 LONG = 120
 """Characters of a value that a message repeats."""
+MANY = 24
+"""Words of a vocabulary that a message repeats."""
 
 
 @dataclass(frozen=True, order=True)
@@ -42,3 +46,16 @@ class ParameterError(EvidenceError):
 
 class ReportError(EvidenceError):
     """A notebook failed or its output could not be written."""
+
+
+def none_of(given: str, allowed: Iterable[object]) -> str:
+    """That a word is none of those allowed, with all of them and the one that may be meant.
+
+    `given` is the word as the message is to show it, in quotes where it is a text.
+    """
+    words = [str(word) for word in allowed]
+    close = difflib.get_close_matches(given.strip("'"), words, 1)
+    hint = f"; did you mean '{close[0]}'?" if close else ""
+    more = f" and {len(words) - MANY} more" if len(words) > MANY else ""
+    listed = ", ".join(words[:MANY])
+    return f"{given} is none of {listed}{more}{hint}" if words else f"{given} is not in the data"

@@ -21,9 +21,10 @@ from evidence.corpus.bibliography import FILE as BIBLIOGRAPHY
 from evidence.corpus.bibliography import Bibliography, read_bibliography
 from evidence.corpus.characters import hidden, revealed
 from evidence.corpus.frame import Frame
+from evidence.corpus.project import find_project
 from evidence.corpus.queries import parse_query
 from evidence.corpus.rules import check_results
-from evidence.errors import CorpusError, EvidenceError, Problem
+from evidence.errors import CorpusError, Problem
 
 if TYPE_CHECKING:
     from evidence.corpus.reads import Reads
@@ -85,31 +86,6 @@ class Corpus:
         named = self.designs[["study", "label"]]
         named = named.loc[named["study"] == key, "label"]
         return named.iloc[0] if len(named) else self.bibliography[key].label
-
-
-def find_project(project: str | Path = "") -> Path:
-    """The folder that holds `data/studies.csv`: the one named, or the nearest one upwards.
-
-    With nothing named and nothing found above the working directory, the folder that this
-    package is installed from is used, so that a notebook runs from anywhere.
-
-    Raises
-    ------
-    EvidenceError
-        No such folder.
-    """
-    if str(project):
-        places = [Path(project).expanduser()]
-    else:
-        here = Path.cwd()
-        places = [here, *here.parents, Path(__file__).resolve().parents[3]]
-    for place in places:
-        if (place / schema.STUDIES.file).is_file() or (place / BIBLIOGRAPHY).is_file():
-            return place.resolve()
-    raise EvidenceError(
-        f"{places[0]}: holds neither {schema.STUDIES.file} nor {BIBLIOGRAPHY}; "
-        "name a project folder that does"
-    )
 
 
 def read_corpus(project: str | Path = "") -> Corpus:

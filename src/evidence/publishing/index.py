@@ -29,6 +29,7 @@ def render_index(
     confidence: float,
     notes: Sequence[str] = (),
     failures: Sequence[Mapping[str, str]] = (),
+    within: str = "",
 ) -> tuple[str, Ledger]:
     """The page that opens with the answer, and the values and texts of its sentences.
 
@@ -38,6 +39,8 @@ def render_index(
         What a reader must know about this run, such as reports carried over from earlier data.
     failures : sequence of mapping
         Of each report that could not be made `name`, what it `says`, and where its `notebook` is.
+    within : str
+        The set that the page is one of.
     """
     import markupsafe
 
@@ -64,6 +67,7 @@ def render_index(
         pages=pages,
         notes=notes,
         failures=failures,
+        within=within,
         opening=say(_opening(corpus, everything)),
         studies=[_study(corpus, results, study, confidence, say) for study in studies],
         glance=capital(listed(layout.outcomes)) or "Shares",

@@ -183,11 +183,12 @@ def render_notebook(
     inputs: Mapping[str, str],
     audited: str,
     beside: Collection[str] = (),
+    within: str = "",
 ) -> str:
     """One self-contained HTML page from an executed notebook; the code stays folded away.
 
-    `inputs` are the checksums of the tables, `audited`, as HTML, says at the foot how many results a person has held to their sources;
-    `beside` names the files in the folder of figures.
+    `inputs` are the checksums of the tables; `audited`, as HTML, says at the foot how many results
+    a person has held to their sources; `beside` names the files in the folder of figures, `within` the set that the page is one of.
     """
     import markupsafe
 
@@ -205,6 +206,7 @@ def render_notebook(
         here=page.name,
         pages=pages,
         parameters=[(name, repr(value)) for name, value in parameters],
+        within=within,
         inputs=list(inputs.items()),
         program=version("evidence"),
         code="\n\n".join(code),

@@ -29,6 +29,7 @@ from evidence.publishing.footnotes import footnotes, linked, references, sources
 from evidence.publishing.identity import Record, record
 from evidence.publishing.notebooks import notebooks_of
 from evidence.publishing.pages import describe_text
+from evidence.publishing.parameters.checking import check_arguments, check_injected, kernel_sources
 from evidence.publishing.table_files import write_csv, write_table
 from evidence.publishing.values import Ledger
 from evidence.synthesis.register import Entry
@@ -250,18 +251,6 @@ class Report:
         path.write_text(text + "\n", encoding="utf-8")
 
 
-def require_confidence(confidence) -> float:
-    """Refuse a level that is no probability, such as 95 for 0.95.
-
-    Raises
-    ------
-    ParameterError
-    """
-    if not isinstance(confidence, int | float) or not 0 < confidence < 1:
-        raise ParameterError(f"confidence: {confidence!r} is not between 0 and 1; 95 % is 0.95")
-    return float(confidence)
-
-
 def open_report(
     name: str,
     *,
@@ -297,26 +286,26 @@ def open_report(
     CorpusError
         With every problem of the tables.
     ParameterError
-        A parameter outside its vocabulary.
+        Every parameter that is wrong by the rule of `publishing.parameters`: of another type,
+        outside its vocabulary, or put into the notebook by papermill and not declared there.
     """
-    confidence = require_confidence(confidence)
     if not re.fullmatch(r"\w[\w-]*", name):
         raise ParameterError(f"name: {name!r} is no name of a notebook, such as '01_studies'")
-    for word, given in (("conditions", conditions), ("outcomes", outcomes)):
-        if isinstance(given, str):
-            raise ParameterError(
-                f"{word}: {given!r} is a text; a list is needed, such as [{given!r}]"
-            )
+    check_injected(name, kernel_sources() or [])
+    shared = {
+        "scope": scope,
+        "conditions": conditions,
+        "outcomes": outcomes,
+        "confidence": confidence,
+    }
+    folders = {"project": project, "out": out}
     opened.watch()
     with opened.known():
         corpus = read_corpus(project)
+    taken = check_arguments(name, folders | shared | own, corpus)
     return Report(
         name,
         watched(corpus) if out else corpus,
-        scope=scope,
-        conditions=conditions,
-        outcomes=outcomes,
-        confidence=confidence,
-        out=out,
-        own=own,
+        **{word: taken[word] for word in (*shared, "out")},
+        own={word: taken[word] for word in own},
     )

@@ -10,7 +10,7 @@ import shutil
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from evidence.errors import ReportError
@@ -107,16 +107,17 @@ def make_sets(
     if not open_sets:
         return
     corpus = corpus()
-    comparison = Comparison(corpus)
+    compare = Comparison(corpus).changes
+    open_sets = [replace(wanted, parameters=wanted.checked()) for wanted in open_sets]
     for wanted in open_sets:
         require_replaceable(wanted.target, wanted.project)
     progress.said("looking for what changed")
-    plans = [(wanted, reasons(wanted, comparison)) for wanted in open_sets]
+    plans = [(wanted, reasons(wanted, compare)) for wanted in open_sets]
     progress.planned(sum(bool(why) for _, found in plans for why in found.values()))
     with contextlib.ExitStack() as stack:
         pool = stack.enter_context(_pool(jobs or cores()))
         filling = [
-            _Filling(wanted, why, comparison, stack, pool, maker, progress) for wanted, why in plans
+            _Filling(wanted, why, compare, stack, pool, maker, progress) for wanted, why in plans
         ]
         waiting = {future for one in filling for future in one.futures}
         while filling:
@@ -130,7 +131,7 @@ def make_sets(
 
 @contextlib.contextmanager
 def _pool(jobs: int) -> Iterator[ThreadPoolExecutor]:
-    """Threads that each wait for the process of one report; all are ended if this one is told to."""
+    """Threads that each wait for the process of one report; all end if this one is stopped."""
     pool = ThreadPoolExecutor(jobs)
     try:
         yield pool
@@ -147,8 +148,8 @@ def _pool(jobs: int) -> Iterator[ThreadPoolExecutor]:
 class _Filling:
     """The folder of one set while its reports are being made."""
 
-    def __init__(self, wanted, why, comparison, stack, pool, maker, progress):
-        self.wanted, self.why, self._comparison = wanted, why, comparison
+    def __init__(self, wanted, why, compare, stack, pool, maker, progress):
+        self.wanted, self.why, self._compare = wanted, why, compare
         self._old = read_manifest(wanted.target).get("reports", {})
         self._stack = contextlib.ExitStack()
         stack.enter_context(self._stack)
@@ -185,7 +186,7 @@ class _Filling:
                 continue
             old = Entry(**self._old[name])
             asked = name in self.why and name not in failures
-            current = asked or not changes(self.wanted.target, name, self._comparison)
+            current = asked or not changes(self.wanted.target, name, self._compare)
             entries[name] = old.now(corpus.checksums) if current else old
             for file in old.files:
                 _copy(self.wanted.target / file, self.staging / file)

@@ -11,8 +11,9 @@ from evidence.corpus.reading import Corpus
 from evidence.publishing import index as index_page
 from evidence.publishing import pages
 from evidence.publishing.footnotes import linked
+from evidence.publishing.parameters.cell import declared
+from evidence.publishing.parameters.checking import GIVEN_BY_COMMAND
 from evidence.runs.folders import MANIFEST, failed
-from evidence.runs.parameters import GIVEN_BY_COMMAND, declared
 from evidence.runs.plan import Wanted
 from evidence.runs.recipe import marks
 from evidence.synthesis.audits import error_rate
@@ -25,7 +26,7 @@ SHARED = ("scope", "conditions", "outcomes", "confidence")
 class Entry:
     """What the manifest says of a report.
 
-    `parameters` are those it was made with, also where they were left at their defaults; `recipe` as of `evidence.runs.recipe`; `inputs` are the checksums of the tables for which it
+    `parameters` are those it was made with, defaults and all; `recipe` as of `evidence.runs.recipe`; `inputs` are the checksums of the tables for which it
     holds, `files` the digests of its files.
     """
 
@@ -71,6 +72,7 @@ def finish(
             entries[name].inputs,
             audited,
             beside,
+            wanted.name,
         )
         for name, book in executed.items()
     }
@@ -82,6 +84,7 @@ def finish(
         confidence=shared.get("confidence", 0.95),
         notes=_notes(corpus, entries),
         failures=list(_failures(wanted.target, failures)),
+        within=wanted.name,
     )
     for name, text in pages.joined(rendered).items():
         (staging / f"{name}.html").write_text(text, "utf-8")
@@ -112,7 +115,7 @@ def finish(
 
 def used(notebook: Path, given: Mapping[str, object]) -> dict:
     """The parameters of a report, with those that were left at their defaults."""
-    defaults = {name: about["default"] for name, about in declared(notebook).items()}
+    defaults = {name: about.default for name, about in declared(notebook).items()}
     return {
         name: value for name, value in (defaults | given).items() if name not in GIVEN_BY_COMMAND
     }

@@ -8,24 +8,28 @@ marks the folder as one that a later run may replace.
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from evidence.corpus.reads import Comparison
+from evidence.corpus.project import checksums
 from evidence.runs.folders import read_manifest
 from evidence.runs.making import Job
-from evidence.runs.recipe import damaged, differences, files_changed, inputs, recipe
+from evidence.runs.recipe import damaged, differences, files_changed, recipe
 
 NAMED = 4
 """So many reasons are told of a report; of the others, how many there are."""
+
+Compare = Callable[[Mapping], list[str]]
+"""What of a record of reading is no longer so; see `evidence.corpus.reads`."""
 
 
 @dataclass(frozen=True)
 class Wanted:
     """The reports of one set as they are asked for, before anything is looked at.
 
-    `parameters` are typed values by notebook. Reports of other notebooks that stand in `target`
+    `parameters` are typed values by notebook; `checked` gives them once more, held to the words of
+    the data, and raises a ParameterError. Reports of other notebooks that stand in `target`
     are taken over if `partial`, else they go. For the last three see `Job`; `force` makes anew
     what would be the same.
     """
@@ -35,6 +39,7 @@ class Wanted:
     target: Path
     notebooks: Mapping[str, Path]
     parameters: Mapping[str, Mapping[str, object]]
+    checked: Callable[[], Mapping[str, Mapping[str, object]]] = field(repr=False)
     partial: bool = False
     force: bool = False
     tiff: bool = False
@@ -66,7 +71,7 @@ class Wanted:
 def is_current(wanted: Wanted) -> bool:
     """Whether every file of a set is what it would become; looked at without reading a table."""
     manifest = read_manifest(wanted.target)
-    if not wanted.reuses or not manifest or manifest["inputs"] != inputs(wanted.project):
+    if not wanted.reuses or not manifest or manifest["inputs"] != checksums(wanted.project):
         return False
     reports, asked = manifest["reports"], set(wanted.notebooks)
     if manifest["failed"] or not (
@@ -86,26 +91,26 @@ def is_current(wanted: Wanted) -> bool:
     return not damaged(wanted.target, manifest["pages"])
 
 
-def reasons(wanted: Wanted, comparison: Comparison) -> dict[str, str]:
+def reasons(wanted: Wanted, compare: Compare) -> dict[str, str]:
     """Why each wanted report has to be made, in words; empty for one that would be the same."""
     known = read_manifest(wanted.target).get("reports", {})
-    return {name: _reason(wanted, name, known.get(name), comparison) for name in wanted.notebooks}
+    return {name: _reason(wanted, name, known.get(name), compare) for name in wanted.notebooks}
 
 
-def _reason(wanted: Wanted, name: str, report: Mapping | None, comparison: Comparison) -> str:
+def _reason(wanted: Wanted, name: str, report: Mapping | None, compare: Compare) -> str:
     if report is None:
         return "there is no finished report"
     if not wanted.reuses:
         return "made anew, as asked for"
     said = differences(report["recipe"], wanted.recipe(name))
     said = said or damaged(wanted.target, report["files"])
-    return _some(said or changes(wanted.target, name, comparison))
+    return _some(said or changes(wanted.target, name, compare))
 
 
-def changes(target: Path, name: str, comparison: Comparison) -> list[str]:
+def changes(target: Path, name: str, compare: Compare) -> list[str]:
     """What of all that a finished report read is no longer so, in words."""
     record = read_record(target, name)
-    return comparison.changes(record) if record else ["it kept no record of what it read"]
+    return compare(record) if record else ["it kept no record of what it read"]
 
 
 def read_record(target: Path, name: str) -> dict | None:

@@ -15,8 +15,7 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-from evidence.corpus import opened, schema
-from evidence.corpus.bibliography import FILE as BIBLIOGRAPHY
+from evidence.corpus import opened
 
 
 def recipe(notebook: Path, parameters: Mapping[str, object], *, tiff: bool) -> dict:
@@ -28,13 +27,6 @@ def recipe(notebook: Path, parameters: Mapping[str, object], *, tiff: bool) -> d
         "code": _code(),
         "libraries": _libraries(),
     }
-
-
-def inputs(project: Path) -> dict[str, str]:
-    """The checksum of every table that a project has, and of its bibliography, by file."""
-    names = [BIBLIOGRAPHY, *(table.file for table in schema.TABLES)]
-    present = [name for name in names if (project / name).is_file()]
-    return {name: hashlib.sha256((project / name).read_bytes()).hexdigest() for name in present}
 
 
 def differences(old: Mapping, new: Mapping) -> list[str]:

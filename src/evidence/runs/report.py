@@ -1,16 +1,59 @@
 """What `evidence report` asks for: one folder of reports, or one for each of many sets."""
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
-from evidence.corpus.reading import Corpus, find_project, read_corpus
+from evidence.corpus.project import find_project
 from evidence.errors import ParameterError, ReportError
 from evidence.publishing.notebooks import notebooks_of
+from evidence.publishing.parameters.cell import declared
+from evidence.publishing.parameters.rule import Refused, take
 from evidence.runs.filling import Outcome, Progress, make_sets
 from evidence.runs.folders import alone
 from evidence.runs.making import Maker, make
-from evidence.runs.parameters import declared, resolve
 from evidence.runs.plan import Wanted
+
+
+@dataclass(frozen=True)
+class How:
+    """How reports are made, whichever they are.
+
+    Attributes
+    ----------
+    only : sequence of str
+        Make the reports of these notebooks only; other finished ones are taken over.
+    force : bool
+        Make also what would come out the same.
+    tiff : bool
+        Write each figure as TIFF as well.
+    engine : {"evidence", "kernel"}
+        Fork each notebook's kernel from a process with the libraries loaded, or start each anew
+        with papermill's own engine.
+    memory_limit : int, optional
+        MiB that each notebook may take on top of the loaded libraries.
+    jobs : int, optional
+        So many reports at once; as many as there are cores.
+    maker : callable
+        Makes one report; see `evidence.runs.making.make`.
+    """
+
+    only: Sequence[str] = ()
+    force: bool = False
+    tiff: bool = False
+    engine: str = "evidence"
+    memory_limit: int | None = None
+    jobs: int | None = None
+    maker: Maker = make
+
+    def __post_init__(self):
+        if self.memory_limit is not None and (self.memory_limit < 1 or self.engine != "evidence"):
+            rule = "a whole number of MiB above 0, and not with --engine kernel"
+            raise ParameterError(f"--memory {self.memory_limit}: {rule}")
+        if self.jobs is not None and self.jobs < 1:
+            raise ParameterError(f"--jobs {self.jobs}: a whole number above 0")
 
 
 def find_notebooks(project: Path, only: Sequence[str] = ()) -> dict[str, Path]:
@@ -38,14 +81,8 @@ def make_reports(
     project: str | Path = "",
     *,
     out: str | Path | None = None,
-    given: Mapping[str, str] | None = None,
-    only: Sequence[str] = (),
-    tiff: bool = False,
-    engine: str = "evidence",
-    memory_limit: int | None = None,
-    force: bool = False,
-    jobs: int | None = None,
-    maker: Maker = make,
+    given: Mapping[str, object] | None = None,
+    how: How | None = None,
     progress: Progress | None = None,
 ) -> Outcome:
     """Check the data, make what changed, and put the finished pages in place of the old ones.
@@ -57,21 +94,8 @@ def make_reports(
     out : path
         Where the reports go, by default `reports` in the project. Replaced as a whole when all
         is done.
-    given : mapping of str to str
-        Parameters as texts, checked against what the notebooks declare.
-    only : sequence of str
-        Run these notebooks only; the pages of the others are carried over from `out`.
-    tiff : bool
-        Write each figure as TIFF as well.
-    engine : {"evidence", "kernel"}
-        Fork each notebook's kernel from a process with the libraries loaded, or start each anew
-        with papermill's own engine.
-    memory_limit : int, optional
-        MiB that each notebook may take on top of the loaded libraries.
-    force : bool
-        Make also what would come out the same.
-    jobs, maker, progress
-        As of `make_sets`.
+    given : mapping
+        Parameters by name, of the types that the notebooks declare; see `publishing.parameters`.
 
     Raises
     ------
@@ -79,56 +103,140 @@ def make_reports(
         Before anything is written. A notebook that fails is told of in the outcome; `OUT.failed/`
         keeps it with its traceback.
     """
-    if memory_limit is not None and (memory_limit < 1 or engine != "evidence"):
-        rule = "a whole number of MiB above 0, and not with --engine kernel"
-        raise ParameterError(f"--memory {memory_limit}: {rule}")
+    how, progress = how or How(), progress or Progress()
     folder = find_project(project)
+    read = _reader(folder)
     target = Path(out or folder / "reports").resolve()
-    notebooks = find_notebooks(folder, only)
-    parameters = resolve(given or {}, {name: declared(path) for name, path in notebooks.items()})
-    wanted = Wanted(
-        "",
-        folder,
-        target,
-        notebooks,
-        parameters,
-        partial=bool(only),
-        force=force,
-        tiff=tiff,
-        engine=engine,
-        memory_limit=memory_limit,
-    )
-    progress = progress or Progress()
+    wanted = _wanted("", folder, target, given or {}, how, read)
     with alone(target, lambda: progress.said("waiting for another run")):
-        (outcome,) = make_sets(
-            [wanted], _reader(folder, [parameters]), jobs=jobs, maker=maker, progress=progress
-        )
+        (outcome,) = make_sets([wanted], read, jobs=how.jobs, maker=how.maker, progress=progress)
     return outcome
 
 
-def _reader(project: Path, sets: Sequence[Mapping[str, dict]]) -> Callable[[], Corpus]:
-    """Reads and checks the tables, and the words that the parameters take from them."""
+def make_batch(
+    project: str | Path = "",
+    *,
+    sets: Sequence[str] = (),
+    grid: Sequence[str] = (),
+    out: str | Path | None = None,
+    given: Mapping[str, object] | None = None,
+    how: How | None = None,
+    progress: Progress | None = None,
+) -> Iterator[Outcome]:
+    """Make the reports of many sets, each in a folder of its own, and one index to all of them.
 
-    def read() -> Corpus:
+    Each set is in place when its outcome is told. Sets that stand in `out` from earlier calls stay.
+
+    Parameters
+    ----------
+    sets : sequence of str
+        Names of sets and grids in the project's `reports.yml`.
+    grid : sequence of str
+        Texts such as `conditions=a,b`, which together make one grid.
+    out : path
+        Holds a folder for each set and the index; by default `report-sets` in the project.
+    given : mapping
+        Parameters that all sets share.
+
+    Raises
+    ------
+    CorpusError, ParameterError, ReportError
+        Before anything is written; as of `make_reports`.
+    """
+    from evidence.runs.sets import choose, every_set, parse_grid
+    from evidence.runs.sets_file import read_sets
+    from evidence.runs.sets_index import mark, require_ours, write_index
+
+    how, progress = how or How(), progress or Progress()
+    folder = find_project(project)
+    read = _reader(folder)
+    chosen = choose(read_sets(folder), sets) if sets else []
+    chosen += [parse_grid(grid)] if grid else []
+    target = Path(out or folder / "report-sets").resolve()
+    require_ours(target, folder)
+    wanted = []
+    for one in every_set(chosen, lambda names: _declared(folder, names or how.only), read):
+        if both := sorted(set(one.parameters) & set(given or {})):
+            raise ParameterError(f"-p {both[0]}: {one.name} gives it as well; give it once")
+        values = {**(given or {}), **one.parameters}
+        picked = replace(how, only=one.notebooks or how.only)
+        wanted.append(_wanted(one.name, folder, target / one.name, values, picked, read, one.where))
+    with alone(target, lambda: progress.said("waiting for another run")):
+        mark(target)
+        try:
+            yield from make_sets(wanted, read, jobs=how.jobs, maker=how.maker, progress=progress)
+        finally:
+            write_index(target)
+
+
+def _declared(project: Path, only: Sequence[str]) -> dict[str, dict]:
+    return {name: declared(path) for name, path in find_notebooks(project, only).items()}
+
+
+def _wanted(
+    name: str,
+    project: Path,
+    target: Path,
+    given: Mapping[str, object],
+    how: How,
+    read: Callable,
+    where: Mapping[str, str] | None = None,
+) -> Wanted:
+    """One set with typed parameters; words of the data are looked at unless all is as it was.
+
+    Raises
+    ------
+    ParameterError, ReportError
+    """
+    notebooks = find_notebooks(project, how.only)
+    known = _declared(project, how.only)
+
+    def checked() -> dict[str, dict[str, object]]:
+        from evidence.publishing.parameters.checking import resolve
+
+        return resolve(given, known, read(), where)
+
+    return Wanted(
+        name,
+        project,
+        target,
+        notebooks,
+        _taken(given, known) or checked(),
+        checked,
+        partial=bool(how.only),
+        force=how.force,
+        tiff=how.tiff,
+        engine=how.engine,
+        memory_limit=how.memory_limit,
+    )
+
+
+def _taken(given: Mapping[str, object], known: Mapping[str, Mapping]) -> dict[str, dict] | None:
+    """The values by notebook, if each is declared and of its type; no table is read for this."""
+    if set(given) - {name for parameters in known.values() for name in parameters}:
+        return None
+    with contextlib.suppress(Refused):
+        return {
+            notebook: {
+                name: take(parameters[name].type, value)
+                for name, value in given.items()
+                if name in parameters
+            }
+            for notebook, parameters in known.items()
+        }
+    return None
+
+
+def _reader(project: Path) -> Callable:
+    """Reads and checks the tables when first asked, once."""
+
+    @cache
+    def read():
+        from evidence.corpus.reading import read_corpus
         from evidence.synthesis.checks import require_consistent
 
         corpus = read_corpus(project)
         require_consistent(corpus)
-        for parameters in sets:
-            _check_words(corpus, parameters)
         return corpus
 
     return read
-
-
-def _check_words(corpus: Corpus, parameters: Mapping[str, dict]) -> None:
-    """Refuse words outside the data before the first notebook starts."""
-    from evidence.publishing.report import require_confidence
-    from evidence.synthesis.selection import select_results
-
-    for values in parameters.values():
-        require_confidence(values.get("confidence", 0.95))
-        words = {
-            name: values[name] for name in ("scope", "conditions", "outcomes") if name in values
-        }
-        select_results(corpus, **words)

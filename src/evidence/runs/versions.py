@@ -19,7 +19,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from evidence.corpus.reading import Corpus, find_project, read_corpus
+from evidence.corpus.project import find_project
+from evidence.corpus.reading import Corpus, read_corpus
 from evidence.errors import EvidenceError
 from evidence.publishing.values import read_finished
 from evidence.synthesis.changes import Changes, Numbers, compare, compare_values

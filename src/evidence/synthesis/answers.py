@@ -131,6 +131,7 @@ def _alone(rows: pd.DataFrame, confidence: float, doubt: str = "") -> Iterator[S
 
 def _sized(rows: pd.DataFrame) -> Iterator[Sentence]:
     sized = rows[(rows["role"] == "contrast") & rows["value"].notna()]
+    names = _names(sized)
     for row in sized.itertuples():
         numbers = {
             "outcome": Number(None, row.outcome),
@@ -150,9 +151,17 @@ def _sized(rows: pd.DataFrame) -> Iterator[Sentence]:
             if printed:
                 numbers[column] = Number(printed, printed, (row.address,))
                 template += f", {words} {{{column}}}"
-        yield Sentence(
-            f"{row.study}/{row.arm}/{row.outcome}/{row.measure}", template + ".", numbers
-        )
+        yield Sentence(names[row.Index], template + ".", numbers)
+
+
+def _names(sized: pd.DataFrame) -> pd.Series:
+    """A name a row; rows that would have the same one are told apart by where they differ."""
+    key = ["study", "arm", "outcome", "measure"]
+    names = sized[key].agg("/".join, axis=1) if len(sized) else sized["study"]
+    for column in ("time", "instrument", "versus", "source"):
+        same = sized.groupby(names)[column].transform("nunique") > 1
+        names = names.where(~same, names + "/" + sized[column])
+    return names
 
 
 MEASURES = {"smd": "standardised difference"}

@@ -14,13 +14,18 @@ import numpy as np
 import pandas as pd
 
 from evidence.corpus.reading import Corpus
+from evidence.estimation.pooling import TESTS
 from evidence.estimation.proportions import critical_value
 from evidence.synthesis.contributions import PRINTED, may_bring, unpaired
 from evidence.synthesis.gaps import OUTCOME_KINDS, evidence_rows
-from evidence.synthesis.pooling import BACK, PoolingError, Synthesis, synthesise
+from evidence.synthesis.pooling import BACK, SPARSE, PoolingError, Synthesis, synthesise
+from evidence.synthesis.questions import METHODS as METHODS_OF_POOLS
 from evidence.synthesis.questions import Question, gather
+from evidence.synthesis.selection import require_words
 from evidence.synthesis.wording import span
 
+METHODS = tuple(word for word in METHODS_OF_POOLS if word not in SPARSE)
+"""Estimators by which bodies are pooled: certainty needs the weight of each study."""
 WINDOW = 2.0
 """Times up to this many times earlier or later than the one wanted belong to a body."""
 
@@ -115,8 +120,16 @@ def bodies(
     times : sequence of float
         Times wanted, in days; results without a time stand once, at the first.
     method, test, confidence
-        As of `synthesise`; two studies are pooled with a normal interval whatever the test.
+        As of `synthesise`, of the methods those in `METHODS`; two studies are pooled with a normal
+        interval whatever the test.
+
+    Raises
+    ------
+    ParameterError
+        A word that is none.
     """
+    require_words("method", [method], METHODS)
+    require_words("test", [test], TESTS)
     found, seen = [], set()
     for question, rows in _questions(corpus, results, times):
         body = _body(corpus, rows, question, method, test, confidence)

@@ -78,7 +78,7 @@ def gather(
     """
     require_words("measure", [question.measure], list(MEASURES))
     if len(results):
-        require_words("outcome", [question.outcome], list(results["outcome"].unique()))
+        require_words("outcome", [question.outcome], _known(corpus, results, "outcome"))
     rows = evidence_rows(results)
     rows = rows[(rows["outcome"] == question.outcome) & ~(rows["days"] <= 0)]
     earliest, latest = question.near_days / question.window, question.near_days * question.window
@@ -86,8 +86,7 @@ def gather(
     for grouping in MUST_AGREE:
         words, column = question.named(grouping), GROUPINGS[grouping]
         if words and len(results):
-            known = [word for word in results[column].unique() if word]
-            require_words(f"{grouping}s", words, known)
+            require_words(f"{grouping}s", words, _known(corpus, results, column))
             rows = rows[rows[column].isin(words)]
     studies = contributions(
         rows, measure=question.measure, near_days=question.near_days, apart=apart
@@ -100,6 +99,14 @@ def gather(
     ]
     studies["year"] = [corpus.bibliography[study].year for study in studies["study"]]
     return studies.sort_values(["year", "study"], kind="stable").reset_index(drop=True)
+
+
+def _known(corpus: Corpus, results: pd.DataFrame, column: str) -> list[str]:
+    """The words of a column: a word of the data that these results lack is no mistake."""
+    words = list(results[column].unique())
+    for table in (corpus.results, corpus.designs):
+        words += list(table[column].unique()) if column in table else []
+    return list(dict.fromkeys(word for word in words if word and not pd.isna(word)))
 
 
 def main_question(corpus: Corpus, results: pd.DataFrame, question: Question) -> Question:

@@ -1,13 +1,12 @@
 """The results that a report is about, joined with what their study and their outcome are."""
 
-import difflib
 from collections.abc import Sequence
 
 import pandas as pd
 
 from evidence.corpus.reading import Corpus, days
 from evidence.corpus.reads import derived
-from evidence.errors import ParameterError
+from evidence.errors import ParameterError, none_of
 from evidence.synthesis.printed import possible_counts
 
 SCOPES = ("guide", "all")
@@ -24,9 +23,7 @@ def require_words(name: str, given: Sequence[str], allowed: Sequence[str]) -> No
     """
     for word in given:
         if word not in allowed:
-            close = difflib.get_close_matches(str(word), list(allowed), 1)
-            hint = f"did you mean '{close[0]}'?" if close else f"it has: {', '.join(allowed)}"
-            raise ParameterError(f"{name}: '{word}' is not in the data; {hint}")
+            raise ParameterError(f"{name}: {none_of(repr(word), allowed)}")
 
 
 @derived

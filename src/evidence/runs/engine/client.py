@@ -371,5 +371,5 @@ def _cause(told: bytes) -> str:
 
 
 def stop_all() -> None:
-    """placeholder until merge"""
+    """End every kernel."""
     _close_server()
