@@ -188,7 +188,8 @@ def render_notebook(
     """One self-contained HTML page from an executed notebook; the code stays folded away.
 
     `inputs` are the checksums of the tables; `audited`, as HTML, says at the foot how many results
-    a person has held to their sources; `beside` names the files in the folder of figures, `within` the set that the page is one of.
+    a person has held to their sources; `beside` names the files in the folder of figures, `within`
+    the set that the page is one of.
     """
     import markupsafe
 

@@ -26,8 +26,9 @@ SHARED = ("scope", "conditions", "outcomes", "confidence")
 class Entry:
     """What the manifest says of a report.
 
-    `parameters` are those it was made with, defaults and all; `recipe` as of `evidence.runs.recipe`; `inputs` are the checksums of the tables for which it
-    holds, `files` the digests of its files.
+    `parameters` are those it was made with, defaults and all; `recipe` as of
+    `evidence.runs.recipe`; `inputs` are the checksums of the tables for which it holds, `files` the
+    digests of its files.
     """
 
     parameters: dict
