@@ -6,14 +6,13 @@ A *chain* leads from a printed number over the figure, table or sentence that sh
 method that made it to its rows, and from each row to the text and place where it was read.
 """
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from evidence.corpus.reading import Corpus
 from evidence.errors import EvidenceError
 from evidence.figures.layout import Layout
-from evidence.publishing.values import Ledger, read_finished
+from evidence.publishing.values import Ledger, finished_figures, read_finished
 from evidence.synthesis import claims as audited
 from evidence.synthesis.addresses import FEW, Row, ranges, rows_at
 from evidence.synthesis.methods import METHODS
@@ -159,11 +158,7 @@ def _read(corpus: Corpus, reports: Path) -> tuple[dict[str, dict], dict[str, dic
             f"{reports}: was made before {', '.join(changed)} changed; renew it with: "
             "evidence report"
         )
-    figures = {}
-    for path in sorted((reports / "values").glob("*.json")):
-        for figure in json.loads(path.read_text("utf-8"))["figures"]:
-            figures[figure["id"]] = figure | {"page": path.stem}
-    return entries, figures
+    return entries, finished_figures(reports)
 
 
 def _marks(entries: dict[str, dict], asked: str) -> dict[str, dict[str, dict]]:

@@ -10,7 +10,7 @@ from evidence.corpus.bibliography import Reference
 from evidence.corpus.reading import Corpus
 from evidence.errors import EvidenceError
 from evidence.publishing.citing import Part, references
-from evidence.publishing.values import read_finished
+from evidence.publishing.values import finished_figures
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def read_part(reports: Path, asked: str) -> Figure | Tabulated:
         No finished run, nothing of that id, or a figure that has nothing drawn.
     """
     identity, _, version = asked.partition("@")
-    figures, tables = _figures(reports), _tables(reports)
+    figures, tables = finished_figures(reports), _tables(reports)
     if identity in tables:
         return _tabulated(tables[identity])
     if identity not in figures:
@@ -128,16 +128,6 @@ def read_sidecar(path: Path) -> Part:
             f"{beside}: does not describe a figure; it must hold id, title, studies, version "
             "and licence"
         ) from None
-
-
-def _figures(reports: Path) -> dict[str, dict]:
-    """All figures of a finished run by id, with the page that shows each."""
-    read_finished(reports, "manifest.json")
-    found = {}
-    for path in sorted((reports / "values").glob("*.json")):
-        for figure in json.loads(path.read_text("utf-8"))["figures"]:
-            found[figure["id"]] = figure | {"page": path.stem}
-    return found
 
 
 def _tables(reports: Path) -> dict[str, Path]:

@@ -7,7 +7,6 @@ beside the figure of the same id in the finished reports.
 """
 
 import difflib
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -17,7 +16,7 @@ from evidence.corpus import schema
 from evidence.corpus.reading import Corpus
 from evidence.errors import EvidenceError
 from evidence.publishing.metadata import read_record
-from evidence.publishing.values import read_finished
+from evidence.publishing.values import finished_figures, read_finished
 from evidence.synthesis.addresses import FEW, ranges
 
 Rows = Mapping[str, Mapping[str, str]]
@@ -139,16 +138,12 @@ def _found(asked: str) -> dict | str:
 
 def _today(reports: Path, identity: str) -> tuple[dict, str, str]:
     """Today's record of a figure, the page that shows it, and why it is empty if it is."""
-    read_finished(reports, "manifest.json")
-    known = {}
-    for path in sorted((reports / "values").glob("*.json")):
-        for figure in json.loads(path.read_text("utf-8"))["figures"]:
-            known[figure["id"]] = (path.stem, figure["empty"])
+    known = finished_figures(reports)
     if identity not in known:
         raise EvidenceError(
             f"{identity}: is no figure of {reports}; they hold {', '.join(known) or 'none'}"
         )
-    page, empty = known[identity]
+    page, empty = known[identity]["page"], known[identity]["empty"]
     if empty:
         return {}, page, empty
     return read_finished(reports, f"figures/{identity}.json")[0], page, ""

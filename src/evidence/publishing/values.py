@@ -34,6 +34,22 @@ def read_finished(reports: Path, *names: str) -> list:
         ) from None
 
 
+def finished_figures(reports: Path) -> dict[str, dict]:
+    """Every figure of a finished run by id, as its report left it, with the `page` that shows it.
+
+    Raises
+    ------
+    EvidenceError
+        No finished run there.
+    """
+    read_finished(reports, "manifest.json")
+    found = {}
+    for path in sorted((reports / "values").glob("*.json")):
+        for figure in json.loads(path.read_text("utf-8"))["figures"]:
+            found[figure["id"]] = figure | {"page": path.stem}
+    return found
+
+
 def plain(value):
     """A JSON value; NaN and missing become None, numpy scalars become Python's."""
     if value is None or value is pd.NA:
