@@ -280,7 +280,7 @@ def test_other_parameters_and_code_are_named(fresh, shipped, tmp_path):
 
 def test_a_figure_that_is_empty_today(tmp_path, found, capsys):
     project = small_project(tmp_path / "p", notebook="03_dose_response")
-    make_reports(project, given={"conditions": "PTSD"}, only=["dose_response"])
+    make_reports(project, given={"conditions": ["PTSD"]}, only=["dose_response"])
     path = tmp_path / "found.svg"
     path.write_bytes(render(*found, "svg"))
     code, out, _ = run(capsys, project, path)

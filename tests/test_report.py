@@ -183,7 +183,7 @@ def test_unknown_notebook_and_unknown_condition_are_refused(tmp_path):
 
 def test_narrowed_run_says_so_and_keeps_other_conditions_out(tmp_path):
     project = small_project(tmp_path / "p", notebook="02_comparison")
-    make_reports(project, given={"conditions": "PTSD"}, only=["02_comparison"])
+    make_reports(project, given={"conditions": ["PTSD"]}, only=["02_comparison"])
     index = (project / "reports" / "index.html").read_text("utf-8")
     assert "Narrowed to part of the data by their parameters: 02_comparison." in index
     page = (project / "reports" / "02_comparison.html").read_text("utf-8")

@@ -13,6 +13,7 @@ from evidence import (
     cli,
     describe_pool,
     draw,
+    findings,
     guesses,
     lay_out_doses,
     lay_out_forest,
@@ -294,6 +295,21 @@ def test_doses_over_trials_with_what_is_known_of_each(grouped):
         confidence=0.95,
     )
     assert len(nothing.frame) == 13
+
+
+def test_a_trial_without_size_or_direction_leaves_no_mark_of_nothing(shipped):
+    """Of freedom from suicidal ideation one trial printed odds ratios only, with dose."""
+    asked = Question(
+        "freedom from suicidal ideation", "rr", conditions=("suicidal ideation",), near_days=3
+    )
+    results = select_results(shipped, conditions=["suicidal ideation"])
+    layout = lay_out_doses(shipped, results, asked, confidence=0.95)
+    assert list(layout.frame["study"]) == ["price2014", "su2023"]
+
+
+def test_findings_that_differ_in_their_definition_only_have_two_names(shipped):
+    said = findings(select_results(shipped), "wilkinson2018", confidence=0.95)
+    assert len({sentence.name for sentence in said}) == len(said) == 2
 
 
 def test_reviews_side_by_side_and_guesses(shipped):

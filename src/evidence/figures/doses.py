@@ -130,9 +130,10 @@ def _otherwise(results: pd.DataFrame, question: Question, known: pd.DataFrame) -
         if question.named(grouping):
             rows = rows[rows[grouping].isin(question.named(grouping))]
     word, _ = PRINTED[question.measure]
-    sized = rows["measure"].eq(word) & rows["value"].notna()
-    rows = rows[sized | rows["measure"].isin(FOUND_MEASURES)]
-    rows = rows.assign(sized=sized).sort_values("sized", ascending=False, kind="stable")
+    # Before any row goes: a column put into a frame without rows brings its own.
+    rows = rows.assign(sized=rows["measure"].eq(word) & rows["value"].notna())
+    rows = rows[rows["sized"] | rows["measure"].isin(FOUND_MEASURES)]
+    rows = rows.sort_values("sized", ascending=False, kind="stable")
     rows = rows.drop_duplicates(["study", "dose_mg_per_kg"])
     sizes = [
         turned(row, question.measure, np.full(3, row["value"]))[0] for _, row in rows.iterrows()

@@ -158,7 +158,7 @@ def _names(sized: pd.DataFrame) -> pd.Series:
     """A name a row; rows that would have the same one are told apart by where they differ."""
     key = ["study", "arm", "outcome", "measure"]
     names = sized[key].agg("/".join, axis=1) if len(sized) else sized["study"]
-    for column in ("time", "instrument", "versus", "source"):
+    for column in ("time", "instrument", "definition", "versus", "source"):
         same = sized.groupby(names)[column].transform("nunique") > 1
         names = names.where(~same, names + "/" + sized[column])
     return names
