@@ -199,8 +199,8 @@ def test_a_grid_may_be_typed(bread, texts, names):
         (["outcomes=[risen"], "--grid outcomes=[risen: is not a JSON list"),
         (["near_days=each"], "--grid: near_days: has no words to take each of; list the values"),
         (["confidence=0.9,0.90"], "--grid: makes confidence-0.9 twice; give each value once"),
-        ([f"near_days={','.join(map(str, range(15)))}", f"times={','.join('123456789')}",
-          "scope=each"], "makes 270 sets (near_days 15 × times 9 × scope 2); at most 200"),
+        ([f"near_days={','.join(map(str, range(600)))}", f"times={','.join('123456789')}",
+          "scope=each"], "makes 10800 sets (near_days 600 × times 9 × scope 2); at most 10000"),
     ],
 )  # fmt: skip
 def test_a_grid_that_cannot_be_made_is_refused(bread, texts, message):
