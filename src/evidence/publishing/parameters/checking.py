@@ -5,6 +5,7 @@ allowed. The sentence is the same wherever the value came from.
 """
 
 import difflib
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -132,12 +133,10 @@ def check_injected(notebook: str, sources: Sequence[str]) -> None:
 
 def kernel_sources() -> list[str] | None:
     """The sources that have run in this kernel, in order; None where this is no kernel."""
-    try:
-        from IPython import get_ipython
-    except ImportError:
-        return None
-    shell = get_ipython()
-    return None if shell is None else list(shell.user_ns.get("In", []))
+    # In a kernel it is imported long since; elsewhere nobody should wait for it.
+    ipython = sys.modules.get("IPython")
+    shell = ipython and ipython.get_ipython()
+    return list(shell.user_ns.get("In", [])) if shell else None
 
 
 def _on_disk(notebook: str, corpus: Corpus) -> Mapping[str, Parameter]:
