@@ -35,9 +35,10 @@ lock: $(READY) ## Renew requirements.lock from pyproject.toml
 readme: $(READY) ## Renew the computed chart and sentences of README.md
 	$(BIN)/python docs/update_readme.py
 
-benchmark: $(READY) ## Count the seeded errors that the checks find, time the grid, publish both
+benchmark: $(READY) ## Count the seeded errors that the checks find, time reports, publish both
 	$(BIN)/python -m benchmarks.run
 	$(BIN)/python -m benchmarks.specifications
+	$(BIN)/python -m benchmarks.speed
 
 clean: ## Remove the environment and the reports
 	rm -rf $(VENV) reports
