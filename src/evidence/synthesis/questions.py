@@ -13,8 +13,8 @@ import pandas as pd
 
 from evidence.corpus.reading import Corpus
 from evidence.synthesis.appraisals import NOT_JUDGED, counting
-from evidence.synthesis.contributions import BINARY, contributions
-from evidence.synthesis.gaps import cohorts, evidence_rows
+from evidence.synthesis.contributions import BINARY, USED, contributions
+from evidence.synthesis.gaps import cohorts, is_evidence
 from evidence.synthesis.selection import require_words
 from evidence.synthesis.usual import usual_days, usual_outcome
 
@@ -79,18 +79,19 @@ def gather(
     require_words("measure", [question.measure], list(MEASURES))
     if len(results):
         require_words("outcome", [question.outcome], list(results["outcome"].unique()))
-    rows = evidence_rows(results)
-    rows = rows[(rows["outcome"] == question.outcome) & ~(rows["days"] <= 0)]
-    earliest, latest = question.near_days / question.window, question.near_days * question.window
-    rows = rows[rows["days"].between(earliest, latest) | rows["days"].isna()]
+    belongs = is_evidence(results) & (results["outcome"] == question.outcome)
+    belongs &= in_time(results["days"], question)
     for grouping in MUST_AGREE:
         words, column = question.named(grouping), GROUPINGS[grouping]
         if words and len(results):
             known = [word for word in results[column].unique() if word]
             require_words(f"{grouping}s", words, known)
-            rows = rows[rows[column].isin(words)]
+            belongs &= results[column].isin(words)
     studies = contributions(
-        rows, measure=question.measure, near_days=question.near_days, apart=apart
+        results.loc[belongs, list(USED)],
+        measure=question.measure,
+        near_days=question.near_days,
+        apart=apart,
     )
     if studies.empty:
         return studies.assign(risk="", year="")
@@ -100,6 +101,12 @@ def gather(
     ]
     studies["year"] = [corpus.bibliography[study].year for study in studies["study"]]
     return studies.sort_values(["year", "study"], kind="stable").reset_index(drop=True)
+
+
+def in_time(days: pd.Series, question: Question) -> pd.Series:
+    """Which times are after treatment and within the window of a question, or not known."""
+    earliest, latest = question.near_days / question.window, question.near_days * question.window
+    return days.isna() | (days.between(earliest, latest) & (days > 0))
 
 
 def main_question(corpus: Corpus, results: pd.DataFrame, question: Question) -> Question:
