@@ -216,6 +216,11 @@ class Watched(Frame):
             return self._plain[key]
         return super().__getitem__(key)
 
+    @property
+    def loc(self):
+        """As of pandas; some columns of some rows, told by a mask, are noted as just these."""
+        return _Places(self)
+
     def __len__(self) -> int:
         return len(self.index)
 
@@ -237,6 +242,23 @@ class Watched(Frame):
     def columns(self) -> pd.Index:
         """The names of the columns, which every view of the kind has."""
         return self._plain.columns
+
+
+class _Places:
+    """What a watched frame has at a mask or, as pandas finds it, anywhere else."""
+
+    def __init__(self, frame: Watched):
+        self._frame = frame
+
+    def __getitem__(self, key):
+        rows, columns = key if isinstance(key, tuple) and len(key) == 2 else (key, None)
+        if isinstance(rows, pd.Series) and rows.dtype == bool:
+            found = self._frame[rows]
+            return found if columns is None else found[columns]
+        return pd.DataFrame.loc.fget(self._frame)[key]
+
+    def __setitem__(self, key, value):
+        pd.DataFrame.loc.fget(self._frame)[key] = value
 
 
 class WatchedBibliography(Bibliography):

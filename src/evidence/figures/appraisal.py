@@ -189,10 +189,10 @@ def draw_traffic(layout: TrafficLayout):
         figure, axes = _panels(heights, 0.3, 1.25)
         for axis, (tool, (columns, lines)) in zip(axes, layout.panels.items(), strict=True):
             rows = layout.frame[layout.frame["tool"] == tool]
-            for row in rows.itertuples():
-                _light(axis, row.lane, row.line, row.level)
-                if row.overruled:
-                    axis.plot(row.lane + 0.3, row.line - 0.3, ".", ms=5, color=style.INK)
+            for level, lights in rows.groupby("level"):
+                _lights(axis, lights, level)
+            dots = rows[rows["overruled"].astype(bool)]
+            axis.plot(dots["lane"] + 0.3, dots["line"] - 0.3, ".", ms=5, color=style.INK)
             axis.set_xlim(-0.6, 7.6)
             axis.set_ylim(len(lines) - 0.4, -0.6)
             axis.set_xticks(
@@ -209,14 +209,17 @@ def draw_traffic(layout: TrafficLayout):
     return figure
 
 
-def _light(axis, x, y, level):
+def _lights(axis, rows, level):
+    """All circles of one level, each with its sign."""
     sign, colour, _ = style.RISK[level]
     if not level:
-        axis.plot(x, y, "o", ms=15, mfc="white", mec=style.QUIET, mew=0.8)
+        axis.plot(rows["lane"], rows["line"], "o", ms=15, mfc="white", mec=style.QUIET, mew=0.8)
         return
-    axis.plot(x, y, "o", ms=15, color=colour)
+    axis.plot(rows["lane"], rows["line"], "o", ms=15, color=colour)
     ink = style.INK if level == "some" else "white"
-    axis.text(x, y, sign, ha="center", va="center_baseline", color=ink, weight="bold", fontsize=10)
+    look = {"ha": "center", "va": "center_baseline", "color": ink, "weight": "bold"}
+    for x, y in zip(rows["lane"], rows["line"], strict=True):
+        axis.text(x, y, sign, fontsize=10, **look).set_in_layout(False)
 
 
 def _key(figure, levels: set[str]):
@@ -240,15 +243,20 @@ def draw_risk_summary(layout: RiskSummaryLayout):
     with style.house_style():
         figure, axes = _panels([len(names) for names in layout.panels.values()], 0.34, 0.9)
         for axis, (tool, columns) in zip(axes, layout.panels.items(), strict=True):
-            for row in frame[frame["tool"] == tool].itertuples():
-                sign, colour, _ = style.RISK[row.level]
-                line = columns.index(row.domain)
-                axis.barh(line, row.share, left=row.area, color=colour, height=0.72, ec="white")
+            parts = frame[frame["tool"] == tool]
+            lines = parts["domain"].map(columns.index)
+            colours = [style.RISK[level][1] for level in parts["level"]]
+            axis.barh(
+                lines, parts["share"], left=parts["area"], color=colours, height=0.72, ec="white"
+            )
+            for line, row in zip(lines, parts.itertuples(), strict=True):
+                said = f"{style.RISK[row.level][0]} {row.k}".strip()
                 ink = "white" if row.level not in ("some", "") else style.INK
-                axis.text(
-                    row.area + row.share / 2, line, f"{sign} {row.k}".strip(), color=ink,
+                text = axis.text(
+                    row.area + row.share / 2, line, said, color=ink,
                     ha="center", va="center_baseline", fontsize=8, weight="bold",
                 )  # fmt: skip
+                text.set_in_layout(False)
             axis.set_xlim(0, 1)
             axis.set_ylim(len(columns) - 0.5, -0.5)
             axis.set_yticks(range(len(columns)), columns)

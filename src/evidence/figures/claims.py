@@ -106,5 +106,7 @@ def draw_claims(layout: ClaimsLayout):
                     0.03, row.line, mark, color=style.QUIET, fontsize=8, va="center", ha="center"
                 )
             for name, x in COLUMNS[1:]:
-                axis.text(x, row.line, getattr(row, name), fontsize=8, va="center")
+                text = axis.text(x, row.line, getattr(row, name), fontsize=8, va="center")
+                # Only the last column can reach beyond the axes: the others need no measuring.
+                text.set_in_layout(name == COLUMNS[-1][0])
     return figure

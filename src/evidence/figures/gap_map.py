@@ -96,15 +96,13 @@ def _best(corpus: Corpus, results: pd.DataFrame, cell) -> str:
     """The best certainty of any body of evidence that rests on rows of a cell; empty if none."""
     if not cell.k:
         return ""
-    rows = results[results["address"].isin(cell.address.split())]
+    inside = results["address"].isin(cell.address.split())
+    rows = results.loc[inside, ["study", "outcome", "days"]]
     # A treated arm needs the group that it was compared with, which has no dose of its own.
-    beside = results[
-        (results["role"] == "comparator")
-        & results["study"].isin(rows["study"])
-        & results["outcome"].isin(rows["outcome"])
-        & results["days"].isin(rows["days"])
-    ]
-    both = pd.concat([rows, beside]).drop_duplicates("address")
+    beside = results["role"] == "comparator"
+    for name in rows:
+        beside &= results[name].isin(rows[name])
+    both = results[inside | beside]
     rated = [rate(corpus, body) for body in bodies(corpus, both, times=TIMES)]
     levels = [found.decided or found.suggested for found in rated]
     return max(levels, key=LEVELS.index, default="")
@@ -144,24 +142,26 @@ def draw_gap_map(layout: GapMapLayout):
     columns, rows = len(layout.across), len(layout.down)
     with style.house_style():
         figure, axis = style.new_figure(2.0 + 0.86 * columns, 1.5 + 0.36 * rows)
-        for row in layout.frame.itertuples():
-            if row.k:
-                mark, colour = style.CERTAINTY[row.certainty]
-                fill = colour if row.certainty else "white"
-                axis.scatter(row.column, row.row, s=row.area, marker=mark, fc=fill, ec=colour)
-                axis.text(
-                    row.column,
-                    row.row,
-                    str(row.k),
-                    ha="center",
-                    va="center_baseline",
-                    color="white" if row.certainty else style.INK,
-                    weight="bold",
-                    fontsize=8.5,
-                )
-                axis.text(row.column + 0.3, row.row, f"{row.n:,}", va="center", fontsize=7.5)
-            else:
-                axis.plot(row.column, row.row, "s", ms=9, mfc="none", mec="#9a9a9a", mew=0.8)
+        filled = layout.frame[layout.frame["k"] > 0]
+        empty = layout.frame[layout.frame["k"] == 0]
+        for level, cells in filled.groupby("certainty"):
+            mark, colour = style.CERTAINTY[level]
+            look = {"marker": mark, "fc": colour if level else "white", "ec": colour}
+            axis.scatter(cells["column"], cells["row"], s=cells["area"], **look)
+        axis.plot(empty["column"], empty["row"], "s", ms=9, mfc="none", mec="#9a9a9a", mew=0.8)
+        for row in filled.itertuples():
+            inside = axis.text(
+                row.column,
+                row.row,
+                str(row.k),
+                ha="center",
+                va="center_baseline",
+                color="white" if row.certainty else style.INK,
+                weight="bold",
+                fontsize=8.5,
+            )
+            inside.set_in_layout(False)
+            axis.text(row.column + 0.3, row.row, f"{row.n:,}", va="center", fontsize=7.5)
         axis.set_xlim(-0.6, columns - 0.4)
         axis.set_ylim(rows - 0.4, -0.6)
         axis.set_xticks(

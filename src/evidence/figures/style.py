@@ -60,6 +60,7 @@ RC = {
     "axes.axisbelow": True,
     "text.color": INK,
     "text.parse_math": False,
+    "text.hinting": "none",
     "xtick.color": QUIET,
     "ytick.color": INK,
     "ytick.left": False,
@@ -74,7 +75,12 @@ RC = {
     "svg.hashsalt": "evidence",
     "pdf.fonttype": 42,
 }
-"""`svg.hashsalt` makes the ids inside an SVG the same on every run; without it they are random."""
+"""`svg.hashsalt` makes the ids inside an SVG the same on every run; without it they are random.
+
+Without hinting a text has the same size at every resolution, so that one layout fits all formats.
+"""
+MARGIN = 0.1
+"""Inches of white around a figure."""
 
 
 @contextmanager
@@ -94,14 +100,23 @@ def new_figure(width: float, height: float, **grid):
     return figure, figure.subplots(**grid)
 
 
-def stamp(figure, text: str) -> None:
+def stamp(figure, text: str):
     """Print a figure's name in small letters below everything else, at the right.
 
-    It stands outside of what was laid out, so that it cannot run into a legend or an axis.
-    """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    It stands outside of what was laid out, so that it cannot run into a legend or an axis. The
+    layout is settled by this, the same for every format.
 
-    FigureCanvasAgg(figure).draw()
+    Returns
+    -------
+    Bbox
+        What to keep of the figure, in inches: all that is drawn, and a margin.
+    """
+    from matplotlib.transforms import Bbox
+
+    figure.get_layout_engine().execute(figure)
+    figure.set_layout_engine(None)
     box, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
     place = box.x1 / width, (box.y0 - 0.06) / height
-    figure.text(*place, text, ha="right", va="top", fontsize=6.5, color=QUIET)
+    name = figure.text(*place, text, ha="right", va="top", fontsize=6.5, color=QUIET)
+    inches = figure.dpi_scale_trans.inverted()
+    return Bbox.union([box, inches.transform_bbox(name.get_window_extent())]).padded(MARGIN)

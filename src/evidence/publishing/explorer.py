@@ -17,7 +17,7 @@ import traitlets
 from evidence.figures.forest import lay_out_view
 from evidence.figures.layout import Layout
 from evidence.publishing.chains import explain_marks
-from evidence.publishing.files import Shown, render
+from evidence.publishing.files import Shown
 from evidence.publishing.report import Report, open_report
 from evidence.synthesis.pooled import NAMES
 from evidence.synthesis.selection import select_results
@@ -123,7 +123,7 @@ class Explorer(anywidget.AnyWidget):
             "title": layout.title,
             "caption": str(layout.caption),
             "empty": layout.empty,
-            "svg": "" if layout.empty else render(layout, self._shown.record, "svg").decode(),
+            "svg": "" if layout.empty else self._shown.svg.decode(),
             "marks": layout.frame[["name", "label"]].to_dict("records"),
             "table": "" if layout.empty else table.to_html(),
             "parameters": self._parameters(),

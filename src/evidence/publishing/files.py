@@ -7,7 +7,9 @@ import base64
 import hashlib
 import io
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from html import escape
 from pathlib import Path
 
@@ -34,6 +36,7 @@ from evidence.publishing.table_files import as_csv
 from evidence.synthesis.wording import Number, Sentence
 
 FORMATS = ("svg", "pdf", "png")
+DPI = 300
 
 # Dates and program versions would make two runs of the same data differ; the rest is the record.
 _METADATA = {
@@ -44,16 +47,57 @@ _METADATA = {
 
 def render(layout: Layout, record: Record, form: str) -> bytes:
     """One figure as the bytes of an SVG, PDF or (at 300 dpi) PNG file, its name printed on it."""
-    buffer = io.BytesIO()
-    options = {"format": form, "dpi": 300, "bbox_inches": "tight", "metadata": _METADATA.get(form)}
-    if form == "png":
-        options["pil_kwargs"] = {"pnginfo": png_chunks(record)}
+    return renderings(layout, record, [form])[form]
+
+
+def renderings(layout: Layout, record: Record, forms: Iterable[str] = FORMATS) -> dict[str, bytes]:
+    """A figure, drawn and laid out once, as the files of several formats; see `render`."""
     with house_style():
         figure = draw(layout)
-        stamp(figure, record.name)
-        figure.savefig(buffer, **options)
-    content = buffer.getvalue()
-    return {"svg": in_svg, "pdf": in_pdf}[form](content, record) if form in _METADATA else content
+        kept = stamp(figure, record.name)
+        return {form: _WRITERS[form](figure, kept, record) for form in forms}
+
+
+def _save(figure, kept, form: str) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=form, dpi=DPI, bbox_inches=kept, metadata=_METADATA.get(form))
+    return buffer.getvalue()
+
+
+def _svg(figure, kept, record: Record) -> bytes:
+    return in_svg(_save(figure, kept, "svg"), record)
+
+
+def _pdf(figure, kept, record: Record) -> bytes:
+    from unittest.mock import patch
+
+    from fontTools import subset
+
+    class Placed(subset.Options):
+        """Glyphs have their places in a PDF: a font's rules for placing them need not go along."""
+
+        def __init__(self, **options):
+            super().__init__(**options)
+            self.drop_tables = [*self.drop_tables, "GDEF", "GPOS", "GSUB", "MATH", "kern"]
+
+    with patch.object(subset, "Options", Placed):
+        return in_pdf(_save(figure, kept, "pdf"), record)
+
+
+def _png(figure, kept, record: Record) -> bytes:
+    from PIL import Image
+
+    pixels, width = _save(figure, kept, "rgba"), int(kept.width * DPI)
+    picture = Image.frombuffer("RGBA", (width, len(pixels) // width // 4), pixels)
+    buffer = io.BytesIO()
+    # Nothing shines through a figure: three channels say it all, and take less time and room.
+    picture.convert("RGB").save(
+        buffer, "PNG", dpi=(DPI, DPI), pnginfo=png_chunks(record), compress_level=3
+    )
+    return buffer.getvalue()
+
+
+_WRITERS = {"svg": _svg, "pdf": _pdf, "png": _png}
 
 
 def write_figure(layout: Layout, record: Record, corpus: Corpus, folder: Path) -> list[Path]:
@@ -62,7 +106,7 @@ def write_figure(layout: Layout, record: Record, corpus: Corpus, folder: Path) -
     The last is the record, and the checksum of every other file.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    contents = {form: render(layout, record, form) for form in FORMATS}
+    contents = renderings(layout, record)
     contents["csv"] = as_csv(layout.frame).encode()
     keys = [study["key"] for study in record.studies]
     contents["bib"] = bibtex(corpus.bibliography.some(keys)).encode()
@@ -97,17 +141,26 @@ def title(layout: Layout) -> Sentence:
 
 @dataclass(frozen=True)
 class Shown:
-    """A figure on display: picture, alternative text, caption and the whole chart in words."""
+    """A figure on display: picture, alternative text, caption and the whole chart in words.
+
+    `written` is its SVG where that was written to a file already.
+    """
 
     layout: Layout
     record: Record
+    written: bytes = field(default=b"", repr=False)
+
+    @cached_property
+    def svg(self) -> bytes:
+        """The picture as `render` gives it, drawn at most once."""
+        return self.written or render(self.layout, self.record, "svg")
 
     def to_html(self) -> str:
         """A `figure` element that needs no other file; a note where there is nothing to draw."""
         layout = self.layout
         if layout.empty:
             return f'<p class="empty" id="{escape(layout.id)}">{escape(layout.empty)}</p>'
-        picture = base64.b64encode(render(layout, self.record, "svg")).decode()
+        picture = base64.b64encode(self.svg).decode()
         marks = "".join(f"<li>{escape(sentence)}</li>" for sentence in layout.reading)
         return (
             f'<figure id="{escape(layout.id)}" data-version="{self.record.version}">'

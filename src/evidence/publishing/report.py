@@ -112,10 +112,12 @@ class Report:
         self._ledger.keep(title(layout))
         self._ledger.keep(layout.caption)
         self._titles[layout.id] = f"Numbers of the figure: {layout.title}"
+        svg = b""
         if not layout.empty:
             self._ledger.keep_frame(layout.id, layout.frame, layout.methods)
             if self._out:
-                write_figure(layout, about, self.corpus, self._out / "figures")
+                paths = write_figure(layout, about, self.corpus, self._out / "figures")
+                svg = paths[0].read_bytes()
         self._figures.append(
             {
                 "id": layout.id,
@@ -126,7 +128,7 @@ class Report:
                 "empty": layout.empty,
             }
         )
-        return Shown(layout, about)
+        return Shown(layout, about, svg)
 
     def figures(self, layouts: Iterable[Layout]) -> Html:
         """Show several charts, each as `figure` does."""

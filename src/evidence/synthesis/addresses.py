@@ -6,7 +6,7 @@ An *address* is `file:line` of a table of the project. A *place* is where in whi
 was read: a locator and one or more sources.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -40,20 +40,17 @@ def rows_at(corpus: Corpus, addresses: Iterable[str]) -> list[Row]:
     KeyError
         An address that no table has.
     """
-    addresses = list(dict.fromkeys(addresses))
-    tables = corpus.tables_at(addresses)
+    wanted = list(dict.fromkeys(addresses))
+    records = _records(corpus, wanted)
     found = []
-    for address in addresses:
+    for address in wanted:
         file, _, line = address.rpartition(":")
         if file == BIBLIOGRAPHY and (reference := corpus.bibliography.at(int(line))):
-            key = reference.key
-            found.append(Row(address, f"source {corpus.label(key)}", "", "", (key,)))
-            continue
-        frame = tables.get(file)
-        match = frame[frame["address"] == address] if frame is not None else ()
-        if not len(match):
-            raise KeyError(address)
-        found.append(_describe(corpus, file, match.iloc[0]))
+            label = corpus.label(reference.key)
+            found.append(Row(address, f"source {label}", "", "", (reference.key,)))
+        else:
+            table, row = records[address]
+            found.append(_describe(corpus, table.file, row))
     return found
 
 
@@ -65,19 +62,25 @@ def cells_at(corpus: Corpus, addresses: Iterable[str]) -> dict[str, dict[str, st
     KeyError
         An address that no table has.
     """
-    addresses = list(addresses)
-    tables = corpus.tables_at(addresses)
-    lines = {
-        file: dict(zip(frame["address"], frame.index, strict=True))
-        for file, frame in tables.items()
-    }
-    names = {table.file: table.names for table in schema.TABLES}
+    wanted = list(addresses)
+    records = _records(corpus, wanted)
     found = {}
-    for address in addresses:
-        file = address.rpartition(":")[0]
-        row = tables[file].loc[lines[file][address]]
-        cells = {name: cell_text(row[name]) for name in names[file] if name != "note"}
+    for address in wanted:
+        table, row = records[address]
+        cells = {name: cell_text(row[name]) for name in table.names if name != "note"}
         found[address] = {name: cell for name, cell in cells.items() if cell}
+    return found
+
+
+def _records(corpus: Corpus, addresses: list[str]) -> dict[str, tuple[schema.Table, dict]]:
+    """The rows at these addresses and their tables; an address that no table has is left out."""
+    files = {address.rpartition(":")[0] for address in addresses}
+    tables, found = corpus.tables_at(addresses), {}
+    for table in schema.TABLES:
+        if table.file in files:
+            frame = tables[table.file]
+            rows = frame[frame["address"].isin(addresses)].to_dict("records")
+            found |= {row["address"]: (table, row) for row in rows}
     return found
 
 
@@ -90,7 +93,7 @@ def cell_text(value) -> str:
     return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
-def _describe(corpus: Corpus, file: str, row: pd.Series) -> Row:
+def _describe(corpus: Corpus, file: str, row: Mapping) -> Row:
     """Each kind of row in its own words; a row that no text backs has no place."""
     sources = row.get("source", ())
     sources = tuple(sources) if isinstance(sources, tuple) else tuple(filter(None, [sources]))
@@ -128,11 +131,11 @@ def _describe(corpus: Corpus, file: str, row: pd.Series) -> Row:
         says = f"audit of {corpus.label(row['study'])}, {row['arm']}, {row['outcome']}"
         printed = f"{row['answer']} by {row['signed']}, {row['date']}"
     else:
-        says = f"{file} {row.iloc[0]}"
+        says = f"{file} {next(iter(row.values()))}"
     return Row(row["address"], says, printed, locator, sources, doubt)
 
 
-def _result(corpus: Corpus, row: pd.Series) -> str:
+def _result(corpus: Corpus, row: Mapping) -> str:
     arm = f"{row['arm']} against {row['versus']}" if row["versus"] else row["arm"]
     parts = [corpus.label(row["study"]), arm, row["outcome"], when(row["time"], row["time_unit"])]
     if pd.notna(row["n"]):

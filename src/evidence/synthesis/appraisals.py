@@ -65,13 +65,18 @@ class Appraisal:
 
 def appraisals(corpus: Corpus, studies: list[str] | None = None) -> list[Appraisal]:
     """Every set of judgements, in the order of the table; of these studies only, if named."""
-    kinds = dict(zip(corpus.designs["study"], corpus.designs["design"], strict=True))
-    found = []
     table = corpus.appraisals
     if studies is not None:
         table = table[table["study"].isin(studies)]
-    for (study, outcome, name, judge, source), rows in table.groupby(SET, sort=False):
-        by_domain = {row["domain"]: row for row in rows.to_dict("records")}
+    if table.empty:
+        return []
+    kinds = dict(zip(corpus.designs["study"], corpus.designs["design"], strict=True))
+    sets: dict[tuple, list[dict]] = {}
+    for row in table.to_dict("records"):
+        sets.setdefault(tuple(row[name] for name in SET), []).append(row)
+    found = []
+    for (study, outcome, name, judge, source), rows in sets.items():
+        by_domain = {row["domain"]: row for row in rows}
         overall = by_domain.pop(OVERALL, {})
         tool, design = tools()[name], kinds.get(study, "")
         judged = {word: row["judgement"] for word, row in by_domain.items()}
@@ -89,7 +94,7 @@ def appraisals(corpus: Corpus, studies: list[str] | None = None) -> list[Apprais
                 by_rule=tool.overall(judged, design),
                 stated=overall.get("judgement", ""),
                 reason=overall.get("reason", ""),
-                address=" ".join(rows["address"]),
+                address=" ".join(row["address"] for row in rows),
             )
         )
     return found

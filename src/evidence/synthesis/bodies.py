@@ -16,11 +16,11 @@ import pandas as pd
 from evidence.corpus.reading import Corpus
 from evidence.estimation.pooling import TESTS
 from evidence.estimation.proportions import critical_value
-from evidence.synthesis.contributions import PRINTED, may_bring, unpaired
-from evidence.synthesis.gaps import OUTCOME_KINDS, evidence_rows
+from evidence.synthesis.contributions import PRINTED, USED, may_bring, unpaired
+from evidence.synthesis.gaps import OUTCOME_KINDS, is_evidence
 from evidence.synthesis.pooling import BACK, SPARSE, PoolingError, Synthesis, synthesise
 from evidence.synthesis.questions import METHODS as METHODS_OF_POOLS
-from evidence.synthesis.questions import Question, gather
+from evidence.synthesis.questions import Question, gather, in_time
 from evidence.synthesis.selection import require_words
 from evidence.synthesis.wording import span
 
@@ -141,11 +141,17 @@ def bodies(
 
 def _questions(corpus: Corpus, results: pd.DataFrame, times) -> Iterator[tuple]:
     """Every question that can be asked, with the rows that can answer it."""
-    rows = evidence_rows(results)
-    rows = rows[rows["kind"].isin(OUTCOME_KINDS) & ~rows["comparator_kind"].isin(["", "none"])]
-    rows = rows[rows["treatment"] != ""]
     usable = ["proportion", "mean", *(word for word, _ in PRINTED.values())]
-    rows = rows[rows["measure"].isin(usable)]
+    asked = (
+        is_evidence(results)
+        & results["kind"].isin(OUTCOME_KINDS)
+        & ~results["comparator_kind"].isin(["", "none"])
+        & (results["treatment"] != "")
+        & results["measure"].isin(usable)
+    )
+    if not asked.any():
+        return
+    rows = results.loc[asked, [*USED, "outcome", "is_guide", "confirmed"]]
     order = {outcome: place for place, outcome in enumerate(corpus.outcomes["outcome"])}
     rows = rows.assign(order=rows["outcome"].map(order))
     rows = rows.sort_values(["condition", "treatment", "order"], kind="stable")
@@ -161,7 +167,9 @@ def _questions(corpus: Corpus, results: pd.DataFrame, times) -> Iterator[tuple]:
                 treatments=(treatment,),
                 comparators=(kind,),
             )
-            yield question, found
+            within = found[in_time(found["days"], question)]
+            if len(within):
+                yield question, within
 
 
 def _body(corpus, results, question: Question, method, test, confidence) -> Body | None:

@@ -22,7 +22,7 @@ from evidence.corpus import schema
 from evidence.corpus.reading import Corpus
 from evidence.corpus.schema.words import UNKNOWN_STATUSES
 from evidence.synthesis import claims
-from evidence.synthesis.gaps import tally
+from evidence.synthesis.gaps import people_of, tally
 from evidence.synthesis.headlines import Headline
 from evidence.synthesis.register import Entry, register
 from evidence.synthesis.row_changes import CHANGED, RowChange, row_changes
@@ -190,7 +190,7 @@ def _studies(old: Corpus, new: Corpus, rows: tuple[RowChange, ...]) -> Iterator[
         for study in [name for name in corpus.results["study"].unique() if name in studies]:
             found = corpus.results[corpus.results["study"] == study]
             design = corpus.designs.loc[corpus.designs["study"] == study, "design"]
-            _, people = tally(corpus, found)
+            _, people = tally(people_of(corpus), found)
             yield StudyChange(
                 kind=kind,
                 study=study,

@@ -68,30 +68,46 @@ PRINTED = {
 ABOUT = ("study", "label", "condition", "treatment", "comparator_kind", "unblinding", "design",
          "randomised", "instrument", "days")  # fmt: skip
 PLACE = ["study", "instrument", "definition", "time", "time_unit"]
+USED = tuple(
+    dict.fromkeys(
+        (*ABOUT, *PLACE, "role", "arm", "versus", "measure", "counted", "n", "value", "spread",
+         "spread_kind", "ci_low", "ci_high", "direction", "better", "dose_mg_per_kg", "address")
+    )
+)  # fmt: skip
+"""The columns of results that are looked at here; a frame of many more takes long to cut."""
 
 
 def _nearest(frame: pd.DataFrame, near_days: float) -> pd.DataFrame:
     """Of each study the rows of one instrument at the time nearest to the one wanted."""
     distance = (np.log(frame["days"]) - np.log(near_days)).abs().fillna(np.inf)
     frame = frame.assign(distance=distance).sort_values("distance", kind="stable")
-    chosen = frame.groupby("study", sort=False)[PLACE].first().reset_index(drop=True)
-    return frame.merge(chosen, on=PLACE) if len(frame) else frame
+    chosen = set(_places(frame.drop_duplicates("study")))
+    return frame[np.array([place in chosen for place in _places(frame)], bool)]
+
+
+def _places(frame: pd.DataFrame) -> list[tuple]:
+    """For each row what `PLACE` says."""
+    return list(zip(*(frame[name] for name in PLACE), strict=True))
 
 
 def _arms(rows: pd.DataFrame, columns: list[str], near_days: float, apart: bool) -> Iterator[tuple]:
     """Of each study the intervention arms, together or apart, and the comparator arms."""
-    usable = rows[rows[columns].notna().all(axis=1)]
+    usable = rows[rows[columns].notna().all(axis=1)] if len(rows) else rows
+    if usable.empty:
+        return
     usable = usable.drop_duplicates([*PLACE, "arm"])
-    both = usable.groupby(PLACE)["role"].transform(
-        lambda roles: {"intervention", "comparator"} <= set(roles)
-    )
-    usable = _nearest(usable[both.astype(bool)], near_days)
+    places = _places(usable)
+    roles = set(zip(places, usable["role"], strict=True))
+    both = [{(at, "intervention"), (at, "comparator")} <= roles for at in places]
+    usable = _nearest(usable[np.array(both, bool)], near_days)
     for _, group in usable.groupby("study", sort=False):
         treated, compared = (
             group[group["role"] == role] for role in ("intervention", "comparator")
         )
-        for _, arms in treated.groupby("arm" if apart else "study", sort=False):
-            yield arms, compared
+        if apart:
+            yield from ((arms, compared) for _, arms in treated.groupby("arm", sort=False))
+        else:
+            yield treated, compared
 
 
 def _entry(one: pd.DataFrame, two: pd.DataFrame) -> dict:
@@ -165,6 +181,8 @@ def _printed(
         & ~rows["study"].isin([entry["study"] for entry in known])
     ]
     entries = []
+    if usable.empty:
+        return entries
     nearest = _nearest(usable, near_days)
     for _, group in nearest.groupby(["study", "arm"] if apart else "study", sort=False):
         row = group.iloc[[0]]

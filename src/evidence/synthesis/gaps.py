@@ -7,6 +7,7 @@ the guide says, what reviews pool and what was not read at its source is not. `k
 of studies, `n` the number of their participants.
 """
 
+from collections.abc import Mapping
 from itertools import product
 
 import numpy as np
@@ -29,12 +30,14 @@ SPANS = {
 
 def evidence_rows(results: pd.DataFrame) -> pd.DataFrame:
     """The rows that count as evidence; where designs are unknown, all that are not reviews'."""
+    return results[is_evidence(results)]
+
+
+def is_evidence(results: pd.DataFrame) -> pd.Series:
+    """Which rows `evidence_rows` keeps."""
     design = results["design"]
-    return results[
-        (design.isin(schema.PRIMARY_DESIGNS) | (design == ""))
-        & ~results["is_guide"]
-        & results["confirmed"]
-    ]
+    known = design.isin(schema.PRIMARY_DESIGNS) | (design == "")
+    return known & ~results["is_guide"] & results["confirmed"]
 
 
 def participants(corpus: Corpus) -> pd.Series:
@@ -64,11 +67,19 @@ def cohorts(corpus: Corpus) -> pd.Series:
     return pd.Series([stated.get(study) or study for study in studies], index=studies)
 
 
-def tally(corpus: Corpus, rows: pd.DataFrame) -> tuple[int, int]:
+def people_of(corpus: Corpus) -> dict[str, tuple[str, int]]:
+    """Of each study its cohort and its participants, for `tally`."""
+    size, cohort = participants(corpus), cohorts(corpus)
+    return {study: (cohort[study], int(size[study])) for study in size.index}
+
+
+def tally(people: Mapping[str, tuple[str, int]], rows: pd.DataFrame) -> tuple[int, int]:
     """Studies and participants behind `rows`, people of one cohort counted once."""
-    studies = rows["study"].unique()
-    size = participants(corpus)[studies].groupby(cohorts(corpus)[studies]).max()
-    return len(size), int(size.sum())
+    largest: dict[str, int] = {}
+    for study in rows["study"].unique():
+        cohort, n = people[study]
+        largest[cohort] = max(n, largest.get(cohort, 0))
+    return len(largest), sum(largest.values())
 
 
 def cells(corpus: Corpus, results: pd.DataFrame, *, down: str, across: str) -> pd.DataFrame:
@@ -87,12 +98,12 @@ def cells(corpus: Corpus, results: pd.DataFrame, *, down: str, across: str) -> p
     shown = results[results["kind"].isin(OUTCOME_KINDS)]
     shown = shown.assign(time=_bands(shown["days"]), dose=_doses(shown))
     shown = shown[(shown[down] != "") & (shown[across] != "")]
-    rows = evidence_rows(shown)
+    rows = evidence_rows(shown)[["study", "label", "address", down, across]]
     found = dict(list(rows.groupby([down, across], sort=False)))
-    cells = []
+    whose, cells = people_of(corpus), []
     for one, two in product(_order(corpus, shown, down), _order(corpus, shown, across)):
         group = found.get((one, two), rows.iloc[:0])
-        k, n = tally(corpus, group)
+        k, n = tally(whose, group)
         cells.append(
             {
                 "name": f"{two}/{one}",

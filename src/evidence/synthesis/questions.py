@@ -13,8 +13,8 @@ import pandas as pd
 
 from evidence.corpus.reading import Corpus
 from evidence.synthesis.appraisals import NOT_JUDGED, counting
-from evidence.synthesis.contributions import BINARY, contributions
-from evidence.synthesis.gaps import cohorts, evidence_rows
+from evidence.synthesis.contributions import BINARY, USED, contributions
+from evidence.synthesis.gaps import cohorts, is_evidence
 from evidence.synthesis.selection import require_words
 from evidence.synthesis.usual import usual_days, usual_outcome
 
@@ -78,18 +78,19 @@ def gather(
     """
     require_words("measure", [question.measure], list(MEASURES))
     if len(results):
-        require_words("outcome", [question.outcome], _known(corpus, results, "outcome"))
-    rows = evidence_rows(results)
-    rows = rows[(rows["outcome"] == question.outcome) & ~(rows["days"] <= 0)]
-    earliest, latest = question.near_days / question.window, question.near_days * question.window
-    rows = rows[rows["days"].between(earliest, latest) | rows["days"].isna()]
+        _require_words("outcome", [question.outcome], corpus, results, "outcome")
+    belongs = is_evidence(results) & (results["outcome"] == question.outcome)
+    belongs &= in_time(results["days"], question)
     for grouping in MUST_AGREE:
         words, column = question.named(grouping), GROUPINGS[grouping]
         if words and len(results):
-            require_words(f"{grouping}s", words, _known(corpus, results, column))
-            rows = rows[rows[column].isin(words)]
+            _require_words(f"{grouping}s", words, corpus, results, column)
+            belongs &= results[column].isin(words)
     studies = contributions(
-        rows, measure=question.measure, near_days=question.near_days, apart=apart
+        results.loc[belongs, list(USED)],
+        measure=question.measure,
+        near_days=question.near_days,
+        apart=apart,
     )
     if studies.empty:
         return studies.assign(risk="", year="")
@@ -101,12 +102,21 @@ def gather(
     return studies.sort_values(["year", "study"], kind="stable").reset_index(drop=True)
 
 
-def _known(corpus: Corpus, results: pd.DataFrame, column: str) -> list[str]:
-    """The words of a column: a word of the data that these results lack is no mistake."""
-    words = list(results[column].unique())
-    for table in (corpus.results, corpus.designs):
-        words += list(table[column].unique()) if column in table else []
-    return list(dict.fromkeys(word for word in words if word and not pd.isna(word)))
+def _require_words(
+    name: str, words: Sequence[str], corpus: Corpus, results: pd.DataFrame, column: str
+) -> None:
+    """Refuse what is no word of the data; one that these results lack is no mistake."""
+    known = set(results[column])
+    if missing := [word for word in words if word not in known]:
+        tables = [table for table in (corpus.results, corpus.designs) if column in table]
+        found = dict.fromkeys(word for table in tables for word in table[column].unique())
+        require_words(name, missing, [word for word in found if word and not pd.isna(word)])
+
+
+def in_time(days: pd.Series, question: Question) -> pd.Series:
+    """Which times are after treatment and within the window of a question, or not known."""
+    earliest, latest = question.near_days / question.window, question.near_days * question.window
+    return days.isna() | (days.between(earliest, latest) & (days > 0))
 
 
 def main_question(corpus: Corpus, results: pd.DataFrame, question: Question) -> Question:

@@ -14,7 +14,7 @@ References
 brown2006epicot, robinson2011.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,7 +27,7 @@ from evidence.corpus.schema.words import UNKNOWN_STATUSES
 from evidence.synthesis.appraisals import counting
 from evidence.synthesis.bodies import bodies
 from evidence.synthesis.contributions import PRINTED
-from evidence.synthesis.gaps import OUTCOME_KINDS, evidence_rows, tally
+from evidence.synthesis.gaps import OUTCOME_KINDS, evidence_rows, people_of, tally
 from evidence.synthesis.grade import LEVELS, Certainty, conclusion, rate
 from evidence.synthesis.settling import Settling, settle
 from evidence.synthesis.verdicts import NOT_CHECKABLE
@@ -44,6 +44,8 @@ COMPARED = ("inactive", "active")
 """Kinds of comparison that a claim on an effect needs: one that is not felt, one that is."""
 MEASURED = ("proportion", "mean", *(word for word, _ in PRINTED.values()))
 HALF = 0.5
+People = Mapping[str, tuple[str, int]]
+"""As of `gaps.people_of`."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,12 @@ def register(corpus: Corpus, results: pd.DataFrame) -> Register:
     guide touch, then those on which fewer people stand.
     """
     rows = evidence_rows(results)
-    found = [*_asked(corpus, rows), *_gaps(corpus, results, rows), *_untraced(corpus, rows)]
+    whose = people_of(corpus)
+    found = [
+        *_asked(corpus, rows, whose),
+        *_gaps(corpus, results, rows, whose),
+        *_untraced(corpus, rows, whose),
+    ]
     return Register(
         sorted(
             found,
@@ -150,7 +157,7 @@ def register(corpus: Corpus, results: pd.DataFrame) -> Register:
     )  # fmt: skip
 
 
-def _asked(corpus: Corpus, rows: pd.DataFrame) -> Iterator[Entry]:
+def _asked(corpus: Corpus, rows: pd.DataFrame, whose: People) -> Iterator[Entry]:
     for row in corpus.unknowns.itertuples():
         about = {
             name: getattr(row, name)
@@ -160,6 +167,7 @@ def _asked(corpus: Corpus, rows: pd.DataFrame) -> Iterator[Entry]:
         yield _entry(
             corpus,
             matching(row.where, rows),
+            whose,
             name=row.unknown,
             claims=tuple(word.strip() for word in row.claims.split(";") if word.strip()),
             address=row.address,
@@ -201,7 +209,9 @@ def _spoken_of(corpus: Corpus, results: pd.DataFrame) -> dict[tuple[str, str, st
     return cells
 
 
-def _gaps(corpus: Corpus, results: pd.DataFrame, rows: pd.DataFrame) -> Iterator[Entry]:
+def _gaps(
+    corpus: Corpus, results: pd.DataFrame, rows: pd.DataFrame, whose: People
+) -> Iterator[Entry]:
     """Cells that claims speak of and that no trial, or a single one, fills."""
     trials = rows[rows["randomised"] == "yes"]
     for (condition, treatment, outcome), spoken in _spoken_of(corpus, results).items():
@@ -223,6 +233,7 @@ def _gaps(corpus: Corpus, results: pd.DataFrame, rows: pd.DataFrame) -> Iterator
                 yield _entry(
                     corpus,
                     within[within["comparator_kind"].isin(thin)],
+                    whose,
                     name="/".join((condition, treatment, outcome, band)),
                     question=f"What does {treatment} do to {outcome} {band}, against {comparison}?",
                     population=f"people with {condition}",
@@ -239,7 +250,7 @@ def _gaps(corpus: Corpus, results: pd.DataFrame, rows: pd.DataFrame) -> Iterator
                 )
 
 
-def _untraced(corpus: Corpus, rows: pd.DataFrame) -> Iterator[Entry]:
+def _untraced(corpus: Corpus, rows: pd.DataFrame, whose: People) -> Iterator[Entry]:
     """References that nobody could identify, and claims that rest on nothing that can be held."""
     refs = [[ref.strip() for ref in cell.split(";")] for cell in corpus.claims["guide_refs"]]
     best = corpus.guide.drop_duplicates("guide_ref")
@@ -248,6 +259,7 @@ def _untraced(corpus: Corpus, rows: pd.DataFrame) -> Iterator[Entry]:
         yield _source(
             corpus,
             rows,
+            whose,
             name=f"source/{row.guide_ref}",
             question=f"Where does it come from: {row.passage}?",
             claims=tuple(corpus.claims.loc[touching, "claim"]),
@@ -259,6 +271,7 @@ def _untraced(corpus: Corpus, rows: pd.DataFrame) -> Iterator[Entry]:
             yield _source(
                 corpus,
                 rows,
+                whose,
                 name=f"source/{row.claim}",
                 question=f"Where does it come from: {row.statement}?",
                 section=row.section,
@@ -270,15 +283,17 @@ def _untraced(corpus: Corpus, rows: pd.DataFrame) -> Iterator[Entry]:
             )
 
 
-def _source(corpus: Corpus, rows: pd.DataFrame, **about) -> Entry:
+def _source(corpus: Corpus, rows: pd.DataFrame, whose: People, **about) -> Entry:
     blank = dict.fromkeys(
         ("population", "intervention", "comparison", "outcome", "time_stamp", "section"), ""
     )
-    return _entry(corpus, rows.iloc[:0], raised="source", **(blank | about))
+    return _entry(corpus, rows.iloc[:0], whose, raised="source", **(blank | about))
 
 
-def _entry(corpus: Corpus, bearing: pd.DataFrame, *, follow: float = np.nan, **about) -> Entry:
-    k, n = tally(corpus, bearing)
+def _entry(
+    corpus: Corpus, bearing: pd.DataFrame, whose: People, *, follow: float = np.nan, **about
+) -> Entry:
+    k, n = tally(whose, bearing)
     randomised = bearing.loc[bearing["randomised"] == "yes", "study"].nunique()
     rated = [rate(corpus, body) for body in bodies(corpus, bearing, times=TIMES)]
     best = max(rated, key=_certainty, default=None)

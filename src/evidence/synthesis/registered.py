@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from evidence.corpus.reading import Corpus
-from evidence.synthesis.gaps import OUTCOME_KINDS, evidence_rows, tally
+from evidence.synthesis.gaps import OUTCOME_KINDS, evidence_rows, people_of, tally
 from evidence.synthesis.register import BANDS, Entry
 from evidence.synthesis.wording import Number, Sentence, count, span
 
@@ -68,7 +68,9 @@ def followed(corpus: Corpus, results: pd.DataFrame) -> Sentence:
 
 
 def _people(corpus: Corpus, rows: pd.DataFrame) -> Number:
-    return count(tally(corpus, rows)[1], "person", "people", rows["address"], "participants")
+    return count(
+        tally(people_of(corpus), rows)[1], "person", "people", rows["address"], "participants"
+    )
 
 
 def summary(entries: list[Entry]) -> Sentence:
