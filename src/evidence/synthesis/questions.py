@@ -6,7 +6,7 @@ A *question* says which studies belong together: outcome, measure, time, conditi
 kinds of comparison. What a study brings is a *contribution* (see `contributions`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
