@@ -6,7 +6,7 @@ Arms of a study that share its comparison group are put together first, so that 
 is counted twice. Of each study the time nearest to the one asked for is taken.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
@@ -30,17 +30,17 @@ def contributions(
     With `apart` each treated arm is compared by itself; they then share their comparison group,
     and must not be pooled.
     """
-    if rows.empty:
-        found = pd.DataFrame()
-    elif measure == "proportion":
-        found = _single(rows, near_days)
+    # Rows by themselves: for so few, taking them from a frame again and again costs more.
+    records = rows[list(USED)].to_dict("records")
+    if measure == "proportion":
+        entries = _single(records, near_days)
     elif measure in BINARY:
-        found = _counted(rows, measure, near_days, apart)
+        entries = _counted(records, measure, near_days, apart)
     else:
-        found = _measured(rows, measure, near_days, apart)
+        entries = _measured(records, measure, near_days, apart)
     columns = [*ABOUT, "dose_mg_per_kg", "yi", "vi", "events1", "n1", "events2", "n2", "says",
                "address"]  # fmt: skip
-    return found.reindex(columns=columns).reset_index(drop=True)
+    return pd.DataFrame(entries).reindex(columns=columns)
 
 
 def may_bring(rows: pd.DataFrame, measure: str) -> bool:
@@ -77,59 +77,72 @@ USED = tuple(
 """The columns of results that are looked at here; a frame of many more takes long to cut."""
 
 
-def _nearest(frame: pd.DataFrame, near_days: float) -> pd.DataFrame:
+def _place(row: dict) -> tuple:
+    return tuple(row[name] for name in PLACE)
+
+
+def _by(rows: list[dict], *names: str) -> list[list[dict]]:
+    """Rows in groups that agree in these columns, in the order of their first ones."""
+    groups: dict[tuple, list[dict]] = {}
+    for row in rows:
+        groups.setdefault(tuple(row[name] for name in names), []).append(row)
+    return list(groups.values())
+
+
+def _with(rows: list[dict], *columns: str) -> list[dict]:
+    """The rows in which none of these is blank."""
+    return [row for row in rows if not any(pd.isna(row[name]) for name in columns)]
+
+
+def _nearest(rows: list[dict], near_days: float) -> list[dict]:
     """Of each study the rows of one instrument at the time nearest to the one wanted."""
-    distance = (np.log(frame["days"]) - np.log(near_days)).abs().fillna(np.inf)
-    frame = frame.assign(distance=distance).sort_values("distance", kind="stable")
-    chosen = set(_places(frame.drop_duplicates("study")))
-    return frame[np.array([place in chosen for place in _places(frame)], bool)]
+
+    def distance(row: dict) -> float:
+        # A time that is not known, or before the start, is the farthest of all.
+        return abs(np.log(row["days"]) - np.log(near_days)) if row["days"] > 0 else np.inf
+
+    ordered = sorted(rows, key=distance)
+    chosen = {_place(group[0]) for group in _by(ordered, "study")}
+    return [row for row in ordered if _place(row) in chosen]
 
 
-def _places(frame: pd.DataFrame) -> list[tuple]:
-    """For each row what `PLACE` says."""
-    return list(zip(*(frame[name] for name in PLACE), strict=True))
-
-
-def _arms(rows: pd.DataFrame, columns: list[str], near_days: float, apart: bool) -> Iterator[tuple]:
+def _arms(rows: list[dict], columns: list[str], near_days: float, apart: bool) -> Iterator[tuple]:
     """Of each study the intervention arms, together or apart, and the comparator arms."""
-    usable = rows[rows[columns].notna().all(axis=1)] if len(rows) else rows
-    if usable.empty:
-        return
-    usable = usable.drop_duplicates([*PLACE, "arm"])
-    places = _places(usable)
-    roles = set(zip(places, usable["role"], strict=True))
-    both = [{(at, "intervention"), (at, "comparator")} <= roles for at in places]
-    usable = _nearest(usable[np.array(both, bool)], near_days)
-    for _, group in usable.groupby("study", sort=False):
+    usable = [group[0] for group in _by(_with(rows, *columns), *PLACE, "arm")]
+    roles = {(_place(row), row["role"]) for row in usable}
+    both = [
+        row
+        for row in usable
+        if {(_place(row), "intervention"), (_place(row), "comparator")} <= roles
+    ]
+    for group in _by(_nearest(both, near_days), "study"):
         treated, compared = (
-            group[group["role"] == role] for role in ("intervention", "comparator")
+            [row for row in group if row["role"] == role] for role in ("intervention", "comparator")
         )
-        if apart:
-            yield from ((arms, compared) for _, arms in treated.groupby("arm", sort=False))
-        else:
-            yield treated, compared
+        for arms in _by(treated, "arm" if apart else "study"):
+            yield arms, compared
 
 
-def _entry(one: pd.DataFrame, two: pd.DataFrame) -> dict:
-    first = one.iloc[0]
-    doses = one["dose_mg_per_kg"].unique()
-    arms = " and ".join(one["arm"]) + " against " + " and ".join(two["arm"])
-    address = " ".join([*one["address"], *two["address"]])
-    dose = doses[0] if len(doses) == 1 else np.nan
-    about = {name: first[name] for name in ABOUT}
-    return about | {"dose_mg_per_kg": dose, "says": arms, "address": address}
+def _entry(one: list[dict], two: list[dict]) -> dict:
+    doses = [row["dose_mg_per_kg"] for row in one]
+    sides = [" and ".join(row["arm"] for row in side) for side in (one, two)]
+    return {name: one[0][name] for name in ABOUT} | {
+        "dose_mg_per_kg": doses[0] if all(dose == doses[0] for dose in doses) else np.nan,
+        "says": " against ".join(sides),
+        "address": " ".join(row["address"] for row in [*one, *two]),
+    }
 
 
-def _counted(rows: pd.DataFrame, measure: str, near_days: float, apart: bool) -> pd.DataFrame:
+def _sum(rows: list[dict], column: str) -> float:
+    return float(sum(row[column] for row in rows))
+
+
+def _counted(rows: list[dict], measure: str, near_days: float, apart: bool) -> list[dict]:
     """Counts of both groups, arms of one side added up."""
     entries = []
-    counts = rows[rows["measure"] == "proportion"]
+    counts = [row for row in rows if row["measure"] == "proportion"]
     for one, two in _arms(counts, ["counted", "n"], near_days, apart):
-        cells = [
-            float(total)
-            for side in (one, two)
-            for total in (side["counted"].sum(), side["n"].sum())
-        ]
+        cells = [_sum(side, column) for side in (one, two) for column in ("counted", "n")]
         yi, vi = BINARY[measure](*cells)
         names = ("events1", "n1", "events2", "n2")
         entries.append(
@@ -137,65 +150,62 @@ def _counted(rows: pd.DataFrame, measure: str, near_days: float, apart: bool) ->
             | {"yi": float(yi), "vi": float(vi)}
             | dict(zip(names, cells, strict=True))
         )
-    return pd.DataFrame([*entries, *_printed(rows, measure, near_days, entries, apart)])
+    return [*entries, *_printed(rows, measure, near_days, entries, apart)]
 
 
-def _single(rows: pd.DataFrame, near_days: float) -> pd.DataFrame:
+def _single(rows: list[dict], near_days: float) -> list[dict]:
     """The count of the treated, all intervention arms added up."""
     entries = []
-    usable = rows[
-        (rows["measure"] == "proportion")
-        & rows["role"].isin(["intervention", "single arm"])
-        & rows["counted"].notna()
-        & rows["n"].notna()
-    ].drop_duplicates([*PLACE, "arm"])
-    for _, group in _nearest(usable, near_days).groupby("study", sort=False):
-        events, n = float(group["counted"].sum()), float(group["n"].sum())
+    treated = [
+        row
+        for row in rows
+        if row["measure"] == "proportion" and row["role"] in ("intervention", "single arm")
+    ]
+    usable = [group[0] for group in _by(_with(treated, "counted", "n"), *PLACE, "arm")]
+    for group in _by(_nearest(usable, near_days), "study"):
+        events, n = _sum(group, "counted"), _sum(group, "n")
         yi, vi = effects.logit_proportion(events, n)
-        entry = _entry(group, group.iloc[:0]) | {"says": " and ".join(group["arm"])}
+        entry = _entry(group, []) | {"says": " and ".join(row["arm"] for row in group)}
         entries.append(entry | {"yi": float(yi), "vi": float(vi), "events1": events, "n1": n})
-    return pd.DataFrame(entries)
+    return entries
 
 
-def _measured(rows: pd.DataFrame, measure: str, near_days: float, apart: bool) -> pd.DataFrame:
+def _measured(rows: list[dict], measure: str, near_days: float, apart: bool) -> list[dict]:
     """Means of both groups; else the effect as the text prints it, with its interval."""
     entries = []
-    means = rows[(rows["measure"] == "mean") & (rows["spread_kind"] == "sd")]
+    means = [row for row in rows if row["measure"] == "mean" and row["spread_kind"] == "sd"]
     for one, two in _arms(means, ["value", "spread", "n"], near_days, apart):
         groups = [number for side in (one, two) for number in _together(side)]
         yi, vi = MEANS[measure](*groups)
         people = {"n1": groups[2], "n2": groups[5]}
         entries.append(_entry(one, two) | {"yi": float(yi), "vi": float(vi)} | people)
-    return pd.DataFrame([*entries, *_printed(rows, measure, near_days, entries, apart)])
+    return [*entries, *_printed(rows, measure, near_days, entries, apart)]
 
 
 def _printed(
-    rows: pd.DataFrame, measure: str, near_days: float, known: list[dict], apart: bool
+    rows: list[dict], measure: str, near_days: float, known: list[dict], apart: bool
 ) -> list[dict]:
     """Effects as the texts print them with their 95 % interval, of studies not `known` better."""
     word, scale = PRINTED[measure]
-    usable = rows[
-        (rows["measure"] == word)
-        & (rows["role"] == "contrast")
-        & rows[["value", "ci_low", "ci_high"]].notna().all(axis=1)
-        & ~rows["study"].isin([entry["study"] for entry in known])
+    better = {entry["study"] for entry in known}
+    contrasts = [
+        row
+        for row in rows
+        if row["measure"] == word and row["role"] == "contrast" and row["study"] not in better
     ]
+    usable = _nearest(_with(contrasts, "value", "ci_low", "ci_high"), near_days)
     entries = []
-    if usable.empty:
-        return entries
-    nearest = _nearest(usable, near_days)
-    for _, group in nearest.groupby(["study", "arm"] if apart else "study", sort=False):
-        row = group.iloc[[0]]
-        printed = row[["value", "ci_low", "ci_high"]].to_numpy(float)[0]
-        value, low, high = scale(turned(row.iloc[0], measure, printed))
+    for row, *_ in _by(usable, *(["study", "arm"] if apart else ["study"])):
+        printed = np.array([row["value"], row["ci_low"], row["ci_high"]], float)
+        value, low, high = scale(turned(row, measure, printed))
         variance = ((high - low) / (2 * critical_value(0.95))) ** 2
-        arms = f"{row['arm'].iloc[0]} against {row['versus'].iloc[0]}, as printed"
-        entry = _entry(row, row.iloc[:0]) | {"says": arms}
+        said = f"{row['arm']} against {row['versus']}, as printed"
+        entry = _entry([row], []) | {"says": said}
         entries.append(entry | {"yi": float(value), "vi": float(variance)})
     return entries
 
 
-def turned(row: pd.Series, measure: str, printed: np.ndarray) -> np.ndarray:
+def turned(row: Mapping, measure: str, printed: np.ndarray) -> np.ndarray:
     """Estimate and ends with the sign of arm minus versus, where the text counts improvement."""
     if measure in ("rr", "or") or row["direction"] not in ("better", "worse"):
         return printed
@@ -205,10 +215,11 @@ def turned(row: pd.Series, measure: str, printed: np.ndarray) -> np.ndarray:
     return -printed[[0, 2, 1]]
 
 
-def _together(side: pd.DataFrame) -> tuple[float, float, float]:
+def _together(side: list[dict]) -> tuple[float, float, float]:
     """Mean, standard deviation and people of arms put together, as if they had been one."""
-    n, mean = side["n"].to_numpy(float), side["value"].to_numpy(float)
-    spread = side["spread"].to_numpy(float)
+    n, mean, spread = (
+        np.array([row[name] for row in side], float) for name in ("n", "value", "spread")
+    )
     total, whole = n.sum(), np.average(mean, weights=n)
     squares = np.sum((n - 1) * spread**2) + np.sum(n * (mean - whole) ** 2)
     return float(whole), float(np.sqrt(squares / (total - 1))), float(total)
