@@ -92,7 +92,7 @@ def test_sets_and_grids_are_read_with_their_lines(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("sets: [", "reports.yml: it is not YAML: expected the node content"),
+        ("sets: [", "reports.yml:1: it is not YAML: expected the node content"),
         ("a: 1\n--- \nb: 2", "reports.yml:2: it is not YAML: but found another document"),
         ("- a", "reports.yml:1: it needs sets: or grids: at its beginning"),
         ("set:\n  a: {}", "reports.yml:1: set is no part of it; it has sets and grids"),
