@@ -261,6 +261,11 @@ def _ask() -> tuple[str, str]:
 
 
 def _report(options) -> int:
+    if options.engine == "evidence":
+        from evidence.runs.engine.processes import start
+
+        # It takes seconds, as do the imports and checks that follow.
+        start()
     from tqdm import tqdm
 
     from evidence.corpus.reading import find_project

@@ -19,13 +19,12 @@ from pathlib import Path
 from evidence.corpus.reading import Corpus, read_corpus
 from evidence.errors import ParameterError, ReportError
 from evidence.publishing.notebooks import notebooks_of
+from evidence.runs.engine.processes import QUIET_KERNEL
 from evidence.runs.parameters import declared, resolve
 from evidence.synthesis.audits import error_rate
 from evidence.synthesis.checks import require_consistent
 
 MANIFEST = "manifest.json"
-# Every kernel warns at its start that its loopback connection is not encrypted.
-QUIET_KERNEL = ["--IPKernelApp.log_level=ERROR"]
 # How papermill runs a notebook, by what `--engine` says.
 ENGINES = {"evidence": {"engine_name": "evidence"}, "kernel": {"engine_name": "nbclient"}}
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -109,7 +108,9 @@ def make_reports(
         raise ParameterError(f"--memory {memory_limit}: {rule}")
     corpus = read_corpus(project)
     require_consistent(corpus)
-    how = ENGINES[engine] | ({} if memory_limit is None else {"memory_limit": memory_limit})
+    how = dict(ENGINES[engine])
+    if engine == "evidence":
+        how |= {"memory_limit": memory_limit, "project": str(corpus.project)}
     notebooks = find_notebooks(corpus.project, only)
     parameters = resolve(given or {}, {name: declared(path) for name, path in notebooks.items()})
     target = Path(out or corpus.project / "reports").resolve()
@@ -227,7 +228,7 @@ def _run(name, path, corpus, parameters, staging, target, how) -> dict:
             parameters=everything,
             progress_bar=False,
             cwd=str(path.parent),
-            extra_arguments=QUIET_KERNEL,
+            extra_arguments=list(QUIET_KERNEL),
             # It is written when the last cell is done or one has failed; nobody reads it before.
             request_save_on_cell_execute=False,
             **how,

@@ -202,7 +202,10 @@ class Client:
                 self._replied = True
                 self.shell_channel.put_nowait(message)
                 continue
-            if message["content"].get("execution_state") == "idle":
+            # The idleness after an earlier request may come when the next one has been sent.
+            asked = message["parent_header"].get("msg_id")
+            idle = message["content"].get("execution_state") == "idle"
+            if idle and self._waiting and asked == self._waiting["header"]["msg_id"]:
                 self._waiting = None
             self.iopub_channel.put_nowait(message)
         return bool(data)

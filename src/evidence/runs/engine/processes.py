@@ -15,6 +15,8 @@ import sys
 import threading
 from collections.abc import Sequence
 
+# Every kernel warns at its start that its loopback connection is not encrypted.
+QUIET_KERNEL = ("--IPKernelApp.log_level=ERROR",)
 # What nbclient asks of every ipykernel: to keep what it runs out of the person's own history.
 NO_HISTORY = "--HistoryManager.hist_file=:memory:"
 # Kernels with other arguments need another server, and each takes memory.
@@ -106,7 +108,7 @@ def stamp(path: str) -> list[int] | None:
     return [found.st_mtime_ns, found.st_size]
 
 
-def start(extra_arguments: Sequence[str] = ()) -> None:
+def start(extra_arguments: Sequence[str] = QUIET_KERNEL) -> None:
     """Let a server load while this process does something else, such as importing papermill.
 
     Parameters

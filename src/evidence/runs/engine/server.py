@@ -157,7 +157,11 @@ def _receive(control: socket.socket) -> tuple[dict | None, list[socket.socket]]:
         if not more:
             return None, []
         data += more
-    return json.loads(data) if data else None, [socket.socket(fileno=fd) for fd in descriptors]
+    sockets = [socket.socket(fileno=number) for number in descriptors]
+    for received in sockets:
+        # Python does not see to it that programs which a notebook starts are not given these.
+        received.set_inheritable(False)
+    return json.loads(data) if data else None, sockets
 
 
 def _be_a_kernel(
