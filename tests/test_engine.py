@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -16,7 +17,8 @@ from papermill.exceptions import PapermillExecutionError
 
 from evidence import cli
 from evidence.errors import ReportError
-from evidence.runs.report import QUIET_KERNEL, _forget_places
+from evidence.runs.engine.processes import QUIET_KERNEL, start, stop_all
+from evidence.runs.report import _forget_places
 from tests.test_report import small_project
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -25,6 +27,8 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing can be 
 
 SHOWN = [
     "import asyncio, os, sys, warnings\n1 + 1",
+    "sys.path, sys.flags, os.getcwd(), _dh, sys.stdin",
+    "from matplotlib.figure import Figure\nFigure()",
     "print('out')\nprint('back', file=sys.stderr)\nwarnings.simplefilter('ignore')",
     "from IPython.display import HTML, SVG, Markdown, clear_output, display, update_display\n"
     "display(HTML('<b>bold</b>'), metadata={'text/html': {'isolated': True}})\nMarkdown('*em*')",
@@ -34,6 +38,10 @@ SHOWN = [
     "print('gone too')\nclear_output(wait=True)\ndisplay('comes instead')",
     "import matplotlib.pyplot as plt\nplt.plot([1, 2, 4])",
     "plt.hist([1, 1, 2]);\nplt.figure()\nplt.plot([3, 1]);",
+    "Figure()",
+    "plt.get_backend(), plt.isinteractive(), plt.rcParams['figure.dpi']",
+    "%config InlineBackend.figure_formats = ['svg']\nplt.figure(figsize=(1, 1))\nNone",
+    "%matplotlib agg\nplt.plot([1, 2]);\nplt.get_backend()",
     "await asyncio.sleep(0)\n'awaited'",
     "os.system('echo from another program')\nNone",
     "%%capture kept\nprint('kept')",
@@ -57,7 +65,9 @@ def book(*sources):
 
 
 def run(*sources, engine="evidence", out=None, **options):
-    options = {"progress_bar": False, "extra_arguments": QUIET_KERNEL} | options
+    options = {"progress_bar": False, "extra_arguments": list(QUIET_KERNEL)} | options
+    # Without it, kernels behave as for a person; and it would ask for a new server in each test.
+    os.environ.pop("PYTEST_CURRENT_TEST", None)
     made = papermill.execute_notebook(book(*sources), out, engine_name=engine, **options)
     return made.cells
 
@@ -73,6 +83,14 @@ def failed(tmp_path, *sources, **options):
     with pytest.raises(PapermillExecutionError) as caught:
         run(*sources, out=str(out), **options)
     return caught.value, nbformat.read(out, as_version=4)
+
+
+def wait_for(condition, seconds=60):
+    for _ in range(seconds * 10):
+        if condition():
+            return
+        time.sleep(0.1)
+    raise AssertionError("it never came to pass")
 
 
 def gone(pid):
@@ -100,7 +118,7 @@ def test_notebook_comes_out_byte_for_byte_as_with_papermill_s_own_engine(report,
         engine_name="nbclient",
         progress_bar=False,
         request_save_on_cell_execute=False,
-        extra_arguments=QUIET_KERNEL,
+        extra_arguments=list(QUIET_KERNEL),
     )
     _forget_places(executed, ROOT)
     assert executed.read_bytes() == (report / "notebooks" / notebook.name).read_bytes()
@@ -161,6 +179,121 @@ def test_each_run_is_forked_from_one_process_of_one_thread():
     assert one[1] != other[1]
     if sys.platform == "linux":
         assert shown(count, threads) == "'1'"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are counted on Linux only")
+def test_server_that_was_started_early_is_the_one_that_serves():
+    os.environ.pop("PYTEST_CURRENT_TEST", None)
+    stop_all()
+    start()
+    threads = Path("/proc/self/task").glob("*/children")
+    children = " ".join(path.read_text() for path in threads).split()
+    assert shown("import os\nos.getppid()") in children
+
+
+def test_settings_of_the_person_are_those_of_papermill_s_own_engine(tmp_path, monkeypatch):
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    monkeypatch.setenv("PYTHONSTARTUP", str(tmp_path / "python.py"))
+    profile = tmp_path / "profile_default"
+    (profile / "startup").mkdir(parents=True)
+    (tmp_path / "python.py").write_text("import threading\nfirst = threading.active_count() > 0")
+    (profile / "startup" / "00.py").write_text("import os\nstarted = os.getcwd()")
+    ask = "import matplotlib.pyplot as plt\nfirst, started, plt.get_backend()"
+    told = [shown(ask, engine=engine) for engine in ("nbclient", "evidence")]
+    assert told[0] == told[1] == repr((True, str(Path.cwd()), "agg"))
+    settings = profile / "ipython_config.py"
+    settings.write_text(
+        "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+        "c.InteractiveShellApp.exec_lines = ['said = 1']\nc.InteractiveShell.colors = 'nocolor'"
+    )
+    ask = "import threading\n(said, get_ipython().colors, get_ipython().ast_node_interactivity)"
+    told = [shown(ask, engine=engine) for engine in ("nbclient", "evidence")]
+    assert told[0] == told[1] == "(1, 'nocolor', 'last_expr')"
+    settings.unlink()
+    interactive = '{"InteractiveShell": {"ast_node_interactivity": "all"}}'
+    (profile / "ipython_kernel_config.json").write_text(interactive)
+    assert len(run("1\n2")[0].outputs) == 2
+    (profile / "ipython_kernel_config.json").unlink()
+    assert len(run("1\n2")[0].outputs) == 1
+
+
+def test_arguments_of_the_call_are_those_of_the_kernel(tmp_path):
+    limited = [*QUIET_KERNEL, "--InteractiveShell.ast_node_interactivity=all"]
+    assert len(run("1\n2", extra_arguments=limited)[0].outputs) == 2
+    assert len(run("1\n2")[0].outputs) == 1
+    history = [*QUIET_KERNEL, f"--HistoryManager.hist_file={tmp_path / 'kept.sqlite'}"]
+    assert shown("get_ipython().history_manager.hist_file", extra_arguments=history) == repr(
+        str(tmp_path / "kept.sqlite")
+    )
+    wrong = [*QUIET_KERNEL, "--InteractiveShell.ast_node_interactivity=nonsense"]
+    with pytest.raises(RuntimeError, match=r"could not be started: it ended itself with exit code"):
+        run("1", extra_arguments=wrong)
+
+
+@pytest.mark.parametrize("engine, many", [("evidence", 6), ("nbclient", 2)])
+def test_runs_of_several_threads_know_nothing_of_each_other(tmp_path, engine, many):
+    here = Path.cwd()
+
+    def in_folder(number):
+        folder = tmp_path / f"{number}"
+        folder.mkdir()
+        (folder / "beside.py").write_text(f"name = {number}")
+        return run(
+            "import os, beside\nbeside.others = beside.name\nopen('left', 'w').write('x')",
+            f"for turn in range(200):\n    print({number}, turn)",
+            "(number, beside.others, os.getcwd(), os.listdir())",
+            engine=engine,
+            out=str(folder / "out.ipynb"),
+            parameters={"number": number},
+            resources={"metadata": {"path": str(folder)}},
+        )
+
+    with ThreadPoolExecutor(3) as pool:
+        made = list(pool.map(in_folder, range(many)))
+    for number, (_, _, printed, last) in enumerate(made):
+        folder = tmp_path / f"{number}"
+        assert printed.outputs[0].text == "".join(f"{number} {turn}\n" for turn in range(200))
+        told = eval(last.outputs[0].data["text/plain"])
+        assert told[:3] == (number, number, str(folder))
+        assert {"beside.py", "left"} <= set(told[3])
+        assert nbformat.read(folder / "out.ipynb", as_version=4).cells[-1].outputs == last.outputs
+    assert Path.cwd() == here
+
+
+def test_all_kernels_are_ended_at_once(tmp_path):
+    def endless(number):
+        pids = f"__import__('pathlib').Path({str(tmp_path / str(number))!r}).write_text("
+        run(
+            "import os, subprocess, time\nother = subprocess.Popen(['sleep', '600'])\n"
+            f"{pids}f'{{os.getpid()}} {{other.pid}} {{os.getppid()}}')\ntime.sleep(600)"
+        )
+
+    with ThreadPoolExecutor(3) as pool:
+        runs = [pool.submit(endless, number) for number in range(3)]
+        wait_for(lambda: sum(p.read_text().count(" ") for p in tmp_path.iterdir()) == 6)
+        stop_all()
+        for one in runs:
+            with pytest.raises(PapermillExecutionError, match="died in this cell"):
+                one.result(timeout=30)
+    assert all(gone(int(pid)) for p in tmp_path.iterdir() for pid in p.read_text().split())
+    assert shown("'the next one runs'") == "'the next one runs'"
+
+
+def test_tables_of_a_project_are_checked_once_for_all_runs(project):
+    reads = (
+        "from evidence.corpus import reading\nreading.read_tables = None\n"
+        f"len(reading.read_corpus({str(project.root)!r}).results)"
+    )
+    assert shown(reads, project=str(project.root)) == "5"
+    with pytest.raises(PapermillExecutionError, match="'NoneType' object is not callable"):
+        run(reads)
+    rows = project.rows("data/studies.csv")
+    project.write("data/studies.csv", rows[:-1])
+    assert shown(reads, project=str(project.root)) == "4"
+    project.write("data/studies.csv", rows[:1])
+    with pytest.raises(PapermillExecutionError, match="has a header and no rows"):
+        run(reads.replace("reading.read_tables = None", ""), project=str(project.root))
 
 
 def test_environment_folder_and_parameters_are_those_of_the_call(tmp_path, monkeypatch):
@@ -266,5 +399,6 @@ def test_report_asks_for_the_engine_that_was_named(tmp_path, engine, forked):
     asks = f"import os\nos.getppid() == {os.getpid()} or 1 / 0"
     notebook.cells = [*notebook.cells[:4], nbformat.v4.new_code_cell(asks)]
     nbformat.write(notebook, path)
-    made = cli.main(["report", "--project", str(project), "--engine", engine])
+    only = ["--only", "claims"]
+    made = cli.main(["report", "--project", str(project), "--engine", engine, *only])
     assert made == (1 if forked else 0)

@@ -6,7 +6,6 @@ person mends a table in one go.
 
 import csv
 import difflib
-import hashlib
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from evidence.corpus.bibliography import FILE as BIBLIOGRAPHY
 from evidence.corpus.bibliography import Bibliography, read_bibliography
 from evidence.corpus.characters import hidden, revealed
 from evidence.corpus.frame import Frame
+from evidence.corpus.memory import remembered
 from evidence.corpus.project import find_project
 from evidence.corpus.queries import parse_query
 from evidence.corpus.rules import check_results
@@ -103,15 +103,16 @@ def read_corpus(project: str | Path = "") -> Corpus:
         With every problem of every file.
     """
     root = find_project(project)
+    return remembered(root, [BIBLIOGRAPHY, *_BY_FILE], lambda checksums: _read(root, checksums))
+
+
+def _read(root: Path, checksums: Mapping[str, str]) -> Corpus:
     frames, problems = read_tables(root)
     try:
         bibliography = read_bibliography(root / BIBLIOGRAPHY)
     except CorpusError as error:
         problems += error.problems
         bibliography = None
-    files = [BIBLIOGRAPHY, *(table.file for table in schema.TABLES)]
-    present = [name for name in files if (root / name).is_file()]
-    checksums = {name: hashlib.sha256((root / name).read_bytes()).hexdigest() for name in present}
     return build_corpus(root, frames, bibliography, checksums, problems)
 
 

@@ -106,6 +106,11 @@ def make_sets(
             open_sets.append(wanted)
     if not open_sets:
         return
+    if any(wanted.engine == "evidence" for wanted in open_sets):
+        from evidence.runs.engine.processes import start
+
+        # It takes seconds, as do the imports and checks that follow.
+        start()
     corpus = corpus()
     compare = Comparison(corpus).changes
     open_sets = [replace(wanted, parameters=wanted.checked()) for wanted in open_sets]
@@ -136,7 +141,7 @@ def _pool(jobs: int) -> Iterator[ThreadPoolExecutor]:
     try:
         yield pool
     except BaseException:
-        from evidence.runs.engine.client import stop_all
+        from evidence.runs.engine.processes import stop_all
 
         pool.shutdown(wait=False, cancel_futures=True)
         stop_all()

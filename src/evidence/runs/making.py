@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-# Every kernel warns at its start that its loopback connection is not encrypted.
-QUIET_KERNEL = ["--IPKernelApp.log_level=ERROR"]
+from evidence.runs.engine.processes import QUIET_KERNEL
+
 # How papermill runs a notebook, by what `--engine` says.
 ENGINES = {"evidence": {"engine_name": "evidence"}, "kernel": {"engine_name": "nbclient"}}
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -63,7 +63,7 @@ Maker = Callable[[Job, Path], Failure | None]
 def _execute(job: Job, folder: Path, executed: Path) -> None:
     import papermill
 
-    limit = {} if job.memory_limit is None else {"memory_limit": job.memory_limit}
+    warm = {"memory_limit": job.memory_limit, "project": str(job.project)}
     notebook = papermill.execute_notebook(
         str(job.notebook),
         str(executed),
@@ -71,11 +71,11 @@ def _execute(job: Job, folder: Path, executed: Path) -> None:
         progress_bar=False,
         # Papermill's own way is to change the folder of this whole process.
         resources={"metadata": {"path": str(job.notebook.parent)}},
-        extra_arguments=QUIET_KERNEL,
+        extra_arguments=list(QUIET_KERNEL),
         # It is written when the last cell is done or one has failed; nobody reads it before.
         request_save_on_cell_execute=False,
         **ENGINES[job.engine],
-        **limit,
+        **(warm if job.engine == "evidence" else {}),
     )
     _forget_places(notebook)
     text = json.dumps(notebook, ensure_ascii=False, indent=1, sort_keys=True)

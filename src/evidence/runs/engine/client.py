@@ -1,122 +1,22 @@
-"""The asking side: the server of this process, and what papermill takes for a kernel.
+"""The asking side of one run: what papermill takes for a kernel.
 
 papermill runs cells with nbclient, which speaks to a manager (starts and stops the kernel) and to
 a client (sends requests, receives messages). Both are here, over the pipe of one forked process.
 """
 
 import asyncio
-import atexit
 import contextlib
-import json
 import os
 import queue
 import signal
 import socket
-import subprocess
-import sys
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 from jupyter_client.session import Session
 
 from evidence.runs.engine.frames import Unpacker, pack
-
-# As long as jupyter_client gives a kernel that was told to stop.
-PATIENCE = 5.0
-STARTING = 60.0
-
-
-class Server:
-    """The process that forks, for as long as environment and code are what it was started with."""
-
-    def __init__(self):
-        self.state = _state()
-        self.owner = os.getpid()
-        self._lock = threading.Lock()
-        self._runs = 0
-        self._retired = False
-        self._control, theirs = socket.socketpair()
-        with theirs:
-            code = f"from evidence.runs.engine.server import serve; serve({theirs.fileno()})"
-            # -P: no module of the folder one happens to be in. A session of its own: Ctrl-C is for
-            # the asking process, which then ends the kernel.
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-c", code],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-
-    @property
-    def usable(self) -> bool:
-        """Whether a kernel forked now would be what a new one is."""
-        return self._process.poll() is None and self.state == _state()
-
-    def fork(self, request: dict, sockets: Sequence[socket.socket]) -> None:
-        """Ask for a kernel that has these ends of its sockets; `release` it in the end."""
-        text = json.dumps(request).encode() + b"\n"
-        with self._lock:
-            self._runs += 1
-            sent = socket.send_fds(self._control, [text], [end.fileno() for end in sockets])
-            self._control.sendall(text[sent:])
-
-    def release(self) -> None:
-        """One kernel less; the last one of a retired server takes it along."""
-        with self._lock:
-            self._runs -= 1
-        self._close_if_done()
-
-    def retire(self) -> None:
-        """Take no further request, and end with the last kernel."""
-        self._retired = True
-        self._close_if_done()
-
-    def disown(self) -> None:
-        """Give up the copy of another process's server that a fork of that process holds."""
-        self._control.close()
-        self._process.returncode = 0
-
-    def close(self) -> None:
-        """End the process, and its kernels with it."""
-        self._control.close()
-        self._process.wait()
-
-    def _close_if_done(self) -> None:
-        if self._retired and self._runs == 0:
-            self.close()
-
-
-_servers: list[Server] = []
-_choosing = threading.Lock()
-
-
-def _state() -> tuple:
-    """What a new kernel would start from: the variables, and the source of this package."""
-    files = ((str(path), path.stat()) for path in sorted(Path(__file__).parents[2].rglob("*.py")))
-    return dict(os.environ), [(path, found.st_mtime_ns, found.st_size) for path, found in files]
-
-
-def _server() -> Server:
-    with _choosing:
-        for found in list(_servers):
-            if found.owner == os.getpid() and found.usable:
-                return found
-            _servers.remove(found)
-            if found.owner == os.getpid():
-                found.retire()
-            else:
-                found.disown()
-        _servers.append(Server())
-        return _servers[-1]
-
-
-@atexit.register
-def _close_server() -> None:
-    for found in _servers:
-        if found.owner == os.getpid():
-            found.close()
+from evidence.runs.engine.processes import PATIENCE, Server, claim, release
 
 
 class Manager:
@@ -125,25 +25,23 @@ class Manager:
     # nbclient gives an ipykernel the option that keeps its history out of the person's own.
     ipykernel = True
 
-    def __init__(self, language_info: dict, memory_limit: int | None):
-        self._language_info, self._memory_limit = language_info, memory_limit
+    def __init__(self, language_info: dict, memory_limit: int | None, project: str | None):
+        self._language_info = language_info
+        self._request = {"memory_limit": memory_limit, "project": project}
         self._client: Client | None = None
         self._server: Server | None = None
         self.has_kernel = False
 
-    def start_kernel(self, extra_arguments: Sequence[str] = (), cwd: str = "", **_) -> None:
-        """Fork a kernel in the folder and the environment of this process."""
+    def start_kernel(
+        self, extra_arguments: Sequence[str] = (), cwd: str | None = None, **_
+    ) -> None:
+        """Fork a kernel in the environment of this process, and in its folder if none is named."""
         session = Session()
-        request = {
-            "cwd": cwd or str(Path.cwd()),
-            "arguments": list(extra_arguments),
-            "memory_limit": self._memory_limit,
-            "key": session.key.decode(),
-        }
+        request = {"cwd": str(Path(cwd or "").absolute()), "key": session.key.decode()}
+        self._server = claim(extra_arguments)
         pairs = [socket.socketpair() for _ in range(3)]
-        self._server = _server()
         try:
-            self._server.fork(request, [theirs for _, theirs in pairs])
+            self._server.fork(self._request | request, [theirs for _, theirs in pairs])
         finally:
             for _, theirs in pairs:
                 theirs.close()
@@ -166,8 +64,10 @@ class Manager:
         """End the kernel: at once if a cell still runs, else in its own time."""
         if self._client is not None:
             self._client.stop_channels()
-            self._server.release()
             self._client = None
+        if self._server is not None:
+            release(self._server)
+            self._server = None
 
 
 class Client:
@@ -302,7 +202,10 @@ class Client:
                 self._replied = True
                 self.shell_channel.put_nowait(message)
                 continue
-            if message["content"].get("execution_state") == "idle":
+            # The idleness after an earlier request may come when the next one has been sent.
+            asked = message["parent_header"].get("msg_id")
+            idle = message["content"].get("execution_state") == "idle"
+            if idle and self._waiting and asked == self._waiting["header"]["msg_id"]:
                 self._waiting = None
             self.iopub_channel.put_nowait(message)
         return bool(data)
@@ -368,8 +271,3 @@ def _cause(told: bytes) -> str:
     name = signal.Signals(-code).name
     memory = ", as a system without free memory does" if name == "SIGKILL" else ""
     return f"it was ended by {name}{memory}"
-
-
-def stop_all() -> None:
-    """End every kernel."""
-    _close_server()

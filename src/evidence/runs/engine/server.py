@@ -1,13 +1,14 @@
 """The process that has the libraries loaded and forks one kernel for each notebook.
 
-It is started clean, runs one thread, creates no shell and executes nothing of a notebook itself, so
-that every fork begins as a new kernel would. It ends, and its kernels with it, when the process
-that asked for it closes its end or dies.
+It is started clean, runs one thread and executes neither a notebook nor anything that the person
+has set up for a kernel, so that every fork begins as a new kernel would. It ends, and its kernels
+with it, when the process that asked for it ends it or dies.
 """
 
 import atexit
 import contextlib
 import gc
+import io
 import json
 import os
 import pkgutil
@@ -16,13 +17,23 @@ import signal
 import socket
 import sys
 import traceback
+from collections.abc import Iterable, Sequence
 from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from evidence.runs.engine.processes import NO_HISTORY, stamp
+
+if TYPE_CHECKING:
+    from evidence.runs.engine.kernel import PipedKernel
 
 LAYERS = ("corpus", "estimation", "synthesis", "figures", "tables", "publishing")
-# Left out is what looks for a running shell at its import, such as pyplot and tqdm.auto.
+# Left out is what looks for a running shell at its import, such as tqdm.auto.
 LIBRARIES = (
     "ipykernel.kernelapp",
     "IPython.core.completer",
+    "IPython.core.pylabtools",
+    "IPython.extensions.storemagic",
     "numpy",
     "pandas",
     "scipy.stats",
@@ -38,6 +49,9 @@ def load() -> None:
     os.environ["MPLBACKEND"] = (
         os.environ.get("MPLBACKEND") or "module://matplotlib_inline.backend_inline"
     )
+    # The debugger warns of something when it is imported; a kernel says that to nobody.
+    with contextlib.suppress(ImportError), contextlib.redirect_stderr(io.StringIO()):
+        import_module("ipykernel.debugger")
     names = [*LIBRARIES, "evidence.runs.engine.kernel"]
     for layer in LAYERS:
         found = import_module(f"evidence.{layer}")
@@ -49,18 +63,32 @@ def load() -> None:
             import_module(name)
 
 
-def serve(descriptor: int) -> None:
-    """Fork a kernel for each request until the asking process is gone."""
+def serve(descriptor: int, arguments: Sequence[str]) -> None:
+    """Fork a kernel for each request until the asking process is gone.
+
+    Parameters
+    ----------
+    descriptor : int
+        Of the socket on which requests come.
+    arguments : sequence of str
+        What the kernels have on their command line.
+    """
     control = socket.socket(fileno=descriptor)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.disable()
+    package = Path(__file__).parents[2]
+    files = {str(path): stamp(str(path)) for path in package.rglob("*.py")}
     load()
+    settings, kernel = prepare(arguments)
     gc.collect()
     gc.freeze()
     woken, waker = socket.socketpair()
     for end in (woken, waker):
         end.setblocking(False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
+    for number in (signal.SIGCHLD, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
     signal.set_wakeup_fd(waker.fileno())
+    _tell(control, json.dumps(files | settings) + "\n")
     selector = selectors.DefaultSelector()
     selector.register(control, selectors.EVENT_READ)
     selector.register(woken, selectors.EVENT_READ)
@@ -68,14 +96,14 @@ def serve(descriptor: int) -> None:
     while True:
         for key, _ in selector.select():
             if key.fileobj is woken:
-                woken.recv(1 << 12)
+                if signal.SIGTERM in woken.recv(1 << 12):
+                    _end(running)
                 _tell_ends(running)
                 continue
             request, sockets = _receive(control)
             if request is None:
-                for pid in running:
-                    _kill(pid)
-                return
+                _end(running)
+            _remember(request.pop("project"))
             requests, messages, status = sockets
             pid = os.fork()
             if pid == 0:
@@ -83,11 +111,43 @@ def serve(descriptor: int) -> None:
                 selector.close()
                 for held in (control, woken, waker, status, *running.values()):
                     held.close()
-                _be_a_kernel(request, requests, messages)
+                _be_a_kernel(kernel, arguments, request, requests, messages)
             requests.close()
             messages.close()
             running[pid] = status
             _tell(status, f"{pid}\n")
+
+
+def prepare(arguments: Sequence[str]) -> "tuple[dict, PipedKernel | None]":
+    """The settings that kernels will read, and one to fork, if they read none.
+
+    Settings are code that may look at the folder or start a thread, and a thread keeps the history.
+    Where there is either, each kernel is made after the fork.
+    """
+    from evidence.runs.engine.kernel import PipedKernel, prepared_kernel
+
+    try:
+        settings = {str(path): stamp(str(path)) for path in PipedKernel().settings(arguments)}
+        if any(settings.values()) or NO_HISTORY not in arguments:
+            return settings, None
+        kernel = prepared_kernel(arguments)
+        with contextlib.suppress(ImportError):
+            import_module("matplotlib.pyplot")
+    except (Exception, SystemExit):
+        # A wrong argument, say: each kernel fails of it, as it would anywhere.
+        return {}, None
+    return settings, kernel
+
+
+def _remember(project: str | None) -> None:
+    """Read a project's tables, which are then in the memory of the forked process."""
+    from evidence.corpus.reading import read_corpus
+
+    if project is not None:
+        # Whatever is wrong with them, the notebook says it in its own cell.
+        with contextlib.suppress(Exception):
+            read_corpus(project)
+        gc.freeze()
 
 
 def _receive(control: socket.socket) -> tuple[dict | None, list[socket.socket]]:
@@ -97,20 +157,31 @@ def _receive(control: socket.socket) -> tuple[dict | None, list[socket.socket]]:
         if not more:
             return None, []
         data += more
-    return json.loads(data) if data else None, [socket.socket(fileno=fd) for fd in descriptors]
+    sockets = [socket.socket(fileno=number) for number in descriptors]
+    for received in sockets:
+        # Python does not see to it that programs which a notebook starts are not given these.
+        received.set_inheritable(False)
+    return json.loads(data) if data else None, sockets
 
 
-def _be_a_kernel(request: dict, requests: socket.socket, messages: socket.socket) -> None:
+def _be_a_kernel(
+    kernel: "PipedKernel | None",
+    arguments: Sequence[str],
+    request: dict,
+    requests: socket.socket,
+    messages: socket.socket,
+) -> None:
     """Everything that the forked process does; it never returns to the server's loop."""
     code = 1
     try:
         os.setsid()
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for number in (signal.SIGCHLD, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        from evidence.runs.engine.kernel import run_kernel
+        from evidence.runs.engine.kernel import prepared_kernel, run_kernel
 
         os.chdir(request.pop("cwd"))
-        run_kernel(requests, messages, **request)
+        run_kernel(kernel or prepared_kernel(arguments), requests, messages, **request)
         code = 0
     except SystemExit as stopped:
         code = stopped.code if isinstance(stopped.code, int) else 1
@@ -133,11 +204,13 @@ def _tell_ends(running: dict[int, socket.socket]) -> None:
             running.pop(pid).close()
 
 
-def _kill(pid: int) -> None:
-    """End a kernel, which may just have been forked, and the processes that it started."""
-    for kill in (os.kill, os.killpg):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            kill(pid, signal.SIGKILL)
+def _end(running: Iterable[int]) -> NoReturn:
+    """End the kernels, of which one may just have been forked, what they started, and this."""
+    for pid in running:
+        for kill in (os.kill, os.killpg):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                kill(pid, signal.SIGKILL)
+    os._exit(0)
 
 
 def _tell(status: socket.socket, text: str) -> None:

@@ -16,7 +16,9 @@ class WarmEngine(NBClientEngine):
     """Run a notebook in a fresh process that was forked with the libraries loaded."""
 
     @classmethod
-    def execute_managed_notebook(cls, nb_man, kernel_name, memory_limit=None, **options):
+    def execute_managed_notebook(
+        cls, nb_man, kernel_name, memory_limit=None, project=None, **options
+    ):
         """Run the cells; every option of papermill's own engine is its own.
 
         Parameters
@@ -24,6 +26,8 @@ class WarmEngine(NBClientEngine):
         memory_limit : int, optional
             MiB that the notebook may take on top of what the loaded libraries have. Beyond that a
             cell fails with a MemoryError.
+        project : str, optional
+            The folder that the notebook will read, so that its tables are read once for all runs.
 
         Raises
         ------
@@ -42,7 +46,7 @@ class WarmEngine(NBClientEngine):
         from evidence.runs.engine.client import Manager
 
         language = nb_man.nb.metadata.get("language_info") or {"name": "python"}
-        manager = Manager(language, memory_limit)
+        manager = Manager(language, memory_limit, project)
         try:
             return super().execute_managed_notebook(nb_man, kernel_name, km=manager, **options)
         finally:
