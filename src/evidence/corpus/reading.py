@@ -105,7 +105,7 @@ def read_corpus(project: str | Path = "") -> Corpus:
         With every problem of every file.
     """
     root = find_project(project)
-    frames, problems = read_tables(root)
+    sheets, problems = read_tables(root)
     try:
         bibliography = read_bibliography(root / BIBLIOGRAPHY)
     except CorpusError as error:
@@ -114,12 +114,12 @@ def read_corpus(project: str | Path = "") -> Corpus:
     files = [BIBLIOGRAPHY, *(table.file for table in schema.TABLES)]
     present = [name for name in files if (root / name).is_file()]
     checksums = {name: hashlib.sha256((root / name).read_bytes()).hexdigest() for name in present}
-    return build_corpus(root, frames, bibliography, checksums, problems)
+    return build_corpus(root, sheets, bibliography, checksums, problems)
 
 
 def build_corpus(
     root: Path,
-    frames: Mapping[str, pd.DataFrame],
+    sheets: Mapping[str, Sheet],
     bibliography: Bibliography | None,
     checksums: Mapping[str, str],
     problems: Iterable[Problem] = (),
@@ -128,8 +128,8 @@ def build_corpus(
 
     Parameters
     ----------
-    frames : mapping of str to DataFrame
-        By file name, for every table of the schema: its columns as text, and `line`.
+    sheets : mapping of str to Sheet
+        By file name, for every table of the schema.
     problems : iterable of Problem
         What was found while reading; reported together with what is found here.
 
@@ -139,11 +139,11 @@ def build_corpus(
         With every problem of every table.
     """
     found = Problems(problems)
-    sheets = {table.file: Sheet(table, frames[table.file]) for table in schema.TABLES}
     for sheet in sheets.values():
         found.take(check_columns(sheet))
     found.take(check_results(sheets[schema.STUDIES.file]))
-    found.extend(check_appraisals(frames[schema.APPRAISALS.file], frames[schema.DESIGNS.file]))
+    appraisals, designs = (sheets[table.file] for table in (schema.APPRAISALS, schema.DESIGNS))
+    found.extend(check_appraisals(appraisals.frame(), designs.frame()))
     found.take(check_links(sheets, bibliography))
     if found:
         raise CorpusError(found)
@@ -169,7 +169,7 @@ def _convert(sheet: Sheet) -> pd.DataFrame:
         elif column.kind == "keys":
             columns[column.name] = cells.map(lambda cell: tuple(split_keys(cell)), object)
         else:
-            columns[column.name] = sheet.frame[column.name].array
+            columns[column.name] = pd.array(cells.text, dtype="str")
     addresses = [f"{sheet.table.file}:{line}" for line in sheet.lines]
     return Frame(columns | {"address": pd.array(addresses, dtype="str")})
 

@@ -19,6 +19,17 @@ class Cells:
     def __init__(self, values: np.ndarray, codes: np.ndarray):
         self.values, self.codes = values, codes
 
+    @classmethod
+    def of(cls, cells: np.ndarray) -> "Cells":
+        """From the cells of all rows, an array of objects."""
+        codes, values = pd.factorize(cells)
+        return cls(values, codes)
+
+    @property
+    def text(self) -> np.ndarray:
+        """The cells of all rows, equal ones the same object."""
+        return self.values.take(self.codes)
+
     def map(self, make: Callable[[str], object], dtype: type) -> np.ndarray:
         """What is made of each row's cell."""
         made = np.fromiter(map(make, self.values), dtype, len(self.values))
@@ -45,22 +56,30 @@ class Sheet:
     Parameters
     ----------
     table : Table
-    frame : DataFrame
-        The columns of the table as text, and `line`.
+    lines : array of int
+        The line on which each row begins.
+    cells : dict of str to Cells
+        By column, for every one of the table.
     """
 
-    def __init__(self, table: Table, frame: pd.DataFrame):
-        self.table, self.frame = table, frame
-        self.lines = frame["line"].to_numpy(int)
-        self._cells: dict[str, Cells] = {}
+    def __init__(self, table: Table, lines: np.ndarray, cells: dict[str, Cells]):
+        self.table, self.lines, self._cells = table, lines, cells
+
+    @classmethod
+    def of(cls, table: Table, frame: pd.DataFrame) -> "Sheet":
+        """From a frame with the columns of the table as text, and `line`."""
+        cells = {name: Cells.of(frame[name].to_numpy(object)) for name in table.names}
+        return cls(table, frame["line"].to_numpy(int), cells)
+
+    def frame(self) -> pd.DataFrame:
+        """The columns as text, and `line`."""
+        text = {name: pd.array(self[name].text, dtype="str") for name in self.table.names}
+        return pd.DataFrame(text | {"line": self.lines})
 
     def __len__(self) -> int:
         return len(self.lines)
 
     def __getitem__(self, column: str) -> Cells:
-        if column not in self._cells:
-            codes, values = pd.factorize(self.frame[column].to_numpy(object))
-            self._cells[column] = Cells(values, codes)
         return self._cells[column]
 
     def cell(self, column: str, place: int) -> str:

@@ -9,32 +9,32 @@ from itertools import count, islice
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from evidence.corpus import schema
 from evidence.corpus.characters import hidden, may_hide, revealed
-from evidence.corpus.sheet import Sheet
+from evidence.corpus.regular import LONG, read_regular
+from evidence.corpus.sheet import Cells, Sheet
 from evidence.errors import Problem, Problems
 
 AT_ONCE = 500
 """Rows that are turned into columns at once; few enough to stay in the processor's own memory."""
 
 
-def read_tables(root: Path) -> tuple[dict[str, pd.DataFrame], Problems]:
+def read_tables(root: Path) -> tuple[dict[str, Sheet], Problems]:
     """The tables of a project as text, by file name, and what keeps any of them from being read.
 
-    Each has the columns of its schema and `line`; a table that is absent or unreadable is empty.
+    One that is absent or unreadable is empty.
     """
-    frames, problems = {}, Problems()
+    sheets, problems = {}, Problems()
     for table in schema.TABLES:
-        frames[table.file], found = _read_table(root, table)
+        sheets[table.file], found = _read_table(root, table)
         problems.take(found)
-    return frames, problems
+    return sheets, problems
 
 
-def _read_table(root: Path, table: schema.Table) -> tuple[pd.DataFrame, Problems]:
-    """The table as text, with `line`; an empty frame where it is absent or unreadable."""
-    empty = pd.DataFrame({name: pd.Series(dtype=str) for name in table.names} | {"line": []})
+def _read_table(root: Path, table: schema.Table) -> tuple[Sheet, Problems]:
+    """The table as text; an empty one where it is absent or unreadable."""
+    empty = _as_sheet(table, {}, np.empty(0, int))
     path = root / table.file
 
     def refuse(line, value, rule):
@@ -54,11 +54,11 @@ def _read_table(root: Path, table: schema.Table) -> tuple[pd.DataFrame, Problems
         return refuse(line, byte, "is not UTF-8; save the file as UTF-8")
     if not text or text.isspace():
         return refuse(0, "it", "is empty; its first line names the columns")
-    # Read in parts from here on: whole columns of rows would take many times the memory.
+    # Read in parts from here on: the whole once more would need as much memory as all its cells.
     del text
     rows = _Rows(io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", newline=""))
     try:
-        frame, problems = _as_columns(table, rows)
+        sheet, problems = _parse(table, rows, content)
     except csv.Error as error:
         if "field limit" in str(error):
             most = csv.field_size_limit()
@@ -67,10 +67,31 @@ def _read_table(root: Path, table: schema.Table) -> tuple[pd.DataFrame, Problems
         return refuse(rows.line, "it", f"is not well-formed CSV: {error}")
     if problems:
         return empty, problems
-    if frame.empty and table.required:
+    if not len(sheet) and table.required:
         return refuse(0, "it", "has a header and no rows")
     # Most files hide nothing, and one look at the whole tells so.
-    return frame, _check_hidden(Sheet(table, frame)) if may_hide(content) else problems
+    return sheet, _check_hidden(sheet) if may_hide(content) else problems
+
+
+def _parse(table: schema.Table, rows: "_Rows", content: bytes) -> tuple[Sheet, Problems]:
+    """The rows as columns of text; with problems of header and rows, the columns mean nothing."""
+    each = iter(rows)
+    header = [name.strip() for name in next(each)]
+    problems = Problems(_check_header(table, header))
+    found = read_regular(content, len(header)) if len(content) > LONG else None
+    if found is None:
+        columns = _read_rows(table, each, len(header), rows.lines, problems)
+        found = columns, np.array(rows.lines[1:], int)
+    columns, lines = found
+    if problems:
+        columns = []
+    return _as_sheet(table, dict(zip(header, columns, strict=False)), lines), problems
+
+
+def _as_sheet(table: schema.Table, columns: dict[str, Cells], lines: np.ndarray) -> Sheet:
+    """With blank cells where the table has no such column."""
+    blank = Cells(np.array([""], dtype=object)[: len(lines)], np.zeros(len(lines), int))
+    return Sheet(table, lines, {name: columns.get(name, blank) for name in table.names})
 
 
 class _Rows:
@@ -89,33 +110,29 @@ class _Rows:
             self.line = self._reader.line_num + 1
 
 
-def _as_columns(table: schema.Table, rows: _Rows) -> tuple[pd.DataFrame, Problems]:
-    """The rows as columns of text, in which equal cells of a column are one object.
-
-    Problems are a wrong header and rows of another length than it; then the columns mean nothing.
-    """
-    each = iter(rows)
-    header = [name.strip() for name in next(each)]
-    problems = Problems(_check_header(table, header))
-    width = len(header)
-    seen = [defaultdict(count().__next__) for _ in header]
-    codes: list[list[np.ndarray]] = [[np.empty(0, np.int32)] for _ in header]
-    while part := list(islice(each, AT_ONCE)):
+def _read_rows(
+    table: schema.Table,
+    rows: Iterator[list[str]],
+    width: int,
+    lines: list[int],
+    problems: Problems,
+) -> list[Cells]:
+    """All columns; rows of another length than the header are problems."""
+    seen = [defaultdict(count().__next__) for _ in range(width)]
+    codes: list[list[np.ndarray]] = [[np.empty(0, int)] for _ in range(width)]
+    rule = f"fields, but the header has {width}; is a comma not quoted?"
+    while part := list(islice(rows, AT_ONCE)):
         if set(map(len, part)) == {width}:
             for numbers, parts, cells in zip(seen, codes, zip(*part, strict=True), strict=True):
-                parts.append(np.fromiter(map(numbers.__getitem__, cells), np.int32, len(cells)))
+                parts.append(np.fromiter(map(numbers.__getitem__, cells), int, len(cells)))
             continue
-        rule = f"fields, but the header has {width}; is a comma not quoted?"
-        for row, line in zip(part, rows.lines[-len(part) :], strict=True):
+        for row, line in zip(part, lines[-len(part) :], strict=True):
             if len(row) != width:
                 problems.put(Problem(table.file, line, "", str(len(row)), rule))
-    lines = rows.lines[1:]
-    columns = {name: np.full(len(lines), "", dtype=object) for name in table.names}
-    if not problems:
-        for name, numbers, parts in zip(header, seen, codes, strict=True):
-            columns[name] = np.array(list(numbers), dtype=object).take(np.concatenate(parts))
-    text = {name: pd.Series(cells, dtype=str) for name, cells in columns.items()}
-    return pd.DataFrame(text | {"line": lines}), problems
+    return [
+        Cells(np.array(list(numbers), dtype=object), np.concatenate(parts))
+        for numbers, parts in zip(seen, codes, strict=True)
+    ]
 
 
 def _check_hidden(sheet: Sheet) -> Problems:
