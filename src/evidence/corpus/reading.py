@@ -176,8 +176,9 @@ def _convert(sheet: Sheet) -> pd.DataFrame:
 
 def days(time: pd.Series, unit: pd.Series) -> pd.DataFrame:
     """Times as days: columns `low` and `high`, equal where the time is no range; NaN if blank."""
-    ends = time.str.extract(r"^([\d.]+)(?:-([\d.]+))?$")
+    codes, texts = pd.factorize(time)
+    ends = pd.Series(texts, dtype="str").str.extract(r"^([\d.]+)(?:-([\d.]+))?$")
     factor = unit.map(schema.TIME_UNITS)
-    low = pd.to_numeric(ends[0]) * factor
-    high = pd.to_numeric(ends[1].fillna(ends[0])) * factor
-    return pd.DataFrame({"low": low, "high": high})
+    low, high = (pd.to_numeric(numbers) for numbers in (ends[0], ends[1].fillna(ends[0])))
+    each = {"low": low.reindex(codes).array, "high": high.reindex(codes).array}
+    return pd.DataFrame(each, index=time.index).mul(factor, axis=0)
