@@ -17,6 +17,7 @@ from benchmarks.seeded_errors import KINDS
 from benchmarks.synthetic import write_synthetic
 from evidence.corpus import schema
 from evidence.corpus.reading import build_corpus, read_corpus, read_tables
+from evidence.corpus.sheet import Sheet
 from evidence.errors import CorpusError
 from evidence.synthesis.checks import check_consistency
 
@@ -43,14 +44,16 @@ def load(project: Path) -> Corpus:
     """The tables of a project, ready for errors to be seeded."""
     corpus = read_corpus(project)
     years = {key: int(ref.year) for key, ref in corpus.bibliography.items() if ref.year.isdigit()}
-    frames, _ = read_tables(project)
+    sheets, _ = read_tables(project)
+    frames = {file: sheet.frame() for file, sheet in sheets.items()}
     return Corpus(frames, corpus.bibliography, years, frozenset(found(frames, corpus.bibliography)))
 
 
 def found(frames, bibliography) -> Iterator[tuple[str, str]]:
     """Everything that reading and checking says of these tables: an address and the words."""
     try:
-        corpus = build_corpus(ROOT, frames, bibliography, {})
+        sheets = {table.file: Sheet.of(table, frames[table.file]) for table in schema.TABLES}
+        corpus = build_corpus(ROOT, sheets, bibliography, {})
     except CorpusError as error:
         yield from ((f"{problem.file}:{problem.line}", str(problem)) for problem in error.problems)
         return

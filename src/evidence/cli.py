@@ -22,9 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except CorpusError as error:
-        problems = len(error.problems)
         print(error, file=sys.stderr)
-        said = "1 problem" if problems == 1 else f"{problems} problems"
+        said = "1 problem" if error.count == 1 else f"{error.count:,} problems"
         print(f"{said} found, nothing written", file=sys.stderr)
         return 1
     except ParameterError as error:

@@ -1,8 +1,10 @@
 """What can go wrong, said once: each error names the place and what would be right."""
 
 import difflib
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import attrgetter
 
 
 class EvidenceError(Exception):
@@ -32,12 +34,55 @@ class Problem:
         return f"{place}{column}: {value or 'blank'} {self.rule}"
 
 
-class CorpusError(EvidenceError):
-    """The tables or the bibliography cannot be used; `problems` holds all reasons, sorted."""
+MOST = 200
+"""Problems that are put in words, those that come first; of more than these it is said how many."""
 
-    def __init__(self, problems):
-        self.problems = tuple(sorted(set(problems)))
-        super().__init__("\n".join(map(str, self.problems)))
+
+class Problems(list[Problem]):
+    """Problems as they are collected; `left_out` counts, by file, those not put in words.
+
+    A check that finds very many may leave out all but its own first `MOST`.
+    """
+
+    def __init__(self, found: Iterable[Problem] = ()):
+        super().__init__(found)
+        self.left_out = Counter(getattr(found, "left_out", ()))
+
+    def put(self, problem: Problem) -> None:
+        """Add a problem of a kind that may come in great numbers, in the order of lines."""
+        if len(self) < MOST:
+            self.append(problem)
+        else:
+            self.left_out[problem.file] += 1
+
+    def take(self, other: "Problems | CorpusError") -> None:
+        """Add what was found elsewhere."""
+        self.extend(other.problems if isinstance(other, CorpusError) else other)
+        self.left_out += other.left_out
+
+
+class CorpusError(EvidenceError):
+    """The tables or the bibliography cannot be used; `problems` holds the first reasons, sorted.
+
+    `left_out` says how many more each file has.
+    """
+
+    def __init__(self, problems: Iterable[Problem]):
+        found = Problems(problems)
+        # Sorting by the fields themselves is many times as fast as comparing problem with problem.
+        every = sorted(set(found), key=attrgetter("file", "line", "column", "value", "rule"))
+        self.problems = tuple(every[:MOST])
+        self.left_out = found.left_out + Counter(problem.file for problem in every[MOST:])
+        lines = list(map(str, self.problems))
+        if self.left_out:
+            files = ", ".join(f"{many:,} in {file}" for file, many in sorted(self.left_out.items()))
+            lines.append(f"and more that are not listed: {files}")
+        super().__init__("\n".join(lines))
+
+    @property
+    def count(self) -> int:
+        """How many problems there are in all."""
+        return len(self.problems) + self.left_out.total()
 
 
 class ParameterError(EvidenceError):

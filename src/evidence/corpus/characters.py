@@ -7,11 +7,22 @@ scripts that are written with them are not: they belong to the spelling.
 """
 
 import re
+from codecs import BOM_UTF8
 
 _ALWAYS = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f"
 _ALWAYS += r"\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]"
 _BESIDE_LATIN = r"(?:^|(?<=[\x00-\u02ff]))[\u200c\u200d]|[\u200c\u200d](?=[\x00-\u02ff]|$)"
 _HIDDEN = re.compile(f"{_ALWAYS}|{_BESIDE_LATIN}")
+_SUSPECT = re.compile(rf"{_ALWAYS}|[\u200c\u200d]")
+_PLAIN = bytes([*b"\t\n\r", *range(0x20, 0x7F)])
+
+
+def may_hide(content: bytes) -> bool:
+    """Whether a file in UTF-8 may hide something; many times as fast as looking where."""
+    rare = content.translate(None, _PLAIN)
+    if content.startswith(BOM_UTF8):
+        rare = rare.removeprefix(BOM_UTF8)
+    return bool(_SUSPECT.search("".join(set(rare.decode()))))
 
 
 def hidden(text: str) -> str:

@@ -9,6 +9,10 @@ its digits allow, names the counts that could lie behind it — none, one or sev
 import re
 from fractions import Fraction
 
+import numpy as np
+
+from evidence.corpus.sheet import Cells
+
 # Some journals print a fraction without the nought before its point.
 _NUMBER = re.compile(r"(?<![\w.])[-−]?(?:\d+(?:,\d{3})*(?:\.\d+)?|\.\d+)")
 _PERCENTAGE = re.compile(r"(\d+)(?:\.(\d+))?\s*(?:%|percent)")
@@ -26,11 +30,17 @@ def rounding(printed: str) -> float:
 
 def printed_percentage(as_printed: str) -> tuple[Fraction, int] | None:
     """The first percentage of a printed text, exactly, and how many decimals it has."""
+    found = _percentage(as_printed)
+    return None if found is None else (Fraction(found[0], 10 ** found[1]), found[1])
+
+
+def _percentage(as_printed: str) -> tuple[int, int] | None:
+    """The digits of the first percentage as one whole number, and how many are decimals."""
     match = _PERCENTAGE.search(as_printed)
     if match is None:
         return None
     whole, decimals = match[1], match[2] or ""
-    return Fraction(int(whole + decimals), 10 ** len(decimals)), len(decimals)
+    return int(whole + decimals), len(decimals)
 
 
 def possible_counts(as_printed: str, n: int) -> tuple[int, ...]:
@@ -43,14 +53,40 @@ def possible_counts(as_printed: str, n: int) -> tuple[int, ...]:
     ----------
     brown2017.
     """
-    found = printed_percentage(as_printed)
+    found = _percentage(as_printed)
     if found is None:
         return ()
-    printed, decimals = found
-    margin = Fraction(1, 2 * 10**decimals)
-    first = max(0, int((printed - margin) * n / 100))
-    last = min(n, int((printed + margin) * n / 100) + 1)
-    return tuple(k for k in range(first, last + 1) if abs(Fraction(100 * k, n) - printed) <= margin)
+    first, last = _bounds(*found, n)
+    return tuple(range(max(first, 0), min(last, n) + 1))
+
+
+def _bounds(digits, decimals, n):
+    """The least and the greatest whole number between n times the percentage's two roundings."""
+    step = 200 * 10**decimals
+    return -((1 - 2 * digits) * n // step), (2 * digits + 1) * n // step
+
+
+def count_ranges(as_printed: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The first and the last of the `possible_counts` of many texts, each with its own people.
+
+    Parameters
+    ----------
+    as_printed : array of str, shape (K,)
+    n : array of int, shape (K,)
+
+    Returns
+    -------
+    first, last : arrays of int, shape (K,)
+        The last is before the first where no count is possible, and -1 for a text without a
+        percentage.
+    """
+    texts = Cells.of(as_printed)
+    found = [_percentage(text) or (-1, 0) for text in texts.values]
+    # Whole numbers of Python: a text may print more digits than 64 bits hold.
+    digits, decimals = np.array(found, dtype=object).reshape(-1, 2)[texts.codes].T
+    n = np.asarray(n).astype(int).astype(object)
+    first, last = _bounds(digits, decimals, n)
+    return np.clip(first, 0, n + 1).astype(int), np.minimum(last, n).astype(int)
 
 
 def is_impossible(as_printed: str, n: int) -> bool:

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from evidence.corpus.reading import Corpus, days
 from evidence.corpus.reads import derived
 from evidence.errors import ParameterError, none_of
-from evidence.synthesis.printed import possible_counts
+from evidence.synthesis.printed import count_ranges
 
 SCOPES = ("guide", "all")
 OF_OUTCOME = ["outcome", "kind", "better", "opposite", "headline", "usual_days"]
@@ -63,9 +64,8 @@ def select_results(
     require_words("conditions", conditions, list(corpus.results["condition"].unique()))
     require_words("outcomes", outcomes, list(corpus.results["outcome"].unique()))
     # Remarks of those who made the tables are on no page, and a new one changes none.
-    rows = corpus.results.drop(columns="note").merge(_studies(corpus), on="study", how="left")
-    known = corpus.outcomes[OF_OUTCOME]
-    rows = rows.merge(known, on="outcome", how="left")
+    rows = _joined(corpus.results.drop(columns="note"), _studies(corpus), "study")
+    rows = _joined(rows, corpus.outcomes[OF_OUTCOME], "outcome")
     rows["kind"] = rows["kind"].fillna("benefit")
     rows["better"] = rows["better"].fillna("neither")
     rows["opposite"] = rows["opposite"].fillna("")
@@ -73,10 +73,7 @@ def select_results(
     rows["days_low"], rows["days"] = ends["low"], ends["high"]
     rows["is_guide"] = rows["reported_by"] == "guide"
     rows["confirmed"] = rows["verified"] == "yes"
-    rows[["counted", "counted_from"]] = [
-        _counted(row.measure, row.events, row.n, row.as_printed) for row in rows.itertuples()
-    ]
-    rows["counted"] = rows["counted"].astype("Int64")
+    rows["counted"], rows["counted_from"] = _counted(rows)
     if scope == "guide":
         rows = rows[rows["scope"] == "guide"]
     if conditions:
@@ -84,6 +81,13 @@ def select_results(
     if outcomes:
         rows = rows[rows["outcome"].isin(list(outcomes))]
     return rows.reset_index(drop=True)
+
+
+def _joined(rows: pd.DataFrame, table: pd.DataFrame, key: str) -> pd.DataFrame:
+    """`rows` with the columns of a table in which each key stands once."""
+    places = pd.Index(table[key]).get_indexer(rows[key])
+    found = table.drop(columns=key).reset_index(drop=True).reindex(places)
+    return rows.assign(**{name: found[name].array for name in found})
 
 
 def last_assessments(corpus: Corpus) -> pd.Series:
@@ -106,12 +110,14 @@ def _studies(corpus: Corpus) -> pd.DataFrame:
     return frame.assign(scope="guide")
 
 
-def _counted(measure, events, n, as_printed) -> tuple[object, str]:
+def _counted(rows: pd.DataFrame) -> tuple[pd.Series, np.ndarray]:
     """Events as printed, else the only count that a printed percentage of n people allows."""
-    if pd.notna(events):
-        return int(events), "printed"
-    if measure == "proportion" and pd.notna(n):
-        counts = possible_counts(as_printed, int(n))
-        if len(counts) == 1:
-            return counts[0], "worked out"
-    return pd.NA, ""
+    is_printed = rows["events"].notna().to_numpy()
+    is_share = rows["measure"].eq("proportion") & rows["n"].notna() & rows["events"].isna()
+    shares = rows.loc[is_share, ["as_printed", "n"]]
+    first, last = count_ranges(shares["as_printed"].to_numpy(object), shares["n"].to_numpy(int))
+    only = pd.Series(first, shares.index)[first == last]
+    counted = rows["events"].copy()
+    counted[only.index] = only.astype("Int64")
+    worked_out = rows.index.isin(only.index)
+    return counted, np.select([is_printed, worked_out], ["printed", "worked out"], "")

@@ -1,6 +1,6 @@
 """Consistency checks: numbers that cannot all be right, or are hard to believe."""
 
-from collections.abc import Iterator
+from collections import defaultdict
 from dataclasses import replace
 
 from evidence.corpus.reading import Corpus
@@ -16,9 +16,7 @@ def check_consistency(corpus: Corpus) -> list[Finding]:
     """Every finding in the tables, sorted by row, with the waiver that lets it stand."""
     results = select_results(corpus)
     found = [finding for check in CHECKS for finding in check.findings(corpus, results)]
-    found = [replace(finding, waived=_waiver(corpus, finding)) for finding in found]
-    found += _idle_waivers(corpus, found)
-    return sorted(found, key=lambda finding: (*_place(finding), finding.code))
+    return sorted(_waived(corpus, found), key=lambda finding: (*_place(finding), finding.code))
 
 
 def require_consistent(corpus: Corpus) -> list[Finding]:
@@ -45,21 +43,32 @@ def _place(finding: Finding) -> tuple[str, int]:
     return file, int(line)
 
 
-def _waives(row, finding: Finding) -> bool:
-    asked = {name: getattr(row, name) for name in ("code", "study", "arm", "outcome", "source")}
-    return all(not word or getattr(finding, name) == word for name, word in asked.items())
+def _waived(corpus: Corpus, findings: list[Finding]) -> list[Finding]:
+    """The findings with the first waiver that lets each stand, and the waivers that wait for none.
 
-
-def _waiver(corpus: Corpus, finding: Finding) -> str:
+    Code and study stand in every waiver, arm, outcome and source only where one is meant.
+    """
+    waivers = defaultdict(list)
     for row in corpus.waivers.itertuples():
-        if _waives(row, finding):
-            return f"{row.reason} — {row.signed}, {row.date}"
-    return ""
+        waivers[row.code, row.study].append(row)
+    idle = {row.address: row for rows in waivers.values() for row in rows}
+    every = []
+    for finding in findings:
+        near = waivers.get((finding.code, finding.study), ())
+        fitting = [row for row in near if _fits(row, finding)]
+        for row in fitting:
+            idle.pop(row.address, None)
+        if fitting:
+            said = f"{fitting[0].reason} — {fitting[0].signed}, {fitting[0].date}"
+            finding = replace(finding, waived=said)
+        every.append(finding)
+    for row in idle.values():
+        says = f"no finding {row.code} is left that this would waive"
+        place = (row.study, row.arm, row.outcome, row.source)
+        every.append(Finding("WAIVER", "note", (row.address,), *place, says, "remove the line"))
+    return every
 
 
-def _idle_waivers(corpus: Corpus, findings: list[Finding]) -> Iterator[Finding]:
-    for row in corpus.waivers.itertuples():
-        if not any(_waives(row, finding) for finding in findings):
-            says = f"no finding {row.code} is left that this would waive"
-            place = (row.study, row.arm, row.outcome, row.source)
-            yield Finding("WAIVER", "note", (row.address,), *place, says, "remove the line")
+def _fits(waiver, finding: Finding) -> bool:
+    asked = ((name, getattr(waiver, name)) for name in ("arm", "outcome", "source"))
+    return all(not word or getattr(finding, name) == word for name, word in asked)

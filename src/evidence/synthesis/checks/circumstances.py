@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 
+from evidence.corpus.sheet import Cells
 from evidence.synthesis.checks.finding import Found, check
 from evidence.synthesis.selection import last_assessments
 from evidence.synthesis.wording import at
@@ -20,9 +21,10 @@ def too_many_people(corpus, results) -> Found:
     """More people in a row than its study has."""
     sizes = corpus.designs.set_index("study")[["n_randomised", "n_analysed"]]
     most = sizes.astype(float).max(axis=1)
-    for row in _own(results[results["n"].notna()]).itertuples():
-        if row.n > most.get(row.study, np.inf):
-            yield row, f"n {row.n} is more than the {most[row.study]:g} of the study"
+    n = results["n"].to_numpy(float, na_value=np.nan)
+    too_many = n > results["study"].map(most).to_numpy(float)
+    for row in _own(results[too_many]).itertuples():
+        yield row, f"n {row.n} is more than the {most[row.study]:g} of the study"
 
 
 @check("ARMS", "warning", "find the missing arm or people")
@@ -30,11 +32,12 @@ def arms_off_their_total(corpus, results) -> Found:
     """People allotted to the arms that do not add up to the number randomised."""
     total = corpus.designs.set_index("study")["n_randomised"].dropna()
     rows = _own(results[results["outcome"].eq("allocated") & results["events"].notna()])
-    rows = rows[rows["role"].isin(["intervention", "comparator"])]
-    for study, group in rows.groupby("study", sort=False):
-        people = group.drop_duplicates("arm")["events"].sum()
-        if study in total and len(group) > 1 and people != total[study]:
-            says = f"arms add up to {people}, {total[study]} were randomised"
+    rows = rows[rows["role"].isin(["intervention", "comparator"]) & rows["study"].isin(total.index)]
+    people = rows.drop_duplicates(["study", "arm"]).groupby("study")["events"].sum()
+    off = people.index[(people != total.reindex(people.index)).to_numpy(bool)]
+    for study, group in rows[rows["study"].isin(off)].groupby("study", sort=False):
+        if len(group) > 1:
+            says = f"arms add up to {people[study]}, {total[study]} were randomised"
             yield next(group.itertuples()), says, tuple(group["address"])
 
 
@@ -42,8 +45,11 @@ def arms_off_their_total(corpus, results) -> Found:
 def parts_beyond_their_whole(corpus, results) -> Found:
     """More people with an outcome than with the one that contains it."""
     wider = corpus.outcomes[corpus.outcomes["within"] != ""].set_index("outcome")["within"]
-    rows = _own(results[results["measure"].isin(["proportion", "count"])])
     place = ["study", "arm", "time", "time_unit"]
+    shown = [*place, "outcome", "source", "n", "counted", "value", "as_printed", "address"]
+    known = results["outcome"].isin([*wider.index, *wider])
+    known &= results["measure"].isin(["proportion", "count"]) & ~results["is_guide"]
+    rows = results.loc[known, shown]
     for inner, outer in wider.items():
         both = rows[rows["outcome"] == inner].merge(
             rows[rows["outcome"] == outer], on=place, suffixes=("", "_outer")
@@ -65,7 +71,7 @@ def twin_arms(corpus, results) -> Found:
     """Two arms with the same mean and the same spread."""
     rows = results[(results["measure"] == "mean") & results["spread"].notna()]
     keys = ["study", "outcome", "instrument", "time", "value", "spread", "source"]
-    for _, group in rows.groupby(keys, sort=False):
+    for _, group in rows[rows.duplicated(keys, keep=False)].groupby(keys, sort=False):
         if group["arm"].nunique() > 1:
             arms = " and ".join(group["arm"])
             says = f"{arms} have the same mean and spread"
@@ -76,44 +82,51 @@ def twin_arms(corpus, results) -> Found:
 def unlikely_doses(corpus, results) -> Found:
     """A dose per kg outside what the texts name for the drug and route."""
     for band in corpus.doses.itertuples():
-        rows = results[
-            (results["route"] == band.route)
-            & results["dose_mg_per_kg"].gt(0)
-            & results["arm"].str.contains(band.drug, regex=False)
-        ]
-        for row in rows[~rows["dose_mg_per_kg"].between(band.low, band.high)].itertuples():
+        is_off = results["dose_mg_per_kg"].gt(0)
+        is_off &= ~results["dose_mg_per_kg"].between(band.low, band.high)
+        rows = results[is_off & (results["route"] == band.route)]
+        for row in rows[rows["arm"].str.contains(band.drug, regex=False)].itertuples():
             dose = f"{row.dose_mg_per_kg:g} mg/kg {band.route}"
             yield row, f"{dose} is outside {band.low:g} to {band.high:g}"
+
+
+_DOSE = re.compile(r"(?<![\d.])(\d+(?:\.\d+)?|\.\d+) mg/kg")
 
 
 @check("LABEL", "error", "read the dose again")
 def doses_off_their_arm(corpus, results) -> Found:
     """A dose that is not the one in the name of its arm."""
-    for row in results[results["dose_mg_per_kg"].notna()].itertuples():
-        named = re.search(r"([\d.]+) mg/kg", row.arm)
-        if named and float(named[1]) != row.dose_mg_per_kg:
-            yield row, f"dose {row.dose_mg_per_kg:g} in the arm '{row.arm}'"
+
+    def dose(arm: str) -> float:
+        named = _DOSE.search(arm)
+        return float(named[1]) if named else np.nan
+
+    named = Cells.of(results["arm"].to_numpy(object)).map(dose, float)
+    given = results["dose_mg_per_kg"].to_numpy()
+    for row in results[np.abs(named - given) > 0].itertuples():
+        yield row, f"dose {row.dose_mg_per_kg:g} in the arm '{row.arm}'"
 
 
 @check("FOLLOWUP", "warning", "read the time again")
 def results_after_the_end(corpus, results) -> Found:
     """A result later than the last assessment of its study."""
-    ends = last_assessments(corpus)
-    for row in _own(results).itertuples():
-        if row.days > ends.get(row.study, np.nan) * 1.01:
-            yield (
-                row,
-                f"a result{at(row.time, row.time_unit)}, after the last assessment in designs.csv",
-            )
+    end = results["study"].map(last_assessments(corpus)).astype(float)
+    for row in _own(results[results["days"] > end * 1.01]).itertuples():
+        when = at(row.time, row.time_unit)
+        yield row, f"a result{when}, after the last assessment in designs.csv"
 
 
 @check("YEAR", "error", "give the right source")
 def sources_before_their_study(corpus, results) -> Found:
     """A number read in a text that is older than the study it is about."""
-    for row in _own(results).itertuples():
-        study, source = (corpus.bibliography[key].year for key in (row.study, row.source))
-        if study.isdigit() and source.isdigit() and int(source) < int(study) - 1:
-            yield row, f"read in a text of {source} about a study of {study}"
+    years = {key: reference.year for key, reference in corpus.bibliography.items()}
+    known = {key: float(year) for key, year in years.items() if year.isdigit()}
+    study, source = (
+        Cells.of(results[name].to_numpy(object)).map(lambda key: known.get(key, np.nan), float)
+        for name in ("study", "source")
+    )
+    for row in _own(results[source < study - 1]).itertuples():
+        yield row, f"read in a text of {years[row.source]} about a study of {years[row.study]}"
 
 
 @check("REGISTRY", "error", "copy it again")
