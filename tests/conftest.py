@@ -15,6 +15,9 @@ from evidence.corpus import schema
 
 ROOT = Path(__file__).resolve().parents[1]
 
+# What is drawn in a test is drawn there and then.
+os.environ["EVIDENCE_STORE"] = ""
+
 BIBLIOGRAPHY = """\
 @article{baker1990, author = {Baker, Ann}, title = {Rising dough}, year = {1990},
   doi = {10.1000/dough}}

@@ -5,7 +5,6 @@ The same layout gives the same bytes every time, in any folder and time zone.
 
 import base64
 import hashlib
-import io
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
@@ -15,89 +14,26 @@ from pathlib import Path
 
 from evidence.corpus.citations.bibtex import bibtex
 from evidence.corpus.reading import Corpus
-from evidence.figures import (  # noqa: F401 - importing a module teaches `draw` its layout
-    appraisal,
-    claims,
-    comparison,
-    dose_response,
-    doses,
-    durability,
-    forest,
-    gap_map,
-    shares,
-    specifications,
-)
-from evidence.figures.layout import Layout, draw
-from evidence.figures.style import house_style, stamp
+from evidence.figures.layout import Layout
+from evidence.publishing.drawing import FORMATS, drawn
 from evidence.publishing.footnotes import linked
 from evidence.publishing.identity import Record
-from evidence.publishing.metadata import as_tiff, in_pdf, in_svg, png_chunks
+from evidence.publishing.metadata import as_tiff, in_pdf, in_png, in_svg
 from evidence.publishing.table_files import as_csv
 from evidence.synthesis.wording import Number, Sentence
 
-FORMATS = ("svg", "pdf", "png")
-DPI = 300
-
-# Dates and program versions would make two runs of the same data differ; the rest is the record.
-_METADATA = {
-    "svg": dict.fromkeys(("Date", "Creator", "Format", "Type")),
-    "pdf": dict.fromkeys(("CreationDate", "ModDate", "Creator", "Producer")),
-}
+_WITH_RECORD = {"svg": in_svg, "pdf": in_pdf, "png": in_png}
 
 
 def render(layout: Layout, record: Record, form: str) -> bytes:
-    """One figure as the bytes of an SVG, PDF or (at 300 dpi) PNG file, its name printed on it."""
+    """One figure as the bytes of an SVG, PDF or PNG file with its record inside; see `drawn`."""
     return renderings(layout, record, [form])[form]
 
 
 def renderings(layout: Layout, record: Record, forms: Iterable[str] = FORMATS) -> dict[str, bytes]:
-    """A figure, drawn and laid out once, as the files of several formats; see `render`."""
-    with house_style():
-        figure = draw(layout)
-        kept = stamp(figure, record.name)
-        return {form: _WRITERS[form](figure, kept, record) for form in forms}
-
-
-def _save(figure, kept, form: str) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format=form, dpi=DPI, bbox_inches=kept, metadata=_METADATA.get(form))
-    return buffer.getvalue()
-
-
-def _svg(figure, kept, record: Record) -> bytes:
-    return in_svg(_save(figure, kept, "svg"), record)
-
-
-def _pdf(figure, kept, record: Record) -> bytes:
-    from unittest.mock import patch
-
-    from fontTools import subset
-
-    class Placed(subset.Options):
-        """Glyphs have their places in a PDF: a font's rules for placing them need not go along."""
-
-        def __init__(self, **options):
-            super().__init__(**options)
-            self.drop_tables = [*self.drop_tables, "GDEF", "GPOS", "GSUB", "MATH", "kern"]
-
-    with patch.object(subset, "Options", Placed):
-        return in_pdf(_save(figure, kept, "pdf"), record)
-
-
-def _png(figure, kept, record: Record) -> bytes:
-    from PIL import Image
-
-    pixels, width = _save(figure, kept, "rgba"), int(kept.width * DPI)
-    picture = Image.frombuffer("RGBA", (width, len(pixels) // width // 4), pixels)
-    buffer = io.BytesIO()
-    # Nothing shines through a figure: three channels say it all, and take less time and room.
-    picture.convert("RGB").save(
-        buffer, "PNG", dpi=(DPI, DPI), pnginfo=png_chunks(record), compress_level=3
-    )
-    return buffer.getvalue()
-
-
-_WRITERS = {"svg": _svg, "pdf": _pdf, "png": _png}
+    """A figure as the files of several formats; see `render`."""
+    pictures = drawn(layout, record.name, list(forms))
+    return {form: _WITH_RECORD[form](picture, record) for form, picture in pictures.items()}
 
 
 def write_figure(layout: Layout, record: Record, corpus: Corpus, folder: Path) -> list[Path]:

@@ -19,6 +19,8 @@ from evidence.publishing.identity import Record
 MARK = "evidence-record:"
 _PACKED = re.compile(MARK.encode() + rb"([A-Za-z0-9+/=\s]+)")
 _NAME = re.compile(r"(fig-[a-z0-9-]+)@([0-9a-f]{7})(?![0-9a-f])")
+HEAD = 33
+"""Bytes of a PNG before anything may be put into it: its signature and its size."""
 MOST = 20_000_000
 """Bytes that a record may unpack to: far more than any has, and no danger to a machine."""
 
@@ -118,15 +120,17 @@ def in_pdf(content: bytes, record: Record) -> bytes:
     return buffer.getvalue()
 
 
-def png_chunks(record: Record):
-    """Title, description and the packet as text chunks, as Pillow wants them for a PNG."""
-    from PIL.PngImagePlugin import PngInfo
+def in_png(content: bytes, record: Record) -> bytes:
+    """The PNG with title, description and the packet as text, between its head and its picture."""
+    from PIL.PngImagePlugin import PngInfo, putchunk
 
-    chunks = PngInfo()
-    chunks.add_itxt("Title", record.title, lang="en")
-    chunks.add_itxt("Description", record.alt, lang="en")
-    chunks.add_itxt("XML:com.adobe.xmp", packet(record).decode())
-    return chunks
+    texts, written = PngInfo(), io.BytesIO()
+    texts.add_itxt("Title", record.title, lang="en")
+    texts.add_itxt("Description", record.alt, lang="en")
+    texts.add_itxt("XML:com.adobe.xmp", packet(record).decode())
+    for kind, data, *_ in texts.chunks:
+        putchunk(written, kind, data)
+    return content[:HEAD] + written.getvalue() + content[HEAD:]
 
 
 def as_tiff(png: bytes) -> bytes:

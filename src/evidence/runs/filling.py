@@ -94,8 +94,6 @@ def make_sets(
     CorpusError, ReportError
         Nothing was made: the tables are at fault, or a folder cannot be written.
     """
-    from evidence.corpus.reads import Comparison
-
     progress = progress or Progress()
     open_sets = []
     for wanted in sets:
@@ -111,6 +109,9 @@ def make_sets(
 
         # It takes seconds, as do the imports and checks that follow.
         start()
+    from evidence.corpus.reads import Comparison
+    from evidence.publishing.drawing import forget_old
+
     corpus = corpus()
     compare = Comparison(corpus).changes
     open_sets = [replace(wanted, parameters=wanted.checked()) for wanted in open_sets]
@@ -132,6 +133,7 @@ def make_sets(
                 yield one.finish(corpus)
             if waiting and filling:
                 _, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+    forget_old()
 
 
 @contextlib.contextmanager
