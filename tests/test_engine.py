@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -17,7 +16,7 @@ from papermill.exceptions import PapermillExecutionError
 
 from evidence import cli
 from evidence.errors import ReportError
-from evidence.runs.engine.processes import QUIET_KERNEL, start, stop_all
+from evidence.runs.engine.processes import QUIET_KERNEL
 from evidence.runs.report import _forget_places
 from tests.test_report import small_project
 
@@ -83,14 +82,6 @@ def failed(tmp_path, *sources, **options):
     with pytest.raises(PapermillExecutionError) as caught:
         run(*sources, out=str(out), **options)
     return caught.value, nbformat.read(out, as_version=4)
-
-
-def wait_for(condition, seconds=60):
-    for _ in range(seconds * 10):
-        if condition():
-            return
-        time.sleep(0.1)
-    raise AssertionError("it never came to pass")
 
 
 def gone(pid):
@@ -181,16 +172,6 @@ def test_each_run_is_forked_from_one_process_of_one_thread():
         assert shown(count, threads) == "'1'"
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="processes are counted on Linux only")
-def test_server_that_was_started_early_is_the_one_that_serves():
-    os.environ.pop("PYTEST_CURRENT_TEST", None)
-    stop_all()
-    start()
-    threads = Path("/proc/self/task").glob("*/children")
-    children = " ".join(path.read_text() for path in threads).split()
-    assert shown("import os\nos.getppid()") in children
-
-
 def test_settings_of_the_person_are_those_of_papermill_s_own_engine(tmp_path, monkeypatch):
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
     monkeypatch.setenv("MPLBACKEND", "agg")
@@ -229,71 +210,6 @@ def test_arguments_of_the_call_are_those_of_the_kernel(tmp_path):
     wrong = [*QUIET_KERNEL, "--InteractiveShell.ast_node_interactivity=nonsense"]
     with pytest.raises(RuntimeError, match=r"could not be started: it ended itself with exit code"):
         run("1", extra_arguments=wrong)
-
-
-@pytest.mark.parametrize("engine, many", [("evidence", 6), ("nbclient", 2)])
-def test_runs_of_several_threads_know_nothing_of_each_other(tmp_path, engine, many):
-    here = Path.cwd()
-
-    def in_folder(number):
-        folder = tmp_path / f"{number}"
-        folder.mkdir()
-        (folder / "beside.py").write_text(f"name = {number}")
-        return run(
-            "import os, beside\nbeside.others = beside.name\nopen('left', 'w').write('x')",
-            f"for turn in range(200):\n    print({number}, turn)",
-            "(number, beside.others, os.getcwd(), os.listdir())",
-            engine=engine,
-            out=str(folder / "out.ipynb"),
-            parameters={"number": number},
-            resources={"metadata": {"path": str(folder)}},
-        )
-
-    with ThreadPoolExecutor(3) as pool:
-        made = list(pool.map(in_folder, range(many)))
-    for number, (_, _, printed, last) in enumerate(made):
-        folder = tmp_path / f"{number}"
-        assert printed.outputs[0].text == "".join(f"{number} {turn}\n" for turn in range(200))
-        told = eval(last.outputs[0].data["text/plain"])
-        assert told[:3] == (number, number, str(folder))
-        assert {"beside.py", "left"} <= set(told[3])
-        assert nbformat.read(folder / "out.ipynb", as_version=4).cells[-1].outputs == last.outputs
-    assert Path.cwd() == here
-
-
-def test_all_kernels_are_ended_at_once(tmp_path):
-    def endless(number):
-        pids = f"__import__('pathlib').Path({str(tmp_path / str(number))!r}).write_text("
-        run(
-            "import os, subprocess, time\nother = subprocess.Popen(['sleep', '600'])\n"
-            f"{pids}f'{{os.getpid()}} {{other.pid}} {{os.getppid()}}')\ntime.sleep(600)"
-        )
-
-    with ThreadPoolExecutor(3) as pool:
-        runs = [pool.submit(endless, number) for number in range(3)]
-        wait_for(lambda: sum(p.read_text().count(" ") for p in tmp_path.iterdir()) == 6)
-        stop_all()
-        for one in runs:
-            with pytest.raises(PapermillExecutionError, match="died in this cell"):
-                one.result(timeout=30)
-    assert all(gone(int(pid)) for p in tmp_path.iterdir() for pid in p.read_text().split())
-    assert shown("'the next one runs'") == "'the next one runs'"
-
-
-def test_tables_of_a_project_are_checked_once_for_all_runs(project):
-    reads = (
-        "from evidence.corpus import reading\nreading.read_tables = None\n"
-        f"len(reading.read_corpus({str(project.root)!r}).results)"
-    )
-    assert shown(reads, project=str(project.root)) == "5"
-    with pytest.raises(PapermillExecutionError, match="'NoneType' object is not callable"):
-        run(reads)
-    rows = project.rows("data/studies.csv")
-    project.write("data/studies.csv", rows[:-1])
-    assert shown(reads, project=str(project.root)) == "4"
-    project.write("data/studies.csv", rows[:1])
-    with pytest.raises(PapermillExecutionError, match="has a header and no rows"):
-        run(reads.replace("reading.read_tables = None", ""), project=str(project.root))
 
 
 def test_environment_folder_and_parameters_are_those_of_the_call(tmp_path, monkeypatch):

@@ -64,7 +64,9 @@ class Server:
         if self._files is None:
             with self._control.makefile("rb") as said:
                 line = said.readline()
-            self._files = json.loads(line) if line else {"": None}
+            if not line:
+                return False
+            self._files = json.loads(line)
         return all(stamp(path) == was for path, was in self._files.items())
 
     def fork(self, request: dict, sockets: Sequence[socket.socket]) -> None:

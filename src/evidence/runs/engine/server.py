@@ -151,17 +151,13 @@ def _remember(project: str | None) -> None:
 
 
 def _receive(control: socket.socket) -> tuple[dict | None, list[socket.socket]]:
-    data, descriptors, _, _ = socket.recv_fds(control, 1 << 12, 3)
-    while data and not data.endswith(b"\n"):
-        more = control.recv(1 << 12)
-        if not more:
-            return None, []
-        data += more
+    # More than two paths can have, so that no part of the next request is met here.
+    data, descriptors, _, _ = socket.recv_fds(control, 1 << 15, 3)
     sockets = [socket.socket(fileno=number) for number in descriptors]
     for received in sockets:
         # Python does not see to it that programs which a notebook starts are not given these.
         received.set_inheritable(False)
-    return json.loads(data) if data else None, sockets
+    return json.loads(data) if data.endswith(b"\n") else None, sockets
 
 
 def _be_a_kernel(

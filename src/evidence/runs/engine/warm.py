@@ -8,6 +8,7 @@ runs. Papermill loads this module while it is itself imported, and nothing else 
 
 import os
 import sys
+import threading
 
 from papermill.engines import NBClientEngine
 
@@ -51,6 +52,19 @@ class WarmEngine(NBClientEngine):
             return super().execute_managed_notebook(nb_man, kernel_name, km=manager, **options)
         finally:
             manager.cleanup_resources()
+            _close_loop()
+
+
+def _close_loop() -> None:
+    """Close the event loop that nbclient had made for this thread, which may end after this run."""
+    import asyncio
+
+    from jupyter_core.utils import ensure_event_loop
+
+    in_use = asyncio._get_running_loop() is not None
+    if not in_use and threading.current_thread() is not threading.main_thread():
+        ensure_event_loop().close()
+        asyncio.set_event_loop(None)
 
 
 def can_fork(kernel_name: str) -> bool:
