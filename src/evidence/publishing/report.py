@@ -300,7 +300,8 @@ def open_report(
     }
     folders = {"project": project, "out": out}
     opened.watch()
-    with opened.known():
+    # Without `out` nothing else keeps what is read of the tables.
+    with opened.known() if out else contextlib.nullcontext():
         corpus = read_corpus(project)
     taken = check_arguments(name, folders | shared | own, corpus)
     return Report(

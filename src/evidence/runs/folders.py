@@ -8,6 +8,7 @@ import contextlib
 import ctypes
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -16,6 +17,8 @@ from pathlib import Path
 from evidence.errors import ReportError
 
 MANIFEST = "manifest.json"
+NEW, PREVIOUS = ".new", ".previous"
+"""How the folders end that stand beside the finished one for a while."""
 
 
 def failed(target: Path) -> Path:
@@ -85,7 +88,8 @@ def staged(target: Path) -> Iterator[Path]:
         It cannot be made, or something in it cannot be written.
     """
     with _named(target):
-        staging = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        beside = {"prefix": f".{target.name}.", "suffix": NEW, "dir": target.parent}
+        staging = Path(tempfile.mkdtemp(**beside))
     try:
         with _named(target):
             yield staging
@@ -114,15 +118,16 @@ def put_in_place(staging: Path, target: Path) -> None:
 
 
 def _previous(target: Path) -> Path:
-    return target.with_name(f".{target.name}.previous")
+    return target.with_name(f".{target.name}{PREVIOUS}")
 
 
 def recover(target: Path) -> None:
     """Bring back what was taken away and not replaced; remove what was not finished."""
     if _previous(target).exists() and not target.exists():
         _previous(target).rename(target)
-    for left in target.parent.glob(f".{target.name}.*"):
-        if left.is_dir():
+    ours = re.compile(rf"{re.escape(f'.{target.name}')}(\.[^.]+{NEW}|{PREVIOUS})")
+    for left in target.parent.iterdir() if target.parent.is_dir() else ():
+        if ours.fullmatch(left.name) and left.is_dir():
             shutil.rmtree(left, ignore_errors=True)
 
 

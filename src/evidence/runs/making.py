@@ -8,6 +8,8 @@ from pathlib import Path
 
 # Every kernel warns at its start that its loopback connection is not encrypted.
 QUIET_KERNEL = ["--IPKernelApp.log_level=ERROR"]
+# What a notebook opens before it opens its report counts as well.
+WATCHED = ["--IPKernelApp.exec_lines=__import__('evidence.corpus.opened').corpus.opened.watch()"]
 # How papermill runs a notebook, by what `--engine` says.
 ENGINES = {"evidence": {"engine_name": "evidence"}, "kernel": {"engine_name": "nbclient"}}
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -71,7 +73,7 @@ def _execute(job: Job, folder: Path, executed: Path) -> None:
         progress_bar=False,
         # Papermill's own way is to change the folder of this whole process.
         resources={"metadata": {"path": str(job.notebook.parent)}},
-        extra_arguments=QUIET_KERNEL,
+        extra_arguments=QUIET_KERNEL + WATCHED,
         # It is written when the last cell is done or one has failed; nobody reads it before.
         request_save_on_cell_execute=False,
         **ENGINES[job.engine],
