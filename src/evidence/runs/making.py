@@ -79,9 +79,7 @@ def _execute(job: Job, folder: Path, executed: Path) -> None:
         **ENGINES[job.engine],
         **limit,
     )
-    _forget_places(notebook)
-    text = json.dumps(notebook, ensure_ascii=False, indent=1, sort_keys=True)
-    executed.write_text(text + "\n", "utf-8")
+    executed.write_text(kept(notebook), "utf-8")
 
 
 def _said(error: Exception) -> str:
@@ -94,8 +92,8 @@ def _said(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _forget_places(notebook) -> None:
-    """Take places, timings, chance and what needs a kernel out of an executed notebook.
+def kept(notebook) -> str:
+    """An executed notebook as it is written, without places, timings, chance and widgets' states.
 
     What is left can be shared, and is the same for the same data: a widget is named at random.
     """
@@ -113,10 +111,11 @@ def _forget_places(notebook) -> None:
             cell.source = "\n".join(
                 line for line in lines if not line.startswith(("project = ", "out = "))
             )
+    return json.dumps(notebook, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
 
 
-def keep(failure: Failure, kept: Path) -> None:
+def keep(failure: Failure, place: Path) -> None:
     """Put the executed notebook of a failed report where it can be read."""
     if failure.notebook:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(failure.notebook, kept)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(failure.notebook, place)
