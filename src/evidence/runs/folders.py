@@ -27,12 +27,17 @@ def failed(target: Path) -> Path:
 
 
 def read_manifest(target: Path) -> dict:
-    """What the reports in a folder were made from; empty if no run finished there."""
+    """What the reports in a folder were made from; empty if no run of this version finished there."""
+    content = _manifest(target)
+    return content if {"reports", "pages", "failed"} <= set(content) else {}
+
+
+def _manifest(target: Path) -> dict:
     try:
         content = json.loads((target / MANIFEST).read_text("utf-8"))
     except (OSError, ValueError):
         return {}
-    return content if isinstance(content, dict) and "reports" in content else {}
+    return content if isinstance(content, dict) else {}
 
 
 def require_replaceable(target: Path, project: Path) -> None:
@@ -46,7 +51,7 @@ def require_replaceable(target: Path, project: Path) -> None:
         raise ReportError(f"--out {target}: holds the project itself; name a folder of its own")
     if target.exists() and not target.is_dir():
         raise ReportError(f"--out {target}: is a file; name a folder")
-    if target.is_dir() and any(target.iterdir()) and not read_manifest(target):
+    if target.is_dir() and any(target.iterdir()) and "reports" not in _manifest(target):
         raise ReportError(
             f"--out {target}: holds files that no report run made; name another folder"
         )
