@@ -27,7 +27,7 @@ def failed(target: Path) -> Path:
 
 
 def read_manifest(target: Path) -> dict:
-    """What the reports in a folder were made from; empty if no run of this version finished there."""
+    """What the reports in a folder were made from; empty unless a run of this version finished."""
     content = _manifest(target)
     return content if {"reports", "pages", "failed"} <= set(content) else {}
 
@@ -80,6 +80,9 @@ def alone(target: Path, waiting: Callable[[], None]) -> Iterator[None]:
         recover(target)
         yield
     finally:
+        # Who waited for this very file sees that it is gone, and makes a new one.
+        with contextlib.suppress(OSError):
+            Path(lock.lock_file).unlink()
         lock.release()
 
 
