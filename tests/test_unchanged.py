@@ -395,9 +395,9 @@ SMALL = ["01_studies", "02_comparison", "03_dose_response", "04_durability", "05
 @pytest.mark.parametrize(
     ("kind", "names", "count", "scope"),
     [
-        (Project, SMALL, 60, "guide"),
-        (Begun, SMALL, 40, "all"),
-        (Shipped, ["02_comparison", "03_dose_response", "04_durability", "05_claims"], 12, "guide"),
+        (Project, SMALL, 24, "guide"),
+        (Begun, SMALL, 16, "all"),
+        (Shipped, ["02_comparison", "03_dose_response", "04_durability", "05_claims"], 6, "guide"),
     ],
     ids=["bread", "example", "shipped"],
 )

@@ -83,6 +83,8 @@ class Report:
             **(own or {}),
         }
         self._out = Path(out) if out else None
+        if self._out:
+            self._out.mkdir(parents=True, exist_ok=True)
         self._ledger = Ledger()
         self._figures: list[dict] = []
         self._tables: list[str] = []
