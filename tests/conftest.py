@@ -7,6 +7,7 @@ import shutil
 from copy import copy
 from pathlib import Path
 
+import nbformat
 import pytest
 from filelock import FileLock
 
@@ -111,6 +112,20 @@ url: https://example.org/bread
 """
 
 
+SHARED_PARAMETERS = """\
+project: str = ""  # where the tables are; empty: around this notebook
+scope: str = "guide"  # which studies: guide or all
+conditions: list[str] = []  # conditions to keep; empty: all
+outcomes: list[str] = []  # outcomes to keep; empty: all
+confidence: float = 0.95  # coverage of all intervals
+out: str = ""  # where files go; empty: nowhere"""
+
+OPENS = """\
+from evidence import open_report
+report = open_report("{name}", project=project, scope=scope, conditions=conditions,
+                     outcomes=outcomes, confidence=confidence, out=out)"""
+
+
 class Project:
     """A folder with small valid tables; each method breaks one thing."""
 
@@ -158,6 +173,24 @@ class Project:
     def append(self, name: str, text: str | bytes) -> None:
         raw = text if isinstance(text, bytes) else text.encode()
         self.path(name).write_bytes(self.path(name).read_bytes() + raw)
+
+    def notebook(self, name: str, *cells: str, opens: str = OPENS) -> Path:
+        """Write a notebook of the project's own: parameters, these cells, and the last one."""
+        path = self.path(f"notebooks/{name}.ipynb")
+        path.parent.mkdir(exist_ok=True)
+        book = nbformat.v4.new_notebook()
+        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        book.metadata.kernelspec = kernel
+        sources = [opens.format(name=name), *cells, "report.close()"]
+        book.cells = [
+            nbformat.v4.new_markdown_cell(f"# {name}\n\nWhat does it say?"),
+            nbformat.v4.new_code_cell(SHARED_PARAMETERS, metadata={"tags": ["parameters"]}),
+            *map(nbformat.v4.new_code_cell, sources),
+        ]
+        for place, cell in enumerate(book.cells):
+            cell.id = f"cell-{place}"
+        nbformat.write(book, path)
+        return path
 
     def replace(self, name: str, old: str, new: str) -> None:
         text = self.path(name).read_text("utf-8")

@@ -18,9 +18,9 @@ from evidence.corpus import schema
 from evidence.corpus.bibliography import MOST
 from evidence.errors import CorpusError, ParameterError, ReportError
 from evidence.publishing.report import open_report
-from evidence.runs import report as run
+from evidence.runs.folders import MANIFEST
 from evidence.runs.new import begin_project
-from evidence.runs.report import make_reports
+from evidence.runs.report import How, make_reports
 from evidence.synthesis.wording import slug
 from tests.conftest import Project
 
@@ -76,8 +76,8 @@ def hostile(tmp_path_factory):
         raised_by="both", claims="C1", where="days>=2",
     )  # fmt: skip
     project.replace("references.bib", "does humming", f"does {MARKUP} humming")
-    given = {"only": ["start", "studies", "comparison", "claims", "unknowns", "synthesis"]}
-    return make_reports(project.root, **given).out
+    only = ["start", "studies", "comparison", "claims", "unknowns", "synthesis"]
+    return make_reports(project.root, how=How(only=only)).out
 
 
 class Acts(HTMLParser):
@@ -249,7 +249,7 @@ def test_a_link_to_a_folder_of_somebody_s_is_not_followed_into_it(begun, tmp_pat
     precious = tmp_path / "precious"
     precious.mkdir()
     (precious / "thesis.tex").write_text("years of work")
-    (precious / run.MANIFEST).write_text('{"name": "an extension of a browser"}')
+    (precious / MANIFEST).write_text('{"name": "an extension of a browser"}')
     (begun.root / "reports").symlink_to(precious)
     with pytest.raises(ReportError, match="holds files that no report run made"):
         make_reports(begun.root)

@@ -16,7 +16,7 @@ from evidence.publishing.files import add_tiffs, render, write_figure
 from evidence.publishing.identifying import compare, identify
 from evidence.publishing.identity import command, record
 from evidence.publishing.metadata import MARK, read_record
-from evidence.runs.report import make_reports
+from evidence.runs.report import How, make_reports
 from tests.conftest import ROOT
 from tests.test_report import small_project
 
@@ -199,7 +199,7 @@ def fresh(tmp_path_factory):
     """A small project with its finished report, before anything changes; copied, never changed."""
     project = small_project(tmp_path_factory.mktemp("fresh") / "p", notebook="03_dose_response")
     shutil.copy(ROOT / "LICENSE-DATA", project)
-    make_reports(project, only=["dose_response"])
+    make_reports(project, how=How(only=["dose_response"]))
     return project
 
 
@@ -238,7 +238,7 @@ def test_today_s_data_draw_it_differently_and_how(fresh, tmp_path, capsys):
     assert code == 1
     assert "was made before data/studies.csv changed; renew it with: evidence report" in out
 
-    make_reports(project, only=["dose_response"])
+    make_reports(project, how=How(only=["dose_response"]))
     code, out, _ = run(capsys, project, kept)
     assert code == 1
     assert re.search(r"row changed +data/studies.csv:\d+: value “-0.82” → “-0.81”", out)
@@ -280,7 +280,7 @@ def test_other_parameters_and_code_are_named(fresh, shipped, tmp_path):
 
 def test_a_figure_that_is_empty_today(tmp_path, found, capsys):
     project = small_project(tmp_path / "p", notebook="03_dose_response")
-    make_reports(project, given={"conditions": ["PTSD"]}, only=["dose_response"])
+    make_reports(project, given={"conditions": ["PTSD"]}, how=How(only=["dose_response"]))
     path = tmp_path / "found.svg"
     path.write_bytes(render(*found, "svg"))
     code, out, _ = run(capsys, project, path)

@@ -20,7 +20,7 @@ RANK = {
     "corpus": 1, "estimation": 1,
     "synthesis": 2,
     "figures": 3, "tables": 3,
-    "publishing": 4, "runs": 5, "arguments": 5, "cli": 6,
+    "publishing": 4, "runs": 5, "arguments": 5, "progress": 6, "cli": 7,
 }  # fmt: skip
 HOME = {
     "scipy": {"estimation"},
@@ -37,7 +37,7 @@ HOME = {
     "nbformat": {"runs"},
     "docx": {"publishing"},
     "yaml": {"publishing", "runs"},
-    "tqdm": {"cli"},
+    "tqdm": {"progress"},
     "pandas": {"corpus", "synthesis", "figures", "tables", "publishing"},
 }
 MODULES = [path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py"]

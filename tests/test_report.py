@@ -14,8 +14,8 @@ import pytest
 
 from evidence import cli
 from evidence.errors import ReportError
-from evidence.runs import report as run
-from evidence.runs.report import make_reports
+from evidence.runs.folders import MANIFEST, recover
+from evidence.runs.report import How, make_reports
 
 ROOT = Path(__file__).resolve().parents[1]
 FORMS = ("svg", "pdf", "png", "csv", "json", "bib")
@@ -164,7 +164,7 @@ def test_papermill_from_another_folder_gives_the_same_numbers(report, tmp_path):
 def test_only_carries_the_other_pages_over(report, tmp_path):
     out = tmp_path / "reports"
     shutil.copytree(report, out)
-    made = make_reports(ROOT, out=out, only=["claims"])
+    made = make_reports(ROOT, out=out, how=How(only=["claims"]))
     assert made.reports == tuple(NAMES)
     assert (out / "02_comparison.html").read_bytes() == (report / "02_comparison.html").read_bytes()
     assert set(values(out)) == set(values(report))
@@ -175,7 +175,7 @@ def test_only_carries_the_other_pages_over(report, tmp_path):
 
 def test_unknown_notebook_and_unknown_condition_are_refused(tmp_path):
     with pytest.raises(ReportError, match="--only nosuch: is no notebook; there are 00_start"):
-        make_reports(ROOT, out=tmp_path / "r", only=["nosuch"])
+        make_reports(ROOT, out=tmp_path / "r", how=How(only=["nosuch"]))
     assert cli.main(["report", "--project", str(ROOT), "--out", str(tmp_path / "r"),
                      "-p", "conditions=depresion"]) == 2  # fmt: skip
     assert not list(tmp_path.iterdir())
@@ -183,7 +183,7 @@ def test_unknown_notebook_and_unknown_condition_are_refused(tmp_path):
 
 def test_narrowed_run_says_so_and_keeps_other_conditions_out(tmp_path):
     project = small_project(tmp_path / "p", notebook="02_comparison")
-    make_reports(project, given={"conditions": ["PTSD"]}, only=["02_comparison"])
+    make_reports(project, given={"conditions": ["PTSD"]}, how=How(only=["02_comparison"]))
     index = (project / "reports" / "index.html").read_text("utf-8")
     assert "Narrowed to part of the data by their parameters: 02_comparison." in index
     page = (project / "reports" / "02_comparison.html").read_text("utf-8")
@@ -198,7 +198,7 @@ def test_same_inputs_give_the_same_bytes_in_another_folder_and_time_zone(tmp_pat
         monkeypatch.setenv("TZ", zone)
         time.tzset()
         project = small_project(tmp_path / folder, notebook="02_comparison")
-        out = make_reports(project, tiff=True, only=["02_comparison"]).out
+        out = make_reports(project, how=How(tiff=True, only=["02_comparison"])).out
         made.append(
             {str(p.relative_to(out)): p.read_bytes() for p in out.rglob("*") if p.is_file()}
         )
@@ -225,7 +225,8 @@ def test_the_index_and_the_page_show_the_same_version(report):
 def test_failing_notebook_keeps_the_old_reports_and_its_traceback(tmp_path, capsys):
     project = small_project(tmp_path)
     assert cli.main(["report", "--project", str(project), "--only", "claims"]) == 0
-    before = {p: p.read_bytes() for p in (project / "reports").rglob("*") if p.is_file()}
+    page = (project / "reports" / "05_claims.html").read_text("utf-8")
+    values = (project / "reports" / "values.json").read_bytes()
     path = project / "notebooks" / "05_claims.ipynb"
     book = nbformat.read(path, as_version=4)
     book.cells.insert(4, nbformat.v4.new_code_cell("1 / 0"))
@@ -233,20 +234,26 @@ def test_failing_notebook_keeps_the_old_reports_and_its_traceback(tmp_path, caps
     capsys.readouterr()
     assert cli.main(["report", "--project", str(project), "--only", "claims"]) == 1
     error = capsys.readouterr().err
-    assert "notebooks/05_claims.ipynb: cell" in error
-    assert "ZeroDivisionError: division by zero" in error
+    assert error.rpartition("\r")[2].splitlines()[:2] == [
+        "evidence: 05_claims: cell 4 failed: ZeroDivisionError: division by zero",
+        f"the executed notebook with its traceback: {project}/reports.failed/05_claims.ipynb",
+    ]
     kept = project / "reports.failed" / "05_claims.ipynb"
-    assert str(kept) in error
     assert "ZeroDivisionError" in kept.read_text("utf-8")
-    assert {p: p.read_bytes() for p in (project / "reports").rglob("*") if p.is_file()} == before
-    assert sorted(path.name for path in project.iterdir() if path.name.startswith(".")) == []
+    assert (project / "reports" / "05_claims.html").read_text("utf-8") == page
+    assert (project / "reports" / "values.json").read_bytes() == values
+    index = (project / "reports" / "index.html").read_text("utf-8")
+    assert "05_claims, cell 4 failed: ZeroDivisionError: division by zero" in index
+    assert 'href="../reports.failed/05_claims.ipynb"' in index
+    litter = [path.name for path in project.iterdir() if path.name.startswith(".")]
+    assert litter == []
 
 
 def test_interrupt_leaves_the_old_reports(tmp_path, monkeypatch, capsys):
     project = small_project(tmp_path)
     old = project / "reports"
     old.mkdir()
-    (old / run.MANIFEST).write_text('{"reports": {}}')
+    (old / MANIFEST).write_text('{"reports": {}}')
 
     def interrupted(*arguments, **options):
         raise KeyboardInterrupt
@@ -254,7 +261,7 @@ def test_interrupt_leaves_the_old_reports(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("papermill.execute_notebook", interrupted)
     assert cli.main(["report", "--project", str(project), "--only", "claims"]) == 130
     assert "stopped; the previous reports are as they were" in capsys.readouterr().err
-    assert [path.name for path in old.iterdir()] == [run.MANIFEST]
+    assert [path.name for path in old.iterdir()] == [MANIFEST]
     assert not list(project.glob(".reports.*"))
 
 
@@ -262,9 +269,9 @@ def test_stop_between_the_two_renames_is_mended(tmp_path, monkeypatch):
     target = tmp_path / "reports"
     previous = tmp_path / ".reports.previous"
     previous.mkdir()
-    (previous / run.MANIFEST).write_text("{}")
-    run._recover(target)
-    assert (target / run.MANIFEST).is_file()
+    (previous / MANIFEST).write_text("{}")
+    recover(target)
+    assert (target / MANIFEST).is_file()
     assert not previous.exists()
 
 
@@ -329,6 +336,6 @@ def test_studies_and_bibliography_alone_are_enough(tmp_path):
     for path in (project / "data").iterdir():
         if path.name != "studies.csv":
             path.unlink()
-    made = make_reports(project, only=["studies", "comparison", "unknowns"])
+    made = make_reports(project, how=How(only=["studies", "comparison", "unknowns"]))
     assert len(made.reports) == 3
     assert (project / "reports" / "figures" / "fig-shares.svg").is_file()

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,8 +86,20 @@ class Reference:
         return vancouver(self)
 
 
-class Bibliography(dict[str, Reference]):
+class Bibliography(Mapping[str, Reference]):
     """References by BibTeX key, in the order of the file."""
+
+    def __init__(self, references: Mapping[str, Reference]):
+        self._references = references
+
+    def __getitem__(self, key: str) -> Reference:
+        return self._references[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._references)
+
+    def __len__(self) -> int:
+        return len(self._references)
 
     def some(self, keys: Iterable[str]) -> list[Reference]:
         """The references of these keys, each once, in the order of their keys."""

@@ -20,7 +20,10 @@ _paused = False
 
 
 def watch() -> None:
-    """Keep from now on which files and folders this process reads."""
+    """Keep from now on which files and folders this process reads.
+
+    A kernel that makes a report is told so before its first cell.
+    """
     global _watching
     if not _watching:
         _watching = True
@@ -75,21 +78,21 @@ def _note(event: str, arguments: tuple) -> None:
         return
     if event == "open":
         path, mode, flags = arguments
-        if isinstance(mode, str) and set(mode) & set("wax+"):
+        if isinstance(mode, str) and set(mode) & set("wax"):
             return
         if mode is None and flags & (os.O_WRONLY | os.O_RDWR):
             return
-    elif event in ("os.listdir", "os.scandir"):
+    elif event == "sqlite3.connect":
         path = arguments[0]
+    elif event in ("os.listdir", "os.scandir"):
+        path = "." if arguments[0] is None else arguments[0]
         # What is looked through for a module is not looked at.
         if sys._getframe(1).f_code.co_filename.startswith("<frozen importlib"):
             return
     else:
         return
-    if isinstance(path, bytes):
-        path = os.fsdecode(path)
-    if isinstance(path, str) and path:
-        _seen[str(Path.cwd() / path)] = None
+    if isinstance(path, str | bytes | os.PathLike) and path:
+        _seen[str(Path.cwd() / os.fsdecode(path))] = None
 
 
 def _source(path: Path) -> Path:

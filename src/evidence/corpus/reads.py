@@ -72,13 +72,12 @@ class View:
     def note(self, part: pd.DataFrame, columns: Iterable[str] | None) -> None:
         """Some columns, or all, of some rows were read; what picks the rows is noted by itself."""
         whole = len(part) == len(self.frame)
-        if len(self.frame) > ROWS and (columns is None or not whole):
-            self.columns.update(self.frame.columns)
-        elif whole and columns is not None:
-            self.columns.update(columns)
+        names = list(self.frame.columns if columns is None else columns)
+        if len(self.frame) > ROWS or (whole and columns is not None):
+            self.columns.update(names if whole else self.frame.columns)
         else:
             self.rows.update(part["address"])
-            self.columns.update({*REMARKS, *(["address"] if whole else [])} & {*self.frame.columns})
+            self.columns.update(({*REMARKS} | ({"address"} if whole else set())) & {*names})
 
     @cached_property
     def digests(self) -> dict[str, str]:
@@ -183,8 +182,11 @@ class Watched(Frame):
     """A frame that notes what is read of it.
 
     All that pandas does with a frame goes through `_mgr`, so that whatever is not noted more
-    narrowly below counts as a reading of every column.
+    narrowly below counts as a reading of every column. From then on there is nothing to note, and
+    whatever is done to the frame in place is its own affair.
     """
+
+    _noted = True
 
     def __init__(self, frame: pd.DataFrame, view: View):
         super().__init__(frame)
@@ -192,9 +194,8 @@ class Watched(Frame):
 
     @property
     def _mgr(self):
-        if not vars(self).get("_noted", True):
-            vars(self)["_noted"] = True
-            self._view.note(self._plain, None)
+        self._note(None)
+        vars(self)["_noted"] = True
         return vars(self)["_held"]
 
     @_mgr.setter
@@ -207,12 +208,18 @@ class Watched(Frame):
         held = vars(self)["_held"]
         return Frame._from_mgr(held, axes=held.axes)
 
+    def _note(self, columns: Iterable[str] | None) -> None:
+        if not self._noted:
+            self._view.note(self._plain, columns)
+
     def __getitem__(self, key):
+        if self._noted:
+            return super().__getitem__(key)
         if isinstance(key, pd.Series) and key.dtype == bool:
             return Watched(self._plain[key], self._view)
         names = [key] if isinstance(key, str) else key
         if isinstance(names, list) and set(map(str, names)) <= set(self._plain.columns):
-            self._view.note(self._plain, names)
+            self._note(names)
             return self._plain[key]
         return super().__getitem__(key)
 
@@ -235,13 +242,21 @@ class Watched(Frame):
     @property
     def index(self) -> pd.Index:
         """Which rows there are, by number."""
-        self._view.note(self._plain, ["address"])
+        self._note(["address"])
         return self._plain.index
+
+    @index.setter
+    def index(self, labels):
+        pd.DataFrame.index.__set__(self, labels)
 
     @property
     def columns(self) -> pd.Index:
         """The names of the columns, which every view of the kind has."""
         return self._plain.columns
+
+    @columns.setter
+    def columns(self, labels):
+        pd.DataFrame.columns.__set__(self, labels)
 
 
 class _Places:
@@ -262,48 +277,36 @@ class _Places:
 
 
 class WatchedBibliography(Bibliography):
-    """A bibliography that notes which of its entries are read."""
+    """A bibliography that notes which of its entries are read.
+
+    A mapping does everything else by these: whoever asks for a key reads its entry or learns that
+    there is none, whoever goes through the keys learns all of them.
+    """
 
     def __init__(self, bibliography: Bibliography, sources: dict[str, str]):
-        super().__init__()
-        self._held, self._sources = bibliography, sources
+        super().__init__(bibliography)
+        self._sources = sources
 
-    def _note(self, key: str) -> Bibliography:
-        self._sources[key] = _source(self._held, key)
-        return self._held
+    def _note(self, key: str) -> None:
+        self._sources[key] = _source(self._references, key)
 
     def __getitem__(self, key):
-        return self._note(key)[key]
+        self._note(key)
+        return super().__getitem__(key)
 
-    def __contains__(self, key) -> bool:
-        return key in self._note(key)
+    def __iter__(self):
+        self._note(WHOLE)
+        return super().__iter__()
 
-    def get(self, key, default=None):
-        """The reference of a key, or what stands for none."""
-        return self._note(key).get(key, default)
+    def __len__(self) -> int:
+        self._note(WHOLE)
+        return super().__len__()
 
     def at(self, line: int):
         """The reference that begins at a line of the file, or None."""
-        found = self._held.at(line)
-        return self._note(found.key)[found.key] if found else self._note(WHOLE).at(line)
-
-    def __iter__(self):
-        return iter(self._note(WHOLE))
-
-    def __len__(self) -> int:
-        return len(self._note(WHOLE))
-
-    def keys(self):
-        """The keys of all entries."""
-        return self._note(WHOLE).keys()
-
-    def values(self):
-        """All references."""
-        return self._note(WHOLE).values()
-
-    def items(self):
-        """All keys with their references."""
-        return self._note(WHOLE).items()
+        found = self._references.at(line)
+        self._note(found.key if found else WHOLE)
+        return found
 
 
 _TABLES = {Path(table.file).stem: table for table in schema.TABLES}

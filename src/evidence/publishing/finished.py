@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from evidence.corpus import schema
 from evidence.corpus.bibliography import Reference
 from evidence.corpus.reading import Corpus
 from evidence.errors import EvidenceError
@@ -47,8 +48,10 @@ class Tabulated:
 
 def studies_at(corpus: Corpus, addresses: Iterable[str]) -> list[str]:
     """The primary studies that rows of the tables are about, sorted; the guide is none."""
-    frames = (corpus.results, corpus.designs, corpus.appraisals)
-    columns = [frame[["address", "study"]] for frame in frames]
+    addresses = list(addresses)
+    tables = corpus.tables_at(addresses)
+    files = (schema.STUDIES.file, schema.DESIGNS.file, schema.APPRAISALS.file)
+    columns = [tables[file][["address", "study"]] for file in files]
     study = {address: key for frame in columns for address, key in frame.to_numpy()}
     designs = corpus.designs[["study", "design"]]
     guides = set(designs.loc[designs["design"] == "guide", "study"])

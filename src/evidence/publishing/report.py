@@ -83,6 +83,8 @@ class Report:
             **(own or {}),
         }
         self._out = Path(out) if out else None
+        if self._out:
+            self._out.mkdir(parents=True, exist_ok=True)
         self._ledger = Ledger()
         self._figures: list[dict] = []
         self._tables: list[str] = []
@@ -302,7 +304,8 @@ def open_report(
     }
     folders = {"project": project, "out": out}
     opened.watch()
-    with opened.known():
+    # Without `out` nothing else keeps what is read of the tables.
+    with opened.known() if out else contextlib.nullcontext():
         corpus = read_corpus(project)
     taken = check_arguments(name, folders | shared | own, corpus)
     return Report(

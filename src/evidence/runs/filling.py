@@ -22,7 +22,7 @@ from evidence.runs.folders import (
     require_replaceable,
     staged,
 )
-from evidence.runs.making import Failure, Maker, keep, make
+from evidence.runs.making import KERNEL, Failure, Maker, keep, make
 from evidence.runs.plan import Wanted, changes, is_current, reasons
 from evidence.runs.recipe import marks
 
@@ -108,7 +108,7 @@ def make_sets(
         from evidence.runs.engine.processes import start
 
         # It takes seconds, as do the imports and checks that follow.
-        start()
+        start(KERNEL)
     from evidence.corpus.reads import Comparison
     from evidence.publishing.drawing import forget_old
 

@@ -8,6 +8,7 @@ import contextlib
 import ctypes
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -16,6 +17,8 @@ from pathlib import Path
 from evidence.errors import ReportError
 
 MANIFEST = "manifest.json"
+NEW, PREVIOUS = ".new", ".previous"
+"""How the folders end that stand beside the finished one for a while."""
 
 
 def failed(target: Path) -> Path:
@@ -24,12 +27,17 @@ def failed(target: Path) -> Path:
 
 
 def read_manifest(target: Path) -> dict:
-    """What the reports in a folder were made from; empty if no run finished there."""
+    """What the reports in a folder were made from; empty unless a run of this version finished."""
+    content = _manifest(target)
+    return content if {"reports", "pages", "failed"} <= set(content) else {}
+
+
+def _manifest(target: Path) -> dict:
     try:
         content = json.loads((target / MANIFEST).read_text("utf-8"))
     except (OSError, ValueError):
         return {}
-    return content if isinstance(content, dict) and "reports" in content else {}
+    return content if isinstance(content, dict) else {}
 
 
 def require_replaceable(target: Path, project: Path) -> None:
@@ -43,7 +51,7 @@ def require_replaceable(target: Path, project: Path) -> None:
         raise ReportError(f"--out {target}: holds the project itself; name a folder of its own")
     if target.exists() and not target.is_dir():
         raise ReportError(f"--out {target}: is a file; name a folder")
-    if target.is_dir() and any(target.iterdir()) and not read_manifest(target):
+    if target.is_dir() and any(target.iterdir()) and "reports" not in _manifest(target):
         raise ReportError(
             f"--out {target}: holds files that no report run made; name another folder"
         )
@@ -72,6 +80,9 @@ def alone(target: Path, waiting: Callable[[], None]) -> Iterator[None]:
         recover(target)
         yield
     finally:
+        # Who waited for this very file sees that it is gone, and makes a new one.
+        with contextlib.suppress(OSError):
+            Path(lock.lock_file).unlink()
         lock.release()
 
 
@@ -85,7 +96,8 @@ def staged(target: Path) -> Iterator[Path]:
         It cannot be made, or something in it cannot be written.
     """
     with _named(target):
-        staging = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        beside = {"prefix": f".{target.name}.", "suffix": NEW, "dir": target.parent}
+        staging = Path(tempfile.mkdtemp(**beside))
     try:
         with _named(target):
             yield staging
@@ -114,15 +126,16 @@ def put_in_place(staging: Path, target: Path) -> None:
 
 
 def _previous(target: Path) -> Path:
-    return target.with_name(f".{target.name}.previous")
+    return target.with_name(f".{target.name}{PREVIOUS}")
 
 
 def recover(target: Path) -> None:
     """Bring back what was taken away and not replaced; remove what was not finished."""
     if _previous(target).exists() and not target.exists():
         _previous(target).rename(target)
-    for left in target.parent.glob(f".{target.name}.*"):
-        if left.is_dir():
+    ours = re.compile(rf"{re.escape(f'.{target.name}')}(\.[^.]+{NEW}|{PREVIOUS})")
+    for left in target.parent.iterdir() if target.parent.is_dir() else ():
+        if ours.fullmatch(left.name) and left.is_dir():
             shutil.rmtree(left, ignore_errors=True)
 
 

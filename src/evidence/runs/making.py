@@ -8,6 +8,9 @@ from pathlib import Path
 
 from evidence.runs.engine.processes import QUIET_KERNEL
 
+# What a notebook opens before it opens its report counts as well.
+WATCHED = "--IPKernelApp.exec_lines=__import__('evidence.corpus.opened').corpus.opened.watch()"
+KERNEL = (*QUIET_KERNEL, WATCHED)
 # How papermill runs a notebook, by what `--engine` says.
 ENGINES = {"evidence": {"engine_name": "evidence"}, "kernel": {"engine_name": "nbclient"}}
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -62,24 +65,27 @@ Maker = Callable[[Job, Path], Failure | None]
 
 def _execute(job: Job, folder: Path, executed: Path) -> None:
     import papermill
+    from jupyter_core.utils import ensure_event_loop
 
     warm = {"memory_limit": job.memory_limit, "project": str(job.project)}
-    notebook = papermill.execute_notebook(
-        str(job.notebook),
-        str(executed),
-        parameters={**job.parameters, "project": str(job.project), "out": str(folder)},
-        progress_bar=False,
-        # Papermill's own way is to change the folder of this whole process.
-        resources={"metadata": {"path": str(job.notebook.parent)}},
-        extra_arguments=list(QUIET_KERNEL),
-        # It is written when the last cell is done or one has failed; nobody reads it before.
-        request_save_on_cell_execute=False,
-        **ENGINES[job.engine],
-        **(warm if job.engine == "evidence" else {}),
-    )
-    _forget_places(notebook)
-    text = json.dumps(notebook, ensure_ascii=False, indent=1, sort_keys=True)
-    executed.write_text(text + "\n", "utf-8")
+    try:
+        notebook = papermill.execute_notebook(
+            str(job.notebook),
+            str(executed),
+            parameters={**job.parameters, "project": str(job.project), "out": str(folder)},
+            progress_bar=False,
+            # Papermill's own way is to change the folder of this whole process.
+            resources={"metadata": {"path": str(job.notebook.parent)}},
+            extra_arguments=list(KERNEL),
+            # It is written when the last cell is done or one has failed; nobody reads it before.
+            request_save_on_cell_execute=False,
+            **ENGINES[job.engine],
+            **(warm if job.engine == "evidence" else {}),
+        )
+    finally:
+        # Papermill begins a loop for each thread and never ends it.
+        ensure_event_loop().close()
+    executed.write_text(kept(notebook), "utf-8")
 
 
 def _said(error: Exception) -> str:
@@ -92,8 +98,8 @@ def _said(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _forget_places(notebook) -> None:
-    """Take places, timings, chance and what needs a kernel out of an executed notebook.
+def kept(notebook) -> str:
+    """An executed notebook as it is written, without places, timings, chance and widgets' states.
 
     What is left can be shared, and is the same for the same data: a widget is named at random.
     """
@@ -111,10 +117,11 @@ def _forget_places(notebook) -> None:
             cell.source = "\n".join(
                 line for line in lines if not line.startswith(("project = ", "out = "))
             )
+    return json.dumps(notebook, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
 
 
-def keep(failure: Failure, kept: Path) -> None:
+def keep(failure: Failure, place: Path) -> None:
     """Put the executed notebook of a failed report where it can be read."""
     if failure.notebook:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(failure.notebook, kept)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(failure.notebook, place)

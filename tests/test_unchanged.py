@@ -1,0 +1,422 @@
+"""Only what changed is made again: never a report too few, and seldom one too many."""
+
+import ast
+import json
+import random
+import re
+from dataclasses import asdict
+
+import nbformat
+import pandas as pd
+import pytest
+
+from evidence import read_corpus
+from evidence.corpus import reads, schema
+from evidence.corpus.bibliography import Bibliography
+from evidence.corpus.frame import Frame
+from evidence.corpus.reads import Comparison, View, Watched, WatchedBibliography
+from evidence.errors import CorpusError
+from evidence.publishing.notebooks import own_notebooks
+from evidence.runs.new import begin_project
+from tests.conftest import ROOT, Project
+
+# A frame: everything that is done with it gives what it gives with a plain one, and is noted.
+
+FRAME = Frame(
+    {
+        "study": ["a", "a", "b", "c", "c"],
+        "n": pd.array([10, 20, None, 40, 50], dtype="Int64"),
+        "value": [0.5, 0.25, float("nan"), 4.0, -1.0],
+        "sources": [("a",), ("a", "b"), (), ("c",), ("c",)],
+        "note": ["", "seen", "", "", "twice"],
+        "address": [f"data/x.csv:{line}" for line in range(2, 7)],
+    }
+)
+OTHER = pd.DataFrame({"study": ["a", "b"], "label": ["A", "B"]})
+
+
+def changed_in_place(name):
+    def change(frame):
+        if name == "cell":
+            frame.loc[1, "n"] = 7
+        elif name == "new column":
+            frame["new"] = frame["n"] * 2
+        elif name == "no addresses":
+            del frame["address"]
+            return frame[frame["n"] > 15], frame["value"], frame.columns
+        elif name == "columns":
+            frame.columns = [column.upper() for column in frame.columns]
+            return frame["N"], frame
+        elif name == "index":
+            frame.index = list("vwxyz")
+            return frame.loc["w"], frame
+        elif name == "renamed":
+            frame.rename(columns={"n": "people"}, inplace=True)
+            return frame["people"], frame
+        elif name == "sorted":
+            frame.sort_values("value", inplace=True)
+        elif name == "by study":
+            frame.set_index("study", inplace=True)
+            return frame.loc["a"]
+        elif name == "popped":
+            return frame.pop("n"), frame
+        elif name == "inserted":
+            frame.insert(0, "first", range(5))
+        elif name == "part":
+            part = frame[frame["study"] == "c"]
+            part = part.assign(n=1) if part.empty else part
+            del part["address"]
+            return part["n"], part
+        return frame
+
+    return change
+
+
+OPERATIONS = {
+    "frame": lambda f: f,
+    "column": lambda f: f["n"],
+    "attribute": lambda f: f.value,
+    "columns": lambda f: f[["study", "n"]],
+    "remarks": lambda f: f["note"],
+    "get": lambda f: (f.get("n"), f.get("nothing", 3)),
+    "rows": lambda f: f[f["study"] == "a"],
+    "column of rows": lambda f: f[f["study"] == "a"]["n"],
+    "columns of rows": lambda f: f[f["n"] > 15][["study", "value"]],
+    "rows of rows": lambda f: f[f["n"] > 15][f[f["n"] > 15]["study"] == "c"],
+    "remarks of rows": lambda f: f[f["study"] == "a"]["note"],
+    "no rows": lambda f: f[f["study"] == "z"],
+    "how many of these": lambda f: len(f[f["study"] == "a"]),
+    "numbers of these": lambda f: list(f[f["n"] > 15].index),
+    "any of these": lambda f: f[f["study"] == "b"].empty,
+    "all rows": lambda f: f[f["study"] != "z"]["value"],
+    "a mask of the third kind": lambda f: f[(f["n"] > 15).astype("boolean").fillna(False)]["study"],
+    "a list as a mask": lambda f: f[[True, False, True, False, True]]["n"],
+    "every second": lambda f: f[::2],
+    "loc": lambda f: f.loc[f["study"] == "a", "value"],
+    "loc of a number": lambda f: f.loc[3],
+    "loc of rows": lambda f: f[f["study"] == "c"].loc[3, "n"],
+    "iloc": lambda f: f.iloc[0],
+    "iloc of rows": lambda f: f[f["study"] == "a"].iloc[-1]["value"],
+    "at": lambda f: f.at[2, "study"],
+    "iat": lambda f: f.iat[1, 2],
+    "query": lambda f: f.query("n > 15")["study"],
+    "eval": lambda f: f.eval("value * 2"),
+    "isin": lambda f: f[f["study"].isin(["b", "c"])],
+    "head": lambda f: f.head(2),
+    "sample": lambda f: f.sample(2, random_state=1),
+    "sort": lambda f: f.sort_values("value")["study"],
+    "drop": lambda f: f.drop(columns="note"),
+    "duplicates": lambda f: f.drop_duplicates("study"),
+    "assign": lambda f: f.assign(twice=f["n"] * 2),
+    "merge": lambda f: f.merge(OTHER, on="study", how="left"),
+    "merged": lambda f: OTHER.merge(f, on="study", how="left"),
+    "join": lambda f: f.join(OTHER, rsuffix="_"),
+    "concat": lambda f: pd.concat([f, f[f["study"] == "a"]]),
+    "group": lambda f: f.groupby("study")["value"].mean(),
+    "groups": lambda f: [(key, list(part["n"])) for key, part in f.groupby("study")],
+    "pivot": lambda f: f.pivot_table(index="study", values="value", aggfunc="sum"),
+    "melt": lambda f: f.melt(id_vars="study", value_vars=["value"]),
+    "apply": lambda f: f.apply(lambda row: f"{row['study']}{row['n']}", axis=1),
+    "map": lambda f: f.map(str),
+    "rows in turn": lambda f: [row.n for row in f.itertuples()],
+    "rows as series": lambda f: [row["value"] for _, row in f.iterrows()],
+    "items": lambda f: [(name, list(column)) for name, column in f.items()],
+    "names": lambda f: (list(f), list(f.keys()), "n" in f, "m" in f),
+    "length": lambda f: (len(f), f.shape, f.size, f.empty, f.ndim),
+    "index": lambda f: list(f.index),
+    "axes": lambda f: [list(axis) for axis in f.axes],
+    "types": lambda f: f.dtypes,
+    "numbers": lambda f: f[["value"]].to_numpy(),
+    "values": lambda f: f.values.tolist(),
+    "transposed": lambda f: f.T,
+    "as a dictionary": lambda f: f.to_dict("records"),
+    "as CSV": lambda f: f.to_csv(),
+    "as JSON": lambda f: f.to_json(),
+    "as text": lambda f: repr(f),
+    "as HTML": lambda f: f._repr_html_(),
+    "copy": lambda f: f.copy()["n"],
+    "equals": lambda f: (f.equals(Frame(FRAME)), (f == FRAME).to_numpy().tolist()),
+    "isna": lambda f: f.isna().sum(),
+    "sum": lambda f: f["value"].sum(),
+    "describe": lambda f: f.describe(),
+    "unique": lambda f: f["study"].unique().tolist(),
+    "value counts": lambda f: f.value_counts("study"),
+    "where": lambda f: f.where(f["study"] == "a"),
+    "mask of all": lambda f: f[f.notna().all(axis=1)],
+    "filter": lambda f: f.filter(["study", "n"]),
+    "select": lambda f: f.select_dtypes("number"),
+    "set index": lambda f: f.set_index("study").loc["c"],
+    "reset": lambda f: f[f["n"] > 15].reset_index(drop=True),
+    "reindex": lambda f: f.reindex([4, 3, 9]),
+    "explode": lambda f: f.explode("sources")["sources"],
+    "plain": lambda f: pd.DataFrame(f),
+    "of a dictionary": lambda f: dict(zip(f["address"], f["n"], strict=True)),
+    "pickled": lambda f: pd.io.pickle.pickle.loads(pd.io.pickle.pickle.dumps(f)),
+    **{
+        f"in place: {name}": changed_in_place(name)
+        for name in (
+            "cell", "new column", "no addresses", "columns", "index", "renamed", "sorted",
+            "by study", "popped", "inserted", "part",
+        )
+    },
+}  # fmt: skip
+
+
+def told(result):
+    """Everything that a result says, as text."""
+    if isinstance(result, pd.DataFrame | pd.Series):
+        kinds = result.dtypes if isinstance(result, pd.DataFrame) else [result.dtype]
+        return f"{result.to_csv()} {list(map(str, kinds))}"
+    if isinstance(result, tuple | list):
+        return str([told(part) for part in result])
+    return repr(result)
+
+
+def did(operation, frame):
+    """What an operation gives, or the kind of its error."""
+    try:
+        return told(operation(frame))
+    except Exception as error:
+        return type(error).__name__
+
+
+def other_frames():
+    """The frame with each cell another, with rows gone, come and moved."""
+    values = {"study": "z", "n": 11, "value": 0.75, "sources": ("z",), "note": "new"}
+    for column, value in values.items():
+        for row in (0, 3):
+            frame = FRAME.copy()
+            frame.at[row, column] = value
+            yield f"{column} of {row}", frame
+    for row in (1, 4):
+        yield f"without {row}", placed(FRAME.drop(index=row))
+    yield "one more", placed(pd.concat([FRAME, FRAME.iloc[[0]]]))
+    yield "turned round", placed(FRAME.iloc[::-1])
+
+
+def placed(frame):
+    frame = frame.reset_index(drop=True)
+    return frame.assign(address=[f"data/x.csv:{line}" for line in range(2, len(frame) + 2)])
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("rows", [20_000, 2], ids=["by rows", "by columns"])
+def test_a_watched_frame_is_as_a_plain_one_and_notes_what_it_told(name, rows, monkeypatch):
+    monkeypatch.setattr(reads, "ROWS", rows)
+    operation = OPERATIONS[name]
+    view = View(FRAME.copy())
+    before = did(operation, Watched(view.frame, view))
+    assert before == did(operation, FRAME.copy())
+    record = json.loads(json.dumps(view.as_record()))
+    assert list(View(FRAME.copy()).changes("x", record)) == []
+    for changed, frame in other_frames():
+        if did(operation, frame.copy()) != before:
+            assert list(View(frame).changes("x", record)), f"{changed} was not seen"
+
+
+def test_what_is_not_read_is_not_noted():
+    view = View(FRAME)
+    frame = Watched(FRAME, view)
+    assert frame[frame["study"] == "a"]["n"].sum() == 30
+    record = view.as_record()
+    assert set(record["columns"]) == {"study"}
+    assert set(record["rows"]) == {"data/x.csv:2", "data/x.csv:3"}
+    other = FRAME.copy()
+    other.loc[3, ["n", "value"]] = 99
+    other.loc[0, "note"] = "a remark"
+    assert list(View(other).changes("x", record)) == []
+    other.loc[0, "value"] = 99
+    assert list(View(other).changes("data/x.csv", record)) == ["data/x.csv:2 changed"]
+    moved = placed(FRAME.iloc[1:])
+    assert list(View(moved).changes("data/x.csv", record)) == [
+        "data/x.csv:2 changed", "data/x.csv:3 changed", "data/x.csv: study changed",
+    ]  # fmt: skip
+
+
+READINGS = {
+    "key": lambda b: b["baker1990"].title,
+    "get": lambda b: (b.get("baker1990"), b.get("nobody2000")),
+    "in": lambda b: ("baker1990" in b, "nobody2000" in b),
+    "keys": lambda b: list(b.keys()),
+    "values": lambda b: [str(source) for source in b.values()],
+    "items": lambda b: {key: source.year for key, source in b.items()},
+    "all": lambda b: dict(b),
+    "spread": lambda b: {**b},
+    "length": lambda b: (len(b), bool(b)),
+    "first": lambda b: next(iter(b)),
+    "equal": lambda b: b == Bibliography({}),
+    "some": lambda b: b.some(["guide", "baker1990"]),
+    "line": lambda b: (b.at(1), b.at(3), b.at(4), b.at(5)),
+}
+
+
+@pytest.mark.parametrize("name", READINGS)
+def test_a_watched_bibliography_is_as_a_plain_one_and_notes_what_it_told(name, project):
+    reading = READINGS[name]
+    corpus = project.corpus()
+    kept = {}
+    before = repr(reading(WatchedBibliography(corpus.bibliography, kept)))
+    assert before == repr(reading(corpus.bibliography))
+    record = {"views": [], "sources": kept, "files": {}}
+    assert Comparison(corpus).changes(record) == []
+    for old, new in (
+        ("Rising dough", "Sinking dough"),
+        ("@misc{guide", "@misc{nobody2000, author = {X}, title = {Y}, year = {2000}}\n@misc{guide"),
+        ("Flour again", "Flour once more"),
+        ("year = {n.d.}", "year = {1999}"),
+    ):
+        project.replace("references.bib", old, new)
+        if repr(reading(project.corpus().bibliography)) != before:
+            assert Comparison(project.corpus()).changes(record), new
+        project.replace("references.bib", new, old)
+
+
+# Whole notebooks: what is not made again would have come out the same.
+
+
+class Begun(Project):
+    def __init__(self, root):
+        self.root = begin_project(root)
+
+
+class Shipped(Project):
+    def __init__(self, root):
+        (root / "data").mkdir(parents=True)
+        self.root = root
+        for path in (ROOT / "references.bib", *(ROOT / "data").glob("*.csv")):
+            self.path(path.relative_to(ROOT).as_posix()).write_bytes(path.read_bytes())
+
+
+def run_here(project, name, out, **given):
+    """Run the cells of a notebook in this process: all that they show and write, and the record.
+
+    Pictures are not drawn: in their place stands what decides them.
+    """
+    cells = nbformat.read(own_notebooks()[name], as_version=4).cells
+    space, shown = {}, []
+    for cell in cells:
+        if cell.cell_type != "code":
+            continue
+        body = ast.parse(cell.source).body
+        last = body.pop() if isinstance(body[-1], ast.Expr) else None
+        exec(compile(ast.Module(body, []), name, "exec"), space)
+        if "parameters" in cell.metadata.get("tags", []):
+            space |= {"project": str(project), "out": str(out), **given}
+        if last:
+            value = eval(compile(ast.Expression(last.value), name, "eval"), space)
+            shown.append(value._repr_mimebundle_().get("text/html"))
+    record = json.loads(json.dumps(space["report"].corpus.reads.as_record()))
+    files = {
+        path.relative_to(out).as_posix(): path.read_bytes()
+        for path in sorted(out.rglob("*"))
+        if path.is_file() and path.parent.name != "reads"
+    }
+    return (shown, files), record
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    def render(layout, about, form):
+        return json.dumps(asdict(about), sort_keys=True).encode()
+
+    monkeypatch.setattr("evidence.publishing.files.render", render)
+
+
+def changes_by_chance(project, chance, count):
+    """So many changes of one cell, row or field that leave the project readable, one at a time."""
+    tables = [table.file for table in schema.TABLES if project.path(table.file).is_file()]
+    weights = [len(project.rows(name)) + 3 for name in tables]
+    made = 0
+    while made < count:
+        name = chance.choices([*tables, "references.bib"], [*weights, 9])[0]
+        old = project.path(name).read_bytes()
+        if name == "references.bib":
+            what = change_source(project, chance)
+        else:
+            what = change_row(project, name, chance)
+        try:
+            corpus = read_corpus(project.root)
+        except CorpusError:
+            corpus = None
+        if corpus is not None and project.path(name).read_bytes() != old:
+            made += 1
+            yield f"{name}: {what}", corpus
+        project.path(name).write_bytes(old)
+
+
+def change_row(project, name, chance):
+    rows = project.rows(name)
+    line = chance.randrange(1, len(rows)) if len(rows) > 1 else 0
+    kind = chance.choices(["cell", "gone", "moved", "more"], [12, 1, 1, 1])[0]
+    if kind == "gone" and line:
+        said = rows.pop(line)
+    elif kind == "moved" and len(rows) > 2:
+        other = chance.randrange(1, len(rows))
+        rows[line], rows[other] = rows[other], rows[line]
+        said = (line, other)
+    else:
+        column = chance.randrange(len(rows[0]))
+        if kind == "more":
+            rows.append(list(rows[line]))
+            line = len(rows) - 1
+        cell = rows[line][column]
+        values = [row[column] for row in rows[1:]] + ["", f"{cell} again", "7", "0.3"]
+        if re.fullmatch(r"[\d.]+", cell):
+            values += [str(int(float(cell)) + 1)] * 5
+        rows[line][column] = chance.choice(values)
+        said = f"{kind} {line + 1} {rows[0][column]}: {cell!r} now {rows[line][column]!r}"
+    project.write(name, rows)
+    return said
+
+
+def change_source(project, chance):
+    path = project.path("references.bib")
+    entries = re.split(r"(?m)^(?=@)", path.read_text("utf-8"))
+    at = chance.randrange(1, len(entries))
+    kind = chance.choice(["year", "title", "title", "order", "gap"])
+    if kind == "year":
+        entries[at] = re.sub(
+            r"year = \{\d{4}", f"year = {{{chance.randrange(1980, 2020)}", entries[at]
+        )
+    elif kind == "title":
+        entries[at] = re.sub(r"title = \{", "title = {Once: ", entries[at])
+    elif kind == "gap":
+        entries[at] = "\n" + entries[at]
+    else:
+        entries[1], entries[at] = entries[at], entries[1]
+    path.write_text("".join(entries), "utf-8")
+    return f"{kind} of {entries[at].splitlines()[0]}"
+
+
+SMALL = ["01_studies", "02_comparison", "03_dose_response", "04_durability", "05_claims",
+         "06_unknowns", "07_synthesis", "08_appraisal"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "names", "count", "scope"),
+    [
+        (Project, SMALL, 24, "guide"),
+        (Begun, SMALL, 16, "all"),
+        (Shipped, ["02_comparison", "03_dose_response", "04_durability", "05_claims"], 6, "guide"),
+    ],
+    ids=["bread", "example", "shipped"],
+)
+def test_what_is_left_as_it_was_would_have_come_out_the_same(
+    tmp_path, undrawn, kind, names, count, scope
+):
+    """The other way round it may err: a report made for nothing costs time and nothing else."""
+    project = kind(tmp_path / "project")
+    first = {
+        name: run_here(project.root, name, tmp_path / "first" / name, scope=scope) for name in names
+    }
+    left = 0
+    for number, (what, corpus) in enumerate(changes_by_chance(project, random.Random(20), count)):
+        compare = Comparison(corpus).changes
+        for name, (before, record) in first.items():
+            if compare(record):
+                continue
+            left += 1
+            out = tmp_path / str(number) / name
+            after, _ = run_here(project.root, name, out, scope=scope)
+            assert after == before, f"{name} came out otherwise after {what}"
+    assert left > count / 4, "hardly a report was left alone"
