@@ -8,12 +8,14 @@ them.
 import contextlib
 import json
 import logging
+import os
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from evidence.corpus import opened
 from evidence.errors import ReportError
 from evidence.publishing.notebooks import own_notebooks
 from evidence.runs.making import Failure, Job, Maker, make
@@ -66,17 +68,22 @@ class Cluster(Maker):
     def __enter__(self) -> "Cluster":
         try:
             from distributed import Client
+            from distributed.comm import get_address_host_port
         except ModuleNotFoundError:
             install = "install it with pip install 'evidence[cluster]'"
             raise self._error(f"dask is not installed here; {install}") from None
+        try:
+            get_address_host_port(self._address)
+        except ValueError:
+            said = "is no address of a scheduler, such as tcp://192.0.2.7:8786"
+            raise self._error(said) from None
         # What it logs is told here in one line.
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
         try:
             self._client = Client(self._address, timeout=PATIENCE, set_as_default=False)
-        except (OSError, ValueError) as error:
+        except OSError:
             said = f"no scheduler answers there within {PATIENCE} seconds"
-            wrong = "is no address of a scheduler, such as tcp://192.0.2.7:8786"
-            raise self._error(said if isinstance(error, OSError) else wrong) from None
+            raise self._error(said) from None
         try:
             self._require_workers()
         except BaseException:
@@ -113,9 +120,8 @@ class Cluster(Maker):
             if self._stopped:
                 raise self._error("stopped")
             project = self._parcel(job.project)
-            future = self._client.submit(
-                make_there, project, job, str(folder), self._stand, pure=False
-            )
+            home = {"report": folder, "own": _own_folder(), "project": job.project}
+            future = self._client.submit(make_there, project, job, home, self._stand, pure=False)
             self._running.add(future)
         try:
             made = future.result()
@@ -172,8 +178,15 @@ def _unlike(here: Mapping, there: Mapping) -> str:
     return "; ".join(said)
 
 
-def make_there(project: Parcel, job: Job, folder: str, asked: Mapping) -> Made:
-    """Make a report on this worker as it would be made in `folder` of the asking side.
+def make_there(project: Parcel, job: Job, home: Mapping[str, Path], asked: Mapping) -> Made:
+    """Make a report on this worker, so that it comes out as on the asking side.
+
+    Parameters
+    ----------
+    home : mapping
+        Where on the asking side report, project and the package's own notebooks are.
+    asked : mapping
+        As of `stand` there.
 
     Raises
     ------
@@ -183,18 +196,20 @@ def make_there(project: Parcel, job: Job, folder: str, asked: Mapping) -> Made:
     if unlike := _unlike(asked, stand()):
         raise ReportError(f"a worker that came later {unlike}")
     with _place() as place:
-        here, report = place / "project", place / "report"
-        unpack(project, here)
+        here = {"report": place / "report", "own": _own_folder(), "project": place / "project"}
+        unpack(project, here["project"])
         if job.notebook.is_relative_to(job.project):
-            notebook = here / job.notebook.relative_to(job.project)
+            notebook = here["project"] / job.notebook.relative_to(job.project)
         else:
             notebook = own_notebooks()[job.name]
-        failure = make(replace(job, project=here, notebook=notebook), report)
-        files = pack(report)
-        moved = {str(here): str(job.project), str(report): folder}
-        for name in files:
-            if name.endswith(".ipynb"):
-                files[name] = _moved(files[name].decode(), moved, _in_json).encode()
+        failure = make(replace(job, project=here["project"], notebook=notebook), here["report"])
+        files = pack(here["report"])
+        moved = {str(here[name]): str(home[name]) for name in here}
+        if (record := f"reads/{job.name}.json") in files:
+            files[record] = _record_moved(files[record], here["project"], job.project, moved)
+        if (executed := f"notebooks/{job.name}.ipynb") in files:
+            in_json = {_in_json(there): _in_json(path) for there, path in moved.items()}
+            files[executed] = _moved(files[executed].decode(), in_json).encode()
         return Made(files, failure and _moved(failure.says, moved))
 
 
@@ -211,11 +226,29 @@ def _place() -> Iterator[Path]:
         yield Path(place).resolve()
 
 
-def _moved(text: str, moved: Mapping[str, str], form=str) -> str:
+def _own_folder() -> Path:
+    return next(iter(own_notebooks().values())).parent
+
+
+def _moved(text: str, moved: Mapping[str, str]) -> str:
     """A text that names folders of this machine, as it would be on the asking one."""
-    for here, there in moved.items():
-        text = text.replace(form(here), form(there))
+    for here, home in moved.items():
+        text = text.replace(here, home)
     return text
+
+
+def _record_moved(record: bytes, here: Path, project: Path, moved: Mapping[str, str]) -> bytes:
+    """A record of reading whose files outside the project are named from that on the asking side.
+
+    What lies at one place on both sides, such as on a shared disk, keeps its place.
+    """
+    content = json.loads(record)
+    paths = {os.path.normpath(here / name): digest for name, digest in content["files"].items()}
+    content["files"] = {
+        opened.relative(Path(_moved(path, moved)), project): digest
+        for path, digest in paths.items()
+    }
+    return (json.dumps(content, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode()
 
 
 def _in_json(text: str) -> str:
