@@ -128,7 +128,8 @@ class Cluster(Maker):
         except KilledWorker as error:
             times = error.allowed_failures + 1
             last = getattr(error.last_worker, "address", "unknown")
-            return Failure(f"{times} workers died while they made it, the last was {last}")
+            dead = "1 worker" if times == 1 else f"{times} workers"
+            return Failure(f"{dead} died while making it, the last at {last}")
         except (CancelledError, OSError) as error:
             raise self._error(f"the scheduler went away: {_line(error)}") from None
         finally:

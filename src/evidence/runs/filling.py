@@ -182,13 +182,13 @@ class _Filling:
             entries[name] = old.now(corpus.checksums) if current else old
             for file in old.files:
                 _copy(self.wanted.target / file, self.staging / file)
-        shutil.rmtree(self.staging / WORK, ignore_errors=True)
         said = {name: failure.says for name, failure in sorted(failures.items())}
         place = failed(self.wanted.target)
         shutil.rmtree(place, ignore_errors=True)
         kept = {name: place / f"{name}.ipynb" for name in failures if failures[name].notebook}
         for name, path in kept.items():
             keep(failures[name], path)
+        shutil.rmtree(self.staging / WORK, ignore_errors=True)
         figures, values = finish(corpus, self.wanted, entries, said, self.staging)
         put_in_place(self.staging, self.wanted.target)
         self._stack.close()

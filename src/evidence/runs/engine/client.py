@@ -38,11 +38,12 @@ class Server:
         self._retired = False
         self._control, theirs = socket.socketpair()
         with theirs:
-            code = f"from evidence.runs.engine.server import serve; serve({theirs.fileno()})"
-            # -P: no module of the folder one happens to be in. A session of its own: Ctrl-C is for
-            # the asking process, which then ends the kernel.
+            # No module of the folder one happens to be in, which -P would keep from notebooks too.
+            code = "import sys; sys.path[:] = filter(None, sys.path); "
+            code += f"from evidence.runs.engine.server import serve; serve({theirs.fileno()})"
+            # A session of its own: Ctrl-C is for the asking process, which then ends the kernel.
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-c", code],
+                [sys.executable, "-c", code],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
