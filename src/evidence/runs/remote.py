@@ -73,11 +73,15 @@ class _Mirror(Place):
     """The part of a remote folder's parent that is ours: the folder, and its failed notebooks."""
 
     def __init__(self, address: str, *, sets: bool):
-        self._address, self._sets = address.rstrip("/"), sets
+        self._sets = sets
+        protocol, _, path = address.partition("://")
+        if not path.strip("/"):
+            raise ReportError(f"--out {address}: is no folder; name one in it")
+        self._address = f"{protocol}://{path.rstrip('/')}"
         with self._named("cannot be used"):
             self._files, self._root = _file_system(self._address)
         self._parent, _, name = self._root.rpartition("/")
-        if not name or not (self._parent or self._root.startswith("/")):
+        if not (self._parent or self._root.startswith("/")):
             raise ReportError(f"--out {address}: is no folder; name one in it")
         self._here = Path(tempfile.mkdtemp()).resolve()
         super().__init__(self._here / name)
