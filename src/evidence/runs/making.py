@@ -84,21 +84,26 @@ def cores() -> int:
 
 def _execute(job: Job, folder: Path, executed: Path) -> None:
     import papermill
+    from jupyter_core.utils import ensure_event_loop
 
     limit = {} if job.memory_limit is None else {"memory_limit": job.memory_limit}
-    notebook = papermill.execute_notebook(
-        str(job.notebook),
-        str(executed),
-        parameters={**job.parameters, "project": str(job.project), "out": str(folder)},
-        progress_bar=False,
-        # Papermill's own way is to change the folder of this whole process.
-        resources={"metadata": {"path": str(job.notebook.parent)}},
-        extra_arguments=QUIET_KERNEL,
-        # It is written when the last cell is done or one has failed; nobody reads it before.
-        request_save_on_cell_execute=False,
-        **ENGINES[job.engine],
-        **limit,
-    )
+    try:
+        notebook = papermill.execute_notebook(
+            str(job.notebook),
+            str(executed),
+            parameters={**job.parameters, "project": str(job.project), "out": str(folder)},
+            progress_bar=False,
+            # Papermill's own way is to change the folder of this whole process.
+            resources={"metadata": {"path": str(job.notebook.parent)}},
+            extra_arguments=QUIET_KERNEL,
+            # It is written when the last cell is done or one has failed; nobody reads it before.
+            request_save_on_cell_execute=False,
+            **ENGINES[job.engine],
+            **limit,
+        )
+    finally:
+        # Papermill begins a loop for each thread and never ends it.
+        ensure_event_loop().close()
     _forget_places(notebook)
     text = json.dumps(notebook, ensure_ascii=False, indent=1, sort_keys=True)
     executed.write_text(text + "\n", "utf-8")
