@@ -38,6 +38,8 @@ HOME = {
     "docx": {"publishing"},
     "yaml": {"publishing", "runs"},
     "tqdm": {"progress"},
+    "distributed": {"runs"},
+    "fsspec": {"runs"},
     "pandas": {"corpus", "synthesis", "figures", "tables", "publishing"},
 }
 MODULES = [path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py"]

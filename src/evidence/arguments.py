@@ -26,7 +26,8 @@ def parser() -> argparse.ArgumentParser:
         "  evidence report --only comparison -p 'conditions=[\"bread\"]'\n"
         "  evidence report --set by-condition\n"
         "  evidence report --grid conditions=each confidence=0.9,0.95\n"
-        "  evidence report --engine kernel",
+        "  evidence report --set all --scheduler tcp://192.0.2.7:8786\n"
+        "  evidence report --out s3://bucket/reports",
         formatter_class=raw,
     )
     check = commands.add_parser(
@@ -248,7 +249,8 @@ def parser() -> argparse.ArgumentParser:
         "--out",
         default=None,
         metavar="DIR",
-        help="where the reports go (default: reports in the project)",
+        help="where the reports go, a folder or an address such as s3://bucket/reports "
+        "(default: reports in the project, report-sets for many sets)",
     )
     report.add_argument(
         "-p",
@@ -302,6 +304,13 @@ def parser() -> argparse.ArgumentParser:
         default=None,
         metavar="N",
         help="so many reports at once (default: as many as there are cores)",
+    )
+    report.add_argument(
+        "--scheduler",
+        default="",
+        metavar="ADDRESS",
+        help="make the reports on the workers of this Dask scheduler, such as "
+        "tcp://192.0.2.7:8786, and not on this machine",
     )
     report.add_argument(
         "--force",

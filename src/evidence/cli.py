@@ -4,10 +4,12 @@ Exit codes: 0 done, 1 the data or a notebook is at fault or a figure is no longe
 command was misused, 130 stopped, 141 whoever read the output went away.
 """
 
+import contextlib
 import os
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 from evidence.arguments import parser
 from evidence.errors import CorpusError, EvidenceError, ParameterError
@@ -262,6 +264,7 @@ def _ask() -> tuple[str, str]:
 
 def _report(options) -> int:
     from evidence.publishing.parameters.rule import split_assignments
+    from evidence.runs.remote import place
     from evidence.runs.report import How, make_batch, make_reports
 
     given = split_assignments(options.parameters)
@@ -273,20 +276,25 @@ def _report(options) -> int:
         memory_limit=options.memory,
         jobs=options.jobs,
     )
-    asked = {"out": options.out, "given": given, "how": how}
-    with Display() as progress:
-        if options.sets or options.grid:
+    batch = bool(options.sets or options.grid)
+    with contextlib.ExitStack() as stack:
+        progress = stack.enter_context(Display())
+        if options.scheduler:
+            from evidence.runs.cluster import Cluster
+
+            how = replace(how, maker=stack.enter_context(Cluster(options.scheduler)))
+        there = stack.enter_context(place(options.out, sets=batch, said=progress.said))
+        asked = {"out": there.folder, "given": given, "how": how, "progress": progress}
+        if batch:
             sets = {"sets": options.sets, "grid": options.grid}
-            made = list(make_batch(options.project, **sets, **asked, progress=progress))
+            made = list(make_batch(options.project, **sets, **asked))
         else:
-            made = [make_reports(options.project, **asked, progress=progress)]
-    return _tell(made, explain=options.explain)
+            made = [make_reports(options.project, **asked)]
+    return _tell(made, there.shown, explain=options.explain)
 
 
-def _tell(made, *, explain: bool) -> int:
-    """What became of the reports; 1 if some could not be made."""
-    from evidence.runs.folders import failed
-
+def _tell(made, shown, *, explain: bool) -> int:
+    """What became of the reports, with paths as `shown` has them; 1 if some could not be made."""
     for outcome in made if explain else ():
         for name, why in outcome.made.items():
             said = f"made: {why}" if why else "as it was: nothing that it is made from changed"
@@ -297,14 +305,13 @@ def _tell(made, *, explain: bool) -> int:
     figures, values = sum(one.figures for one in made), sum(one.values for one in made)
     where = made[0].out.parent if made[0].name else made[0].out
     print(f"made:  {counted}, {figures} figures, {values} values")
-    print(f"where: {where}")
-    print(f"open:  {where / 'index.html'}", flush=True)
+    print(f"where: {shown(where)}")
+    print(f"open:  {shown(where / 'index.html')}", flush=True)
     for outcome in made:
         for name, says in outcome.failures.items():
-            kept = failed(outcome.out) / f"{name}.ipynb"
             print(f"evidence: {outcome.name} {name}: {says}".replace(":  ", ": "), file=sys.stderr)
-            if kept.is_file():
-                print(f"the executed notebook with its traceback: {kept}", file=sys.stderr)
+            if kept := outcome.kept.get(name):
+                print(f"the executed notebook with its traceback: {shown(kept)}", file=sys.stderr)
     if failures:
         print("an earlier page of what failed stays as it was", file=sys.stderr)
     return 1 if failures else 0

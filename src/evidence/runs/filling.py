@@ -5,7 +5,6 @@ that an earlier run made of it stays, marked as such.
 """
 
 import contextlib
-import os
 import shutil
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +21,7 @@ from evidence.runs.folders import (
     require_replaceable,
     staged,
 )
-from evidence.runs.making import KERNEL, Failure, Maker, keep, make
+from evidence.runs.making import Failure, Maker, keep
 from evidence.runs.plan import Wanted, changes, is_current, reasons
 from evidence.runs.recipe import marks
 
@@ -35,7 +34,8 @@ class Outcome:
     """What became of one set.
 
     `reports` are all that stand in `out` now; `made` says of each that was asked for why it was
-    made, empty if it would have been the same; `failures` says of some what went wrong.
+    made, empty if it would have been the same; `failures` says of some what went wrong, and `kept`
+    where their executed notebooks are.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Outcome:
     values: int
     made: Mapping[str, str] = field(default_factory=dict)
     failures: Mapping[str, str] = field(default_factory=dict)
+    kept: Mapping[str, Path] = field(default_factory=dict)
 
 
 class Progress:
@@ -63,19 +64,12 @@ class Progress:
         """Something else that takes time."""
 
 
-def cores() -> int:
-    """How many reports are made at once where nothing else is said."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def make_sets(
     sets: Sequence[Wanted],
     corpus,
     *,
     jobs: int | None = None,
-    maker: Maker = make,
+    maker: Maker,
     progress: Progress | None = None,
 ) -> Iterator[Outcome]:
     """Make the reports of some sets; each set is in place when its outcome is told.
@@ -85,9 +79,9 @@ def make_sets(
     corpus : callable
         Reads and checks the tables; asked only if some set is not as it would become.
     jobs : int, optional
-        So many reports at once; as many as there are cores.
-    maker : callable
-        Makes one report, possibly on another machine.
+        So many reports at once; as many as the maker says.
+    maker : Maker
+        Makes each report, possibly on another machine.
 
     Raises
     ------
@@ -105,10 +99,7 @@ def make_sets(
     if not open_sets:
         return
     if any(wanted.engine == "evidence" for wanted in open_sets):
-        from evidence.runs.engine.processes import start
-
-        # It takes seconds, as do the imports and checks that follow.
-        start(KERNEL)
+        maker.prepare()
     from evidence.corpus.reads import Comparison
     from evidence.publishing.drawing import forget_old
 
@@ -121,7 +112,7 @@ def make_sets(
     plans = [(wanted, reasons(wanted, compare)) for wanted in open_sets]
     progress.planned(sum(bool(why) for _, found in plans for why in found.values()))
     with contextlib.ExitStack() as stack:
-        pool = stack.enter_context(_pool(jobs or cores()))
+        pool = stack.enter_context(_pool(jobs or maker.jobs, maker))
         filling = [
             _Filling(wanted, why, compare, stack, pool, maker, progress) for wanted, why in plans
         ]
@@ -137,16 +128,14 @@ def make_sets(
 
 
 @contextlib.contextmanager
-def _pool(jobs: int) -> Iterator[ThreadPoolExecutor]:
-    """Threads that each wait for the process of one report; all end if this one is stopped."""
+def _pool(jobs: int, maker: Maker) -> Iterator[ThreadPoolExecutor]:
+    """Threads that each wait for one report; all end if this one is stopped."""
     pool = ThreadPoolExecutor(jobs)
     try:
         yield pool
     except BaseException:
-        from evidence.runs.engine.processes import stop_all
-
         pool.shutdown(wait=False, cancel_futures=True)
-        stop_all()
+        maker.stop()
         raise
     finally:
         pool.shutdown()
@@ -197,18 +186,19 @@ class _Filling:
             entries[name] = old.now(corpus.checksums) if current else old
             for file in old.files:
                 _copy(self.wanted.target / file, self.staging / file)
-        shutil.rmtree(self.staging / WORK, ignore_errors=True)
         said = {name: failure.says for name, failure in sorted(failures.items())}
-        kept = failed(self.wanted.target)
-        shutil.rmtree(kept, ignore_errors=True)
-        for name, failure in failures.items():
-            keep(failure, kept / f"{name}.ipynb")
+        place = failed(self.wanted.target)
+        shutil.rmtree(place, ignore_errors=True)
+        kept = {name: place / f"{name}.ipynb" for name in failures if failures[name].notebook}
+        for name, path in kept.items():
+            keep(failures[name], path)
+        shutil.rmtree(self.staging / WORK, ignore_errors=True)
         figures, values = finish(corpus, self.wanted, entries, said, self.staging)
         put_in_place(self.staging, self.wanted.target)
         self._stack.close()
         target = self.wanted.target
         return Outcome(
-            self.wanted.name, target, tuple(entries), figures, values, dict(self.why), said
+            self.wanted.name, target, tuple(entries), figures, values, dict(self.why), said, kept
         )
 
     def _take(self, folder: Path) -> list[str]:

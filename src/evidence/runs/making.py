@@ -1,8 +1,9 @@
 """One report made: its notebook executed by papermill into a folder of its own."""
 
 import json
+import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,7 +61,34 @@ def make(job: Job, folder: Path) -> Failure | None:
     return None
 
 
-Maker = Callable[[Job, Path], Failure | None]
+class Maker:
+    """Makes reports, several at once: this one here, each in a process of its own."""
+
+    def __init__(self):
+        self.jobs = cores()
+
+    def prepare(self) -> None:
+        """Let what the first report waits for load while the tables are read."""
+        from evidence.runs.engine.processes import start
+
+        start(KERNEL)
+
+    def __call__(self, job: Job, folder: Path) -> Failure | None:
+        """As of `make`."""
+        return make(job, folder)
+
+    def stop(self) -> None:
+        """End those that are being made; whoever waits for them need not wait longer."""
+        from evidence.runs.engine.processes import stop_all
+
+        stop_all()
+
+
+def cores() -> int:
+    """How many reports are made at once here where nothing else is said."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _execute(job: Job, folder: Path, executed: Path) -> None:
@@ -122,6 +150,5 @@ def kept(notebook) -> str:
 
 def keep(failure: Failure, place: Path) -> None:
     """Put the executed notebook of a failed report where it can be read."""
-    if failure.notebook:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(failure.notebook, place)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(failure.notebook, place)

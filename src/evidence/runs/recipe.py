@@ -24,8 +24,8 @@ def recipe(notebook: Path, parameters: Mapping[str, object], *, tiff: bool) -> d
         "notebook": _digest(notebook.read_bytes()),
         "parameters": dict(parameters),
         "tiff": tiff,
-        "code": _code(),
-        "libraries": _libraries(),
+        "code": code(),
+        "libraries": libraries(),
     }
 
 
@@ -77,7 +77,7 @@ def _digest(content: bytes) -> str:
 
 
 @cache
-def _code() -> str:
+def code() -> str:
     """The digest of every file of this package that is no notebook: those are told of alone."""
     package = Path(__file__).resolve().parents[1]
     digest = hashlib.sha256()
@@ -89,7 +89,7 @@ def _code() -> str:
 
 
 @cache
-def _libraries() -> dict[str, str]:
+def libraries() -> dict[str, str]:
     """Python and the libraries that this package names, with their versions."""
     wanted = [text for text in metadata.requires("evidence") or () if "extra ==" not in text]
     names = sorted(re.match(r"[\w.-]+", text)[0] for text in wanted)

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from evidence.publishing.parameters.cell import declared
 from evidence.publishing.parameters.rule import Refused, take
 from evidence.runs.filling import Outcome, Progress, make_sets
 from evidence.runs.folders import alone
-from evidence.runs.making import Maker, make
+from evidence.runs.making import Maker
 from evidence.runs.plan import Wanted
 
 
@@ -35,9 +35,9 @@ class How:
     memory_limit : int, optional
         MiB that each notebook may take on top of the loaded libraries.
     jobs : int, optional
-        So many reports at once; as many as there are cores.
-    maker : callable
-        Makes one report; see `evidence.runs.making.make`.
+        So many reports at once; as many as the maker says, which is as many as there are cores.
+    maker : Maker
+        Makes each report, here if nothing else is said.
     """
 
     only: Sequence[str] = ()
@@ -46,7 +46,7 @@ class How:
     engine: str = "evidence"
     memory_limit: int | None = None
     jobs: int | None = None
-    maker: Maker = make
+    maker: Maker = field(default_factory=Maker)
 
     def __post_init__(self):
         if self.memory_limit is not None and (self.memory_limit < 1 or self.engine != "evidence"):

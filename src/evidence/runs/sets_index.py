@@ -8,6 +8,7 @@ from evidence.errors import ReportError
 from evidence.runs.folders import failed, read_manifest
 
 MARK = "sets.json"
+INDEX = "index.html"
 
 
 def require_ours(target: Path, project: Path) -> None:
@@ -50,8 +51,8 @@ def write_index(target: Path) -> Path:
     page = render("sets.html", title="Reports by set of parameters", sets=rows)
     told = {row["name"]: row["parameters"] for row in rows}
     _replace(target / MARK, json.dumps(told, indent=1, ensure_ascii=False) + "\n")
-    _replace(target / "index.html", page)
-    return target / "index.html"
+    _replace(target / INDEX, page)
+    return target / INDEX
 
 
 def _row(target: Path, name: str, manifest: dict) -> dict:
