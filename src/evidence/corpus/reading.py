@@ -6,6 +6,7 @@ person mends a table in one go.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,9 +75,26 @@ class Corpus:
 
     def label(self, key: str) -> str:
         """The short name of a source: its study's in `designs.csv`, else author and year."""
-        named = self.designs[["study", "label"]]
-        named = named.loc[named["study"] == key, "label"]
-        return named.iloc[0] if len(named) else self.bibliography[key].label
+        named = _labels(self)
+        return named[key] if key in named else self.bibliography[key].label
+
+
+def once(function):
+    """Let a function of a corpus and words be computed once for each: nothing changes either."""
+
+    @wraps(function)
+    def ask(corpus: Corpus, *words):
+        known = vars(corpus).setdefault("_once", {})
+        if (function, words) not in known:
+            known[function, words] = function(corpus, *words)
+        return known[function, words]
+
+    return ask
+
+
+@once
+def _labels(corpus: Corpus) -> dict[str, str]:
+    return dict(zip(corpus.designs["study"], corpus.designs["label"], strict=True))
 
 
 def read_corpus(project: str | Path = "") -> Corpus:

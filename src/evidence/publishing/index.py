@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from evidence.corpus.reading import Corpus
+from evidence.corpus.reading import Corpus, once
 from evidence.figures.shares import lay_out_shares
 from evidence.publishing.files import Shown, title
 from evidence.publishing.footnotes import footnotes, linked, references, sources_counted, sources_of
@@ -44,8 +44,7 @@ def render_index(
     """
     import markupsafe
 
-    everything = select_results(corpus)
-    results = select_results(corpus, scope=scope)
+    everything, results = _results(corpus, "all"), _results(corpus, scope)
     ledger = Ledger()
 
     def say(sentence: Sentence) -> str:
@@ -74,8 +73,8 @@ def render_index(
         figure=markupsafe.Markup(Shown(layout, about).to_html()),
         figure_page=shown_by,
         sure=[say(line) for line in answers.certainty(corpus, results)],
-        claims=_claims(corpus, results, studies, say, names),
-        unknowns=_unknowns(corpus, everything, say, names),
+        claims=_claims(corpus, scope, studies, say, names),
+        unknowns=_unknowns(corpus, say, names),
         audited=say(error_rate(corpus)),
         footnotes=lambda: markupsafe.Markup(_footnotes(corpus, ledger)),
     )
@@ -158,10 +157,25 @@ def _page(names: Sequence[str], ending: str) -> str:
     return next((name for name in names if name.endswith(ending)), "")
 
 
-def _claims(corpus, results, studies, say, names) -> dict | None:
+@once
+def _results(corpus: Corpus, scope: str):
+    return select_results(corpus, scope=scope)
+
+
+@once
+def _audited(corpus: Corpus, scope: str):
+    return claims.audit(corpus, _results(corpus, scope))
+
+
+@once
+def _register(corpus: Corpus):
+    return register(corpus, _results(corpus, "all"))
+
+
+def _claims(corpus, scope, studies, say, names) -> dict | None:
     if corpus.claims.empty:
         return None
-    audited = claims.audit(corpus, results)
+    audited = _audited(corpus, scope)
     parting = claims.parting(audited, studies)[:8]
     return {
         "summary": say(claims.summary(audited)),
@@ -170,8 +184,8 @@ def _claims(corpus, results, studies, say, names) -> dict | None:
     }
 
 
-def _unknowns(corpus, results, say, names) -> dict | None:
-    entries = register(corpus, results)
+def _unknowns(corpus, say, names) -> dict | None:
+    entries = _register(corpus)
     if not entries:
         return None
     return {
