@@ -73,7 +73,7 @@ def bakery(tmp_path_factory):
     notebooks = project.root / "notebooks"
     notebooks.mkdir()
     (notebooks / "loaf.py").write_text("SHAPE = 'round'\n")
-    where = "import os\nprint(os.getcwd(), project, out, SHAPE)"
+    where = "import os\nprint(os.getcwd(), project, SHAPE)"
     write_notebook(notebooks / "20_slow.ipynb", WAIT, REPORT, SHOW, where, "report.close()")
     write_notebook(notebooks / "21_broken.ipynb", "open(project + '/data/oven.csv')")
     write_notebook(notebooks / "22_fatal.ipynb", DIE)
