@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from evidence.arguments import parser
-from evidence.errors import CorpusError, EvidenceError, ParameterError
+from evidence.errors import MOST, CorpusError, EvidenceError, ParameterError
 from evidence.progress import Display
 
 
@@ -55,8 +55,7 @@ def _check(options) -> int:
 
     corpus = read_corpus(options.project)
     findings = check_consistency(corpus)
-    for finding in findings:
-        print(finding)
+    _print_findings(findings)
     for line in stale(corpus, require_day(options.on)) if options.on else ():
         print(line)
     counting = sum(finding.counts for finding in findings)
@@ -69,6 +68,19 @@ def _check(options) -> int:
     )
     to_mend = _check_prose(options, corpus.project) if options.prose else 0
     return 1 if counting or to_mend else 0
+
+
+def _print_findings(findings) -> None:
+    """One line each; of very many only the first, those that count before others."""
+    from collections import Counter
+
+    first = sorted(range(len(findings)), key=lambda place: not findings[place].counts)
+    for place in sorted(first[:MOST]):
+        print(findings[place])
+    left_out = Counter(findings[place].code for place in first[MOST:])
+    if left_out:
+        codes = ", ".join(f"{many:,} {code}" for code, many in sorted(left_out.items()))
+        print(f"and more that are not listed: {codes}")
 
 
 def _check_prose(options, project) -> int:
