@@ -190,12 +190,12 @@ class _Filling:
             entries[name] = old.now(corpus.checksums) if current else old
             for file in old.files:
                 _copy(self.wanted.target / file, self.staging / file)
-        shutil.rmtree(self.staging / WORK, ignore_errors=True)
         said = {name: failure.says for name, failure in sorted(failures.items())}
         kept = failed(self.wanted.target)
         shutil.rmtree(kept, ignore_errors=True)
         for name, failure in failures.items():
             keep(failure, kept / f"{name}.ipynb")
+        shutil.rmtree(self.staging / WORK, ignore_errors=True)
         figures, values = finish(corpus, self.wanted, entries, said, self.staging)
         put_in_place(self.staging, self.wanted.target)
         self._stack.close()
