@@ -43,7 +43,7 @@ def test_one_that_fails_stops_no_other_and_the_exit_code_says_so(batch):
         assert manifest["failed"] == {}
     manifest = json.loads((out / "conditions-cake" / "manifest.json").read_text("utf-8"))
     assert list(manifest["reports"]) == ["11_again"]
-    said = "cell 3 failed: ValueError: no <b>cake</b> & no end"
+    said = "cell 5 failed: ValueError: no <b>cake</b> & no end"
     assert manifest["failed"] == {"10_bread": said}
     assert manifest["reports"]["11_again"]["parameters"] == {
         "scope": "guide", "conditions": ["cake"], "outcomes": [], "confidence": 0.95
@@ -83,7 +83,7 @@ def test_a_second_call_makes_only_what_failed(batch, capsys):
     assert "made:  0 reports, 3 more as they were" in said.out
     error = said.err.rpartition("\r")[2].splitlines()
     assert error[0] == (
-        "evidence: conditions-cake 10_bread: cell 3 failed: ValueError: no <b>cake</b> & no end"
+        "evidence: conditions-cake 10_bread: cell 5 failed: ValueError: no <b>cake</b> & no end"
     )
     assert "1 of 1 done" in said.err
 
