@@ -234,16 +234,17 @@ def test_failing_notebook_keeps_the_old_reports_and_its_traceback(tmp_path, caps
     capsys.readouterr()
     assert cli.main(["report", "--project", str(project), "--only", "claims"]) == 1
     error = capsys.readouterr().err
-    assert error.rpartition("\r")[2].splitlines()[:2] == [
-        "evidence: 05_claims: cell 4 failed: ZeroDivisionError: division by zero",
-        f"the executed notebook with its traceback: {project}/reports.failed/05_claims.ipynb",
-    ]
+    first, second, *_ = error.rpartition("\r")[2].strip().splitlines()
+    failed = r"evidence: 05_claims: cell \d failed: ZeroDivisionError: division by zero"
+    assert re.fullmatch(failed, first)
+    said = f"the executed notebook with its traceback: {project}/reports.failed/05_claims.ipynb"
+    assert second == said
     kept = project / "reports.failed" / "05_claims.ipynb"
     assert "ZeroDivisionError" in kept.read_text("utf-8")
     assert (project / "reports" / "05_claims.html").read_text("utf-8") == page
     assert (project / "reports" / "values.json").read_bytes() == values
     index = (project / "reports" / "index.html").read_text("utf-8")
-    assert "05_claims, cell 4 failed: ZeroDivisionError: division by zero" in index
+    assert re.search(r"05_claims, cell \d failed: ZeroDivisionError: division by zero", index)
     assert 'href="../reports.failed/05_claims.ipynb"' in index
     litter = [path.name for path in project.iterdir() if path.name.startswith(".")]
     assert litter == []

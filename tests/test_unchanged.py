@@ -10,15 +10,17 @@ import nbformat
 import pandas as pd
 import pytest
 
-from evidence import read_corpus
+from evidence import cli, read_corpus
 from evidence.corpus import reads, schema
 from evidence.corpus.bibliography import Bibliography
 from evidence.corpus.frame import Frame
 from evidence.corpus.reads import Comparison, View, Watched, WatchedBibliography
 from evidence.errors import CorpusError
 from evidence.publishing.notebooks import own_notebooks
+from evidence.runs import recipe
 from evidence.runs.new import begin_project
-from tests.conftest import ROOT, Project
+from evidence.runs.report import How, make_reports
+from tests.conftest import OPENS, ROOT, Project
 
 # A frame: everything that is done with it gives what it gives with a plain one, and is noted.
 
@@ -420,3 +422,115 @@ def test_what_is_left_as_it_was_would_have_come_out_the_same(
             after, _ = run_here(project.root, name, out, scope=scope)
             assert after == before, f"{name} came out otherwise after {what}"
     assert left > count / 4, "hardly a report was left alone"
+
+
+def needed(project, records):
+    """The notebooks whose reports a change needs made again."""
+    compare = Comparison(read_corpus(project.root)).changes
+    return [name[3:] for name, record in records.items() if compare(record)]
+
+
+@pytest.fixture(scope="module")
+def shipped_records(tmp_path_factory):
+    """What each question of the shipped notebooks read of the shipped tables."""
+    folder = tmp_path_factory.mktemp("records")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("evidence.publishing.files.render", lambda *_: b"")
+        names = ["02_comparison", "03_dose_response", "04_durability", "05_claims"]
+        return {name: run_here(ROOT, name, folder / name)[1] for name in names}
+
+
+@pytest.mark.parametrize(
+    ("file", "find", "cells", "wanted"),
+    [
+        ("data/studies.csv", {"scope": "guide"}, {"note": "seen again"}, []),
+        ("data/studies.csv", {"scope": "all"}, {"locator": "p. 99"}, ["claims"]),
+        ("data/claims.csv", {}, {"reason": "for another reason"}, ["claims"]),
+        ("data/appraisals.csv", {}, {"reason": "for another reason"}, []),
+    ],
+    ids=["a remark", "a later study", "a claim", "a judgement"],
+)
+def test_a_corrected_cell_needs_only_the_reports_that_used_it(
+    tmp_path, shipped_records, file, find, cells, wanted
+):
+    project = Shipped(tmp_path / "project")
+    line = 2
+    if find:
+        designs = read_corpus(ROOT).designs
+        studies = set(designs.loc[designs["scope"] == find["scope"], "study"])
+        rows = project.rows(file)
+        line = next(n for n, row in enumerate(rows[1:], start=2) if row[0] in studies)
+    assert needed(project, shipped_records) == []
+    project.put(file, line, **cells)
+    assert needed(project, shipped_records) == wanted
+
+
+def test_a_source_that_no_page_cites_needs_none(tmp_path, shipped_records):
+    project = Shipped(tmp_path / "project")
+    entry = "@misc{nobody2000, author = {Body, No}, title = {Nothing}, year = {2000}}\n"
+    project.append("references.bib", f"\n{entry}")
+    assert needed(project, shipped_records) == []
+
+
+@pytest.fixture
+def bread(project):
+    """A project with one notebook of its own, which reads files of its own as well."""
+    (project.root / "notebooks").mkdir()
+    project.path("notebooks/own.csv").write_text("a\n1\n")
+    project.path("notebooks/ours.py").write_text("WORD = 'first'\n")
+    project.path("notebooks/pieces").mkdir()
+    project.notebook(
+        "10_bread",
+        "report.results[report.results['study'] == 'baker1990']['value']",
+        "ours.WORD, own, there, os.listdir('pieces')",
+        opens="import os, pathlib, sys\nsys.path.insert(0, '')\nimport ours\nown = pathlib.Path('own.csv').read_text()\n"
+        "try:\n    there = pathlib.Path('later.txt').read_text()\n"
+        "except FileNotFoundError:\n    there = ''\n" + OPENS,
+    )
+    return project
+
+
+def test_why_a_report_is_made_is_said(bread, capsys, monkeypatch):
+    """One thing after another changes; each is named, and then nothing is left to do."""
+    command = ["report", "--project", str(bread.root), "--only", "bread", "--explain"]
+
+    def said(*more):
+        assert cli.main([*command, *more]) == 0
+        return capsys.readouterr().out.splitlines()[0].removeprefix("10_bread: ")
+
+    as_it_was = "as it was: nothing that it is made from changed"
+    assert said() == "made: there is no finished report"
+    assert said() == as_it_was
+    bread.put("data/studies.csv", 2, value="0.72", as_printed="72%")
+    assert said() == "made: data/studies.csv:2 changed"
+    bread.put("data/studies.csv", 2, note="a remark")
+    assert said() == as_it_was
+    bread.path("notebooks/own.csv").write_text("a\n2\n")
+    assert said() == "made: notebooks/own.csv changed"
+    bread.path("notebooks/later.txt").write_text("here")
+    assert said() == "made: notebooks/later.txt changed"
+    bread.path("notebooks/pieces/one.txt").touch()
+    assert said() == "made: notebooks/pieces changed"
+    bread.path("notebooks/ours.py").write_text("WORD = 'second one'\n")
+    assert said() == "made: notebooks/ours.py changed"
+    assert said("-p", "confidence=0.9") == "made: confidence was absent, is 0.9"
+    assert said() == "made: confidence was 0.9, is absent"
+    bread.path("reports/10_bread.html").write_text("torn")
+    assert said() == as_it_was
+    assert "torn" not in bread.path("reports/10_bread.html").read_text("utf-8")
+    bread.path("reports/notebooks/10_bread.ipynb").unlink()
+    assert said() == "made: notebooks/10_bread.ipynb is not as it was written"
+    assert said("--force") == "made: made anew, as asked for"
+    versions = {**recipe._libraries(), "pandas": "2.9"}
+    monkeypatch.setattr(recipe, "_libraries", lambda: versions)
+    assert re.fullmatch(r"made: pandas was 3[\d.]+, is 2.9", said())
+    assert said() == as_it_was
+    bread.notebook("10_bread", "1 + 1")
+    assert said() == "made: its notebook was edited"
+
+
+def test_a_notebook_that_keeps_no_record_is_always_made(project):
+    project.notebook("10_bread", opens="class report:\n    close = staticmethod(lambda: None)")
+    how = How(only=["10_bread"])
+    for why in ("there is no finished report", "it kept no record of what it read"):
+        assert make_reports(project.root, how=how).made == {"10_bread": why}

@@ -1,0 +1,105 @@
+"""Many reports in one call: one that fails stops no other, and all are found from one index."""
+
+import json
+import re
+
+import pytest
+
+from evidence import cli
+from evidence.errors import ParameterError, ReportError
+from evidence.runs.report import How, make_batch
+from tests.conftest import Project
+
+FAILS = 'if conditions == ["cake"]:\n    raise ValueError("no <b>cake</b> & no end")'
+
+
+@pytest.fixture(scope="module")
+def batch(tmp_path_factory):
+    """A project whose own notebook fails for one condition of two, and two calls; read only."""
+    project = Project(tmp_path_factory.mktemp("batch") / "bread")
+    project.notebook("10_bread", "report.results", FAILS)
+    project.notebook("11_again", "len(report.results)")
+    only = ["--only", "bread", "--only", "again"]
+    command = ["report", "--project", str(project.root), "--jobs", "2", "--grid"]
+    project.codes = [
+        cli.main([*command, "conditions=bread", "confidence=0.9", *only]),
+        cli.main([*command, "conditions=bread,cake", *only]),
+    ]
+    return project
+
+
+SETS = ["conditions-bread", "conditions-bread_confidence-0.9", "conditions-cake"]
+
+
+def test_one_that_fails_stops_no_other_and_the_exit_code_says_so(batch):
+    assert batch.codes == [0, 1]
+    out = batch.path("report-sets")
+    assert sorted(path.name for path in out.iterdir()) == [
+        *SETS, "conditions-cake.failed", "index.html", "sets.json"
+    ]  # fmt: skip
+    for name in SETS[:2]:
+        manifest = json.loads((out / name / "manifest.json").read_text("utf-8"))
+        assert list(manifest["reports"]) == ["10_bread", "11_again"]
+        assert manifest["failed"] == {}
+    manifest = json.loads((out / "conditions-cake" / "manifest.json").read_text("utf-8"))
+    assert list(manifest["reports"]) == ["11_again"]
+    said = "cell 5 failed: ValueError: no <b>cake</b> & no end"
+    assert manifest["failed"] == {"10_bread": said}
+    assert manifest["reports"]["11_again"]["parameters"] == {
+        "scope": "guide", "conditions": ["cake"], "outcomes": [], "confidence": 0.95
+    }  # fmt: skip
+
+
+def test_the_index_leads_to_every_set_and_says_why_one_failed(batch):
+    out = batch.path("report-sets")
+    page = (out / "index.html").read_text("utf-8")
+    for link in re.findall(r'href="([^"#]+)"', page):
+        if not link.startswith(("data:", "http")):
+            assert (out / link).exists(), link
+    for name in SETS:
+        assert f'href="{name}/index.html"' in page
+    kept = "conditions-cake.failed/10_bread.ipynb"
+    assert f'href="{kept}"' in page
+    assert "ValueError: no &lt;b&gt;cake&lt;/b&gt; &amp; no end" in page
+    assert "<b>cake" not in page
+    assert "ValueError" in (out / kept).read_text("utf-8")
+    told = json.loads((out / "sets.json").read_text("utf-8"))
+    assert told["conditions-bread_confidence-0.9"] == {"conditions": ["bread"], "confidence": 0.9}
+    beside = (out / "conditions-cake" / "index.html").read_text("utf-8")
+    assert f'href="../{kept}"' in beside
+
+
+def test_a_second_call_makes_only_what_failed(batch, capsys):
+    command = ["report", "--project", str(batch.root), "--only", "bread", "--only", "again"]
+    assert cli.main([*command, "--grid", "conditions=bread,cake", "--explain"]) == 1
+    said = capsys.readouterr()
+    was = "as it was: nothing that it is made from changed"
+    assert said.out.splitlines()[:4] == [
+        f"conditions-bread 10_bread: {was}",
+        f"conditions-bread 11_again: {was}",
+        "conditions-cake 10_bread: made: there is no finished report",
+        f"conditions-cake 11_again: {was}",
+    ]
+    assert "made:  0 reports, 3 more as they were" in said.out
+    error = said.err.rpartition("\r")[2].splitlines()
+    assert error[0] == (
+        "evidence: conditions-cake 10_bread: cell 5 failed: ValueError: no <b>cake</b> & no end"
+    )
+    assert "1 of 1 done" in said.err
+
+
+def test_a_folder_of_somebody_s_holds_no_sets(project, tmp_path):
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "thesis.tex").write_text("years of work")
+    with pytest.raises(ReportError, match="holds files that are no sets; name another folder"):
+        list(make_batch(project.root, grid=["confidence=0.9"], out=tmp_path / "precious"))
+    with pytest.raises(ReportError, match="holds the project itself"):
+        list(make_batch(project.root, grid=["confidence=0.9"], out=project.root))
+    assert (tmp_path / "precious" / "thesis.tex").read_text() == "years of work"
+
+
+def test_no_jobs_at_once_are_refused(capsys, project):
+    with pytest.raises(ParameterError, match="--jobs 0: a whole number above 0"):
+        How(jobs=0)
+    assert cli.main(["report", "--project", str(project.root), "--jobs", "0"]) == 2
+    assert "--jobs 0: a whole number above 0" in capsys.readouterr().err
