@@ -209,18 +209,22 @@ class Watched(Frame):
         return Frame._from_mgr(held, axes=held.axes)
 
     def _note(self, columns: Iterable[str] | None) -> None:
-        if not self._noted:
+        known = vars(self).setdefault("_columns", set())
+        # It is asked for often, and looks at every row.
+        if not self._noted and (columns is None or not known.issuperset(columns)):
             self._view.note(self._plain, columns)
+            known.update(columns or ())
 
     def __getitem__(self, key):
         if self._noted:
             return super().__getitem__(key)
+        plain = self._plain
         if isinstance(key, pd.Series) and key.dtype == bool:
-            return Watched(self._plain[key], self._view)
+            return Watched(plain[key], self._view)
         names = [key] if isinstance(key, str) else key
-        if isinstance(names, list) and set(map(str, names)) <= set(self._plain.columns):
+        if isinstance(names, list) and all(name in plain.columns for name in names):
             self._note(names)
-            return self._plain[key]
+            return plain[key]
         return super().__getitem__(key)
 
     @property
@@ -288,7 +292,8 @@ class WatchedBibliography(Bibliography):
         self._sources = sources
 
     def _note(self, key: str) -> None:
-        self._sources[key] = _source(self._references, key)
+        if key not in self._sources:
+            self._sources[key] = _source(self._references, key)
 
     def __getitem__(self, key):
         self._note(key)
