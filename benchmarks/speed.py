@@ -7,6 +7,7 @@ as there are cores.
 
 import contextlib
 import json
+import os
 import platform
 import shutil
 import subprocess
@@ -21,9 +22,9 @@ from statistics import median
 from benchmarks.publishing import publish
 from benchmarks.reading import reading
 from benchmarks.where_time_goes import where_time_goes
+from evidence.publishing.drawing import STORE
 from evidence.publishing.notebooks import own_notebooks
-from evidence.runs.filling import cores
-from evidence.runs.making import Job, make
+from evidence.runs.making import Job, cores, make
 from evidence.runs.new import begin_project
 from evidence.runs.report import How, make_batch
 
@@ -149,6 +150,19 @@ def shipped_copy() -> Iterator[Path]:
         yield project
 
 
+@contextlib.contextmanager
+def store(folder: Path) -> Iterator[None]:
+    """Keep what is drawn in this folder."""
+    before = os.environ.get(STORE)
+    os.environ[STORE] = str(folder)
+    try:
+        yield
+    finally:
+        os.environ.pop(STORE)
+        if before is not None:
+            os.environ[STORE] = before
+
+
 def mend_a_cell(project: Path) -> None:
     """Change the locator of the last result of the tables."""
     path = project / "data" / "studies.csv"
@@ -187,15 +201,15 @@ def near_empty_reports() -> list[Row]:
         large = batch(project, folder / "many", many, ["empty"])
         again = batch(project, folder / "many", many, ["empty"])
     return [
-        (f"{SETS} near-empty reports: stock loop against ours", times(loop / ours), "25 times"),
+        (f"{SETS} near-empty reports: stock loop against ours", times(loop / ours), "≥ 25 times"),
         ("the same: stock pool against ours", times(pool / ours), ""),
-        ("seconds that a near-empty report takes", f"{ours:.3f}", "0.15"),
+        ("seconds that a near-empty report takes", f"{ours:.3f}", "≤ 0.15"),
         (
             f"a set with its pages: one of {MANY} against one of 10",
             times(large / MANY / small),
             "1",
         ),
-        (f"{MANY} sets, unchanged: again against at first", percent(again / large), "2 %"),
+        (f"{MANY} sets, unchanged: again against at first", percent(again / large), "≤ 2 %"),
     ]
 
 
@@ -206,31 +220,38 @@ def numbers(count: int) -> list[str]:
 
 def shipped_reports() -> list[Row]:
     """The shipped notebooks and tables, with pages, index and figures in every format."""
-    grid = ["confidence=0.9,0.95", "scope=guide,all"]
+    levels, scopes = (0.9, 0.95), ("guide", "all")
+    grid = [f"confidence={','.join(map(str, levels))}", f"scope={','.join(scopes)}"]
     with shipped_copy() as project, tempfile.TemporaryDirectory() as place:
         out = Path(place) / "reports"
         runs = [
-            (path, {"project": str(project), "confidence": level})
-            for level in (0.9, 0.95)
+            (path, {"project": str(project), "confidence": level, "scope": scope})
+            for level in levels
+            for scope in scopes
             for path in own_notebooks().values()
         ]
-        loop, pool = stock_loop(runs), stock_pool(runs)
-        full = batch(project, out, grid)
-        again = batch(project, out, grid)
-        mend_a_cell(project)
-        mended = batch(project, out, grid)
-        where = where_time_goes(project)
-    reports = 4 * len(own_notebooks())
+        # Each begins without any picture drawn, and keeps those that it draws.
+        with store(Path(place) / "one"):
+            loop = stock_loop(runs)
+        with store(Path(place) / "two"):
+            pool = stock_pool(runs)
+        with store(Path(place) / "three"):
+            full = batch(project, out, grid)
+            again = batch(project, out, grid)
+            mend_a_cell(project)
+            mended = batch(project, out, grid)
+            where = where_time_goes(project)
+    reports = len(runs)
     said = ", ".join(f"{name} {percent(share)}" for name, share in where.items())
     return [
         (
             f"{reports} shipped reports: stock loop against ours",
             times(loop * reports / full),
-            "6 times",
+            "≥ 6 times",
         ),
-        ("the same: stock pool against ours", times(pool * reports / full), "3 times"),
+        ("the same: stock pool against ours", times(pool * reports / full), "≥ 3 times"),
         ("where the time of ours goes", said, ""),
-        ("unchanged: again against at first", percent(again / full), "2 %"),
+        ("unchanged: again against at first", percent(again / full), "≤ 2 %"),
         ("one cell changed: again against at first", percent(mended / full), ""),
     ]
 
@@ -255,8 +276,8 @@ def commands() -> list[Row]:
             times(cold / alone),
             "",
         ),
-        ("evidence --help against python -c pass", times(helped / bare), "4 times"),
-        ("import evidence against import pandas", times(ours / pandas), "1.2 times"),
+        ("evidence --help against python -c pass", times(helped / bare), "≤ 4 times"),
+        ("import evidence against import pandas", times(ours / pandas), "≤ 1.2 times"),
     ]
 
 
@@ -267,7 +288,7 @@ def rows_read() -> list[Row]:
         (
             "1,000,000 rows: read and checked against pandas.read_csv",
             times(found["ratio"]),
-            "6 times",
+            "≥ 6 times",
         ),
     ]
 
