@@ -483,7 +483,8 @@ def bread(project):
         "10_bread",
         "report.results[report.results['study'] == 'baker1990']['value']",
         "ours.WORD, own, there, os.listdir('pieces')",
-        opens="import os, pathlib, sys\nsys.path.insert(0, '')\nimport ours\nown = pathlib.Path('own.csv').read_text()\n"
+        opens="import os, pathlib, sys\nsys.path.insert(0, '')\nimport ours\n"
+        "own = pathlib.Path('own.csv').read_text()\n"
         "try:\n    there = pathlib.Path('later.txt').read_text()\n"
         "except FileNotFoundError:\n    there = ''\n" + OPENS,
     )
