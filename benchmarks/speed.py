@@ -39,15 +39,20 @@ CELLS = (
     "from evidence import open_report",
     "number + 1",
 )
+REPORTING = (
+    *CELLS[:2],
+    'report = open_report("empty", project=project, number=number, out=out)',
+    "report.close()",
+)
+"""The same, leaving a record of what it read, without which it would be made in every run."""
 
 
-def near_empty(folder: Path) -> Path:
-    """A small project with a notebook that does nothing."""
-    project = begin_project(folder)
+def near_empty(project: Path, sources: Sequence[str]) -> Path:
+    """A notebook that does nothing, in a small project."""
     cells = [
         {"cell_type": "code", "id": f"cell-{place}", "metadata": {}, "source": source,
          "outputs": [], "execution_count": None}
-        for place, source in enumerate(CELLS)
+        for place, source in enumerate(sources)
     ]  # fmt: skip
     cells[0]["metadata"]["tags"] = ["parameters"]
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -57,7 +62,7 @@ def near_empty(folder: Path) -> Path:
         "nbformat": 4,
         "nbformat_minor": 5,
     }
-    (project / "notebooks").mkdir()
+    (project / "notebooks").mkdir(exist_ok=True)
     path = project / "notebooks" / "empty.ipynb"
     path.write_text(json.dumps(notebook), "utf-8")
     return path
@@ -190,12 +195,13 @@ def near_empty_reports() -> list[Row]:
     """What a report costs beside its cells, and whether it costs more among many."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        notebook = near_empty(folder / "small")
-        project = notebook.parents[1]
+        project = begin_project(folder / "small")
+        notebook = near_empty(project, CELLS)
         warm(notebook, 2, folder / "first")
         ours = warm(notebook, SETS, folder / "made")
         runs = [(notebook, {"number": number}) for number in range(STOCK)]
         loop, pool = stock_loop(runs), stock_pool(runs)
+        near_empty(project, REPORTING)
         few, many = numbers(10), numbers(MANY)
         small = batch(project, folder / "few", few, ["empty"]) / 10
         large = batch(project, folder / "many", many, ["empty"])
