@@ -28,7 +28,12 @@ def test_other_bytes_are_read_anew_and_old_ones_too(project, name):
     first = project.corpus()
     project.replace(name, old, new)
     changed = project.corpus()
-    assert new in f"{list(changed.bibliography.values())} {changed.results.to_string()}"
+    read = [
+        changed.results.to_string(),
+        changed.designs.to_string(),
+        *changed.bibliography.values(),
+    ]
+    assert new in " ".join(map(repr, read))
     assert changed.checksums[name] != first.checksums[name]
     project.path(name).write_bytes(before)
     assert project.corpus().checksums == first.checksums
