@@ -20,7 +20,7 @@ RANK = {
     "corpus": 1, "estimation": 1,
     "synthesis": 2,
     "figures": 3, "tables": 3,
-    "publishing": 4, "runs": 5, "arguments": 5, "progress": 6, "cli": 7,
+    "publishing": 4, "runs": 5, "arguments": 5, "progress": 6, "commands": 7, "cli": 8,
 }  # fmt: skip
 HOME = {
     "scipy": {"estimation"},

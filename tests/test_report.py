@@ -13,6 +13,7 @@ import nbformat
 import pytest
 
 from evidence import cli
+from evidence.commands import COMMANDS
 from evidence.errors import ReportError
 from evidence.runs.folders import MANIFEST, recover
 from evidence.runs.report import How, make_reports
@@ -315,7 +316,7 @@ def test_three_lines_at_the_end(tmp_path, capsys):
     assert lines[2].endswith("index.html")
 
 
-@pytest.mark.parametrize("command", sorted(cli.COMMANDS))
+@pytest.mark.parametrize("command", sorted(COMMANDS))
 def test_help_has_an_example(command, capsys):
     with pytest.raises(SystemExit) as stopped:
         cli.main([command, "--help"])

@@ -1,9 +1,31 @@
 """What the command `evidence` understands: its commands and options, with an example of each."""
 
 import argparse
-from importlib.metadata import version
+from collections.abc import Iterator
 
-from evidence.corpus.citations import PROSE, STYLES
+
+class _Version(argparse.Action):
+    """Print the version, which takes a while to be found out, and leave."""
+
+    def __call__(self, parser, *_):
+        from importlib.metadata import version
+
+        parser.exit(message=f"evidence {version('evidence')}\n")
+
+
+class _Styles:
+    """The styles of citations; nobody but those who cite waits for them to load."""
+
+    def __init__(self, kind: str):
+        self._kind = kind
+
+    def __iter__(self) -> Iterator[str]:
+        from evidence.corpus import citations
+
+        return iter(getattr(citations, self._kind))
+
+    def __contains__(self, word: str) -> bool:
+        return word in list(self)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -15,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
         epilog="example:\n  evidence report -p scope=all\n  evidence check --project .",
         formatter_class=raw,
     )
-    whole.add_argument("--version", action="version", version=f"evidence {version('evidence')}")
+    whole.add_argument("--version", action=_Version, nargs=0, help="print the version and leave")
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
     report = commands.add_parser(
         "report",
@@ -98,7 +120,11 @@ def parser() -> argparse.ArgumentParser:
         help="id of a figure or table, file of a figure with its JSON beside it, or BibTeX key",
     )
     cite.add_argument(
-        "--style", choices=tuple(STYLES), default="vancouver", help="default: vancouver"
+        "--style",
+        choices=_Styles("STYLES"),
+        default="vancouver",
+        metavar="STYLE",
+        help="%(choices)s (default: vancouver)",
     )
     export = commands.add_parser(
         "export",
@@ -116,9 +142,10 @@ def parser() -> argparse.ArgumentParser:
     )
     export.add_argument(
         "--style",
-        choices=tuple(PROSE),
+        choices=_Styles("PROSE"),
+        metavar="STYLE",
         default="vancouver",
-        help="style of the references (default: vancouver)",
+        help="style of the references: %(choices)s (default: vancouver)",
     )
     export.add_argument("--out", default="", metavar="FILE", help="the file to write")
     for command in (check, why, identify, cite, export):

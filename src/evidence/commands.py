@@ -1,0 +1,337 @@
+"""What each command does and prints; `cli` begins it, and says what went wrong."""
+
+import contextlib
+import shlex
+import sys
+from dataclasses import replace
+
+from evidence.errors import MOST, EvidenceError, ParameterError
+from evidence.progress import Display
+
+
+def _check(options) -> int:
+    from evidence.corpus.reading import read_corpus
+    from evidence.synthesis.checks import check_consistency
+    from evidence.synthesis.freshness import require_day, stale
+    from evidence.synthesis.wording import count
+
+    corpus = read_corpus(options.project)
+    findings = check_consistency(corpus)
+    _print_findings(findings)
+    for line in stale(corpus, require_day(options.on)) if options.on else ():
+        print(line)
+    counting = sum(finding.counts for finding in findings)
+    waived = sum(bool(finding.waived) for finding in findings)
+    studies = corpus.results["study"].nunique()
+    print(
+        f"{len(corpus.results)} results of {studies} studies, {len(corpus.claims)} claims, "
+        f"{len(corpus.unknowns)} open questions, {len(corpus.bibliography)} sources: "
+        f"{count(counting, 'error')}, {waived} waived, {len(findings) - counting - waived} to note"
+    )
+    to_mend = _check_prose(options, corpus.project) if options.prose else 0
+    return 1 if counting or to_mend else 0
+
+
+def _print_findings(findings) -> None:
+    """One line each; of very many only the first, those that count before others."""
+    from collections import Counter
+
+    first = sorted(range(len(findings)), key=lambda place: not findings[place].counts)
+    for place in sorted(first[:MOST]):
+        print(findings[place])
+    left_out = Counter(findings[place].code for place in first[MOST:])
+    if left_out:
+        codes = ", ".join(f"{many:,} {code}" for code, many in sorted(left_out.items()))
+        print(f"and more that are not listed: {codes}")
+
+
+def _check_prose(options, project) -> int:
+    """How many numbers in the prose have to be mended; every one of them is listed."""
+    from pathlib import Path
+
+    from evidence.publishing.prose import check_prose
+
+    findings = check_prose(project, Path(options.reports or project / "reports"))
+    for finding in findings:
+        print(finding)
+    counting = sum(finding.counts for finding in findings)
+    print(f"{len(findings)} numbers in the prose, {counting} to mend")
+    return counting
+
+
+def _why(options) -> int:
+    import json
+    from pathlib import Path
+
+    from evidence.corpus.reading import read_corpus
+    from evidence.publishing.chains import explain
+
+    corpus = read_corpus(options.project)
+    reports = Path(options.reports or corpus.project / "reports")
+    chains = explain(corpus, reports, options.asked)
+    if options.format == "json":
+        data = [chain.as_data(corpus) for chain in chains]
+        print(json.dumps(data, indent=1, ensure_ascii=False))
+    else:
+        print("\n\n".join(chain.as_text(corpus) for chain in chains))
+    return 0
+
+
+def _identify(options) -> int:
+    import json
+    from pathlib import Path
+
+    from evidence.corpus.reading import read_corpus
+    from evidence.publishing.identifying import identify
+
+    corpus = read_corpus(options.project)
+    reports = Path(options.reports or corpus.project / "reports")
+    found = identify(corpus, reports, options.asked)
+    if options.format == "json":
+        print(json.dumps(found.as_data(), indent=1, ensure_ascii=False))
+    else:
+        print(found.as_text())
+    return 0 if found.current else 1
+
+
+def _cite(options) -> int:
+    from pathlib import Path
+
+    from evidence.corpus.citations import STYLES
+    from evidence.corpus.reading import read_corpus
+    from evidence.publishing.finished import cited
+
+    corpus = read_corpus(options.project)
+    reports = Path(options.reports or corpus.project / "reports")
+    print(STYLES[options.style](cited(corpus, reports, options.asked)), end="")
+    return 0
+
+
+def _export(options) -> int:
+    from pathlib import Path
+
+    from evidence.corpus.reading import read_corpus
+    from evidence.publishing.manuscript.exhibit import read_exhibit
+    from evidence.publishing.manuscript.files import FORMS, write_exhibit
+
+    if options.format == "docx" and not options.out:
+        example = f"--out {options.asked}.docx"
+        raise ParameterError(f"--out: is missing; a Word file is not printed, say {example}")
+    corpus = read_corpus(options.project)
+    reports = Path(options.reports or corpus.project / "reports")
+    exhibit = read_exhibit(corpus, reports, options.asked, options.style)
+    if not options.out:
+        print(FORMS[options.format](exhibit).decode(), end="")
+        return 0
+    for path in write_exhibit(exhibit, options.format, Path(options.out)):
+        print(f"written: {path}")
+    return 0
+
+
+def _pool(options) -> int:
+    import json
+
+    from evidence.corpus.reading import read_corpus
+    from evidence.publishing.parameters.vocabulary import require_confidence
+    from evidence.synthesis.pooling import synthesise
+    from evidence.synthesis.selection import select_results
+
+    corpus = read_corpus(options.project)
+    found = synthesise(
+        corpus,
+        select_results(corpus),
+        outcome=options.outcome,
+        measure=options.measure,
+        method=options.method,
+        test=options.test,
+        confidence=require_confidence(options.confidence),
+        near_days=options.near_days,
+        window=options.window,
+        comparators=options.comparators,
+        conditions=options.conditions,
+        treatments=options.treatments,
+        by=options.by,
+        moderator=options.moderator,
+        mix_designs=options.mix_designs,
+    )
+    if options.format == "json":
+        print(json.dumps(found.as_data(), indent=1, ensure_ascii=False))
+        return 0
+    print(f"{found.outcome}, {found.scale}")
+    for row in found.studies.itertuples():
+        print(f"  {row.label}: {row.yi:.4f} ({row.ci_low:.4f} to {row.ci_high:.4f}) — {row.says}")
+    data = found.as_data()
+    for name, value in data["pooled"].items():
+        print(f"{name}: {value}")
+    for name, value in data["natural"].items():
+        print(f"{name} on the natural scale: {value}")
+    for name, group in (data["subgroups"] or {"groups": {}})["groups"].items():
+        said = group["natural"] or "one study, no pool"
+        print(f"{found.by} {name} ({', '.join(group['studies'])}): {said}")
+    for name in ("subgroups", "regression"):
+        test = data[name] and (data[name] if name == "regression" else data[name]["difference"])
+        if test:
+            print(f"{name}: {test}")
+    for name, reason in found.not_said.items():
+        print(f"{name}: not computed, {reason}")
+    return 0
+
+
+QUESTION = "[y] says so  [n] says something else  [f] not found there  [s] skip  [q] stop: "
+
+
+def _audit(options) -> int:
+    from datetime import date
+
+    from evidence.corpus.reading import read_corpus
+    from evidence.corpus.recording import append_row
+    from evidence.corpus.schema import AUDITS
+    from evidence.publishing.chains import explain
+    from evidence.synthesis.audits import draw_sample, error_rate
+
+    if not options.by and not options.list:
+        raise ParameterError("--by: is missing; say who looks, such as --by 'A. Reader'")
+    corpus = read_corpus(options.project)
+    rows = draw_sample(corpus, options.sample, options.seed)
+    kept = 0
+    for number, row in enumerate(rows.itertuples(), start=1):
+        (chain,) = explain(corpus, corpus.project, row.address)
+        print(f"\n{number} of {len(rows)}: {chain.as_text(corpus)}")
+        if options.list:
+            continue
+        answer, found = _ask()
+        if answer == "stop":
+            break
+        if answer == "skip":
+            continue
+        cells = {name: getattr(row, name) for name in ("row", "study", "arm", "outcome")}
+        told = {
+            "as_printed": row.as_printed,
+            "answer": answer,
+            "found": found,
+            "signed": options.by,
+        }
+        when = {"date": date.today().isoformat(), "seed": options.seed}
+        append_row(corpus.project, AUDITS, cells | told | when)
+        kept += 1
+    if not options.list:
+        print(f"\n{kept} answers kept in {AUDITS.file}")
+        print(error_rate(read_corpus(corpus.project)))
+    return 0
+
+
+def _ask() -> tuple[str, str]:
+    """What the person found, and in case of an error what the source says; no answer stops."""
+    answers = {"y": "confirmed", "f": "not found", "s": "skip", "q": "stop"}
+    while True:
+        try:
+            said = input(QUESTION).strip().lower()[:1]
+            if said == "n":
+                found = input("it says: ").strip()
+                if found:
+                    return "wrong", found
+            elif said in answers:
+                return answers[said], ""
+        except EOFError:
+            return "stop", ""
+
+
+def _report(options) -> int:
+    from evidence.publishing.parameters.rule import split_assignments
+    from evidence.runs.remote import place
+    from evidence.runs.report import How, make_batch, make_reports
+
+    given = split_assignments(options.parameters)
+    how = How(
+        only=options.only,
+        force=options.force,
+        tiff=options.tiff,
+        engine=options.engine,
+        memory_limit=options.memory,
+        jobs=options.jobs,
+    )
+    batch = bool(options.sets or options.grid)
+    with contextlib.ExitStack() as stack:
+        progress = stack.enter_context(Display())
+        if options.scheduler:
+            from evidence.runs.cluster import Cluster
+
+            how = replace(how, maker=stack.enter_context(Cluster(options.scheduler)))
+        there = stack.enter_context(place(options.out, sets=batch, said=progress.said))
+        asked = {"out": there.folder, "given": given, "how": how, "progress": progress}
+        if batch:
+            sets = {"sets": options.sets, "grid": options.grid}
+            made = list(make_batch(options.project, **sets, **asked))
+        else:
+            made = [make_reports(options.project, **asked)]
+    return _tell(made, there.shown, explain=options.explain)
+
+
+def _tell(made, shown, *, explain: bool) -> int:
+    """What became of the reports, with paths as `shown` has them; 1 if some could not be made."""
+    for outcome in made if explain else ():
+        for name, why in outcome.made.items():
+            said = f"made: {why}" if why else "as it was: nothing that it is made from changed"
+            print(f"{outcome.name} {name}: {said}".lstrip())
+    asked = [why for outcome in made for why in outcome.made.values()]
+    failures = sum(len(outcome.failures) for outcome in made)
+    counted = f"{sum(map(bool, asked)) - failures} reports, {asked.count('')} more as they were"
+    figures, values = sum(one.figures for one in made), sum(one.values for one in made)
+    where = made[0].out.parent if made[0].name else made[0].out
+    print(f"made:  {counted}, {figures} figures, {values} values")
+    print(f"where: {shown(where)}")
+    print(f"open:  {shown(where / 'index.html')}", flush=True)
+    for outcome in made:
+        for name, says in outcome.failures.items():
+            print(f"evidence: {outcome.name} {name}: {says}".replace(":  ", ": "), file=sys.stderr)
+            if kept := outcome.kept.get(name):
+                print(f"the executed notebook with its traceback: {shown(kept)}", file=sys.stderr)
+    if failures:
+        print("an earlier page of what failed stays as it was", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def _new(options) -> int:
+    from evidence.runs.new import begin_project
+
+    made = begin_project(options.folder, notebooks=options.notebooks)
+    print(f"made:  {made}, a working project; its two studies are invented")
+    print(f"next:  evidence report --project {shlex.quote(str(made))}")
+    return 0
+
+
+def _write(path: str, text: str) -> None:
+    from pathlib import Path
+
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise EvidenceError(f"--out {path}: cannot be written: {error.strerror}") from None
+
+
+def _changes(options) -> int:
+    from evidence.publishing import changes
+    from evidence.runs.versions import what_changed
+
+    found = what_changed(options.old, options.new, options.project)
+    text = getattr(changes, f"as_{options.format}")(found)
+    if options.out:
+        _write(options.out, text)
+        print(f"written: {options.out}" + (", no change" if found.none else ""))
+    else:
+        print(text, end="")
+    return 0
+
+
+COMMANDS = {
+    "report": _report,
+    "check": _check,
+    "why": _why,
+    "cite": _cite,
+    "export": _export,
+    "audit": _audit,
+    "new": _new,
+    "pool": _pool,
+    "changes": _changes,
+    "identify": _identify,
+}
