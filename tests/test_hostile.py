@@ -3,6 +3,7 @@
 Whatever stands in a table is shown as it is, or refused with its line; nothing of it acts.
 """
 
+import ast
 import csv
 import json
 import resource
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+import evidence
 from evidence import cli, read_corpus
 from evidence.corpus import schema
 from evidence.corpus.bibliography import MOST
@@ -286,3 +288,21 @@ def test_a_folder_that_cannot_be_made_is_one_clear_line(begun, capsys):
     assert cli.main(["report", "--project", str(begun.root), "--out", str(out)]) == 1
     error = capsys.readouterr().err
     assert error.endswith(f"evidence: --out {out}: cannot be written: File exists\n")
+
+
+def test_nothing_is_unpickled_or_evaluated():
+    """What comes from files is read as text, CSV, JSON, BibTeX or safe YAML, and never run."""
+    called = {"eval", "exec", "__import__", "read_pickle", "unsafe_load", "full_load"}
+    imported = {"pickle", "cPickle", "marshal", "shelve", "dill", "cloudpickle", "joblib"}
+    found = []
+    for path in sorted(Path(evidence.__file__).parent.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            names = set()
+            if isinstance(node, ast.Call):
+                names = {getattr(node.func, "id", ""), getattr(node.func, "attr", "")} & called
+            elif isinstance(node, ast.Import):
+                names = {alias.name.partition(".")[0] for alias in node.names} & imported
+            elif isinstance(node, ast.ImportFrom):
+                names = {(node.module or "").partition(".")[0]} & imported
+            found += [f"{path.name}:{node.lineno} {name}" for name in names]
+    assert not found
