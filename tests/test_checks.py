@@ -151,6 +151,13 @@ def test_numbers_without_the_nought_before_the_point_are_read(clean):
     assert ("PRINT", f"{STUDIES}:5") in found(clean)
 
 
+def test_a_ratio_in_print_beside_a_blank_count_contradicts_nothing(clean):
+    clean.put(STUDIES, 3, events="", value="0.2", as_printed="4/20, 20%")
+    assert ("PRINT", f"{STUDIES}:3") not in found(clean)
+    clean.put(STUDIES, 3, n="21")
+    assert ("PRINT", f"{STUDIES}:3") in found(clean)
+
+
 def test_a_waiver_that_waives_nothing_is_named(clean):
     clean.put(STUDIES, 4, n="17")
     assert found(clean) == {("WAIVER", "data/waivers.csv:2")}
