@@ -444,9 +444,9 @@ def shipped_records(tmp_path_factory):
     ("file", "find", "cells", "wanted"),
     [
         ("data/studies.csv", {"scope": "guide"}, {"note": "seen again"}, []),
-        ("data/studies.csv", {"scope": "all"}, {"locator": "p. 99"}, ["claims"]),
+        ("data/studies.csv", {"scope": "context"}, {"locator": "p. 99"}, ["claims"]),
         ("data/claims.csv", {}, {"reason": "for another reason"}, ["claims"]),
-        ("data/appraisals.csv", {}, {"reason": "for another reason"}, []),
+        ("data/appraisals.csv", {}, {"reason": "for another reason"}, ["claims"]),
     ],
     ids=["a remark", "a later study", "a claim", "a judgement"],
 )

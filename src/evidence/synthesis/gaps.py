@@ -51,7 +51,7 @@ def participants(corpus: Corpus) -> pd.Series:
     arms = size.groupby([rows["study"], rows["population"], rows["arm"]]).max()
     arms = arms.groupby("study").sum()
     whole = corpus.results[corpus.results["role"].isin(["contrast", "whole sample"])]
-    largest = whole.groupby("study")["n"].max()
+    largest = whole[["study", "n"]].groupby("study")["n"].max()
     size = arms.reindex(corpus.results["study"].unique()).fillna(0)
     size = size.combine(largest.reindex(size.index).fillna(0), max)
     stated = corpus.designs.set_index("study")
