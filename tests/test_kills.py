@@ -14,6 +14,7 @@ import pytest
 from evidence import cli, read_corpus
 from evidence.publishing.values import read_finished
 from evidence.runs.folders import read_manifest
+from evidence.runs.making import Maker
 from evidence.runs.recipe import damaged
 from evidence.runs.report import How, make_reports
 
@@ -68,12 +69,25 @@ def whole(project, out):
     return manifest["inputs"]
 
 
+class Here(Maker):
+    """Makes each report in this very process, which is forked and killed."""
+
+    def __init__(self):
+        self.jobs = 1
+
+    def prepare(self):
+        """Nothing is to be loaded."""
+
+    def __call__(self, job, folder):
+        make_here(job, folder)
+
+
 def make_here(job, folder):
-    """Make a report in this very process, which is forked and killed."""
     import nbformat
 
     from evidence.runs.making import kept
 
+    folder.mkdir(parents=True, exist_ok=True)
     notebook = nbformat.read(job.notebook, as_version=4)
     space = {}
     for cell in notebook.cells:
@@ -112,7 +126,7 @@ def run_until(project, out, last):
                 os.kill(os.getpid(), signal.SIGKILL)
 
         sys.addaudithook(count)
-        how = How(only=["10_bread"], jobs=1, maker=make_here)
+        how = How(only=["10_bread"], maker=Here())
         made = make_reports(project.root, out=out, how=how)
         code = 1 if made.failures else 0
         os.write(tell, str(moves).encode())
@@ -273,7 +287,7 @@ def test_two_runs_at_once_both_end_well(bread):
         if not pid:
             code = 1
             try:
-                how = How(only=["10_bread"], jobs=1, maker=make_here, force=True)
+                how = How(only=["10_bread"], maker=Here(), force=True)
                 code = len(make_reports(bread.root, out=out, how=how).failures)
             finally:
                 os._exit(code)

@@ -53,7 +53,8 @@ def fill(out, names, *, sets=False):
             path.write_text(text)
 
 
-MANIFEST = json.dumps({"reports": {}})
+EMPTY = {"reports": {}, "pages": {}, "failed": {}}
+MANIFEST = json.dumps(EMPTY)
 
 
 def test_a_run_fills_an_address_and_the_next_one_makes_nothing(bakery, memory, tmp_path, capsys):
@@ -102,7 +103,7 @@ def test_only_what_differs_is_sent_and_the_manifest_behind_it(memory, monkeypatc
         memory, "put_file", lambda here, there, **more: (order.append(there), put(here, there))
     )
     monkeypatch.setattr(memory, "rm_file", lambda path: (order.append(f"-{path}"), remove(path)))
-    newer = json.dumps({"reports": {}, "figures": 0})
+    newer = json.dumps(EMPTY | {"figures": 0})
     second = {"r/a.html": "a", "r/b.html": "B", "r/d.html": "d", "r/manifest.json": newer}
     fill("memory://shelf/r", second)
     sent = [name for name in order if not name.endswith(".probe")]
@@ -138,7 +139,7 @@ def test_a_write_that_fails_leaves_a_manifest_whose_files_are_there(memory, monk
         put(here, there)
 
     monkeypatch.setattr(memory, "put_file", full)
-    newer = json.dumps({"reports": {}, "figures": 1})
+    newer = json.dumps(EMPTY | {"figures": 1})
     with pytest.raises(ReportError) as caught:
         fill("memory://shelf/r", {"r/b.html": "b", "r/manifest.json": newer})
     says = r"--out memory://shelf/r: cannot be written, what was made is kept in (\S+): .*No space"

@@ -483,7 +483,7 @@ def bread(project):
         "10_bread",
         "report.results[report.results['study'] == 'baker1990']['value']",
         "ours.WORD, own, there, os.listdir('pieces')",
-        opens="import os, pathlib, sys\nsys.path.insert(0, '')\nimport ours\n"
+        opens="import os, pathlib\nimport ours\n"
         "own = pathlib.Path('own.csv').read_text()\n"
         "try:\n    there = pathlib.Path('later.txt').read_text()\n"
         "except FileNotFoundError:\n    there = ''\n" + OPENS,
@@ -522,8 +522,8 @@ def test_why_a_report_is_made_is_said(bread, capsys, monkeypatch):
     bread.path("reports/notebooks/10_bread.ipynb").unlink()
     assert said() == "made: notebooks/10_bread.ipynb is not as it was written"
     assert said("--force") == "made: made anew, as asked for"
-    versions = {**recipe._libraries(), "pandas": "2.9"}
-    monkeypatch.setattr(recipe, "_libraries", lambda: versions)
+    versions = {**recipe.libraries(), "pandas": "2.9"}
+    monkeypatch.setattr(recipe, "libraries", lambda: versions)
     assert re.fullmatch(r"made: pandas was 3[\d.]+, is 2.9", said())
     assert said() == as_it_was
     bread.notebook("10_bread", "1 + 1")

@@ -32,6 +32,11 @@ def read_manifest(target: Path) -> dict:
     return content if {"reports", "pages", "failed"} <= set(content) else {}
 
 
+def is_ours(target: Path) -> bool:
+    """Whether a run finished in a folder, of this version or an earlier one."""
+    return "reports" in _manifest(target)
+
+
 def _manifest(target: Path) -> dict:
     try:
         content = json.loads((target / MANIFEST).read_text("utf-8"))
@@ -51,7 +56,7 @@ def require_replaceable(target: Path, project: Path) -> None:
         raise ReportError(f"--out {target}: holds the project itself; name a folder of its own")
     if target.exists() and not target.is_dir():
         raise ReportError(f"--out {target}: is a file; name a folder")
-    if target.is_dir() and any(target.iterdir()) and "reports" not in _manifest(target):
+    if target.is_dir() and any(target.iterdir()) and not is_ours(target):
         raise ReportError(
             f"--out {target}: holds files that no report run made; name another folder"
         )

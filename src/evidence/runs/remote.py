@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from evidence.errors import ReportError
-from evidence.runs.folders import MANIFEST, failed, read_manifest
+from evidence.runs.folders import MANIFEST, failed, is_ours
 from evidence.runs.parcels import require_inside
 from evidence.runs.sets_index import INDEX, MARK
 
@@ -99,7 +99,7 @@ class _Mirror(Place):
             found = self._names(self.folder.name)
             mark = f"{self.folder.name}/{MARK if self._sets else MANIFEST}"
             self._get([mark] if mark in found else [])
-            ours = (self._here / mark).is_file() and (self._sets or read_manifest(self.folder))
+            ours = (self._here / mark).is_file() and (self._sets or is_ours(self.folder))
             if ours or not found:
                 self._get(found + self._names(failed(self.folder).name))
         if found and not ours:
