@@ -77,7 +77,7 @@ def test_a_second_call_makes_only_what_failed(batch, capsys):
     assert said.out.splitlines()[:4] == [
         f"conditions-bread 10_bread: {was}",
         f"conditions-bread 11_again: {was}",
-        "conditions-cake 10_bread: made: there is no finished report",
+        "conditions-cake 10_bread: could not be made: there is no finished report",
         f"conditions-cake 11_again: {was}",
     ]
     assert "made:  0 reports, 3 more as they were" in said.out

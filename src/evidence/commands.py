@@ -272,6 +272,8 @@ def _tell(made, shown, *, explain: bool) -> int:
     for outcome in made if explain else ():
         for name, why in outcome.made.items():
             said = f"made: {why}" if why else "as it was: nothing that it is made from changed"
+            if name in outcome.failures:
+                said = f"could not be made: {why}"
             print(f"{outcome.name} {name}: {said}".lstrip())
     asked = [why for outcome in made for why in outcome.made.values()]
     failures = sum(len(outcome.failures) for outcome in made)

@@ -6,7 +6,6 @@ that an earlier run made of it stays, marked as such.
 
 import contextlib
 import shutil
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
@@ -49,7 +48,7 @@ class Outcome:
 
 
 class Progress:
-    """Told what happens; this one keeps it to itself."""
+    """Told what happens, by several threads at once; this one keeps it to itself."""
 
     def planned(self, jobs: int) -> None:
         """So many reports have to be made."""
@@ -150,6 +149,8 @@ class _Filling:
         self._stack = contextlib.ExitStack()
         stack.enter_context(self._stack)
         self.staging = self._stack.enter_context(staged(wanted.target))
+        # As it is now: a notebook that is edited while it runs is another one.
+        self._recipes = {name: wanted.recipe(name) for name in why}
         self.futures: dict[Future, str] = {}
         for name in [name for name, reason in why.items() if reason]:
             run = _told(maker, progress, f"{wanted.name} {name}".strip())
@@ -175,7 +176,7 @@ class _Filling:
                 files = self._take(self.staging / WORK / name)
                 entries[name] = Entry(
                     used(self.wanted.notebooks[name], self.wanted.parameters[name]),
-                    self.wanted.recipe(name),
+                    self._recipes[name],
                     corpus.checksums,
                     marks(self.staging, files),
                 )
@@ -218,14 +219,11 @@ class _Filling:
 
 def _told(maker: Maker, progress: Progress, said: str):
     """A maker that tells of its beginning and end."""
-    lock = threading.Lock()
 
     def run(job, folder):
-        with lock:
-            progress.began(said)
+        progress.began(said)
         failure = maker(job, folder)
-        with lock:
-            progress.ended(said, failure)
+        progress.ended(said, failure)
         return failure
 
     return run
