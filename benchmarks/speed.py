@@ -226,7 +226,7 @@ def numbers(count: int) -> list[str]:
 
 def shipped_reports() -> list[Row]:
     """The shipped notebooks and tables, with pages, index and figures in every format."""
-    levels, scopes = (0.9, 0.95), ("guide", "all")
+    levels, scopes = (0.9, 0.95), ("all",)
     grid = [f"confidence={','.join(map(str, levels))}", f"scope={','.join(scopes)}"]
     with shipped_copy() as project, tempfile.TemporaryDirectory() as place:
         out = Path(place) / "reports"
@@ -292,10 +292,11 @@ def rows_read() -> list[Row]:
     found = reading()
     return [
         (
-            "1,000,000 rows: read and checked against pandas.read_csv",
-            times(found["ratio"]),
-            "≥ 6 times",
+            "1,000,000 rows: evidence check against pandas.read_csv",
+            times(found["check_ratio"]),
+            "≤ 6 times",
         ),
+        ("the same, without whether the numbers fit together", times(found["read_ratio"]), ""),
     ]
 
 
@@ -311,7 +312,11 @@ def percent(share: float) -> str:
 
 def main() -> int:
     """Print and publish the table."""
-    rows = [row for part in PARTS for row in part()]
+    rows = []
+    for part in PARTS:
+        rows += part()
+        # What was measured is not lost with what comes after it.
+        print(*map(" | ".join, rows[-5:]), sep="\n", flush=True)
     lines = [f"| {machine()} | measured | goal |", "| --- | --- | --- |"]
     lines += [f"| {what} | {found} | {goal} |" for what, found, goal in rows]
     publish("speed", "\n".join(lines))
