@@ -135,7 +135,7 @@ def run_until(project, out, last):
 
 
 def test_fifty_kills_leave_the_old_reports_or_the_new_ones(bread):
-    """At moments by chance over the whole run, half of them where files are put in place."""
+    """At moments by chance over the whole run, and where files are put in place and behind that."""
     out = bread.path("reports")
     assert run_until(bread, out, None)[0] == 0
     change(bread, 60)
@@ -143,7 +143,8 @@ def test_fifty_kills_leave_the_old_reports_or_the_new_ones(bread):
     assert code == 0
     chance = random.Random(9)
     when = [chance.randrange(1, moves) for _ in range(25)]
-    when += [chance.randrange(moves * 3 // 4, moves) for _ in range(25)]
+    when += [chance.randrange(moves * 3 // 4, moves) for _ in range(15)]
+    when += [moves - back for back in range(2, 22, 2)]
     came, killed = {"old": 0, "new": 0}, 0
     for number, last in enumerate(when):
         before = whole(bread, out)
@@ -160,9 +161,8 @@ def test_fifty_kills_leave_the_old_reports_or_the_new_ones(bread):
             assert f"{61 + number % 30}%" in (out / "tables" / "tab-results.csv").read_text("utf-8")
             litter = [path.name for path in bread.root.iterdir() if path.name.startswith(".")]
             assert litter == []
-    assert killed > 40
-    assert came["old"] > 10
-    assert came["new"] > 2
+    assert killed > 35
+    assert min(came.values()) > 2
 
 
 def running(mark):

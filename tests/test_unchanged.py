@@ -397,8 +397,8 @@ SMALL = ["01_studies", "02_comparison", "03_dose_response", "04_durability", "05
 @pytest.mark.parametrize(
     ("kind", "names", "count", "scope"),
     [
-        (Project, SMALL, 24, "guide"),
-        (Begun, SMALL, 16, "all"),
+        (Project, SMALL, 14, "guide"),
+        (Begun, SMALL, 10, "all"),
         (Shipped, ["02_comparison", "03_dose_response", "04_durability", "05_claims"], 6, "guide"),
     ],
     ids=["bread", "example", "shipped"],
