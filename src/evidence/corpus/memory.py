@@ -4,14 +4,14 @@ Reading the bytes of a file costs a hundredth of checking what is in it, and eve
 checks the same files.
 """
 
-import contextlib
-import hashlib
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TypeVar
 
 import pandas as pd
+
+from evidence.corpus.project import checksums
 
 Tables = TypeVar("Tables")
 
@@ -20,36 +20,25 @@ KEPT = 2
 _kept: dict[Path, object] = {}
 
 
-def remembered(root: Path, names: list[str], read: Callable[[dict[str, str]], Tables]) -> Tables:
-    """What `read` made of these files of a project, now or earlier, to be changed by nobody else.
+def remembered(root: Path, read: Callable[[dict[str, str]], Tables]) -> Tables:
+    """What `read` made of the tables of a project, now or earlier, to be changed by nobody else.
 
     Parameters
     ----------
-    names : list of str
-        Files below `root`; those that are not there count as such.
     read : callable
         Given the SHA-256 of each file by its name; returns a data class with `checksums`, and its
         errors are not remembered.
     """
-    checksums = _checksums(root, names)
+    present = checksums(root)
     found = _kept.get(root)
-    if found is None or found.checksums != checksums:
-        found = read(checksums)
+    if found is None or found.checksums != present:
+        found = read(present)
         # What was written meanwhile must not pass for what is read later.
-        if _checksums(root, names) == checksums:
+        if checksums(root) == present:
             _kept[root] = found
         for oldest in list(_kept)[:-KEPT]:
             _kept.pop(oldest, None)
     return _copy(found)
-
-
-def _checksums(root: Path, names: list[str]) -> dict[str, str]:
-    found = {}
-    for name in names:
-        # What cannot be read is for the reader to complain of.
-        with contextlib.suppress(OSError):
-            found[name] = hashlib.sha256((root / name).read_bytes()).hexdigest()
-    return found
 
 
 def _copy(tables: Tables) -> Tables:

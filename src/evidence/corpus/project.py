@@ -1,5 +1,6 @@
 """Where a project is, and which files of its folder hold its evidence."""
 
+import contextlib
 import hashlib
 from pathlib import Path
 
@@ -35,6 +36,9 @@ def find_project(project: str | Path = "") -> Path:
 
 def checksums(project: Path) -> dict[str, str]:
     """The SHA-256 of the bibliography and of every table that a project has, by file."""
-    names = [BIBLIOGRAPHY, *(table.file for table in schema.TABLES)]
-    present = [name for name in names if (project / name).is_file()]
-    return {name: hashlib.sha256((project / name).read_bytes()).hexdigest() for name in present}
+    found = {}
+    for name in (BIBLIOGRAPHY, *(table.file for table in schema.TABLES)):
+        # What cannot be read is for the reader to complain of.
+        with contextlib.suppress(OSError):
+            found[name] = hashlib.sha256((project / name).read_bytes()).hexdigest()
+    return found

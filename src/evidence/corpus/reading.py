@@ -112,8 +112,7 @@ def read_corpus(project: str | Path = "") -> Corpus:
         With every problem of every file.
     """
     root = find_project(project)
-    files = [BIBLIOGRAPHY, *(table.file for table in schema.TABLES)]
-    return remembered(root, files, lambda checksums: _read(root, checksums))
+    return remembered(root, lambda checksums: _read(root, checksums))
 
 
 def _read(root: Path, checksums: Mapping[str, str]) -> Corpus:

@@ -52,14 +52,22 @@ def require_replaceable(target: Path, project: Path) -> None:
     ------
     ReportError
     """
+    require_own(target, project, is_ours, "that no report run made")
+
+
+def require_own(target: Path, project: Path, is_own: Callable[[Path], bool], others: str) -> None:
+    """Refuse a place that holds something else than what is to be written; `others` names it.
+
+    Raises
+    ------
+    ReportError
+    """
     if target == project or target in project.parents:
         raise ReportError(f"--out {target}: holds the project itself; name a folder of its own")
     if target.exists() and not target.is_dir():
         raise ReportError(f"--out {target}: is a file; name a folder")
-    if target.is_dir() and any(target.iterdir()) and not is_ours(target):
-        raise ReportError(
-            f"--out {target}: holds files that no report run made; name another folder"
-        )
+    if target.is_dir() and any(target.iterdir()) and not is_own(target):
+        raise ReportError(f"--out {target}: holds files {others}; name another folder")
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from evidence.errors import ReportError
-from evidence.runs.folders import failed, read_manifest
+from evidence.runs.folders import failed, read_manifest, require_own
 
 MARK = "sets.json"
 INDEX = "index.html"
@@ -18,12 +18,7 @@ def require_ours(target: Path, project: Path) -> None:
     ------
     ReportError
     """
-    if target == project or target in project.parents:
-        raise ReportError(f"--out {target}: holds the project itself; name a folder of its own")
-    if target.exists() and not target.is_dir():
-        raise ReportError(f"--out {target}: is a file; name a folder")
-    if target.is_dir() and any(target.iterdir()) and not (target / MARK).is_file():
-        raise ReportError(f"--out {target}: holds files that are no sets; name another folder")
+    require_own(target, project, lambda folder: (folder / MARK).is_file(), "that are no sets")
 
 
 def mark(target: Path) -> None:
