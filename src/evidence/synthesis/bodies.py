@@ -18,14 +18,16 @@ from evidence.estimation.pooling import TESTS
 from evidence.estimation.proportions import critical_value
 from evidence.synthesis.contributions import PRINTED, USED, may_bring, unpaired
 from evidence.synthesis.gaps import OUTCOME_KINDS, is_evidence
-from evidence.synthesis.pooling import BACK, SPARSE, PoolingError, Synthesis, synthesise
+from evidence.synthesis.pooling import BACK, SPARSE, PoolingError, Synthesis, pool_brought
 from evidence.synthesis.questions import METHODS as METHODS_OF_POOLS
-from evidence.synthesis.questions import Question, gather, in_time
+from evidence.synthesis.questions import Question, brought, in_time
 from evidence.synthesis.selection import require_words
 from evidence.synthesis.wording import span
 
 METHODS = tuple(word for word in METHODS_OF_POOLS if word not in SPARSE)
 """Estimators by which bodies are pooled: certainty needs the weight of each study."""
+CELL = ("condition", "treatment", "outcome", "comparator_kind")
+"""What the rows of a body have in common beside the time."""
 WINDOW = 2.0
 """Times up to this many times earlier or later than the one wanted belong to a body."""
 
@@ -151,12 +153,12 @@ def _questions(corpus: Corpus, results: pd.DataFrame, times) -> Iterator[tuple]:
     )
     if not asked.any():
         return
-    rows = results.loc[asked, [*USED, "outcome", "is_guide", "confirmed"]]
+    groups: dict[tuple, list[dict]] = {}
+    for row in results.loc[asked, [*USED, "outcome"]].to_dict("records"):
+        groups.setdefault(tuple(row[name] for name in CELL), []).append(row)
     order = {outcome: place for place, outcome in enumerate(corpus.outcomes["outcome"])}
-    rows = rows.assign(order=rows["outcome"].map(order))
-    rows = rows.sort_values(["condition", "treatment", "order"], kind="stable")
-    cell = ["condition", "treatment", "outcome", "comparator_kind"]
-    for (condition, treatment, outcome, kind), found in rows.groupby(cell, sort=False):
+    for cell in sorted(groups, key=lambda cell: (*cell[:2], order.get(cell[2], len(order)))):
+        condition, treatment, outcome, kind = cell
         for near_days in times:
             question = Question(
                 outcome=outcome,
@@ -167,13 +169,12 @@ def _questions(corpus: Corpus, results: pd.DataFrame, times) -> Iterator[tuple]:
                 treatments=(treatment,),
                 comparators=(kind,),
             )
-            within = found[in_time(found["days"], question)]
-            if len(within):
+            if within := [row for row in groups[cell] if in_time(row["days"], question)]:
                 yield question, within
 
 
-def _body(corpus, results, question: Question, method, test, confidence) -> Body | None:
-    question, studies = _gather(corpus, results, question)
+def _body(corpus, rows: list[dict], question: Question, method, test, confidence) -> Body | None:
+    question, studies = _brought(corpus, rows, question)
     if studies.empty:
         return None
     synthesis, refused = None, ()
@@ -182,7 +183,7 @@ def _body(corpus, results, question: Question, method, test, confidence) -> Body
             # With one degree of freedom Knapp and Hartung's intervals say next to nothing.
             test = test if len(studies) > 2 else "z"
             options = {"method": method, "test": test, "confidence": confidence}
-            synthesis = synthesise(corpus, results, **vars(question), **options)
+            synthesis = pool_brought(corpus, studies, question, **options)
             studies = synthesis.studies
         except PoolingError as error:
             refused = error.reasons
@@ -200,13 +201,13 @@ def _body(corpus, results, question: Question, method, test, confidence) -> Body
     return Body(question, studies, synthesis, refused, effect, control)
 
 
-def _gather(corpus, results, question: Question) -> tuple[Question, pd.DataFrame]:
+def _brought(corpus, rows: list[dict], question: Question) -> tuple[Question, pd.DataFrame]:
     """Counts of two groups; without them a printed difference of shares, a scale, or several."""
-    studies = pd.DataFrame()
+    kinds = {row["measure"] for row in rows}
     for measure in ("rr", "rd", "md", "smd"):
-        if may_bring(results, measure):
+        if may_bring(kinds, measure):
             asked = replace(question, measure=measure)
-            studies = gather(corpus, results, asked)
+            studies = brought(corpus, rows, asked)
             if len(studies) and (measure != "md" or studies["instrument"].nunique() == 1):
                 return asked, studies
-    return question, studies.iloc[:0]
+    return question, pd.DataFrame()

@@ -6,7 +6,7 @@ Arms of a study that share its comparison group are put together first, so that 
 is counted twice. Of each study the time nearest to the one asked for is taken.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import numpy as np
 import pandas as pd
@@ -23,30 +23,31 @@ MEANS = {"smd": effects.hedges_g, "md": effects.mean_difference}
 
 
 def contributions(
-    rows: pd.DataFrame, *, measure: str, near_days: float, apart: bool = False
-) -> pd.DataFrame:
-    """What each study brings: `yi`, `vi`, the numbers behind them, `says` and `address`.
+    rows: list[dict], *, measure: str, near_days: float, apart: bool = False
+) -> list[dict]:
+    """What each study brings, as the columns `BROUGHT`; what it does not give is left out.
 
-    With `apart` each treated arm is compared by itself; they then share their comparison group,
-    and must not be pooled.
+    Parameters
+    ----------
+    rows : list of dict
+        Results with the columns `USED`. For so few, taking them from a frame again and again would
+        cost more than all that is done with them.
+    near_days : float
+        Of each study the time nearest to this is taken.
+    apart : bool
+        Compare each treated arm by itself; they then share their comparison group, and must not be
+        pooled.
     """
-    # Rows by themselves: for so few, taking them from a frame again and again costs more.
-    records = rows[list(USED)].to_dict("records")
     if measure == "proportion":
-        entries = _single(records, near_days)
-    elif measure in BINARY:
-        entries = _counted(records, measure, near_days, apart)
-    else:
-        entries = _measured(records, measure, near_days, apart)
-    columns = [*ABOUT, "dose_mg_per_kg", "yi", "vi", "events1", "n1", "events2", "n2", "says",
-               "address"]  # fmt: skip
-    return pd.DataFrame(entries).reindex(columns=columns)
+        return _single(rows, near_days)
+    if measure in BINARY:
+        return _counted(rows, measure, near_days, apart)
+    return _measured(rows, measure, near_days, apart)
 
 
-def may_bring(rows: pd.DataFrame, measure: str) -> bool:
-    """Whether rows hold numbers of a kind from which this measure can be had at all."""
-    kinds = ["proportion" if measure in BINARY else "mean", PRINTED[measure][0]]
-    return bool(rows["measure"].isin(kinds).any())
+def may_bring(kinds: Collection[str], measure: str) -> bool:
+    """Whether numbers of these kinds are such that this measure can be had from any of them."""
+    return ("proportion" if measure in BINARY else "mean") in kinds or PRINTED[measure][0] in kinds
 
 
 def unpaired(studies: pd.DataFrame) -> pd.Series:
@@ -67,6 +68,9 @@ PRINTED = {
 """Measures as the tables name them, and how to come from their scale to that of pooling."""
 ABOUT = ("study", "label", "condition", "treatment", "comparator_kind", "unblinding", "design",
          "randomised", "instrument", "days")  # fmt: skip
+BROUGHT = (*ABOUT, "dose_mg_per_kg", "yi", "vi", "events1", "n1", "events2", "n2", "says",
+           "address")  # fmt: skip
+"""What a study brings: effect and variance, the numbers behind them, and where they stand."""
 PLACE = ["study", "instrument", "definition", "time", "time_unit"]
 USED = tuple(
     dict.fromkeys(

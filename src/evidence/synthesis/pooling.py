@@ -216,12 +216,33 @@ def synthesise(
     require_words("by", [by] if by else [], list(GROUPINGS))
     require_words("moderator", [moderator] if moderator else [], list(MODERATORS))
     studies = gather(corpus, results, question)
+    options = {"method": method, "test": test, "confidence": confidence}
+    return pool_brought(corpus, studies, question, by=by, moderator=moderator, **options)
+
+
+def pool_brought(
+    corpus: Corpus,
+    studies: pd.DataFrame,
+    question: Question,
+    *,
+    method: str,
+    test: str,
+    confidence: float,
+    by: str = "",
+    moderator: str = "",
+) -> Synthesis:
+    """As `synthesise`, of studies as `brought` gives them.
+
+    Raises
+    ------
+    PoolingError
+        With every reason why these studies should not be pooled.
+    """
     reasons = list(refusals(corpus, studies, question, method=method, apart=by))
     if reasons:
         raise PoolingError(reasons)
-    z = critical_value(confidence)
-    studies["ci_low"] = studies["yi"] - z * np.sqrt(studies["vi"])
-    studies["ci_high"] = studies["yi"] + z * np.sqrt(studies["vi"])
+    half = critical_value(confidence) * np.sqrt(studies["vi"])
+    studies = studies.assign(ci_low=studies["yi"] - half, ci_high=studies["yi"] + half)
     options = {"method": method, "test": test, "confidence": confidence}
     if method in SPARSE:
         found = _sparse(studies, question, method, confidence)

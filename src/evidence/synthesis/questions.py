@@ -13,7 +13,7 @@ import pandas as pd
 
 from evidence.corpus.reading import Corpus
 from evidence.synthesis.appraisals import NOT_JUDGED, counting
-from evidence.synthesis.contributions import BINARY, USED, contributions
+from evidence.synthesis.contributions import BINARY, BROUGHT, USED, contributions
 from evidence.synthesis.gaps import cohorts, is_evidence
 from evidence.synthesis.selection import require_words
 from evidence.synthesis.usual import usual_days, usual_outcome
@@ -67,9 +67,7 @@ class Question:
 def gather(
     corpus: Corpus, results: pd.DataFrame, question: Question, *, apart: bool = False
 ) -> pd.DataFrame:
-    """What each study brings to the question, oldest first; `risk` is its level of bias.
-
-    `apart` as in `contributions`.
+    """What each study brings to the question; see `brought`.
 
     Raises
     ------
@@ -86,20 +84,25 @@ def gather(
         if words and len(results):
             _require_words(f"{grouping}s", words, corpus, results, column)
             belongs &= results[column].isin(words)
-    studies = contributions(
-        results.loc[belongs, list(USED)],
-        measure=question.measure,
-        near_days=question.near_days,
-        apart=apart,
-    )
-    if studies.empty:
-        return studies.assign(risk="", year="")
-    judged = counting(corpus, question.outcome, list(studies["study"]))
-    studies["risk"] = [
-        judged[study].level if study in judged else NOT_JUDGED for study in studies["study"]
-    ]
-    studies["year"] = [corpus.bibliography[study].year for study in studies["study"]]
-    return studies.sort_values(["year", "study"], kind="stable").reset_index(drop=True)
+    rows = results.loc[belongs, list(USED)].to_dict("records")
+    return brought(corpus, rows, question, apart=apart)
+
+
+def brought(
+    corpus: Corpus, rows: list[dict], question: Question, *, apart: bool = False
+) -> pd.DataFrame:
+    """What each study brings of rows that belong to a question, oldest first.
+
+    `rows` and `apart` as in `contributions`; beside its columns, `risk` is the level of bias.
+    """
+    found = contributions(rows, measure=question.measure, near_days=question.near_days, apart=apart)
+    judged = counting(corpus, question.outcome, [entry["study"] for entry in found])
+    for entry in found:
+        study = entry["study"]
+        entry["risk"] = judged[study].level if study in judged else NOT_JUDGED
+        entry["year"] = corpus.bibliography[study].year
+    found.sort(key=lambda entry: (entry["year"], entry["study"]))
+    return pd.DataFrame(found, columns=[*BROUGHT, "risk", "year"])
 
 
 def _require_words(
@@ -113,10 +116,10 @@ def _require_words(
         require_words(name, missing, [word for word in found if word and not pd.isna(word)])
 
 
-def in_time(days: pd.Series, question: Question) -> pd.Series:
-    """Which times are after treatment and within the window of a question, or not known."""
+def in_time(days, question: Question):
+    """Whether a time, or which of a Series, is after treatment and in the window, or not known."""
     earliest, latest = question.near_days / question.window, question.near_days * question.window
-    return days.isna() | (days.between(earliest, latest) & (days > 0))
+    return pd.isna(days) | ((days >= earliest) & (days <= latest) & (days > 0))
 
 
 def main_question(corpus: Corpus, results: pd.DataFrame, question: Question) -> Question:

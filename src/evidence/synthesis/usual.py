@@ -82,4 +82,4 @@ def _by_studies(results: pd.DataFrame, measure: str) -> list[str]:
 def _may_bring(rows: pd.DataFrame, measure: str) -> bool:
     if measure == "proportion":
         return bool((rows["measure"] == "proportion").any())
-    return measure in PRINTED and may_bring(rows, measure)
+    return measure in PRINTED and may_bring(set(rows["measure"]), measure)

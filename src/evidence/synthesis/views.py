@@ -16,11 +16,11 @@ import pandas as pd
 from evidence.corpus.reading import Corpus
 from evidence.errors import ParameterError
 from evidence.estimation.proportions import critical_value
-from evidence.synthesis.contributions import contributions, unpaired
+from evidence.synthesis.contributions import unpaired
 from evidence.synthesis.gaps import evidence_rows
 from evidence.synthesis.pooled import Refusal, named, pool_studies
 from evidence.synthesis.pooling import Synthesis
-from evidence.synthesis.questions import GROUPINGS, MEASURES, MUST_AGREE, Question, gather
+from evidence.synthesis.questions import GROUPINGS, MEASURES, MUST_AGREE, Question, brought, gather
 from evidence.synthesis.selection import SCOPES, require_words, select_results
 from evidence.synthesis.usual import usual_days, usual_outcome
 from evidence.synthesis.wording import span
@@ -144,5 +144,4 @@ def _brought(corpus: Corpus, results: pd.DataFrame, view: View) -> pd.DataFrame:
     wanted |= {GROUPINGS[sort]: question.named(sort) for sort in MUST_AGREE}
     if all(set(words) <= set(results[column]) for column, words in wanted.items()):
         return gather(corpus, results, question)
-    nothing = contributions(results.iloc[:0], measure=view.measure, near_days=view.near_days)
-    return nothing.assign(risk="", year="")
+    return brought(corpus, [], question)
