@@ -10,7 +10,7 @@ order.
 from dataclasses import dataclass
 
 from evidence.corpus.appraisals import OVERALL, SET, Tool, tools
-from evidence.corpus.reading import Corpus
+from evidence.corpus.reading import Corpus, once
 from evidence.synthesis.wording import Number, Sentence, count, listed
 
 LEVELS = ("low", "some", "unknown", "high", "critical")
@@ -102,15 +102,24 @@ def appraisals(corpus: Corpus, studies: list[str] | None = None) -> list[Apprais
 
 def counting(corpus: Corpus, outcome: str, studies: list[str]) -> dict[str, Appraisal]:
     """For each study the appraisal that counts for an outcome; studies without one are left out."""
-    chosen: dict[str, tuple] = {}
-    for entry in appraisals(corpus, studies):
-        if not entry.overall or entry.outcome not in ("", outcome):
-            continue
+    found = {study: _counting(corpus, outcome, study) for study in studies}
+    return {study: entry for study, entry in found.items() if entry is not None}
+
+
+@once
+def _counting(corpus: Corpus, outcome: str, study: str) -> Appraisal | None:
+    def rank(entry: Appraisal) -> tuple:
         year = corpus.bibliography[entry.source].year
-        rank = (entry.outcome == outcome, entry.judged_by == "review", year)
-        if entry.study not in chosen or rank > chosen[entry.study][0]:
-            chosen[entry.study] = (rank, entry)
-    return {study: entry for study, (_, entry) in chosen.items()}
+        return entry.outcome == outcome, entry.judged_by == "review", year
+
+    entries = _of(corpus, study)
+    counted = [entry for entry in entries if entry.overall and entry.outcome in ("", outcome)]
+    return max(counted, key=rank, default=None)
+
+
+@once
+def _of(corpus: Corpus, study: str) -> list[Appraisal]:
+    return appraisals(corpus, [study])
 
 
 def appraised(corpus: Corpus, studies: list[str]) -> list[Sentence]:

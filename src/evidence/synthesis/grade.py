@@ -12,13 +12,13 @@ References
 guyatt2008, guyatt2011imprecision, guyatt2011inconsistency.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from evidence.corpus import schema
-from evidence.corpus.reading import Corpus
+from evidence.corpus.reading import Corpus, once
 from evidence.estimation.power import size_for_means, size_for_proportions
 from evidence.synthesis.bodies import Body
 from evidence.synthesis.wording import percent, signed
@@ -82,19 +82,31 @@ def important_difference(corpus: Corpus, body: Body) -> float | None:
 
     A ratio is taken of the share in the comparison groups.
     """
-    table, asked = corpus.thresholds, body.question
-    rows = table[table["outcome"] == asked.outcome].set_index("measure")["value"]
+    asked = body.question
     if body.counted:
-        if "rd" in rows:
-            return float(rows["rd"])
         # A share of nobody is no difference that could matter.
-        known = "rr" in rows and body.control > 0
-        return float(rows["rr"] - 1) * body.control if known else None
-    if asked.measure == "md":
-        scale = body.studies["instrument"].iloc[0]
-        rows = table[(table["outcome"] == asked.outcome) & (table["instrument"] == scale)]
-        rows = rows.set_index("measure")["value"]
-    return float(rows[asked.measure]) if asked.measure in rows else None
+        return difference_of_shares(corpus, asked.outcome, body.control or np.nan)
+    scale = body.studies["instrument"].iloc[0] if asked.measure == "md" else ""
+    return threshold(corpus, asked.outcome, asked.measure, scale)
+
+
+def difference_of_shares(corpus: Corpus, outcome: str, control: float) -> float | None:
+    """What matters as a difference of shares, given that in the comparison group; None if unknown.
+
+    As `thresholds.csv` states it, else what its ratio makes of that share.
+    """
+    if (stated := threshold(corpus, outcome, "rd")) is not None:
+        return stated
+    ratio = threshold(corpus, outcome, "rr")
+    return (ratio - 1) * control if ratio is not None and np.isfinite(control) else None
+
+
+@once
+def threshold(corpus: Corpus, outcome: str, measure: str, scale: str = "") -> float | None:
+    """What matters on an outcome, as `thresholds.csv` states it; None if it does not."""
+    rows = corpus.thresholds[corpus.thresholds["outcome"] == outcome]
+    found = rows.loc[(rows["measure"] == measure) & (rows["instrument"] == scale), "value"]
+    return float(found.iloc[0]) if len(found) else None
 
 
 def conclusion(corpus: Corpus, body: Body) -> str:
@@ -105,8 +117,7 @@ def conclusion(corpus: Corpus, body: Body) -> str:
     if low <= 0 <= high:
         said = "does not exclude no effect"
     else:
-        better = dict(zip(corpus.outcomes["outcome"], corpus.outcomes["better"], strict=True))
-        good = (low > 0) == (better.get(body.question.outcome) != "lower")
+        good = (low > 0) == (_better(corpus).get(body.question.outcome) != "lower")
         said = f"excludes no effect, in favour of the {'treatment' if good else 'comparison'}"
     matters = important_difference(corpus, body)
     if matters is None:
@@ -128,21 +139,33 @@ def rate(corpus: Corpus, body: Body) -> Certainty:
         "imprecision": _imprecision(body, matters),
         "small-study effects": _small_studies(body),
     }
-    decisions = corpus.certainties[corpus.certainties["question"] == body.name]
-    decisions = decisions.set_index("domain")
-    reasons = []
-    for domain in schema.GRADE_DOMAINS:
-        steps, why = found[domain]
-        said = {}
-        if domain in decisions.index:
-            row = decisions.loc[domain]
-            said = {
-                "decided": int(row["steps"]), "decision": row["reason"], "signed": row["signed"],
-                "address": row["address"],
-            }  # fmt: skip
-        reasons.append(Reason(domain, steps, why, **said))
+    decisions = _decisions(corpus, body.name)
+    reasons = (
+        Reason(domain, *found[domain], **decisions.get(domain, {}))
+        for domain in schema.GRADE_DOMAINS
+    )
     randomised = (body.studies["randomised"] == "yes").all()
     return Certainty(body, "high" if randomised else "low", tuple(reasons))
+
+
+@once
+def _better(corpus: Corpus) -> dict[str, str]:
+    return dict(zip(corpus.outcomes["outcome"], corpus.outcomes["better"], strict=True))
+
+
+@once
+def _decisions(corpus: Corpus, body: str) -> dict[str, dict]:
+    """What people decided on a body, by reason."""
+    rows = corpus.certainties[corpus.certainties["question"] == body]
+    return {
+        row.domain: {
+            "decided": int(row.steps),
+            "decision": row.reason,
+            "signed": row.signed,
+            "address": row.address,
+        }
+        for row in rows.itertuples()
+    }
 
 
 def required_size(body: Body, matters: float | None) -> float:
@@ -167,13 +190,14 @@ def _zones(low: float, high: float, matters: float | None) -> int:
 
 
 def _risk_of_bias(body: Body) -> tuple[int, str]:
-    share = pd.Series(body.weights).groupby(body.studies["risk"].to_numpy()).sum()
-    high = float(share.reindex(["high", "critical"]).sum())
-    low = float(share.get("low", 0.0))
-    unknown = float(share.reindex(["", "unknown"]).sum())
+    share = Counter()
+    for weight, risk in zip(body.weights, body.studies["risk"], strict=True):
+        share[risk] += float(weight)
+    high, low = share["high"] + share["critical"], share["low"]
+    unknown = share[""] + share["unknown"]
     said = f"{percent(high)} of the weight at high risk, {percent(low)} at low"
     said += f", {percent(unknown)} not judged" if unknown else ""
-    if share.get("critical", 0.0) >= HALF:
+    if share["critical"] >= HALF:
         return 2, said
     if high >= HALF:
         return 2 if low == 0 and high > 1 - 1e-9 else 1, said

@@ -22,7 +22,12 @@ from evidence.corpus.reading import Corpus
 from evidence.estimation.power import size_for_means, size_for_proportions
 from evidence.estimation.proportions import wilson
 from evidence.synthesis.bodies import Body
-from evidence.synthesis.grade import Certainty, important_difference
+from evidence.synthesis.grade import (
+    Certainty,
+    difference_of_shares,
+    important_difference,
+    threshold,
+)
 
 POWERS = (0.8, 0.9)
 RATES = (0.1, 0.25, 0.5)
@@ -116,22 +121,16 @@ def _on_a_scale(body: Body, matters: float | None) -> Iterator[dict]:
 
 def _standardised(corpus: Corpus, outcome: str) -> Iterator[dict]:
     """Sizes for a standardised difference that matters, if one is stated and nothing was seen."""
-    rows = corpus.thresholds
-    rows = rows[(rows["outcome"] == outcome) & (rows["measure"] == "smd")]
-    for value in rows["value"]:
-        for power in POWERS:
-            yield _size(np.nan, power, size_for_means(float(value), power=power), False)
+    matters = threshold(corpus, outcome, "smd")
+    for power in POWERS if matters is not None else ():
+        yield _size(np.nan, power, size_for_means(matters, power=power), False)
 
 
 def _by_rate(corpus: Corpus, outcome: str, seen: tuple[float, ...]) -> Iterator[dict]:
     """Sizes for the rate that was seen and its ends, or for a range; `rr` wants a share of it."""
-    rows = corpus.thresholds[corpus.thresholds["outcome"] == outcome].set_index("measure")["value"]
     for rate in seen or RATES:
-        if "rd" in rows:
-            matters = float(rows["rd"])
-        elif "rr" in rows:
-            matters = float(rows["rr"] - 1) * rate
-        else:
+        matters = difference_of_shares(corpus, outcome, rate)
+        if matters is None:
             return
         better = rate + matters if rate + matters < 1 else rate - matters
         for power in POWERS:
