@@ -8,7 +8,7 @@ import pandas as pd
 from evidence.corpus.reading import Corpus
 from evidence.figures import style
 from evidence.figures.layout import Layout, draw
-from evidence.synthesis.bodies import bodies
+from evidence.synthesis.bodies import bodies_of, comparing
 from evidence.synthesis.gaps import cells
 from evidence.synthesis.grade import LEVELS, rate
 from evidence.synthesis.register import TIMES
@@ -20,6 +20,8 @@ WORDS = {
 }
 """What a cell is a combination of, and what a bubble is, by what the rows of the map are."""
 ACROSS = {"outcome": "condition", "dose": "time"}
+BESIDE = ("study", "outcome", "days")
+"""What a treated arm has in common with the group that it was compared with."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +51,8 @@ def lay_out_gap_map(
     """
     across = ACROSS[down]
     frame = cells(corpus, results, down=down, across=across)
-    frame["certainty"] = [_best(corpus, results, row) for row in frame.itertuples()]
+    rows = comparing(results)
+    frame["certainty"] = [_best(corpus, rows, cell) for cell in frame["address"]]
     rows_of, columns_of = (tuple(frame[side].unique()) for side in ("down", "across"))
     frame["column"] = frame["across"].map({word: i for i, word in enumerate(columns_of)})
     frame["row"] = frame["down"].map({word: i for i, word in enumerate(rows_of)})
@@ -92,18 +95,19 @@ def lay_out_gap_map(
     )
 
 
-def _best(corpus: Corpus, results: pd.DataFrame, cell) -> str:
+def _best(corpus: Corpus, rows: list[dict], cell: str) -> str:
     """The best certainty of any body of evidence that rests on rows of a cell; empty if none."""
-    if not cell.k:
-        return ""
-    inside = results["address"].isin(cell.address.split())
-    rows = results.loc[inside, ["study", "outcome", "days"]]
+    addresses = set(cell.split())
+    inside = [row for row in rows if row["address"] in addresses]
+    wanted = {name: {str(row[name]) for row in inside} for name in BESIDE}
     # A treated arm needs the group that it was compared with, which has no dose of its own.
-    beside = results["role"] == "comparator"
-    for name in rows:
-        beside &= results[name].isin(rows[name])
-    both = results[inside | beside]
-    rated = [rate(corpus, body) for body in bodies(corpus, both, times=TIMES)]
+    both = [
+        row
+        for row in rows
+        if row["address"] in addresses
+        or (row["role"] == "comparator" and all(str(row[name]) in wanted[name] for name in BESIDE))
+    ]
+    rated = [rate(corpus, body) for body in bodies_of(corpus, both, times=TIMES)]
     levels = [found.decided or found.suggested for found in rated]
     return max(levels, key=LEVELS.index, default="")
 

@@ -7,13 +7,13 @@ or its one study. The *absolute effect* of a ratio is what it makes of the share
 comparison groups, all of them put together.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from evidence.corpus.reading import Corpus
+from evidence.corpus.reading import Corpus, once
 from evidence.estimation.pooling import TESTS
 from evidence.estimation.proportions import critical_value
 from evidence.synthesis.contributions import PRINTED, USED, may_bring, unpaired
@@ -132,17 +132,12 @@ def bodies(
     """
     require_words("method", [method], METHODS)
     require_words("test", [test], TESTS)
-    found, seen = [], set()
-    for question, rows in _questions(corpus, results, times):
-        body = _body(corpus, rows, question, method, test, confidence)
-        if body is not None and body.rows not in seen:
-            seen.add(body.rows)
-            found.append(body)
-    return found
+    options = {"method": method, "test": test, "confidence": confidence}
+    return bodies_of(corpus, comparing(results), times=times, **options)
 
 
-def _questions(corpus: Corpus, results: pd.DataFrame, times) -> Iterator[tuple]:
-    """Every question that can be asked, with the rows that can answer it."""
+def comparing(results: pd.DataFrame) -> list[dict]:
+    """The results that can be of use to a body of evidence, as `bodies_of` takes them."""
     usable = ["proportion", "mean", *(word for word, _ in PRINTED.values())]
     asked = (
         is_evidence(results)
@@ -152,11 +147,35 @@ def _questions(corpus: Corpus, results: pd.DataFrame, times) -> Iterator[tuple]:
         & results["measure"].isin(usable)
     )
     if not asked.any():
-        return
+        return []
+    return results.loc[asked, [*USED, "outcome"]].to_dict("records")
+
+
+def bodies_of(
+    corpus: Corpus,
+    rows: Iterable[dict],
+    *,
+    times: Sequence[float],
+    method: str = "reml",
+    test: str = "adhoc",
+    confidence: float = 0.95,
+) -> list[Body]:
+    """As `bodies`, of some of the rows that `comparing` gives, in its order."""
+    found, seen = [], set()
+    for question, answers in _questions(corpus, rows, times):
+        body = _body(corpus, answers, question, method, test, confidence)
+        if body is not None and body.rows not in seen:
+            seen.add(body.rows)
+            found.append(body)
+    return found
+
+
+def _questions(corpus: Corpus, rows: Iterable[dict], times: Sequence[float]) -> Iterator[tuple]:
+    """Every question that can be asked, with the rows that can answer it."""
     groups: dict[tuple, list[dict]] = {}
-    for row in results.loc[asked, [*USED, "outcome"]].to_dict("records"):
+    for row in rows:
         groups.setdefault(tuple(row[name] for name in CELL), []).append(row)
-    order = {outcome: place for place, outcome in enumerate(corpus.outcomes["outcome"])}
+    order = _order(corpus) if groups else {}
     for cell in sorted(groups, key=lambda cell: (*cell[:2], order.get(cell[2], len(order)))):
         condition, treatment, outcome, kind = cell
         for near_days in times:
@@ -171,6 +190,11 @@ def _questions(corpus: Corpus, results: pd.DataFrame, times) -> Iterator[tuple]:
             )
             if within := [row for row in groups[cell] if in_time(row["days"], question)]:
                 yield question, within
+
+
+@once
+def _order(corpus: Corpus) -> dict[str, int]:
+    return {outcome: place for place, outcome in enumerate(corpus.outcomes["outcome"])}
 
 
 def _body(corpus, rows: list[dict], question: Question, method, test, confidence) -> Body | None:
