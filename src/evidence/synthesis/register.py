@@ -25,7 +25,7 @@ from evidence.corpus.queries import matching, parse_query
 from evidence.corpus.reading import Corpus
 from evidence.corpus.schema.words import UNKNOWN_STATUSES
 from evidence.synthesis.appraisals import counting
-from evidence.synthesis.bodies import bodies
+from evidence.synthesis.bodies import bodies_of, comparing
 from evidence.synthesis.contributions import PRINTED
 from evidence.synthesis.gaps import OUTCOME_KINDS, evidence_rows, people_of, tally
 from evidence.synthesis.grade import LEVELS, Certainty, conclusion, rate
@@ -43,6 +43,7 @@ BANDS = {
 COMPARED = ("inactive", "active")
 """Kinds of comparison that a claim on an effect needs: one that is not felt, one that is."""
 MEASURED = ("proportion", "mean", *(word for word, _ in PRINTED.values()))
+TRIAL = ["study", "condition", "treatment", "outcome", "comparator_kind", "randomised", "days"]
 HALF = 0.5
 People = Mapping[str, tuple[str, int]]
 """As of `gaps.people_of`."""
@@ -141,12 +142,9 @@ def register(corpus: Corpus, results: pd.DataFrame) -> Register:
     guide touch, then those on which fewer people stand.
     """
     rows = evidence_rows(results)
-    whose = people_of(corpus)
-    found = [
-        *_asked(corpus, rows, whose),
-        *_gaps(corpus, results, rows, whose),
-        *_untraced(corpus, rows, whose),
-    ]
+    compared = {row["address"]: row for row in comparing(rows)}
+    known = _Known(corpus, rows, people_of(corpus), compared)
+    found = [*_asked(known), *_gaps(known, results), *_untraced(known)]
     return Register(
         sorted(
             found,
@@ -157,17 +155,26 @@ def register(corpus: Corpus, results: pd.DataFrame) -> Register:
     )  # fmt: skip
 
 
-def _asked(corpus: Corpus, rows: pd.DataFrame, whose: People) -> Iterator[Entry]:
-    for row in corpus.unknowns.itertuples():
+@dataclass(frozen=True)
+class _Known:
+    """What entries are made of: the evidence, whose it is, and by address what compares groups."""
+
+    corpus: Corpus
+    rows: pd.DataFrame
+    whose: People
+    compared: Mapping[str, dict]
+
+
+def _asked(known: _Known) -> Iterator[Entry]:
+    for row in known.corpus.unknowns.itertuples():
         about = {
             name: getattr(row, name)
             for name in ("question", "population", "intervention", "comparison", "outcome",
                          "time_stamp", "section", "why_open")
         }  # fmt: skip
         yield _entry(
-            corpus,
-            matching(row.where, rows),
-            whose,
+            known,
+            matching(row.where, known.rows),
             name=row.unknown,
             claims=tuple(word.strip() for word in row.claims.split(";") if word.strip()),
             address=row.address,
@@ -209,31 +216,31 @@ def _spoken_of(corpus: Corpus, results: pd.DataFrame) -> dict[tuple[str, str, st
     return cells
 
 
-def _gaps(
-    corpus: Corpus, results: pd.DataFrame, rows: pd.DataFrame, whose: People
-) -> Iterator[Entry]:
+def _gaps(known: _Known, results: pd.DataFrame) -> Iterator[Entry]:
     """Cells that claims speak of and that no trial, or a single one, fills."""
-    trials = rows[rows["randomised"] == "yes"]
-    for (condition, treatment, outcome), spoken in _spoken_of(corpus, results).items():
+    trials: dict[tuple, list] = {}
+    for place, row in enumerate(known.rows[TRIAL].itertuples(index=False)):
+        if row.randomised == "yes":
+            cell = (row.condition, row.treatment, row.outcome)
+            trials.setdefault(cell, []).append((place, row))
+    for (condition, treatment, outcome), spoken in _spoken_of(known.corpus, results).items():
         claims = [claim for claim, _ in spoken]
         earliest = min((days for _, days in spoken if np.isfinite(days)), default=0.0)
-        cell = trials[
-            (trials["condition"] == condition)
-            & (trials["treatment"] == treatment)
-            & (trials["outcome"] == outcome)
-        ]
+        cell = trials.get((condition, treatment, outcome), [])
         for band, (after, until, follow) in BANDS.items():
             if earliest > until:
                 continue
-            within = cell[(cell["days"] > after) & (cell["days"] <= until)]
-            bearing = {kind: within[within["comparator_kind"] == kind] for kind in COMPARED}
-            thin = [kind for kind, found in bearing.items() if found["study"].nunique() < 2]
+            within = [(place, row) for place, row in cell if after < row.days <= until]
+            studies = {kind: set() for kind in COMPARED}
+            for _, row in within:
+                studies.setdefault(row.comparator_kind, set()).add(row.study)
+            thin = [kind for kind in COMPARED if len(studies[kind]) < 2]
             if thin:
                 comparison = f"an {' or an '.join(thin)} comparison"
+                bearing = [place for place, row in within if row.comparator_kind in thin]
                 yield _entry(
-                    corpus,
-                    within[within["comparator_kind"].isin(thin)],
-                    whose,
+                    known,
+                    known.rows.iloc[bearing],
                     name="/".join((condition, treatment, outcome, band)),
                     question=f"What does {treatment} do to {outcome} {band}, against {comparison}?",
                     population=f"people with {condition}",
@@ -250,16 +257,15 @@ def _gaps(
                 )
 
 
-def _untraced(corpus: Corpus, rows: pd.DataFrame, whose: People) -> Iterator[Entry]:
+def _untraced(known: _Known) -> Iterator[Entry]:
     """References that nobody could identify, and claims that rest on nothing that can be held."""
+    corpus = known.corpus
     refs = [[ref.strip() for ref in cell.split(";")] for cell in corpus.claims["guide_refs"]]
     best = corpus.guide.drop_duplicates("guide_ref")
     for row in best[best["status"] == "unresolved"].itertuples():
         touching = [row.guide_ref in given for given in refs]
         yield _source(
-            corpus,
-            rows,
-            whose,
+            known,
             name=f"source/{row.guide_ref}",
             question=f"Where does it come from: {row.passage}?",
             claims=tuple(corpus.claims.loc[touching, "claim"]),
@@ -269,9 +275,7 @@ def _untraced(corpus: Corpus, rows: pd.DataFrame, whose: People) -> Iterator[Ent
     for row in corpus.claims[corpus.claims["verdict"] == NOT_CHECKABLE].itertuples():
         if not row.guide_refs:
             yield _source(
-                corpus,
-                rows,
-                whose,
+                known,
                 name=f"source/{row.claim}",
                 question=f"Where does it come from: {row.statement}?",
                 section=row.section,
@@ -283,29 +287,26 @@ def _untraced(corpus: Corpus, rows: pd.DataFrame, whose: People) -> Iterator[Ent
             )
 
 
-def _source(corpus: Corpus, rows: pd.DataFrame, whose: People, **about) -> Entry:
+def _source(known: _Known, **about) -> Entry:
     blank = dict.fromkeys(
         ("population", "intervention", "comparison", "outcome", "time_stamp", "section"), ""
     )
-    return _entry(corpus, rows.iloc[:0], whose, raised="source", **(blank | about))
+    return _entry(known, known.rows.iloc[:0], raised="source", **(blank | about))
 
 
-def _entry(
-    corpus: Corpus, bearing: pd.DataFrame, whose: People, *, follow: float = np.nan, **about
-) -> Entry:
-    k, n = tally(whose, bearing)
-    randomised = bearing.loc[bearing["randomised"] == "yes", "study"].nunique()
-    rated = [rate(corpus, body) for body in bodies(corpus, bearing, times=TIMES)]
+def _entry(known: _Known, bearing: pd.DataFrame, *, follow: float = np.nan, **about) -> Entry:
+    corpus = known.corpus
+    k, n = tally(known.whose, bearing)
+    compared = [known.compared[row] for row in bearing["address"] if row in known.compared]
+    rated = [rate(corpus, body) for body in bodies_of(corpus, compared, times=TIMES)]
     best = max(rated, key=_certainty, default=None)
-    studies = list(bearing["study"].unique())
-    judged = counting(corpus, "", studies)
-    high = [
-        study
-        for study in studies
-        if study in judged and judged[study].level in ("high", "critical")
-    ]
-    loose = bearing.loc[bearing["randomised"] != "yes", "study"].unique()
-    high_risk = len({*high, *loose}) / len(studies) if studies else np.nan
+    designs = set(zip(bearing["study"], bearing["randomised"] == "yes", strict=True))
+    studies = {study for study, _ in designs}
+    randomised = sum(trial for _, trial in designs)
+    judged = counting(corpus, "", list(studies))
+    high = {study for study, entry in judged.items() if entry.level in ("high", "critical")}
+    loose = {study for study, trial in designs if not trial}
+    high_risk = len(high | loose) / len(studies) if studies else np.nan
     felt = bearing["unblinding"].isin(["disguised", "hidden"]).any()
     codes = dict(_codes(k, best, high_risk, bool(felt)))
     return Entry(
