@@ -7,6 +7,7 @@ ever evaluated as code.
 
 import operator
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -91,10 +92,12 @@ def parse_query(text: str) -> tuple[Condition, ...]:
     return tuple(conditions)
 
 
-def matching(query: str, results: pd.DataFrame) -> pd.DataFrame:
-    """The rows of `results` on which every condition holds; none at all for an empty query."""
+def matching(
+    query: str, results: pd.DataFrame, columns: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """The rows on which every condition holds, none for an empty query; with these columns only."""
     conditions = parse_query(query)
     keep = pd.Series(bool(conditions), index=results.index)
     for condition in conditions:
         keep &= condition.matches(results)
-    return results[keep]
+    return results[keep] if columns is None else results.loc[keep, list(columns)]

@@ -227,6 +227,13 @@ class Watched(Frame):
             return plain[key]
         return super().__getitem__(key)
 
+    def part(self, rows: pd.Series, columns: list[str]) -> pd.DataFrame:
+        """Some columns of the rows that a mask tells, and no more of them copied."""
+        found = self._plain.loc[rows, list(dict.fromkeys([*columns, "address"]))]
+        if not self._noted:
+            self._view.note(found, columns)
+        return found[columns]
+
     @property
     def loc(self):
         """As of pandas; some columns of some rows, told by a mask, are noted as just these."""
@@ -272,6 +279,8 @@ class _Places:
     def __getitem__(self, key):
         rows, columns = key if isinstance(key, tuple) and len(key) == 2 else (key, None)
         if isinstance(rows, pd.Series) and rows.dtype == bool:
+            if isinstance(columns, list):
+                return self._frame.part(rows, columns)
             found = self._frame[rows]
             return found if columns is None else found[columns]
         return pd.DataFrame.loc.fget(self._frame)[key]

@@ -91,9 +91,9 @@ class Ledger:
         Columns that only place a mark (`lane`, `row`, …) are no numbers about the evidence;
         columns of numbers as printed (`counts`, `guide_value`, …) are, as text.
         """
-        entries = {}
+        entries, columns = {}, _columns(frame)
         for row in frame.to_dict("records"):
-            for name in _columns(frame):
+            for name in columns:
                 value = plain(row[name])
                 if value not in (None, ""):
                     entries[f"{identity}:{row['name']}.{name}"] = {

@@ -73,12 +73,13 @@ def findings(results: pd.DataFrame, study: str, *, confidence: float) -> list[Se
     ]
     rows, unread = rows[rows["confirmed"]], rows[~rows["confirmed"]]
     unread = unread[~unread["outcome"].isin(rows["outcome"])]
+    compared = pairs(rows, confidence=confidence)
     return [
-        *_paired(pairs(rows, confidence=confidence)),
-        *_alone(rows, confidence),
+        *_paired(compared),
+        *_alone(rows, compared),
         *_worded(rows),
         *_sized(rows),
-        *_alone(unread, confidence, " — commonly cited, not confirmed at its source"),
+        *_alone(unread, compared, " — commonly cited, not confirmed at its source"),
     ]
 
 
@@ -107,15 +108,17 @@ def _paired(frame: pd.DataFrame) -> Iterator[Sentence]:
         )
 
 
-def _alone(rows: pd.DataFrame, confidence: float, doubt: str = "") -> Iterator[Sentence]:
-    compared = pairs(rows, confidence=confidence)[PAIRED].drop_duplicates()
+def _alone(rows: pd.DataFrame, compared: pd.DataFrame, doubt: str = "") -> Iterator[Sentence]:
+    """Shares of the treated that are in no pair."""
+    known = set(compared[PAIRED].itertuples(index=False, name=None))
     single = rows[
         (rows["measure"] == "proportion")
         & rows["role"].isin(["intervention", "single arm"])
         & rows["counted"].notna()
         & rows["n"].notna()
-    ].merge(compared, on=PAIRED, how="left", indicator=True)
-    single = single[single["_merge"] == "left_only"].drop_duplicates(["outcome", "time", "arm"])
+    ]
+    alone = [row not in known for row in single[PAIRED].itertuples(index=False, name=None)]
+    single = single[alone].drop_duplicates(["outcome", "time", "arm"])
     for row in single.itertuples():
         yield Sentence(
             f"{row.study}/{row.arm}/{row.outcome}/{when(row.time, row.time_unit)}",

@@ -18,6 +18,10 @@ from evidence.synthesis.printed import printed_numbers, rounding
 from evidence.synthesis.wording import listed
 
 NOT_CHECKABLE = "not checkable"
+USED = ("label", "is_guide", "confirmed", "arm", "outcome", "opposite", "measure", "value", "n",
+        "time", "days", "days_low", "direction", "better", "as_printed", "dose_mg_per_kg",
+        "infusion_minutes", "address")  # fmt: skip
+"""The columns of results that are looked at here."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +57,9 @@ def judge(results: pd.DataFrame, claim) -> Verdict:
         All rows, from `select_results`.
     claim : row of `claims.csv`
     """
-    said = matching(claim.guide_rows, results)
+    said = matching(claim.guide_rows, results, USED)
     said = said[said["is_guide"]]
-    sources = matching(claim.source_rows, results)
+    sources = matching(claim.source_rows, results, USED)
     sources = sources[~sources["is_guide"]]
     if sources["confirmed"].any():
         sources = sources[sources["confirmed"]]
