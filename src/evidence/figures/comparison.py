@@ -41,7 +41,13 @@ def lay_out_comparison(
 ) -> ComparisonLayout:
     """Every pair of arms with counts for `outcome`, the guide's shares beside them."""
     rows = results[results["outcome"] == outcome]
-    frame = pairs(rows, confidence=confidence)
+    return _lay_out(rows, pairs(rows, confidence=confidence), outcome, confidence)
+
+
+def _lay_out(
+    rows: pd.DataFrame, frame: pd.DataFrame, outcome: str, confidence: float
+) -> ComparisonLayout:
+    """The chart of these pairs, of which `rows` are what the guide and its sources say."""
     said = rows[rows["is_guide"] & rows["value"].notna()].set_index(["study", "arm"])
     said = said.loc[~said.index.duplicated(), ["value", "address"]]
     for name, arm in (("guide1", "arm"), ("guide2", "versus")):
@@ -80,12 +86,22 @@ def lay_out_comparisons(
     results: pd.DataFrame, *, outcomes: Sequence[str] = (), confidence: float = 0.95
 ) -> tuple[ComparisonLayout, ...]:
     """One chart an outcome: those asked for, or every benefit and harm with counts in two arms."""
-    told = results[results["kind"].isin(OUTCOME_KINDS)]
-    asked = outcomes or told["outcome"].unique()
-    layouts = [
-        lay_out_comparison(results, outcome=outcome, confidence=confidence) for outcome in asked
-    ]
-    return tuple(layout for layout in layouts if outcomes or not layout.empty)
+    is_asked = (
+        results["outcome"].isin(outcomes) if outcomes else results["kind"].isin(OUTCOME_KINDS)
+    )
+    rows = results[is_asked]
+    frame = pairs(rows, confidence=confidence)
+    compared = set(frame["outcome"])
+    asked = outcomes or [outcome for outcome in rows["outcome"].unique() if outcome in compared]
+    return tuple(
+        _lay_out(
+            rows[rows["outcome"] == outcome],
+            frame[frame["outcome"] == outcome].reset_index(drop=True),
+            outcome,
+            confidence,
+        )
+        for outcome in asked
+    )
 
 
 METHODS = (
