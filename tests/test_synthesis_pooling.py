@@ -249,10 +249,10 @@ def test_the_time_nearest_to_the_one_wanted_is_taken(vaccine):
             for name, role, n in (("vaccine", "intervention", 100), ("none", "comparator", 100)):
                 vaccine.row(**arm(study, name, role, events, n, time=day, time_unit="day"))
     rows = select_results(vaccine.corpus())
-    rows = rows[rows["days"].notna()]
+    rows = rows[rows["days"].notna()].to_dict("records")
     for near, events in ((1, 5), (4, 5), (10, 9), (365, 9)):
         found = contributions(rows, measure="rr", near_days=near)
-        assert list(found["events1"]) == [events, events]
+        assert [study["events1"] for study in found] == [events, events]
 
 
 def in_words(project, **given):

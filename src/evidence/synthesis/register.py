@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from evidence.corpus.frame import Frame
-from evidence.corpus.queries import matching, parse_query
+from evidence.corpus.queries import NUMBERS, WORDS, matching, parse_query
 from evidence.corpus.reading import Corpus
 from evidence.corpus.schema.words import UNKNOWN_STATUSES
 from evidence.synthesis.appraisals import counting
@@ -44,6 +44,11 @@ COMPARED = ("inactive", "active")
 """Kinds of comparison that a claim on an effect needs: one that is not felt, one that is."""
 MEASURED = ("proportion", "mean", *(word for word, _ in PRINTED.values()))
 TRIAL = ["study", "condition", "treatment", "outcome", "comparator_kind", "randomised", "days"]
+SHOWN = dict.fromkeys(
+    ("study", "label", *WORDS, *NUMBERS, *TRIAL, "unblinding", "time", "time_unit", "value",
+     "as_printed", "address")
+)  # fmt: skip
+"""The columns of the results that bear on an unknown: to cut them from all takes long."""
 HALF = 0.5
 People = Mapping[str, tuple[str, int]]
 """As of `gaps.people_of`."""
@@ -143,7 +148,7 @@ def register(corpus: Corpus, results: pd.DataFrame) -> Register:
     """
     rows = evidence_rows(results)
     compared = {row["address"]: row for row in comparing(rows)}
-    known = _Known(corpus, rows, people_of(corpus), compared)
+    known = _Known(corpus, rows[list(SHOWN)], people_of(corpus), compared)
     found = [*_asked(known), *_gaps(known, results), *_untraced(known)]
     return Register(
         sorted(
