@@ -82,11 +82,7 @@ class View:
     @cached_property
     def digests(self) -> dict[str, str]:
         """A digest for each row, by its address, without the remarks: they are read alone."""
-        kept = self.frame.drop(columns=["address", *REMARKS], errors="ignore")
-        rows = kept.itertuples(index=False, name=None)
-        return {
-            address: _digest(row) for address, row in zip(self.frame["address"], rows, strict=True)
-        }
+        return _digests(self.frame)
 
     def column(self, name: str) -> str:
         """The digest of a column; empty if there is none of the name."""
@@ -96,7 +92,7 @@ class View:
         """What was read, by digest."""
         return {
             "columns": {name: self.column(name) for name in sorted(self.columns)},
-            "rows": {row: self.digests[row] for row in self.digests if row in self.rows},
+            "rows": _digests(self.frame[self.frame["address"].isin(self.rows)]),
         }
 
     def changes(self, name: str, record: Mapping) -> Iterator[str]:
@@ -343,6 +339,12 @@ def _named(name: str, words: Mapping) -> str:
 
 def _source(bibliography: Bibliography, key: str) -> str:
     return _digest(list(bibliography.values()) if key == WHOLE else bibliography.get(key))
+
+
+def _digests(frame: pd.DataFrame) -> dict[str, str]:
+    kept = frame.drop(columns=["address", *REMARKS], errors="ignore")
+    rows = kept.itertuples(index=False, name=None)
+    return {address: _digest(row) for address, row in zip(frame["address"], rows, strict=True)}
 
 
 def _digest(content) -> str:
