@@ -39,7 +39,7 @@ from evidence.figures import (  # noqa: F401 - importing a module teaches `draw`
     specifications,
 )
 from evidence.figures.layout import Layout, draw
-from evidence.figures.style import house_style, stamp
+from evidence.figures.style import FONTS, house_style, stamp
 
 FORMATS = ("svg", "pdf", "png")
 DPI = 300
@@ -115,8 +115,8 @@ def _key(layout: Layout, name: str) -> str:
 
 @cache
 def _code() -> str:
-    """The digest of the source of everything that draws."""
-    sources = [Path(__file__), *Path(shares.__file__).parent.glob("*.py")]
+    """The digest of everything that draws: source and fonts."""
+    sources = [Path(__file__), *Path(shares.__file__).parent.glob("*.py"), *FONTS.glob("*.ttf")]
     digest = hashlib.sha256()
     for path in sorted(sources):
         digest.update(path.read_bytes())
