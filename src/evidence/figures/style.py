@@ -6,7 +6,10 @@ palette for colour-blind readers; they are darkened where text is set in them, a
 """
 
 from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
 
+FONTS = Path(__file__).parent / "fonts"
 INK = "#1a1a1a"
 QUIET = "#5f5f5f"
 FAINT = "#d9d9d9"
@@ -48,7 +51,7 @@ RISK = {
 """Sign, colour and words for each level of risk of bias."""
 
 RC = {
-    "font.family": "DejaVu Sans",
+    "font.family": ["Evidence Sans", "DejaVu Sans"],
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.titleweight": "bold",
@@ -78,6 +81,7 @@ RC = {
 """`svg.hashsalt` makes the ids inside an SVG the same on every run; without it they are random.
 
 Without hinting a text has the same size at every resolution, so that one layout fits all formats.
+The first family is of this package, `docs/update_fonts.py` says why; the second has what it lacks.
 """
 MARGIN = 0.1
 """Inches of white around a figure."""
@@ -88,8 +92,17 @@ def house_style():
     """The settings under which every chart is drawn and written, restored afterwards."""
     import matplotlib as mpl
 
+    _know_fonts()
     with mpl.rc_context(RC):
         yield
+
+
+@cache
+def _know_fonts() -> None:
+    from matplotlib.font_manager import fontManager
+
+    for path in sorted(FONTS.glob("*.ttf")):
+        fontManager.addfont(path)
 
 
 def new_figure(width: float, height: float, **grid):
