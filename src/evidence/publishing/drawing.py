@@ -84,7 +84,7 @@ def _save(figure, box, form: str) -> bytes:
 
 
 class _Pixels(io.BytesIO):
-    """A file that holds on to the pixels written to it; copying them takes longer than packing."""
+    """A file that holds on to the pixels written to it instead of copying them."""
 
     def write(self, pixels) -> None:
         self.pixels = np.asarray(pixels)
