@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help report test lab check format lock readme benchmark clean
+.PHONY: help report test lab check format lock readme fonts benchmark clean
 
 PYTHON ?= python3
 VENV   := .venv
@@ -34,6 +34,9 @@ lock: $(READY) ## Renew requirements.lock from pyproject.toml
 
 readme: $(READY) ## Renew the computed chart and sentences of README.md
 	$(BIN)/python docs/update_readme.py
+
+fonts: $(READY) ## Cut the fonts of the figures anew from those of matplotlib
+	$(BIN)/python docs/update_fonts.py
 
 benchmark: $(READY) ## Count the seeded errors that the checks find, time reports, publish both
 	$(BIN)/python -m benchmarks.run

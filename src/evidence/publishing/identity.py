@@ -26,6 +26,7 @@ import pandas as pd
 from evidence.corpus import schema
 from evidence.corpus.reading import Corpus
 from evidence.figures.layout import Layout
+from evidence.figures.style import FONTS
 from evidence.publishing.values import plain
 from evidence.synthesis.addresses import cells_at
 from evidence.synthesis.wording import Sentence
@@ -159,7 +160,7 @@ def _comparable(value):
 
 @cache
 def _code(module: str) -> str:
-    """A hash of the source of a chart's module, of those it is built on, and of matplotlib."""
+    """A hash of a chart's module and of those it is built on, of the fonts and of matplotlib."""
     sources, wanted = {}, {module, "evidence.figures.layout", "evidence.figures.style"}
     while wanted:
         name = wanted.pop()
@@ -169,7 +170,10 @@ def _code(module: str) -> str:
             there = node.module if isinstance(node, ast.ImportFrom) else ""
             if there.startswith("evidence.figures.") and there not in sources:
                 wanted.add(there)
-    return _hash({**sources, "matplotlib": version("matplotlib")})
+    fonts = {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in FONTS.glob("*.ttf")
+    }
+    return _hash({**sources, **fonts, "matplotlib": version("matplotlib")})
 
 
 def _primary(corpus: Corpus, rows: Mapping[str, Mapping[str, str]]) -> list[str]:
