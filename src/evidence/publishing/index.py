@@ -73,7 +73,7 @@ def render_index(
         figure=markupsafe.Markup(Shown(layout, about).to_html()),
         figure_page=shown_by,
         sure=[say(line) for line in answers.certainty(corpus, results)],
-        claims=_claims(corpus, scope, studies, say, names),
+        claims=_claims(corpus, studies, say, names),
         unknowns=_unknowns(corpus, say, names),
         audited=say(error_rate(corpus)),
         footnotes=lambda: markupsafe.Markup(_footnotes(corpus, ledger)),
@@ -163,8 +163,8 @@ def _results(corpus: Corpus, scope: str):
 
 
 @once
-def _audited(corpus: Corpus, scope: str):
-    return claims.audit(corpus, _results(corpus, scope))
+def _audited(corpus: Corpus):
+    return claims.audit(corpus, _results(corpus, "all"))
 
 
 @once
@@ -172,10 +172,19 @@ def _register(corpus: Corpus):
     return register(corpus, _results(corpus, "all"))
 
 
-def _claims(corpus, scope, studies, say, names) -> dict | None:
+def compute_ahead(corpus: Corpus) -> None:
+    """Compute what every index says of the tables as a whole, for when nothing else is to be done.
+
+    The pages then need not wait for it.
+    """
+    _register(corpus)
+    _audited(corpus)
+
+
+def _claims(corpus, studies, say, names) -> dict | None:
     if corpus.claims.empty:
         return None
-    audited = _audited(corpus, scope)
+    audited = _audited(corpus)
     parting = claims.parting(audited, studies)[:8]
     return {
         "summary": say(claims.summary(audited)),

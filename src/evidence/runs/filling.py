@@ -101,6 +101,7 @@ def make_sets(
         maker.prepare()
     from evidence.corpus.reads import Comparison
     from evidence.publishing.drawing import forget_old
+    from evidence.publishing.index import compute_ahead
 
     corpus = corpus()
     compare = Comparison(corpus).changes
@@ -116,6 +117,8 @@ def make_sets(
             _Filling(wanted, why, compare, stack, pool, maker, progress) for wanted, why in plans
         ]
         waiting = {future for one in filling for future in one.futures}
+        if waiting:
+            compute_ahead(corpus)
         while filling:
             for one in [one for one in filling if one.done]:
                 filling.remove(one)
