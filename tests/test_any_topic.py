@@ -29,7 +29,7 @@ SOURCES = [
     path
     for folder, kinds in ((ROOT / "src", "*"), (ROOT / "notebooks", "*.ipynb"))
     for path in sorted(folder.rglob(kinds))
-    if path.is_file() and path.suffix != ".pyc"
+    if path.is_file() and path.suffix not in (".pyc", ".ttf")
 ]
 
 
