@@ -30,7 +30,7 @@ def test_results_are_shown_with_units_and_what_each_column_means(shipped, result
 
 def test_claims_and_unknowns_and_designs_are_shown(shipped, results):
     assert "verdict" in headers(audit(shipped, results)._repr_html_())
-    found = unknowns(shipped, results)
+    found = unknowns(shipped)
     html = found._repr_html_()
     assert {"question", "status", "n (people)", "longest look (days)"} <= set(headers(html))
     assert html.count("<tr>") == len(found) + 1

@@ -22,6 +22,7 @@ from evidence.corpus.citations.bibtex import bibtex
 from evidence.estimation.power import size_for_means, size_for_proportions
 from evidence.publishing.register_files import as_frame, as_json
 from evidence.synthesis.bodies import bodies
+from evidence.synthesis.register import register
 from evidence.synthesis.settling import RATES, diversity
 from evidence.tables.unknowns import wanted
 from tests.test_appraisal import judge
@@ -53,7 +54,7 @@ def bakery(project):
 
 def entries(project):
     corpus = project.corpus()
-    return {entry.name: entry for entry in unknowns(corpus, select_results(corpus))}
+    return {entry.name: entry for entry in unknowns(corpus)}
 
 
 def test_what_is_computed_of_a_question(bakery):
@@ -118,7 +119,7 @@ def test_a_source_that_nobody_found_is_an_unknown(bakery):
 
 
 def test_the_order_is_the_one_that_is_stated(shipped):
-    found = unknowns(shipped, select_results(shipped))
+    found = unknowns(shipped)
     keys = [
         (["open", "narrowed", "settled"].index(e.status), -len(e.claims), e.n, e.name)
         for e in found
@@ -136,7 +137,7 @@ def test_the_order_is_the_one_that_is_stated(shipped):
 def test_a_curator_overrules_with_a_reason(bakery):
     bakery.put("data/unknowns.csv", 2, status="settled", status_reason="everybody saw it rise")
     corpus = bakery.corpus()
-    found = [e for e in unknowns(corpus, select_results(corpus)) if e.name == "U1"]
+    found = [e for e in unknowns(corpus) if e.name == "U1"]
     assert (found[0].computed, found[0].status) == ("open", "settled")
     table = tabulate_unknowns(found)
     wanted = "settled; computed: open, overruled: everybody saw it rise"
@@ -161,7 +162,7 @@ def test_what_would_settle_it_from_the_rate_seen(bakery):
     assert list(found.sizes["seen"]) == [True] * 2 + [False] * 4
     assert found.follow == 1
     corpus = bakery.corpus()
-    table = tabulate_unknowns(unknowns(corpus, select_results(corpus)))
+    table = tabulate_unknowns(unknowns(corpus))
     assert f"in each arm {wanted} at 25% without treatment as seen (" in " ".join(
         table.frame["what would settle it"]
     )
@@ -269,7 +270,7 @@ def test_the_size_on_a_scale_takes_the_spread_that_was_seen(shipped):
     # Of the trials against saline only this one, or the cell would be no gap.
     felt = results["comparator_kind"] != "inactive"
     results = results[felt | (results["study"] == "lii2023")]
-    found = {entry.name: entry for entry in unknowns(shipped, results)}
+    found = {entry.name: entry for entry in register(shipped, results)}
     entry = found["depression/ketamine/depression severity/up to three days"]
     assert entry.labels == ["Lii 2023"]
     # The variance of the difference is that of unequal spreads, put back on one.
@@ -315,7 +316,7 @@ def test_an_empty_register_and_a_thousand_studies(bakery):
 
 def test_exports(bakery):
     corpus = bakery.corpus()
-    found = unknowns(corpus, select_results(corpus))
+    found = unknowns(corpus)
     records = json.loads(as_json(found))
     assert [record["unknown"] for record in records] == [entry.name for entry in found]
     assert len(as_frame(found)) == len(found)

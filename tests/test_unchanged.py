@@ -14,7 +14,8 @@ from evidence import cli, read_corpus
 from evidence.corpus import reads, schema
 from evidence.corpus.bibliography import Bibliography
 from evidence.corpus.frame import Frame
-from evidence.corpus.reads import Comparison, View, Watched, WatchedBibliography
+from evidence.corpus.reads import Comparison, View
+from evidence.corpus.watching import Watched, WatchedBibliography
 from evidence.errors import CorpusError
 from evidence.publishing.notebooks import own_notebooks
 from evidence.runs import recipe
@@ -444,11 +445,12 @@ def shipped_records(tmp_path_factory):
     ("file", "find", "cells", "wanted"),
     [
         ("data/studies.csv", {"scope": "guide"}, {"note": "seen again"}, []),
-        ("data/studies.csv", {"scope": "context"}, {"locator": "p. 99"}, ["claims"]),
+        ("data/studies.csv", {"scope": "context"}, {"locator": "p. 99"}, []),
         ("data/claims.csv", {}, {"reason": "for another reason"}, ["claims"]),
-        ("data/appraisals.csv", {}, {"reason": "for another reason"}, ["claims"]),
+        ("data/unknowns.csv", {}, {"question": "Is there another?"}, ["claims"]),
+        ("data/appraisals.csv", {}, {"reason": "for another reason"}, []),
     ],
-    ids=["a remark", "a later study", "a claim", "a judgement"],
+    ids=["a remark", "a later study", "a claim", "an unknown", "a judgement"],
 )
 def test_a_corrected_cell_needs_only_the_reports_that_used_it(
     tmp_path, shipped_records, file, find, cells, wanted

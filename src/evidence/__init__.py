@@ -60,7 +60,7 @@ _HOME = {
     "tabulate_studies": ("evidence.tables.studies", "tabulate_studies"),
     "tabulate_thresholds": ("evidence.tables.appraisals", "tabulate_thresholds"),
     "tabulate_unknowns": ("evidence.tables.unknowns", "tabulate_unknowns"),
-    "unknowns": ("evidence.synthesis.register", "register"),
+    "unknowns": ("evidence.synthesis.register", "unknowns"),
     "unknowns_first": ("evidence.synthesis.registered", "first"),
     "unknowns_followed": ("evidence.synthesis.registered", "followed"),
     "unknowns_summary": ("evidence.synthesis.registered", "summary"),

@@ -41,6 +41,11 @@ def remembered(root: Path, read: Callable[[dict[str, str]], Tables]) -> Tables:
     return _copy(found)
 
 
+def made(tables: Tables) -> dict[str, object]:
+    """What was made of these tables so far, by name, for all who read them while they are kept."""
+    return vars(tables).setdefault("_made", {})
+
+
 def _copy(tables: Tables) -> Tables:
     """The same again: pandas copies a column when, and where, it is first changed."""
     copies = {}
@@ -50,4 +55,6 @@ def _copy(tables: Tables) -> Tables:
             copies[field.name] = part.copy(deep=False)
         elif isinstance(part, dict):
             copies[field.name] = type(part)(part)
-    return replace(tables, **copies)
+    again = replace(tables, **copies)
+    vars(again)["_made"] = made(tables)
+    return again

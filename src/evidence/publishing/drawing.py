@@ -18,14 +18,12 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-import pandas as pd
-
+from evidence.corpus.exact import exact
 from evidence.figures import (  # noqa: F401 - importing a module teaches `draw` its layout
     appraisal,
     claims,
@@ -111,9 +109,8 @@ def _store() -> Path | None:
 
 
 def _key(layout: Layout, name: str) -> str:
-    parts = {one.name: _exact(getattr(layout, one.name)) for one in fields(layout)}
     libraries = [version(library) for library in LIBRARIES]
-    text = json.dumps([type(layout).__qualname__, name, parts, _code(), libraries], sort_keys=True)
+    text = json.dumps([exact(layout), name, _code(), libraries], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:DIGEST]
 
 
@@ -164,14 +161,3 @@ def forget_old() -> None:
 
 def _digest(content: bytes) -> bytes:
     return hashlib.sha256(content).hexdigest()[:DIGEST].encode()
-
-
-def _exact(value):
-    """As JSON, to the last digit."""
-    if isinstance(value, pd.DataFrame):
-        return [[*map(str, value.columns)], *map(repr, value.itertuples(index=False, name=None))]
-    if isinstance(value, Mapping):
-        return {str(key): _exact(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_exact(one) for one in value]
-    return repr(value)

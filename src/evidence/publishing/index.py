@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from evidence.corpus.reading import Corpus, once
+from evidence.corpus.reads import of_tables
 from evidence.figures.shares import lay_out_shares
 from evidence.publishing.files import Shown, title
 from evidence.publishing.footnotes import footnotes, linked, references, sources_counted, sources_of
@@ -13,7 +14,7 @@ from evidence.publishing.pages import Page, render
 from evidence.publishing.values import Ledger
 from evidence.synthesis import answers, claims, registered
 from evidence.synthesis.audits import error_rate
-from evidence.synthesis.register import register
+from evidence.synthesis.register import unknowns
 from evidence.synthesis.selection import select_results
 from evidence.synthesis.wording import Sentence, capital, count, listed, tally
 from evidence.tables.table import CLAIMS, UNKNOWNS, anchor
@@ -162,29 +163,19 @@ def _results(corpus: Corpus, scope: str):
     return select_results(corpus, scope=scope)
 
 
-@once
-def _audited(corpus: Corpus):
-    return claims.audit(corpus, _results(corpus, "all"))
-
-
-@once
-def _register(corpus: Corpus):
-    return register(corpus, _results(corpus, "all"))
-
-
 def compute_ahead(corpus: Corpus) -> None:
     """Compute what every index says of the tables as a whole, for when nothing else is to be done.
 
     The pages then need not wait for it.
     """
-    _register(corpus)
-    _audited(corpus)
+    of_tables(corpus, unknowns)
+    of_tables(corpus, claims.judged)
 
 
 def _claims(corpus, studies, say, names) -> dict | None:
     if corpus.claims.empty:
         return None
-    audited = _audited(corpus)
+    audited = claims.in_order(of_tables(corpus, claims.judged))
     parting = claims.parting(audited, studies)[:8]
     return {
         "summary": say(claims.summary(audited)),
@@ -194,7 +185,7 @@ def _claims(corpus, studies, say, names) -> dict | None:
 
 
 def _unknowns(corpus, say, names) -> dict | None:
-    entries = _register(corpus)
+    entries = of_tables(corpus, unknowns)
     if not entries:
         return None
     return {

@@ -22,7 +22,8 @@ class Job:
     """A report to be made.
 
     `engine` is "evidence" (fork the kernel from a process with the libraries loaded) or "kernel"
-    (start one), `memory_limit` what the notebook may take, in MiB on top of the libraries.
+    (start one), `memory_limit` what the notebook may take, in MiB on top of the libraries. `many`
+    tells whether it is of one of several sets.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Job:
     tiff: bool = False
     engine: str = "evidence"
     memory_limit: int | None = None
+    many: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ def _execute(job: Job, folder: Path, executed: Path) -> None:
     import papermill
     from jupyter_core.utils import ensure_event_loop
 
-    warm = {"memory_limit": job.memory_limit, "project": str(job.project)}
+    warm = {"memory_limit": job.memory_limit, "project": str(job.project), "many": job.many}
     try:
         notebook = papermill.execute_notebook(
             str(job.notebook),

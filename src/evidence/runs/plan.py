@@ -46,8 +46,8 @@ class Wanted:
     engine: str = "evidence"
     memory_limit: int | None = None
 
-    def job(self, name: str) -> Job:
-        """One of its reports as a job."""
+    def job(self, name: str, *, many: bool) -> Job:
+        """One of its reports as a job; `many` tells whether other sets are made as well."""
         return Job(
             name,
             self.notebooks[name],
@@ -56,6 +56,7 @@ class Wanted:
             self.tiff,
             self.engine,
             self.memory_limit,
+            many,
         )
 
     def recipe(self, name: str) -> dict:

@@ -24,9 +24,8 @@ from evidence.corpus.schema.words import UNKNOWN_STATUSES
 from evidence.synthesis import claims
 from evidence.synthesis.gaps import people_of, tally
 from evidence.synthesis.headlines import Headline
-from evidence.synthesis.register import Entry, register
+from evidence.synthesis.register import Entry, unknowns
 from evidence.synthesis.row_changes import CHANGED, RowChange, row_changes
-from evidence.synthesis.selection import select_results
 
 
 @dataclass(frozen=True)
@@ -283,10 +282,7 @@ def _verdict(stated: str, computed: str) -> str:
 
 def _unknowns(old: Corpus, new: Corpus) -> Iterator[UnknownChange]:
     """Unknowns that came, went, or of which more or less is left."""
-    then, now = (
-        {entry.name: entry for entry in register(corpus, select_results(corpus))}
-        for corpus in (old, new)
-    )
+    then, now = ({entry.name: entry for entry in unknowns(corpus)} for corpus in (old, new))
     for name in dict.fromkeys([*now, *then]):
         one, two = then.get(name), now.get(name)
         if one is None:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from evidence.corpus.reading import Corpus
+from evidence.corpus.reads import derived
 from evidence.corpus.schema import VERDICTS
 from evidence.synthesis import wording
 from evidence.synthesis.selection import select_results
@@ -38,6 +39,24 @@ def audit(corpus: Corpus, results: pd.DataFrame, *, narrowed: bool = False) -> p
         rows can be held against), `because`, `compared` (the addresses of those rows) and
         `overruled`.
     """
+    frame = judged(corpus)
+    if narrowed:
+        studies = set(results["study"])
+        frame = frame[[bool(studies.intersection(row)) for row in frame["studies"]]]
+    return in_order(frame)
+
+
+def in_order(frame: pd.DataFrame) -> pd.DataFrame:
+    """Claims as `judged` gives them, those with most to mend first, each with its name."""
+    order = {verdict: rank for rank, verdict in enumerate(reversed(VERDICTS[:4]))}
+    rank = frame["verdict"].map(order).fillna(len(order))
+    frame = frame.assign(name=frame["claim"], rank=rank)
+    return frame.sort_values(["rank", "claim"], kind="stable").drop(columns="rank")
+
+
+@derived
+def judged(corpus: Corpus) -> pd.DataFrame:
+    """The claims in the order of their table, with what `audit` adds to each, but for the name."""
     frame = corpus.claims.copy()
     everything = select_results(corpus)
     found = [judge(everything, row) for row in frame.itertuples()]
@@ -51,13 +70,7 @@ def audit(corpus: Corpus, results: pd.DataFrame, *, narrowed: bool = False) -> p
     frame["because"] = [verdict.because for verdict in found]
     frame["compared"] = [" ".join(verdict.rows) for verdict in found]
     frame["overruled"] = (frame["computed"] != "") & (frame["computed"] != frame["verdict"])
-    if narrowed:
-        studies = set(results["study"])
-        frame = frame[[bool(studies.intersection(row)) for row in frame["studies"]]]
-    order = {verdict: rank for rank, verdict in enumerate(reversed(VERDICTS[:4]))}
-    rank = frame["verdict"].map(order).fillna(len(order))
-    frame = frame.assign(name=frame["claim"], rank=rank)
-    return frame.sort_values(["rank", "claim"], kind="stable").drop(columns="rank")
+    return frame
 
 
 def tally(claims: pd.DataFrame) -> dict[str, Number]:

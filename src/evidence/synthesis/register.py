@@ -23,12 +23,14 @@ import pandas as pd
 from evidence.corpus.frame import Frame
 from evidence.corpus.queries import NUMBERS, WORDS, matching, parse_query
 from evidence.corpus.reading import Corpus
+from evidence.corpus.reads import derived
 from evidence.corpus.schema.words import UNKNOWN_STATUSES
 from evidence.synthesis.appraisals import counting
 from evidence.synthesis.bodies import bodies_of, comparing
 from evidence.synthesis.contributions import PRINTED
 from evidence.synthesis.gaps import OUTCOME_KINDS, evidence_rows, people_of, tally
 from evidence.synthesis.grade import LEVELS, Certainty, conclusion, rate
+from evidence.synthesis.selection import select_results
 from evidence.synthesis.settling import Settling, settle
 from evidence.synthesis.verdicts import NOT_CHECKABLE
 
@@ -138,6 +140,12 @@ class Register(list[Entry]):
                 "bearing on it": [entry.labels for entry in self],
             }
         )._repr_html_()
+
+
+@derived
+def unknowns(corpus: Corpus) -> Register:
+    """The register of everything that is in the tables; see `register`."""
+    return register(corpus, select_results(corpus))
 
 
 def register(corpus: Corpus, results: pd.DataFrame) -> Register:

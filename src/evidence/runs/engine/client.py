@@ -25,9 +25,11 @@ class Manager:
     # nbclient gives an ipykernel the option that keeps its history out of the person's own.
     ipykernel = True
 
-    def __init__(self, language_info: dict, memory_limit: int | None, project: str | None):
+    def __init__(
+        self, language_info: dict, memory_limit: int | None, project: str | None, many: bool
+    ):
         self._language_info = language_info
-        self._request = {"memory_limit": memory_limit, "project": project}
+        self._request = {"memory_limit": memory_limit, "project": project, "many": many}
         self._client: Client | None = None
         self._server: Server | None = None
         self.has_kernel = False

@@ -104,7 +104,7 @@ def serve(descriptor: int, arguments: Sequence[str]) -> None:
             request, sockets = _receive(control)
             if request is None:
                 _end(running)
-            _remember(request.pop("project"))
+            _remember(request.pop("project"), request.pop("many"))
             requests, messages, status = sockets
             pid = os.fork()
             if pid == 0:
@@ -140,14 +140,20 @@ def prepare(arguments: Sequence[str]) -> "tuple[dict, PipedKernel | None]":
     return settings, kernel
 
 
-def _remember(project: str | None) -> None:
-    """Read a project's tables, which are then in the memory of the forked process."""
+def _remember(project: str | None, many: bool) -> None:
+    """Read a project's tables, which are then in the memory of the forked process.
+
+    For many sets of reports also what several of them will ask of the tables as a whole.
+    """
     from evidence.corpus.reading import read_corpus
+    from evidence.corpus.reads import derive_all
 
     if project is not None:
         # Whatever is wrong with them, the notebook says it in its own cell.
         with contextlib.suppress(Exception):
-            read_corpus(project)
+            corpus = read_corpus(project)
+            if many:
+                derive_all(corpus)
         gc.freeze()
 
 

@@ -18,7 +18,7 @@ class WarmEngine(NBClientEngine):
 
     @classmethod
     def execute_managed_notebook(
-        cls, nb_man, kernel_name, memory_limit=None, project=None, **options
+        cls, nb_man, kernel_name, memory_limit=None, project=None, many=False, **options
     ):
         """Run the cells; every option of papermill's own engine is its own.
 
@@ -29,6 +29,9 @@ class WarmEngine(NBClientEngine):
             cell fails with a MemoryError.
         project : str, optional
             The folder that the notebook will read, so that its tables are read once for all runs.
+        many : bool
+            Whether the same tables serve several sets of reports: what the tables as a whole say is
+            then computed once for all.
 
         Raises
         ------
@@ -47,7 +50,7 @@ class WarmEngine(NBClientEngine):
         from evidence.runs.engine.client import Manager
 
         language = nb_man.nb.metadata.get("language_info") or {"name": "python"}
-        manager = Manager(language, memory_limit, project)
+        manager = Manager(language, memory_limit, project, many)
         try:
             return super().execute_managed_notebook(nb_man, kernel_name, km=manager, **options)
         finally:

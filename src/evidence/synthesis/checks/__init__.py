@@ -4,6 +4,7 @@ from collections import defaultdict
 from dataclasses import replace
 
 from evidence.corpus.reading import Corpus
+from evidence.corpus.reads import derived
 from evidence.errors import CorpusError, Problem
 from evidence.synthesis.checks import circumstances, effects, printed
 from evidence.synthesis.checks.finding import Finding
@@ -12,6 +13,7 @@ from evidence.synthesis.selection import select_results
 CHECKS = (*printed.CHECKS, *effects.CHECKS, *circumstances.CHECKS)
 
 
+@derived
 def check_consistency(corpus: Corpus) -> list[Finding]:
     """Every finding in the tables, sorted by row, with the waiver that lets it stand."""
     results = select_results(corpus)
