@@ -1,6 +1,7 @@
 """Many runs of the warm engine: from several threads, all stopped at once, on the same tables."""
 
 import os
+import signal
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -89,6 +90,24 @@ def test_all_kernels_are_ended_at_once(tmp_path):
     assert shown("'the next one runs'") == "'the next one runs'"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it ends with its cell")
+def test_kernel_ends_with_a_server_that_was_killed(tmp_path):
+    pids = tmp_path / "pids"
+    endless = (
+        f"import os, pathlib, time\npathlib.Path({str(pids)!r}).write_text(f'{{os.getpid()}} "
+        "{os.getppid()}')\nwhile True:\n    time.sleep(1)"
+    )
+    with ThreadPoolExecutor(1) as pool:
+        left = pool.submit(run, endless)
+        wait_for(lambda: pids.exists() and " " in pids.read_text())
+        kernel, server = map(int, pids.read_text().split())
+        os.kill(server, signal.SIGKILL)
+        with pytest.raises(PapermillExecutionError, match="died in this cell"):
+            left.result(timeout=30)
+    assert gone(kernel)
+    assert shown("'the next one runs'") == "'the next one runs'"
+
+
 def test_tables_of_a_project_are_checked_once_for_all_runs(project):
     reads = (
         "from evidence.corpus import reading\nreading.read_tables = None\n"
@@ -103,3 +122,16 @@ def test_tables_of_a_project_are_checked_once_for_all_runs(project):
     project.write("data/studies.csv", rows[:1])
     with pytest.raises(PapermillExecutionError, match="has a header and no rows"):
         run(reads.replace("reading.read_tables = None", ""), project=str(project.root))
+
+
+def test_what_hangs_on_the_tables_alone_is_made_once_for_many_sets(project):
+    made = (
+        "from evidence.corpus.memory import made\nfrom evidence.corpus.reading import read_corpus\n"
+        f"sorted(name.rpartition('.')[2] for name in made(read_corpus({str(project.root)!r})))"
+    )
+    of_tables = ["check_consistency", "judged", "select_results", "unknowns"]
+    assert shown(made, project=str(project.root)) == "[]"
+    assert shown(made, project=str(project.root), many=True) == str(of_tables)
+    # Other tables, and nothing that was made of these is left.
+    project.put("data/studies.csv", 2, n="18")
+    assert shown(made, project=str(project.root)) == "[]"

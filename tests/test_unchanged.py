@@ -4,15 +4,17 @@ import ast
 import json
 import random
 import re
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 
 import nbformat
+import numpy as np
 import pandas as pd
 import pytest
 
 from evidence import cli, read_corpus
 from evidence.corpus import reads, schema
 from evidence.corpus.bibliography import Bibliography
+from evidence.corpus.exact import exact
 from evidence.corpus.frame import Frame
 from evidence.corpus.reads import Comparison, View
 from evidence.corpus.watching import Watched, WatchedBibliography
@@ -537,3 +539,24 @@ def test_a_notebook_that_keeps_no_record_is_always_made(project):
     how = How(only=["10_bread"])
     for why in ("there is no finished report", "it kept no record of what it read"):
         assert make_reports(project.root, how=how).made == {"10_bread": why}
+
+
+@dataclass
+class Kept:
+    words: tuple
+    frame: pd.DataFrame = field(repr=False)
+
+
+def test_values_are_told_apart_to_the_last_digit():
+    def kept(number, word="a"):
+        return Kept((word, {"of": np.arange(1200.0)}), pd.DataFrame({"x": [1.0, number]}))
+
+    assert exact(kept(0.1)) == exact(kept(0.1))
+    assert exact(kept(0.1)) != exact(kept(0.1 + 2**-56))
+    assert exact(kept(0.1)) != exact(kept(0.1, word="b"))
+    other = kept(0.1)
+    other.words[1]["of"][600] += 1e-9
+    assert exact(kept(0.1)) != exact(other)
+    assert exact(1) != exact("1")
+    with pytest.raises(TypeError, match="object is nothing that can be told to the last digit"):
+        exact([object()])

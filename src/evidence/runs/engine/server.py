@@ -7,6 +7,7 @@ with it, when the process that asked for it ends it or dies.
 
 import atexit
 import contextlib
+import ctypes
 import gc
 import io
 import json
@@ -42,6 +43,9 @@ LIBRARIES = (
     "matplotlib.backends.backend_svg",
     "pypdfium2",
 )
+
+
+PR_SET_PDEATHSIG = 1
 
 
 def load() -> None:
@@ -94,6 +98,7 @@ def serve(descriptor: int, arguments: Sequence[str]) -> None:
     selector.register(control, selectors.EVENT_READ)
     selector.register(woken, selectors.EVENT_READ)
     running: dict[int, socket.socket] = {}
+    server = os.getpid()
     while True:
         for key, _ in selector.select():
             if key.fileobj is woken:
@@ -112,7 +117,7 @@ def serve(descriptor: int, arguments: Sequence[str]) -> None:
                 selector.close()
                 for held in (control, woken, waker, status, *running.values()):
                     held.close()
-                _be_a_kernel(kernel, arguments, request, requests, messages)
+                _be_a_kernel(server, kernel, arguments, request, requests, messages)
             requests.close()
             messages.close()
             running[pid] = status
@@ -168,6 +173,7 @@ def _receive(control: socket.socket) -> tuple[dict | None, list[socket.socket]]:
 
 
 def _be_a_kernel(
+    server: int,
     kernel: "PipedKernel | None",
     arguments: Sequence[str],
     request: dict,
@@ -178,6 +184,7 @@ def _be_a_kernel(
     code = 1
     try:
         os.setsid()
+        _end_with(server)
         for number in (signal.SIGCHLD, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -194,6 +201,18 @@ def _be_a_kernel(
         # Taking the interpreter apart costs more than a short notebook, and serves nobody.
         atexit._run_exitfuncs()
         os._exit(code)
+
+
+def _end_with(server: int) -> None:
+    """Let Linux end this process when the server is gone, however that went.
+
+    Elsewhere a kernel whose server was killed ends with the cell that it is running.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        # It may have gone just before.
+        if os.getppid() != server:
+            os._exit(1)
 
 
 def _tell_ends(running: dict[int, socket.socket]) -> None:
