@@ -228,7 +228,7 @@ def test_a_claim_that_rests_on_nothing_is_an_unknown(bakery):
 def test_followed_beyond(bakery):
     """40 people in each of two trials, one of which looks at two months."""
     corpus = bakery.corpus()
-    assert str(unknowns_followed(corpus, select_results(corpus))) == (
+    assert str(unknowns_followed(corpus)) == (
         "80 people were in the trials of these tables; 40 people were looked at beyond 3 days; "
         "40 people were looked at beyond 31 days."
     )

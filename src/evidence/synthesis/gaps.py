@@ -15,6 +15,7 @@ import pandas as pd
 
 from evidence.corpus import schema
 from evidence.corpus.reading import Corpus
+from evidence.corpus.reads import derived
 
 OUTCOME_KINDS = ("benefit", "harm")
 SPANS = {
@@ -67,6 +68,7 @@ def cohorts(corpus: Corpus) -> pd.Series:
     return pd.Series([stated.get(study) or study for study in studies], index=studies)
 
 
+@derived
 def people_of(corpus: Corpus) -> dict[str, tuple[str, int]]:
     """Of each study its cohort and its participants, for `tally`."""
     size, cohort = participants(corpus), cohorts(corpus)

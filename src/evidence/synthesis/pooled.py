@@ -14,7 +14,7 @@ import pandas as pd
 from evidence.corpus.reading import Corpus
 from evidence.errors import ParameterError
 from evidence.synthesis.answers import headline_studies
-from evidence.synthesis.gaps import evidence_rows
+from evidence.synthesis.gaps import is_evidence
 from evidence.synthesis.pooling import BACK, PoolingError, Synthesis, synthesise
 from evidence.synthesis.questions import MEASURES
 from evidence.synthesis.wording import (
@@ -215,8 +215,8 @@ def _line(pooled: Synthesis, name: str, rows: tuple[str, ...]) -> Sentence:
 def not_pooled(corpus: Corpus, results: pd.DataFrame) -> list[Sentence]:
     """Why the studies that the index opens with are not put into one pool."""
     studies = headline_studies(corpus, results)
-    rows = evidence_rows(results)
-    rows = rows[(rows["kind"] == "benefit") & rows["study"].isin(studies)]
+    told = results["study"].isin(studies) & (results["kind"] == "benefit")
+    rows = results[told & is_evidence(results)]
     outcomes = {study: set(rows.loc[rows["study"] == study, "outcome"]) for study in studies}
     shared = set.intersection(*outcomes.values()) if outcomes else set()
     said = [_introduced(corpus, rows, study, outcomes[study]) for study in studies]

@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 
 from evidence.corpus.reading import Corpus
+from evidence.corpus.reads import derived
 from evidence.synthesis.gaps import OUTCOME_KINDS, evidence_rows, people_of, tally
 from evidence.synthesis.register import BANDS, Entry
+from evidence.synthesis.selection import select_results
 from evidence.synthesis.wording import Number, Sentence, count, span
 
 TEMPLATES = {
@@ -52,9 +54,10 @@ def first(entries: list[Entry], k: int = 10) -> list[Sentence]:
     return [plain(entry) for entry in entries[:k]]
 
 
-def followed(corpus: Corpus, results: pd.DataFrame) -> Sentence:
+@derived
+def followed(corpus: Corpus) -> Sentence:
     """How few of the people in trials were still looked at after each band of time."""
-    rows = evidence_rows(results)
+    rows = evidence_rows(select_results(corpus))
     trials = rows[(rows["randomised"] == "yes") & rows["kind"].isin(OUTCOME_KINDS)]
     numbers = {"all": _people(corpus, trials)}
     template = "{all} were in the trials of these tables"

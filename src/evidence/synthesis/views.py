@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from evidence.corpus.reading import Corpus
+from evidence.corpus.reads import derived
 from evidence.errors import ParameterError
 from evidence.estimation.proportions import critical_value
 from evidence.synthesis.contributions import unpaired
@@ -68,6 +69,7 @@ class Seen:
     pooled: Synthesis | Refusal
 
 
+@derived
 def choices(corpus: Corpus) -> dict[str, list[str]]:
     """The words of each sort that a view can have; those of `MUST_AGREE` can be `ANY` as well."""
     rows = evidence_rows(select_results(corpus))

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from evidence.corpus.reading import Corpus
-from evidence.synthesis.gaps import participants
+from evidence.synthesis.gaps import people_of
 from evidence.synthesis.selection import last_assessments
 from evidence.synthesis.wording import when
 from evidence.tables.table import Table
@@ -12,14 +12,14 @@ from evidence.tables.table import Table
 
 def tabulate_studies(corpus: Corpus, results: pd.DataFrame) -> Table:
     """One row a study of `results`: how it was done, how many took part, what to know of it."""
-    size = participants(corpus)
+    whose = people_of(corpus)
     counts = results.groupby("study", sort=False).size()
     addresses = results.groupby("study", sort=False)["address"].agg(" ".join)
     designs = corpus.designs.set_index("study")
     shown, numbers = [], []
     for study in counts.index:
         row = designs.loc[study] if study in designs.index else pd.Series(dtype=object)
-        people = int(size.get(study, 0))
+        _, people = whose.get(study, (study, 0))
         followup = row.get("followup")
         followed = (
             when(f"{followup:g}", row["followup_unit"]) if pd.notna(followup) else "not stated"
