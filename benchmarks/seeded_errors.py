@@ -109,12 +109,27 @@ def percentage(random, tables, years):
     return index is not None and _put(tables, index, value=_shift(rows["value"][index], 2))
 
 
-@kind("minus sign lost", "seen")
-def sign(random, tables, years):
+def _signless(random, tables, printed: bool) -> set[str] | None:
+    """Lose the minus sign of a number; of one that its text prints with it, or tells in words."""
     rows = _rows(tables, value=True)
     rows = rows[rows["value"].str.startswith("-")]
+    shows = [
+        re.search(rf"[-−]{re.escape(row.value[1:])}(?!\d)", row.as_printed) is not None
+        for row in rows.itertuples()
+    ]
+    rows = rows[[shown == printed for shown in shows]]
     index = _pick(random, rows)
     return index is not None and _put(tables, index, value=rows["value"][index].lstrip("-"))
+
+
+@kind("minus sign lost", "seen")
+def sign(random, tables, years):
+    return _signless(random, tables, True)
+
+
+@kind("minus sign lost where words tell the fall", "in part")
+def sign_in_words(random, tables, years):
+    return _signless(random, tables, False)
 
 
 @kind("count of another arm", "seen")
