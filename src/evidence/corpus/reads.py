@@ -88,7 +88,7 @@ class View:
         self.columns: set[str] = set()
         self.rows: set[str] = set()
 
-    def given(self) -> "Watched":
+    def given(self) -> Watched:
         """The frame for whoever asked."""
         return Watched(self.frame, self)
 
@@ -258,7 +258,7 @@ def _named(name: str, words: Mapping) -> str:
     if name in _TABLES:
         return _TABLES[name].file
     said = ", ".join(f"{key} {value}" for key, value in words.items() if value)
-    return f"{name.rpartition('.')[2]} ({said})"
+    return name.rpartition(".")[2] + (f" ({said})" if said else "")
 
 
 def _digests(frame: pd.DataFrame) -> dict[str, str]:

@@ -84,7 +84,7 @@ def _save(figure, box, form: str) -> bytes:
 
 
 def _png(pdf: bytes) -> bytes:
-    """A page as pixels: a third of the time that drawing the figure once more would take."""
+    """The page as pixels, which takes less than to draw the figure once more."""
     import pypdfium2
 
     page = pypdfium2.PdfDocument(pdf)[0]

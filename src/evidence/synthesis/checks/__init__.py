@@ -4,7 +4,7 @@ from collections import defaultdict
 from dataclasses import replace
 
 from evidence.corpus.reading import Corpus
-from evidence.corpus.reads import derived
+from evidence.corpus.reads import derived, of_tables
 from evidence.errors import CorpusError, Problem
 from evidence.synthesis.checks import circumstances, effects, printed
 from evidence.synthesis.checks.finding import Finding
@@ -29,7 +29,7 @@ def require_consistent(corpus: Corpus) -> list[Finding]:
     CorpusError
         With every error that nobody has waived.
     """
-    findings = check_consistency(corpus)
+    findings = of_tables(corpus, check_consistency)
     counting = [finding for finding in findings if finding.counts]
     if counting:
         raise CorpusError(
