@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from random import Random
 
-from evidence.corpus import schema
+from evidence.dataset import schema
 
 ROOT = Path(__file__).resolve().parents[1]
 RATIOS = ("odds ratio", "risk ratio", "ratio")

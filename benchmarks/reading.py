@@ -10,9 +10,9 @@ from statistics import median
 import pandas as pd
 
 from benchmarks.many_rows import write_many
-from evidence.corpus import schema
-from evidence.corpus.reading import Corpus, read_corpus
-from evidence.synthesis.checks import check_consistency
+from evidence.analysis.checks import check_consistency
+from evidence.dataset import schema
+from evidence.dataset.dataset import Dataset, load_dataset
 
 FEW, RUNS = 100_000, 3
 """Rows up to which everything is measured more than once, and how often."""
@@ -25,7 +25,7 @@ def reading(rows: int = 1_000_000) -> dict[str, float]:
     -------
     dict
         `rows` and `megabytes` of the table; the seconds of `read_csv` (pandas, each cell as
-        text), `read_corpus` and `check_consistency`; `read_ratio`, the second as a multiple of
+        text), `load_dataset` and `check_consistency`; `read_ratio`, the second as a multiple of
         the first, and `check_ratio`, that of all that `evidence check` does.
     """
     runs = RUNS if rows <= FEW else 1
@@ -33,20 +33,20 @@ def reading(rows: int = 1_000_000) -> dict[str, float]:
         project = write_many(Path(folder) / "many", rows=rows)
         path = project / schema.STUDIES.file
         alone, _ = _timed(lambda: pd.read_csv(path, dtype=str, keep_default_na=False), runs)
-        read, corpus = _timed(lambda: read_corpus(project), runs)
-        check, _ = _timed(lambda: check_consistency(corpus), runs)
+        read, dataset = _timed(lambda: load_dataset(project), runs)
+        check, _ = _timed(lambda: check_consistency(dataset), runs)
         return {
-            "rows": len(corpus.results),
+            "rows": len(dataset.results),
             "megabytes": path.stat().st_size / 1e6,
             "read_csv": alone,
-            "read_corpus": read,
+            "load_dataset": read,
             "check_consistency": check,
             "read_ratio": read / alone,
             "check_ratio": (read + check) / alone,
         }
 
 
-def _timed(work: Callable[[], pd.DataFrame | Corpus | list], runs: int):
+def _timed(work: Callable[[], pd.DataFrame | Dataset | list], runs: int):
     """The median CPU time of `work` over some runs, in seconds, and what it gave."""
     times = []
     for _ in range(runs):
@@ -63,9 +63,9 @@ def main() -> int:
     found = reading(parser.parse_args().rows)
     print(f"{found['rows']:,} results, {found['megabytes']:.0f} MB")
     print(f"pandas.read_csv: {found['read_csv']:.2f} s")
-    print(f"read_corpus: {found['read_corpus']:.2f} s, {found['read_ratio']:.1f} times that")
+    print(f"load_dataset: {found['load_dataset']:.2f} s, {found['read_ratio']:.1f} times that")
     print(
-        f"with check_consistency: {found['read_corpus'] + found['check_consistency']:.2f} s, "
+        f"with check_consistency: {found['load_dataset'] + found['check_consistency']:.2f} s, "
         f"{found['check_ratio']:.1f} times that"
     )
     return 0

@@ -15,11 +15,11 @@ from tqdm import tqdm
 
 from benchmarks.seeded_errors import KINDS
 from benchmarks.synthetic import write_synthetic
-from evidence.corpus import schema
-from evidence.corpus.reading import build_corpus, read_corpus, read_tables
-from evidence.corpus.sheet import Sheet
-from evidence.errors import CorpusError
-from evidence.synthesis.checks import check_consistency
+from evidence.analysis.checks import check_consistency
+from evidence.dataset import schema
+from evidence.dataset.dataset import build_dataset, load_dataset, read_tables
+from evidence.dataset.text_table import Sheet
+from evidence.errors import DatasetError
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "benchmarks" / "seeded_errors.csv"
@@ -31,7 +31,7 @@ CORPORA, CLEAN_GROUP = ("shipped", "synthetic"), "clean"
 
 
 @dataclass(frozen=True)
-class Corpus:
+class Dataset:
     """Tables as text with what is needed to check them, and what is found in them as they are."""
 
     frames: dict
@@ -40,29 +40,31 @@ class Corpus:
     baseline: frozenset
 
 
-def load(project: Path) -> Corpus:
+def load(project: Path) -> Dataset:
     """The tables of a project, ready for errors to be seeded."""
-    corpus = read_corpus(project)
-    years = {key: int(ref.year) for key, ref in corpus.bibliography.items() if ref.year.isdigit()}
+    dataset = load_dataset(project)
+    years = {key: int(ref.year) for key, ref in dataset.bibliography.items() if ref.year.isdigit()}
     sheets, _ = read_tables(project)
     frames = {file: sheet.frame() for file, sheet in sheets.items()}
-    return Corpus(frames, corpus.bibliography, years, frozenset(found(frames, corpus.bibliography)))
+    return Dataset(
+        frames, dataset.bibliography, years, frozenset(found(frames, dataset.bibliography))
+    )
 
 
 def found(frames, bibliography) -> Iterator[tuple[str, str]]:
     """Everything that reading and checking says of these tables: an address and the words."""
     try:
         sheets = {table.file: Sheet.of(table, frames[table.file]) for table in schema.TABLES}
-        corpus = build_corpus(ROOT, sheets, bibliography, {})
-    except CorpusError as error:
+        dataset = build_dataset(ROOT, sheets, bibliography, {})
+    except DatasetError as error:
         yield from ((f"{problem.file}:{problem.line}", str(problem)) for problem in error.problems)
         return
-    for finding in check_consistency(corpus):
+    for finding in check_consistency(dataset):
         yield from ((row, finding.code + finding.says) for row in finding.rows)
 
 
 @cache
-def _corpus(name: str) -> Corpus:
+def _corpus(name: str) -> Dataset:
     if name == "shipped":
         return load(ROOT)
     with tempfile.TemporaryDirectory() as folder:
@@ -71,19 +73,19 @@ def _corpus(name: str) -> Corpus:
 
 def seed_one(name: str, number: int, seed: int) -> bool | None:
     """Whether error `seed` of a kind is found at a row it touched; None if it cannot be seeded."""
-    corpus, kind = _corpus(name), KINDS[number]
+    dataset, kind = _corpus(name), KINDS[number]
     random = Random(f"{kind.name}/{seed}")
     for _ in range(50):
-        tables = {file: frame.copy() for file, frame in corpus.frames.items()}
-        touched = kind.seed(random, tables, corpus.years)
+        tables = {file: frame.copy() for file, frame in dataset.frames.items()}
+        touched = kind.seed(random, tables, dataset.years)
         if touched:
-            new = set(found(tables, corpus.bibliography)) - corpus.baseline
+            new = set(found(tables, dataset.bibliography)) - dataset.baseline
             return any(address in touched for address, _ in new)
     return None
 
 
 def recall(each: int, progress=lambda: None) -> list[dict[str, object]]:
-    """One row a kind and corpus: how many errors were seeded and how many were found."""
+    """One row a kind and dataset: how many errors were seeded and how many were found."""
     tasks = [(n, number, seed) for n in CORPORA for number in range(len(KINDS))
              for seed in range(each)]  # fmt: skip
     counts: dict[tuple[str, int], list[int]] = {}
@@ -98,7 +100,7 @@ def recall(each: int, progress=lambda: None) -> list[dict[str, object]]:
             progress()
     return [
         {
-            "kind": KINDS[number].name, "group": KINDS[number].group, "corpus": name,
+            "kind": KINDS[number].name, "group": KINDS[number].group, "dataset": name,
             "seeded": seeded, "found": hits,
         }
         for (name, number), (seeded, hits) in counts.items()
@@ -110,18 +112,18 @@ def false_alarms(corpora: int) -> dict[str, object]:
     rows = alarms = 0
     for seed in range(FIRST_SEED, FIRST_SEED + corpora):
         with tempfile.TemporaryDirectory() as folder:
-            corpus = load(write_synthetic(Path(folder) / "clean", seed=seed))
-        rows += len(corpus.frames[schema.STUDIES.file])
-        alarms += len(corpus.baseline)
-    return {"kind": "none", "group": CLEAN_GROUP, "corpus": "synthetic", "seeded": rows,
+            dataset = load(write_synthetic(Path(folder) / "clean", seed=seed))
+        rows += len(dataset.frames[schema.STUDIES.file])
+        alarms += len(dataset.baseline)
+    return {"kind": "none", "group": CLEAN_GROUP, "dataset": "synthetic", "seeded": rows,
             "found": alarms}  # fmt: skip
 
 
 def as_markdown(table: list[dict]) -> str:
     """The published table: recall of each kind in both corpora, false alarms in the last row."""
-    lines = ["| kind of error | can a check see it | shipped tables | made-up corpus |",
+    lines = ["| kind of error | can a check see it | shipped tables | made-up dataset |",
              "| --- | --- | --- | --- |"]  # fmt: skip
-    counts = {(r["kind"], r["corpus"]): (int(r["found"]), int(r["seeded"])) for r in table}
+    counts = {(r["kind"], r["dataset"]): (int(r["found"]), int(r["seeded"])) for r in table}
     for kind in KINDS:
         cells = []
         for name in CORPORA:
@@ -157,7 +159,7 @@ def main() -> int:
     missed = [r for r in table if r["group"] == "seen" and r["found"] < GOAL * r["seeded"]]
     missed += [r for r in table if r["group"] == CLEAN_GROUP and r["found"]]
     for row in missed:
-        print(f"short of the goal: {row['kind']} ({row['corpus']})", file=sys.stderr)
+        print(f"short of the goal: {row['kind']} ({row['dataset']})", file=sys.stderr)
     return 1 if missed else 0
 
 

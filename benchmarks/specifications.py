@@ -5,9 +5,11 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.publishing import publish
-from evidence import Question, main_question, read_corpus, select_results, specify
-from evidence.estimation.pooling import pool
-from evidence.synthesis import specifications
+from evidence.analysis.pooling import specification_curve
+from evidence.analysis.pooling.question import Question, main_question
+from evidence.analysis.results import select_results
+from evidence.dataset.dataset import load_dataset
+from evidence.statistics.meta_analysis import pool
 
 ROOT = Path(__file__).resolve().parents[1]
 GOAL = 2.0
@@ -29,27 +31,31 @@ def singly(choices) -> None:
     for choice in choices:
         if not choice.refused:
             yi, vi = choice.studies["yi"].to_numpy(), choice.studies["vi"].to_numpy()
-            for estimator in specifications.ESTIMATORS:
-                for test in specifications.TESTS if estimator != "ce" else ("z",):
+            for estimator in specification_curve.ESTIMATORS:
+                for test in specification_curve.TESTS if estimator != "ce" else ("z",):
                     pool(yi, vi, method=estimator, test=test)
 
 
 def together(choices) -> None:
     """The same fits, all at once."""
-    for estimator in specifications.ESTIMATORS:
-        for test in specifications.TESTS if estimator != "ce" else ("z",):
-            specifications.pool_choices(choices, estimator, test, 0.95)
+    for estimator in specification_curve.ESTIMATORS:
+        for test in specification_curve.TESTS if estimator != "ce" else ("z",):
+            specification_curve.pool_choices(choices, estimator, test, 0.95)
 
 
 def main() -> int:
     """Print and publish the timings; 1 if 500 specifications take 2 s or more."""
-    corpus = read_corpus(ROOT)
-    results = select_results(corpus)
-    question = main_question(corpus, results, Question("response", "rr"))
+    dataset = load_dataset(ROOT)
+    results = select_results(dataset)
+    question = main_question(dataset, results, Question("response", "rr"))
     asked = {"outcomes": ["response", "remission"], "times": [1, 3, 7, 14, 28]}
-    found = specify(corpus, results, question, **asked)
-    whole = timed(lambda: specify(corpus, results, question, **asked)) / len(found.frame) * 500
-    choices = list(specifications.every_choice(corpus, results, question, **asked))
+    found = specification_curve.specification_curve(dataset, results, question, **asked)
+    whole = (
+        timed(lambda: specification_curve.specification_curve(dataset, results, question, **asked))
+        / len(found.frame)
+        * 500
+    )
+    choices = list(specification_curve.all_choices(dataset, results, question, **asked))
     # Many more fits than the shipped tables allow, so that a ratio can be told from noise.
     many = [choice for choice in choices if not choice.refused] * 20
     ratio = timed(lambda: singly(many)) / timed(lambda: together(many))

@@ -22,14 +22,14 @@ from statistics import median
 from benchmarks.publishing import publish
 from benchmarks.reading import reading
 from benchmarks.where_time_goes import where_time_goes
-from evidence.corpus.reading import read_corpus
-from evidence.publishing.drawing import STORE
-from evidence.publishing.notebooks import own_notebooks
-from evidence.publishing.parameters.cell import declared
-from evidence.runs.making import Job, cores, make
-from evidence.runs.new import begin_project
-from evidence.runs.report import How, make_batch
-from evidence.runs.sets import every_set, parse_grid
+from evidence.build.build import BuildOptions, build_batch
+from evidence.build.execute import Job, cores, execute_report
+from evidence.build.new_project import create_project
+from evidence.build.parameter_sets import expand_sets, parse_grid
+from evidence.dataset.dataset import load_dataset
+from evidence.notebook.locate import own_notebooks
+from evidence.notebook.parameter_cell import declared
+from evidence.report.figure_files import CACHE_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[1]
 Row = tuple[str, str, str]
@@ -122,7 +122,7 @@ def warm(notebook: Path, count: int, folder: Path) -> float:
     ]
     start = time.perf_counter()
     with ThreadPoolExecutor(cores()) as pool:
-        failures = list(pool.map(make, jobs, [folder / str(job) for job in range(count)]))
+        failures = list(pool.map(execute_report, jobs, [folder / str(job) for job in range(count)]))
     taken = time.perf_counter() - start
     if any(failures):
         raise RuntimeError(next(failure.says for failure in failures if failure))
@@ -138,7 +138,7 @@ def batch(project: Path, out: Path, grid: list[str], only: Sequence[str] = ()) -
         A report failed.
     """
     start = time.perf_counter()
-    for outcome in make_batch(project, grid=grid, out=out, how=How(only=only)):
+    for outcome in build_batch(project, grid=grid, out=out, how=BuildOptions(only=only)):
         for name, says in outcome.failures.items():
             raise RuntimeError(f"{outcome.name} {name}: {says}")
     return time.perf_counter() - start
@@ -166,14 +166,14 @@ def shipped_copy() -> Iterator[Path]:
 @contextlib.contextmanager
 def store(folder: Path) -> Iterator[None]:
     """Keep what is drawn in this folder."""
-    before = os.environ.get(STORE)
-    os.environ[STORE] = str(folder)
+    before = os.environ.get(CACHE_VARIABLE)
+    os.environ[CACHE_VARIABLE] = str(folder)
     try:
         yield
     finally:
-        os.environ.pop(STORE)
+        os.environ.pop(CACHE_VARIABLE)
         if before is not None:
-            os.environ[STORE] = before
+            os.environ[CACHE_VARIABLE] = before
 
 
 def mend_a_cell(project: Path) -> None:
@@ -203,7 +203,7 @@ def near_empty_reports() -> list[Row]:
     """What a report costs beside its cells, and whether it costs more among many."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        project = begin_project(folder / "small")
+        project = create_project(folder / "small")
         notebook = near_empty(project, CELLS)
         warm(notebook, 2, folder / "first")
         ours = warm(notebook, SETS, folder / "made")
@@ -245,9 +245,9 @@ def against_stock(said: str, grid: list[str]) -> list[Row]:
     """All shipped notebooks for each set of a grid, as papermill runs them and as a batch does."""
     with shipped_copy() as project, tempfile.TemporaryDirectory() as place:
         out = Path(place) / "reports"
-        corpus = read_corpus(project)
+        dataset = load_dataset(project)
         known = {name: declared(path) for name, path in own_notebooks().items()}
-        sets = list(every_set([parse_grid(grid)], lambda _: known, lambda: corpus))
+        sets = list(expand_sets([parse_grid(grid)], lambda _: known, lambda: dataset))
         runs = [
             (path, {"project": str(project), **one.parameters})
             for one in sets

@@ -1,4 +1,4 @@
-"""A clean corpus to seed errors in: trials simulated person by person, reported without a slip.
+"""A clean dataset to seed errors in: trials simulated person by person, reported without a slip.
 
 Every number is computed from the same simulated scores and rounded once, as a careful author and a
 careful curator would leave it; whatever a check finds here is a false alarm.
@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from evidence.corpus import schema
+from evidence.dataset import schema
 
 TIMES = (("0", "day"), ("1", "day"), ("2", "week"))
 

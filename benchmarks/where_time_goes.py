@@ -6,8 +6,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from evidence.publishing import files, report
-from evidence.publishing.notebooks import own_notebooks
+from evidence.notebook.locate import own_notebooks
+from evidence.report import figure_files, report
 
 
 class Watch:
@@ -40,7 +40,7 @@ def where_time_goes(project: Path) -> dict[str, float]:
     """
     figures, footnotes, tables = Watch(), Watch(), Watch()
     report.write_figure = figures.over(report.write_figure)
-    files.Shown.to_html = figures.over(files.Shown.to_html)
+    figure_files.DisplayedFigure.to_html = figures.over(figure_files.DisplayedFigure.to_html)
     report.footnotes = footnotes.over(report.footnotes)
     report.open_report = tables.over(report.open_report)
     start = time.process_time()

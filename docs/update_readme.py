@@ -3,10 +3,12 @@
 import re
 from pathlib import Path
 
-from evidence import lay_out_shares, read_corpus, select_results
-from evidence.publishing.files import render
-from evidence.publishing.identity import record
-from evidence.publishing.index import bound, headline_lines
+from evidence.analysis.results import select_results
+from evidence.dataset.dataset import load_dataset
+from evidence.figures.proportions_by_arm import lay_out_proportions_by_arm
+from evidence.report.figure_files import render
+from evidence.report.figure_identity import figure_record
+from evidence.report.index_page import headline_lines, sentence_markdown
 
 ROOT = Path(__file__).resolve().parents[1]
 BEGIN, END = "<!-- computed: make readme -->", "<!-- end of computed part -->"
@@ -14,20 +16,20 @@ BEGIN, END = "<!-- computed: make readme -->", "<!-- end of computed part -->"
 
 def computed_part() -> str:
     """The chart, what it shows, and what the headline studies found, as Markdown."""
-    corpus = read_corpus(ROOT)
-    layout = lay_out_shares(select_results(corpus, scope="guide"))
-    found = "\n".join(f"- {line}" for line in headline_lines(corpus))
+    dataset = load_dataset(ROOT)
+    layout = lay_out_proportions_by_arm(select_results(dataset, scope="guide"))
+    found = "\n".join(f"- {line}" for line in headline_lines(dataset))
     return (
         f"{BEGIN}\n![{layout.title}](docs/figures/{layout.id}.svg)\n\n"
-        f"*{bound(layout.caption, '02_comparison')}*\n\n{found}\n{END}"
+        f"*{sentence_markdown(layout.caption, '02_comparison')}*\n\n{found}\n{END}"
     )
 
 
 def main() -> None:
     """Renew README.md and docs/figures/ in place."""
-    corpus = read_corpus(ROOT)
-    layout = lay_out_shares(select_results(corpus, scope="guide"))
-    about = record(layout, corpus, report="02_comparison", parameters={"scope": "guide"})
+    dataset = load_dataset(ROOT)
+    layout = lay_out_proportions_by_arm(select_results(dataset, scope="guide"))
+    about = figure_record(layout, dataset, report="02_comparison", parameters={"scope": "guide"})
     folder = ROOT / "docs" / "figures"
     folder.mkdir(exist_ok=True)
     (folder / f"{layout.id}.svg").write_bytes(render(layout, about, "svg"))

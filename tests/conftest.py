@@ -11,8 +11,8 @@ import nbformat
 import pytest
 from filelock import FileLock
 
-from evidence import read_corpus
-from evidence.corpus import schema
+from evidence.dataset import schema
+from evidence.dataset.dataset import load_dataset
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -167,8 +167,8 @@ class Project:
         """Add a result."""
         self.table(schema.STUDIES, **cells)
 
-    def corpus(self):
-        return read_corpus(self.root)
+    def dataset(self):
+        return load_dataset(self.root)
 
     def append(self, name: str, text: str | bytes) -> None:
         raw = text if isinstance(text, bytes) else text.encode()
@@ -206,35 +206,37 @@ def project(tmp_path):
 
 @pytest.fixture(scope="session")
 def shipped():
-    """The corpus that the project ships."""
-    return read_corpus(ROOT)
+    """The dataset that the project ships."""
+    return load_dataset(ROOT)
 
 
 @pytest.fixture(scope="session")
 def report(tmp_path_factory, worker_id):
     """One finished run of all notebooks on the shipped data, for all workers; read only."""
-    from evidence.runs.report import make_reports
+    from evidence.build.build import build_reports
 
     folder = tmp_path_factory.getbasetemp()
     shared = (folder if worker_id == "master" else folder.parent) / "shared" / "reports"
     with FileLock(f"{shared.parent}.lock"):
         if not shared.exists():
-            make_reports(ROOT, out=shared)
+            build_reports(ROOT, out=shared)
     return shared
 
 
 @pytest.fixture(scope="session")
 def finished_bakery(tmp_path_factory):
     """A small project whose reports are finished: one figure and two tables; read only."""
-    from evidence import lay_out_comparison, open_report, tabulate_results, tabulate_studies
+    from evidence.figures.arm_comparison import lay_out_arm_comparison
+    from evidence.report.report import open_report
+    from evidence.tables.studies import tabulate_results, tabulate_studies
 
     project = Project(tmp_path_factory.mktemp("bakery") / "bread")
     project.path("CITATION.cff").write_text(CITATION, "utf-8")
     project.put("data/studies.csv", 3, arm='=HYPERLINK("x") & 50% <b>', note="-")
     report = open_report("01_bread", project=project.root, out=project.root / "reports")
-    report.figure(lay_out_comparison(report.results, outcome="risen"))
-    report.table(tabulate_studies(report.corpus, report.results))
-    report.table(tabulate_results(report.corpus, report.results))
+    report.figure(lay_out_arm_comparison(report.results, outcome="risen"))
+    report.table(tabulate_studies(report.dataset, report.results))
+    report.table(tabulate_results(report.dataset, report.results))
     report.close()
     write_manifest(project)
     return project
@@ -250,7 +252,7 @@ def bakery(finished_bakery, tmp_path):
 
 
 def write_manifest(project):
-    inputs = read_corpus(project.root).checksums
+    inputs = load_dataset(project.root).checksums
     manifest = {"evidence": "0", "inputs": inputs, "reports": {"01_bread": {"inputs": inputs}}}
     text = json.dumps(manifest)
     project.path("reports/manifest.json").write_text(text, "utf-8")

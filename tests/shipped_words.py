@@ -23,20 +23,20 @@ ORDINARY = {
 }
 
 
-def words_of(corpus, *, allowed=ORDINARY) -> set[str]:
+def words_of(dataset, *, allowed=ORDINARY) -> set[str]:
     """Conditions, treatments, interventions, arms, instruments, outcomes, keys and labels.
 
     Conditions and treatments count word by word as well.
     """
-    results, designs = corpus.results, corpus.designs
+    results, designs = dataset.results, dataset.designs
     own = designs[~designs["design"].eq("guide")]
     whole = [
         results["condition"], results["intervention"], results["arm"], results["instrument"],
         results["outcome"], results["study"], results["source"], own["study"], own["label"],
-        designs["treatment"], corpus.instruments["instrument"], corpus.doses["drug"],
+        designs["treatment"], dataset.instruments["instrument"], dataset.doses["drug"],
     ]  # fmt: skip
     phrases = {text.lower() for column in whole for text in column.dropna() if text}
-    parts = [results["condition"], designs["treatment"], corpus.doses["drug"]]
+    parts = [results["condition"], designs["treatment"], dataset.doses["drug"]]
     single = {word for column in parts for text in column for word in re.findall(r"\w+", text)}
     return (phrases | {word.lower() for word in single}) - set(allowed)
 

@@ -7,9 +7,9 @@ import shutil
 import pytest
 
 from evidence import cli
-from evidence.publishing.chains import explain
-from evidence.synthesis.addresses import ranges, rows_at
-from evidence.synthesis.methods import METHODS
+from evidence.provenance.methods import METHODS
+from evidence.provenance.rows import row_ranges, rows_at
+from evidence.report.trace import trace_number
 from tests.conftest import ROOT
 
 # Numbers from different pages, and what the row that each must lead to prints, in which text.
@@ -49,8 +49,8 @@ NUMBERS = {
 }
 
 
-def why(corpus, report, asked):
-    return explain(corpus, report, asked)
+def why(dataset, report, asked):
+    return trace_number(dataset, report, asked)
 
 
 @pytest.mark.parametrize("name", NUMBERS)
@@ -185,8 +185,8 @@ def test_reports_that_are_missing_or_old_are_not_trusted(report, project, capsys
 
 def test_ranges_by_hand():
     rows = ["b:7", "a:2", "a:3", "a:4", "a:9", "b:8", "a:3"]
-    assert ranges(rows) == ["b:7-8", "a:2-4", "a:9"]
-    assert ranges([]) == []
+    assert row_ranges(rows) == ["b:7-8", "a:2-4", "a:9"]
+    assert row_ranges([]) == []
 
 
 def test_rows_of_every_table_can_be_told(shipped):
@@ -220,11 +220,11 @@ def test_every_number_of_a_page_is_a_link_to_its_footnote(report, name):
 
 
 def test_text_of_a_row_cannot_become_markup(project):
-    from evidence.publishing.footnotes import footnotes
+    from evidence.report.footnotes import footnotes
 
     project.put("data/studies.csv", 2, locator="<script>alert(1)</script>")
     entry = {"value": 1, "text": "<b>", "method": "copied", "rows": ["data/studies.csv:2"]}
-    html = footnotes(project.corpus(), {"x<i>.y": entry}, {})
+    html = footnotes(project.dataset(), {"x<i>.y": entry}, {})
     assert "<script" not in html
     assert "<b>" not in html
     assert "&lt;script&gt;" in html

@@ -13,13 +13,14 @@ import nbformat
 import numpy as np
 import pytest
 
-from evidence import cli, read_corpus
-from evidence.corpus import schema
+from evidence import cli
+from evidence.analysis.checks import check_consistency
+from evidence.build.build import build_reports, find_notebooks
+from evidence.build.new_project import EXAMPLE, create_project
+from evidence.dataset import schema
+from evidence.dataset.dataset import load_dataset
 from evidence.errors import EvidenceError
-from evidence.publishing import notebooks
-from evidence.runs.new import EXAMPLE, begin_project
-from evidence.runs.report import find_notebooks, make_reports
-from evidence.synthesis.checks import check_consistency
+from evidence.notebook import locate
 from tests.conftest import ROOT, Project
 from tests.shipped_words import ORDINARY, found_in, words_of
 from tests.test_synthesis_pooling import BCG, YEARS, arm, described
@@ -70,8 +71,8 @@ def vaccine_trials(root):
 def vaccine_reports(tmp_path_factory):
     """Every notebook on the trials; read only."""
     project = vaccine_trials(tmp_path_factory.mktemp("topic") / "vaccine")
-    assert [str(one) for one in check_consistency(project.corpus()) if one.counts] == []
-    return make_reports(project.root, given={"mix_designs": True}).out
+    assert [str(one) for one in check_consistency(project.dataset()) if one.counts] == []
+    return build_reports(project.root, given={"mix_designs": True}).out
 
 
 def said_on(page):
@@ -157,26 +158,26 @@ def test_a_new_project_is_checked_and_reported_at_once(tmp_path, capsys):
 
 
 def test_the_example_says_everywhere_that_it_is_invented():
-    corpus = read_corpus(EXAMPLE)
-    assert corpus.results["study"].nunique() == 2
-    for table in (corpus.results, corpus.designs):
+    dataset = load_dataset(EXAMPLE)
+    assert dataset.results["study"].nunique() == 2
+    for table in (dataset.results, dataset.designs):
         for column in ("population", "locator", "note"):
             assert table[column].str.contains("invented", case=False).all(), column
     assert (
-        corpus.designs[["label", "caveat"]]
+        dataset.designs[["label", "caveat"]]
         .apply(lambda c: c.str.lower())
         .map(lambda cell: "invented" in cell)
         .all(axis=None)
     )
-    assert all("invented" in source.title for source in corpus.bibliography.values())
-    assert all("Invented" in text for text in corpus.outcomes["description"])
+    assert all("invented" in source.title for source in dataset.bibliography.values())
+    assert all("Invented" in text for text in dataset.outcomes["description"])
     for name in ("README.md", "CITATION.cff", "LICENSE-DATA"):
         assert "invented" in (EXAMPLE / name).read_text("utf-8"), name
 
 
 def test_a_new_project_may_take_an_empty_folder(tmp_path):
     (tmp_path / "empty").mkdir()
-    made = begin_project(tmp_path / "empty", notebooks=True)
+    made = create_project(tmp_path / "empty", notebooks=True)
     assert [path.stem for path in sorted((made / "notebooks").iterdir())] == NAMES
     assert stat.S_IMODE(made.stat().st_mode) == 0o755
 
@@ -208,12 +209,12 @@ def test_nothing_half_written_is_left_when_writing_fails(tmp_path, monkeypatch):
 
     monkeypatch.setattr("shutil.copyfile", full)
     with pytest.raises(EvidenceError, match="cannot be written"):
-        begin_project(tmp_path / "new", notebooks=True)
+        create_project(tmp_path / "new", notebooks=True)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_project_s_notebook_takes_the_place_of_the_package_s(tmp_path):
-    made = begin_project(tmp_path / "new")
+    made = create_project(tmp_path / "new")
     assert list(find_notebooks(made)) == NAMES
     (made / "notebooks").mkdir()
     own = made / "notebooks" / "02_comparison.ipynb"
@@ -223,7 +224,7 @@ def test_a_project_s_notebook_takes_the_place_of_the_package_s(tmp_path):
     found = find_notebooks(made)
     assert list(found) == [*NAMES, "10_further"]
     assert (found["02_comparison"], found["10_further"]) == (own, further)
-    assert found["01_studies"].parent == notebooks.BESIDE_THE_SOURCE
+    assert found["01_studies"].parent == locate.BESIDE_THE_SOURCE
 
 
 def test_a_wheel_holds_notebooks_and_example(tmp_path):
@@ -233,4 +234,4 @@ def test_a_wheel_holds_notebooks_and_example(tmp_path):
     inside = {name for name in ZipFile(wheel).namelist() if name.startswith("evidence/")}
     assert {f"evidence/notebooks/{name}.ipynb" for name in NAMES} <= inside
     example = {path.relative_to(EXAMPLE) for path in EXAMPLE.rglob("*") if path.is_file()}
-    assert {f"evidence/runs/example/{path.as_posix()}" for path in example} <= inside
+    assert {f"evidence/build/example/{path.as_posix()}" for path in example} <= inside

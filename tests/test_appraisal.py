@@ -6,26 +6,23 @@ import numpy as np
 import pytest
 from statsmodels.stats.power import NormalIndPower
 
-from evidence import (
-    appraisals,
-    appraised,
-    bodies,
-    draw,
-    lay_out_risk_summary,
-    lay_out_traffic,
-    rate_certainty,
-    select_results,
-    tabulate_appraisals,
+from evidence import rate_certainty
+from evidence.analysis.certainty.evidence_body import evidence_bodies
+from evidence.analysis.certainty.grade import important_difference, required_size
+from evidence.analysis.certainty.risk_of_bias import appraisals, counting_appraisals, has_appraisals
+from evidence.analysis.results import select_results
+from evidence.dataset import schema
+from evidence.dataset.risk_of_bias_tools import tools
+from evidence.errors import DatasetError
+from evidence.figures.layout import draw
+from evidence.figures.risk_of_bias import lay_out_risk_of_bias, lay_out_risk_of_bias_summary
+from evidence.statistics.sample_size import size_for_means, size_for_proportions
+from evidence.tables.certainty import (
     tabulate_certainty,
-    tabulate_findings_summary,
-    tabulate_thresholds,
+    tabulate_minimal_important_differences,
+    tabulate_risk_of_bias,
+    tabulate_summary_of_findings,
 )
-from evidence.corpus import schema
-from evidence.corpus.appraisals import tools
-from evidence.errors import CorpusError
-from evidence.estimation.power import size_for_means, size_for_proportions
-from evidence.synthesis.appraisals import counting
-from evidence.synthesis.grade import important_difference, required_size
 from tests.test_synthesis_pooling import arm, described, vaccine  # noqa: F401 - a fixture
 
 ROB2 = tools()["RoB 2 (2019)"]
@@ -48,9 +45,9 @@ def judge(project, study, judgements=("low",) * 5, **cells):
 
 
 def found(project, **given):
-    corpus = project.corpus()
+    dataset = project.dataset()
     options = {"times": [1], "test": "z"} | given
-    return corpus, bodies(corpus, select_results(corpus), **options)
+    return dataset, evidence_bodies(dataset, select_results(dataset), **options)
 
 
 @pytest.mark.parametrize(
@@ -117,8 +114,8 @@ def test_the_older_tool_has_no_overall():
 def test_judgements_that_are_none(project, change, message):
     row = judged("baker1990", "randomisation", "low") | change
     project.table(schema.APPRAISALS, **row)
-    with pytest.raises(CorpusError) as caught:
-        project.corpus()
+    with pytest.raises(DatasetError) as caught:
+        project.dataset()
     assert message in str(caught.value)
 
 
@@ -126,30 +123,30 @@ def test_an_overall_against_the_rule_needs_a_reason(project):
     judge(project, "baker1990", ["low", "high", "low", "low", "low"], judged_by="review")
     overall = judged("baker1990", "overall", "some concerns", judged_by="review", reason="")
     project.table(schema.APPRAISALS, **overall)
-    with pytest.raises(CorpusError) as caught:
-        project.corpus()
+    with pytest.raises(DatasetError) as caught:
+        project.dataset()
     said = "judgement: some concerns is 'high' by the rule of the tool; say in reason why not here"
     assert f"data/appraisals.csv:7 {said}" in str(caught.value)
     project.put("data/appraisals.csv", 7, reason="one domain does not touch this outcome")
-    corpus = project.corpus()
-    (entry,) = appraisals(corpus)
+    dataset = project.dataset()
+    (entry,) = appraisals(dataset)
     assert (entry.by_rule, entry.overall, entry.overruled) == ("high", "some concerns", True)
-    said = [str(sentence) for sentence in appraised(corpus, ["baker1990"])]
+    said = [str(sentence) for sentence in has_appraisals(dataset, ["baker1990"])]
     assert "Baker: some concerns, although the rule gives high, because one domain" in said[-1]
-    layout = lay_out_traffic([entry])
+    layout = lay_out_risk_of_bias([entry])
     assert layout.frame["overruled"].sum() == 1
 
 
 def test_which_of_several_appraisals_counts(project):
     judge(project, "baker1990", ["high", "low", "low", "low", "low"])
     judge(project, "baker1990", judged_by="review", source="miller2001")
-    corpus = project.corpus()
-    assert counting(corpus, "risen", ["baker1990"])["baker1990"].level == "low"
+    dataset = project.dataset()
+    assert counting_appraisals(dataset, "risen", ["baker1990"])["baker1990"].level == "low"
     judge(project, "baker1990", ["some concerns", *["low"] * 4], outcome="risen")
-    corpus = project.corpus()
-    assert counting(corpus, "risen", ["baker1990"])["baker1990"].level == "some"
-    assert counting(corpus, "height", ["baker1990"])["baker1990"].level == "low"
-    assert counting(corpus, "risen", ["miller2001"]) == {}
+    dataset = project.dataset()
+    assert counting_appraisals(dataset, "risen", ["baker1990"])["baker1990"].level == "some"
+    assert counting_appraisals(dataset, "height", ["baker1990"])["baker1990"].level == "low"
+    assert counting_appraisals(dataset, "risen", ["miller2001"]) == {}
 
 
 def test_figures_say_everything_in_sign_and_words(project):
@@ -158,8 +155,8 @@ def test_figures_say_everything_in_sign_and_words(project):
         schema.APPRAISALS,
         **judged("miller2001", "sequence", "unclear", tool="RoB 1 (2011)", judged_by="review"),
     )
-    entries = appraisals(project.corpus())
-    traffic, summary = lay_out_traffic(entries), lay_out_risk_summary(entries)
+    entries = appraisals(project.dataset())
+    traffic, summary = lay_out_risk_of_bias(entries), lay_out_risk_of_bias_summary(entries)
     assert traffic.panels["RoB 2 (2019)"][0][-1] == "overall"
     assert "overall" not in traffic.panels["RoB 1 (2011)"][0]
     assert "Baker, by ours, RoB 2 (2019): randomisation low, deviations some" in traffic.reading[0]
@@ -174,10 +171,10 @@ def test_figures_say_everything_in_sign_and_words(project):
 
 
 def test_nobody_judged(project):
-    corpus = project.corpus()
-    assert "Nobody has judged" in lay_out_traffic([]).empty
-    assert "Nobody has judged" in lay_out_risk_summary([]).empty
-    assert tabulate_appraisals(corpus, select_results(corpus)).frame.empty
+    dataset = project.dataset()
+    assert "Nobody has judged" in lay_out_risk_of_bias([]).empty
+    assert "Nobody has judged" in lay_out_risk_of_bias_summary([]).empty
+    assert tabulate_risk_of_bias(dataset, select_results(dataset)).frame.empty
 
 
 @pytest.mark.parametrize(("p1", "p2", "power"), [(0.5, 0.75, 0.9), (0.1, 0.2, 0.8)])
@@ -232,8 +229,8 @@ def test_a_body_of_evidence_per_thousand(graded):
 
 
 def test_certainty_goes_down_by_the_rules(graded):
-    corpus, (body,) = found(graded)
-    rated = {reason.domain: reason for reason in rate_certainty(corpus, body).reasons}
+    dataset, (body,) = found(graded)
+    rated = {reason.domain: reason for reason in rate_certainty(dataset, body).reasons}
     assert list(rated) == list(schema.GRADE_DOMAINS)
     assert rated["risk of bias"].suggested == 1
     assert "100% not judged" in rated["risk of bias"].why
@@ -242,7 +239,7 @@ def test_certainty_goes_down_by_the_rules(graded):
     assert rated["imprecision"].suggested == 0
     assert "what matters is not stated" in rated["imprecision"].why
     assert rated["small-study effects"].suggested == 0
-    assert rate_certainty(corpus, body).suggested == "low"
+    assert rate_certainty(dataset, body).suggested == "low"
 
 
 @pytest.mark.parametrize(
@@ -253,8 +250,8 @@ def test_risk_of_bias_counts_by_weight(graded, high, low, steps):
     levels = ["high"] * high + ["low"] * low + ["some concerns"] * (13 - high - low)
     for number, level in enumerate(levels):
         judge(graded, f"trial{number}", [level, *["low"] * 4])
-    corpus, (body,) = found(graded)
-    reason = rate_certainty(corpus, body).reasons[0]
+    dataset, (body,) = found(graded)
+    reason = rate_certainty(dataset, body).reasons[0]
     assert reason.suggested == steps, reason.why
 
 
@@ -263,8 +260,8 @@ def test_what_matters_and_the_people_needed(graded):
         schema.THRESHOLDS, outcome="infection", measure="rd", value="0.001",
         source="trial0", locator="p. 1", reason="said so",
     )  # fmt: skip
-    corpus, (body,) = found(graded)
-    reasons = {reason.domain: reason for reason in rate_certainty(corpus, body).reasons}
+    dataset, (body,) = found(graded)
+    reasons = {reason.domain: reason for reason in rate_certainty(dataset, body).reasons}
     # The interval, -6 to -3 in 1,000, stays beyond 1 in 1,000.
     assert reasons["imprecision"].suggested == 0
     control = 1510 / 166_283
@@ -272,14 +269,14 @@ def test_what_matters_and_the_people_needed(graded):
     assert required_size(body, 0.001) == pytest.approx(needed)
     assert f"{357_347:,} people of" in reasons["imprecision"].why
     graded.put("data/thresholds.csv", 2, value="0.004")
-    corpus, (body,) = found(graded)
-    reasons = {reason.domain: reason for reason in rate_certainty(corpus, body).reasons}
+    dataset, (body,) = found(graded)
+    reasons = {reason.domain: reason for reason in rate_certainty(dataset, body).reasons}
     assert reasons["imprecision"].suggested == 1
     # A ratio is taken of the share in the comparison groups.
     graded.put("data/thresholds.csv", 2, measure="rr", value="1.25")
-    corpus, (body,) = found(graded)
+    dataset, (body,) = found(graded)
     assert f"{1000 * 0.25 * control:.0f} in 1,000 matters" in "".join(
-        reason.why for reason in rate_certainty(corpus, body).reasons
+        reason.why for reason in rate_certainty(dataset, body).reasons
     )
 
 
@@ -297,11 +294,11 @@ def test_a_ratio_matters_only_where_somebody_had_the_outcome(vaccine):  # noqa: 
         schema.THRESHOLDS, outcome="infection", measure="rr", value="1.25", source="trial0",
         locator="p. 1", reason="so they say",
     )  # fmt: skip
-    corpus, (body,) = found(vaccine)
+    dataset, (body,) = found(vaccine)
     assert body.control == 0
-    assert important_difference(corpus, body) is None
+    assert important_difference(dataset, body) is None
     assert np.isnan(required_size(body, None))
-    imprecision = rate_certainty(corpus, body).reasons[3]
+    imprecision = rate_certainty(dataset, body).reasons[3]
     assert "what matters is not stated" in imprecision.why
 
 
@@ -310,26 +307,26 @@ def test_too_few_people_for_what_matters(graded):
         schema.THRESHOLDS, outcome="infection", measure="rd", value="0.0001",
         source="trial0", locator="p. 1", reason="said so",
     )  # fmt: skip
-    corpus, (body,) = found(graded)
-    reason = next(r for r in rate_certainty(corpus, body).reasons if r.domain == "imprecision")
+    dataset, (body,) = found(graded)
+    reason = next(r for r in rate_certainty(dataset, body).reasons if r.domain == "imprecision")
     assert required_size(body, 0.0001) > body.people
     assert reason.suggested == 1
 
 
 def test_a_decision_stands_beside_its_suggestion_and_wins(graded):
-    corpus, (body,) = found(graded)
-    assert rate_certainty(corpus, body).decided == ""
+    dataset, (body,) = found(graded)
+    assert rate_certainty(dataset, body).decided == ""
     graded.table(
         schema.CERTAINTIES, question=body.name, domain="risk of bias", steps="2",
         reason="old trials", signed="A. Reader", date="2026-11-24",
     )  # fmt: skip
-    corpus, (body,) = found(graded)
-    rated = rate_certainty(corpus, body)
+    dataset, (body,) = found(graded)
+    rated = rate_certainty(dataset, body)
     assert (rated.suggested, rated.decided) == ("low", "very low")
-    table = tabulate_certainty(corpus, [rated])
+    table = tabulate_certainty(dataset, [rated])
     assert table.frame["decided"][0] == "2 down: old trials (A. Reader)"
     assert table.frame["suggested"][0] == "1 down"
-    summary = tabulate_findings_summary(corpus, [rated])
+    summary = tabulate_summary_of_findings(dataset, [rated])
     row = summary.frame.iloc[0]
     assert row["certainty, suggested"] == "low"
     assert row["certainty, decided"] == "very low"
@@ -341,8 +338,8 @@ def test_a_decision_stands_beside_its_suggestion_and_wins(graded):
 def test_studies_that_are_not_randomised_start_low(graded):
     for line in range(2, 15):
         graded.put("data/designs.csv", line, design="cohort", randomised="no")
-    corpus, (body,) = found(graded)
-    assert rate_certainty(corpus, body).start == "low"
+    dataset, (body,) = found(graded)
+    assert rate_certainty(dataset, body).start == "low"
 
 
 def test_one_study_is_a_body_and_two_have_normal_intervals(vaccine):  # noqa: F811
@@ -352,12 +349,12 @@ def test_one_study_is_a_body_and_two_have_normal_intervals(vaccine):  # noqa: F8
     assert len(body.studies) == 2
     assert body.synthesis.test == "z"
     vaccine.put("data/designs.csv", 3, treatment="")
-    corpus, (body,) = found(vaccine)
+    dataset, (body,) = found(vaccine)
     assert body.synthesis is None
     # One trial: 4 of 123 against 11 of 139, with Katz's interval.
     ratio, half = (4 / 123) / (11 / 139), 1.959964 * (1 / 4 - 1 / 123 + 1 / 11 - 1 / 139) ** 0.5
     assert body.natural == pytest.approx((ratio, ratio / exp(half), ratio * exp(half)), rel=1e-6)
-    reasons = {reason.domain: reason.why for reason in rate_certainty(corpus, body).reasons}
+    reasons = {reason.domain: reason.why for reason in rate_certainty(dataset, body).reasons}
     assert reasons["inconsistency"] == "one study has nothing to differ from"
 
 
@@ -376,19 +373,19 @@ def test_a_body_that_is_not_pooled_says_why(vaccine):  # noqa: F811
     for line in (2, 3):
         vaccine.put("data/designs.csv", line, treatment="vaccine", comparator_kind="inactive")
     vaccine.put("data/designs.csv", 3, design="randomised crossover")
-    corpus, (body,) = found(vaccine)
+    dataset, (body,) = found(vaccine)
     assert "the two periods of a crossover" in body.refused[0]
-    rated = rate_certainty(corpus, body)
+    rated = rate_certainty(dataset, body)
     assert {r.domain: r.suggested for r in rated.reasons}["imprecision"] == 2
-    row = tabulate_findings_summary(corpus, [rated]).frame.iloc[0]
+    row = tabulate_summary_of_findings(dataset, [rated]).frame.iloc[0]
     assert row["effect"].startswith("not pooled: the two periods of a crossover")
 
 
 def test_another_time_is_indirect(graded):
     for line in range(2, 28):
         graded.put("data/studies.csv", line, time="1.9", time_unit="day")
-    corpus, (body,) = found(graded)
-    reason = next(r for r in rate_certainty(corpus, body).reasons if r.domain == "indirectness")
+    dataset, (body,) = found(graded)
+    reason = next(r for r in rate_certainty(dataset, body).reasons if r.domain == "indirectness")
     assert reason.suggested == 1
 
 
@@ -400,13 +397,13 @@ def test_shipped_judgements_and_thresholds(shipped):
     zarate = {e.tool.name: e for e in entries if e.study == "zarate2006"}
     assert zarate["RoB 1 (2011)"].overall == ""
     assert zarate["RoB 2 (2019)"].overall == "high"
-    assert len(tabulate_thresholds(shipped).frame) == len(shipped.thresholds)
+    assert len(tabulate_minimal_important_differences(shipped).frame) == len(shipped.thresholds)
 
 
 def test_the_summary_says_when_its_studies_looked(graded):
     for line in (2, 3):
         graded.put("data/studies.csv", line, time="1.5")
-    corpus, (body,) = found(graded)
+    dataset, (body,) = found(graded)
     assert body.name.endswith("/1 day")
-    table = tabulate_findings_summary(corpus, [rate_certainty(corpus, body)])
+    table = tabulate_summary_of_findings(dataset, [rate_certainty(dataset, body)])
     assert table.frame["outcome"][0] == "Infection, 1 day to 1.5 days"

@@ -6,10 +6,10 @@ import io
 import pytest
 
 from evidence import cli
-from evidence.corpus import schema
-from evidence.corpus.recording import append_row
+from evidence.analysis.audit_sample import draw_sample, error_rate, row_digest
+from evidence.dataset import schema
+from evidence.dataset.dataset import append_row
 from evidence.errors import EvidenceError
-from evidence.synthesis.audits import draw_sample, error_rate, fingerprint
 
 
 def audit(project, **cells):
@@ -20,7 +20,7 @@ def audit(project, **cells):
 
 def test_not_audited_yet(project, shipped, report):
     said = "Not audited yet: nobody has held a random sample of these results to their sources."
-    assert str(error_rate(project.corpus())) == said
+    assert str(error_rate(project.dataset())) == said
     assert str(error_rate(shipped)) == said
     for page in report.glob("*.html"):
         assert said in page.read_text("utf-8")
@@ -28,13 +28,13 @@ def test_not_audited_yet(project, shipped, report):
 
 def test_the_rate_by_hand(project):
     """1 wrong of 4: 25 %, Wilson 4.6 % to 69.9 % (the score interval of 1 in 4)."""
-    rows = [fingerprint(row) for row in project.corpus().results.itertuples()]
+    rows = [row_digest(row) for row in project.dataset().results.itertuples()]
     for row in rows[:3]:
         audit(project, row=row)
     audit(project, row="of a row mended since", answer="wrong", found="72%")
     audit(project, row="of a row changed since")
     audit(project, row=rows[3], answer="not found")
-    said = str(error_rate(project.corpus()))
+    said = str(error_rate(project.dataset()))
     assert said == (
         "4 results drawn by chance and held to their sources by a person: 1 was wrong, a rate of "
         "25.0% (95% interval 4.6% to 69.9%)."
@@ -42,27 +42,27 @@ def test_the_rate_by_hand(project):
 
 
 def test_no_number_is_typed_into_the_sentence(project):
-    before = error_rate(project.corpus()).template
-    audit(project, row=fingerprint(next(project.corpus().results.itertuples())))
-    for template in (before, error_rate(project.corpus()).template):
+    before = error_rate(project.dataset()).template
+    audit(project, row=row_digest(next(project.dataset().results.itertuples())))
+    for template in (before, error_rate(project.dataset()).template):
         assert not any(character.isdigit() for character in template)
 
 
 def test_a_draw_depends_on_the_seed_alone(project):
-    corpus = project.corpus()
-    drawn = list(draw_sample(corpus, 3, 1)["row"])
+    dataset = project.dataset()
+    drawn = list(draw_sample(dataset, 3, 1)["row"])
     rows = project.rows("data/studies.csv")
     project.write("data/studies.csv", [rows[0], *rows[:0:-1]])
-    assert list(draw_sample(project.corpus(), 3, 1)["row"]) == drawn
-    assert any(list(draw_sample(corpus, 3, seed)["row"]) != drawn for seed in range(2, 6))
-    unconfirmed = corpus.results.loc[corpus.results["verified"] != "yes"].itertuples()
-    assert not {fingerprint(row) for row in unconfirmed} & set(draw_sample(corpus, 99, 1)["row"])
+    assert list(draw_sample(project.dataset(), 3, 1)["row"]) == drawn
+    assert any(list(draw_sample(dataset, 3, seed)["row"]) != drawn for seed in range(2, 6))
+    unconfirmed = dataset.results.loc[dataset.results["verified"] != "yes"].itertuples()
+    assert not {row_digest(row) for row in unconfirmed} & set(draw_sample(dataset, 99, 1)["row"])
 
 
 def test_a_changed_row_has_another_fingerprint(project):
-    before = {fingerprint(row) for row in project.corpus().results.itertuples()}
+    before = {row_digest(row) for row in project.dataset().results.itertuples()}
     project.put("data/studies.csv", 2, locator="Table 2")
-    after = {fingerprint(row) for row in project.corpus().results.itertuples()}
+    after = {row_digest(row) for row in project.dataset().results.itertuples()}
     assert len(before - after) == len(after - before) == 1
 
 

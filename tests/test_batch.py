@@ -6,8 +6,8 @@ import re
 import pytest
 
 from evidence import cli
+from evidence.build.build import BuildOptions, build_batch
 from evidence.errors import ParameterError, ReportError
-from evidence.runs.report import How, make_batch
 from tests.conftest import Project
 
 FAILS = 'if conditions == ["cake"]:\n    raise ValueError("no <b>cake</b> & no end")'
@@ -92,14 +92,14 @@ def test_a_folder_of_somebody_s_holds_no_sets(project, tmp_path):
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious" / "thesis.tex").write_text("years of work")
     with pytest.raises(ReportError, match="holds files that are no sets; name another folder"):
-        list(make_batch(project.root, grid=["confidence=0.9"], out=tmp_path / "precious"))
+        list(build_batch(project.root, grid=["confidence=0.9"], out=tmp_path / "precious"))
     with pytest.raises(ReportError, match="holds the project itself"):
-        list(make_batch(project.root, grid=["confidence=0.9"], out=project.root))
+        list(build_batch(project.root, grid=["confidence=0.9"], out=project.root))
     assert (tmp_path / "precious" / "thesis.tex").read_text() == "years of work"
 
 
 def test_no_jobs_at_once_are_refused(capsys, project):
     with pytest.raises(ParameterError, match="--jobs 0: a whole number above 0"):
-        How(jobs=0)
+        BuildOptions(jobs=0)
     assert cli.main(["report", "--project", str(project.root), "--jobs", "0"]) == 2
     assert "--jobs 0: a whole number above 0" in capsys.readouterr().err

@@ -37,7 +37,7 @@ def test_what_can_be_seen_is_seen(made_up, kind):
         assert touched & {address for address, _ in new}
 
 
-def test_a_clean_corpus_raises_no_alarm(tmp_path):
+def test_a_clean_dataset_raises_no_alarm(tmp_path):
     for seed in range(500, 506):
         assert run.load(write_synthetic(tmp_path / str(seed), seed=seed)).baseline == frozenset()
 
@@ -58,7 +58,7 @@ def test_the_table_of_the_readme_is_that_of_the_last_run():
     readme = (ROOT / "README.md").read_text("utf-8")
     part = readme[readme.index(run.BEGIN) : readme.index(run.END)]
     for kind in KINDS:
-        rows = {row["corpus"]: row for row in published() if row["kind"] == kind.name}
+        rows = {row["dataset"]: row for row in published() if row["kind"] == kind.name}
         cells = [
             f"{rows[name]['found']} of {rows[name]['seeded']}"
             if int(rows[name]["seeded"]) else "does not occur"

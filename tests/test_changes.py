@@ -7,9 +7,9 @@ import subprocess
 import pytest
 
 from evidence import cli
-from evidence.corpus import schema
-from evidence.publishing.changes import as_html, as_json, as_markdown
-from evidence.runs.versions import what_changed
+from evidence.compare.document import diff_html, diff_json, diff_markdown
+from evidence.compare.git_versions import compare_versions
+from evidence.dataset import schema
 from tests.conftest import ROOT, Project, require_tool
 from tests.test_register import bakery  # noqa: F401 - a fixture
 
@@ -26,7 +26,7 @@ def copy(bakery, tmp_path):  # noqa: F811
 
 
 def compared(one, two):
-    return what_changed(str(one.root), str(two.root))
+    return compare_versions(str(one.root), str(two.root))
 
 
 def number(changes, name=EFFECT):
@@ -54,10 +54,10 @@ def large_trial(project, time="1", unit="day"):
 def test_the_same_version_twice_says_no_change(bakery, copy):  # noqa: F811
     changes = compared(bakery, copy)
     assert changes.none
-    text = as_markdown(changes)
+    text = diff_markdown(changes)
     assert "**No change.** The two versions hold the same." in text
     assert "## Studies added" not in text
-    assert json.loads(as_json(changes))["no_change"] is True
+    assert json.loads(diff_json(changes))["no_change"] is True
     # Lines that moved are no change either.
     rows = copy.rows("data/studies.csv")
     copy.write("data/studies.csv", [rows[0], *rows[:0:-1]])
@@ -101,7 +101,7 @@ def test_a_corrected_cell_is_told_from_new_data(bakery, copy):  # noqa: F811
     assert cells == {"events": ("5", "6"), "as_printed": ("5/20", "6/20")}
     assert number(changes).causes == (f"corrected extraction (data/studies.csv:{line})",)
     assert [study.kind for study in changes.studies] == ["corrected"]
-    assert "events: 5 → 6" in as_markdown(changes)
+    assert "events: 5 → 6" in diff_markdown(changes)
 
 
 def test_a_correction_of_the_key_is_one_row_and_not_two(bakery, copy):  # noqa: F811
@@ -140,7 +140,7 @@ def test_a_conclusion_that_crossed_no_effect(bakery, copy):  # noqa: F811
     assert found.crossed
     heading = "## Conclusions that crossed a stated threshold"
     said = "- Risk ratio of risen: yeast against inactive comparison"
-    assert f"{heading}\n\n{said}" in as_markdown(changes)
+    assert f"{heading}\n\n{said}" in diff_markdown(changes)
 
 
 def test_a_judgement_is_a_cause_of_its_own(bakery, copy):  # noqa: F811
@@ -168,7 +168,7 @@ def test_a_claim_with_another_verdict(bakery, copy):  # noqa: F811
 
 def test_sections_stand_in_the_order_of_prisma_lsr(bakery, copy):  # noqa: F811
     large_trial(copy)
-    text = as_markdown(compared(bakery, copy))
+    text = diff_markdown(compared(bakery, copy))
     titles = [line[3:] for line in text.splitlines() if line.startswith("## ")]
     assert titles == [
         "Versions", "Methods", "Studies added", "Studies removed",
@@ -180,7 +180,7 @@ def test_sections_stand_in_the_order_of_prisma_lsr(bakery, copy):  # noqa: F811
 
 def test_text_of_the_tables_is_no_markup(bakery, copy):  # noqa: F811
     copy.put("data/designs.csv", 2, population="<script>alert(1)</script> | *a*")
-    html = as_html(compared(bakery, copy))
+    html = diff_html(compared(bakery, copy))
     assert "<script>" not in html
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
     assert "<em>a</em>" not in html
@@ -211,7 +211,7 @@ def test_revisions_of_a_repository_and_a_changed_method(repository, capsys, monk
     monkeypatch.chdir(repository.root)
     large_trial(repository)
     committed(repository, "second")
-    bodies = "src/evidence/synthesis/bodies.py"
+    bodies = "src/evidence/analysis/certainty/evidence_body.py"
     repository.replace(bodies, 'test: str = "adhoc"', 'test: str = "z"')
     committed(repository, "third")
     assert cli.main(["changes", "HEAD", "HEAD"]) == 0
@@ -233,12 +233,12 @@ def test_revisions_of_a_repository_and_a_changed_method(repository, capsys, monk
 
 def test_code_that_cannot_tell_is_said(repository, monkeypatch):
     monkeypatch.chdir(repository.root)
-    repository.path("src/evidence/synthesis/headlines.py").unlink()
+    repository.path("src/evidence/compare/key_numbers.py").unlink()
     committed(repository, "older code")
-    changes = what_changed("HEAD", ".")
+    changes = compare_versions("HEAD", ".")
     assert changes.methods == "The same tables and the same code."
     shutil.rmtree(repository.path("src"))
-    changes = what_changed("HEAD", ".")
+    changes = compare_versions("HEAD", ".")
     assert "that of the earlier version cannot tell the headline numbers" in changes.methods
     assert changes.none
 
@@ -263,11 +263,11 @@ def test_values_without_their_tables(bakery):  # noqa: F811
         values(bakery, "old.json", a="71%", b="4"),
         values(bakery, "new.json", a="64%", b="4"),
     )
-    changes = what_changed(old, new)
+    changes = compare_versions(old, new)
     (found,) = changes.numbers
     assert (found.name, found.before, found.after) == ("index/a", "71%", "64%")
     assert found.causes == ("cause not told: the tables are not at hand",)
-    assert what_changed(old, old).none
+    assert compare_versions(old, old).none
 
 
 @pytest.mark.parametrize(
@@ -282,7 +282,7 @@ def test_values_without_their_tables(bakery):  # noqa: F811
 )
 def test_what_is_no_version(repository, name, said):
     with pytest.raises(Exception, match=said):
-        what_changed(name, str(repository.root), repository.root)
+        compare_versions(name, str(repository.root), repository.root)
 
 
 def test_a_file_that_is_no_values_and_one_that_cannot_be_written(bakery, copy, capsys):  # noqa: F811

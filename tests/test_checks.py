@@ -7,17 +7,20 @@ import sys
 
 import pytest
 
-from evidence import check_consistency, cli, grim_power, read_corpus, select_results
-from evidence.corpus import schema
-from evidence.corpus.identifiers import refuse
-from evidence.synthesis.checks import CHECKS
+from evidence import cli
+from evidence.analysis.checks import CHECKS, check_consistency
+from evidence.analysis.checks.against_printed_text import grim_power
+from evidence.analysis.results import select_results
+from evidence.dataset import schema
+from evidence.dataset.dataset import load_dataset
+from evidence.dataset.text_checks import identifier_error
 from tests.conftest import ROOT
 
 STUDIES = "data/studies.csv"
 
 
 def found(project):
-    return {(finding.code, finding.rows[0]) for finding in check_consistency(project.corpus())}
+    return {(finding.code, finding.rows[0]) for finding in check_consistency(project.dataset())}
 
 
 @pytest.fixture
@@ -89,7 +92,7 @@ SLIPS = {
 
 
 def test_a_clean_project_has_nothing_but_its_waived_finding(clean):
-    findings = check_consistency(clean.corpus())
+    findings = check_consistency(clean.dataset())
     assert [finding.code for finding in findings] == ["GRIM"]
     assert findings[0].waived == "kept — A. Miller, 2026-11-24"
     assert not findings[0].counts
@@ -182,7 +185,7 @@ def test_the_known_case_comes_out(shipped):
 
 def test_grim_power_by_hand(clean):
     """Of 17 people 18 percentages exist, of 101 printable ones 83 cannot be: 82 %."""
-    results = select_results(clean.corpus())
+    results = select_results(clean.dataset())
     one = results[results["address"] == f"{STUDIES}:2"]
     power = grim_power(one).numbers
     assert power["looked"].value == 1
@@ -226,23 +229,25 @@ def test_findings_are_frozen(shipped):
     ],
 )
 def test_identifiers(name, good):
-    assert refuse(name, good) == ""
+    assert identifier_error(name, good) == ""
     if name in ("orcid", "issn"):
         wrong = good[:-1] + ("1" if good[-1] != "1" else "2")
-        assert refuse(name, wrong) == f"is no {name.upper()}: its check digit is wrong"
+        assert identifier_error(name, wrong) == f"is no {name.upper()}: its check digit is wrong"
         swapped = good.replace("18", "81").replace("90", "09").replace("37", "73", 1)
         swapped = swapped.replace("24", "42")
         assert swapped != good
-        assert refuse(name, swapped)
-    assert "is not a" in refuse(name, "x")
+        assert identifier_error(name, swapped)
+    assert "is not a" in identifier_error(name, "x")
 
 
 def test_a_signature_with_a_wrong_orcid_is_refused(clean):
     clean.put("data/waivers.csv", 2, signed="A. Miller 0000-0002-1825-0098")
-    from evidence.errors import CorpusError
+    from evidence.errors import DatasetError
 
-    with pytest.raises(CorpusError, match=r"waivers.csv:2 signed: 0000-0002-1825-0098 is no ORCID"):
-        read_corpus(clean.root)
+    with pytest.raises(
+        DatasetError, match=r"waivers.csv:2 signed: 0000-0002-1825-0098 is no ORCID"
+    ):
+        load_dataset(clean.root)
 
 
 def test_output_that_nobody_reads_any_longer_is_no_error(project):

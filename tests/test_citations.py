@@ -9,11 +9,8 @@ import rispy
 from hypothesis import given
 from hypothesis import strategies as some
 
-from evidence.corpus.bibliography import Author, Reference, read_bibliography
-from evidence.corpus.citations import STYLES
-from evidence.corpus.citations.apa import apa, apa_markdown
-from evidence.corpus.citations.parts import page_range
-from evidence.corpus.citations.vancouver import vancouver
+from evidence.dataset.bibliography import Author, Reference, read_bibliography
+from evidence.dataset.citations import STYLES, apa, apa_markdown, page_range, vancouver
 
 
 def source(**given) -> Reference:

@@ -7,10 +7,10 @@ import pytest
 import yaml
 
 from evidence import cli
-from evidence.corpus.citations import STYLES
+from evidence.dataset.citations import STYLES
 from evidence.errors import EvidenceError
-from evidence.publishing import citing, finished
-from evidence.publishing.table_files import harmless
+from evidence.report.cite import cited_sources
+from evidence.report.machine_readable import escape_formula
 from tests.conftest import CITATION
 
 SIDECAR = {
@@ -26,7 +26,7 @@ def version(project):
 
 
 def cited(project, *asked):
-    return finished.cited(project.corpus(), project.path("reports"), asked)
+    return cited_sources(project.dataset(), project.path("reports"), asked)
 
 
 def cite(project, *arguments):
@@ -146,8 +146,8 @@ def test_citation_file_that_cannot_be_used(bakery, text, said):
 
 def test_citation_file_of_this_project_is_valid(shipped):
     """By hand from the schema of the Citation File Format 1.2.0: keys, required and allowed."""
-    content = yaml.safe_load((shipped.project / citing.FILE).read_text("utf-8"))
-    assert set(citing.REQUIRED) <= set(content)
+    content = yaml.safe_load((shipped.project / cite.CITATION_FILE).read_text("utf-8"))
+    assert set(cite.REQUIRED_FIELDS) <= set(content)
     assert set(content) <= {
         "abstract", "authors", "cff-version", "commit", "contact", "date-released", "doi",
         "identifiers", "keywords", "license", "license-url", "message", "preferred-citation",
@@ -161,7 +161,7 @@ def test_citation_file_of_this_project_is_valid(shipped):
     for person in content["authors"]:
         assert set(person) <= {"name", "family-names", "given-names", "name-particle",
                                "name-suffix", "orcid", "affiliation", "website"}  # fmt: skip
-    project = citing.read_project(shipped.project)
+    project = cite.read_citation_file(shipped.project)
     assert (project.version, project.year) == (content["version"], content["date-released"][:4])
 
 
@@ -172,14 +172,14 @@ def test_citation_file_of_this_project_is_valid(shipped):
     "cell", ["=1+1", "+cmd", "-2+3", "@SUM(A1)", "  =1", "\t=1", "\rx", "＝1", "－1+1", "+", "--"]
 )
 def test_no_cell_is_a_formula(cell):
-    assert harmless(cell) == f"'{cell}"
+    assert escape_formula(cell) == f"'{cell}"
 
 
 @pytest.mark.parametrize(
     "cell", ["-0.82", "+3", "-.5", "-1e-3", "-12%", "−0.82 (−1 to 0)", "— none", "a=b", "", 3, None]
 )
 def test_numbers_and_words_stay(cell):
-    assert harmless(cell) is cell
+    assert escape_formula(cell) is cell
 
 
 def test_tables_are_kept_as_csv_and_json(bakery):
@@ -190,7 +190,7 @@ def test_tables_are_kept_as_csv_and_json(bakery):
     frame = pd.read_csv(folder / "tab-results.csv", dtype=str, keep_default_na=False)
     assert list(frame.columns) == content["columns"]
     assert frame.to_numpy().tolist() == [
-        [harmless(cell) for cell in row] for row in content["rows"]
+        [escape_formula(cell) for cell in row] for row in content["rows"]
     ]
     assert content["studies"] == ["baker1990", "miller2001"]
     arms = {row[content["columns"].index("arm")] for row in content["rows"]}

@@ -5,10 +5,13 @@ import json
 import pandas as pd
 import pytest
 
-from evidence import audit, claims_summary, contradictions, overruled, select_results
-from evidence.corpus import schema
-from evidence.publishing.claim_review import as_frame, as_json_ld
-from evidence.synthesis.verdicts import judge
+from evidence import claims_summary
+from evidence.analysis.claims.claim_audit import claim_verdicts, overruled_verdicts
+from evidence.analysis.claims.contradictions import contradictions
+from evidence.analysis.claims.verdicts import judge_claim
+from evidence.analysis.results import select_results
+from evidence.dataset import schema
+from evidence.report.machine_readable import claims_frame, claims_json_ld
 
 STUDIES = "data/studies.csv"
 
@@ -28,9 +31,9 @@ def say(project, *, guide, source, better="higher", quantity="", kind="numeric",
         project.row(**base | {"reported_by": "publication", "source": "miller2001"} | row)
     project.put("data/claims.csv", 2, kind=kind, quantity=quantity, source="miller2001",
                 guide_rows="outcome=crumbs|none", source_rows="outcome=crumbs")  # fmt: skip
-    corpus = project.corpus()
-    claim = next(corpus.claims.itertuples())
-    return judge(select_results(corpus), claim)
+    dataset = project.dataset()
+    claim = next(dataset.claims.itertuples())
+    return judge_claim(select_results(dataset), claim)
 
 
 def share(value, printed, **cells):
@@ -136,12 +139,12 @@ def test_an_unconfirmed_source_counts_only_where_nothing_better_is_known(project
 
 def test_the_curators_win_visibly(project):
     project.put("data/claims.csv", 2, guide_rows="outcome=risen", source_rows="arm=yeast")
-    corpus = project.corpus()
-    claims = audit(corpus, select_results(corpus))
+    dataset = project.dataset()
+    claims = claim_verdicts(dataset, select_results(dataset))
     assert claims[["verdict", "computed", "overruled"]].to_numpy().tolist() == [
         ["agrees", "differs", True]
     ]
-    (line,) = overruled(claims)
+    (line,) = overruled_verdicts(claims)
     assert str(line) == (
         "It rises: computed differs (fits 71% (Baker); but 17 people and not 18 (Baker)); the "
         "curators say agrees: same."
@@ -151,7 +154,7 @@ def test_the_curators_win_visibly(project):
 
 def test_shipped_numeric_claims_are_computed(shipped):
     """The known case: 71 % of 18 against 71 % of 17; 66 % agrees with 73 of 111."""
-    claims = audit(shipped, select_results(shipped)).set_index("claim")
+    claims = claim_verdicts(shipped, select_results(shipped)).set_index("claim")
     numeric = claims[claims["kind"] != "qualitative"]
     assert (numeric["computed"] != "").all()
     assert claims.loc["C01", ["computed", "because"]].tolist() == [
@@ -182,20 +185,20 @@ def test_statements_contradict_only_where_they_meet(project):
             schema.STATEMENTS, claim="C1", subject="dough", quantity="days", low=low, high=high,
             quality=quality, excludes=excludes, as_said=f"it is {quality}", locator="p. 1",
         )  # fmt: skip
-    corpus = project.corpus()
-    (line,) = contradictions(corpus, select_results(corpus))
+    dataset = project.dataset()
+    (line,) = contradictions(dataset, select_results(dataset))
     assert "dough (2 days)" in str(line)
     project.put("data/statements.csv", 3, low="2.5")
-    corpus = project.corpus()
-    assert contradictions(corpus, select_results(corpus)) == []
+    dataset = project.dataset()
+    assert contradictions(dataset, select_results(dataset)) == []
 
 
 def test_claim_review(project):
     """A text that ends a script element must not end it in the page."""
     project.put("data/claims.csv", 2, statement="It rises</script><b>", verdict="omits detail")
-    corpus = project.corpus()
-    claims = audit(corpus, select_results(corpus))
-    text = as_json_ld(corpus, claims, page="05_claims.html")
+    dataset = project.dataset()
+    claims = claim_verdicts(dataset, select_results(dataset))
+    text = claims_json_ld(dataset, claims, page="05_claims.html")
     assert "</script" not in text
     (review,) = json.loads(text)["@graph"]
     assert review["@type"] == "ClaimReview"
@@ -210,7 +213,7 @@ def test_claim_review(project):
 
 def test_claims_are_exported_beside_their_page(report):
     frame = pd.read_csv(report / "claims.csv")
-    assert list(frame) == list(as_frame(frame.assign(overruled=False)))
+    assert list(frame) == list(claims_frame(frame.assign(overruled=False)))
     assert (frame["overruled"] == "yes").sum() == len(frame[frame["computed"].notna() & (
         frame["computed"] != frame["verdict"])])  # fmt: skip
     reviews = json.loads((report / "claims.jsonld").read_text("utf-8"))["@graph"]

@@ -15,11 +15,10 @@ import pytest
 from distributed import Client
 
 from evidence import cli
+from evidence.build import dask_executor
+from evidence.build.build import BuildOptions, build_batch, build_reports
+from evidence.build.dask_executor import DaskExecutor, pack, unpack
 from evidence.errors import ReportError
-from evidence.runs import cluster
-from evidence.runs.cluster import Cluster
-from evidence.runs.parcels import pack, unpack
-from evidence.runs.report import How, make_batch, make_reports
 from tests.conftest import Project
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing can be forked here")
@@ -45,7 +44,7 @@ from loaf import SHAPE
 report = open_report("20_slow", project=project, confidence=confidence, out=out, hold=hold)
 report.figure(lay_out_comparison(report.results, outcome="risen", confidence=confidence))
 """
-SHOW = "report.table(tabulate_studies(report.corpus, report.results))"
+SHOW = "report.table(tabulate_studies(report.dataset, report.results))"
 DIE = """\
 import os, signal, time
 from pathlib import Path
@@ -135,9 +134,9 @@ def files(folder):
 
 
 def batch(project, out, hold, maker=None):
-    how = How(only=["slow"], **({"maker": maker} if maker else {}))
+    how = BuildOptions(only=["slow"], **({"maker": maker} if maker else {}))
     asked = {"grid": ["confidence=0.8,0.9,0.95"], "given": {"hold": hold}}
-    return list(make_batch(project, out=out, **asked, how=how))
+    return list(build_batch(project, out=out, **asked, how=how))
 
 
 def test_a_batch_is_the_same_as_here_though_a_worker_was_killed(bakery, scheduler, tmp_path):
@@ -145,7 +144,7 @@ def test_a_batch_is_the_same_as_here_though_a_worker_was_killed(bakery, schedule
     hold.mkdir()
 
     def run():
-        with Cluster(address(scheduler)) as maker:
+        with DaskExecutor(address(scheduler)) as maker:
             assert maker.jobs == 2
             return batch(bakery, out, hold, maker)
 
@@ -177,9 +176,9 @@ def test_a_batch_is_the_same_as_here_though_a_worker_was_killed(bakery, schedule
 def test_a_notebook_that_fails_comes_back_with_its_traceback(bakery, scheduler, tmp_path):
     out = tmp_path / "reports"
     told = []
-    with worker(scheduler, tmp_path / "one"), Cluster(address(scheduler)) as maker:
-        for how in (How(only=["broken"], maker=maker), How(only=["broken"])):
-            outcome = make_reports(bakery, out=out, how=how)
+    with worker(scheduler, tmp_path / "one"), DaskExecutor(address(scheduler)) as maker:
+        for how in (BuildOptions(only=["broken"], maker=maker), BuildOptions(only=["broken"])):
+            outcome = build_reports(bakery, out=out, how=how)
             book = nbformat.read(outcome.kept["21_broken"], as_version=4)
             told.append((outcome.failures, str(book.cells[-1].outputs)))
     assert told[0] == told[1]
@@ -192,10 +191,10 @@ def test_a_notebook_that_fails_comes_back_with_its_traceback(bakery, scheduler, 
 def test_a_report_that_ends_its_workers_is_given_up(bakery, scheduler, tmp_path):
     with (
         worker(scheduler, tmp_path / "one", "--nanny"),  # which starts a killed worker anew
-        Cluster(address(scheduler)) as maker,
+        DaskExecutor(address(scheduler)) as maker,
     ):
-        how = How(only=["fatal"], maker=maker)
-        outcome = make_reports(bakery, out=tmp_path / "reports", how=how)
+        how = BuildOptions(only=["fatal"], maker=maker)
+        outcome = build_reports(bakery, out=tmp_path / "reports", how=how)
     says = outcome.failures["22_fatal"]
     assert says.startswith("2 workers died while making it, the last at tcp://127.0.0.1:")
     assert not outcome.kept
@@ -204,10 +203,12 @@ def test_a_report_that_ends_its_workers_is_given_up(bakery, scheduler, tmp_path)
 def test_a_worker_with_other_code_is_refused_before_anything_runs(
     bakery, scheduler, tmp_path, capsys
 ):
-    package = Path(cluster.__file__).parents[1]
+    package = Path(dask_executor.__file__).parents[1]
     other = tmp_path / "other"
     shutil.copytree(package, other / "evidence", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(cluster.own_notebooks()["00_start"].parent, other / "evidence" / "notebooks")
+    shutil.copytree(
+        dask_executor.own_notebooks()["00_start"].parent, other / "evidence" / "notebooks"
+    )
     with (other / "evidence" / "errors.py").open("a") as file:
         file.write("# mended\n")
     with worker(scheduler, tmp_path / "one", PYTHONPATH=str(other)):
@@ -222,8 +223,8 @@ def test_a_worker_with_other_code_is_refused_before_anything_runs(
 def test_what_differs_is_named():
     here = {"code": "a", "libraries": {"python": "3.13.1", "pandas": "3.0"}, "notebooks": {"a": ""}}
     there = {"code": "a", "libraries": {"python": "3.12.9", "numpy": "2.4"}, "notebooks": {}}
-    assert cluster._unlike(here, here) == ""
-    assert cluster._unlike(here, there) == (
+    assert dask_executor._unlike(here, here) == ""
+    assert dask_executor._unlike(here, there) == (
         "has python 3.12.9 and not 3.13.1; has pandas none and not 3.0; "
         "has numpy 2.4 and not none; has other notebooks in its package"
     )
@@ -259,15 +260,15 @@ def test_ctrl_c_calls_the_reports_off(bakery, scheduler, tmp_path):
     ],
 )
 def test_an_address_where_nobody_answers(bakery, monkeypatch, capsys, given, says):
-    monkeypatch.setattr(cluster, "PATIENCE", 1)
+    monkeypatch.setattr(dask_executor, "PATIENCE", 1)
     assert cli.main(["report", "--project", str(bakery), "--scheduler", given]) == 1
     assert capsys.readouterr().err == f"evidence: --scheduler {given}: {says}\n"
 
 
 def test_a_scheduler_without_workers(scheduler, monkeypatch):
-    monkeypatch.setattr(cluster, "PATIENCE", 1)
+    monkeypatch.setattr(dask_executor, "PATIENCE", 1)
     says = f"has no workers; start one with: dask worker {address(scheduler)}"
-    with pytest.raises(ReportError, match=says), Cluster(address(scheduler)):
+    with pytest.raises(ReportError, match=says), DaskExecutor(address(scheduler)):
         pass
 
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from evidence.figures import style
-from evidence.figures.dose_response import FOUND
-from evidence.figures.doses import UNBLINDING
-from evidence.figures.durability import MARKS
-from evidence.figures.specifications import FAVOURS
+from evidence.figures.dose_effect_all_trials import UNBLINDING
+from evidence.figures.dose_effect_one_trial import DIRECTION_WORDS
+from evidence.figures.follow_up_timeline import MARKS
+from evidence.figures.specification_curve import FAVOURS
 
 EYES = {
     "all cones": np.eye(3),
@@ -50,7 +50,9 @@ CHARTS = {
         word: (colour, mark, bool(word)) for word, (mark, colour) in style.CERTAINTY.items()
     },
     "risk": {word: (colour, sign, True) for word, (sign, colour, _) in style.RISK.items()},
-    "directions": {word: (colour, mark, True) for word, (mark, colour, _) in FOUND.items()},
+    "directions": {
+        word: (colour, mark, True) for word, (mark, colour, _) in DIRECTION_WORDS.items()
+    },
     "findings": {word: (colour, mark, full) for word, (mark, colour, full, _) in MARKS.items()},
     "unblinding": {word: (colour, mark, True) for word, (mark, colour, _) in UNBLINDING.items()},
     "favours": {word: (colour, mark, True) for word, (mark, colour, _) in FAVOURS.items()},

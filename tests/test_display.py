@@ -6,8 +6,12 @@ from html import unescape
 import pandas as pd
 import pytest
 
-from evidence import audit, open_report, select_results, tabulate_claims, unknowns
-from evidence.corpus.frame import SHOWN, Frame
+from evidence.analysis.claims.claim_audit import claim_verdicts
+from evidence.analysis.gaps.unknowns import find_unknowns
+from evidence.analysis.results import select_results
+from evidence.dataset.notebook_display import MAX_ROWS_SHOWN, Frame
+from evidence.report.report import open_report
+from evidence.tables.claims import tabulate_claims
 
 
 @pytest.fixture(scope="module")
@@ -29,15 +33,15 @@ def test_results_are_shown_with_units_and_what_each_column_means(shipped, result
 
 
 def test_claims_and_unknowns_and_designs_are_shown(shipped, results):
-    assert "verdict" in headers(audit(shipped, results)._repr_html_())
-    found = unknowns(shipped)
+    assert "verdict" in headers(claim_verdicts(shipped, results)._repr_html_())
+    found = find_unknowns(shipped)
     html = found._repr_html_()
     assert {"question", "status", "n (people)", "longest look (days)"} <= set(headers(html))
     assert html.count("<tr>") == len(found) + 1
     assert "randomised (people)" in headers(shipped.designs._repr_html_())
 
 
-def test_the_corpus_lists_its_tables(shipped):
+def test_the_dataset_lists_its_tables(shipped):
     html = shipped._repr_html_()
     assert "data/studies.csv" in html
     assert f'<td data-sort="{len(shipped.results)}">{len(shipped.results)}</td>' in html
@@ -53,9 +57,9 @@ def test_cells_are_escaped_missing_ones_marked_blank_columns_left_out():
 
 
 def test_long_frames_say_how_much_is_shown():
-    html = Frame({"a": range(SHOWN + 1)})._repr_html_()
-    assert f"<caption>{SHOWN + 1} rows, the first {SHOWN} shown</caption>" in html
-    assert html.count("<tr>") == SHOWN + 1
+    html = Frame({"a": range(MAX_ROWS_SHOWN + 1)})._repr_html_()
+    assert f"<caption>{MAX_ROWS_SHOWN + 1} rows, the first {MAX_ROWS_SHOWN} shown</caption>" in html
+    assert html.count("<tr>") == MAX_ROWS_SHOWN + 1
 
 
 def test_a_frame_is_a_data_frame_like_any_other(results):
@@ -67,7 +71,7 @@ def test_a_frame_is_a_data_frame_like_any_other(results):
 def test_tables_sort_where_they_are_only_shown_and_bring_no_script_to_a_page(
     shipped, results, tmp_path
 ):
-    table = tabulate_claims(shipped, audit(shipped, results))
+    table = tabulate_claims(shipped, claim_verdicts(shipped, results))
     assert "<script>" in table._repr_html_()
     for out, scripts in (("", 1), (str(tmp_path), 0)):
         shown = open_report("x", project=shipped.project, out=out).table(table)

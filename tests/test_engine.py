@@ -15,9 +15,9 @@ from nbclient.exceptions import CellTimeoutError
 from papermill.exceptions import PapermillExecutionError
 
 from evidence import cli
+from evidence.build.engine.processes import QUIET_KERNEL
+from evidence.build.execute import kept
 from evidence.errors import ReportError
-from evidence.runs.engine.processes import QUIET_KERNEL
-from evidence.runs.making import kept
 from tests.test_report import small_project
 
 ROOT = Path(__file__).resolve().parents[1]

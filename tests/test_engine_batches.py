@@ -12,7 +12,7 @@ import pytest
 from jupyter_core.utils import ensure_event_loop
 from papermill.exceptions import PapermillExecutionError
 
-from evidence.runs.engine.processes import start, stop_all
+from evidence.build.engine.processes import start, stop_all
 from tests.test_engine import gone, run, shown
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing can be forked here")
@@ -110,8 +110,8 @@ def test_kernel_ends_with_a_server_that_was_killed(tmp_path):
 
 def test_tables_of_a_project_are_checked_once_for_all_runs(project):
     reads = (
-        "from evidence.corpus import reading\nreading.read_tables = None\n"
-        f"len(reading.read_corpus({str(project.root)!r}).results)"
+        "from evidence.dataset import reading\nreading.read_tables = None\n"
+        f"len(reading.load_dataset({str(project.root)!r}).results)"
     )
     with pytest.raises(PapermillExecutionError, match="'NoneType' object is not callable"):
         run(reads)
@@ -126,8 +126,8 @@ def test_tables_of_a_project_are_checked_once_for_all_runs(project):
 
 def test_what_hangs_on_the_tables_alone_is_made_once_for_many_sets(project):
     made = (
-        "from evidence.corpus.memory import made\nfrom evidence.corpus.reading import read_corpus\n"
-        f"names = made(read_corpus({str(project.root)!r}))\n"
+        "from evidence.dataset.dataset import made\nfrom evidence.dataset.dataset import load_dataset\n"
+        f"names = made(load_dataset({str(project.root)!r}))\n"
         "' '.join(sorted(name.rpartition('.')[2] for name in names))"
     )
     of_tables = "check_consistency choices followed judged people_of select_results unknowns"

@@ -11,8 +11,13 @@ from hypothesis import strategies as st
 from statsmodels.stats.contingency_tables import Table2x2
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
-from evidence.estimation.differences import odds_ratio, risk_difference, risk_ratio
-from evidence.estimation.proportions import critical_value, wilson
+from evidence.statistics.confidence_intervals import (
+    critical_value,
+    odds_ratio,
+    risk_difference,
+    risk_ratio,
+    wilson,
+)
 
 METAFOR = json.loads((Path(__file__).parent / "data" / "metafor_2x2.json").read_text("utf-8"))
 COUNTS = [(12, 17), (5, 17), (6, 17), (73, 111), (24, 100), (0, 14), (14, 14), (1, 1), (0, 1)]

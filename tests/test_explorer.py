@@ -10,14 +10,18 @@ import numpy as np
 import pytest
 import yaml
 
-from evidence import explore, lay_out_view, open_report, pool_studies, select_results
+from evidence.analysis.pooling.explorer_query import ANY, ExplorerQuery, fill_defaults
+from evidence.analysis.pooling.pooled_estimate import pool_studies
+from evidence.analysis.results import select_results
 from evidence.errors import ParameterError
-from evidence.publishing.files import render
-from evidence.publishing.identity import record
-from evidence.synthesis.views import ANY, View, filled
+from evidence.figures.forest_plot import lay_out_explorer_forest
+from evidence.report.explorer_widget import explore
+from evidence.report.figure_files import render
+from evidence.report.figure_identity import figure_record
+from evidence.report.report import open_report
 
 ROOT = Path(__file__).resolve().parents[1]
-SHARE = View("response", "proportion", "depression", "ketamine", ANY, "all", 1.0)
+SHARE = ExplorerQuery("response", "proportion", "depression", "ketamine", ANY, "all", 1.0)
 
 
 def opened(**words):
@@ -30,11 +34,14 @@ def everything(shipped):
 
 
 def test_empty_words_are_filled_by_what_most_studies_have(shipped, everything):
-    assert filled(shipped, everything, View("", "proportion", "", "", "", "all", 1.0)) == SHARE
+    assert (
+        fill_defaults(shipped, everything, ExplorerQuery("", "proportion", "", "", "", "all", 1.0))
+        == SHARE
+    )
 
 
 def test_a_view_holds_the_pool_and_its_studies(shipped, everything):
-    layout = lay_out_view(shipped, everything, SHARE, confidence=0.95)
+    layout = lay_out_explorer_forest(shipped, everything, SHARE, confidence=0.95)
     pooled = pool_studies(shipped, everything, **vars(SHARE.question))
     studies, diamond = layout.frame[:-1], layout.frame.iloc[-1]
     assert list(studies["name"]) == list(pooled.studies["study"])
@@ -46,8 +53,8 @@ def test_a_view_holds_the_pool_and_its_studies(shipped, everything):
 
 def test_without_a_pool_the_caption_says_why(shipped, everything):
     """Su 2023: 15 of 42 against 5 of 42, a risk ratio of 3 with Katz's interval 1.20 to 7.51."""
-    view = View("response", "rr", "depression", "ketamine", ANY, "all", 1.0)
-    layout = lay_out_view(shipped, everything, view, confidence=0.95)
+    view = ExplorerQuery("response", "rr", "depression", "ketamine", ANY, "all", 1.0)
+    layout = lay_out_explorer_forest(shipped, everything, view, confidence=0.95)
     assert set(layout.frame["kind"]) == {"study"}
     assert "Not pooled: the comparators differ (" in str(layout.caption)
     su = layout.frame.set_index("name").loc["su2023"]
@@ -57,8 +64,8 @@ def test_without_a_pool_the_caption_says_why(shipped, everything):
 
 
 def test_marks_are_elements_of_the_svg(shipped, everything):
-    layout = lay_out_view(shipped, everything, SHARE, confidence=0.95)
-    picture = render(layout, record(layout, shipped), "svg")
+    layout = lay_out_explorer_forest(shipped, everything, SHARE, confidence=0.95)
+    picture = render(layout, figure_record(layout, shipped), "svg")
     named = re.findall(rb'<g id="mark-(\d+)"', picture)
     assert sorted(map(int, named)) == list(range(len(layout.frame)))
 

@@ -14,15 +14,15 @@ from hypothesis import strategies as some
 
 from evidence import cli
 from evidence.errors import EvidenceError
-from evidence.publishing.manuscript.exhibit import read_exhibit
-from evidence.publishing.manuscript.files import FORMS, write_exhibit
-from evidence.publishing.manuscript.latex import escaped
+from evidence.report.manuscript.exhibit import read_exhibit
+from evidence.report.manuscript.files import FORMS, write_exhibit
+from evidence.report.manuscript.latex import escaped
 
 POINT = 12700
 
 
 def exhibit(project, asked, style="vancouver"):
-    return read_exhibit(project.corpus(), project.path("reports"), asked, style)
+    return read_exhibit(project.dataset(), project.path("reports"), asked, style)
 
 
 def export(project, *arguments):

@@ -12,86 +12,82 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
-from evidence import (
-    Question,
-    appraisals,
-    audit,
-    draw,
-    lay_out_claims,
-    lay_out_comparison,
-    lay_out_cumulative,
-    lay_out_dose_response,
-    lay_out_doses,
-    lay_out_durability,
-    lay_out_forest,
-    lay_out_gap_map,
-    lay_out_risk_summary,
-    lay_out_shares,
-    lay_out_specifications,
-    lay_out_traffic,
-    lay_out_view,
-    main_question,
-    pool_studies,
-    select_results,
-    specify,
-)
+from evidence.analysis.certainty.risk_of_bias import appraisals
+from evidence.analysis.claims.claim_audit import claim_verdicts
+from evidence.analysis.pooling.explorer_query import ExplorerQuery, fill_defaults
+from evidence.analysis.pooling.pooled_estimate import pool_studies
+from evidence.analysis.pooling.question import Question, main_question
+from evidence.analysis.pooling.specification_curve import specification_curve
+from evidence.analysis.results import select_results
+from evidence.figures.arm_comparison import lay_out_arm_comparison
+from evidence.figures.claim_verdicts import lay_out_claim_verdicts
+from evidence.figures.dose_effect_all_trials import lay_out_dose_effect_all_trials
+from evidence.figures.dose_effect_one_trial import lay_out_dose_effect_one_trial
+from evidence.figures.evidence_map import lay_out_evidence_map
+from evidence.figures.follow_up_timeline import lay_out_follow_up
+from evidence.figures.forest_plot import lay_out_cumulative, lay_out_explorer_forest, lay_out_forest
+from evidence.figures.layout import draw
+from evidence.figures.proportions_by_arm import lay_out_proportions_by_arm
+from evidence.figures.risk_of_bias import lay_out_risk_of_bias, lay_out_risk_of_bias_summary
+from evidence.figures.specification_curve import lay_out_specification_curve
 from evidence.figures.style import house_style, stamp
-from evidence.publishing.files import FORMATS, render, write_figure
-from evidence.publishing.identity import record
-from evidence.synthesis.views import View, filled
+from evidence.report.figure_files import FORMATS, render, write_figure
+from evidence.report.figure_identity import figure_record
 
 
-def question(corpus, results, measure):
-    return main_question(corpus, results, Question("response", measure))
+def question(dataset, results, measure):
+    return main_question(dataset, results, Question("response", measure))
 
 
-def pool(corpus, results, measure="proportion", **options):
-    return pool_studies(corpus, results, **vars(question(corpus, results, measure)), **options)
+def pool(dataset, results, measure="proportion", **options):
+    return pool_studies(dataset, results, **vars(question(dataset, results, measure)), **options)
 
 
-def grid(corpus, results):
-    asked = question(corpus, results, "rr")
-    found = specify(corpus, results, asked, outcomes=["response", "remission"], times=[1, 3, 28])
-    return lay_out_specifications(found, confidence=0.95)
+def grid(dataset, results):
+    asked = question(dataset, results, "rr")
+    found = specification_curve(
+        dataset, results, asked, outcomes=["response", "remission"], times=[1, 3, 28]
+    )
+    return lay_out_specification_curve(found, confidence=0.95)
 
 
-def judged(corpus, results):
-    return appraisals(corpus, list(results["study"].unique()))
+def judged(dataset, results):
+    return appraisals(dataset, list(results["study"].unique()))
 
 
 LAYOUTS = {
-    "response": lambda corpus, results: lay_out_shares(results),
-    "abstinence": lambda corpus, results: lay_out_comparison(results, outcome="abstinence"),
-    "suicidal": lambda corpus, results: lay_out_comparison(
+    "response": lambda dataset, results: lay_out_proportions_by_arm(results),
+    "abstinence": lambda dataset, results: lay_out_arm_comparison(results, outcome="abstinence"),
+    "suicidal": lambda dataset, results: lay_out_arm_comparison(
         results, outcome="suicidal ideation response"
     ),
-    "dose": lambda corpus, results: lay_out_dose_response(results),
-    "durability": lay_out_durability,
-    "claims": lambda corpus, results: lay_out_claims(audit(corpus, results)),
-    "gaps": lay_out_gap_map,
-    "forest": lambda corpus, results: lay_out_forest(pool(corpus, results)),
-    "cumulative": lambda corpus, results: lay_out_cumulative(pool(corpus, results)),
-    "forest by": lambda corpus, results: lay_out_forest(
-        pool(corpus, results, "rr", by="comparator")
+    "dose": lambda dataset, results: lay_out_dose_effect_one_trial(results),
+    "durability": lay_out_follow_up,
+    "claims": lambda dataset, results: lay_out_claim_verdicts(claim_verdicts(dataset, results)),
+    "gaps": lay_out_evidence_map,
+    "forest": lambda dataset, results: lay_out_forest(pool(dataset, results)),
+    "cumulative": lambda dataset, results: lay_out_cumulative(pool(dataset, results)),
+    "forest by": lambda dataset, results: lay_out_forest(
+        pool(dataset, results, "rr", by="comparator")
     ),
-    "doses": lambda corpus, results: lay_out_doses(
-        corpus, results, question(corpus, results, "rr"), confidence=0.95
+    "doses": lambda dataset, results: lay_out_dose_effect_all_trials(
+        dataset, results, question(dataset, results, "rr"), confidence=0.95
     ),
-    "severity": lambda corpus, results: lay_out_doses(
-        corpus,
+    "severity": lambda dataset, results: lay_out_dose_effect_all_trials(
+        dataset,
         results,
-        main_question(corpus, results, Question("depression severity", "smd")),
+        main_question(dataset, results, Question("depression severity", "smd")),
         confidence=0.95,
     ),
     "grid": grid,
-    "view": lambda corpus, results: lay_out_view(
-        corpus,
+    "view": lambda dataset, results: lay_out_explorer_forest(
+        dataset,
         results,
-        filled(corpus, results, View("", "proportion", "", "", "", "all", 1.0)),
+        fill_defaults(dataset, results, ExplorerQuery("", "proportion", "", "", "", "all", 1.0)),
         confidence=0.95,
     ),
-    "traffic": lambda corpus, results: lay_out_traffic(judged(corpus, results)),
-    "risk": lambda corpus, results: lay_out_risk_summary(judged(corpus, results)),
+    "traffic": lambda dataset, results: lay_out_risk_of_bias(judged(dataset, results)),
+    "risk": lambda dataset, results: lay_out_risk_of_bias_summary(judged(dataset, results)),
 }
 # The guide's own studies alone hold no two comparisons that could be drawn here.
 WIDER = ("forest by", "doses", "grid")
@@ -347,7 +343,7 @@ def test_no_text_overlaps_another(layouts, name, scope, monkeypatch):
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_picture_is_not_blank(layouts, shipped, name):
     layout = layouts[name, "all"]
-    content = render(layout, record(layout, shipped), "png")
+    content = render(layout, figure_record(layout, shipped), "png")
     picture = matplotlib.image.imread(io.BytesIO(content))
     inked = (picture[..., :3].min(axis=2) < 0.5).mean()
     assert 0.003 < inked < 0.5
@@ -356,13 +352,15 @@ def test_picture_is_not_blank(layouts, shipped, name):
 @pytest.mark.parametrize("form", FORMATS)
 def test_same_data_give_the_same_bytes(layouts, shipped, form):
     layout = layouts["abstinence", "guide"]
-    about = record(layout, shipped)
+    about = figure_record(layout, shipped)
     assert render(layout, about, form) == render(layout, about, form)
 
 
 def test_files_stand_side_by_side_with_their_numbers_and_sources(layouts, shipped, tmp_path):
     layout = layouts["abstinence", "guide"]
-    paths = write_figure(layout, record(layout, shipped, report="02_comparison"), shipped, tmp_path)
+    paths = write_figure(
+        layout, figure_record(layout, shipped, report="02_comparison"), shipped, tmp_path
+    )
     svg, pdf, png, csv, bib, sidecar = paths
     assert [path.name for path in paths] == [
         f"fig-abstinence.{form}" for form in ("svg", "pdf", "png", "csv", "bib", "json")
@@ -382,11 +380,13 @@ def test_files_stand_side_by_side_with_their_numbers_and_sources(layouts, shippe
 
 def test_nothing_to_draw_is_said_and_not_drawn(shipped, guide):
     nothing = guide.iloc[:0]
-    assert "No shares of people" in lay_out_shares(nothing).empty
-    assert "abstinence" in lay_out_comparison(nothing, outcome="abstinence").empty
-    assert "several doses" in lay_out_dose_response(nothing).empty
-    assert "benefit" in lay_out_durability(shipped, nothing).empty
-    assert "benefit or harm" in lay_out_gap_map(shipped, nothing).empty
+    assert "No shares of people" in lay_out_proportions_by_arm(nothing).empty
+    assert "abstinence" in lay_out_arm_comparison(nothing, outcome="abstinence").empty
+    assert "several doses" in lay_out_dose_effect_one_trial(nothing).empty
+    assert "benefit" in lay_out_follow_up(shipped, nothing).empty
+    assert "benefit or harm" in lay_out_evidence_map(shipped, nothing).empty
     for name in WIDER:
         assert LAYOUTS[name](shipped, guide).empty
-    assert "No claim" in lay_out_claims(audit(shipped, nothing, narrowed=True)).empty
+    assert (
+        "No claim" in lay_out_claim_verdicts(claim_verdicts(shipped, nothing, narrowed=True)).empty
+    )

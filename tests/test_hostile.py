@@ -15,15 +15,16 @@ from pathlib import Path
 import pytest
 
 import evidence
-from evidence import cli, read_corpus
-from evidence.corpus import schema
-from evidence.corpus.bibliography import MOST
-from evidence.errors import CorpusError, ParameterError, ReportError
-from evidence.publishing.report import open_report
-from evidence.runs.folders import MANIFEST
-from evidence.runs.new import begin_project
-from evidence.runs.report import How, make_reports
-from evidence.synthesis.wording import slug
+from evidence import cli
+from evidence.build.build import BuildOptions, build_reports
+from evidence.build.new_project import create_project
+from evidence.build.output_folder import MANIFEST
+from evidence.dataset import schema
+from evidence.dataset.bibliography import MAX_BIBLIOGRAPHY_BYTES
+from evidence.dataset.dataset import load_dataset
+from evidence.errors import DatasetError, ParameterError, ReportError
+from evidence.provenance.sentence import slug
+from evidence.report.report import open_report
 from tests.conftest import Project
 
 MARKUP = '</script><script>alert(1)</script> "><img src=x onerror=alert(1)> &lt;b&gt;'
@@ -36,7 +37,7 @@ class Begun(Project):
     """The invented example, to be spoilt."""
 
     def __init__(self, root):
-        self.root = begin_project(root)
+        self.root = create_project(root)
 
     def spoil(self, name, columns, text, *, front=False):
         rows = self.rows(name)
@@ -79,7 +80,7 @@ def hostile(tmp_path_factory):
     )  # fmt: skip
     project.replace("references.bib", "does humming", f"does {MARKUP} humming")
     only = ["start", "studies", "comparison", "claims", "unknowns", "synthesis"]
-    return make_reports(project.root, how=How(only=only)).out
+    return build_reports(project.root, how=BuildOptions(only=only)).out
 
 
 class Acts(HTMLParser):
@@ -191,8 +192,8 @@ def test_a_word_as_a_name(text, said):
 def test_a_character_that_nobody_sees_is_refused_with_its_line(begun, character, number):
     begun.put("data/studies.csv", 3, arm=f"hum{character}ming")
     begun.replace("references.bib", "once more", f"once {character}more")
-    with pytest.raises(CorpusError) as caught:
-        begun.corpus()
+    with pytest.raises(DatasetError) as caught:
+        begun.dataset()
     said = str(caught.value)
     assert f"data/studies.csv:3 arm: hum<{number}>ming hides {number}; take it out" in said
     assert f"hides {number}; take it out" in said.split("references.bib:")[1].splitlines()[0]
@@ -202,13 +203,15 @@ def test_a_character_that_nobody_sees_is_refused_with_its_line(begun, character,
 @pytest.mark.parametrize("word", ["می‌خواهم", "क्‍ष", "Ångström", "naïve", "東京", "עברית", "a\r\nb"])
 def test_letters_of_every_script_are_welcome(begun, word):
     begun.put("data/studies.csv", 3, note=word)
-    assert word in set(begun.corpus().results["note"])
+    assert word in set(begun.dataset().results["note"])
 
 
 def test_an_address_that_is_none_is_refused(begun):
     begun.replace("references.bib", "year = {2001},", "year = {2001}, url = {javascript:alert(1)},")
-    with pytest.raises(CorpusError, match=r"javascript:alert\(1\) is not an address such as https"):
-        begun.corpus()
+    with pytest.raises(
+        DatasetError, match=r"javascript:alert\(1\) is not an address such as https"
+    ):
+        begun.dataset()
 
 
 def test_ten_megabytes_in_a_cell_are_one_line(begun, capsys):
@@ -217,15 +220,18 @@ def test_ten_megabytes_in_a_cell_are_one_line(begun, capsys):
     assert cli.main(["check", "--project", str(begun.root)]) == 1
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 3
-    assert f"a line has more than {MOST:,} characters; is it a reference?" in lines[1]
+    assert (
+        f"a line has more than {MAX_BIBLIOGRAPHY_BYTES:,} characters; is it a reference?"
+        in lines[1]
+    )
     assert lines[0].startswith("data/studies.csv:4: a cell has more than 131,072 characters")
     assert max(map(len, lines)) < 200
 
 
 def test_a_long_value_is_not_repeated_whole(begun):
     begun.put("data/studies.csv", 4, role="z" * 100_000)
-    with pytest.raises(CorpusError) as caught:
-        begun.corpus()
+    with pytest.raises(DatasetError) as caught:
+        begun.dataset()
     assert len(str(caught.value)) < 400
     assert "z… is not one of: intervention" in str(caught.value)
 
@@ -243,8 +249,8 @@ def test_out_is_where_it_leads_to(begun, monkeypatch, written):
     (begun.root / "link").symlink_to(begun.root)
     monkeypatch.chdir(begun.root)
     with pytest.raises(ReportError, match=r"holds the project itself|holds files that no report"):
-        make_reports(begun.root, out=Path(written))
-    assert read_corpus(begun.root).results is not None
+        build_reports(begun.root, out=Path(written))
+    assert load_dataset(begun.root).results is not None
 
 
 def test_a_link_to_a_folder_of_somebody_s_is_not_followed_into_it(begun, tmp_path):
@@ -254,7 +260,7 @@ def test_a_link_to_a_folder_of_somebody_s_is_not_followed_into_it(begun, tmp_pat
     (precious / MANIFEST).write_text('{"name": "an extension of a browser"}')
     (begun.root / "reports").symlink_to(precious)
     with pytest.raises(ReportError, match="holds files that no report run made"):
-        make_reports(begun.root)
+        build_reports(begun.root)
     assert (precious / "thesis.tex").read_text() == "years of work"
 
 

@@ -10,23 +10,27 @@ import pytest
 from PIL import Image
 from pypdf import PdfReader, PdfWriter
 
-from evidence import cli, lay_out_dose_response, lay_out_shares, read_corpus, select_results
-from evidence.publishing import identity
-from evidence.publishing.files import add_tiffs, render, write_figure
-from evidence.publishing.identifying import compare, identify
-from evidence.publishing.identity import command, record
-from evidence.publishing.metadata import MARK, read_record
-from evidence.runs.report import How, make_reports
+from evidence import cli
+from evidence.analysis.results import select_results
+from evidence.build.build import BuildOptions, build_reports
+from evidence.dataset.dataset import load_dataset
+from evidence.figures.dose_effect_one_trial import lay_out_dose_effect_one_trial
+from evidence.figures.proportions_by_arm import lay_out_proportions_by_arm
+from evidence.report import figure_identity
+from evidence.report.figure_files import add_tiffs, render, write_figure
+from evidence.report.figure_identity import figure_record, report_command
+from evidence.report.figure_metadata import MARK, read_record
+from evidence.report.identify_figure import compare, identify_figure
 from tests.conftest import ROOT
 from tests.test_report import small_project
 
 PARAMETERS = {"scope": "guide", "conditions": [], "outcomes": [], "confidence": 0.95, "study": ""}
 
 
-def dose(corpus):
-    """The chart of doses of a corpus, and its record."""
-    layout = lay_out_dose_response(select_results(corpus, scope="guide"))
-    return layout, record(layout, corpus, report="03_dose_response", parameters=PARAMETERS)
+def dose(dataset):
+    """The chart of doses of a dataset, and its record."""
+    layout = lay_out_dose_effect_one_trial(select_results(dataset, scope="guide"))
+    return layout, figure_record(layout, dataset, report="03_dose_response", parameters=PARAMETERS)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +60,7 @@ class Copy:
         self.studies.write_text(text.replace(old, new), "utf-8")
 
     def version(self):
-        return dose(read_corpus(self.root))[1].version
+        return dose(load_dataset(self.root))[1].version
 
 
 @pytest.fixture
@@ -71,7 +75,7 @@ def lines(copy):
 def test_version_stays_when_rows_move_and_other_studies_change(copy, found):
     head, *rows = lines(copy)
     copy.studies.write_text("\n".join([head, rows[-1], *rows[:-1]]) + "\n", "utf-8")
-    moved = dose(read_corpus(copy.root))[1]
+    moved = dose(load_dataset(copy.root))[1]
     assert moved.version == found[1].version
     assert set(moved.rows) != set(found[1].rows)
     copy.studies.write_text("\n".join([head, *rows[:-1]]) + "\n", "utf-8")
@@ -101,34 +105,37 @@ def test_version_changes_with_confidence_and_code_and_not_with_the_command(
     shipped, found, monkeypatch
 ):
     results = select_results(shipped, scope="guide")
-    one, two = (record(lay_out_shares(results, confidence=c), shipped) for c in (0.95, 0.9))
+    one, two = (
+        figure_record(lay_out_proportions_by_arm(results, confidence=c), shipped)
+        for c in (0.95, 0.9)
+    )
     assert one.version != two.version
     layout, about = found
-    assert record(layout, shipped, report="another").version == about.version
-    monkeypatch.setattr(identity, "_code", lambda module: "0000000")
-    assert record(layout, shipped).version != about.version
+    assert figure_record(layout, shipped, report="another").version == about.version
+    monkeypatch.setattr(figure_identity, "_code", lambda module: "0000000")
+    assert figure_record(layout, shipped).version != about.version
 
 
 def test_code_is_that_of_the_chart_and_of_what_it_is_built_on():
-    of = identity._code
+    of = figure_identity._code
     names = ["shares", "comparison", "specifications"]
     assert len({of(f"evidence.figures.{name}") for name in names}) == 3
 
 
 def test_last_digits_of_a_number_do_not_count():
-    assert identity._comparable(0.1 + 0.2) == identity._comparable(0.3)
-    assert identity._comparable(0.3) != identity._comparable(0.3000001)
+    assert figure_identity._comparable(0.1 + 0.2) == figure_identity._comparable(0.3)
+    assert figure_identity._comparable(0.3) != figure_identity._comparable(0.3000001)
 
 
 def test_studies_are_those_with_participants_of_their_own(found, shipped):
     assert [study["key"] for study in found[1].studies] == ["fava2018"]
     rows = {"data/studies.csv:2": {"study": "guide101"}, "data/studies.csv:3": {"study": "lii2023"}}
-    assert identity._primary(shipped, rows) == ["lii2023"]
+    assert figure_identity._primary(shipped, rows) == ["lii2023"]
 
 
 def test_command_can_be_typed_and_leaves_out_what_is_empty():
     given = {"scope": "all", "conditions": ["heroin dependence"], "outcomes": [], "near_days": 1.0}
-    assert command("02_comparison", given) == (
+    assert report_command("02_comparison", given) == (
         "evidence report --only 02_comparison -p scope=all -p "
         "'conditions=[\"heroin dependence\"]' -p near_days=1.0"
     )
@@ -199,7 +206,7 @@ def fresh(tmp_path_factory):
     """A small project with its finished report, before anything changes; copied, never changed."""
     project = small_project(tmp_path_factory.mktemp("fresh") / "p", notebook="03_dose_response")
     shutil.copy(ROOT / "LICENSE-DATA", project)
-    make_reports(project, how=How(only=["dose_response"]))
+    build_reports(project, how=BuildOptions(only=["dose_response"]))
     return project
 
 
@@ -238,7 +245,7 @@ def test_today_s_data_draw_it_differently_and_how(fresh, tmp_path, capsys):
     assert code == 1
     assert "was made before data/studies.csv changed; renew it with: evidence report" in out
 
-    make_reports(project, how=How(only=["dose_response"]))
+    build_reports(project, how=BuildOptions(only=["dose_response"]))
     code, out, _ = run(capsys, project, kept)
     assert code == 1
     assert re.search(r"row changed +data/studies.csv:\d+: value “-0.82” → “-0.81”", out)
@@ -266,10 +273,10 @@ def test_the_printed_id_tells_whether_it_is_current(fresh, capsys):
 
 def test_other_parameters_and_code_are_named(fresh, shipped, tmp_path):
     layout, about = dose(shipped)
-    other = record(layout, shipped, report="03_dose_response", parameters={"scope": "all"})
+    other = figure_record(layout, shipped, report="03_dose_response", parameters={"scope": "all"})
     path = tmp_path / "other.svg"
     path.write_bytes(render(layout, other, "svg"))
-    today = identify(read_corpus(fresh), fresh / "reports", str(path))
+    today = identify_figure(load_dataset(fresh), fresh / "reports", str(path))
     assert today.current, "the same picture of the same rows is the same version"
     changed = json.loads(json.dumps(vars(about)))
     changed["parts"]["code"] = "0000000"
@@ -280,7 +287,7 @@ def test_other_parameters_and_code_are_named(fresh, shipped, tmp_path):
 
 def test_a_figure_that_is_empty_today(tmp_path, found, capsys):
     project = small_project(tmp_path / "p", notebook="03_dose_response")
-    make_reports(project, given={"conditions": ["PTSD"]}, how=How(only=["dose_response"]))
+    build_reports(project, given={"conditions": ["PTSD"]}, how=BuildOptions(only=["dose_response"]))
     path = tmp_path / "found.svg"
     path.write_bytes(render(*found, "svg"))
     code, out, _ = run(capsys, project, path)

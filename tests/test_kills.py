@@ -11,14 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from evidence import cli, read_corpus
-from evidence.publishing.values import read_finished
-from evidence.runs.folders import read_manifest
-from evidence.runs.making import Maker
-from evidence.runs.recipe import damaged
-from evidence.runs.report import How, make_reports
+from evidence import cli
+from evidence.build.build import BuildOptions, build_reports
+from evidence.build.execute import LocalExecutor
+from evidence.build.fingerprint import modified_files
+from evidence.build.output_folder import read_manifest
+from evidence.dataset.dataset import load_dataset
+from evidence.provenance.values import read_finished
 
-ONLY = How(only=["10_bread"])
+ONLY = BuildOptions(only=["10_bread"])
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing can be forked here")
 
 
@@ -29,12 +30,12 @@ def loaded():
     import papermill  # noqa: F401
 
     import evidence
-    from evidence.publishing import pages
-    from evidence.runs import finishing  # noqa: F401
-    from evidence.synthesis import checks
+    from evidence.analysis import checks
+    from evidence.build import assemble  # noqa: F401
+    from evidence.report import html_pages
 
-    checks.check_consistency(evidence.read_corpus())
-    pages.render("sets.html", title="", sets=[])
+    checks.check_consistency(evidence.load_dataset())
+    html_pages.render("sets.html", title="", sets=[])
     for name in evidence.__all__:
         getattr(evidence, name)
 
@@ -45,7 +46,7 @@ def bread(project, loaded):
     project.notebook(
         "10_bread",
         "from evidence import tabulate_results",
-        "report.table(tabulate_results(report.corpus, report.results))",
+        "report.table(tabulate_results(report.dataset, report.results))",
     )
     return project
 
@@ -63,13 +64,13 @@ def whole(project, out):
     for report in manifest["reports"].values():
         assert report["inputs"] == manifest["inputs"]
         files |= report["files"]
-    assert damaged(out, files) == []
+    assert modified_files(out, files) == []
     assert len(files) > 8
     assert read_finished(out, "values.json")
     return manifest["inputs"]
 
 
-class Here(Maker):
+class Here(LocalExecutor):
     """Makes each report in this very process, which is forked and killed."""
 
     def __init__(self):
@@ -85,7 +86,7 @@ class Here(Maker):
 def make_here(job, folder):
     import nbformat
 
-    from evidence.runs.making import kept
+    from evidence.build.execute import kept
 
     folder.mkdir(parents=True, exist_ok=True)
     notebook = nbformat.read(job.notebook, as_version=4)
@@ -126,8 +127,8 @@ def run_until(project, out, last):
                 os.kill(os.getpid(), signal.SIGKILL)
 
         sys.addaudithook(count)
-        how = How(only=["10_bread"], maker=Here())
-        made = make_reports(project.root, out=out, how=how)
+        how = BuildOptions(only=["10_bread"], maker=Here())
+        made = build_reports(project.root, out=out, how=how)
         code = 1 if made.failures else 0
         os.write(tell, str(moves).encode())
     finally:
@@ -149,7 +150,7 @@ def test_fifty_kills_leave_the_old_reports_or_the_new_ones(bread):
     for number, last in enumerate(when):
         before = whole(bread, out)
         change(bread, 61 + number % 30)
-        now = read_corpus(bread.root).checksums
+        now = load_dataset(bread.root).checksums
         # A run has some moves more or less, and one may end before its last.
         killed += run_until(bread, out, last)[0] == -signal.SIGKILL
         found = whole(bread, out)
@@ -259,7 +260,7 @@ def test_a_full_disk_is_one_clear_line_and_leaves_the_old_reports(bread, disk, c
     assert sorted(path.name for path in disk.iterdir()) == ["full", "reports"]
     (disk / "full").unlink()
     assert cli.main(command) == 0
-    assert whole(bread, out) == read_corpus(bread.root).checksums
+    assert whole(bread, out) == load_dataset(bread.root).checksums
 
 
 def test_a_disk_that_is_read_only_is_one_clear_line(bread, disk, capsys):
@@ -287,13 +288,13 @@ def test_two_runs_at_once_both_end_well(bread):
         if not pid:
             code = 1
             try:
-                how = How(only=["10_bread"], maker=Here(), force=True)
-                code = len(make_reports(bread.root, out=out, how=how).failures)
+                how = BuildOptions(only=["10_bread"], maker=Here(), force=True)
+                code = len(build_reports(bread.root, out=out, how=how).failures)
             finally:
                 os._exit(code)
         pids.append(pid)
     assert [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids] == [0, 0, 0]
-    assert whole(bread, out) == read_corpus(bread.root).checksums
+    assert whole(bread, out) == load_dataset(bread.root).checksums
     assert not [path for path in bread.root.iterdir() if path.name.startswith(".")]
 
 

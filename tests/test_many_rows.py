@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from benchmarks.many_rows import write_many
-from evidence import check_consistency, cli, read_corpus
-from evidence.corpus import schema, tables
-from evidence.corpus.regular import LONG, read_regular
-from evidence.errors import MOST, CorpusError
-from evidence.synthesis.checks import require_consistent
+from evidence import cli
+from evidence.analysis.checks import check_consistency, require_consistent
+from evidence.dataset import csv_reader, schema
+from evidence.dataset.dataset import load_dataset
+from evidence.dataset.fast_csv import LONG, read_regular
+from evidence.errors import MAX_PROBLEMS, DatasetError
 
 ROWS = 20_000
 STUDIES = schema.STUDIES.file
@@ -26,8 +27,8 @@ def valid(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def corpus(valid):
-    return read_corpus(valid)
+def dataset(valid):
+    return load_dataset(valid)
 
 
 @pytest.fixture
@@ -59,15 +60,15 @@ def write(project, rows):
 
 
 def broken(project):
-    with pytest.raises(CorpusError) as caught:
-        read_corpus(project)
+    with pytest.raises(DatasetError) as caught:
+        load_dataset(project)
     return caught.value
 
 
-def test_every_cell_and_line_is_as_the_csv_module_reads_it(valid, corpus):
+def test_every_cell_and_line_is_as_the_csv_module_reads_it(valid, dataset):
     assert (valid / STUDIES).stat().st_size > LONG
     rows, lines = read(valid)
-    results = corpus.results
+    results = dataset.results
     assert len(results) == ROWS
     assert lines[-1] > ROWS + 100, "many notes go over two lines"
     assert results["address"].tolist() == [f"{STUDIES}:{line}" for line in lines]
@@ -81,9 +82,9 @@ def test_every_cell_and_line_is_as_the_csv_module_reads_it(valid, corpus):
             assert results[column.name].tolist() == cells, column.name
 
 
-def test_an_address_is_the_line_of_the_file(valid, corpus):
+def test_an_address_is_the_line_of_the_file(valid, dataset):
     text = (valid / STUDIES).read_text("utf-8").split("\n")
-    for row in corpus.results.sample(300, random_state=1).itertuples():
+    for row in dataset.results.sample(300, random_state=1).itertuples():
         line = text[int(row.address.split(":")[1]) - 1]
         assert line.startswith(f"{row.study},{row.condition},")
         assert row.source in line or row.note.count("\n")
@@ -144,14 +145,14 @@ def test_as_many_errors_as_rows_are_counted_and_the_first_are_listed(many, capsy
         row[column] = f"wrong{place}"
     write(many, rows)
     error = broken(many)
-    assert len(error.problems) == MOST
+    assert len(error.problems) == MAX_PROBLEMS
     assert error.count >= ROWS
     assert error.problems[0].line == 2
-    assert {problem.line for problem in error.problems} <= set(lines[:MOST])
+    assert {problem.line for problem in error.problems} <= set(lines[:MAX_PROBLEMS])
     assert cli.main(["check", "--project", str(many)]) == 1
     said = capsys.readouterr().err.splitlines()
-    assert len(said) == MOST + 2
-    assert said[-2] == f"and more that are not listed: {error.count - MOST:,} in {STUDIES}"
+    assert len(said) == MAX_PROBLEMS + 2
+    assert said[-2] == f"and more that are not listed: {error.count - MAX_PROBLEMS:,} in {STUDIES}"
     assert said[-1] == f"{error.count:,} problems found, nothing written"
     assert sum(map(len, said)) < 100_000
 
@@ -161,7 +162,7 @@ def test_rows_of_another_length_than_the_header_do_not_flood(many):
     text = path.read_text("utf-8").replace("\ntrial", "\n,trial")
     path.write_text(text, "utf-8")
     error = broken(many)
-    assert (len(error.problems), error.count) == (MOST, ROWS)
+    assert (len(error.problems), error.count) == (MAX_PROBLEMS, ROWS)
     assert str(error).splitlines()[0].startswith(f"{STUDIES}:2: 34 fields, but the header has 33")
 
 
@@ -174,7 +175,7 @@ def test_problems_of_every_file_are_counted(many):
         handle.write("@misc{x, title={T}, year={2000}}\n")
     left = str(broken(many)).splitlines()[-1]
     assert left == (
-        f"and more that are not listed: {ROWS - MOST:,} in {STUDIES}, 1 in references.bib"
+        f"and more that are not listed: {ROWS - MAX_PROBLEMS:,} in {STUDIES}, 1 in references.bib"
     )
 
 
@@ -187,29 +188,29 @@ def test_as_many_findings_as_rows_are_counted_and_the_first_are_listed(many, cap
             wrong += 1
     assert wrong > 1000
     write(many, rows)
-    corpus = read_corpus(many)
-    findings = check_consistency(corpus)
+    dataset = load_dataset(many)
+    findings = check_consistency(dataset)
     assert sum(finding.code == "PRINT" for finding in findings) == wrong
-    with pytest.raises(CorpusError) as caught:
-        require_consistent(corpus)
-    assert (caught.value.count, len(caught.value.problems)) == (wrong, MOST)
+    with pytest.raises(DatasetError) as caught:
+        require_consistent(dataset)
+    assert (caught.value.count, len(caught.value.problems)) == (wrong, MAX_PROBLEMS)
     assert cli.main(["check", "--project", str(many)]) == 1
     *listed, left, total = capsys.readouterr().out.splitlines()
-    assert len(listed) == MOST
+    assert len(listed) == MAX_PROBLEMS
     assert all(" PRINT error: value " in line for line in listed)
-    assert f"{wrong - MOST:,} PRINT" in left
+    assert f"{wrong - MAX_PROBLEMS:,} PRINT" in left
     assert left.startswith("and more that are not listed: ")
     assert total.startswith(f"{ROWS} results of ")
     assert f": {wrong:,} errors, " in total
 
 
-def test_a_notebook_shows_a_part_of_it(corpus):
-    shown = corpus.results._repr_html_()
+def test_a_notebook_shows_a_part_of_it(dataset):
+    shown = dataset.results._repr_html_()
     assert "20,000 rows, the first 500 shown" in shown
     assert shown.count("<tr>") == 501
     assert len(shown) < 1_000_000
-    assert '<td data-sort="20000">' in corpus._repr_html_()
-    assert len(corpus._repr_html_()) < 20_000
+    assert '<td data-sort="20000">' in dataset._repr_html_()
+    assert len(dataset._repr_html_()) < 20_000
 
 
 def written(random):
@@ -253,6 +254,6 @@ def test_a_file_is_called_regular_only_if_both_parsers_agree():
 @pytest.mark.parametrize("odd", ['a"b', "\n", '"a"'])
 def test_small_and_large_files_are_read_alike(project, monkeypatch, odd):
     project.put(STUDIES, 2, note=f"x{odd}y", population=odd.strip())
-    small = read_corpus(project.root).results
-    monkeypatch.setattr(tables, "LONG", 0)
-    assert read_corpus(project.root).results.equals(small)
+    small = load_dataset(project.root).results
+    monkeypatch.setattr(csv_reader, "LONG", 0)
+    assert load_dataset(project.root).results.equals(small)

@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 from scipy.stats import chi2
 
-from evidence.estimation import effects
-from evidence.estimation.heterogeneity import ESTIMATORS, generalised_q
-from evidence.estimation.pooling import pool, regress
-from evidence.estimation.sensitivity import (
+from evidence.statistics import effect_sizes
+from evidence.statistics.heterogeneity import ESTIMATORS, generalised_q
+from evidence.statistics.mantel_haenszel import mantel_haenszel, peto
+from evidence.statistics.meta_analysis import pool, regress
+from evidence.statistics.sensitivity import (
     cumulative,
     egger,
     leave_one_out,
     subgroups,
     trim_and_fill,
 )
-from evidence.estimation.sparse import mantel_haenszel, peto
 from tests.conftest import ROOT
 
 VALUES = json.loads((ROOT / "reference" / "metafor" / "values.json").read_text("utf-8"))
@@ -25,16 +25,16 @@ RTOL = 1e-8
 # metafor's own stopping rules, which bound how near its tau² is to the solution.
 TAU2_ATOL = {"ce": 0.0, "dl": 0.0, "reml": 1e-11, "pm": 1.3e-4}
 MEASURES = {
-    "RR": effects.log_risk_ratio,
-    "OR": effects.log_odds_ratio,
-    "RD": effects.proportion_difference,
-    "PETO": effects.peto_log_odds_ratio,
-    "MD": effects.mean_difference,
-    "SMD": effects.hedges_g,
-    "MC": effects.paired_difference,
-    "SMCR": effects.standardised_change,
-    "group1_PR": effects.raw_proportion,
-    "group1_PLO": effects.logit_proportion,
+    "RR": effect_sizes.log_risk_ratio,
+    "OR": effect_sizes.log_odds_ratio,
+    "RD": effect_sizes.proportion_difference,
+    "PETO": effect_sizes.peto_log_odds_ratio,
+    "MD": effect_sizes.mean_difference,
+    "SMD": effect_sizes.hedges_g,
+    "MC": effect_sizes.paired_difference,
+    "SMCR": effect_sizes.standardised_change,
+    "group1_PR": effect_sizes.raw_proportion,
+    "group1_PLO": effect_sizes.logit_proportion,
 }
 METHODS = {"EE": "ce", "DL": "dl", "PM": "pm", "REML": "reml"}
 COUNTS, MEANS = ("events1", "n1", "events2", "n2"), ("mean1", "sd1", "n1", "mean2", "sd2", "n2")

@@ -6,7 +6,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from evidence.publishing.parameters.cell import declared
+from evidence.notebook.parameter_cell import declared
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

@@ -10,8 +10,8 @@ from importlib.resources import files
 
 import pytest
 
-from evidence.publishing.pages import OFFERED, headed, joined, with_files
-from evidence.tables.table import Table
+from evidence.report.html_pages import OFFERED, add_downloads, add_heading_ids, resolve_row_links
+from evidence.tables.html_table import ReportTable
 from tests.conftest import ROOT, require_tool
 
 NAMES = ["index", *(path.stem for path in sorted((ROOT / "notebooks").glob("*.ipynb")))]
@@ -388,13 +388,13 @@ def test_links_to_rows_of_no_page_become_words():
         '<a href="#why-a">7</a>'
     )
     other = '<tr id="tab-claims-C2"> <a class="row" href="#tab-x-1">the row</a>'
-    found = joined({"one": page, "two": other})
+    found = resolve_row_links({"one": page, "two": other})
     assert found["one"] == page.replace('<a href="#tab-claims-C1">C1</a>', "C1")
     assert found["two"] == other.replace('"#tab-x-1"', '"one.html#tab-x-1"')
 
 
 def test_headings_get_ids_that_are_there_once():
-    found = headed(
+    found = add_heading_ids(
         '<h2 id="section-one">One</h2><h2>One</h2><h3>One &amp; <b>two</b></h3><h4>x</h4>'
     )
     assert [(heading.level, heading.id, heading.text) for heading in found.headings] == [
@@ -406,7 +406,9 @@ def test_headings_get_ids_that_are_there_once():
 
 
 def test_only_files_beside_a_figure_are_offered():
-    html = with_files('<figure id="fig-x"><img></figure>', {"fig-x.svg", "fig-x.bib", "fig-y.pdf"})
+    html = add_downloads(
+        '<figure id="fig-x"><img></figure>', {"fig-x.svg", "fig-x.bib", "fig-y.pdf"}
+    )
     assert re.findall(r'href="([^"]+)"', html) == ["figures/fig-x.svg", "figures/fig-x.bib"]
     assert "Cite: <a" in html
 
@@ -415,7 +417,7 @@ def test_keys_links_and_filters_of_a_table_are_in_its_cells():
     import pandas as pd
 
     frame = pd.DataFrame({"name": ["a", "b"], "size": ["1,200", "—"], "see": ["x; y", "z"]})
-    table = Table(
+    table = ReportTable(
         "tab-t", "Caption", frame, pd.DataFrame({"name": ["a", "b"], "address": ["", ""]}),
         links={(0, "see"): {"x": "tab-u-x", "y": "tab-u-y"}, (1, "see"): "tab-u-z"},
         keys={"size": [1200, None]}, filters=("see",),

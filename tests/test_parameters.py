@@ -11,15 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from papermill.translators import PythonTranslator
 
-from evidence.corpus.characters import hidden
+from evidence.build.build import find_notebooks
+from evidence.build.parameter_sets import read_sets
+from evidence.dataset.text_checks import hidden_characters
 from evidence.errors import EvidenceError, ParameterError
-from evidence.publishing.parameters.cell import declared, read_cell
-from evidence.publishing.parameters.checking import check_injected, resolve
-from evidence.publishing.parameters.rule import Refused, Text, split_assignments, take
-from evidence.publishing.parameters.vocabulary import NARROWER, VOCABULARY, Known, words_of
-from evidence.publishing.report import open_report
-from evidence.runs.report import find_notebooks
-from evidence.runs.sets_file import read_sets
+from evidence.notebook.parameter_cell import declared, read_cell
+from evidence.notebook.parameter_checks import check_injected, resolve
+from evidence.notebook.parameter_rules import Refused, Text, split_assignments, take
+from evidence.notebook.parameter_vocabulary import NARROWER, VOCABULARY, Known, words_of
+from evidence.report.report import open_report
 from tests.conftest import ROOT, Project
 
 TYPES = ("str", "int", "float", "bool", "date", "Path", 'Literal["a=b", "c"]', "list", "list[str]")
@@ -177,7 +177,7 @@ def test_whatever_is_taken_in_is_what_the_notebook_gets(annotation, value):
     try:
         taken = take(kind(annotation), value)
     except Refused as error:
-        assert not hidden(str(error))
+        assert not hidden_characters(str(error))
         assert "\n" not in str(error)
         return
     got = {}
@@ -293,17 +293,17 @@ def test_a_notebook_without_a_parameters_cell_declares_nothing(tmp_path):
 
 @pytest.fixture(scope="module")
 def bread(tmp_path_factory):
-    """The corpus of the small project; read only."""
-    return Project(tmp_path_factory.mktemp("rule") / "bread").corpus()
+    """The dataset of the small project; read only."""
+    return Project(tmp_path_factory.mktemp("rule") / "bread").dataset()
 
 
 def every(project, only=()):
     return {name: declared(path) for name, path in find_notebooks(project, only).items()}
 
 
-def said(corpus, *texts, only=()):
+def said(dataset, *texts, only=()):
     with pytest.raises(ParameterError) as caught:
-        resolve(split_assignments(texts), every(corpus.project, only), corpus)
+        resolve(split_assignments(texts), every(dataset.project, only), dataset)
     return str(caught.value)
 
 
@@ -377,7 +377,7 @@ def test_the_words_for_each_are_those_of_the_data(shipped):
 
 def test_a_notebook_may_not_give_a_shared_name_another_meaning(project):
     notebook(project.path("notebooks"), "near_days: str = ''")
-    assert said(project.corpus()) == (
+    assert said(project.dataset()) == (
         "10_own: near_days: is declared as str, line 1 of the parameters cell; in every notebook a "
         "parameter of this name is a float"
     )
@@ -386,7 +386,7 @@ def test_a_notebook_may_not_give_a_shared_name_another_meaning(project):
 def test_a_parameter_of_another_name_is_held_to_its_literal(project):
     notebook(project.path("notebooks"), 'way: Literal["up", "down"] = "up"')
     assert "10_own: way: 'dwn' is none of up, down; did you mean 'down'?" in said(
-        project.corpus(), "way=dwn"
+        project.dataset(), "way=dwn"
     )
 
 

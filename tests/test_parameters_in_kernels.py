@@ -11,7 +11,7 @@ import papermill
 import pytest
 from papermill.exceptions import PapermillExecutionError
 
-from evidence.publishing.parameters.rule import split_assignments, take
+from evidence.notebook.parameter_rules import split_assignments, take
 from tests.conftest import ROOT
 from tests.test_parameters import every, notebook, said
 
@@ -60,7 +60,7 @@ def test_what_papermill_injects_is_refused_in_the_same_words(folder, engine):
     assert caught.value.ename == "ParameterError"
     lines = caught.value.evalue.splitlines()
     texts = ["way=dwn", "near_days=soon"]
-    by_command = said(folder.corpus(), *texts, only=["own"]).splitlines()
+    by_command = said(folder.dataset(), *texts, only=["own"]).splitlines()
     assert set(by_command) < set(lines)
     assert set(lines) - set(by_command) == {
         "10_own: waay: is no parameter; did you mean 'way'? "

@@ -9,13 +9,17 @@ from statsmodels.stats.contingency_tables import StratifiedTable
 from statsmodels.stats.meta_analysis import combine_effects
 from statsmodels.stats.proportion import proportion_confint
 
-from evidence.estimation import effects
-from evidence.estimation.differences import number_needed_to_treat, risk_difference
-from evidence.estimation.heterogeneity import restricted_maximum_likelihood
-from evidence.estimation.pooling import pool, regress
-from evidence.estimation.proportions import clopper_pearson, logit_interval
-from evidence.estimation.sensitivity import cumulative, leave_one_out, subgroups
-from evidence.estimation.sparse import mantel_haenszel, peto
+from evidence.statistics import effect_sizes
+from evidence.statistics.confidence_intervals import (
+    clopper_pearson,
+    logit_interval,
+    number_needed_to_treat,
+    risk_difference,
+)
+from evidence.statistics.heterogeneity import restricted_maximum_likelihood
+from evidence.statistics.mantel_haenszel import mantel_haenszel, peto
+from evidence.statistics.meta_analysis import pool, regress
+from evidence.statistics.sensitivity import cumulative, leave_one_out, subgroups
 
 # Thirteen vaccine trials (Colditz 1994), as in reference/metafor/values.json.
 BCG = [
@@ -25,7 +29,7 @@ BCG = [
     (27, 16913, 29, 17854),
 ]  # fmt: skip
 COUNTS = np.array(BCG, float).T
-YI, VI = effects.log_risk_ratio(*COUNTS)
+YI, VI = effect_sizes.log_risk_ratio(*COUNTS)
 LATITUDE = [44, 55, 42, 52, 13, 44, 19, 13, 27, 42, 18, 33, 33]
 
 
@@ -80,18 +84,18 @@ def test_meta_regression_on_latitude():
 
 def test_hedges_g_by_hand():
     """Means 10 and 8, SD 2, 5 people each: d = 1, exact J(8) = 0.902703, variance by hand."""
-    g, v = effects.hedges_g(10, 2, 5, 8, 2, 5)
-    assert float(effects.exact_correction(8)) == pytest.approx(0.9027033336764100, rel=1e-12)
+    g, v = effect_sizes.hedges_g(10, 2, 5, 8, 2, 5)
+    assert float(effect_sizes.exact_correction(8)) == pytest.approx(0.9027033336764100, rel=1e-12)
     assert float(g) == pytest.approx(0.90270333367641)
     assert float(v) == pytest.approx(0.4 + 0.90270333367641**2 / 20)
 
 
 def test_paired_and_standardised_change_by_hand():
     """SDs 4 and 3, r 0.5, 10 people: variance (16 + 9 - 12) / 10 = 1.3."""
-    y, v = effects.paired_difference(12, 4, 10, 3, 10, 0.5)
+    y, v = effect_sizes.paired_difference(12, 4, 10, 3, 10, 0.5)
     assert (float(y), float(v)) == (2.0, pytest.approx(1.3))
-    g, v = effects.standardised_change(12, 10, 4, 10, 0.5)
-    j = float(effects.exact_correction(9))
+    g, v = effect_sizes.standardised_change(12, 10, 4, 10, 0.5)
+    j = float(effect_sizes.exact_correction(9))
     assert float(g) == pytest.approx(0.5 * j)
     assert float(v) == pytest.approx(0.1 + (0.5 * j) ** 2 / 20)
 
@@ -99,7 +103,7 @@ def test_paired_and_standardised_change_by_hand():
 @pytest.mark.parametrize("correlation", [np.nan, 1.0, -1.2])
 def test_a_crossover_without_its_correlation_is_refused(correlation):
     with pytest.raises(ValueError, match="correlation"):
-        effects.paired_difference(12, 4, 10, 3, 10, correlation)
+        effect_sizes.paired_difference(12, 4, 10, 3, 10, correlation)
 
 
 @pytest.mark.parametrize(("events", "n"), [(0, 10), (1, 10), (12, 17), (10, 10), (1, 1)])
@@ -205,13 +209,13 @@ def test_bad_regressions():
 )
 def test_means_that_cannot_be_compared(given, said):
     with pytest.raises(ValueError, match=said):
-        effects.hedges_g(*given)
+        effect_sizes.hedges_g(*given)
 
 
 def test_all_events_and_no_events():
     """Every cell rule has its stated effect: 1/2 added, dropped, or refused."""
-    assert float(effects.log_risk_ratio(5, 5, 5, 5).yi) == pytest.approx(0)
-    assert np.isnan(effects.peto_log_odds_ratio(5, 5, 5, 5).yi)
+    assert float(effect_sizes.log_risk_ratio(5, 5, 5, 5).yi) == pytest.approx(0)
+    assert np.isnan(effect_sizes.peto_log_odds_ratio(5, 5, 5, 5).yi)
     assert peto([5, 3], [5, 10], [5, 1], [5, 10]).k == 1
     with pytest.raises(ValueError, match="there is nothing to pool"):
         peto([0, 5], [5, 5], [0, 5], [5, 5])

@@ -62,9 +62,10 @@ def test_computed_part_of_the_readme_is_today_s():
 
 
 def test_plotted_numbers_of_the_readme_chart_are_today_s(shipped):
-    from evidence import lay_out_shares, select_results
+    from evidence.analysis.results import select_results
+    from evidence.figures.proportions_by_arm import lay_out_proportions_by_arm
 
-    layout = lay_out_shares(select_results(shipped, scope="guide"))
+    layout = lay_out_proportions_by_arm(select_results(shipped, scope="guide"))
     kept = (ROOT / "docs" / "figures" / "fig-shares.csv").read_text("utf-8")
     assert layout.frame.to_csv(index=False, lineterminator="\n") == kept, "run `make readme`"
 

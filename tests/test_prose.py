@@ -6,8 +6,8 @@ import re
 import pytest
 
 from evidence import cli
-from evidence.publishing.prose import Known, check_markdown, check_page, check_prose
-from evidence.synthesis.numerals import contradicted, is_written, numerals
+from evidence.report.number_scanner import contradicted, is_written, numerals
+from evidence.report.prose_check import Known, check_markdown, check_page, check_prose
 from tests.conftest import ROOT
 
 

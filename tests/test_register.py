@@ -5,26 +5,18 @@ import json
 import numpy as np
 import pytest
 
-from evidence import (
-    cli,
-    draw,
-    lay_out_gap_map,
-    select_results,
-    tabulate_cells,
-    tabulate_unknowns,
-    unknowns,
-    unknowns_first,
-    unknowns_followed,
-    unknowns_summary,
-)
-from evidence.corpus import schema
-from evidence.corpus.citations.bibtex import bibtex
-from evidence.estimation.power import size_for_means, size_for_proportions
-from evidence.publishing.register_files import as_frame, as_json
-from evidence.synthesis.bodies import bodies
-from evidence.synthesis.register import register
-from evidence.synthesis.settling import RATES, diversity
-from evidence.tables.unknowns import wanted
+from evidence import cli, unknowns_first, unknowns_followed, unknowns_summary
+from evidence.analysis.certainty.evidence_body import evidence_bodies
+from evidence.analysis.gaps.required_trial import BASELINE_RATES, diversity
+from evidence.analysis.gaps.unknowns import find_unknowns, register
+from evidence.analysis.results import select_results
+from evidence.dataset import schema
+from evidence.dataset.citations import bibtex
+from evidence.figures.evidence_map import lay_out_evidence_map
+from evidence.figures.layout import draw
+from evidence.report.machine_readable import unknowns_frame, unknowns_json
+from evidence.statistics.sample_size import size_for_means, size_for_proportions
+from evidence.tables.gaps import required_trial_text, tabulate_evidence_map, tabulate_unknowns
 from tests.test_appraisal import judge
 
 CELL = "bread/yeast/risen"
@@ -53,8 +45,8 @@ def bakery(project):
 
 
 def entries(project):
-    corpus = project.corpus()
-    return {entry.name: entry for entry in unknowns(corpus)}
+    dataset = project.dataset()
+    return {entry.name: entry for entry in find_unknowns(dataset)}
 
 
 def test_what_is_computed_of_a_question(bakery):
@@ -119,7 +111,7 @@ def test_a_source_that_nobody_found_is_an_unknown(bakery):
 
 
 def test_the_order_is_the_one_that_is_stated(shipped):
-    found = unknowns(shipped)
+    found = find_unknowns(shipped)
     keys = [
         (["open", "narrowed", "settled"].index(e.status), -len(e.claims), e.n, e.name)
         for e in found
@@ -136,8 +128,8 @@ def test_the_order_is_the_one_that_is_stated(shipped):
 
 def test_a_curator_overrules_with_a_reason(bakery):
     bakery.put("data/unknowns.csv", 2, status="settled", status_reason="everybody saw it rise")
-    corpus = bakery.corpus()
-    found = [e for e in unknowns(corpus) if e.name == "U1"]
+    dataset = bakery.dataset()
+    found = [e for e in find_unknowns(dataset) if e.name == "U1"]
     assert (found[0].computed, found[0].status) == ("open", "settled")
     table = tabulate_unknowns(found)
     wanted = "settled; computed: open, overruled: everybody saw it rise"
@@ -161,8 +153,8 @@ def test_what_would_settle_it_from_the_rate_seen(bakery):
     assert list(found.sizes["rate"][::2]) == pytest.approx([0.25, 0.1419, 0.4019], abs=1e-4)
     assert list(found.sizes["seen"]) == [True] * 2 + [False] * 4
     assert found.follow == 1
-    corpus = bakery.corpus()
-    table = tabulate_unknowns(unknowns(corpus))
+    dataset = bakery.dataset()
+    table = tabulate_unknowns(find_unknowns(dataset))
     assert f"in each arm {wanted} at 25% without treatment as seen (" in " ".join(
         table.frame["what would settle it"]
     )
@@ -175,9 +167,11 @@ def test_required_size_grows_with_diversity(bakery):
     rows = bakery.rows("data/studies.csv")
     line = next(n for n, r in enumerate(rows, 1) if "miller2001" in r and "14/20" in r)
     bakery.put("data/studies.csv", line, events="5", as_printed="5/20")
-    corpus = bakery.corpus()
-    results = select_results(corpus)
-    (body,) = [b for b in bodies(corpus, results, times=[1]) if b.question.outcome == "risen"]
+    dataset = bakery.dataset()
+    results = select_results(dataset)
+    (body,) = [
+        b for b in evidence_bodies(dataset, results, times=[1]) if b.question.outcome == "risen"
+    ]
     tau2, v = body.synthesis.pooled.tau2, body.studies["vi"]
     assert tau2 > 0
     assert diversity(body) == pytest.approx(1 - sum(1 / (v + tau2)) / sum(1 / v))
@@ -199,7 +193,7 @@ def test_how_long_a_trial_must_follow_people(bakery):
     # The question asks for results from day 2 on.
     found = entries(bakery)["U1"]
     assert found.settling.follow == 2
-    assert "following them for at least 2 days" in wanted(found)
+    assert "following them for at least 2 days" in required_trial_text(found)
     bakery.put("data/unknowns.csv", 2, where="outcome=risen")
     assert entries(bakery)["U1"].settling.follow == 1
     bakery.put("data/unknowns.csv", 2, where="")
@@ -227,8 +221,8 @@ def test_a_claim_that_rests_on_nothing_is_an_unknown(bakery):
 
 def test_followed_beyond(bakery):
     """40 people in each of two trials, one of which looks at two months."""
-    corpus = bakery.corpus()
-    assert str(unknowns_followed(corpus)) == (
+    dataset = bakery.dataset()
+    assert str(unknowns_followed(dataset)) == (
         "80 people were in the trials of these tables; 40 people were looked at beyond 3 days; "
         "40 people were looked at beyond 31 days."
     )
@@ -238,15 +232,15 @@ def test_doses_by_time(bakery):
     for line, row in enumerate(bakery.rows("data/studies.csv"), start=1):
         if "14/20" in row and "baker1990" in row:
             bakery.put("data/studies.csv", line, dose_mg_per_kg="0.5", route="IV")
-    corpus = bakery.corpus()
-    layout = lay_out_gap_map(corpus, select_results(corpus), down="dose")
+    dataset = bakery.dataset()
+    layout = lay_out_evidence_map(dataset, select_results(dataset), down="dose")
     assert layout.down == ("0.5 mg/kg IV",)
     assert layout.across[0] == "within a day"
     assert list(layout.frame["k"]) == [1, 0, 0, 0, 0, 0]
     # The comparison group has no dose, and still counts for the certainty of the cell.
     assert layout.frame["certainty"][0] != ""
     assert layout.id == "fig-gaps-by-dose"
-    assert lay_out_gap_map(corpus, select_results(corpus).iloc[:0], down="dose").empty
+    assert lay_out_evidence_map(dataset, select_results(dataset).iloc[:0], down="dose").empty
 
 
 def test_what_would_settle_it_where_nothing_was_seen(bakery):
@@ -258,7 +252,7 @@ def test_what_would_settle_it_where_nothing_was_seen(bakery):
     place = rows[0].index("time_unit")
     bakery.write("data/studies.csv", [row for row in rows if row[place] != "month"])
     sizes = entries(bakery)[f"{CELL}/beyond a month"].settling.sizes
-    assert list(sizes["rate"].unique()) == list(RATES)
+    assert list(sizes["rate"].unique()) == list(BASELINE_RATES)
     first = sizes.iloc[0]
     assert first["per_arm"] == int(np.ceil(size_for_proportions(0.1, 0.125)))
     assert not sizes["seen"].any()
@@ -283,7 +277,7 @@ def test_an_empty_register_and_a_thousand_studies(bakery):
     bakery.path("data/unknowns.csv").unlink()
     bakery.path("data/claims.csv").unlink()
     assert entries(bakery) == {}
-    corpus = bakery.corpus()
+    dataset = bakery.dataset()
     assert str(unknowns_summary([])).startswith("The register is empty: nobody asks")
     assert tabulate_unknowns([]).frame.empty
     header, *rows = bakery.rows("data/studies.csv")
@@ -308,27 +302,27 @@ def test_an_empty_register_and_a_thousand_studies(bakery):
         copy[key] = f"many{number}"
         designs.append(copy)
     bakery.write("data/designs.csv", designs)
-    corpus = bakery.corpus()
-    layout = lay_out_gap_map(corpus, select_results(corpus))
+    dataset = bakery.dataset()
+    layout = lay_out_evidence_map(dataset, select_results(dataset))
     assert layout.frame["k"].max() == 1002
     draw(layout)
 
 
 def test_exports(bakery):
-    corpus = bakery.corpus()
-    found = unknowns(corpus)
-    records = json.loads(as_json(found))
+    dataset = bakery.dataset()
+    found = find_unknowns(dataset)
+    records = json.loads(unknowns_json(found))
     assert [record["unknown"] for record in records] == [entry.name for entry in found]
-    assert len(as_frame(found)) == len(found)
+    assert len(unknowns_frame(found)) == len(found)
     keys = {key for record in records for key in record["keys"]}
-    text = bibtex(corpus.bibliography.some(keys))
+    text = bibtex(dataset.bibliography.some(keys))
     assert text.count("@article{") == len(keys)
     assert "author = {Miller, Bo and others}" in text
 
 
 def test_the_map_as_a_table_leads_to_its_rows(shipped):
-    layout = lay_out_gap_map(shipped, select_results(shipped))
-    table = tabulate_cells(layout)
+    layout = lay_out_evidence_map(shipped, select_results(shipped))
+    table = tabulate_evidence_map(layout)
     html = table.to_html()
     assert html.count('<td><a href="#why-fig-gaps-') == (layout.frame["k"] > 0).sum()
     assert html.count("<td>nobody</td>") == (layout.frame["k"] == 0).sum()

@@ -12,8 +12,8 @@ import pytest
 from fsspec.implementations.memory import MemoryFile
 
 from evidence import cli
+from evidence.build.remote_output import output_location
 from evidence.errors import ReportError
-from evidence.runs.remote import place
 from tests.conftest import Project
 from tests.test_cluster import REPORT, SHOW, write_notebook
 from tests.test_cluster import bakery as bakery_with_modules
@@ -43,7 +43,7 @@ def report(project, out, *more):
 
 def fill(out, names, *, sets=False):
     """What a run does in its folder, in small."""
-    with place(out, sets=sets, said=lambda text: None) as there:
+    with output_location(out, sets=sets, said=lambda text: None) as there:
         if there.folder.exists():
             for path in sorted(there.folder.rglob("*"), reverse=True):
                 path.rmdir() if path.is_dir() else path.unlink()

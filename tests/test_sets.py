@@ -7,22 +7,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evidence.arguments import parser
-from evidence.errors import CorpusError, ParameterError
-from evidence.publishing.parameters.cell import declared
-from evidence.publishing.parameters.checking import resolve
-from evidence.runs.new import EXAMPLE, begin_project
-from evidence.runs.report import find_notebooks
-from evidence.runs.sets import (
+from evidence.build.build import find_notebooks
+from evidence.build.new_project import EXAMPLE, create_project
+from evidence.build.parameter_sets import (
     LONGEST,
     Grid,
     ParameterSet,
-    choose,
-    every_set,
+    choose_sets,
     expand,
+    expand_sets,
     parse_grid,
+    read_sets,
     set_name,
 )
-from evidence.runs.sets_file import read_sets
+from evidence.errors import DatasetError, ParameterError
+from evidence.notebook.parameter_cell import declared
+from evidence.notebook.parameter_checks import resolve
 from tests.conftest import ROOT, Project
 
 GIVEN = """\
@@ -44,13 +44,15 @@ grids:
 
 @pytest.fixture(scope="module")
 def bread(tmp_path_factory):
-    """The corpus of the small project; read only."""
-    return Project(tmp_path_factory.mktemp("sets") / "bread").corpus()
+    """The dataset of the small project; read only."""
+    return Project(tmp_path_factory.mktemp("sets") / "bread").dataset()
 
 
-def by(corpus):
+def by(dataset):
     def declared_by(only):
-        return {name: declared(path) for name, path in find_notebooks(corpus.project, only).items()}
+        return {
+            name: declared(path) for name, path in find_notebooks(dataset.project, only).items()
+        }
 
     return declared_by
 
@@ -60,8 +62,8 @@ def named(folder, text):
     return read_sets(folder)
 
 
-def expanded(corpus, *texts):
-    return expand(parse_grid(texts), by(corpus)(()), corpus)
+def expanded(dataset, *texts):
+    return expand(parse_grid(texts), by(dataset)(()), dataset)
 
 
 def test_sets_and_grids_are_read_with_their_lines(tmp_path):
@@ -126,13 +128,13 @@ def test_sets_and_grids_are_read_with_their_lines(tmp_path):
     ],
 )  # fmt: skip
 def test_what_is_wrong_in_the_file_is_said_with_its_line(tmp_path, text, message):
-    with pytest.raises(CorpusError) as caught:
+    with pytest.raises(DatasetError) as caught:
         named(tmp_path, text)
     assert message in str(caught.value)
 
 
 def test_every_fault_of_the_file_is_said_at_once(tmp_path):
-    with pytest.raises(CorpusError) as caught:
+    with pytest.raises(DatasetError) as caught:
         named(tmp_path, "sets:\n  All: {}\n  b:\n    x: {}\ngrids:\n  c: {}\n")
     assert [problem.line for problem in caught.value.problems] == [2, 4, 6]
 
@@ -140,22 +142,22 @@ def test_every_fault_of_the_file_is_said_at_once(tmp_path):
 def test_a_file_that_is_no_text_or_explodes_is_one_line(tmp_path):
     path = tmp_path / "reports.yml"
     path.write_bytes(b"\xff\xfe\xfa")
-    with pytest.raises(CorpusError, match=r"reports.yml: it is not text in UTF-8"):
+    with pytest.raises(DatasetError, match=r"reports.yml: it is not text in UTF-8"):
         read_sets(tmp_path)
     laughs = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 30))
-    with pytest.raises(CorpusError, match="a1 is no part of it"):
+    with pytest.raises(DatasetError, match="a1 is no part of it"):
         named(tmp_path, "a0: &a0 [x]\n" + laughs)
-    with pytest.raises(CorpusError, match=r"reports.yml: it is not YAML"):
+    with pytest.raises(DatasetError, match=r"reports.yml: it is not YAML"):
         named(tmp_path, "sets: " + "[" * 5000)
     path.unlink()
     path.mkdir()
-    with pytest.raises(CorpusError, match=r"reports.yml: it cannot be read: Is a directory"):
+    with pytest.raises(DatasetError, match=r"reports.yml: it cannot be read: Is a directory"):
         read_sets(tmp_path)
 
 
 def test_a_grid_makes_one_set_for_each_combination(tmp_path, bread):
     known = named(tmp_path, GIVEN)
-    made = every_set(choose(known, ["by-condition"]), by(bread), bread)
+    made = expand_sets(choose_sets(known, ["by-condition"]), by(bread), bread)
     assert {one.name: dict(one.parameters) for one in made} == {
         f"conditions-{word}_confidence-{level}_scope-all": {
             "conditions": [word],
@@ -231,8 +233,8 @@ def test_sets_of_one_name_and_other_values_cannot_both_be_asked_for(bread):
     one = ParameterSet("conditions-cake", {"conditions": ["bread"]})
     grid = Grid("b", {"conditions": ["cake"]})
     with pytest.raises(ParameterError, match="conditions-cake: two of the sets asked"):
-        every_set([one, grid], by(bread), bread)
-    assert len(every_set([grid, Grid("c", grid.axes)], by(bread), bread)) == 1
+        expand_sets([one, grid], by(bread), bread)
+    assert len(expand_sets([grid, Grid("c", grid.axes)], by(bread), bread)) == 1
 
 
 VALUES = st.text() | st.floats(allow_nan=False) | st.integers() | st.booleans()
@@ -259,30 +261,30 @@ def test_other_values_have_other_names(words):
 
 def test_only_sets_that_the_project_names_can_be_asked_for(tmp_path):
     known = named(tmp_path, GIVEN)
-    assert [one.name for one in choose(known, ["all"])] == list(known)
-    assert [one.name for one in choose(known, ["quick", "ptsd", "quick"])] == ["quick", "ptsd"]
+    assert [one.name for one in choose_sets(known, ["all"])] == list(known)
+    assert [one.name for one in choose_sets(known, ["quick", "ptsd", "quick"])] == ["quick", "ptsd"]
     with pytest.raises(ParameterError) as caught:
-        choose(known, ["ptds"])
+        choose_sets(known, ["ptds"])
     assert str(caught.value) == (
         "--set ptds: 'ptds' is none of ptsd, quick, plain, by-condition, all; did you mean 'ptsd'?"
     )
     with pytest.raises(ParameterError, match="--set a: the project has no sets; name them in"):
-        choose({}, ["a"])
+        choose_sets({}, ["a"])
 
 
 @pytest.mark.parametrize("root", [ROOT, EXAMPLE], ids=["shipped", "example"])
 def test_the_sets_of_this_project_and_of_the_example_can_be_run(root):
-    from evidence import read_corpus
+    from evidence.dataset.dataset import load_dataset
 
-    corpus = read_corpus(root)
-    made = every_set(choose(read_sets(root), ["all"]), by(corpus), corpus)
+    dataset = load_dataset(root)
+    made = expand_sets(choose_sets(read_sets(root), ["all"]), by(dataset), dataset)
     assert len(made) >= 3
     for one in made:
-        resolve(one.parameters, by(corpus)(one.notebooks), corpus, one.where)
+        resolve(one.parameters, by(dataset)(one.notebooks), dataset, one.where)
 
 
 def test_a_new_project_has_sets(tmp_path):
-    assert set(read_sets(begin_project(tmp_path / "new"))) == {"level-90", "by-condition"}
+    assert set(read_sets(create_project(tmp_path / "new"))) == {"level-90", "by-condition"}
 
 
 def test_the_command_line_takes_sets_and_a_grid():

@@ -7,29 +7,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evidence import (
-    Question,
-    by_comparison,
-    cli,
-    describe_pool,
-    draw,
-    findings,
-    guesses,
-    lay_out_doses,
-    lay_out_forest,
-    lay_out_specifications,
-    main_question,
-    pool_studies,
-    select_results,
-    specify,
+from evidence import cli, describe_pool
+from evidence.analysis.narrative.study_findings import (
+    results_by_comparator,
+    study_findings,
+    treatment_guesses,
 )
-from evidence.corpus import schema
+from evidence.analysis.pooling.pooled_estimate import Refusal, pool_studies
+from evidence.analysis.pooling.question import Question, main_question
+from evidence.analysis.pooling.specification_curve import (
+    CHOICES,
+    describe_specifications,
+    specification_curve,
+)
+from evidence.analysis.results import select_results
+from evidence.dataset import schema
 from evidence.errors import ParameterError
-from evidence.estimation.heterogeneity import ESTIMATORS
-from evidence.estimation.many import pool_many
-from evidence.estimation.pooling import TESTS, pool
-from evidence.synthesis.pooled import Refusal
-from evidence.synthesis.specifications import CHOICES, describe_specifications
+from evidence.figures.dose_effect_all_trials import lay_out_dose_effect_all_trials
+from evidence.figures.forest_plot import lay_out_forest
+from evidence.figures.layout import draw
+from evidence.figures.specification_curve import lay_out_specification_curve
+from evidence.statistics.batch import pool_many
+from evidence.statistics.heterogeneity import ESTIMATORS
+from evidence.statistics.meta_analysis import TESTS, pool
 from tests.test_appraisal import graded, judge  # noqa: F401 - a fixture
 from tests.test_pooling import VI, YI
 from tests.test_synthesis_pooling import BCG, arm, described, vaccine  # noqa: F401
@@ -88,10 +88,12 @@ def test_the_ad_hoc_test_never_falls_below_wald():
 
 
 def grid(project, **asked):
-    corpus = project.corpus()
+    dataset = project.dataset()
     question = Question("infection", asked.pop("measure", "rr"), **asked)
-    results = select_results(corpus)
-    return corpus, specify(corpus, results, question, outcomes=["infection"], times=[1])
+    results = select_results(dataset)
+    return dataset, specification_curve(
+        dataset, results, question, outcomes=["infection"], times=[1]
+    )
 
 
 def test_the_grid_holds_metafors_numbers(graded):  # noqa: F811
@@ -119,7 +121,7 @@ def test_the_grid_holds_metafors_numbers(graded):  # noqa: F811
 
 def test_the_chart_of_the_grid(graded):  # noqa: F811
     _, found = grid(graded)
-    layout = lay_out_specifications(found, confidence=0.95)
+    layout = lay_out_specification_curve(found, confidence=0.95)
     assert list(layout.frame["estimate"]) == sorted(layout.frame["estimate"])
     assert list(layout.lanes) == list(CHOICES)
     assert layout.lanes["risk"] == ["any risk of bias", "no high risk of bias"]
@@ -134,7 +136,7 @@ def test_a_grid_with_nothing_to_pool(vaccine):  # noqa: F811
     for number in range(2, 15):
         vaccine.put("data/designs.csv", number, design="randomised crossover")
     _, found = grid(vaccine)
-    layout = lay_out_specifications(found, confidence=0.95)
+    layout = lay_out_specification_curve(found, confidence=0.95)
     assert layout.empty.startswith("None of 30 specifications can be pooled: the two periods")
     with pytest.raises(ParameterError, match="no value that means no effect"):
         grid(vaccine, measure="proportion")
@@ -143,17 +145,17 @@ def test_a_grid_with_nothing_to_pool(vaccine):  # noqa: F811
 def test_the_question_is_narrowed_to_what_has_most_studies(graded):  # noqa: F811
     for line in (2, 3, 4):
         graded.put("data/designs.csv", line, treatment="sham")
-    corpus = graded.corpus()
-    asked = main_question(corpus, select_results(corpus), Question("infection", "rr"))
+    dataset = graded.dataset()
+    asked = main_question(dataset, select_results(dataset), Question("infection", "rr"))
     assert (asked.conditions, asked.treatments) == (("tuberculosis",), ("vaccine",))
-    pooled = pool_studies(corpus, select_results(corpus), **vars(asked))
+    pooled = pool_studies(dataset, select_results(dataset), **vars(asked))
     assert len(pooled.studies) == 10
 
 
 def test_treatments_are_mixed_only_by_name(graded):  # noqa: F811
     graded.put("data/designs.csv", 2, treatment="sham")
-    corpus = graded.corpus()
-    refused = pool_studies(corpus, select_results(corpus), outcome="infection", measure="rr")
+    dataset = graded.dataset()
+    refused = pool_studies(dataset, select_results(dataset), outcome="infection", measure="rr")
     assert isinstance(refused, Refusal)
     assert "the treatments differ (sham: trial0; vaccine: trial1" in refused.reasons[0]
     assert "(--treatments)" in refused.reasons[0]
@@ -171,9 +173,9 @@ def grouped(graded):  # noqa: F811
 
 
 def test_groups_are_pooled_apart_and_compared(grouped, capsys):
-    corpus = grouped.corpus()
+    dataset = grouped.dataset()
     asked = {"outcome": "infection", "measure": "rr", "method": "dl", "test": "z"}
-    pooled = pool_studies(corpus, select_results(corpus), **asked, by="comparator")
+    pooled = pool_studies(dataset, select_results(dataset), **asked, by="comparator")
     groups = {group.word: group for group in pooled.groups}
     first = [int(s.removeprefix("trial")) < 10 for s in pooled.studies["study"]]
     wanted = pool(pooled.studies["yi"][first], pooled.studies["vi"][first], method="dl", test="z")
@@ -205,11 +207,11 @@ def test_groups_are_pooled_apart_and_compared(grouped, capsys):
 
 def test_refused_charts_of_one_outcome_are_told_apart(grouped):
     """A page may hold several charts of which none can be drawn; their names must differ."""
-    corpus = grouped.corpus()
-    results = select_results(corpus)
+    dataset = grouped.dataset()
+    results = select_results(dataset)
     options = {"outcome": "infection", "measure": "md"}
-    plain = pool_studies(corpus, results, **options)
-    apart = pool_studies(corpus, results, by="comparator", **options)
+    plain = pool_studies(dataset, results, **options)
+    apart = pool_studies(dataset, results, by="comparator", **options)
     assert isinstance(plain, Refusal)
     assert isinstance(apart, Refusal)
     layouts = [lay_out_forest(plain), lay_out_forest(apart)]
@@ -219,24 +221,24 @@ def test_refused_charts_of_one_outcome_are_told_apart(grouped):
 
 
 def test_a_moderator_in_words(grouped):
-    corpus = grouped.corpus()
+    dataset = grouped.dataset()
     asked = {"outcome": "infection", "measure": "rr", "by": "comparator", "moderator": "dose"}
-    said = [str(s) for s in describe_pool(pool_studies(corpus, select_results(corpus), **asked))]
+    said = [str(s) for s in describe_pool(pool_studies(dataset, select_results(dataset), **asked))]
     assert any(s.startswith("For each mg per kg more the effect changes by ") for s in said)
 
 
 def test_a_group_of_one_study_and_a_sparse_method(grouped):
     for line in (12, 13):
         grouped.put("data/designs.csv", line, comparator_kind="inactive")
-    corpus = grouped.corpus()
+    dataset = grouped.dataset()
     asked = {"outcome": "infection", "measure": "rr", "by": "comparator"}
-    pooled = pool_studies(corpus, select_results(corpus), **asked)
+    pooled = pool_studies(dataset, select_results(dataset), **asked)
     said = [str(sentence) for sentence in describe_pool(pooled)]
     assert any(
         s.startswith("Comparator active. Only trial12: risk ratio of infection") for s in said
     )
     assert "not tested: fewer than two have two studies." in said[-1]
-    sparse = pool_studies(corpus, select_results(corpus), **asked, method="mh", moderator="dose")
+    sparse = pool_studies(dataset, select_results(dataset), **asked, method="mh", moderator="dose")
     assert "pools no groups by themselves" in sparse.not_said["groups"]
     assert "fits no line" in sparse.not_said["regression"]
     draw(lay_out_forest(sparse))
@@ -244,10 +246,10 @@ def test_a_group_of_one_study_and_a_sparse_method(grouped):
 
 def test_risk_of_bias_stands_before_its_line(grouped):
     judge(grouped, "trial0", ["high", "low", "low", "low", "low"])
-    corpus = grouped.corpus()
+    dataset = grouped.dataset()
     layout = lay_out_forest(
         pool_studies(
-            corpus, select_results(corpus), outcome="infection", measure="rr", by="comparator"
+            dataset, select_results(dataset), outcome="infection", measure="rr", by="comparator"
         )
     )
     risks = layout.frame.set_index("name")["risk"]
@@ -274,9 +276,9 @@ def test_doses_over_trials_with_what_is_known_of_each(grouped):
     grouped.row(**contrast | bare | {"study": "trial1", "dose_mg_per_kg": "1"})
     worded = {"measure": "significance", "direction": "no difference"}
     grouped.row(**contrast | worded | {"study": "trial2", "dose_mg_per_kg": "3"})
-    corpus = grouped.corpus()
-    layout = lay_out_doses(
-        corpus, select_results(corpus), Question("score", "smd"), confidence=0.95
+    dataset = grouped.dataset()
+    layout = lay_out_dose_effect_all_trials(
+        dataset, select_results(dataset), Question("score", "smd"), confidence=0.95
     )
     frame = layout.frame.set_index("study")
     # A gain in a score that should fall is turned, so that below zero is better everywhere.
@@ -288,9 +290,9 @@ def test_doses_over_trials_with_what_is_known_of_each(grouped):
     assert "For 1 arm only the direction was read" in str(layout.caption)
     assert "trial2, 3 mg/kg, 1 day, evident: no difference, size not given." in layout.reading
     draw(layout)
-    nothing = lay_out_doses(
-        corpus,
-        select_results(corpus),
+    nothing = lay_out_dose_effect_all_trials(
+        dataset,
+        select_results(dataset),
         Question("infection", "rr", conditions=("tuberculosis",), treatments=("vaccine",)),
         confidence=0.95,
     )
@@ -303,31 +305,31 @@ def test_a_trial_without_size_or_direction_leaves_no_mark_of_nothing(shipped):
         "freedom from suicidal ideation", "rr", conditions=("suicidal ideation",), near_days=3
     )
     results = select_results(shipped, conditions=["suicidal ideation"])
-    layout = lay_out_doses(shipped, results, asked, confidence=0.95)
+    layout = lay_out_dose_effect_all_trials(shipped, results, asked, confidence=0.95)
     assert list(layout.frame["study"]) == ["price2014", "su2023"]
 
 
 def test_findings_that_differ_in_their_definition_only_have_two_names(shipped):
-    said = findings(select_results(shipped), "wilkinson2018", confidence=0.95)
+    said = study_findings(select_results(shipped), "wilkinson2018", confidence=0.95)
     assert len({sentence.name for sentence in said}) == len(said) == 2
 
 
 def test_reviews_side_by_side_and_guesses(shipped):
     results = select_results(shipped)
-    said = [str(sentence) for sentence in by_comparison(results)]
+    said = [str(sentence) for sentence in results_by_comparator(results)]
     # Cochrane 2021, Summary of findings 1 and 2.
     assert (
         "Response at 24 hours (Cochrane 2021), odds ratio: 3.94 (1.54 to 10.10) against placebo; "
         "2.48 (1.00 to 6.18) against midazolam." in said
     )
-    told = [str(sentence) for sentence in guesses(results)]
+    told = [str(sentence) for sentence in treatment_guesses(results)]
     assert "Sumner 2020: 88% given ketamine guessed right what they had got." in told
 
 
 def test_shipped_grid_is_large_and_says_how_little_it_rests_on(shipped):
     results = select_results(shipped)
     question = main_question(shipped, results, Question("response", "rr"))
-    found = specify(
+    found = specification_curve(
         shipped, results, question, outcomes=["response", "remission"], times=[1, 3, 7, 14, 28]
     )
     assert len(found.frame) >= 500

@@ -7,13 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evidence import findings, select_results
-from evidence.corpus.reading import days, read_corpus
+from evidence.analysis.arm_comparisons import arm_pairs
+from evidence.analysis.eligible_evidence import cohorts, participants
+from evidence.analysis.gaps.evidence_map import evidence_map_cells
+from evidence.analysis.narrative.study_findings import study_findings
+from evidence.analysis.printed_numbers import is_impossible, possible_counts
+from evidence.analysis.results import select_results
+from evidence.dataset.dataset import load_dataset, time_in_days
 from evidence.errors import ParameterError
-from evidence.synthesis.comparisons import pairs
-from evidence.synthesis.gaps import cells, cohorts, participants
-from evidence.synthesis.printed import is_impossible, possible_counts
-from evidence.synthesis.wording import count, listed, percent, span, when
+from evidence.provenance.sentence import count, duration, list_in_words, percent, printed_time
 
 
 def test_known_case_71_and_29_percent_are_counts_of_17_and_not_of_18():
@@ -59,20 +61,20 @@ def test_possible_counts_are_those_that_round_to_it_either_way(n, share, decimal
 
 
 def test_counts_are_worked_out_only_where_one_number_fits(project):
-    results = select_results(read_corpus(project.root))
+    results = select_results(load_dataset(project.root))
     assert results["counted"].tolist()[:3] == [12, 4, pd.NA]
     assert results["counted_from"].tolist()[:3] == ["worked out", "printed", ""]
 
 
 def test_pairs_leave_out_the_guide(project):
-    found = pairs(select_results(read_corpus(project.root)), confidence=0.95)
+    found = arm_pairs(select_results(load_dataset(project.root)), confidence=0.95)
     assert found[["events1", "n1", "events2", "n2"]].to_numpy().tolist() == [[12, 17, 4, 20]]
     assert found["rr"][0] == pytest.approx((12 / 17) / (4 / 20))
 
 
 def test_pairs_leave_out_what_nobody_confirmed(project):
     project.put("data/studies.csv", 3, verified="not read")
-    assert pairs(select_results(read_corpus(project.root)), confidence=0.95).empty
+    assert arm_pairs(select_results(load_dataset(project.root)), confidence=0.95).empty
 
 
 @pytest.mark.parametrize(
@@ -88,12 +90,12 @@ def test_pairs_leave_out_what_nobody_confirmed(project):
 )
 def test_words_outside_the_data_are_refused(project, given_words, message):
     with pytest.raises(ParameterError) as caught:
-        select_results(read_corpus(project.root), **given_words)
+        select_results(load_dataset(project.root), **given_words)
     assert str(caught.value) == message
 
 
 def test_times_become_days():
-    frame = days(pd.Series(["1", "0-3", "110", "", "2"]),
+    frame = time_in_days(pd.Series(["1", "0-3", "110", "", "2"]),
                  pd.Series(["week", "day", "minute", "", "year"]))  # fmt: skip
     assert frame["low"].tolist()[:3] == [7.0, 0.0, pytest.approx(110 / 1440)]
     assert frame["high"].tolist()[:2] == [7.0, 3.0]
@@ -108,7 +110,7 @@ def test_times_become_days():
      (float("nan"), "not stated")],
 )  # fmt: skip
 def test_lengths_of_time_in_words(length, said):
-    assert span(length) == said
+    assert duration(length) == said
 
 
 def test_words():
@@ -116,8 +118,16 @@ def test_words():
     assert [str(count(1, "study", "studies")), str(count(2000, "result"))] == [
         "1 study", "2,000 results"
     ]  # fmt: skip
-    assert [when("0-3", "day"), when("1", "week"), when("", "")] == ["0–3 days", "1 week", ""]
-    assert [listed([]), listed(["a"]), listed(["a", "b", "c"])] == ["", "a", "a, b and c"]
+    assert [printed_time("0-3", "day"), printed_time("1", "week"), printed_time("", "")] == [
+        "0–3 days",
+        "1 week",
+        "",
+    ]
+    assert [list_in_words([]), list_in_words(["a"]), list_in_words(["a", "b", "c"])] == [
+        "",
+        "a",
+        "a, b and c",
+    ]
 
 
 GRID = {"down": "outcome", "across": "condition"}
@@ -126,23 +136,24 @@ GRID = {"down": "outcome", "across": "condition"}
 def test_secondary_analysis_does_not_count_the_same_people_again(shipped):
     assert cohorts(shipped)["salloum2019"] == "fava2018"
     everyone = select_results(shipped)
-    frame = cells(shipped, everyone, **GRID).set_index("name")
+    frame = evidence_map_cells(shipped, everyone, **GRID).set_index("name")
     # 211 of 1997, 40 of 2020 and 96 of 2022; the retelling of 1997 in a review adds nobody.
     assert frame.loc["alcohol dependence/abstinence", "n"] == 211 + 40 + 96
     assert participants(shipped)["fava2018"] == participants(shipped)["salloum2019"] == 99
 
 
 def test_conservation_every_study_with_evidence_is_somewhere_in_the_grid(shipped):
-    from evidence.synthesis.gaps import OUTCOME_KINDS, evidence_rows
+    from evidence.analysis.eligible_evidence import evidence_rows
+    from evidence.analysis.gaps.evidence_map import OUTCOME_KINDS
 
     everyone = select_results(shipped)
     rows = evidence_rows(everyone[everyone["kind"].isin(OUTCOME_KINDS)])
-    placed = set(" ".join(cells(shipped, everyone, **GRID)["address"]).split())
+    placed = set(" ".join(evidence_map_cells(shipped, everyone, **GRID)["address"]).split())
     assert placed == set(rows["address"])
 
 
 def test_findings_of_the_heroin_study_are_said_with_counts(shipped):
-    said = findings(select_results(shipped), "krupitsky2007", confidence=0.95)
+    said = study_findings(select_results(shipped), "krupitsky2007", confidence=0.95)
     assert str(said[0]) == (
         "abstinence at 1 year: 13 of 26 (50%) with three sessions, 6 of 27 (22%) with one session "
         "(risk ratio 2.25, interval 1.01 to 5.03)."
@@ -151,12 +162,12 @@ def test_findings_of_the_heroin_study_are_said_with_counts(shipped):
 
 def test_every_number_of_a_sentence_keeps_its_rows(shipped):
     for study in ("zarate2006", "fava2018", "krupitsky1997"):
-        for sentence in findings(select_results(shipped), study, confidence=0.95):
+        for sentence in study_findings(select_results(shipped), study, confidence=0.95):
             numbers = [n for n in sentence.numbers.values() if n.value is not None]
             assert all(number.rows for number in numbers), sentence
 
 
-def test_nothing_changes_the_corpus(shipped):
+def test_nothing_changes_the_dataset(shipped):
     before = shipped.results.copy(deep=True)
     rows = select_results(shipped)
     rows.loc[:, "value"] = 0

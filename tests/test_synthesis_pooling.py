@@ -5,20 +5,15 @@ import json
 import numpy as np
 import pytest
 
-from evidence import (
-    cli,
-    describe_pool,
-    draw,
-    lay_out_cumulative,
-    lay_out_forest,
-    not_pooled,
-    pool_studies,
-    select_results,
-)
-from evidence.corpus import schema
+from evidence import cli, describe_pool
+from evidence.analysis.narrative.pooled_results import why_not_pooled
+from evidence.analysis.pooling.pooled_estimate import PoolingError, meta_analyse, pool_studies
+from evidence.analysis.pooling.study_effects import effects_by_study
+from evidence.analysis.results import select_results
+from evidence.dataset import schema
 from evidence.errors import ParameterError
-from evidence.synthesis.contributions import contributions
-from evidence.synthesis.pooling import PoolingError, synthesise
+from evidence.figures.forest_plot import lay_out_cumulative, lay_out_forest
+from evidence.figures.layout import draw
 from tests.conftest import ROOT, Project
 
 BCG = json.loads((ROOT / "reference" / "metafor" / "values.json").read_text("utf-8"))["dat.bcg"]
@@ -70,9 +65,9 @@ def vaccine(tmp_path):
 
 
 def run(project, **given):
-    corpus = project.corpus()
+    dataset = project.dataset()
     asked = {"outcome": "infection", "measure": "rr"} | given
-    return synthesise(corpus, select_results(corpus), **asked)
+    return meta_analyse(dataset, select_results(dataset), **asked)
 
 
 def refused(project, **given):
@@ -248,17 +243,17 @@ def test_the_time_nearest_to_the_one_wanted_is_taken(vaccine):
         for study in ("trial0", "trial1"):
             for name, role, n in (("vaccine", "intervention", 100), ("none", "comparator", 100)):
                 vaccine.row(**arm(study, name, role, events, n, time=day, time_unit="day"))
-    rows = select_results(vaccine.corpus())
+    rows = select_results(vaccine.dataset())
     rows = rows[rows["days"].notna()].to_dict("records")
     for near, events in ((1, 5), (4, 5), (10, 9), (365, 9)):
-        found = contributions(rows, measure="rr", near_days=near)
+        found = effects_by_study(rows, measure="rr", near_days=near)
         assert [study["events1"] for study in found] == [events, events]
 
 
 def in_words(project, **given):
-    corpus = project.corpus()
+    dataset = project.dataset()
     asked = {"outcome": "infection", "measure": "rr", "test": "z"} | given
-    pooled = pool_studies(corpus, select_results(corpus), **asked)
+    pooled = pool_studies(dataset, select_results(dataset), **asked)
     return pooled, [str(sentence) for sentence in describe_pool(pooled)]
 
 
@@ -304,7 +299,7 @@ def test_a_refusal_is_drawn_as_its_reasons(vaccine):
 
 
 def test_the_headline_studies_are_told_apart(shipped):
-    said = [str(sentence) for sentence in not_pooled(shipped, select_results(shipped))]
+    said = [str(sentence) for sentence in why_not_pooled(shipped, select_results(shipped))]
     assert said[0] == (
         "Zarate 2006, Fava 2018 and Krupitsky 1997 are not pooled: no outcome is reported by all "
         "of them."
@@ -319,4 +314,4 @@ def test_the_shipped_tables_do_not_pool_the_guides_three_studies(shipped):
     for outcome in named["outcome"].unique():
         for measure in ("rr", "or", "rd", "smd", "md", "proportion"):
             with pytest.raises(PoolingError):
-                synthesise(shipped, named, outcome=outcome, measure=measure)
+                meta_analyse(shipped, named, outcome=outcome, measure=measure)

@@ -11,18 +11,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evidence import cli, read_corpus
-from evidence.corpus import reads, schema
-from evidence.corpus.bibliography import Bibliography
-from evidence.corpus.exact import exact
-from evidence.corpus.frame import Frame
-from evidence.corpus.reads import Comparison, View
-from evidence.corpus.watching import Watched, WatchedBibliography
-from evidence.errors import CorpusError
-from evidence.publishing.notebooks import own_notebooks
-from evidence.runs import recipe
-from evidence.runs.new import begin_project
-from evidence.runs.report import How, make_reports
+from evidence import cli
+from evidence.build import fingerprint
+from evidence.build.build import BuildOptions, build_reports
+from evidence.build.new_project import create_project
+from evidence.dataset import access_log, schema
+from evidence.dataset.access_log import Comparison, TableDependency
+from evidence.dataset.bibliography import Bibliography
+from evidence.dataset.dataset import load_dataset
+from evidence.dataset.digests import exact
+from evidence.dataset.notebook_display import Frame
+from evidence.dataset.watching import Watched, WatchedBibliography
+from evidence.errors import DatasetError
+from evidence.notebook.locate import own_notebooks
 from tests.conftest import OPENS, ROOT, Project
 
 # A frame: everything that is done with it gives what it gives with a plain one, and is noted.
@@ -207,20 +208,20 @@ def placed(frame):
 @pytest.mark.parametrize("name", OPERATIONS)
 @pytest.mark.parametrize("rows", [20_000, 2], ids=["by rows", "by columns"])
 def test_a_watched_frame_is_as_a_plain_one_and_notes_what_it_told(name, rows, monkeypatch):
-    monkeypatch.setattr(reads, "ROWS", rows)
+    monkeypatch.setattr(access_log, "ROWS", rows)
     operation = OPERATIONS[name]
-    view = View(FRAME.copy())
+    view = TableDependency(FRAME.copy())
     before = did(operation, Watched(view.frame, view))
     assert before == did(operation, FRAME.copy())
     record = json.loads(json.dumps(view.as_record()))
-    assert list(View(FRAME.copy()).changes("x", record)) == []
+    assert list(TableDependency(FRAME.copy()).changes("x", record)) == []
     for changed, frame in other_frames():
         if did(operation, frame.copy()) != before:
-            assert list(View(frame).changes("x", record)), f"{changed} was not seen"
+            assert list(TableDependency(frame).changes("x", record)), f"{changed} was not seen"
 
 
 def test_what_is_not_read_is_not_noted():
-    view = View(FRAME)
+    view = TableDependency(FRAME)
     frame = Watched(FRAME, view)
     assert frame[frame["study"] == "a"]["n"].sum() == 30
     record = view.as_record()
@@ -229,11 +230,11 @@ def test_what_is_not_read_is_not_noted():
     other = FRAME.copy()
     other.loc[3, ["n", "value"]] = 99
     other.loc[0, "note"] = "a remark"
-    assert list(View(other).changes("x", record)) == []
+    assert list(TableDependency(other).changes("x", record)) == []
     other.loc[0, "value"] = 99
-    assert list(View(other).changes("data/x.csv", record)) == ["data/x.csv:2 changed"]
+    assert list(TableDependency(other).changes("data/x.csv", record)) == ["data/x.csv:2 changed"]
     moved = placed(FRAME.iloc[1:])
-    assert list(View(moved).changes("data/x.csv", record)) == [
+    assert list(TableDependency(moved).changes("data/x.csv", record)) == [
         "data/x.csv:2 changed", "data/x.csv:3 changed", "data/x.csv: study changed",
     ]  # fmt: skip
 
@@ -258,12 +259,12 @@ READINGS = {
 @pytest.mark.parametrize("name", READINGS)
 def test_a_watched_bibliography_is_as_a_plain_one_and_notes_what_it_told(name, project):
     reading = READINGS[name]
-    corpus = project.corpus()
+    dataset = project.dataset()
     kept = {}
-    before = repr(reading(WatchedBibliography(corpus.bibliography, kept)))
-    assert before == repr(reading(corpus.bibliography))
+    before = repr(reading(WatchedBibliography(dataset.bibliography, kept)))
+    assert before == repr(reading(dataset.bibliography))
     record = {"views": [], "sources": kept, "files": {}}
-    assert Comparison(corpus).changes(record) == []
+    assert Comparison(dataset).changes(record) == []
     for old, new in (
         ("Rising dough", "Sinking dough"),
         ("@misc{guide", "@misc{nobody2000, author = {X}, title = {Y}, year = {2000}}\n@misc{guide"),
@@ -271,8 +272,8 @@ def test_a_watched_bibliography_is_as_a_plain_one_and_notes_what_it_told(name, p
         ("year = {n.d.}", "year = {1999}"),
     ):
         project.replace("references.bib", old, new)
-        if repr(reading(project.corpus().bibliography)) != before:
-            assert Comparison(project.corpus()).changes(record), new
+        if repr(reading(project.dataset().bibliography)) != before:
+            assert Comparison(project.dataset()).changes(record), new
         project.replace("references.bib", new, old)
 
 
@@ -281,7 +282,7 @@ def test_a_watched_bibliography_is_as_a_plain_one_and_notes_what_it_told(name, p
 
 class Begun(Project):
     def __init__(self, root):
-        self.root = begin_project(root)
+        self.root = create_project(root)
 
 
 class Shipped(Project):
@@ -310,7 +311,7 @@ def run_here(project, name, out, **given):
         if last:
             value = eval(compile(ast.Expression(last.value), name, "eval"), space)
             shown.append(value._repr_mimebundle_().get("text/html"))
-    record = json.loads(json.dumps(space["report"].corpus.reads.as_record()))
+    record = json.loads(json.dumps(space["report"].dataset.reads.as_record()))
     files = {
         path.relative_to(out).as_posix(): path.read_bytes()
         for path in sorted(out.rglob("*"))
@@ -324,7 +325,7 @@ def undrawn(monkeypatch):
     def render(layout, about, form):
         return json.dumps(asdict(about), sort_keys=True).encode()
 
-    monkeypatch.setattr("evidence.publishing.files.render", render)
+    monkeypatch.setattr("evidence.report.figure_files.render", render)
 
 
 def changes_by_chance(project, chance, count):
@@ -340,12 +341,12 @@ def changes_by_chance(project, chance, count):
         else:
             what = change_row(project, name, chance)
         try:
-            corpus = read_corpus(project.root)
-        except CorpusError:
-            corpus = None
-        if corpus is not None and project.path(name).read_bytes() != old:
+            dataset = load_dataset(project.root)
+        except DatasetError:
+            dataset = None
+        if dataset is not None and project.path(name).read_bytes() != old:
             made += 1
-            yield f"{name}: {what}", corpus
+            yield f"{name}: {what}", dataset
         project.path(name).write_bytes(old)
 
 
@@ -415,8 +416,8 @@ def test_what_is_left_as_it_was_would_have_come_out_the_same(
         name: run_here(project.root, name, tmp_path / "first" / name, scope=scope) for name in names
     }
     left = 0
-    for number, (what, corpus) in enumerate(changes_by_chance(project, random.Random(20), count)):
-        compare = Comparison(corpus).changes
+    for number, (what, dataset) in enumerate(changes_by_chance(project, random.Random(20), count)):
+        compare = Comparison(dataset).changes
         for name, (before, record) in first.items():
             if compare(record):
                 continue
@@ -429,7 +430,7 @@ def test_what_is_left_as_it_was_would_have_come_out_the_same(
 
 def needed(project, records):
     """The notebooks whose reports a change needs made again."""
-    compare = Comparison(read_corpus(project.root)).changes
+    compare = Comparison(load_dataset(project.root)).changes
     return [name[3:] for name, record in records.items() if compare(record)]
 
 
@@ -438,7 +439,7 @@ def shipped_records(tmp_path_factory):
     """What each question of the shipped notebooks read of the shipped tables."""
     folder = tmp_path_factory.mktemp("records")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("evidence.publishing.files.render", lambda *_: b"")
+        patch.setattr("evidence.report.figure_files.render", lambda *_: b"")
         names = ["02_comparison", "03_dose_response", "04_durability", "05_claims"]
         return {name: run_here(ROOT, name, folder / name)[1] for name in names}
 
@@ -460,7 +461,7 @@ def test_a_corrected_cell_needs_only_the_reports_that_used_it(
     project = Shipped(tmp_path / "project")
     line = 2
     if find:
-        designs = read_corpus(ROOT).designs
+        designs = load_dataset(ROOT).designs
         studies = set(designs.loc[designs["scope"] == find["scope"], "study"])
         rows = project.rows(file)
         line = next(n for n, row in enumerate(rows[1:], start=2) if row[0] in studies)
@@ -526,8 +527,8 @@ def test_why_a_report_is_made_is_said(bread, capsys, monkeypatch):
     bread.path("reports/notebooks/10_bread.ipynb").unlink()
     assert said() == "made: notebooks/10_bread.ipynb is not as it was written"
     assert said("--force") == "made: made anew, as asked for"
-    versions = {**recipe.libraries(), "pandas": "2.9"}
-    monkeypatch.setattr(recipe, "libraries", lambda: versions)
+    versions = {**fingerprint.library_versions(), "pandas": "2.9"}
+    monkeypatch.setattr(fingerprint, "libraries", lambda: versions)
     assert re.fullmatch(r"made: pandas was 3[\d.]+, is 2.9", said())
     assert said() == as_it_was
     bread.notebook("10_bread", "1 + 1")
@@ -536,9 +537,9 @@ def test_why_a_report_is_made_is_said(bread, capsys, monkeypatch):
 
 def test_a_notebook_that_keeps_no_record_is_always_made(project):
     project.notebook("10_bread", opens="class report:\n    close = staticmethod(lambda: None)")
-    how = How(only=["10_bread"])
+    how = BuildOptions(only=["10_bread"])
     for why in ("there is no finished report", "it kept no record of what it read"):
-        assert make_reports(project.root, how=how).made == {"10_bread": why}
+        assert build_reports(project.root, how=how).made == {"10_bread": why}
 
 
 @dataclass

@@ -2,23 +2,23 @@
 
 import pytest
 
-from evidence import (
-    Question,
-    lay_out_comparisons,
-    lay_out_shares,
-    main_outcomes,
-    main_question,
-    meanings,
-    pool_studies,
-    select_results,
+from evidence.analysis.defaults import (
+    default_days,
+    default_outcome,
+    default_outcomes,
+    outcome_definitions,
 )
-from evidence.corpus import schema
-from evidence.synthesis.usual import usual_days, usual_outcome
+from evidence.analysis.pooling.pooled_estimate import pool_studies
+from evidence.analysis.pooling.question import Question, main_question
+from evidence.analysis.results import select_results
+from evidence.dataset import schema
+from evidence.figures.arm_comparison import lay_out_arm_comparisons
+from evidence.figures.proportions_by_arm import lay_out_proportions_by_arm
 from tests.test_synthesis_pooling import arm, vaccine  # noqa: F401 - a fixture
 
 
 def results(project):
-    return select_results(project.corpus())
+    return select_results(project.dataset())
 
 
 def outcome(project, name, **cells):
@@ -27,14 +27,14 @@ def outcome(project, name, **cells):
 
 
 def test_without_a_mark_what_most_studies_share_comes_first(project):
-    assert main_outcomes(results(project)) == ("risen",)
+    assert default_outcomes(results(project)) == ("risen",)
     outcome(project, "crust")
     outcome(project, "smell")
     for study in ("baker1990", "miller2001"):
         project.row(**arm(study, "yeast", "intervention", 3, 10, outcome="crust"))
     project.row(**arm("miller2001", "yeast", "intervention", 3, 10, outcome="smell"))
-    assert main_outcomes(results(project)) == ("crust", "risen")
-    assert usual_outcome(results(project), "proportion") == "crust"
+    assert default_outcomes(results(project)) == ("crust", "risen")
+    assert default_outcome(results(project), "proportion") == "crust"
 
 
 def test_marked_outcomes_come_first_in_their_order(project):
@@ -43,28 +43,28 @@ def test_marked_outcomes_come_first_in_their_order(project):
         rows = project.rows("data/outcomes.csv")
         rows[line - 1][rows[0].index("headline")] = place
         project.write("data/outcomes.csv", rows)
-    assert main_outcomes(results(project)) == ("height", "risen")
+    assert default_outcomes(results(project)) == ("height", "risen")
 
 
 def test_what_people_were_like_at_the_start_is_no_outcome(project):
     project.put("data/outcomes.csv", 2, kind="baseline")
-    assert main_outcomes(results(project)) == ()
-    assert usual_outcome(results(project), "rr") == ""
+    assert default_outcomes(results(project)) == ()
+    assert default_outcome(results(project), "rr") == ""
 
 
 def test_the_usual_time_is_stated_or_that_of_most_studies_or_a_day(project):
     rows = results(project)
-    assert usual_days(rows[rows["outcome"] == "risen"]) == 1
-    assert usual_days(rows.iloc[:0]) == 1
+    assert default_days(rows[rows["outcome"] == "risen"]) == 1
+    assert default_days(rows.iloc[:0]) == 1
     outcome(project, "crust")
     for study, time in (("baker1990", "3"), ("miller2001", "3"), ("miller2001", "2")):
         given = {"outcome": "crust", "time": time, "time_unit": "week"}
         project.row(**arm(study, "yeast", "intervention", 3, 10, **given))
     rows = results(project)
-    assert usual_days(rows[rows["outcome"] == "crust"]) == 21
+    assert default_days(rows[rows["outcome"] == "crust"]) == 21
     project.put("data/outcomes.csv", 4, usual_days="14")
     rows = results(project)
-    assert usual_days(rows[rows["outcome"] == "crust"]) == 14
+    assert default_days(rows[rows["outcome"] == "crust"]) == 14
 
 
 @pytest.mark.parametrize("measure", ["proportion", "rr", "smd"])
@@ -75,24 +75,27 @@ def test_shipped_questions_are_those_of_the_curators(shipped, measure):
 
 
 def test_a_measure_that_no_outcome_has_is_said_so(vaccine):  # noqa: F811
-    corpus, rows = vaccine.corpus(), results(vaccine)
-    asked = main_question(corpus, rows, Question("", "smd", 0.0))
+    dataset, rows = vaccine.dataset(), results(vaccine)
+    asked = main_question(dataset, rows, Question("", "smd", 0.0))
     assert asked.outcome == "infection"
-    refused = pool_studies(corpus, rows, **vars(asked))
+    refused = pool_studies(dataset, rows, **vars(asked))
     assert "no study has confirmed numbers for this" in refused.reasons[0]
 
 
 def test_no_result_at_all_is_no_error(vaccine):  # noqa: F811
-    corpus, nothing = vaccine.corpus(), results(vaccine).iloc[:0]
-    asked = main_question(corpus, nothing, Question("", "rr", 0.0))
-    refused = pool_studies(corpus, nothing, **vars(asked))
+    dataset, nothing = vaccine.dataset(), results(vaccine).iloc[:0]
+    asked = main_question(dataset, nothing, Question("", "rr", 0.0))
+    refused = pool_studies(dataset, nothing, **vars(asked))
     assert refused.reasons == ("these results hold nothing on any outcome",)
-    assert lay_out_shares(nothing).empty
-    assert lay_out_comparisons(nothing) == ()
+    assert lay_out_proportions_by_arm(nothing).empty
+    assert lay_out_arm_comparisons(nothing) == ()
 
 
 def test_charts_speak_of_a_guide_and_of_times_only_where_there_are(project, vaccine):  # noqa: F811
-    with_guide, without = lay_out_shares(results(project)), lay_out_shares(results(vaccine))
+    with_guide, without = (
+        lay_out_proportions_by_arm(results(project)),
+        lay_out_proportions_by_arm(results(vaccine)),
+    )
     assert with_guide.title == "Risen: what the guide says and what was reported"
     assert "open diamonds what the guide says" in str(with_guide.caption)
     assert "at the time nearest to 1 day after treatment" in str(with_guide.caption)
@@ -106,12 +109,12 @@ def test_every_outcome_with_two_arms_is_compared_or_those_asked_for(project):
     for name, role in (("yeast", "intervention"), ("none", "comparator")):
         project.row(**arm("miller2001", name, role, 3, 10, outcome="crust"))
     rows = results(project)
-    assert [layout.id for layout in lay_out_comparisons(rows)] == ["fig-risen", "fig-crust"]
-    (asked,) = lay_out_comparisons(rows, outcomes=["height"])
+    assert [layout.id for layout in lay_out_arm_comparisons(rows)] == ["fig-risen", "fig-crust"]
+    (asked,) = lay_out_arm_comparisons(rows, outcomes=["height"])
     assert asked.empty == "No two arms with counts of height among these results."
 
 
 def test_words_mean_what_the_table_says(project):
-    (said,) = meanings(project.corpus(), ["risen", "nothing of the table"])
+    (said,) = outcome_definitions(project.dataset(), ["risen", "nothing of the table"])
     assert str(said) == "Risen: it rose."
     assert said.numbers["meaning"].rows == ("data/outcomes.csv:2",)

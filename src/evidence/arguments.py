@@ -20,7 +20,7 @@ class _Styles:
         self._kind = kind
 
     def __iter__(self) -> Iterator[str]:
-        from evidence.corpus import citations
+        from evidence.dataset import citations
 
         return iter(getattr(citations, self._kind))
 

@@ -16,13 +16,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     # Whoever only asked for help does not wait for what the commands need.
     from evidence.commands import COMMANDS
-    from evidence.errors import CorpusError, EvidenceError, ParameterError
+    from evidence.errors import DatasetError, EvidenceError, ParameterError
 
     try:
         code = COMMANDS[options.command](options)
         sys.stdout.flush()
         return code
-    except CorpusError as error:
+    except DatasetError as error:
         print(error, file=sys.stderr)
         said = "1 problem" if error.count == 1 else f"{error.count:,} problems"
         print(f"{said} found, nothing written", file=sys.stderr)

@@ -5,30 +5,30 @@ import shlex
 import sys
 from dataclasses import replace
 
-from evidence.errors import MOST, EvidenceError, ParameterError
+from evidence.errors import MAX_PROBLEMS, EvidenceError, ParameterError
 from evidence.progress import Display
 
 
 def _check(options) -> int:
-    from evidence.corpus.reading import read_corpus
-    from evidence.synthesis.checks import check_consistency
-    from evidence.synthesis.freshness import require_day, stale
-    from evidence.synthesis.wording import count
+    from evidence.analysis.audit_sample import overdue_reviews, parse_date
+    from evidence.analysis.checks import check_consistency
+    from evidence.dataset.dataset import load_dataset
+    from evidence.provenance.sentence import count
 
-    corpus = read_corpus(options.project)
-    findings = check_consistency(corpus)
+    dataset = load_dataset(options.project)
+    findings = check_consistency(dataset)
     _print_findings(findings)
-    for line in stale(corpus, require_day(options.on)) if options.on else ():
+    for line in overdue_reviews(dataset, parse_date(options.on)) if options.on else ():
         print(line)
     counting = sum(finding.counts for finding in findings)
     waived = sum(bool(finding.waived) for finding in findings)
-    studies = corpus.results["study"].nunique()
+    studies = dataset.results["study"].nunique()
     print(
-        f"{len(corpus.results)} results of {studies} studies, {len(corpus.claims)} claims, "
-        f"{len(corpus.unknowns)} open questions, {len(corpus.bibliography)} sources: "
+        f"{len(dataset.results)} results of {studies} studies, {len(dataset.claims)} claims, "
+        f"{len(dataset.unknowns)} open questions, {len(dataset.bibliography)} sources: "
         f"{count(counting, 'error')}, {waived} waived, {len(findings) - counting - waived} to note"
     )
-    to_mend = _check_prose(options, corpus.project) if options.prose else 0
+    to_mend = _check_prose(options, dataset.project) if options.prose else 0
     return 1 if counting or to_mend else 0
 
 
@@ -37,9 +37,9 @@ def _print_findings(findings) -> None:
     from collections import Counter
 
     first = sorted(range(len(findings)), key=lambda place: not findings[place].counts)
-    for place in sorted(first[:MOST]):
+    for place in sorted(first[:MAX_PROBLEMS]):
         print(findings[place])
-    left_out = Counter(findings[place].code for place in first[MOST:])
+    left_out = Counter(findings[place].code for place in first[MAX_PROBLEMS:])
     if left_out:
         codes = ", ".join(f"{many:,} {code}" for code, many in sorted(left_out.items()))
         print(f"and more that are not listed: {codes}")
@@ -49,7 +49,7 @@ def _check_prose(options, project) -> int:
     """How many numbers in the prose have to be mended; every one of them is listed."""
     from pathlib import Path
 
-    from evidence.publishing.prose import check_prose
+    from evidence.report.prose_check import check_prose
 
     findings = check_prose(project, Path(options.reports or project / "reports"))
     for finding in findings:
@@ -63,17 +63,17 @@ def _why(options) -> int:
     import json
     from pathlib import Path
 
-    from evidence.corpus.reading import read_corpus
-    from evidence.publishing.chains import explain
+    from evidence.dataset.dataset import load_dataset
+    from evidence.report.trace import trace_number
 
-    corpus = read_corpus(options.project)
-    reports = Path(options.reports or corpus.project / "reports")
-    chains = explain(corpus, reports, options.asked)
+    dataset = load_dataset(options.project)
+    reports = Path(options.reports or dataset.project / "reports")
+    chains = trace_number(dataset, reports, options.asked)
     if options.format == "json":
-        data = [chain.as_data(corpus) for chain in chains]
+        data = [chain.as_data(dataset) for chain in chains]
         print(json.dumps(data, indent=1, ensure_ascii=False))
     else:
-        print("\n\n".join(chain.as_text(corpus) for chain in chains))
+        print("\n\n".join(chain.as_text(dataset) for chain in chains))
     return 0
 
 
@@ -81,12 +81,12 @@ def _identify(options) -> int:
     import json
     from pathlib import Path
 
-    from evidence.corpus.reading import read_corpus
-    from evidence.publishing.identifying import identify
+    from evidence.dataset.dataset import load_dataset
+    from evidence.report.identify_figure import identify_figure
 
-    corpus = read_corpus(options.project)
-    reports = Path(options.reports or corpus.project / "reports")
-    found = identify(corpus, reports, options.asked)
+    dataset = load_dataset(options.project)
+    reports = Path(options.reports or dataset.project / "reports")
+    found = identify_figure(dataset, reports, options.asked)
     if options.format == "json":
         print(json.dumps(found.as_data(), indent=1, ensure_ascii=False))
     else:
@@ -97,29 +97,29 @@ def _identify(options) -> int:
 def _cite(options) -> int:
     from pathlib import Path
 
-    from evidence.corpus.citations import STYLES
-    from evidence.corpus.reading import read_corpus
-    from evidence.publishing.finished import cited
+    from evidence.dataset.citations import STYLES
+    from evidence.dataset.dataset import load_dataset
+    from evidence.report.cite import cited_sources
 
-    corpus = read_corpus(options.project)
-    reports = Path(options.reports or corpus.project / "reports")
-    print(STYLES[options.style](cited(corpus, reports, options.asked)), end="")
+    dataset = load_dataset(options.project)
+    reports = Path(options.reports or dataset.project / "reports")
+    print(STYLES[options.style](cited_sources(dataset, reports, options.asked)), end="")
     return 0
 
 
 def _export(options) -> int:
     from pathlib import Path
 
-    from evidence.corpus.reading import read_corpus
-    from evidence.publishing.manuscript.exhibit import read_exhibit
-    from evidence.publishing.manuscript.files import FORMS, write_exhibit
+    from evidence.dataset.dataset import load_dataset
+    from evidence.report.manuscript.exhibit import read_exhibit
+    from evidence.report.manuscript.files import FORMS, write_exhibit
 
     if options.format == "docx" and not options.out:
         example = f"--out {options.asked}.docx"
         raise ParameterError(f"--out: is missing; a Word file is not printed, say {example}")
-    corpus = read_corpus(options.project)
-    reports = Path(options.reports or corpus.project / "reports")
-    exhibit = read_exhibit(corpus, reports, options.asked, options.style)
+    dataset = load_dataset(options.project)
+    reports = Path(options.reports or dataset.project / "reports")
+    exhibit = read_exhibit(dataset, reports, options.asked, options.style)
     if not options.out:
         print(FORMS[options.format](exhibit).decode(), end="")
         return 0
@@ -131,15 +131,15 @@ def _export(options) -> int:
 def _pool(options) -> int:
     import json
 
-    from evidence.corpus.reading import read_corpus
-    from evidence.publishing.parameters.vocabulary import require_confidence
-    from evidence.synthesis.pooling import synthesise
-    from evidence.synthesis.selection import select_results
+    from evidence.analysis.pooling.pooled_estimate import meta_analyse
+    from evidence.analysis.results import select_results
+    from evidence.dataset.dataset import load_dataset
+    from evidence.notebook.parameter_vocabulary import require_confidence
 
-    corpus = read_corpus(options.project)
-    found = synthesise(
-        corpus,
-        select_results(corpus),
+    dataset = load_dataset(options.project)
+    found = meta_analyse(
+        dataset,
+        select_results(dataset),
         outcome=options.outcome,
         measure=options.measure,
         method=options.method,
@@ -183,20 +183,19 @@ QUESTION = "[y] says so  [n] says something else  [f] not found there  [s] skip 
 def _audit(options) -> int:
     from datetime import date
 
-    from evidence.corpus.reading import read_corpus
-    from evidence.corpus.recording import append_row
-    from evidence.corpus.schema import AUDITS
-    from evidence.publishing.chains import explain
-    from evidence.synthesis.audits import draw_sample, error_rate
+    from evidence.analysis.audit_sample import draw_sample, error_rate
+    from evidence.dataset.dataset import append_row, load_dataset
+    from evidence.dataset.schema import AUDITS
+    from evidence.report.trace import trace_number
 
     if not options.by and not options.list:
         raise ParameterError("--by: is missing; say who looks, such as --by 'A. Reader'")
-    corpus = read_corpus(options.project)
-    rows = draw_sample(corpus, options.sample, options.seed)
+    dataset = load_dataset(options.project)
+    rows = draw_sample(dataset, options.sample, options.seed)
     kept = 0
     for number, row in enumerate(rows.itertuples(), start=1):
-        (chain,) = explain(corpus, corpus.project, row.address)
-        print(f"\n{number} of {len(rows)}: {chain.as_text(corpus)}")
+        (chain,) = trace_number(dataset, dataset.project, row.address)
+        print(f"\n{number} of {len(rows)}: {chain.as_text(dataset)}")
         if options.list:
             continue
         answer, found = _ask()
@@ -212,11 +211,11 @@ def _audit(options) -> int:
             "signed": options.by,
         }
         when = {"date": date.today().isoformat(), "seed": options.seed}
-        append_row(corpus.project, AUDITS, cells | told | when)
+        append_row(dataset.project, AUDITS, cells | told | when)
         kept += 1
     if not options.list:
         print(f"\n{kept} answers kept in {AUDITS.file}")
-        print(error_rate(read_corpus(corpus.project)))
+        print(error_rate(load_dataset(dataset.project)))
     return 0
 
 
@@ -237,12 +236,12 @@ def _ask() -> tuple[str, str]:
 
 
 def _report(options) -> int:
-    from evidence.publishing.parameters.rule import split_assignments
-    from evidence.runs.remote import place
-    from evidence.runs.report import How, make_batch, make_reports
+    from evidence.build.build import BuildOptions, build_batch, build_reports
+    from evidence.build.remote_output import output_location
+    from evidence.notebook.parameter_rules import split_assignments
 
     given = split_assignments(options.parameters)
-    how = How(
+    how = BuildOptions(
         only=options.only,
         force=options.force,
         tiff=options.tiff,
@@ -254,16 +253,16 @@ def _report(options) -> int:
     with contextlib.ExitStack() as stack:
         progress = stack.enter_context(Display())
         if options.scheduler:
-            from evidence.runs.cluster import Cluster
+            from evidence.build.dask_executor import DaskExecutor
 
-            how = replace(how, maker=stack.enter_context(Cluster(options.scheduler)))
-        there = stack.enter_context(place(options.out, sets=batch, said=progress.said))
+            how = replace(how, maker=stack.enter_context(DaskExecutor(options.scheduler)))
+        there = stack.enter_context(output_location(options.out, sets=batch, said=progress.said))
         asked = {"out": there.folder, "given": given, "how": how, "progress": progress}
         if batch:
             sets = {"sets": options.sets, "grid": options.grid}
-            made = list(make_batch(options.project, **sets, **asked))
+            made = list(build_batch(options.project, **sets, **asked))
         else:
-            made = [make_reports(options.project, **asked)]
+            made = [build_reports(options.project, **asked)]
     return _tell(made, there.shown, explain=options.explain)
 
 
@@ -294,9 +293,9 @@ def _tell(made, shown, *, explain: bool) -> int:
 
 
 def _new(options) -> int:
-    from evidence.runs.new import begin_project
+    from evidence.build.new_project import create_project
 
-    made = begin_project(options.folder, notebooks=options.notebooks)
+    made = create_project(options.folder, notebooks=options.notebooks)
     print(f"made:  {made}, a working project; its two studies are invented")
     print(f"next:  evidence report --project {shlex.quote(str(made))}")
     return 0
@@ -312,11 +311,11 @@ def _write(path: str, text: str) -> None:
 
 
 def _changes(options) -> int:
-    from evidence.publishing import changes
-    from evidence.runs.versions import what_changed
+    from evidence.compare import document
+    from evidence.compare.git_versions import compare_versions
 
-    found = what_changed(options.old, options.new, options.project)
-    text = getattr(changes, f"as_{options.format}")(found)
+    found = compare_versions(options.old, options.new, options.project)
+    text = getattr(document, f"as_{options.format}")(found)
     if options.out:
         _write(options.out, text)
         print(f"written: {options.out}" + (", no change" if found.none else ""))

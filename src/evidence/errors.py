@@ -11,9 +11,9 @@ class EvidenceError(Exception):
     """The base of every error that a user of this package can act on."""
 
 
-LONG = 120
+MAX_VALUE_CHARS = 120
 """Characters of a value that a message repeats."""
-MANY = 24
+MAX_WORDS_LISTED = 24
 """Words of a vocabulary that a message repeats."""
 
 
@@ -30,11 +30,13 @@ class Problem:
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
         column = f" {self.column}" if self.column else ""
-        value = self.value if len(self.value) <= LONG else f"{self.value[:LONG]}…"
+        value = (
+            self.value if len(self.value) <= MAX_VALUE_CHARS else f"{self.value[:MAX_VALUE_CHARS]}…"
+        )
         return f"{place}{column}: {value or 'blank'} {self.rule}"
 
 
-MOST = 200
+MAX_PROBLEMS = 200
 """Problems that are put in words, those that come first; of more than these it is said how many."""
 
 
@@ -50,18 +52,18 @@ class Problems(list[Problem]):
 
     def put(self, problem: Problem) -> None:
         """Add a problem of a kind that may come in great numbers, in the order of lines."""
-        if len(self) < MOST:
+        if len(self) < MAX_PROBLEMS:
             self.append(problem)
         else:
             self.left_out[problem.file] += 1
 
-    def take(self, other: "Problems | CorpusError") -> None:
+    def take(self, other: "Problems | DatasetError") -> None:
         """Add what was found elsewhere."""
-        self.extend(other.problems if isinstance(other, CorpusError) else other)
+        self.extend(other.problems if isinstance(other, DatasetError) else other)
         self.left_out += other.left_out
 
 
-class CorpusError(EvidenceError):
+class DatasetError(EvidenceError):
     """The tables or the bibliography cannot be used; `problems` holds the first reasons, sorted.
 
     `left_out` says how many more each file has.
@@ -71,8 +73,8 @@ class CorpusError(EvidenceError):
         found = Problems(problems)
         # Sorting by the fields themselves is many times as fast as comparing problem with problem.
         every = sorted(set(found), key=attrgetter("file", "line", "column", "value", "rule"))
-        self.problems = tuple(every[:MOST])
-        self.left_out = found.left_out + Counter(problem.file for problem in every[MOST:])
+        self.problems = tuple(every[:MAX_PROBLEMS])
+        self.left_out = found.left_out + Counter(problem.file for problem in every[MAX_PROBLEMS:])
         lines = list(map(str, self.problems))
         if self.left_out:
             files = ", ".join(f"{many:,} in {file}" for file, many in sorted(self.left_out.items()))
@@ -93,7 +95,7 @@ class ReportError(EvidenceError):
     """A notebook failed or its output could not be written."""
 
 
-def none_of(given: str, allowed: Iterable[object]) -> str:
+def not_one_of(given: str, allowed: Iterable[object]) -> str:
     """That a word is none of those allowed, with all of them and the one that may be meant.
 
     `given` is the word as the message is to show it, in quotes where it is a text.
@@ -101,6 +103,6 @@ def none_of(given: str, allowed: Iterable[object]) -> str:
     words = [str(word) for word in allowed]
     close = difflib.get_close_matches(given.strip("'"), words, 1)
     hint = f"; did you mean '{close[0]}'?" if close else ""
-    more = f" and {len(words) - MANY} more" if len(words) > MANY else ""
-    listed = ", ".join(words[:MANY])
+    more = f" and {len(words) - MAX_WORDS_LISTED} more" if len(words) > MAX_WORDS_LISTED else ""
+    listed = ", ".join(words[:MAX_WORDS_LISTED])
     return f"{given} is none of {listed}{more}{hint}" if words else f"{given} is not in the data"

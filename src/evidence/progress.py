@@ -3,7 +3,7 @@
 import sys
 import threading
 
-from evidence.runs.filling import Progress
+from evidence.build.build import Progress
 
 
 class Display(Progress):

@@ -15,7 +15,7 @@ from functools import singledispatch
 
 import pandas as pd
 
-from evidence.synthesis.wording import Sentence
+from evidence.provenance.sentence import Sentence
 
 
 @dataclass(frozen=True, kw_only=True)

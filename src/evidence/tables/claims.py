@@ -4,19 +4,25 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from evidence.corpus.reading import Corpus
-from evidence.synthesis.register import Entry
-from evidence.tables.table import CLAIMS, UNKNOWNS, Table, anchor
-from evidence.tables.unknowns import called, looked
+from evidence.analysis.gaps.unknowns import Unknown
+from evidence.dataset.dataset import Dataset
+from evidence.tables.gaps import last_searched, unknown_title
+from evidence.tables.html_table import CLAIMS, UNKNOWNS, ReportTable, anchor
 
 
-def tabulate_claims(corpus: Corpus, claims: pd.DataFrame, unknowns: Sequence[Entry] = ()) -> Table:
+def tabulate_claims(
+    dataset: Dataset, claims: pd.DataFrame, unknowns: Sequence[Unknown] = ()
+) -> ReportTable:
     """One row a claim: what guide and source say, the verdict and why, and the computed one.
 
     With a register of `unknowns`, each claim also names and links to those that touch it.
     """
     touching = [
-        {called(entry): anchor(UNKNOWNS, entry.name) for entry in unknowns if claim in entry.claims}
+        {
+            unknown_title(entry): anchor(UNKNOWNS, entry.name)
+            for entry in unknowns
+            if claim in entry.claims
+        }
         for claim in claims["claim"]
     ]
     shown = pd.DataFrame(
@@ -34,18 +40,18 @@ def tabulate_claims(corpus: Corpus, claims: pd.DataFrame, unknowns: Sequence[Ent
                 for row in claims.itertuples()
             ],
             "checked against": [
-                "; ".join(corpus.label(key) for key in row.source)
+                "; ".join(dataset.label(key) for key in row.source)
                 + (f" ({row.locator})" if row.locator else "")
                 for row in claims.itertuples()
             ],
-            "last looked": [looked(row) for row in claims.itertuples()],
+            "last looked": [last_searched(row) for row in claims.itertuples()],
         }
     )
     if unknowns:
         shown["open questions"] = ["; ".join(found) or "—" for found in touching]
     numbers = claims[["name", "guide_value", "source_value", "computed"]].copy()
     numbers["address"] = claims["address"] + " " + claims["compared"]
-    return Table(
+    return ReportTable(
         CLAIMS,
         "Claims of the guide, checked against sources",
         shown,
@@ -56,15 +62,15 @@ def tabulate_claims(corpus: Corpus, claims: pd.DataFrame, unknowns: Sequence[Ent
     )
 
 
-def tabulate_guide(corpus: Corpus) -> Table:
+def tabulate_guide(dataset: Dataset) -> ReportTable:
     """One row a reference of the guide and a text that it may be, how sure and why."""
-    guide = corpus.guide
+    guide = dataset.guide
     shown = pd.DataFrame(
         {
             "reference": guide["guide_ref"],
             "match": guide["status"],
             "text": [
-                str(corpus.bibliography[key]) if key else "none found" for key in guide["source"]
+                str(dataset.bibliography[key]) if key else "none found" for key in guide["source"]
             ],
             "the guide there": guide["passage"],
             "why this text": guide["reason"],
@@ -72,7 +78,7 @@ def tabulate_guide(corpus: Corpus) -> Table:
     )
     numbers = guide[["rank", "address"]].copy()
     numbers.insert(0, "name", guide["guide_ref"] + "/" + guide["source"])
-    return Table(
+    return ReportTable(
         "tab-guide",
         "References of the guide, and the texts they may be",
         shown,

@@ -3,30 +3,32 @@
 import numpy as np
 import pandas as pd
 
-from evidence.corpus.reading import Corpus
-from evidence.synthesis.gaps import people_of
-from evidence.synthesis.selection import last_assessments
-from evidence.synthesis.wording import when
-from evidence.tables.table import Table
+from evidence.analysis.eligible_evidence import participants_by_study
+from evidence.analysis.results import last_assessments
+from evidence.dataset.dataset import Dataset
+from evidence.provenance.sentence import printed_time
+from evidence.tables.html_table import ReportTable
 
 
-def tabulate_studies(corpus: Corpus, results: pd.DataFrame) -> Table:
+def tabulate_studies(dataset: Dataset, results: pd.DataFrame) -> ReportTable:
     """One row a study of `results`: how it was done, how many took part, what to know of it."""
-    whose = people_of(corpus)
+    whose = participants_by_study(dataset)
     counts = results.groupby("study", sort=False).size()
     addresses = results.groupby("study", sort=False)["address"].agg(" ".join)
-    designs = corpus.designs.set_index("study")
+    designs = dataset.designs.set_index("study")
     shown, numbers = [], []
     for study in counts.index:
         row = designs.loc[study] if study in designs.index else pd.Series(dtype=object)
         _, people = whose.get(study, (study, 0))
         followup = row.get("followup")
         followed = (
-            when(f"{followup:g}", row["followup_unit"]) if pd.notna(followup) else "not stated"
+            printed_time(f"{followup:g}", row["followup_unit"])
+            if pd.notna(followup)
+            else "not stated"
         )
         shown.append(
             {
-                "study": corpus.label(study),
+                "study": dataset.label(study),
                 "condition": "; ".join(
                     results.loc[results["study"] == study, "condition"].unique()
                 ),
@@ -46,7 +48,7 @@ def tabulate_studies(corpus: Corpus, results: pd.DataFrame) -> Table:
                 "address": f"{row.get('address', '')} {addresses[study]}".strip(),
             }
         )
-    return Table(
+    return ReportTable(
         "tab-studies",
         "Studies: how each was done",
         pd.DataFrame(shown),
@@ -56,15 +58,15 @@ def tabulate_studies(corpus: Corpus, results: pd.DataFrame) -> Table:
         {"people": "participants", "results": "counted"},
         keys={
             "people": [row["people"] or np.nan for row in numbers],
-            "followed for": list(last_assessments(corpus).reindex(counts.index)),
+            "followed for": list(last_assessments(dataset).reindex(counts.index)),
         },
         filters=("condition", "design"),
     )
 
 
-def tabulate_results(corpus: Corpus, results: pd.DataFrame) -> Table:
+def tabulate_results(dataset: Dataset, results: pd.DataFrame) -> ReportTable:
     """One row a result: what was reported, as printed, by whom, and where it was read."""
-    labels = {key: corpus.label(key) for key in results["source"].unique()}
+    labels = {key: dataset.label(key) for key in results["source"].unique()}
     shown = pd.DataFrame(
         {
             "study": results["label"],
@@ -76,7 +78,7 @@ def tabulate_results(corpus: Corpus, results: pd.DataFrame) -> Table:
                 row.outcome + (f" ({row.instrument})" if row.instrument else "")
                 for row in results.itertuples()
             ],
-            "time": [when(row.time, row.time_unit) or "—" for row in results.itertuples()],
+            "time": [printed_time(row.time, row.time_unit) or "—" for row in results.itertuples()],
             "n": [str(n) if pd.notna(n) else "—" for n in results["n"]],
             "as printed": [_printed(row) for row in results.itertuples()],
             "said by": results["reported_by"],
@@ -89,7 +91,7 @@ def tabulate_results(corpus: Corpus, results: pd.DataFrame) -> Table:
         ["n", "events", "value", "spread", "ci_low", "ci_high", "as_printed", "address"]
     ].copy()
     numbers.insert(0, "name", results["address"].str.removeprefix("data/"))
-    return Table(
+    return ReportTable(
         "tab-results",
         "Results, each with its address",
         shown,

@@ -1,0 +1,235 @@
+from .analysis.certainty.evidence_body import (
+    evidence_bodies as evidence_bodies,
+)
+from .analysis.certainty.grade import (
+    grade_certainty as grade_certainty,
+)
+from .analysis.certainty.risk_of_bias import (
+    appraisals as appraisals,
+)
+from .analysis.certainty.risk_of_bias import (
+    has_appraisals as has_appraisals,
+)
+from .analysis.checks import (
+    check_consistency as check_consistency,
+)
+from .analysis.checks.against_printed_text import (
+    grim_power as grim_power,
+)
+from .analysis.claims.claim_audit import (
+    claim_verdicts as claim_verdicts,
+)
+from .analysis.claims.claim_audit import (
+    claims_summary as claims_summary,
+)
+from .analysis.claims.claim_audit import (
+    disagreements as disagreements,
+)
+from .analysis.claims.claim_audit import (
+    overruled_verdicts as overruled_verdicts,
+)
+from .analysis.claims.contradictions import (
+    contradictions as contradictions,
+)
+from .analysis.defaults import (
+    default_outcomes as default_outcomes,
+)
+from .analysis.defaults import (
+    outcome_definitions as outcome_definitions,
+)
+from .analysis.follow_up import (
+    longest_follow_up as longest_follow_up,
+)
+from .analysis.gaps.unknowns import (
+    find_unknowns as find_unknowns,
+)
+from .analysis.narrative.pooled_results import (
+    describe_pool as describe_pool,
+)
+from .analysis.narrative.pooled_results import (
+    why_not_pooled as why_not_pooled,
+)
+from .analysis.narrative.study_findings import (
+    results_by_comparator as results_by_comparator,
+)
+from .analysis.narrative.study_findings import (
+    study_findings as study_findings,
+)
+from .analysis.narrative.study_findings import (
+    treatment_guesses as treatment_guesses,
+)
+from .analysis.narrative.unknowns import (
+    follow_up_attrition as follow_up_attrition,
+)
+from .analysis.narrative.unknowns import (
+    top_unknowns as top_unknowns,
+)
+from .analysis.narrative.unknowns import (
+    unknowns_summary as unknowns_summary,
+)
+from .analysis.pooling.pooled_estimate import (
+    pool_studies as pool_studies,
+)
+from .analysis.pooling.question import (
+    Question as Question,
+)
+from .analysis.pooling.question import (
+    main_question as main_question,
+)
+from .analysis.pooling.specification_curve import (
+    specification_curve as specification_curve,
+)
+from .analysis.results import (
+    select_results as select_results,
+)
+from .dataset.dataset import (
+    load_dataset as load_dataset,
+)
+from .errors import (
+    EvidenceError as EvidenceError,
+)
+from .figures.arm_comparison import (
+    lay_out_arm_comparison as lay_out_arm_comparison,
+)
+from .figures.arm_comparison import (
+    lay_out_arm_comparisons as lay_out_arm_comparisons,
+)
+from .figures.claim_verdicts import (
+    lay_out_claim_verdicts as lay_out_claim_verdicts,
+)
+from .figures.dose_effect_all_trials import (
+    lay_out_dose_effect_all_trials as lay_out_dose_effect_all_trials,
+)
+from .figures.dose_effect_one_trial import (
+    lay_out_dose_effect_one_trial as lay_out_dose_effect_one_trial,
+)
+from .figures.evidence_map import (
+    lay_out_evidence_map as lay_out_evidence_map,
+)
+from .figures.follow_up_timeline import (
+    lay_out_follow_up as lay_out_follow_up,
+)
+from .figures.forest_plot import (
+    lay_out_cumulative as lay_out_cumulative,
+)
+from .figures.forest_plot import (
+    lay_out_explorer_forest as lay_out_explorer_forest,
+)
+from .figures.forest_plot import (
+    lay_out_forest as lay_out_forest,
+)
+from .figures.layout import (
+    draw as draw,
+)
+from .figures.proportions_by_arm import (
+    lay_out_proportions_by_arm as lay_out_proportions_by_arm,
+)
+from .figures.risk_of_bias import (
+    lay_out_risk_of_bias as lay_out_risk_of_bias,
+)
+from .figures.risk_of_bias import (
+    lay_out_risk_of_bias_summary as lay_out_risk_of_bias_summary,
+)
+from .figures.specification_curve import (
+    lay_out_specification_curve as lay_out_specification_curve,
+)
+from .report.explorer_widget import (
+    explore as explore,
+)
+from .report.report import (
+    open_report as open_report,
+)
+from .tables.certainty import (
+    tabulate_certainty as tabulate_certainty,
+)
+from .tables.certainty import (
+    tabulate_minimal_important_differences as tabulate_minimal_important_differences,
+)
+from .tables.certainty import (
+    tabulate_risk_of_bias as tabulate_risk_of_bias,
+)
+from .tables.certainty import (
+    tabulate_summary_of_findings as tabulate_summary_of_findings,
+)
+from .tables.checks import (
+    tabulate_check_findings as tabulate_check_findings,
+)
+from .tables.claims import (
+    tabulate_claims as tabulate_claims,
+)
+from .tables.claims import (
+    tabulate_guide as tabulate_guide,
+)
+from .tables.gaps import (
+    tabulate_evidence_map as tabulate_evidence_map,
+)
+from .tables.gaps import (
+    tabulate_unknowns as tabulate_unknowns,
+)
+from .tables.studies import (
+    tabulate_results as tabulate_results,
+)
+from .tables.studies import (
+    tabulate_studies as tabulate_studies,
+)
+
+__all__ = [
+    "EvidenceError",
+    "Question",
+    "appraisals",
+    "check_consistency",
+    "claim_verdicts",
+    "claims_summary",
+    "contradictions",
+    "default_outcomes",
+    "describe_pool",
+    "disagreements",
+    "draw",
+    "evidence_bodies",
+    "explore",
+    "find_unknowns",
+    "follow_up_attrition",
+    "grade_certainty",
+    "grim_power",
+    "has_appraisals",
+    "lay_out_arm_comparison",
+    "lay_out_arm_comparisons",
+    "lay_out_claim_verdicts",
+    "lay_out_cumulative",
+    "lay_out_dose_effect_all_trials",
+    "lay_out_dose_effect_one_trial",
+    "lay_out_evidence_map",
+    "lay_out_explorer_forest",
+    "lay_out_follow_up",
+    "lay_out_forest",
+    "lay_out_proportions_by_arm",
+    "lay_out_risk_of_bias",
+    "lay_out_risk_of_bias_summary",
+    "lay_out_specification_curve",
+    "load_dataset",
+    "longest_follow_up",
+    "main_question",
+    "open_report",
+    "outcome_definitions",
+    "overruled_verdicts",
+    "pool_studies",
+    "results_by_comparator",
+    "select_results",
+    "specification_curve",
+    "study_findings",
+    "tabulate_certainty",
+    "tabulate_check_findings",
+    "tabulate_claims",
+    "tabulate_evidence_map",
+    "tabulate_guide",
+    "tabulate_minimal_important_differences",
+    "tabulate_results",
+    "tabulate_risk_of_bias",
+    "tabulate_studies",
+    "tabulate_summary_of_findings",
+    "tabulate_unknowns",
+    "top_unknowns",
+    "treatment_guesses",
+    "unknowns_summary",
+    "why_not_pooled",
+]

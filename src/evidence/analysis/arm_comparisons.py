@@ -1,0 +1,204 @@
+"""Arms side by side: proportions with their intervals, and the difference of two arms.
+
+Vocabulary
+----------
+`standing` tells on what a number rests: `guide` (as the guide says it), `source` (read in the
+text named) or `unconfirmed` (commonly cited, not read there).
+
+Doses of one trial set against the same comparator, with what was reported and nothing more.
+
+Vocabulary
+----------
+A dose is `sized` if a difference is printed for it and `worded` if only its direction is.
+"""
+
+import numpy as np
+import pandas as pd
+
+from evidence.analysis.printed_numbers import is_impossible
+from evidence.provenance.sentence import percent, printed_time
+from evidence.statistics.confidence_intervals import risk_difference, risk_ratio, wilson
+
+
+def arm_proportions(results: pd.DataFrame, *, near_days: float, confidence: float) -> pd.DataFrame:
+    """One proportion for each study, arm, outcome and standing: the one nearest to a time.
+
+    Parameters
+    ----------
+    results : DataFrame
+        From `select_results`.
+    near_days : float
+        The time wanted, in days after the start of treatment; rows at or before 0 never count.
+    confidence : float
+        Coverage of the Wilson intervals.
+
+    Returns
+    -------
+    DataFrame
+        The rows chosen with `standing`, `estimate`, `ci_low`, `ci_high` (proportions; NaN where
+        no count is known), `counts` (12/17, or why there is none) and `name`.
+    """
+    rows = results[
+        (results["measure"] == "proportion")
+        & results["role"].isin(["intervention", "comparator", "single arm"])
+        & ~(results["days"] <= 0)
+    ].copy()
+    rows["standing"] = np.select(
+        [rows["is_guide"], rows["confirmed"]], ["guide", "source"], "unconfirmed"
+    )
+    rows["distance"] = (np.log(rows["days"]) - np.log(near_days)).abs().fillna(np.inf)
+    rows["uncounted"] = rows["counted"].isna()
+    group = ["study", "arm", "outcome", "condition"]
+    rows = rows.sort_values(["distance", "uncounted"], kind="stable")
+    rows = rows.drop_duplicates([*group, "standing"])
+    # What is confirmed needs no unconfirmed twin beside it.
+    confirmed = rows[rows["standing"] == "source"].set_index(group).index
+    twin = (rows["standing"] == "unconfirmed") & rows.set_index(group).index.isin(confirmed)
+    return add_confidence_intervals(rows[~twin].sort_index(), confidence)
+
+
+def add_confidence_intervals(rows: pd.DataFrame, confidence: float) -> pd.DataFrame:
+    """`rows` of proportions with `estimate`, Wilson `ci_low` and `ci_high`, `counts`, `name`."""
+    rows = rows.copy()
+    known = (rows["counted"].notna() & rows["n"].notna()).to_numpy()
+    estimate = rows["value"].to_numpy(float, copy=True)
+    low, high = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
+    if known.any():
+        found = wilson(rows.loc[known, "counted"], rows.loc[known, "n"], confidence)
+        estimate[known], low[known], high[known] = found
+    rows["estimate"], rows["ci_low"], rows["ci_high"] = estimate, low, high
+    rows["counts"] = [_counts(row) for row in rows.itertuples()]
+    rows["name"] = [
+        f"{row.study}/{row.arm}/{row.outcome}/{printed_time(row.time, row.time_unit) or 'any time'}"
+        f"/{'guide' if row.is_guide else row.source}"
+        for row in rows.itertuples()
+    ]
+    return rows
+
+
+def _counts(row) -> str:
+    if pd.notna(row.counted) and pd.notna(row.n):
+        return f"{row.counted}/{row.n} ({percent(row.counted / row.n, row.n)})"
+    if pd.notna(row.n) and is_impossible(row.as_printed, int(row.n)):
+        return f"{row.as_printed} of {row.n}: no count fits"
+    if pd.notna(row.n):
+        return f"{row.as_printed} of {row.n}"
+    return f"{row.as_printed}, no count given"
+
+
+PAIR_COLUMNS = ["study", "condition", "outcome", "instrument", "definition", "time", "time_unit"]
+
+
+def arm_pairs(results: pd.DataFrame, *, confidence: float) -> pd.DataFrame:
+    """Every intervention arm against every comparator arm of its study, where both have counts.
+
+    The guide's own numbers and unconfirmed ones are left out: they are no trial.
+
+    Returns
+    -------
+    DataFrame
+        One row a pair: the `PAIRED` columns, `label`, `randomised`, `better`, `days`, `arm`,
+        `versus`, `events1`, `n1`, `events2`, `n2`; `share1`, `low1`, `high1` and the same for
+        2 (Wilson); `rd`, `rd_low`, `rd_high` (proportions), `rr`,
+        `rr_low`, `rr_high` (natural scale; NaN where a count is 0); `name` and `address` (both
+        rows).
+    """
+    rows = results[
+        (results["measure"] == "proportion")
+        & ~results["is_guide"]
+        & results["confirmed"]
+        & results["counted"].notna()
+        & results["n"].notna()
+    ]
+    both = rows[rows["role"] == "intervention"].merge(
+        rows[rows["role"] == "comparator"], on=PAIR_COLUMNS, suffixes=("", "_2")
+    )
+    frame = both[[*PAIR_COLUMNS, "label", "randomised", "better", "days", "caveat"]].copy()
+    frame["arm"], frame["versus"] = both["arm"], both["arm_2"]
+    counts = {
+        "events1": both["counted"],
+        "n1": both["n"],
+        "events2": both["counted_2"],
+        "n2": both["n_2"],
+    }
+    frame = frame.assign(**counts)
+    arrays = [counts[name].to_numpy(float) for name in ("events1", "n1", "events2", "n2")]
+    for group, events, n in (("1", *arrays[:2]), ("2", *arrays[2:])):
+        share, low, high = wilson(events, n, confidence)
+        frame[f"share{group}"], frame[f"low{group}"], frame[f"high{group}"] = share, low, high
+    for short, effect in (("rd", risk_difference), ("rr", risk_ratio)):
+        found = effect(*arrays, confidence)
+        frame[short], frame[f"{short}_low"], frame[f"{short}_high"] = found
+    frame["name"] = [
+        f"{row.study}/{row.arm} against {row.versus}/{row.outcome}/{printed_time(row.time, row.time_unit)}"
+        for row in frame.itertuples()
+    ]
+    frame["address"] = both["address"] + " " + both["address_2"]
+    return frame.reset_index(drop=True)
+
+
+DOSE_COLUMNS = [
+    "study",
+    "label",
+    "outcome",
+    "instrument",
+    "arm",
+    "versus",
+    "dose_mg_per_kg",
+    "measure",
+    "n",
+    "value",
+    "ci_low",
+    "ci_high",
+    "p_value",
+    "p_adjusted",
+    "direction",
+    "time",
+    "time_unit",
+    "is_guide",
+    "confirmed",
+    "source",
+    "address",
+]
+
+
+def doses_of_trial(results: pd.DataFrame) -> pd.DataFrame:
+    """Contrasts of studies that set two doses or more against one comparator.
+
+    Returns
+    -------
+    DataFrame
+        `COLUMNS` and `found`: better, no difference or worse — as worded, else from the p value
+        corrected for several comparisons, else from the plain one (at 0.05) — and `sized`.
+    """
+    rows = results[
+        (results["role"] == "contrast")
+        & results["dose_mg_per_kg"].gt(0)
+        & (results["kind"] == "benefit")
+    ]
+    several = rows.groupby("study")["dose_mg_per_kg"].transform("nunique") > 1
+    frame = rows.loc[several, DOSE_COLUMNS].copy()
+    frame["sized"] = frame["value"].notna()
+    frame["found"] = [row.direction or _from_p(row) for row in frame.itertuples()]
+    order = ["study", "is_guide", "dose_mg_per_kg"]
+    return frame.sort_values(order, kind="stable").reset_index(drop=True)
+
+
+def _from_p(row) -> str:
+    printed = row.p_adjusted or row.p_value
+    if not printed:
+        return "not stated"
+    return "better" if float(printed.lstrip("<>")) <= 0.05 else "no difference"
+
+
+def arm_sizes(results: pd.DataFrame, study: str) -> dict[str, int]:
+    """People allotted to each arm of a study, or the most who were analysed in it."""
+    rows = results[
+        (results["study"] == study)
+        & results["role"].isin(["intervention", "comparator"])
+        & ~results["is_guide"]
+    ]
+    size = np.fmax(rows["n"].astype("float64"), 0)
+    counted = rows["events"].astype("float64").where(rows["measure"] == "count")
+    largest = pd.Series(np.fmax(size, counted), rows.index).groupby(rows["arm"], sort=False).max()
+    return {arm: int(value) for arm, value in largest.items() if pd.notna(value) and value > 0}

@@ -1,0 +1,1 @@
+"""Risk of bias and certainty of evidence (GRADE)."""

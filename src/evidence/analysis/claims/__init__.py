@@ -1,0 +1,1 @@
+"""Claims of the guide compared with what their sources report."""

@@ -1,0 +1,1 @@
+"""What remains unknown: evidence map, unknowns, and the trials that would answer them."""

@@ -1,0 +1,1 @@
+"""Meta-analysis of one question: eligible studies, their effects, and the pooled estimate."""

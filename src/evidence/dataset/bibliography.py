@@ -1,0 +1,262 @@
+"""The sources, read strictly: an entry that is lost is a number without an address."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from evidence.dataset import text_checks
+from evidence.dataset.text_checks import hidden_characters, reveal_hidden
+from evidence.errors import DatasetError, Problem
+
+BIBLIOGRAPHY_FILE = "references.bib"
+NO_DATE = "n.d."
+MAX_BIBLIOGRAPHY_BYTES = 100_000
+"""Characters of one line; the longest abstracts have a tenth of it."""
+CONTAINERS = ("journal", "booktitle", "howpublished", "publisher", "institution", "school")
+
+
+@dataclass(frozen=True)
+class Author:
+    """A person (`last`, `first`) or an organisation (`last` alone).
+
+    `last` begins with the particle (de, van der), which `particle` also names alone; `suffix` (Jr.)
+    stands in no other part.
+    """
+
+    last: str
+    first: str = ""
+    particle: str = ""
+    suffix: str = ""
+
+    @property
+    def family(self) -> str:
+        """The family name without its particle."""
+        return self.last.removeprefix(self.particle).strip()
+
+    @property
+    def initials(self) -> str:
+        """First letters of the given names, hyphens kept apart: Jean-Paul gives JP.
+
+        A name in a script that has no capitals cannot be cut down to a letter and stays whole.
+        """
+        parts = [part for part in re.split(r"[\s.\-]+", self.first) if part]
+        return "".join(part[0] if part[0].lower() != part[0].upper() else part for part in parts)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One source; `year` is a string because some pages carry no date (``n.d.``)."""
+
+    key: str
+    kind: str
+    authors: tuple[Author, ...]
+    more_authors: bool
+    title: str
+    year: str
+    container: str
+    volume: str
+    number: str
+    pages: str
+    doi: str
+    pmid: str
+    url: str
+    note: str
+    line: int
+
+    @property
+    def label(self) -> str:
+        """The short name used in charts and tables, such as *Miller 2001*."""
+        year = "" if self.year == NO_DATE else f" {self.year}"
+        return f"{self.authors[0].last}{year}"
+
+    @property
+    def link(self) -> str:
+        """The most lasting address known: the DOI, then PubMed, then the page itself."""
+        if self.doi:
+            return f"https://doi.org/{self.doi}"
+        if self.pmid:
+            return f"https://pubmed.ncbi.nlm.nih.gov/{self.pmid}/"
+        return self.url
+
+    def __str__(self) -> str:
+        from evidence.dataset.citations import vancouver
+
+        return vancouver(self)
+
+
+class Bibliography(Mapping[str, Reference]):
+    """References by BibTeX key, in the order of the file."""
+
+    def __init__(self, references: Mapping[str, Reference]):
+        self._references = references
+
+    def __getitem__(self, key: str) -> Reference:
+        return self._references[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._references)
+
+    def __len__(self) -> int:
+        return len(self._references)
+
+    def some(self, keys: Iterable[str]) -> list[Reference]:
+        """The references of these keys, each once, in the order of their keys."""
+        return [self[key] for key in sorted(set(keys))]
+
+    def at(self, line: int) -> Reference | None:
+        """The reference that begins at a line of the file."""
+        return next((reference for reference in self.values() if reference.line == line), None)
+
+
+def _plain(text: str) -> str:
+    """A BibTeX value as people read it: accents, no braces, en dashes in ranges, single blanks."""
+    if "\\" in text:
+        from pylatexenc.latex2text import LatexNodes2Text
+
+        # Bare & and % are LaTeX's own, but people write them: they are meant as themselves.
+        text = LatexNodes2Text().latex_to_text(re.sub(r"(?<!\\)([&%])", r"\\\1", text))
+        # It takes the sign \textasciicircum for the accent of that form.
+        text = text.replace("ˆ", "^")
+    text = re.sub(r"[{}]", "", text).replace("---", "—").replace("--", "–")
+    return unicodedata.normalize("NFC", re.sub(r"\s+", " ", text).strip())
+
+
+def _problems(library) -> Iterator[Problem]:
+    for block in library.failed_blocks:
+        named = re.match(r"\s*@\w+\s*\{\s*([^,\s]+)", block.raw)
+        key = named[1] if named else " ".join(block.raw.split())[:40]
+        reason = {
+            "DuplicateBlockKeyBlock": "is the key of an earlier entry; every key is used once",
+            "DuplicateFieldKeyBlock": "has a field twice; every field is given once",
+        }.get(type(block).__name__, "cannot be read as BibTeX; is a brace or comma missing?")
+        yield Problem(BIBLIOGRAPHY_FILE, block.start_line + 1, "", key, reason)
+    for entry in library.entries:
+        line = entry.start_line + 1
+        if not re.fullmatch(r"[^\s,{}]+", entry.key):
+            yield Problem(
+                BIBLIOGRAPHY_FILE,
+                line,
+                "",
+                entry.key,
+                "has a blank in its key; write it as one word",
+            )
+        for field in entry.fields:
+            if field.enclosing == "no-enclosing" and re.search(r"[={}]", str(field.value)):
+                rule = f"swallows the next field; put a comma after the value of {field.key}"
+                yield Problem(BIBLIOGRAPHY_FILE, line, field.key, entry.key, rule)
+        for name in ("author", "title", "year"):
+            if name not in entry.fields_dict or not str(entry.fields_dict[name].value).strip():
+                yield Problem(BIBLIOGRAPHY_FILE, line, name, entry.key, f"has no {name}")
+        year = entry.fields_dict.get("year")
+        if year is not None and not re.fullmatch(
+            r"(1[5-9]|20)\d\d|n\.d\.", str(year.value).strip()
+        ):
+            rule = f"is not a year of four digits (or {NO_DATE} where the page carries no date)"
+            yield Problem(BIBLIOGRAPHY_FILE, line, "year", str(year.value).strip(), rule)
+        for name in text_checks.IDENTIFIER_PATTERNS:
+            field = entry.fields_dict.get(name)
+            rule = text_checks.identifier_error(name, str(field.value)) if field is not None else ""
+            if rule:
+                yield Problem(BIBLIOGRAPHY_FILE, line, name, str(field.value), rule)
+
+
+def _author(name) -> Author:
+    """A split name; a suffix is found with its comma (King, Jr., Martin) and without."""
+    last, suffix = _plain(" ".join([*name.von, *name.last])), _plain(" ".join(name.jr))
+    written = re.fullmatch(r"(.+?) ((?:Jr|Sr)\.?|II|III|IV)", last)
+    if written and name.first and not suffix:
+        last, suffix = written.groups()
+    return Author(last, _plain(" ".join(name.first)), _plain(" ".join(name.von)), suffix)
+
+
+def _reference(entry) -> Reference:
+    fields = {field.key.lower(): field.value for field in entry.fields}
+    people = [_author(name) for name in fields["author"]]
+    authors = tuple(person for person in people if person.last != "others")
+    container = next(
+        (fields[name] for name in CONTAINERS if name in fields),
+        "",
+    )
+    text = {name: _plain(str(value)) for name, value in fields.items() if name != "author"}
+    return Reference(
+        key=entry.key,
+        kind=entry.entry_type,
+        authors=authors,
+        more_authors=len(authors) < len(people),
+        title=text["title"],
+        year=text["year"],
+        container=_plain(container),
+        line=entry.start_line + 1,
+        **{
+            name: text.get(name, "")
+            for name in ("volume", "number", "pages", "doi", "pmid", "url", "note")
+        },
+    )
+
+
+def _require_plain(text: str) -> None:
+    """Refuse characters that nobody sees, and lines that no reference has.
+
+    Raises
+    ------
+    DatasetError
+    """
+    problems = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        found = hidden_characters(line.rstrip("\r"))
+        if found:
+            rule = f"hides {found}; take it out"
+            problems.append(
+                Problem(BIBLIOGRAPHY_FILE, number, "", reveal_hidden(line.strip()), rule)
+            )
+        if len(line) > MAX_BIBLIOGRAPHY_BYTES:
+            rule = f"has more than {MAX_BIBLIOGRAPHY_BYTES:,} characters; is it a reference?"
+            problems.append(Problem(BIBLIOGRAPHY_FILE, number, "", "a line", rule))
+    if problems:
+        raise DatasetError(problems)
+
+
+def read_bibliography(path: Path) -> Bibliography:
+    """Every entry of a BibTeX file, or a complete list of what is wrong with it.
+
+    bibtexparser reports broken and duplicate entries only in its log and leaves them out, and
+    reads a missing comma as part of a value; here each of these is an error with its line.
+
+    Raises
+    ------
+    DatasetError
+        Missing or unreadable file, failed or duplicate blocks, keys with blanks, entries without
+        author, title or year, malformed years, DOIs, PubMed numbers, ORCIDs and ISSNs.
+    """
+    import bibtexparser
+    from bibtexparser import middlewares
+
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise DatasetError([Problem(BIBLIOGRAPHY_FILE, 0, "", "it", "is missing")]) from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        byte = f"byte 0x{error.object[error.start]:02x}"
+        raise DatasetError(
+            [Problem(BIBLIOGRAPHY_FILE, line, "", byte, "is not UTF-8; save it so")]
+        ) from None
+    _require_plain(text)
+    raw = bibtexparser.parse_string(text)
+    problems = list(_problems(raw))
+    if not raw.blocks:
+        problems = [Problem(BIBLIOGRAPHY_FILE, 0, "", "it", "is empty; it must hold the sources")]
+    if problems:
+        raise DatasetError(problems)
+    # Accents are decoded later: decoding before the split takes {World Health Organization} apart.
+    names = [middlewares.SeparateCoAuthors(), middlewares.SplitNameParts()]
+    library = bibtexparser.parse_string(text, append_middleware=names)
+    if library.failed_blocks:
+        rule = "has a name that cannot be split"
+        raise DatasetError(
+            Problem(BIBLIOGRAPHY_FILE, block.start_line + 1, "author", block.key, rule)
+            for block in library.failed_blocks
+        )
+    return Bibliography({entry.key: _reference(entry) for entry in library.entries})

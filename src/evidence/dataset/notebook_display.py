@@ -1,0 +1,136 @@
+"""What a table needs to be read in a notebook: wrapped text, and headers that sort when pressed.
+
+Style and script are a part of the output itself, so that nothing has to be installed or loaded.
+Where scripts are not run, such as in a notebook that is not trusted, the plain table remains.
+
+Tables that display themselves in a notebook: readable headers with units, sorted by pressing.
+
+Whatever is picked out of such a table, or joined to it, is one again.
+"""
+
+from html import escape
+
+import pandas as pd
+
+from evidence.dataset import schema
+
+STYLE = """
+.evidence-frame { max-height: 36em; overflow: auto; }
+.evidence-frame table { border-collapse: collapse; }
+.evidence-frame caption { text-align: left; font-weight: bold; padding: 0.3em 0; }
+.evidence-frame table :is(th, td) {
+  text-align: left; vertical-align: top; white-space: normal; overflow-wrap: break-word;
+  min-width: 4em; max-width: 24em; padding: 0.25em 0.6em; border-bottom: 1px solid #8a8a8a;
+}
+.evidence-frame thead th { position: sticky; top: 0; background: var(--jp-layout-color0, Canvas); }
+.evidence-frame thead button {
+  font: inherit; font-weight: bold; color: inherit; background: none; border: 0; padding: 0;
+  min-height: 24px; text-align: left; cursor: pointer; text-decoration: underline dotted;
+}
+.evidence-frame [aria-sort=ascending] button::after { content: " ▲"; }
+.evidence-frame [aria-sort=descending] button::after { content: " ▼"; }
+"""
+
+# Numbers are compared by `data-sort` where a cell has it; cells without content come last.
+SCRIPT = """
+(() => {
+  const table = document.currentScript.previousElementSibling.querySelector("table");
+  const order = new Intl.Collator("en", { numeric: true }).compare;
+  const key = (row, place) => {
+    const cell = row.cells[place], text = cell.textContent.trim();
+    if ((cell.dataset.sort ?? text) === "" || text === "—") return null;
+    return cell.dataset.sort === undefined ? text : Number(cell.dataset.sort);
+  };
+  [...table.tHead.rows[0].cells].forEach((head, place) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.append(...head.childNodes);
+    head.append(button);
+    button.addEventListener("click", () => {
+      const down = head.getAttribute("aria-sort") === "ascending";
+      for (const cell of table.tHead.rows[0].cells) cell.removeAttribute("aria-sort");
+      head.setAttribute("aria-sort", down ? "descending" : "ascending");
+      table.tBodies[0].append(...[...table.tBodies[0].rows].sort((one, other) => {
+        const [a, b] = [key(one, place), key(other, place)];
+        if (a === null || b === null) return (a === null) - (b === null);
+        const before = typeof a === "number" ? a - b : order(a, b);
+        return down ? -before : before;
+      }));
+    });
+  });
+})();
+"""
+
+
+def sortable(table: str) -> str:
+    """The HTML of one table, in a single element, with the style and script of its own."""
+    return (
+        f'<style>{STYLE}</style>\n<div class="evidence-frame">{table}</div>'
+        f"<script>{SCRIPT}</script>"
+    )
+
+
+MAX_ROWS_SHOWN = 500
+"""Rows on display; more of them make a notebook too large to open."""
+HEADERS = {
+    "n": "n (people)",
+    "k": "k (studies)",
+    "events": "events (people)",
+    "counted": "counted (people)",
+    "n_randomised": "randomised (people)",
+    "n_analysed": "analysed (people)",
+    "dose_mg_per_kg": "dose (mg per kg)",
+    "infusion_minutes": "infusion (minutes)",
+    "sessions": "sessions (times)",
+    "value": "value (natural scale)",
+    "ci_low": "interval, low (as value)",
+    "ci_high": "interval, high (as value)",
+    "spread": "spread (as value)",
+    "days_low": "earliest time (days)",
+    "days": "time (days)",
+    "longest": "longest look (days)",
+    "high_risk": "at high risk (share)",
+}
+"""Columns whose names do not say what they are counted in."""
+ABOUT_COLUMNS = {
+    column.name: column.about for table in reversed(schema.TABLES) for column in table.columns
+}
+"""What each column means; where several tables have one of the name, as in the first."""
+
+
+class Frame(pd.DataFrame):
+    """A data frame like any other, but for how a notebook shows it; blank columns are left out."""
+
+    @property
+    def _constructor(self):
+        return Frame
+
+    def _repr_html_(self) -> str:
+        blank = self.isna() | (self.astype(object) == "")
+        shown = self.loc[:, ~blank.all()] if len(self) else self
+        head = "".join(
+            f'<th scope="col" title="{escape(ABOUT_COLUMNS.get(str(name), ""))}">'
+            f"{escape(HEADERS.get(str(name), str(name).replace('_', ' ')))}</th>"
+            for name in shown.columns
+        )
+        body = "\n".join(
+            f"<tr>{''.join(map(_cell, row))}</tr>"
+            for row in shown.head(MAX_ROWS_SHOWN).itertuples(index=False, name=None)
+        )
+        size = f"{len(self):,} rows"
+        if len(self) > MAX_ROWS_SHOWN:
+            size += f", the first {MAX_ROWS_SHOWN} shown"
+        return sortable(
+            f"<table><caption>{size}</caption><thead><tr>{head}</tr></thead>"
+            f"<tbody>{body}</tbody></table>"
+        )
+
+
+def _cell(value) -> str:
+    if isinstance(value, list | tuple):
+        return f"<td>{escape('; '.join(map(str, value)))}</td>"
+    if pd.api.types.is_scalar(value) and pd.isna(value):
+        return "<td>—</td>"
+    if pd.api.types.is_number(value) and not pd.api.types.is_bool(value):
+        return f'<td data-sort="{value:.17g}">{f"{value:,.4g}".replace("-", "−")}</td>'
+    return f"<td>{escape(str(value))}</td>"

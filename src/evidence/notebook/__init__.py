@@ -1,0 +1,1 @@
+"""Notebooks and their parameters: where they are, what they declare, what they accept."""

@@ -1,0 +1,1 @@
+"""Where every printed number comes from: its value, method and source rows."""

@@ -1,0 +1,192 @@
+"""The register of unknowns and the map of evidence as tables."""
+
+import numpy as np
+import pandas as pd
+
+from evidence.analysis.gaps.unknowns import Unknown
+from evidence.analysis.narrative.pooled_results import format_estimates, measure_label
+from evidence.provenance.sentence import count, duration, percent
+from evidence.tables.html_table import CLAIMS, UNKNOWNS, ReportTable, anchor
+
+METHODS = {
+    "k": "studies",
+    "n": "participants",
+    "randomised": "studies",
+    "longest": "longest",
+    "high_risk": "appraised",
+    "per_arm": "required",
+    "required": "required",
+    "fraction": "required",
+}
+
+
+def tabulate_unknowns(entries: list[Unknown]) -> ReportTable:
+    """One row an unknown: what is known, why it is open, and what would settle it."""
+    shown = pd.DataFrame(
+        {
+            "question": [_question(entry) for entry in entries],
+            "status": [_status(entry) for entry in entries],
+            "evidence": [_evidence(entry) for entry in entries],
+            "certainty": [_certainty(entry) for entry in entries],
+            "why it is open": [_why(entry) for entry in entries],
+            "what would settle it": [required_trial_text(entry) for entry in entries],
+            "claims": ["; ".join(entry.claims) or "—" for entry in entries],
+            "last looked": [last_searched(entry) for entry in entries],
+            "bearing on it": ["; ".join(entry.labels) or "nothing" for entry in entries],
+        }
+    )
+    numbers = pd.DataFrame(
+        [
+            {
+                "name": entry.name,
+                "k": entry.k,
+                "n": entry.n,
+                "randomised": entry.randomised,
+                "longest": entry.longest,
+                "high_risk": entry.high_risk,
+                "per_arm": entry.settling.per_arm,
+                "required": entry.settling.required,
+                "fraction": entry.settling.fraction,
+                "address": entry.addresses,
+            }
+            for entry in entries
+        ],
+        columns=["name", *METHODS, "address"],
+    )
+    numbers["per_arm"] = numbers["per_arm"].astype("Int64")
+    links = {
+        (place, "claims"): {claim: anchor(CLAIMS, claim) for claim in entry.claims}
+        for place, entry in enumerate(entries)
+        if entry.claims
+    }
+    return ReportTable(
+        UNKNOWNS,
+        "The register of unknowns",
+        shown,
+        numbers,
+        METHODS,
+        links,
+        keys={"evidence": [entry.n for entry in entries]},
+        filters=("status", "claims"),
+    )
+
+
+def unknown_title(entry: Unknown) -> str:
+    """The name of an unknown in a text: its number, or the cell that nobody filled."""
+    return ", ".join(entry.name.split("/"))
+
+
+def _question(entry: Unknown) -> str:
+    return f"{entry.name}: {entry.question}" if entry.raised == "asked" else entry.question
+
+
+def last_searched(row) -> str:
+    """When somebody last looked for newer texts, and until when that is good."""
+    if not row.looked:
+        return "—"
+    return f"{row.looked}, good until {row.good_until}" if row.good_until else row.looked
+
+
+def _status(entry: Unknown) -> str:
+    if entry.stated and entry.stated != entry.computed:
+        return f"{entry.stated}; computed: {entry.computed}, overruled: {entry.reason}"
+    return entry.status
+
+
+def _evidence(entry: Unknown) -> str:
+    if not entry.k:
+        return "none"
+    designs = ", ".join(
+        f"{number} {design or 'not stated'}" for design, number in entry.designs.items()
+    )
+    said = f"{count(entry.k, 'study', 'studies')} ({designs}), {count(entry.n, 'person', 'people')}"
+    if np.isfinite(entry.longest):
+        said += f", longest look {duration(entry.longest)}"
+    said += f"; {percent(entry.high_risk)} at high risk of bias or not randomised"
+    return said + ("; some hid what people got" if entry.felt else "; none hid what people got")
+
+
+def _certainty(entry: Unknown) -> str:
+    """The most certain body of evidence: its level, effect, and what that says."""
+    if entry.best is None:
+        return "—"
+    body = entry.best.body
+    decided = f", decided {entry.best.decided}" if entry.best.decided else ""
+    said = f"{entry.best.suggested} suggested{decided} ({', '.join(body.name.split('/'))})"
+    if not np.isfinite(body.effect[0]):
+        return said
+    measure = body.question.measure
+    middle, low, high = format_estimates(measure, *body.natural)
+    said += f": {measure_label(measure, body.question.outcome)} {middle} ({low} to {high})"
+    natural = body.synthesis.natural() if body.synthesis else {}
+    if np.isfinite(natural.get("pi_low", np.nan)):
+        low, high = format_estimates(measure, natural["pi_low"], natural["pi_high"])
+        said += f", a further study {low} to {high}"
+    return f"{said}; {entry.concludes}"
+
+
+def _why(entry: Unknown) -> str:
+    said = [f"{code}: {rule}" for code, rule in entry.codes.items()]
+    return "; ".join([*said, *filter(None, [entry.why_open])])
+
+
+def required_trial_text(entry: Unknown) -> str:
+    """The trial that would settle an unknown, in words."""
+    if entry.raised == "source":
+        return "the text that the guide had in mind"
+    found = entry.settling
+    if entry.comparison:
+        blind = "" if entry.felt else ", people not knowing what they get"
+        said = f"a randomised trial against {entry.comparison}{blind}"
+    else:
+        said = "a study of more people from their start"
+    if np.isfinite(found.follow):
+        said += f", following them for at least {duration(found.follow)}"
+    return f"{said}; {_size(entry)}"
+
+
+def _size(entry: Unknown) -> str:
+    """People in each arm of that trial: from what was seen, else over a range."""
+    found = entry.settling
+    if not len(found.sizes):
+        return "its size cannot be said before somebody says what matters"
+    rows = found.sizes[found.sizes["power"] == found.sizes["power"].iloc[0]]
+    power = f"for a power of {percent(rows['power'].iloc[0])}"
+    each = [f"{r.per_arm:,} at {percent(r.rate)} without treatment" for r in rows.itertuples()]
+    if found.per_arm is None:
+        if not np.isfinite(rows["rate"]).all():
+            each = [
+                f"{rows['per_arm'].iloc[0]:,} for the smallest standardised difference that matters"
+            ]
+        return f"in each arm {', '.join(each)}, {power}"
+    said = f"{found.per_arm:,} in each arm {power}"
+    if np.isfinite(rows["rate"].iloc[0]):
+        said = f"in each arm {each[0]} as seen ({', '.join(each[1:])}), {power}"
+    if entry.best.body.people:
+        exists = f"{entry.best.body.people:,} of {int(np.ceil(found.required)):,} people"
+        said += f"; {percent(min(found.fraction, 1))} of the information exists ({exists})"
+    return said
+
+
+def tabulate_evidence_map(layout) -> ReportTable:
+    """A map of evidence as a table, each cell that is not empty a link.
+
+    `layout` is that of the map; a cell leads to the studies in it.
+    """
+    cells = {(row.down, row.across): row for row in layout.frame.itertuples()}
+    shown, links = [], {}
+    for place, down in enumerate(layout.down):
+        line = {layout.sides[0]: down}
+        for across in layout.across:
+            row = cells[down, across]
+            text = "nobody"
+            if row.k:
+                text = f"{count(row.k, 'study', 'studies')}, {count(row.n, 'person', 'people')}"
+                text += f", {row.certainty}" if row.certainty else ""
+                links[place, across] = anchor("why", f"{layout.id}:{row.name}")
+            line[across] = text
+        shown.append(line)
+    numbers = pd.DataFrame({"name": list(layout.down), "address": ""})
+    caption = f"Studies, people and the best certainty, {layout.sides[0]} by {layout.sides[1]}"
+    identity = layout.id.replace("fig-", "tab-")
+    return ReportTable(identity, caption, pd.DataFrame(shown), numbers, links=links)

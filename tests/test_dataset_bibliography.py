@@ -1,0 +1,103 @@
+"""The bibliography: names, accents, and how a source is written out."""
+
+import pytest
+
+from evidence.dataset.bibliography import read_bibliography
+
+
+@pytest.fixture
+def read(tmp_path):
+    def reader(text):
+        path = tmp_path / "references.bib"
+        path.write_text(text, "utf-8")
+        return next(iter(read_bibliography(path).values()))
+
+    return reader
+
+
+def entry(**fields):
+    given = {"author": "{Doe, Ann}", "title": "{T}", "year": "{2000}"} | fields
+    return "@article{k, " + ", ".join(f"{name} = {value}" for name, value in given.items()) + "}"
+
+
+@pytest.mark.parametrize(
+    ("author", "names"),
+    [
+        ("{Doe, Ann B.}", [("Doe", "AB")]),
+        ("{Ann B. Doe}", [("Doe", "AB")]),
+        ("{{World Health Organization}}", [("World Health Organization", "")]),
+        ("{{Drug Agency, Department of Law}}", [("Drug Agency, Department of Law", "")]),
+        ("{de Jong, Loek and Müller-Lüdenscheidt, Jean-Paul}",
+         [("de Jong", "L"), ("Müller-Lüdenscheidt", "JP")]),
+        (r"{M{\"u}ller, J\'er\^ome}", [("Müller", "J")]),
+        ("{Van Dam, Nicholas T.}", [("Van Dam", "NT")]),
+        ("{Doe, Ann and others}", [("Doe", "A")]),
+    ],
+)  # fmt: skip
+def test_names(read, author, names):
+    reference = read(entry(author=author))
+    assert [(person.last, person.initials) for person in reference.authors] == names
+
+
+def test_others_are_remembered_as_more_authors(read):
+    reference = read(entry(author="{Doe, Ann and others}"))
+    assert reference.more_authors
+    assert str(reference).startswith("Doe A, et al. T.")
+
+
+def test_ampersand_percent_and_address_survive(read):
+    reference = read(entry(title=r"{Drugs in R&D \& 100\% more}", url="{https://a.b/c_d?x=%20&y}"))
+    assert reference.title == "Drugs in R&D & 100% more"
+    assert reference.url == "https://a.b/c_d?x=%20&y"
+
+
+def test_written_out(read):
+    """By hand, after the style of the National Library of Medicine."""
+    reference = read(
+        entry(
+            author="{Zarate, Carlos A. and Singh, Jaskaran B.}",
+            title="{A Randomized Trial of an {NMDA} Antagonist}",
+            journal="{Archives of General Psychiatry}", volume="{63}", number="8",
+            pages="{856--864}", year="2006", doi="{10.1001/archpsyc.63.8.856}",
+        )
+    )  # fmt: skip
+    assert str(reference) == (
+        "Zarate CA, Singh JB. A Randomized Trial of an NMDA Antagonist. Archives of General "
+        "Psychiatry. 2006;63(8):856-64. doi: 10.1001/archpsyc.63.8.856."
+    )
+
+
+def test_more_than_six_authors_are_cut(read):
+    names = " and ".join(f"Doe{letter}, Ann" for letter in "ABCDEFG")
+    assert "DoeF A, et al. T." in str(read(entry(author=f"{{{names}}}")))
+
+
+def test_a_question_mark_ends_a_title(read):
+    assert "Does it rise? 2000." in str(read(entry(title="{Does it rise?}")))
+
+
+@pytest.mark.parametrize(
+    ("fields", "link"),
+    [
+        ({"doi": "{10.1/x}", "pmid": "1", "url": "{https://a.b}"}, "https://doi.org/10.1/x"),
+        ({"pmid": "{12}", "url": "{https://a.b}"}, "https://pubmed.ncbi.nlm.nih.gov/12/"),
+        ({"url": "{https://a.b}"}, "https://a.b"),
+        ({}, ""),
+    ],
+)
+def test_the_most_lasting_address_is_linked(read, fields, link):
+    if fields.get("doi"):
+        fields["doi"] = "{10.1000/x}"
+        link = "https://doi.org/10.1000/x"
+    assert read(entry(**fields)).link == link
+
+
+def test_label_leaves_out_an_unknown_date(read):
+    assert read(entry(year="{n.d.}")).label == "Doe"
+    assert read(entry()).label == "Doe 2000"
+
+
+def test_shipped_bibliography_holds_every_method(shipped):
+    assert {"wilson1927", "newcombe1998", "katz1978", "woolf1955", "brown2017"} <= set(
+        shipped.bibliography
+    )
