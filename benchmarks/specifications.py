@@ -32,14 +32,14 @@ def singly(choices) -> None:
         if not choice.refused:
             yi, vi = choice.studies["yi"].to_numpy(), choice.studies["vi"].to_numpy()
             for estimator in specification_curve.ESTIMATORS:
-                for test in specification_curve.TESTS if estimator != "ce" else ("z",):
+                for test in specification_curve.TESTS if estimator != "common" else ("z",):
                     pool(yi, vi, method=estimator, test=test)
 
 
 def together(choices) -> None:
     """The same fits, all at once."""
     for estimator in specification_curve.ESTIMATORS:
-        for test in specification_curve.TESTS if estimator != "ce" else ("z",):
+        for test in specification_curve.TESTS if estimator != "common" else ("z",):
             specification_curve.pool_choices(choices, estimator, test, 0.95)
 
 

@@ -212,7 +212,7 @@ def test_revisions_of_a_repository_and_a_changed_method(repository, capsys, monk
     large_trial(repository)
     committed(repository, "second")
     bodies = "src/evidence/analysis/certainty/evidence_body.py"
-    repository.replace(bodies, 'test: str = "adhoc"', 'test: str = "z"')
+    repository.replace(bodies, 'test: str = "knha-adhoc"', 'test: str = "z"')
     committed(repository, "third")
     assert cli.main(["changes", "HEAD", "HEAD"]) == 0
     assert "No change." in capsys.readouterr().out

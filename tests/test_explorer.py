@@ -114,7 +114,7 @@ def test_a_word_of_the_tables_that_the_report_leaves_out_is_an_answer():
     [
         ("condition", "depresion", "condition: 'depresion' is none of any, PTSD, "),
         ("measure", "hazard", "measure: 'hazard' is none of rr, or, rd"),
-        ("near_days", -1.0, "near_days: -1.0 is no number of days above 0"),
+        ("time_days", -1.0, "time_days: -1.0 is no number of days above 0"),
     ],
 )
 def test_unknown_words_are_refused(name, word, said):

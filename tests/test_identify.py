@@ -134,10 +134,10 @@ def test_studies_are_those_with_participants_of_their_own(found, shipped):
 
 
 def test_command_can_be_typed_and_leaves_out_what_is_empty():
-    given = {"scope": "all", "conditions": ["heroin dependence"], "outcomes": [], "near_days": 1.0}
+    given = {"scope": "all", "conditions": ["heroin dependence"], "outcomes": [], "time_days": 1.0}
     assert report_command("02_comparison", given) == (
         "evidence report --only 02_comparison -p scope=all -p "
-        "'conditions=[\"heroin dependence\"]' -p near_days=1.0"
+        "'conditions=[\"heroin dependence\"]' -p time_days=1.0"
     )
 
 

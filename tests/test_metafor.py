@@ -23,7 +23,7 @@ from tests.conftest import ROOT
 VALUES = json.loads((ROOT / "reference" / "metafor" / "values.json").read_text("utf-8"))
 RTOL = 1e-8
 # metafor's own stopping rules, which bound how near its tau² is to the solution.
-TAU2_ATOL = {"ce": 0.0, "dl": 0.0, "reml": 1e-11, "pm": 1.3e-4}
+TAU2_ATOL = {"common": 0.0, "dl": 0.0, "reml": 1e-11, "pm": 1.3e-4}
 MEASURES = {
     "RR": effect_sizes.log_risk_ratio,
     "OR": effect_sizes.log_odds_ratio,
@@ -36,7 +36,7 @@ MEASURES = {
     "group1_PR": effect_sizes.raw_proportion,
     "group1_PLO": effect_sizes.logit_proportion,
 }
-METHODS = {"EE": "ce", "DL": "dl", "PM": "pm", "REML": "reml"}
+METHODS = {"EE": "common", "DL": "dl", "PM": "pm", "REML": "reml"}
 COUNTS, MEANS = ("events1", "n1", "events2", "n2"), ("mean1", "sd1", "n1", "mean2", "sd2", "n2")
 COLUMNS = dict.fromkeys(("RR", "OR", "RD", "PETO"), COUNTS) | {
     "group1_PR": COUNTS[:2],
@@ -132,7 +132,7 @@ def test_pooled_numbers(name, measure, fit):
     ours, theirs = pool(yi, vi, **same), pool(yi, vi, prediction="metafor", **same)
     for key in FITTED:
         assert getattr(ours, key) == pytest.approx(wanted[key], rel=RTOL, abs=1e-300), key
-    if method != "ce":
+    if method != "common":
         for end in ("low", "high"):
             for pooled, key in ((theirs, "metafor_default"), (ours, "t_k_minus_2")):
                 if f"pi_{end}_{key}" in wanted:

@@ -308,21 +308,24 @@ def said(dataset, *texts, only=()):
 
 
 def test_each_notebook_gets_only_what_it_declares(bread):
-    given = split_assignments(["scope=all", "near_days=7"])
+    given = split_assignments(["scope=all", "time_days=7"])
     found = resolve(given, every(bread.project), bread)
     assert found["01_studies"] == {"scope": "all"}
-    assert found["02_comparison"] == {"scope": "all", "near_days": 7.0}
+    assert found["02_comparison"] == {"scope": "all", "time_days": 7.0}
 
 
 @pytest.mark.parametrize(
     ("texts", "message"),
     [
         (["scoppe=all"], "00_start and 8 more notebooks: scoppe: is no parameter; did you mean"),
-        (["xyz=1"], "xyz: is no parameter; there are: comparator, compare, compared, condition"),
+        (
+            ["xyz=1"],
+            "xyz: is no parameter; there are: comparator, comparison_measure, comparison_outcomes",
+        ),
         (["out=x"], "out: is set with --out"),
         (["project=x"], "project: is set with --project"),
-        (["near_days=soon"], "00_start, 02_comparison, 07_synthesis: near_days: 'soon' is not a"),
-        (["near_days=-1"], "near_days: -1 is no number of days, 0 or above"),
+        (["time_days=soon"], "00_start, 02_comparison, 07_synthesis: time_days: 'soon' is not a"),
+        (["time_days=-1"], "time_days: -1 is no number of days, 0 or above"),
         (["confidence=95"], "confidence: 95 is not between 0 and 1; 95 % is 0.95"),
         (["confidence=1"], "confidence: 1 is not between 0 and 1; 95 % is 0.95"),
         (["scope=a=b"], "scope: 'a=b' is none of guide, all"),
@@ -331,16 +334,25 @@ def test_each_notebook_gets_only_what_it_declares(bread):
             "conditions: 'caek' is none of bread, cake; did you mean 'cake'",
         ),
         (["outcomes=risin"], "outcomes: 'risin' is none of risen, height; did you mean 'risen'?"),
-        (["shares=x"], "02_comparison: shares: 'x' is none of risen, height"),
+        (
+            ["proportion_outcomes=x"],
+            "02_comparison: proportion_outcomes: 'x' is none of risen, height",
+        ),
         (["outcome=x"], "00_start, 07_synthesis: outcome: 'x' is none of height, risen, ''"),
         (["condition=x"], "00_start: condition: 'x' is none of bread, cake, '', any"),
         (["study=baker"], "study: 'baker' is none of baker1990, miller2001, ''; did you mean"),
-        (["compare=proportion"], "compare: 'proportion' is none of rr, or, rd, smd, md"),
-        (["test=t"], "07_synthesis, 08_appraisal: test: 't' is none of z, knha, adhoc"),
-        (["method=mh"], "08_appraisal: method: 'mh' is none of reml, dl, pm, ce"),
+        (
+            ["comparison_measure=proportion"],
+            "comparison_measure: 'proportion' is none of rr, or, rd, smd, md",
+        ),
+        (["test=t"], "07_synthesis, 08_appraisal: test: 't' is none of z, knha, knha-adhoc"),
+        (["method=mh"], "08_appraisal: method: 'mh' is none of reml, dl, pm, common"),
         (["times=1,0"], "08_appraisal: times: 0 is no time after treatment, in days above 0"),
-        (["grid_times="], "07_synthesis: grid_times: [] is empty; give at least 1"),
-        (["mix_designs=1"], "07_synthesis: mix_designs: 1 is not a bool; give true or false"),
+        (["sensitivity_times="], "07_synthesis: sensitivity_times: [] is empty; give at least 1"),
+        (
+            ["allow_nonrandomised=1"],
+            "07_synthesis: allow_nonrandomised: 1 is not a bool; give true or false",
+        ),
     ],
 )
 def test_misuse_is_refused_with_notebook_parameter_given_and_allowed(bread, texts, message):
@@ -354,13 +366,15 @@ def test_all_faults_are_said_at_once(bread):
 
 @pytest.mark.parametrize("word", ["", "any", "bread"])
 def test_special_words_are_allowed_where_the_notebook_says_so(bread, word):
-    given = split_assignments([f"condition={word}", "outcome=", "scored=", "study=", "shares="])
+    given = split_assignments(
+        [f"condition={word}", "outcome=", "scale_outcome=", "study=", "proportion_outcomes="]
+    )
     assert resolve(given, every(bread.project), bread)["00_start"]["condition"] == word
 
 
 def test_every_shared_parameter_of_the_notebooks_has_a_vocabulary(shipped):
     names = {name for parameters in every(ROOT).values() for name in parameters}
-    assert names - set(VOCABULARY) == {"project", "out", "mix_designs"}
+    assert names - set(VOCABULARY) == {"project", "out", "allow_nonrandomised"}
     assert set(VOCABULARY) <= names
     assert {notebook for notebook, _ in NARROWER} <= set(every(ROOT))
 
@@ -372,13 +386,13 @@ def test_the_words_for_each_are_those_of_the_data(shipped):
     assert set(words_of("00_start", "conditions", own["conditions"].type, known)) == set(
         shipped.results["condition"]
     )
-    assert words_of("00_start", "near_days", own["near_days"].type, known) is None
+    assert words_of("00_start", "time_days", own["time_days"].type, known) is None
 
 
 def test_a_notebook_may_not_give_a_shared_name_another_meaning(project):
-    notebook(project.path("notebooks"), "near_days: str = ''")
+    notebook(project.path("notebooks"), "time_days: str = ''")
     assert said(project.dataset()) == (
-        "10_own: near_days: is declared as str, line 1 of the parameters cell; in every notebook a "
+        "10_own: time_days: is declared as str, line 1 of the parameters cell; in every notebook a "
         "parameter of this name is a float"
     )
 
@@ -392,13 +406,17 @@ def test_a_parameter_of_another_name_is_held_to_its_literal(project):
 
 FAULTS = [
     ("scoppe", "all", "is no parameter; did you mean 'scope'?"),
-    ("near_days", "soon", "near_days: 'soon' is not a float; give a number, such as 0.5"),
-    ("near_days", "-3", "near_days: -3 is no number of days, 0 or above"),
+    ("time_days", "soon", "time_days: 'soon' is not a float; give a number, such as 0.5"),
+    ("time_days", "-3", "time_days: -3 is no number of days, 0 or above"),
     ("confidence", "95", "confidence: 95 is not between 0 and 1; 95 % is 0.95"),
     ("confidence", "true", "confidence: true is not a float; give a number, such as 0.5"),
     ("scope", "gide", "scope: 'gide' is none of guide, all; did you mean 'guide'?"),
     ("conditions", "[brad]", "conditions: 'brad' is none of bread, cake; did you mean 'bread'?"),
-    ("shares", "[a, 3]", 'shares: ["a", 3] is not a list[str]; give a list, such as ["a"]'),
+    (
+        "proportion_outcomes",
+        "[a, 3]",
+        'proportion_outcomes: ["a", 3] is not a list[str]; give a list, such as ["a"]',
+    ),
 ]
 
 
@@ -435,23 +453,23 @@ def test_open_report_takes_own_parameters_as_figures_keep_them(bread):
             open_report("own", project=bread.project, day=wrong)
 
 
-CELL = 'scope: str = "guide"  # which\nconditions: list[str] = []\nnear_days: float = 0.0'
+CELL = 'scope: str = "guide"  # which\nconditions: list[str] = []\ntime_days: float = 0.0'
 
 
 def test_what_papermill_put_behind_the_cell_is_held_to_it():
     before = ["", CELL]
-    check_injected("own", [*before, '# Parameters\nscope = "all"\nnear_days = 3\n'])
+    check_injected("own", [*before, '# Parameters\nscope = "all"\ntime_days = 3\n'])
     check_injected("own", before)
     check_injected("own", [])
-    put = '# Parameters\nscoppe = "all"\nscope = 3\nconditions = "a"\nnear_days = float("nan")\n'
+    put = '# Parameters\nscoppe = "all"\nscope = 3\nconditions = "a"\ntime_days = float("nan")\n'
     with pytest.raises(ParameterError) as caught:
         check_injected("own", [*before, put])
     assert str(caught.value).splitlines() == [
         "own: scoppe: is no parameter; did you mean 'scope'? "
-        "There are: conditions, near_days, scope",
+        "There are: conditions, time_days, scope",
         "own: scope: 3 is not a str; give a text",
         "own: conditions: 'a' is not a list[str]; give a list, such as [\"a\"]",
-        "own: near_days: float('nan') is not a float; give a number, such as 0.5",
+        "own: time_days: float('nan') is not a float; give a number, such as 0.5",
     ]
 
 

@@ -26,7 +26,7 @@ def folder(project):
         "pair: tuple[int, str] = (1, 'x')\n"
         "levels: list[float] = [0.5]\n"
         "file: Path = Path('x')\n"
-        "near_days: float = 0.0\n",
+        "time_days: float = 0.0\n",
     )
     return project
 
@@ -41,12 +41,12 @@ def execute(folder, parameters, **how):
 
 
 def test_the_kernel_gets_what_the_rule_takes_in(folder):
-    texts = ["way=a=b", "pair=3,4=5", "levels=1,0.9", 'file=a\\"b/c=d.csv', "near_days=3"]
+    texts = ["way=a=b", "pair=3,4=5", "levels=1,0.9", 'file=a\\"b/c=d.csv', "time_days=3"]
     cells = every(folder.root, ["own"])["10_own"]
     taken = {name: take(cells[name].type, text) for name, text in split_assignments(texts).items()}
     path = folder.path("notebooks/10_own.ipynb")
     book = json.loads(path.read_text("utf-8"))
-    book["cells"][1]["source"] += "\nprint(repr((way, pair, levels, file, near_days)))"
+    book["cells"][1]["source"] += "\nprint(repr((way, pair, levels, file, time_days)))"
     path.write_text(json.dumps(book), "utf-8")
     (shown,) = execute(folder, taken).cells[-1].outputs
     assert shown.text.strip() == repr(("a=b", [3, "4=5"], [1.0, 0.9], 'a\\"b/c=d.csv', 3.0))
@@ -54,17 +54,17 @@ def test_the_kernel_gets_what_the_rule_takes_in(folder):
 
 @pytest.mark.parametrize("engine", ["nbclient", "evidence"])
 def test_what_papermill_injects_is_refused_in_the_same_words(folder, engine):
-    wrong = {"waay": "up", "way": "dwn", "levels": "0.5", "near_days": "soon"}
+    wrong = {"waay": "up", "way": "dwn", "levels": "0.5", "time_days": "soon"}
     with pytest.raises(PapermillExecutionError) as caught:
         execute(folder, wrong, engine_name=engine)
     assert caught.value.ename == "ParameterError"
     lines = caught.value.evalue.splitlines()
-    texts = ["way=dwn", "near_days=soon"]
+    texts = ["way=dwn", "time_days=soon"]
     by_command = said(folder.dataset(), *texts, only=["own"]).splitlines()
     assert set(by_command) < set(lines)
     assert set(lines) - set(by_command) == {
         "10_own: waay: is no parameter; did you mean 'way'? "
-        "There are: file, levels, near_days, pair, way",
+        "There are: file, levels, time_days, pair, way",
         "10_own: levels: '0.5' is not a list[float]; give a list, such as [0.5, 1]",
     }
 

@@ -140,9 +140,9 @@ def test_manifest_says_what_the_run_was_made_from(report, shipped):
         "conditions": [],
         "outcomes": [],
         "confidence": 0.95,
-        "near_days": 0.0,
-        "shares": [],
-        "compared": [],
+        "time_days": 0.0,
+        "proportion_outcomes": [],
+        "comparison_outcomes": [],
     }
 
 

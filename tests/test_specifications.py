@@ -79,11 +79,11 @@ def test_many_fits_with_too_few_or_bad_studies():
 def test_the_ad_hoc_test_never_falls_below_wald():
     """Effects that agree too well make Knapp and Hartung narrower; 1.96 becomes t(2) = 4.303."""
     yi, vi = [0.50, 0.51, 0.49], [0.04, 0.04, 0.04]
-    wald, knha, adhoc = (pool(yi, vi, test=test) for test in ("z", "knha", "adhoc"))
+    wald, knha, truncated = (pool(yi, vi, test=test) for test in ("z", "knha", "knha-adhoc"))
     assert knha.se < wald.se == pytest.approx((0.04 / 3) ** 0.5)
-    assert adhoc.se == pytest.approx(wald.se)
-    assert adhoc.ci_high - adhoc.estimate == pytest.approx(4.302653 * wald.se, rel=1e-6)
-    far = pool(YI, VI, test="adhoc", method="dl"), pool(YI, VI, test="knha", method="dl")
+    assert truncated.se == pytest.approx(wald.se)
+    assert truncated.ci_high - truncated.estimate == pytest.approx(4.302653 * wald.se, rel=1e-6)
+    far = pool(YI, VI, test="knha-adhoc", method="dl"), pool(YI, VI, test="knha", method="dl")
     assert far[0].se >= far[1].se
 
 
@@ -103,7 +103,7 @@ def test_the_grid_holds_metafors_numbers(graded):  # noqa: F811
     # Ten fits (four estimators, three tests, but one test of a common effect) of six choices.
     assert len(found.frame) == 60
     assert set(found.frame["k"]) == {13, 10}
-    names = {"ce": "EE", "dl": "DL", "pm": "PM", "reml": "REML"}
+    names = {"common": "EE", "dl": "DL", "pm": "PM", "reml": "REML"}
     whole = found.frame[(found.frame["k"] == 13) & found.frame["test"].isin(["z", "knha"])]
     whole = whole[whole["risk"] == "any risk of bias"]
     for row in whole.itertuples():
@@ -302,7 +302,7 @@ def test_doses_over_trials_with_what_is_known_of_each(grouped):
 def test_a_trial_without_size_or_direction_leaves_no_mark_of_nothing(shipped):
     """Of freedom from suicidal ideation one trial printed odds ratios only, with dose."""
     asked = Question(
-        "freedom from suicidal ideation", "rr", conditions=("suicidal ideation",), near_days=3
+        "freedom from suicidal ideation", "rr", conditions=("suicidal ideation",), time_days=3
     )
     results = select_results(shipped, conditions=["suicidal ideation"])
     layout = lay_out_dose_effect_all_trials(shipped, results, asked, confidence=0.95)

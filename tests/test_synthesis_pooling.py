@@ -119,7 +119,7 @@ def test_command_prints_every_number_at_full_precision(vaccine, capsys):
 
 def test_command_refuses_with_every_reason(capsys):
     arguments = ["pool", "--project", str(ROOT), "--outcome", "abstinence", "--measure", "rr"]
-    assert cli.main([*arguments, "--near-days", "365"]) == 1
+    assert cli.main([*arguments, "--time-days", "365"]) == 1
     said = capsys.readouterr().err
     assert "randomised (Krupitsky 2007, Dakwar 2019) and other studies (Krupitsky 1997)" in said
     assert "the conditions differ (alcohol dependence: Krupitsky 1997; heroin dependence" in said
@@ -141,7 +141,7 @@ def test_no_study_is_no_pool(vaccine):
 def test_mixed_designs_are_pooled_only_if_asked_for(vaccine):
     vaccine.put("data/designs.csv", 2, randomised="no", design="cohort")
     assert "randomised (trial1, " in refused(vaccine)
-    assert run(vaccine, mix_designs=True).pooled.k == 13
+    assert run(vaccine, allow_nonrandomised=True).pooled.k == 13
 
 
 def test_the_same_people_twice_are_refused(vaccine):
@@ -177,9 +177,9 @@ def test_times_far_from_the_one_wanted_do_not_count(vaccine):
             given = {"time": day, "time_unit": "day", "outcome": "death"}
             vaccine.row(**arm(study, name, role, 3, 50) | given)
     vaccine.table(schema.OUTCOMES, outcome="death", kind="harm", better="lower", description="died")
-    assert run(vaccine, outcome="death", near_days=7).pooled.k == 2
-    assert list(run(vaccine, outcome="death", near_days=7).studies["study"]) == ["trial0", "trial1"]
-    assert run(vaccine, outcome="death", near_days=7, window=10).pooled.k == 3
+    assert run(vaccine, outcome="death", time_days=7).pooled.k == 2
+    assert list(run(vaccine, outcome="death", time_days=7).studies["study"]) == ["trial0", "trial1"]
+    assert run(vaccine, outcome="death", time_days=7, max_time_ratio=10).pooled.k == 3
 
 
 def test_methods_that_do_not_fit_the_measure(vaccine):
@@ -246,7 +246,7 @@ def test_the_time_nearest_to_the_one_wanted_is_taken(vaccine):
     rows = select_results(vaccine.dataset())
     rows = rows[rows["days"].notna()].to_dict("records")
     for near, events in ((1, 5), (4, 5), (10, 9), (365, 9)):
-        found = effects_by_study(rows, measure="rr", near_days=near)
+        found = effects_by_study(rows, measure="rr", time_days=near)
         assert [study["events1"] for study in found] == [events, events]
 
 

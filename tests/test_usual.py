@@ -71,7 +71,7 @@ def test_the_usual_time_is_stated_or_that_of_most_studies_or_a_day(project):
 def test_shipped_questions_are_those_of_the_curators(shipped, measure):
     found = main_question(shipped, select_results(shipped), Question("", measure, 0.0))
     wanted = "depression severity" if measure == "smd" else "response"
-    assert (found.outcome, found.near_days) == (wanted, 1)
+    assert (found.outcome, found.time_days) == (wanted, 1)
 
 
 def test_a_measure_that_no_outcome_has_is_said_so(vaccine):  # noqa: F811

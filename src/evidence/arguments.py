@@ -179,7 +179,7 @@ def parser() -> argparse.ArgumentParser:
         "time, with heterogeneity, prediction interval and sensitivity analyses at full precision. "
         "What should not be pooled is refused with every reason.",
         epilog="examples:\n  evidence pool --outcome risen --measure rr\n"
-        "  evidence pool --outcome risen --measure or --method mh --mix-designs --format json",
+        "  evidence pool --outcome risen --measure or --method mh --allow-nonrandomised",
         formatter_class=raw,
     )
     pool.add_argument("--outcome", required=True, metavar="WORD", help="an outcome of the data")
@@ -187,15 +187,23 @@ def parser() -> argparse.ArgumentParser:
         "--measure", required=True, metavar="NAME", help="rr, or, rd, smd, md or proportion"
     )
     pool.add_argument(
-        "--method", default="reml", metavar="NAME", help="reml (default), dl, pm, ce, mh or peto"
+        "--method",
+        default="reml",
+        metavar="NAME",
+        help="reml (default), dl, pm, common (EE in metafor), mh or peto",
     )
-    pool.add_argument("--test", default="knha", metavar="NAME", help="knha (default), adhoc or z")
+    pool.add_argument(
+        "--test",
+        default="knha",
+        metavar="NAME",
+        help="knha (default), knha-adhoc (adhoc in metafor) or z",
+    )
     pool.add_argument("--confidence", type=float, default=0.95, metavar="P", help="default 0.95")
     pool.add_argument(
-        "--near-days", type=float, default=1.0, metavar="N", help="time wanted, in days (default 1)"
+        "--time-days", type=float, default=1.0, metavar="N", help="time wanted, in days (default 1)"
     )
     pool.add_argument(
-        "--window",
+        "--max-time-ratio",
         type=float,
         default=3.0,
         metavar="N",
@@ -222,7 +230,9 @@ def parser() -> argparse.ArgumentParser:
         help="also set effects against dose, days or year",
     )
     pool.add_argument(
-        "--mix-designs", action="store_true", help="let randomised and other studies be pooled"
+        "--allow-nonrandomised",
+        action="store_true",
+        help="let randomised and other studies be pooled",
     )
     pool.add_argument(
         "--format", choices=("text", "json"), default="text", help="for people or machines"

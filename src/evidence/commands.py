@@ -145,14 +145,14 @@ def _pool(options) -> int:
         method=options.method,
         test=options.test,
         confidence=require_confidence(options.confidence),
-        near_days=options.near_days,
-        window=options.window,
+        time_days=options.time_days,
+        max_time_ratio=options.max_time_ratio,
         comparators=options.comparators,
         conditions=options.conditions,
         treatments=options.treatments,
         by=options.by,
         moderator=options.moderator,
-        mix_designs=options.mix_designs,
+        allow_nonrandomised=options.allow_nonrandomised,
     )
     if options.format == "json":
         print(json.dumps(found.as_data(), indent=1, ensure_ascii=False))

@@ -20,14 +20,14 @@ from evidence.provenance.sentence import percent, printed_time
 from evidence.statistics.confidence_intervals import risk_difference, risk_ratio, wilson
 
 
-def arm_proportions(results: pd.DataFrame, *, near_days: float, confidence: float) -> pd.DataFrame:
+def arm_proportions(results: pd.DataFrame, *, time_days: float, confidence: float) -> pd.DataFrame:
     """One proportion for each study, arm, outcome and standing: the one nearest to a time.
 
     Parameters
     ----------
     results : DataFrame
         From `select_results`.
-    near_days : float
+    time_days : float
         The time wanted, in days after the start of treatment; rows at or before 0 never count.
     confidence : float
         Coverage of the Wilson intervals.
@@ -46,7 +46,7 @@ def arm_proportions(results: pd.DataFrame, *, near_days: float, confidence: floa
     rows["standing"] = np.select(
         [rows["is_guide"], rows["confirmed"]], ["guide", "source"], "unconfirmed"
     )
-    rows["distance"] = (np.log(rows["days"]) - np.log(near_days)).abs().fillna(np.inf)
+    rows["distance"] = (np.log(rows["days"]) - np.log(time_days)).abs().fillna(np.inf)
     rows["uncounted"] = rows["counted"].isna()
     group = ["study", "arm", "outcome", "condition"]
     rows = rows.sort_values(["distance", "uncounted"], kind="stable")

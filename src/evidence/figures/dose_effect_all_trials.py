@@ -62,7 +62,7 @@ def lay_out_dose_effect_all_trials(
     Each trial at the time nearest to the one asked for, however far; sizes without an interval and
     findings without a size are shown as what they are.
     """
-    asked = replace(question, window=UNBOUNDED_WINDOW)
+    asked = replace(question, max_time_ratio=UNBOUNDED_WINDOW)
     arms = select_study_effects(dataset, results, asked, apart=True)
     arms = arms[arms["dose_mg_per_kg"] > 0]
     half = critical_value(confidence) * np.sqrt(arms["vi"])

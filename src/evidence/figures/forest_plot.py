@@ -260,7 +260,7 @@ def _view_caption(seen: QueryResult) -> Sentence:
         return Sentence(name, "Nothing is drawn.")
     said = {
         "level": confidence_level(seen.confidence),
-        "near": parameter(seen.view.near_days, duration(seen.view.near_days)),
+        "near": parameter(seen.view.time_days, duration(seen.view.time_days)),
     }
     lines = (
         "Each line is a study with its {level} interval, at its time nearest to {near} after "

@@ -48,17 +48,17 @@ def lay_out_proportions_by_arm(
     results: pd.DataFrame,
     *,
     outcomes: Sequence[str] = (),
-    near_days: float = 0.0,
+    time_days: float = 0.0,
     confidence: float = 0.95,
 ) -> ArmProportionsLayout:
-    """One lane a study and arm, one panel an outcome, each study near `near_days`.
+    """One lane a study and arm, one panel an outcome, each study near `time_days`.
 
     Without `outcomes` those that come first are shown, at a time of 0 the usual one (see `usual`).
     """
     outcomes = tuple(outcomes) or default_outcomes(results)
     chosen = results[results["outcome"].isin(outcomes)]
-    near_days = near_days or default_days(chosen)
-    rows = arm_proportions(chosen, near_days=near_days, confidence=confidence)
+    time_days = time_days or default_days(chosen)
+    rows = arm_proportions(chosen, time_days=time_days, confidence=confidence)
     panels = tuple(outcome for outcome in outcomes if outcome in set(rows["outcome"]))
     lanes = tuple(dict.fromkeys(zip(rows["label"], rows["arm"], strict=True)))
     place = {lane: number for number, lane in enumerate(lanes)}
@@ -99,7 +99,7 @@ def lay_out_proportions_by_arm(
             f"Filled marks are numbers read in the source, {GUIDE if guide else ''}"
             "open crosses numbers that are commonly cited but were not read at their source.",
             {
-                "near": parameter(near_days, f"{near_days:g} day{'' if near_days == 1 else 's'}"),
+                "near": parameter(time_days, f"{time_days:g} day{'' if time_days == 1 else 's'}"),
                 "level": confidence_level(confidence),
             },
         ),

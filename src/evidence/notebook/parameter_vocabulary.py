@@ -91,24 +91,24 @@ VOCABULARY: dict[str, Words | Range] = {
     "treatment": Words(TEXT, _looked_at("treatment"), ("", ANY)),
     "comparator": Words(TEXT, _looked_at("comparator"), ("", ANY)),
     "outcome": _ONE_OUTCOME,
-    "scored": _ONE_OUTCOME,
-    "shares": _OUTCOMES,
-    "compared": _OUTCOMES,
-    "grid_outcomes": _OUTCOMES,
+    "scale_outcome": _ONE_OUTCOME,
+    "proportion_outcomes": _OUTCOMES,
+    "comparison_outcomes": _OUTCOMES,
+    "sensitivity_outcomes": _OUTCOMES,
     "study": Words(TEXT, _column("study"), ("",)),
     "measure": Words(TEXT, _fixed(*MEASURES)),
-    "compare": Words(TEXT, _fixed(*(word for word in MEASURES if word != "proportion"))),
+    "comparison_measure": Words(TEXT, _fixed(*(word for word in MEASURES if word != "proportion"))),
     "method": Words(TEXT, _fixed(*METHODS)),
     "test": Words(TEXT, _fixed(*TESTS)),
-    "near_days": Range(NUMBER, lambda days: days >= 0, "is no number of days, 0 or above"),
+    "time_days": Range(NUMBER, lambda days: days >= 0, "is no number of days, 0 or above"),
     "times": _LATER,
-    "grid_times": _LATER,
+    "sensitivity_times": _LATER,
 }
 NARROWER: dict[tuple[str, str], Words] = {
     ("08_appraisal", "method"): Words(TEXT, _fixed(*evidence_body.METHODS)),
 }
 OWN_TYPES = {name: vocabulary.type for name, vocabulary in VOCABULARY.items()}
-OWN_TYPES |= {"project": TEXT, "out": TEXT, "mix_designs": FLAG}
+OWN_TYPES |= {"project": TEXT, "out": TEXT, "allow_nonrandomised": FLAG}
 """What these names are in every notebook of the package."""
 
 

@@ -31,7 +31,7 @@ from evidence.tables.checks import tabulate_query
 
 NOTEBOOK = "00_start"
 FILE = "view.yml"
-SORTS = ("condition", "treatment", "outcome", "measure", "comparator", "scope", "near_days")
+SORTS = ("condition", "treatment", "outcome", "measure", "comparator", "scope", "time_days")
 _MEANINGS = {"proportion": "share of people"} | MEASURE_LABELS
 _TEMPLATES = files("evidence.report") / "templates"
 
@@ -43,7 +43,7 @@ class Explorer(anywidget.AnyWidget):
     ----------
     condition, treatment, outcome, measure, comparator, scope : str
         The words chosen, of those in `words`; see `View`.
-    near_days : float
+    time_days : float
         Time wanted, in days after treatment; of each study the nearest is taken.
     svg : str
         The chart, byte for byte as `command` writes it; empty if there is nothing to draw.
@@ -67,7 +67,7 @@ class Explorer(anywidget.AnyWidget):
     measure = traitlets.Unicode().tag(sync=True)
     comparator = traitlets.Unicode().tag(sync=True)
     scope = traitlets.Unicode().tag(sync=True)
-    near_days = traitlets.Float().tag(sync=True)
+    time_days = traitlets.Float().tag(sync=True)
 
     words = traitlets.Dict().tag(sync=True)
     meanings = traitlets.Dict().tag(sync=True)
@@ -183,7 +183,7 @@ def explore(
     condition: str = "",
     treatment: str = "",
     comparator: str = "",
-    near_days: float = 0.0,
+    time_days: float = 0.0,
 ) -> Explorer:
     """Look at the studies by outcome, measure, condition, treatment and comparator, in JupyterLab.
 
@@ -196,7 +196,7 @@ def explore(
         Words of the tables; "any" takes all of a sort together, empty the one that most studies
         have, but of comparators any.
     measure : {"rr", "or", "rd", "smd", "md", "proportion"}
-    near_days : float
+    time_days : float
         Time wanted, in days after treatment; 0 takes the usual one of the outcome.
 
     Raises
@@ -210,7 +210,7 @@ def explore(
         "outcome": outcome,
         "measure": measure,
         "comparator": comparator,
-        "near_days": near_days,
+        "time_days": time_days,
     }
     report = report or open_report(NOTEBOOK, scope="all", **words)
     given = {name: report.parameters.get(name, word) for name, word in words.items()}

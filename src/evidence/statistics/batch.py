@@ -46,9 +46,9 @@ def pool_many(
     yi, vi : array_like of shape (K,) or (S, K)
         Effects and sampling variances; what is not kept may be anything.
     keep : array_like of bool, shape (S, K)
-    method : {"ce", "dl", "pm", "reml"}
-    test : {"z", "knha", "adhoc"}
-        With `ce` only `z` makes sense and is used.
+    method : {"common", "dl", "pm", "reml"}
+    test : {"z", "knha", "knha-adhoc"}
+        With `common` only `z` makes sense and is used.
     confidence : float, default 0.95
 
     Raises
@@ -76,9 +76,9 @@ def _fit(y, v, k, method, test, confidence) -> tuple[np.ndarray, ...]:
     mean, total, q = _weighted(tau2, y, v)
     se = np.sqrt(1 / total)
     quantile = norm.ppf((1 + confidence) / 2)
-    if test != "z" and method != "ce":
+    if test != "z" and method != "common":
         scale = q / (k - 1)
-        se = se * np.sqrt(np.maximum(scale, 1) if test == "adhoc" else scale)
+        se = se * np.sqrt(np.maximum(scale, 1) if test == "knha-adhoc" else scale)
         quantile = student.ppf((1 + confidence) / 2, k - 1)
     return mean, se, mean - quantile * se, mean + quantile * se, tau2
 
@@ -165,7 +165,7 @@ def _root(function, low, high, rows) -> np.ndarray:
 
 
 _ESTIMATORS = {
-    "ce": _common,
+    "common": _common,
     "dl": _dersimonian_laird,
     "pm": _paule_mandel,
     "reml": _reml,

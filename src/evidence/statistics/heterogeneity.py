@@ -130,12 +130,12 @@ def _restricted_likelihood(tau2: float, yi: np.ndarray, vi: np.ndarray, x: np.nd
 
 
 ESTIMATORS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], float]] = {
-    "ce": lambda yi, vi, x: 0.0,
+    "common": lambda yi, vi, x: 0.0,
     "dl": dersimonian_laird,
     "pm": paule_mandel,
     "reml": restricted_maximum_likelihood,
 }
-"""tau² by method name; `ce` is the common effect, which has none."""
+"""tau² by method name; `common` is the common effect, which has none."""
 
 
 def q_profile(

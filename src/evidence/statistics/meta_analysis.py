@@ -2,8 +2,8 @@
 
 Vocabulary
 ----------
-`method`: `ce` (common effect), `dl`, `pm` or `reml` (random effects, by the estimator of tau²).
-`test`: `z` (Wald), `knha` (Knapp and Hartung, with t quantiles) or `adhoc` (the same, but never
+`method`: `common` (common effect), `dl`, `pm` or `reml` (random effects, by the estimator of tau²).
+`test`: `z` (Wald), `knha` (Knapp and Hartung, with t quantiles) or `knha-adhoc` (the same, but never
 with a standard error below Wald's, which few studies that happen to agree would give). Everything
 is on the scale of the effects: logarithms for ratios.
 """
@@ -23,7 +23,7 @@ from evidence.statistics.heterogeneity import (
     weighted_fit,
 )
 
-TESTS = ("z", "knha", "adhoc")
+TESTS = ("z", "knha", "knha-adhoc")
 PREDICTIONS = {
     "t(k-2)": "estimate ± t(k − 2) · √(tau² + se²), Higgins, Thompson and Spiegelhalter 2009",
     "metafor": "estimate ± q · √(tau² + se²), q normal for z and t(k − 1) for knha, as in metafor",
@@ -112,9 +112,9 @@ def pool(
     ----------
     yi, vi : array_like of shape (K,)
         Effects and sampling variances; logarithms for ratios.
-    method : {"ce", "dl", "pm", "reml"}
-    test : {"z", "knha", "adhoc"}
-        With `ce` only `z` makes sense and is used.
+    method : {"common", "dl", "pm", "reml"}
+    test : {"z", "knha", "knha-adhoc"}
+        With `common` only `z` makes sense and is used.
     confidence : float, default 0.95
     prediction : {"t(k-2)", "metafor"}
         See `PREDICTIONS`.
@@ -160,7 +160,7 @@ def pool(
         pi_formula="",
         weights=wi / wi.sum(),
     )
-    if method == "ce":
+    if method == "common":
         return found
     low, high = q_profile(yi, vi, x, confidence)
     found = replace(found, tau2_low=low, tau2_high=high)
@@ -244,20 +244,20 @@ def regress(
         raise ValueError(f"{k} studies cannot carry {p} coefficients")
     if np.linalg.matrix_rank(x) < p:
         raise ValueError("a moderator does not vary, or is a multiple of another")
-    test = "z" if method == "ce" else test
+    test = "z" if method == "common" else test
     tau2 = ESTIMATORS[method](yi, vi, x) if tau2 is None else tau2
     wi = 1 / (vi + tau2)
     beta, covariance, residuals = weighted_fit(yi, wi, x)
     if test != "z":
         scale = float(np.sum(wi * residuals**2)) / (k - p)
-        covariance = covariance * (max(1.0, scale) if test == "adhoc" else scale)
+        covariance = covariance * (max(1.0, scale) if test == "knha-adhoc" else scale)
     se = np.sqrt(np.diag(covariance))
     law = norm if test == "z" else student(k - p)
     # Effects that lie on the line exactly leave Knapp and Hartung nothing to judge by.
     statistic = np.divide(beta, se, out=np.full(p, np.nan), where=se > 0)
     half = law.ppf((1 + confidence) / 2) * se
     q = generalised_q(0.0, yi, vi, x)
-    if method == "ce":
+    if method == "common":
         h2 = q / (k - p)
         i2 = max(0.0, 100 * (1 - 1 / h2)) if q > 0 else 0.0
     else:

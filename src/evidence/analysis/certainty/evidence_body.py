@@ -66,7 +66,7 @@ class EvidenceBody:
         """By which it is found: condition/treatment/comparator/outcome/time."""
         asked = self.question
         parts = (*asked.conditions, *asked.treatments, *asked.comparators, asked.outcome)
-        return "/".join((*parts, duration(asked.near_days)))
+        return "/".join((*parts, duration(asked.time_days)))
 
     @property
     def when(self) -> str:
@@ -122,7 +122,7 @@ def evidence_bodies(
     *,
     times: Sequence[float],
     method: str = "reml",
-    test: str = "adhoc",
+    test: str = "knha-adhoc",
     confidence: float = 0.95,
 ) -> list[EvidenceBody]:
     """Every body of evidence that compares two groups, in the order of the outcomes.
@@ -169,7 +169,7 @@ def bodies_for(
     *,
     times: Sequence[float],
     method: str = "reml",
-    test: str = "adhoc",
+    test: str = "knha-adhoc",
     confidence: float = 0.95,
 ) -> list[EvidenceBody]:
     """As `bodies`, of some of the rows that `comparing` gives, in its order."""
@@ -190,12 +190,12 @@ def _questions(dataset: Dataset, rows: Iterable[dict], times: Sequence[float]) -
     order = _order(dataset) if groups else {}
     for cell in sorted(groups, key=lambda cell: (*cell[:2], order.get(cell[2], len(order)))):
         condition, treatment, outcome, kind = cell
-        for near_days in times:
+        for time_days in times:
             question = Question(
                 outcome=outcome,
                 measure="rr",
-                near_days=float(near_days),
-                window=MAX_TIME_RATIO,
+                time_days=float(time_days),
+                max_time_ratio=MAX_TIME_RATIO,
                 conditions=(condition,),
                 treatments=(treatment,),
                 comparators=(kind,),

@@ -222,7 +222,7 @@ def _indirectness(body: EvidenceBody) -> tuple[int, str]:
     if (body.studies["design"] == "animal experiment").any():
         return 2, "animals stand in for people"
     days = body.studies["days"].to_numpy(float)
-    ratio = np.exp(np.abs(np.log(days / body.question.near_days)))
+    ratio = np.exp(np.abs(np.log(days / body.question.time_days)))
     far = float(body.weights[ratio > MAX_TIME_RATIO].sum())
     if far >= MAJORITY_WEIGHT:
         return 1, f"{percent(far)} of the weight was measured at another time than asked for"

@@ -42,11 +42,11 @@ METHOD_LABELS = {
     "reml": "random effects (REML)",
     "dl": "random effects (DerSimonian and Laird)",
     "pm": "random effects (Paule and Mandel)",
-    "ce": "common effect",
+    "common": "common effect",
     "mh": "Mantel and Haenszel",
     "peto": "Peto",
     "knha": "Knapp and Hartung intervals",
-    "adhoc": "Knapp and Hartung intervals with the ad hoc correction",
+    "knha-adhoc": "Knapp and Hartung intervals with the ad hoc correction",
     "z": "normal intervals",
 }
 

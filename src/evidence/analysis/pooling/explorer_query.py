@@ -46,7 +46,7 @@ class ExplorerQuery:
     treatment: str
     comparator: str
     scope: str
-    near_days: float
+    time_days: float
 
     @property
     def question(self) -> Question:
@@ -55,7 +55,7 @@ class ExplorerQuery:
             f"{sort}s": () if getattr(self, sort) == ANY else (getattr(self, sort),)
             for sort in MUST_AGREE
         }
-        return Question(self.outcome, self.measure, self.near_days, **words)
+        return Question(self.outcome, self.measure, self.time_days, **words)
 
     def __str__(self) -> str:
         said = measure_label(self.measure, self.outcome)
@@ -63,7 +63,7 @@ class ExplorerQuery:
         said += "" if self.treatment == ANY else f", {self.treatment}"
         if self.comparator != ANY and self.measure != "proportion":
             said += f" against {self.comparator}"
-        return f"{said}, near {duration(self.near_days)}"
+        return f"{said}, near {duration(self.time_days)}"
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,8 @@ def require_query(known: Mapping[str, list[str]], view: ExplorerQuery) -> None:
     """
     for sort, words in known.items():
         require_words(sort, [getattr(view, sort)], words)
-    if not 0 < view.near_days < np.inf:
-        raise ParameterError(f"near_days: {view.near_days!r} is no number of days above 0")
+    if not 0 < view.time_days < np.inf:
+        raise ParameterError(f"time_days: {view.time_days!r} is no number of days above 0")
 
 
 def fill_defaults(dataset: Dataset, results: pd.DataFrame, view: ExplorerQuery) -> ExplorerQuery:
@@ -115,9 +115,9 @@ def fill_defaults(dataset: Dataset, results: pd.DataFrame, view: ExplorerQuery) 
     if not view.outcome:
         first = next(iter(known["outcome"]), "")
         view = replace(view, outcome=default_outcome(results, view.measure) or first)
-    if view.near_days == 0:
+    if view.time_days == 0:
         rows = results[results["outcome"] == view.outcome]
-        view = replace(view, near_days=default_days(rows))
+        view = replace(view, time_days=default_days(rows))
     empty = [sort for sort in MUST_AGREE if not getattr(view, sort)]
     view = replace(view, **dict.fromkeys(empty, ANY))
     require_query(known, view)

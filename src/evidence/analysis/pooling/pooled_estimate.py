@@ -200,8 +200,8 @@ def meta_analyse(
     ----------
     results : DataFrame
         From `select_results`.
-    method : {"reml", "dl", "pm", "ce", "mh", "peto"}
-    test : {"z", "knha", "adhoc"}
+    method : {"reml", "dl", "pm", "common", "mh", "peto"}
+    test : {"z", "knha", "knha-adhoc"}
     confidence : float, default 0.95
     by : {"condition", "treatment", "comparator", "unblinding", "risk"}, optional
         Pool the studies of each word by themselves as well, and test whether they differ.

@@ -31,7 +31,7 @@ MEASURES = {
     "md": "mean difference",
     "proportion": "log odds of one proportion",
 }
-METHODS = ("reml", "dl", "pm", "ce", "mh", "peto")
+METHODS = ("reml", "dl", "pm", "common", "mh", "peto")
 GROUPINGS = {
     "condition": "condition",
     "treatment": "treatment",
@@ -49,20 +49,20 @@ MUST_AGREE = ("condition", "treatment", "comparator")
 class Question:
     """Which studies belong together.
 
-    `near_days`: of each study the time nearest to this is taken. `window`: times up to this many
-    times earlier or later count; results without a time always do. `conditions`, `treatments` and
-    `comparators` (kinds of comparison): only these; more than one of a sort is pooled only if
-    named. `mix_designs`: whether randomised and other studies may stand together.
+    `time_days`: of each study the time nearest to this is taken. `max_time_ratio`: times up to
+    this many times earlier or later count; results without a time always do. `conditions`,
+    `treatments` and `comparators`: only these; more than one of a sort is pooled only if named.
+    `allow_nonrandomised`: whether randomised and non-randomised studies may be pooled together.
     """
 
     outcome: str
     measure: str
-    near_days: float = 1.0
-    window: float = 3.0
+    time_days: float = 1.0
+    max_time_ratio: float = 3.0
     conditions: tuple[str, ...] = ()
     treatments: tuple[str, ...] = ()
     comparators: tuple[str, ...] = ()
-    mix_designs: bool = False
+    allow_nonrandomised: bool = False
 
     def named(self, grouping: str) -> tuple[str, ...]:
         """The words named for one of `MUST_AGREE`."""
@@ -101,7 +101,7 @@ def study_effects(
     `rows` and `apart` as in `contributions`; beside its columns, `risk` is the level of bias.
     """
     found = effects_by_study(
-        rows, measure=question.measure, near_days=question.near_days, apart=apart
+        rows, measure=question.measure, time_days=question.time_days, apart=apart
     )
     judged = counting_appraisals(dataset, question.outcome, [entry["study"] for entry in found])
     for entry in found:
@@ -124,8 +124,11 @@ def _require_words(
 
 
 def within_time_window(days, question: Question):
-    """Whether a time, or which of a Series, is after treatment and in the window, or not known."""
-    earliest, latest = question.near_days / question.window, question.near_days * question.window
+    """Whether a time, or which of a Series, is after treatment and in range, or not known."""
+    earliest, latest = (
+        question.time_days / question.max_time_ratio,
+        question.time_days * question.max_time_ratio,
+    )
     return pd.isna(days) | ((days >= earliest) & (days <= latest) & (days > 0))
 
 
@@ -143,9 +146,9 @@ def main_question(dataset: Dataset, results: pd.DataFrame, question: Question) -
     if not question.outcome:
         first = next(iter(results["outcome"]), "")
         question = replace(question, outcome=default_outcome(results, question.measure) or first)
-    if question.near_days == 0:
+    if question.time_days == 0:
         rows = results[results["outcome"] == question.outcome]
-        question = replace(question, near_days=default_days(rows))
+        question = replace(question, time_days=default_days(rows))
     for grouping in ("condition", "treatment"):
         studies = select_study_effects(dataset, results, question)
         words = studies[GROUPINGS[grouping]].value_counts(sort=False)
@@ -184,10 +187,10 @@ def reasons_not_to_pool(
             "and their correlation is not known"
         )
     kinds = studies.groupby(studies["randomised"] == "yes")["label"].agg(", ".join)
-    if len(kinds) > 1 and not question.mix_designs:
+    if len(kinds) > 1 and not question.allow_nonrandomised:
         yield (
             f"randomised ({kinds[True]}) and other studies ({kinds[False]}) are different things; "
-            "ask for it in so many words (--mix-designs)"
+            "ask for it in so many words (--allow-nonrandomised)"
         )
     people = studies["study"].map(cohorts(dataset))
     for cohort in people[people.duplicated()].unique():

@@ -25,7 +25,7 @@ from evidence.provenance.sentence import Number, Sentence, count, duration
 from evidence.statistics.batch import pool_many
 from evidence.statistics.meta_analysis import TESTS
 
-ESTIMATORS = ("ce", "dl", "pm", "reml")
+ESTIMATORS = ("common", "dl", "pm", "reml")
 ANY = "any comparison"
 RISK_OF_BIAS_FILTERS = {
     "any risk of bias": ("low", "some", "unknown", "high", "critical", ""),
@@ -82,7 +82,7 @@ def specification_curve(
     results : DataFrame
         From `select_results`.
     question : Question
-        Measure, window, conditions and treatments of all specifications; its outcome, time and
+        Measure, time ratio, conditions and treatments of all specifications; its outcome, time and
         comparators are choices and not used.
     outcomes, times : sequence
         Outcomes, and times wanted in days: each pair is a definition of the outcome.
@@ -113,7 +113,7 @@ def specification_curve(
             }
         )
         # A common effect has only the one test.
-        if estimator != "ce" or test == "z":
+        if estimator != "common" or test == "z":
             blocks.append(block.join(pool_choices(choices, estimator, test, confidence)))
     frame = pd.concat(blocks, ignore_index=True)
     sign = np.sign(frame["estimate"]) * np.where(frame["outcome"].map(better) == "lower", -1, 1)
@@ -131,8 +131,8 @@ def all_choices(
     dataset: Dataset, results: pd.DataFrame, question: Question, *, outcomes, times
 ) -> Iterator[Choice]:
     """The studies of every definition, kind of comparison and filter by risk, as of `specify`."""
-    for outcome, near_days in product(outcomes, times):
-        asked = replace(question, outcome=outcome, near_days=float(near_days), comparators=())
+    for outcome, time_days in product(outcomes, times):
+        asked = replace(question, outcome=outcome, time_days=float(time_days), comparators=())
         found = select_study_effects(dataset, results, asked)
         kinds = [kind for kind in found["comparator_kind"].unique() if kind]
         for comparison, (risk, levels) in product([ANY, *kinds], RISK_OF_BIAS_FILTERS.items()):
@@ -140,7 +140,7 @@ def all_choices(
             if comparison != ANY:
                 studies = studies[studies["comparator_kind"] == comparison]
             why = reasons_not_to_pool(dataset, studies, asked, method="reml", apart="comparator")
-            definition = f"{outcome}, {duration(near_days)}"
+            definition = f"{outcome}, {duration(time_days)}"
             named = comparison if comparison == ANY else f"{comparison} comparison"
             yield Choice(definition, named, risk, outcome, studies, "; ".join(why))
 

@@ -23,7 +23,7 @@ MEANS = {"smd": effect_sizes.hedges_g, "md": effect_sizes.mean_difference}
 
 
 def effects_by_study(
-    rows: list[dict], *, measure: str, near_days: float, apart: bool = False
+    rows: list[dict], *, measure: str, time_days: float, apart: bool = False
 ) -> list[dict]:
     """What each study brings, as the columns `BROUGHT`; what it does not give is left out.
 
@@ -32,17 +32,17 @@ def effects_by_study(
     rows : list of dict
         Results with the columns `USED`. For so few, taking them from a frame again and again would
         cost more than all that is done with them.
-    near_days : float
+    time_days : float
         Of each study the time nearest to this is taken.
     apart : bool
         Compare each treated arm by itself; they then share their comparison group, and must not be
         pooled.
     """
     if measure == "proportion":
-        return _single(rows, near_days)
+        return _single(rows, time_days)
     if measure in BINARY:
-        return _counted(rows, measure, near_days, apart)
-    return _measured(rows, measure, near_days, apart)
+        return _counted(rows, measure, time_days, apart)
+    return _measured(rows, measure, time_days, apart)
 
 
 def can_compute(kinds: Collection[str], measure: str) -> bool:
@@ -100,19 +100,19 @@ def _with(rows: list[dict], *columns: str) -> list[dict]:
     return [row for row in rows if not any(pd.isna(row[name]) for name in columns)]
 
 
-def _nearest(rows: list[dict], near_days: float) -> list[dict]:
+def _nearest(rows: list[dict], time_days: float) -> list[dict]:
     """Of each study the rows of one instrument at the time nearest to the one wanted."""
 
     def distance(row: dict) -> float:
         # A time that is not known, or before the start, is the farthest of all.
-        return abs(np.log(row["days"]) - np.log(near_days)) if row["days"] > 0 else np.inf
+        return abs(np.log(row["days"]) - np.log(time_days)) if row["days"] > 0 else np.inf
 
     ordered = sorted(rows, key=distance)
     chosen = {_comparison_key(group[0]) for group in _by(ordered, "study")}
     return [row for row in ordered if _comparison_key(row) in chosen]
 
 
-def _arms(rows: list[dict], columns: list[str], near_days: float, apart: bool) -> Iterator[tuple]:
+def _arms(rows: list[dict], columns: list[str], time_days: float, apart: bool) -> Iterator[tuple]:
     """Of each study the intervention arms, together or apart, and the comparator arms."""
     usable = [group[0] for group in _by(_with(rows, *columns), *COMPARISON_KEY, "arm")]
     roles = {(_comparison_key(row), row["role"]) for row in usable}
@@ -121,7 +121,7 @@ def _arms(rows: list[dict], columns: list[str], near_days: float, apart: bool) -
         for row in usable
         if {(_comparison_key(row), "intervention"), (_comparison_key(row), "comparator")} <= roles
     ]
-    for group in _by(_nearest(both, near_days), "study"):
+    for group in _by(_nearest(both, time_days), "study"):
         treated, compared = (
             [row for row in group if row["role"] == role] for role in ("intervention", "comparator")
         )
@@ -143,11 +143,11 @@ def _sum(rows: list[dict], column: str) -> float:
     return float(sum(row[column] for row in rows))
 
 
-def _counted(rows: list[dict], measure: str, near_days: float, apart: bool) -> list[dict]:
+def _counted(rows: list[dict], measure: str, time_days: float, apart: bool) -> list[dict]:
     """Counts of both groups, arms of one side added up."""
     entries = []
     counts = [row for row in rows if row["measure"] == "proportion"]
-    for one, two in _arms(counts, ["counted", "n"], near_days, apart):
+    for one, two in _arms(counts, ["counted", "n"], time_days, apart):
         cells = [_sum(side, column) for side in (one, two) for column in ("counted", "n")]
         yi, vi = BINARY[measure](*cells)
         names = ("events1", "n1", "events2", "n2")
@@ -156,10 +156,10 @@ def _counted(rows: list[dict], measure: str, near_days: float, apart: bool) -> l
             | {"yi": float(yi), "vi": float(vi)}
             | dict(zip(names, cells, strict=True))
         )
-    return [*entries, *_printed(rows, measure, near_days, entries, apart)]
+    return [*entries, *_printed(rows, measure, time_days, entries, apart)]
 
 
-def _single(rows: list[dict], near_days: float) -> list[dict]:
+def _single(rows: list[dict], time_days: float) -> list[dict]:
     """The count of the treated, all intervention arms added up."""
     entries = []
     treated = [
@@ -168,7 +168,7 @@ def _single(rows: list[dict], near_days: float) -> list[dict]:
         if row["measure"] == "proportion" and row["role"] in ("intervention", "single arm")
     ]
     usable = [group[0] for group in _by(_with(treated, "counted", "n"), *COMPARISON_KEY, "arm")]
-    for group in _by(_nearest(usable, near_days), "study"):
+    for group in _by(_nearest(usable, time_days), "study"):
         events, n = _sum(group, "counted"), _sum(group, "n")
         yi, vi = effect_sizes.logit_proportion(events, n)
         entry = _entry(group, []) | {"says": " and ".join(row["arm"] for row in group)}
@@ -176,20 +176,20 @@ def _single(rows: list[dict], near_days: float) -> list[dict]:
     return entries
 
 
-def _measured(rows: list[dict], measure: str, near_days: float, apart: bool) -> list[dict]:
+def _measured(rows: list[dict], measure: str, time_days: float, apart: bool) -> list[dict]:
     """Means of both groups; else the effect as the text prints it, with its interval."""
     entries = []
     means = [row for row in rows if row["measure"] == "mean" and row["spread_kind"] == "sd"]
-    for one, two in _arms(means, ["value", "spread", "n"], near_days, apart):
+    for one, two in _arms(means, ["value", "spread", "n"], time_days, apart):
         groups = [number for side in (one, two) for number in _combine_arms(side)]
         yi, vi = MEANS[measure](*groups)
         people = {"n1": groups[2], "n2": groups[5]}
         entries.append(_entry(one, two) | {"yi": float(yi), "vi": float(vi)} | people)
-    return [*entries, *_printed(rows, measure, near_days, entries, apart)]
+    return [*entries, *_printed(rows, measure, time_days, entries, apart)]
 
 
 def _printed(
-    rows: list[dict], measure: str, near_days: float, known: list[dict], apart: bool
+    rows: list[dict], measure: str, time_days: float, known: list[dict], apart: bool
 ) -> list[dict]:
     """Effects as the texts print them with their 95 % interval, of studies not `known` better."""
     word, scale = PRINTED_EFFECTS[measure]
@@ -199,7 +199,7 @@ def _printed(
         for row in rows
         if row["measure"] == word and row["role"] == "contrast" and row["study"] not in better
     ]
-    usable = _nearest(_with(contrasts, "value", "ci_low", "ci_high"), near_days)
+    usable = _nearest(_with(contrasts, "value", "ci_low", "ci_high"), time_days)
     entries = []
     for row, *_ in _by(usable, *(["study", "arm"] if apart else ["study"])):
         printed = np.array([row["value"], row["ci_low"], row["ci_high"]], float)

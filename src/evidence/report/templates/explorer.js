@@ -23,14 +23,14 @@ function chosen(model) {
     follow();
     return make("label", {}, sort, select);
   });
-  const near = make("input", { type: "number", name: "near_days", min: "0", step: "any" });
+  const near = make("input", { type: "number", name: "time_days", min: "0", step: "any" });
   near.addEventListener("change", () => {
     if (!(near.valueAsNumber > 0)) return near.reportValidity();
-    model.set("near_days", near.valueAsNumber);
+    model.set("time_days", near.valueAsNumber);
     model.save_changes();
   });
-  const follow = () => (near.value = model.get("near_days"));
-  model.on("change:near_days", follow);
+  const follow = () => (near.value = model.get("time_days"));
+  model.on("change:time_days", follow);
   follow();
   fields.push(make("label", {}, "time wanted (days)", near));
   return make("div", { className: "choices" }, ...fields);
