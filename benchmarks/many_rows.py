@@ -54,7 +54,7 @@ def _write(folder: Path, table: schema.Table, rows) -> None:
 
 def _depths(outcomes: list[dict[str, str]]) -> dict[str, int]:
     """How many outcomes contain each: fewer people have what lies deeper."""
-    within = {row["outcome"]: row["within"] for row in outcomes}
+    within = {row["outcome"]: row["subset_of"] for row in outcomes}
 
     def depth(word: str) -> int:
         return 1 + depth(within[word]) if within.get(word) else 0

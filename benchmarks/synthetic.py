@@ -57,7 +57,7 @@ def _outcomes() -> list[dict[str, str]]:
         ("severity", "benefit", "lower", ""),
         ("allocated", "flow", "neither", ""),
     ]
-    names = ("outcome", "kind", "better", "within")
+    names = ("outcome", "kind", "better", "subset_of")
     return [dict(zip(names, row, strict=True)) | {"description": "as said"} for row in rows]
 
 

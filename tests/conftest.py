@@ -90,7 +90,7 @@ TABLES = {
         {
             "unknown": "U1", "question": "Does it last?", "why_open": "nobody waited",
             "population": "bread", "intervention": "yeast", "outcome": "risen",
-            "time_stamp": "2026-11", "raised_by": "both", "claims": "C1",
+            "asked_on": "2026-11", "raised_by": "both", "claims": "C1",
             "where": "outcome=risen and days>=2",
         }
     ],

@@ -73,8 +73,8 @@ def test_copied_numbers_stand_in_the_row_they_name(shipped, report):
     frames = {
         "data/studies.csv": shipped.results, "data/designs.csv": shipped.designs,
         "data/claims.csv": shipped.claims, "data/guide.csv": shipped.guide,
-        "data/statements.csv": shipped.statements, "data/thresholds.csv": shipped.thresholds,
-        "data/appraisals.csv": shipped.appraisals, "data/unknowns.csv": shipped.unknowns,
+        "data/statements.csv": shipped.statements, "data/minimal_important_differences.csv": shipped.minimal_important_differences,
+        "data/risk_of_bias.csv": shipped.risk_of_bias, "data/unknowns.csv": shipped.unknowns,
     }  # fmt: skip
     rows = {
         address: {str(cell) for cell in row.tolist()}
@@ -192,7 +192,7 @@ def test_ranges_by_hand():
 def test_rows_of_every_table_can_be_told(shipped):
     for frame in (shipped.results, shipped.designs, shipped.claims, shipped.statements,
                   shipped.guide, shipped.unknowns, shipped.outcomes, shipped.waivers,
-                  shipped.appraisals, shipped.thresholds, shipped.certainties,
+                  shipped.risk_of_bias, shipped.minimal_important_differences, shipped.grade_decisions,
                   shipped.audits):  # fmt: skip
         rows = rows_at(shipped, frame["address"])
         assert len(rows) == len(frame)

@@ -34,14 +34,14 @@ def judged(study, domain, judgement, **cells):
     base = {
         "study": study, "tool": "RoB 2 (2019)", "domain": domain, "judgement": judgement,
         "reason": "read", "judged_by": "project", "source": study, "locator": "p. 3",
-        "signed": "A. Reader", "date": "2026-11-24",
+        "signed_by": "A. Reader", "date": "2026-11-24",
     }  # fmt: skip
     return base | cells
 
 
 def judge(project, study, judgements=("low",) * 5, **cells):
     for domain, judgement in zip(ROB2.asked(PARALLEL), judgements, strict=True):
-        project.table(schema.APPRAISALS, **judged(study, domain, judgement, **cells))
+        project.table(schema.RISK_OF_BIAS, **judged(study, domain, judgement, **cells))
 
 
 def found(project, **given):
@@ -101,19 +101,19 @@ def test_the_older_tool_has_no_overall():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"tool": "RoB 3"}, "data/appraisals.csv:2 tool: RoB 3 is not one of: "),
-        ({"domain": "luck"}, "data/appraisals.csv:2 domain: luck is not asked of this study; "),
+        ({"tool": "RoB 3"}, "data/risk_of_bias.csv:2 tool: RoB 3 is not one of: "),
+        ({"domain": "luck"}, "data/risk_of_bias.csv:2 domain: luck is not asked of this study; "),
         ({"domain": "period and carryover"}, "domain: period and carryover is not asked of this"),
         ({"judgement": "moderate"}, "judgement: moderate is not one of: low, some concerns, high"),
         ({"reason": ""}, "reason: blank is not allowed where this project judged"),
-        ({"signed": ""}, "signed: blank is not allowed where this project judged"),
+        ({"signed_by": ""}, "signed_by: blank is not allowed where this project judged"),
         ({"date": "24.11."}, "date: 24.11. is not a day such as 2026-11-24"),
         ({"source": "nobody"}, "source: nobody is not a key of references.bib"),
     ],
 )
 def test_judgements_that_are_none(project, change, message):
     row = judged("baker1990", "randomisation", "low") | change
-    project.table(schema.APPRAISALS, **row)
+    project.table(schema.RISK_OF_BIAS, **row)
     with pytest.raises(DatasetError) as caught:
         project.dataset()
     assert message in str(caught.value)
@@ -122,12 +122,12 @@ def test_judgements_that_are_none(project, change, message):
 def test_an_overall_against_the_rule_needs_a_reason(project):
     judge(project, "baker1990", ["low", "high", "low", "low", "low"], judged_by="review")
     overall = judged("baker1990", "overall", "some concerns", judged_by="review", reason="")
-    project.table(schema.APPRAISALS, **overall)
+    project.table(schema.RISK_OF_BIAS, **overall)
     with pytest.raises(DatasetError) as caught:
         project.dataset()
     said = "judgement: some concerns is 'high' by the rule of the tool; say in reason why not here"
-    assert f"data/appraisals.csv:7 {said}" in str(caught.value)
-    project.put("data/appraisals.csv", 7, reason="one domain does not touch this outcome")
+    assert f"data/risk_of_bias.csv:7 {said}" in str(caught.value)
+    project.put("data/risk_of_bias.csv", 7, reason="one domain does not touch this outcome")
     dataset = project.dataset()
     (entry,) = appraisals(dataset)
     assert (entry.by_rule, entry.overall, entry.overruled) == ("high", "some concerns", True)
@@ -152,7 +152,7 @@ def test_which_of_several_appraisals_counts(project):
 def test_figures_say_everything_in_sign_and_words(project):
     judge(project, "baker1990", ["low", "some concerns", "high", "low", "low"])
     project.table(
-        schema.APPRAISALS,
+        schema.RISK_OF_BIAS,
         **judged("miller2001", "sequence", "unclear", tool="RoB 1 (2011)", judged_by="review"),
     )
     entries = appraisals(project.dataset())
@@ -257,7 +257,7 @@ def test_risk_of_bias_counts_by_weight(graded, high, low, steps):
 
 def test_what_matters_and_the_people_needed(graded):
     graded.table(
-        schema.THRESHOLDS, outcome="infection", measure="rd", value="0.001",
+        schema.MINIMAL_IMPORTANT_DIFFERENCES, outcome="infection", measure="rd", value="0.001",
         source="trial0", locator="p. 1", reason="said so",
     )  # fmt: skip
     dataset, (body,) = found(graded)
@@ -268,12 +268,12 @@ def test_what_matters_and_the_people_needed(graded):
     needed = 2 * size_for_proportions(control, control + 0.001)
     assert required_size(body, 0.001) == pytest.approx(needed)
     assert f"{357_347:,} people of" in reasons["imprecision"].why
-    graded.put("data/thresholds.csv", 2, value="0.004")
+    graded.put("data/minimal_important_differences.csv", 2, value="0.004")
     dataset, (body,) = found(graded)
     reasons = {reason.domain: reason for reason in rate_certainty(dataset, body).reasons}
     assert reasons["imprecision"].suggested == 1
     # A ratio is taken of the share in the comparison groups.
-    graded.put("data/thresholds.csv", 2, measure="rr", value="1.25")
+    graded.put("data/minimal_important_differences.csv", 2, measure="rr", value="1.25")
     dataset, (body,) = found(graded)
     assert f"{1000 * 0.25 * control:.0f} in 1,000 matters" in "".join(
         reason.why for reason in rate_certainty(dataset, body).reasons
@@ -291,7 +291,7 @@ def test_a_ratio_matters_only_where_somebody_had_the_outcome(vaccine):  # noqa: 
     )  # fmt: skip
     vaccine.put("data/studies.csv", line, events="0", as_printed="0/139")
     vaccine.table(
-        schema.THRESHOLDS, outcome="infection", measure="rr", value="1.25", source="trial0",
+        schema.MINIMAL_IMPORTANT_DIFFERENCES, outcome="infection", measure="rr", value="1.25", source="trial0",
         locator="p. 1", reason="so they say",
     )  # fmt: skip
     dataset, (body,) = found(vaccine)
@@ -304,7 +304,7 @@ def test_a_ratio_matters_only_where_somebody_had_the_outcome(vaccine):  # noqa: 
 
 def test_too_few_people_for_what_matters(graded):
     graded.table(
-        schema.THRESHOLDS, outcome="infection", measure="rd", value="0.0001",
+        schema.MINIMAL_IMPORTANT_DIFFERENCES, outcome="infection", measure="rd", value="0.0001",
         source="trial0", locator="p. 1", reason="said so",
     )  # fmt: skip
     dataset, (body,) = found(graded)
@@ -317,8 +317,8 @@ def test_a_decision_stands_beside_its_suggestion_and_wins(graded):
     dataset, (body,) = found(graded)
     assert rate_certainty(dataset, body).decided == ""
     graded.table(
-        schema.CERTAINTIES, question=body.name, domain="risk of bias", steps="2",
-        reason="old trials", signed="A. Reader", date="2026-11-24",
+        schema.GRADE_DECISIONS, question=body.name, domain="risk of bias", steps="2",
+        reason="old trials", signed_by="A. Reader", date="2026-11-24",
     )  # fmt: skip
     dataset, (body,) = found(graded)
     rated = rate_certainty(dataset, body)
@@ -392,12 +392,14 @@ def test_another_time_is_indirect(graded):
 def test_shipped_judgements_and_thresholds(shipped):
     entries = appraisals(shipped)
     assert {entry.tool.name for entry in entries} == set(tools())
-    ours = shipped.appraisals[shipped.appraisals["judged_by"] == "project"]
+    ours = shipped.risk_of_bias[shipped.risk_of_bias["judged_by"] == "project"]
     assert (ours["reason"] != "").all()
     zarate = {e.tool.name: e for e in entries if e.study == "zarate2006"}
     assert zarate["RoB 1 (2011)"].overall == ""
     assert zarate["RoB 2 (2019)"].overall == "high"
-    assert len(tabulate_minimal_important_differences(shipped).frame) == len(shipped.thresholds)
+    assert len(tabulate_minimal_important_differences(shipped).frame) == len(
+        shipped.minimal_important_differences
+    )
 
 
 def test_the_summary_says_when_its_studies_looked(graded):

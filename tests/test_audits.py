@@ -14,7 +14,7 @@ from evidence.errors import EvidenceError
 
 def audit(project, **cells):
     told = {"study": "baker1990", "arm": "yeast", "outcome": "risen", "answer": "confirmed",
-            "signed": "A. Reader", "date": "2026-11-24", "seed": "1"}  # fmt: skip
+            "signed_by": "A. Reader", "date": "2026-11-24", "seed": "1"}  # fmt: skip
     append_row(project.root, schema.AUDITS, told | cells)
 
 
@@ -79,7 +79,7 @@ def test_answers_are_kept_at_once_and_a_second_call_goes_on(project, monkeypatch
     with project.path("data/audits.csv").open(newline="", encoding="utf-8") as handle:
         rows = list(csv.DictReader(handle))
     assert [(row["answer"], row["found"]) for row in rows] == [("confirmed", ""), ("wrong", "72%")]
-    assert {row["signed"] for row in rows} == {"A. Reader"}
+    assert {row["signed_by"] for row in rows} == {"A. Reader"}
     assert run(project, monkeypatch, "s\n", "--by", "A. Reader") == 0
     out = capsys.readouterr().out
     assert "0 answers kept" in out

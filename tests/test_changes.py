@@ -40,7 +40,7 @@ def large_trial(project, time="1", unit="day"):
     project.table(
         schema.DESIGNS, study="big2020", label="Big", scope="context", design="randomised parallel",
         randomised="yes", source="big2020", locator="p. 1", treatment="yeast",
-        comparator_kind="inactive", unblinding="hidden", n_analysed="400",
+        comparator_kind="inactive", blinding="indistinguishable", n_analysed="400",
     )  # fmt: skip
     for arm, role, count in (("yeast", "intervention", "140"), ("none", "comparator", "50")):
         project.row(
@@ -145,13 +145,15 @@ def test_a_conclusion_that_crossed_no_effect(bakery, copy):  # noqa: F811
 
 def test_a_judgement_is_a_cause_of_its_own(bakery, copy):  # noqa: F811
     copy.table(
-        schema.THRESHOLDS, outcome="risen", measure="rd", value="0.2", source="baker1990",
+        schema.MINIMAL_IMPORTANT_DIFFERENCES, outcome="risen", measure="rd", value="0.2", source="baker1990",
         locator="p. 1", reason="so they say",
     )  # fmt: skip
     changes = compared(bakery, copy)
     found = number(changes)
     assert found.before == found.after
-    assert found.causes == ("changed judgement or description (data/thresholds.csv:2)",)
+    assert found.causes == (
+        "changed judgement or description (data/minimal_important_differences.csv:2)",
+    )
     assert found.crossed
     assert "what matters" in found.concludes
 

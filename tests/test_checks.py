@@ -26,7 +26,7 @@ def found(project):
 @pytest.fixture
 def clean(project):
     """The small project with tables enough for every check, in which nothing is wrong."""
-    project.put("data/outcomes.csv", 3, within="risen")
+    project.put("data/outcomes.csv", 3, subset_of="risen")
     project.table(
         schema.OUTCOMES, outcome="allocated", kind="flow", better="neither", description="an arm"
     )
@@ -36,7 +36,7 @@ def clean(project):
     # The guide sets 71 % against 18 people: the finding that its waiver is about.
     project.table(
         schema.WAIVERS,
-        code="GRIM", study="baker1990", source="guide", reason="kept", signed="A. Miller",
+        code="GRIM", study="baker1990", source="guide", reason="kept", signed_by="A. Miller",
         date="2026-11-24",
     )  # fmt: skip
     project.table(schema.INSTRUMENTS, instrument="scale", integer="yes", note="marks are whole")
@@ -110,9 +110,9 @@ def test_a_slip_is_found_in_its_row(clean, code):
 
 def test_more_with_a_part_than_with_the_whole(clean):
     """9 of 17 cannot be in remission where only 8 responded."""
-    clean.put("data/outcomes.csv", 3, within="")
+    clean.put("data/outcomes.csv", 3, subset_of="")
     clean.table(
-        schema.OUTCOMES, outcome="well risen", kind="benefit", better="higher", within="risen",
+        schema.OUTCOMES, outcome="well risen", kind="benefit", better="higher", subset_of="risen",
         description="risen very well",
     )  # fmt: skip
     rows = clean.rows(STUDIES)
@@ -241,11 +241,11 @@ def test_identifiers(name, good):
 
 
 def test_a_signature_with_a_wrong_orcid_is_refused(clean):
-    clean.put("data/waivers.csv", 2, signed="A. Miller 0000-0002-1825-0098")
+    clean.put("data/waivers.csv", 2, signed_by="A. Miller 0000-0002-1825-0098")
     from evidence.errors import DatasetError
 
     with pytest.raises(
-        DatasetError, match=r"waivers.csv:2 signed: 0000-0002-1825-0098 is no ORCID"
+        DatasetError, match=r"waivers.csv:2 signed_by: 0000-0002-1825-0098 is no ORCID"
     ):
         load_dataset(clean.root)
 

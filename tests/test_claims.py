@@ -16,11 +16,11 @@ from evidence.report.machine_readable import claims_frame, claims_json_ld
 STUDIES = "data/studies.csv"
 
 
-def say(project, *, guide, source, better="higher", quantity="", kind="numeric", opposite=""):
+def say(project, *, guide, source, better="higher", quantity="", kind="numeric", complement=""):
     """The computed verdict where guide and sources report so; each a dict of cells."""
     for outcome, good, other in (("crumbs", better, ""), ("none", "lower", "crumbs")):
         project.table(
-            schema.OUTCOMES, outcome=outcome, kind="benefit", better=good, opposite=other,
+            schema.OUTCOMES, outcome=outcome, kind="benefit", better=good, complement=other,
             description="how it falls apart",
         )  # fmt: skip
     base = {"study": "miller2001", "condition": "cake", "arm": "knife", "role": "single arm",

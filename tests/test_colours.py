@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from evidence.figures import style
-from evidence.figures.dose_effect_all_trials import UNBLINDING
+from evidence.figures.dose_effect_all_trials import BLINDING
 from evidence.figures.dose_effect_one_trial import DIRECTION_WORDS
 from evidence.figures.follow_up_timeline import MARKS
 from evidence.figures.specification_curve import FAVOURS
@@ -54,7 +54,7 @@ CHARTS = {
         word: (colour, mark, True) for word, (mark, colour, _) in DIRECTION_WORDS.items()
     },
     "findings": {word: (colour, mark, full) for word, (mark, colour, full, _) in MARKS.items()},
-    "unblinding": {word: (colour, mark, True) for word, (mark, colour, _) in UNBLINDING.items()},
+    "blinding": {word: (colour, mark, True) for word, (mark, colour, _) in BLINDING.items()},
     "favours": {word: (colour, mark, True) for word, (mark, colour, _) in FAVOURS.items()},
 }
 

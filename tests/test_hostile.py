@@ -75,7 +75,7 @@ def hostile(tmp_path_factory):
     )  # fmt: skip
     project.table(
         schema.UNKNOWNS, unknown="U1", question=text, why_open=text, population=text,
-        intervention=text, comparison=text, outcome=text, time_stamp="2026-11",
+        intervention=text, comparison=text, outcome=text, asked_on="2026-11",
         raised_by="both", claims="C1", where="days>=2",
     )  # fmt: skip
     project.replace("references.bib", "does humming", f"does {MARKUP} humming")

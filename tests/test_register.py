@@ -28,7 +28,7 @@ def bakery(project):
     for line, study in ((2, "baker1990"), (3, "miller2001")):
         project.put(
             "data/designs.csv", line, treatment="yeast", comparator_kind="inactive",
-            unblinding="evident", n_analysed="40",
+            blinding="inactive comparator", n_analysed="40",
         )  # fmt: skip
         for arm, role, events in (("yeast", "intervention", 14), ("none", "comparator", 5)):
             for time, unit in (("1", "day"), ("2", "month")):
@@ -65,7 +65,7 @@ def test_every_code_has_the_rule_that_fired(bakery):
     judge(bakery, "miller2001", ["high", "low", "low", "low", "low"])
     found = entries(bakery)["U1"]
     assert found.codes["B"].startswith("half of the studies or more are at high risk")
-    bakery.put("data/designs.csv", 3, unblinding="hidden")
+    bakery.put("data/designs.csv", 3, blinding="indistinguishable")
     assert "D" not in entries(bakery)["U1"].codes
     bakery.put("data/unknowns.csv", 2, where="outcome=risen and days>=4000")
     empty = entries(bakery)["U1"]
@@ -138,7 +138,7 @@ def test_a_curator_overrules_with_a_reason(bakery):
 
 def test_what_would_settle_it_from_the_rate_seen(bakery):
     bakery.table(
-        schema.THRESHOLDS, outcome="risen", measure="rd", value="0.2", source="baker1990",
+        schema.MINIMAL_IMPORTANT_DIFFERENCES, outcome="risen", measure="rd", value="0.2", source="baker1990",
         locator="p. 1", reason="so they say",
     )  # fmt: skip
     bakery.put("data/unknowns.csv", 2, where="outcome=risen and days=1")
@@ -245,7 +245,7 @@ def test_doses_by_time(bakery):
 
 def test_what_would_settle_it_where_nothing_was_seen(bakery):
     bakery.table(
-        schema.THRESHOLDS, outcome="risen", measure="rr", value="1.25", source="baker1990",
+        schema.MINIMAL_IMPORTANT_DIFFERENCES, outcome="risen", measure="rr", value="1.25", source="baker1990",
         locator="p. 1", reason="so they say",
     )  # fmt: skip
     rows = bakery.rows("data/studies.csv")
@@ -332,7 +332,7 @@ def test_the_map_as_a_table_leads_to_its_rows(shipped):
 
 
 def test_freshness_is_asked_for_by_day(bakery, capsys):
-    bakery.put("data/unknowns.csv", 2, looked="2025-01-02", good_until="2026-01-02")
+    bakery.put("data/unknowns.csv", 2, last_searched="2025-01-02", review_due="2026-01-02")
     command = ["check", "--project", str(bakery.root)]
     assert cli.main([*command, "--on", "2026-01-02"]) == 0
     assert "STALE" not in capsys.readouterr().out

@@ -166,8 +166,8 @@ def grouped(graded):  # noqa: F811
     """Trials 0 to 9 against nothing, 10 to 12 against something; doses 1 to 13 in steps."""
     for number in range(13):
         kind = "active" if number > 9 else "inactive"
-        blind = "disguised" if number > 9 else "evident"
-        graded.put("data/designs.csv", number + 2, comparator_kind=kind, unblinding=blind)
+        blind = "active placebo" if number > 9 else "inactive comparator"
+        graded.put("data/designs.csv", number + 2, comparator_kind=kind, blinding=blind)
         graded.put("data/studies.csv", 2 * number + 2, dose_mg_per_kg=str(number + 1))
     return graded
 
@@ -193,9 +193,7 @@ def test_groups_are_pooled_apart_and_compared(grouped, capsys):
     draw(layout)
     command = ["pool", "--project", str(grouped.root), "--outcome", "infection", "--measure", "rr"]
     command += ["--method", "dl", "--test", "z"]
-    assert (
-        cli.main([*command, "--by", "unblinding", "--moderator", "dose", "--format", "json"]) == 0
-    )
+    assert cli.main([*command, "--by", "blinding", "--moderator", "dose", "--format", "json"]) == 0
     data = json.loads(capsys.readouterr().out)
     assert data["subgroups"]["difference"]["Q"] == pytest.approx(q)
     assert len(data["regression"]["beta"]) == 2
@@ -288,7 +286,10 @@ def test_doses_over_trials_with_what_is_known_of_each(grouped):
     assert np.isnan(frame.loc["trial1", "ci_low"])
     assert (frame.loc["trial2", "found"], list(frame["dose"])) == ("no difference", [1, 2, 3])
     assert "For 1 arm only the direction was read" in str(layout.caption)
-    assert "trial2, 3 mg/kg, 1 day, evident: no difference, size not given." in layout.reading
+    assert (
+        "trial2, 3 mg/kg, 1 day, inactive comparator: no difference, size not given."
+        in layout.reading
+    )
     draw(layout)
     nothing = lay_out_dose_effect_all_trials(
         dataset,

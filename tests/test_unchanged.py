@@ -451,7 +451,7 @@ def shipped_records(tmp_path_factory):
         ("data/studies.csv", {"scope": "context"}, {"locator": "p. 99"}, []),
         ("data/claims.csv", {}, {"reason": "for another reason"}, ["claims"]),
         ("data/unknowns.csv", {}, {"question": "Is there another?"}, ["claims"]),
-        ("data/appraisals.csv", {}, {"reason": "for another reason"}, []),
+        ("data/risk_of_bias.csv", {}, {"reason": "for another reason"}, []),
     ],
     ids=["a remark", "a later study", "a claim", "an unknown", "a judgement"],
 )

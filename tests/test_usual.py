@@ -41,7 +41,7 @@ def test_marked_outcomes_come_first_in_their_order(project):
     for line, place in ((2, "2"), (3, "1")):
         project.put("data/outcomes.csv", line, outcome=("risen", "height")[line - 2])
         rows = project.rows("data/outcomes.csv")
-        rows[line - 1][rows[0].index("headline")] = place
+        rows[line - 1][rows[0].index("display_order")] = place
         project.write("data/outcomes.csv", rows)
     assert default_outcomes(results(project)) == ("height", "risen")
 
@@ -62,7 +62,7 @@ def test_the_usual_time_is_stated_or_that_of_most_studies_or_a_day(project):
         project.row(**arm(study, "yeast", "intervention", 3, 10, **given))
     rows = results(project)
     assert default_days(rows[rows["outcome"] == "crust"]) == 21
-    project.put("data/outcomes.csv", 4, usual_days="14")
+    project.put("data/outcomes.csv", 4, default_days="14")
     rows = results(project)
     assert default_days(rows[rows["outcome"] == "crust"]) == 14
 

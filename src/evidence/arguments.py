@@ -221,7 +221,7 @@ def parser() -> argparse.ArgumentParser:
         "--by",
         default="",
         metavar="NAME",
-        help="also pool by condition, treatment, comparator, unblinding or risk, and compare",
+        help="also pool by condition, treatment, comparator, blinding or risk, and compare",
     )
     pool.add_argument(
         "--moderator",

@@ -208,7 +208,7 @@ def _audit(options) -> int:
             "as_printed": row.as_printed,
             "answer": answer,
             "found": found,
-            "signed": options.by,
+            "signed_by": options.by,
         }
         when = {"date": date.today().isoformat(), "seed": options.seed}
         append_row(dataset.project, AUDITS, cells | told | when)

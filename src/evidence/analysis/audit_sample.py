@@ -99,11 +99,11 @@ def overdue_reviews(dataset: Dataset, on: str) -> Iterator[str]:
         The day in question, as 2026-11-24; never taken from the clock.
     """
     for frame, key in ((dataset.unknowns, "unknown"), (dataset.claims, "claim")):
-        dated = frame[(frame["good_until"] != "") & (frame["good_until"] < on)]
+        dated = frame[(frame["review_due"] != "") & (frame["review_due"] < on)]
         for row in dated.to_dict("records"):
             yield (
                 f"{row['address']} STALE warning: {key} {row[key]} was last looked at on "
-                f"{row['looked'] or 'no known day'} and good until {row['good_until']}; "
+                f"{row['last_searched'] or 'no known day'} and good until {row['review_due']}; "
                 "look for newer texts"
             )
 

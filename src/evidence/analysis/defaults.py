@@ -2,8 +2,8 @@
 
 Vocabulary
 ----------
-`outcomes.csv` may say both: `headline` is an outcome's place among those that come first,
-`usual_days` the time after treatment at which it is looked at. Where it does not, the outcome and
+`outcomes.csv` may say both: `display_order` is an outcome's place among those that come first,
+`default_days` the time after treatment at which it is looked at. Where it does not, the outcome and
 the time that most studies have are taken, so that every report has an answer on any topic.
 """
 
@@ -27,9 +27,9 @@ def default_outcomes(results: pd.DataFrame) -> tuple[str, ...]:
 
     These are the outcomes of which most studies give shares of people, `FEW` of them.
     """
-    marked = results[["outcome", "headline"]].dropna(subset=["headline"])
+    marked = results[["outcome", "display_order"]].dropna(subset=["display_order"])
     if len(marked):
-        return tuple(marked.sort_values("headline", kind="stable")["outcome"].unique())
+        return tuple(marked.sort_values("display_order", kind="stable")["outcome"].unique())
     return tuple(_by_studies(results, "proportion")[:MAX_OUTCOMES])
 
 
@@ -44,7 +44,7 @@ def default_days(rows: pd.DataFrame) -> float:
     As `outcomes.csv` says of the first of their outcomes; else the time most studies have, of
     several the earliest; a day where no row tells a time.
     """
-    stated = rows["usual_days"].dropna()
+    stated = rows["default_days"].dropna()
     if len(stated):
         return float(stated.iloc[0])
     later = evidence_rows(rows)

@@ -11,7 +11,7 @@ from evidence.dataset.dataset import Dataset, time_in_days
 from evidence.errors import ParameterError, not_one_of
 
 SCOPES = ("guide", "all")
-OF_OUTCOME = ["outcome", "kind", "better", "opposite", "headline", "usual_days"]
+OF_OUTCOME = ["outcome", "kind", "better", "complement", "display_order", "default_days"]
 
 
 def require_words(name: str, given: Sequence[str], allowed: Sequence[str]) -> None:
@@ -49,8 +49,8 @@ def select_results(
     -------
     DataFrame
         The columns of `studies.csv` but `note`, and: `label`, `scope`, `design`, `randomised`,
-        `treatment`, `comparator_kind`, `unblinding`, `caveat` of the study; `kind`, `better`,
-        `opposite`, `headline`, `usual_days` of the outcome;
+        `treatment`, `comparator_kind`, `blinding`, `caveat` of the study; `kind`, `better`,
+        `complement`, `display_order`, `default_days` of the outcome;
         `days_low` and `days` (the time and, for a range, its two ends; NaN if none); `counted`
         (events as printed, or the one whole number that the printed percentage allows) and
         `counted_from` ("printed", "worked out" or ""); `is_guide`; `confirmed`.
@@ -68,7 +68,7 @@ def select_results(
     rows = _joined(rows, dataset.outcomes[OF_OUTCOME], "outcome")
     rows["kind"] = rows["kind"].fillna("benefit")
     rows["better"] = rows["better"].fillna("neither")
-    rows["opposite"] = rows["opposite"].fillna("")
+    rows["complement"] = rows["complement"].fillna("")
     ends = time_in_days(rows["time"], rows["time_unit"])
     rows["days_low"], rows["days"] = ends["low"], ends["high"]
     rows["is_guide"] = rows["reported_by"] == "guide"
@@ -101,7 +101,7 @@ def last_assessments(dataset: Dataset) -> pd.Series:
 def _studies(dataset: Dataset) -> pd.DataFrame:
     """One row a study; without `designs.csv` the name comes from the bibliography."""
     columns = ["study", "label", "scope", "design", "randomised", "treatment", "comparator_kind",
-               "unblinding", "caveat"]  # fmt: skip
+               "blinding", "caveat"]  # fmt: skip
     if len(dataset.designs):
         return dataset.designs[columns]
     studies = dataset.results["study"].unique()

@@ -4,7 +4,7 @@ Vocabulary
 ----------
 A *headline* is a number in what the index opens with, the share of people with an outcome in the
 treated of all studies, or the effect of a body of evidence. What it *concludes* is said against
-stated thresholds only: no effect, and what matters by `thresholds.csv`.
+stated thresholds only: no effect, and what matters by `minimal_important_differences.csv`.
 """
 
 from collections.abc import Iterator

@@ -430,8 +430,11 @@ def _moved(one: Unknown, two: Unknown) -> str:
 def _looked(dataset: Dataset) -> str:
     """When questions and claims were looked at, and until when the earliest of them is good."""
     both = pd.concat([dataset.unknowns, dataset.claims])
-    looked, good = both.loc[both["looked"] != "", "looked"], both.loc[both["good_until"] != ""]
+    looked, good = (
+        both.loc[both["last_searched"] != "", "last_searched"],
+        both.loc[both["review_due"] != ""],
+    )
     if looked.empty:
         return "no day is noted on which anybody looked for newer texts"
     said = f"last looked for newer texts between {looked.min()} and {looked.max()}"
-    return said + (f", good until {good['good_until'].min()}" if len(good) else "")
+    return said + (f", good until {good['review_due'].min()}" if len(good) else "")

@@ -143,9 +143,9 @@ class Dataset:
     claims: pd.DataFrame
     statements: pd.DataFrame
     unknowns: pd.DataFrame
-    appraisals: pd.DataFrame
-    thresholds: pd.DataFrame
-    certainties: pd.DataFrame
+    risk_of_bias: pd.DataFrame
+    minimal_important_differences: pd.DataFrame
+    grade_decisions: pd.DataFrame
     waivers: pd.DataFrame
     audits: pd.DataFrame
     bibliography: Bibliography
@@ -244,8 +244,8 @@ def build_dataset(
     for sheet in sheets.values():
         found.take(check_columns(sheet))
     found.take(check_results(sheets[schema.STUDIES.file]))
-    appraisals, designs = (sheets[table.file] for table in (schema.APPRAISALS, schema.DESIGNS))
-    found.extend(check_appraisals(appraisals.frame(), designs.frame()))
+    risk_of_bias, designs = (sheets[table.file] for table in (schema.RISK_OF_BIAS, schema.DESIGNS))
+    found.extend(check_appraisals(risk_of_bias.frame(), designs.frame()))
     found.take(check_links(sheets, bibliography))
     if found:
         raise DatasetError(found)

@@ -79,7 +79,7 @@ def check_appraisals(frame: pd.DataFrame, designs: pd.DataFrame) -> list[Problem
 
     def report(row, column, rule):
         problems.append(
-            Problem(schema.APPRAISALS.file, row.line, column, getattr(row, column), rule)
+            Problem(schema.RISK_OF_BIAS.file, row.line, column, getattr(row, column), rule)
         )
 
     for row in frame.itertuples():
@@ -95,7 +95,7 @@ def check_appraisals(frame: pd.DataFrame, designs: pd.DataFrame) -> list[Problem
         if row.judgement not in tool.levels:
             report(row, "judgement", f"is not one of: {', '.join(tool.levels)}")
         if row.judged_by == "project":
-            for column in ("reason", "signed", "date"):
+            for column in ("reason", "signed_by", "date"):
                 if not getattr(row, column):
                     report(row, column, "is not allowed where this project judged")
     if not problems:
@@ -111,5 +111,5 @@ def _unexplained(frame: pd.DataFrame, kinds: Mapping[str, str]) -> Iterable[Prob
         for row in rows[(rows["domain"] == OVERALL) & (rows["reason"] == "")].itertuples():
             if by_rule and row.judgement != by_rule:
                 rule = f"is '{by_rule}' by the rule of the tool; say in reason why not here"
-                file = schema.APPRAISALS.file
+                file = schema.RISK_OF_BIAS.file
                 yield Problem(file, row.line, "judgement", row.judgement, rule)

@@ -119,7 +119,7 @@ STATUSES = ("identified", "probable", "candidate", "unresolved")
 KINDS = ("benefit", "harm", "baseline", "flow", "mechanism")
 SCOPES = ("guide", "context")
 
-MASKINGS = ("open", "evident", "disguised", "hidden")
+BLINDING = ("open label", "inactive comparator", "active placebo", "indistinguishable")
 """Could people tell what they got: they knew; the comparator cannot be felt; it has effects of its
 own; nothing could be felt by anybody."""
 
@@ -234,10 +234,12 @@ OUTCOMES = Table(
         text_column("outcome", "the word used in data/studies.csv", required=True),
         word_column("kind", "what it tells about", KINDS),
         word_column("better", "which direction is good", ("higher", "lower", "neither")),
-        Column("within", "outcome", "an outcome that everybody with this one has as well"),
-        Column("opposite", "outcome", "the outcome of everybody who does not have this one"),
-        Column("headline", "integer", "place among the outcomes that charts and pages open with"),
-        Column("usual_days", "number", "time after treatment at which it is usually looked at"),
+        Column("subset_of", "outcome", "an outcome that everybody with this one has as well"),
+        Column("complement", "outcome", "the outcome of everybody who does not have this one"),
+        Column(
+            "display_order", "integer", "place among the outcomes that charts and pages open with"
+        ),
+        Column("default_days", "number", "time after treatment at which it is usually looked at"),
         text_column("description", "what the word means here", required=True),
     ),
 )
@@ -286,9 +288,9 @@ DESIGNS = Table(
         ),
         text_column("masking", "who did not know the allotment"),
         word_column(
-            "unblinding",
+            "blinding",
             "could people tell what they got",
-            MASKINGS,
+            BLINDING,
             required=False,
         ),
         text_column("population", "who took part"),
@@ -309,7 +311,9 @@ DESIGNS = Table(
         word_column("followup_unit", "unit of time", TIME_UNITS, required=False),
         text_column("registration", "registry number"),
         text_column("funding", "who paid"),
-        Column("headline", "integer", "place among the studies that the index page opens with"),
+        Column(
+            "display_order", "integer", "place among the studies that the index page opens with"
+        ),
         text_column("caveat", "the one thing a reader must know"),
         key_column("source", "BibTeX key of the text in which this was read"),
         text_column("locator", "where in that text", required=True),
@@ -319,8 +323,8 @@ DESIGNS = Table(
 
 
 FRESH = (
-    Column("looked", "date", "the day on which somebody last looked for newer texts"),
-    Column("good_until", "date", "the day until which that is good"),
+    Column("last_searched", "date", "the day on which somebody last looked for newer texts"),
+    Column("review_due", "date", "the day until which that is good"),
 )
 
 GUIDE = Table(
@@ -407,7 +411,7 @@ UNKNOWNS = Table(
         text_column("intervention", "what is given", required=True),
         text_column("comparison", "against what"),
         text_column("outcome", "measured by", required=True),
-        text_column("time_stamp", "when the question was put", required=True),
+        text_column("asked_on", "when the question was put", required=True),
         word_column("raised_by", "who leaves it open", ("guide", "sources", "both")),
         text_column("section", "where the guide raises it"),
         text_column("claims", "claims that touch it, separated by ;"),
@@ -435,7 +439,7 @@ WAIVERS = Table(
         text_column("outcome", "the outcome, if only one is meant"),
         key_column("source", "the text, if only one is meant", required=False),
         text_column("reason", "why it may stand", required=True),
-        Column("signed", "person", "who looked: a name, and an ORCID if there is one", True),
+        Column("signed_by", "person", "who looked: a name, and an ORCID if there is one", True),
         Column("date", "date", "the day, as 2026-11-24", True),
     ),
 )
@@ -443,7 +447,7 @@ WAIVERS = Table(
 AUDITS = Table(
     "data/audits.csv",
     "one person's answer on whether one result is as its source says",
-    ("row", "signed"),
+    ("row", "signed_by"),
     (
         text_column(
             "row", "fingerprint of the result, as drawn by `evidence audit`", required=True
@@ -454,14 +458,14 @@ AUDITS = Table(
         text_column("as_printed", "its number, as the table has it"),
         word_column("answer", "what the person found in the source", ANSWERS),
         text_column("found", "what the source says instead"),
-        Column("signed", "person", "who looked: a name, and an ORCID if there is one", True),
+        Column("signed_by", "person", "who looked: a name, and an ORCID if there is one", True),
         Column("date", "date", "the day, as 2026-11-24", True),
         Column("seed", "integer", "the seed by which the row was drawn"),
     ),
 )
 
-APPRAISALS = Table(
-    "data/appraisals.csv",
+RISK_OF_BIAS = Table(
+    "data/risk_of_bias.csv",
     "one judgement of one domain of a risk-of-bias tool",
     ("study", "outcome", "tool", "domain", "judged_by", "source"),
     (
@@ -476,13 +480,13 @@ APPRAISALS = Table(
         word_column("judged_by", "a published review, or this project", JUDGES),
         key_column("source", "the review that prints it, or the text in which its facts were read"),
         text_column("locator", "where in that text", required=True),
-        Column("signed", "person", "who judged, if this project: a name, and an ORCID if any"),
+        Column("signed_by", "person", "who judged, if this project: a name, and an ORCID if any"),
         Column("date", "date", "the day of our own judgement, as 2026-11-24"),
     ),
 )
 
-THRESHOLDS = Table(
-    "data/thresholds.csv",
+MINIMAL_IMPORTANT_DIFFERENCES = Table(
+    "data/minimal_important_differences.csv",
     "one minimal important difference",
     ("outcome", "measure", "instrument"),
     (
@@ -498,8 +502,8 @@ THRESHOLDS = Table(
     ),
 )
 
-CERTAINTIES = Table(
-    "data/certainties.csv",
+GRADE_DECISIONS = Table(
+    "data/grade_decisions.csv",
     "one person's decision on one reason to be less certain of a body of evidence",
     ("question", "domain"),
     (
@@ -509,7 +513,7 @@ CERTAINTIES = Table(
         word_column("domain", "the reason", GRADE_DOMAINS),
         Column("steps", "integer", "by how many levels it lowers certainty: 0, 1 or 2", True),
         text_column("reason", "why", required=True),
-        Column("signed", "person", "who decided: a name, and an ORCID if there is one", True),
+        Column("signed_by", "person", "who decided: a name, and an ORCID if there is one", True),
         Column("date", "date", "the day, as 2026-11-24", True),
     ),
 )
@@ -525,16 +529,37 @@ TABLES = (
     CLAIMS,
     STATEMENTS,
     UNKNOWNS,
-    APPRAISALS,
-    THRESHOLDS,
-    CERTAINTIES,
+    RISK_OF_BIAS,
+    MINIMAL_IMPORTANT_DIFFERENCES,
+    GRADE_DECISIONS,
     WAIVERS,
     AUDITS,
 )
 
 __all__ = [
-    "APPRAISALS", "AUDITS", "CERTAINTIES", "CLAIMS", "DESIGNS", "DOSES", "FOUND_MEASURES",
-    "GRADE_DOMAINS", "GUIDE", "INSTRUMENTS", "NUMERIC_MEASURES", "OUTCOMES", "PEOPLE_DESIGNS",
-    "PRIMARY_DESIGNS", "STATEMENTS", "STUDIES", "TABLES", "THRESHOLDS", "TIME_UNITS", "UNKNOWNS",
-    "VERDICTS", "WAIVERS", "WORDED_MEASURES", "Column", "Table",
+    "AUDITS",
+    "CLAIMS",
+    "DESIGNS",
+    "DOSES",
+    "FOUND_MEASURES",
+    "GRADE_DECISIONS",
+    "GRADE_DOMAINS",
+    "GUIDE",
+    "INSTRUMENTS",
+    "MINIMAL_IMPORTANT_DIFFERENCES",
+    "NUMERIC_MEASURES",
+    "OUTCOMES",
+    "PEOPLE_DESIGNS",
+    "PRIMARY_DESIGNS",
+    "RISK_OF_BIAS",
+    "STATEMENTS",
+    "STUDIES",
+    "TABLES",
+    "TIME_UNITS",
+    "UNKNOWNS",
+    "VERDICTS",
+    "WAIVERS",
+    "WORDED_MEASURES",
+    "Column",
+    "Table",
 ]  # fmt: skip

@@ -29,11 +29,11 @@ from evidence.provenance.sentence import (
 )
 from evidence.statistics.confidence_intervals import critical_value
 
-UNBLINDING = {
-    "open": ("D", style.VERMILION, "open: people knew"),
-    "evident": ("s", style.YELLOW, "evident: the comparison cannot be felt"),
-    "disguised": ("o", style.BLUE, "disguised: the comparison has effects of its own"),
-    "hidden": ("^", style.GREEN, "hidden: nobody could feel a difference"),
+BLINDING = {
+    "open label": ("D", style.VERMILION, "open label: people knew"),
+    "inactive comparator": ("s", style.YELLOW, "inactive comparator: it cannot be felt"),
+    "active placebo": ("o", style.BLUE, "active placebo: it has effects of its own"),
+    "indistinguishable": ("^", style.GREEN, "indistinguishable: nobody could feel a difference"),
     "": ("x", style.QUIET, "not stated"),
 }
 
@@ -47,7 +47,7 @@ UNBOUNDED_WINDOW = 400.0
 class AllTrialsDoseLayout(Layout):
     """`frame`: one row an arm on the natural scale: `dose`, `offset` (to part arms of one dose),
     `estimate`, `ci_low`, `ci_high` (NaN where the text prints none), `found` (the direction, where
-    no size is printed), `unblinding`, `label`.
+    no size is printed), `blinding`, `label`.
     """
 
     measure: str
@@ -78,7 +78,7 @@ def lay_out_dose_effect_all_trials(
             "ci_low": [float(back(value)) for value in (arms["yi"] - half).where(known)],
             "ci_high": [float(back(value)) for value in (arms["yi"] + half).where(known)],
             "found": "",
-            "unblinding": arms["unblinding"],
+            "blinding": arms["blinding"],
             "address": arms["address"],
         }
     )
@@ -161,7 +161,7 @@ def _otherwise(results: pd.DataFrame, question: Question, known: pd.DataFrame) -
             "ci_low": np.nan,
             "ci_high": np.nan,
             "found": rows["direction"].where(~rows["sized"], ""),
-            "unblinding": rows["unblinding"],
+            "blinding": rows["blinding"],
             "address": rows["address"],
         }
     )
@@ -189,7 +189,7 @@ def _alt(question: Question, frame: pd.DataFrame) -> str:
 def _read(measure: str, frame: pd.DataFrame) -> tuple[str, ...]:
     said = []
     for row in frame.itertuples():
-        how = f", {row.unblinding}" if row.unblinding else ""
+        how = f", {row.blinding}" if row.blinding else ""
         who = f"{row.label}, {row.dose:g} mg/kg, {duration(row.days)}{how}"
         if row.found:
             said.append(f"{who}: {row.found}, size not given.")
@@ -213,8 +213,8 @@ def draw_dose_effect_all_trials(layout: AllTrialsDoseLayout):
             8.6, 4.8 + 0.2 * lines, nrows=2, sharex=True, height_ratios=[4.2, 0.2 * lines + 0.01]
         )
         x = frame["dose"].map(doses.index) + step * frame["offset"]
-        for unblinding, (mark, colour, words) in UNBLINDING.items():
-            rows = frame[(frame["unblinding"] == unblinding) & ~worded]
+        for blinding, (mark, colour, words) in BLINDING.items():
+            rows = frame[(frame["blinding"] == blinding) & ~worded]
             if len(rows):
                 at = x[rows.index]
                 axis.vlines(at, rows["ci_low"], rows["ci_high"], color=colour, lw=1.5)

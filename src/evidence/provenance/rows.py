@@ -118,18 +118,18 @@ def _describe(dataset: Dataset, file: str, row: Mapping) -> SourceRow:
         locator = row["seen_in"]
     elif file == schema.UNKNOWNS.file:
         says, printed = f"open question {row['unknown']}", row["question"]
-    elif file == schema.APPRAISALS.file:
+    elif file == schema.RISK_OF_BIAS.file:
         says = f"{dataset.label(row['study'])}, {row['tool']}, {row['domain']}"
         printed = f"{row['judgement']}: {row['reason']}" if row["reason"] else row["judgement"]
-    elif file == schema.THRESHOLDS.file:
+    elif file == schema.MINIMAL_IMPORTANT_DIFFERENCES.file:
         says = f"what matters: {row['outcome']}, {row['measure']}"
         printed = f"{row['value']:g}: {row['reason']}"
-    elif file == schema.CERTAINTIES.file:
+    elif file == schema.GRADE_DECISIONS.file:
         says = f"decision on {row['question']}, {row['domain']}"
-        printed = f"{row['steps']} down by {row['signed']}, {row['date']}: {row['reason']}"
+        printed = f"{row['steps']} down by {row['signed_by']}, {row['date']}: {row['reason']}"
     elif file == schema.AUDITS.file:
         says = f"audit of {dataset.label(row['study'])}, {row['arm']}, {row['outcome']}"
-        printed = f"{row['answer']} by {row['signed']}, {row['date']}"
+        printed = f"{row['answer']} by {row['signed_by']}, {row['date']}"
     else:
         says = f"{file} {next(iter(row.values()))}"
     return SourceRow(row["address"], says, printed, locator, sources, doubt)

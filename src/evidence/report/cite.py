@@ -183,7 +183,7 @@ def studies_at(dataset: Dataset, addresses: Iterable[str]) -> list[str]:
     """The primary studies that rows of the tables are about, sorted; the guide is none."""
     addresses = list(addresses)
     tables = dataset.tables_at(addresses)
-    files = (schema.STUDIES.file, schema.DESIGNS.file, schema.APPRAISALS.file)
+    files = (schema.STUDIES.file, schema.DESIGNS.file, schema.RISK_OF_BIAS.file)
     columns = [tables[file][["address", "study"]] for file in files]
     study = {address: key for frame in columns for address, key in frame.to_numpy()}
     designs = dataset.designs[["study", "design"]]

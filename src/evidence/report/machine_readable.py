@@ -129,7 +129,15 @@ def claims_frame(claims: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-EPICOT = ("question", "population", "intervention", "comparison", "outcome", "time_stamp")
+EPICOT = (
+    "question",
+    "population",
+    "intervention",
+    "comparison",
+    "outcome",
+    "follow_up",
+    "asked_on",
+)
 
 
 def unknowns_records(entries: Iterable[Unknown]) -> list[dict]:

@@ -26,7 +26,7 @@ def tabulate_risk_of_bias(dataset: Dataset, results: pd.DataFrame) -> ReportTabl
                     "domain": domain,
                     "judgement": row["judgement"],
                     "why": row["reason"] or "—",
-                    "judged by": who + (f" ({row['signed']})" if row["signed"] else ""),
+                    "judged by": who + (f" ({row['signed_by']})" if row["signed_by"] else ""),
                     "read in": f"{dataset.label(entry.source)}, {row['locator']}",
                 }
             )
@@ -142,7 +142,7 @@ def tabulate_certainty(dataset: Dataset, rated: list[Certainty]) -> ReportTable:
         for reason in entry.reasons:
             decided = "nobody decided"
             if reason.decided is not None:
-                decided = f"{reason.decided} down: {reason.decision} ({reason.signed})"
+                decided = f"{reason.decided} down: {reason.decision} ({reason.signed_by})"
             shown.append(
                 {
                     "body of evidence": entry.body.name,
@@ -171,7 +171,7 @@ def tabulate_certainty(dataset: Dataset, rated: list[Certainty]) -> ReportTable:
 
 def tabulate_minimal_important_differences(dataset: Dataset) -> ReportTable:
     """One row a minimal important difference, with where it was read and how it was chosen."""
-    table = dataset.thresholds
+    table = dataset.minimal_important_differences
     shown = pd.DataFrame(
         {
             "outcome": table["outcome"],

@@ -82,9 +82,11 @@ def _question(entry: Unknown) -> str:
 
 def last_searched(row) -> str:
     """When somebody last looked for newer texts, and until when that is good."""
-    if not row.looked:
+    if not row.last_searched:
         return "—"
-    return f"{row.looked}, good until {row.good_until}" if row.good_until else row.looked
+    return (
+        f"{row.last_searched}, good until {row.review_due}" if row.review_due else row.last_searched
+    )
 
 
 def _status(entry: Unknown) -> str:

@@ -3,7 +3,7 @@
 Vocabulary
 ----------
 GRADE starts at high for randomised and at low for other studies and goes down by 0, 1 or 2
-*steps* for each of five *reasons*. The rules here suggest; `certainties.csv` holds the decisions,
+*steps* for each of five *reasons*. The rules here suggest; `grade_decisions.csv` holds the decisions,
 which win. *Zones*: effects that matter for good, that do not matter, that matter for bad, parted
 by the minimal important difference on either side of no effect.
 
@@ -44,7 +44,7 @@ class DomainRating:
     why: str
     decided: int | None = None
     decision: str = ""
-    signed: str = ""
+    signed_by: str = ""
     address: str = ""
 
     @property
@@ -78,7 +78,7 @@ class Certainty:
 
 
 def important_difference(dataset: Dataset, body: EvidenceBody) -> float | None:
-    """What matters, by `thresholds.csv`, as a difference of shares or of means; None if not said.
+    """What matters, by `minimal_important_differences.csv`, as a difference of shares or of means; None if not said.
 
     A ratio is taken of the share in the comparison groups.
     """
@@ -93,7 +93,7 @@ def important_difference(dataset: Dataset, body: EvidenceBody) -> float | None:
 def difference_of_proportions(dataset: Dataset, outcome: str, control: float) -> float | None:
     """What matters as a difference of shares, given that in the comparison group; None if unknown.
 
-    As `thresholds.csv` states it, else what its ratio makes of that share.
+    As `minimal_important_differences.csv` states it, else what its ratio makes of that share.
     """
     if (stated := minimal_important_difference(dataset, outcome, "rd")) is not None:
         return stated
@@ -105,8 +105,10 @@ def difference_of_proportions(dataset: Dataset, outcome: str, control: float) ->
 def minimal_important_difference(
     dataset: Dataset, outcome: str, measure: str, scale: str = ""
 ) -> float | None:
-    """What matters on an outcome, as `thresholds.csv` states it; None if it does not."""
-    rows = dataset.thresholds[dataset.thresholds["outcome"] == outcome]
+    """What matters on an outcome, as `minimal_important_differences.csv` states it; None if it does not."""
+    rows = dataset.minimal_important_differences[
+        dataset.minimal_important_differences["outcome"] == outcome
+    ]
     found = rows.loc[(rows["measure"] == measure) & (rows["instrument"] == scale), "value"]
     return float(found.iloc[0]) if len(found) else None
 
@@ -158,12 +160,12 @@ def _better(dataset: Dataset) -> dict[str, str]:
 @cached_per_dataset
 def _decisions(dataset: Dataset, body: str) -> dict[str, dict]:
     """What people decided on a body, by reason."""
-    rows = dataset.certainties[dataset.certainties["question"] == body]
+    rows = dataset.grade_decisions[dataset.grade_decisions["question"] == body]
     return {
         row.domain: {
             "decided": int(row.steps),
             "decision": row.reason,
-            "signed": row.signed,
+            "signed_by": row.signed_by,
             "address": row.address,
         }
         for row in rows.itertuples()

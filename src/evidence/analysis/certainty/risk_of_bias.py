@@ -2,7 +2,7 @@
 
 Vocabulary
 ----------
-A *set* and a *level* as in `dataset.appraisals`. Of several sets of one study that counts which is
+A *set* and a *level* as in `dataset.risk_of_bias`. Of several sets of one study that counts which is
 of the outcome in question, has an overall, was published, and rests on the latest source, in this
 order.
 """
@@ -65,7 +65,7 @@ class Appraisal:
 
 def appraisals(dataset: Dataset, studies: list[str] | None = None) -> list[Appraisal]:
     """Every set of judgements, in the order of the table; of these studies only, if named."""
-    table = dataset.appraisals
+    table = dataset.risk_of_bias
     if studies is not None:
         table = table[table["study"].isin(studies)]
     if table.empty:

@@ -61,7 +61,7 @@ def _waived(dataset: Dataset, findings: list[Finding]) -> list[Finding]:
         for row in fitting:
             idle.pop(row.address, None)
         if fitting:
-            said = f"{fitting[0].reason} — {fitting[0].signed}, {fitting[0].date}"
+            said = f"{fitting[0].reason} — {fitting[0].signed_by}, {fitting[0].date}"
             finding = replace(finding, waived=said)
         every.append(finding)
     for row in idle.values():

@@ -44,7 +44,7 @@ def arms_off_their_total(dataset, results) -> Found:
 @check("WITHIN", "warning", "ask whether the two were counted from the same scores")
 def parts_beyond_their_whole(dataset, results) -> Found:
     """More people with an outcome than with the one that contains it."""
-    wider = dataset.outcomes[dataset.outcomes["within"] != ""].set_index("outcome")["within"]
+    wider = dataset.outcomes[dataset.outcomes["subset_of"] != ""].set_index("outcome")["subset_of"]
     place = ["study", "arm", "time", "time_unit"]
     shown = [*place, "outcome", "source", "n", "counted", "value", "as_printed", "address"]
     known = results["outcome"].isin([*wider.index, *wider])

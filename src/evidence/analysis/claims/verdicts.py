@@ -18,7 +18,7 @@ from evidence.dataset.row_filter import filter_rows
 from evidence.provenance.sentence import list_in_words
 
 NOT_CHECKABLE = "not checkable"
-INPUT_COLUMNS = ("label", "is_guide", "confirmed", "arm", "outcome", "opposite", "measure", "value", "n",
+INPUT_COLUMNS = ("label", "is_guide", "confirmed", "arm", "outcome", "complement", "measure", "value", "n",
         "time", "days", "days_low", "direction", "better", "as_printed", "dose_mg_per_kg",
         "infusion_minutes", "address")  # fmt: skip
 """The columns of results that are looked at here."""
@@ -99,7 +99,7 @@ def _compare(row, source, quantity: str) -> _Comparison | None:
     if row.measure == source.measure == "date":
         fits, worse = _fits_date(row.as_printed, source.as_printed), False
     elif wanted and found:
-        if row.opposite and source.outcome == row.opposite:
+        if row.complement and source.outcome == row.complement:
             found = Extent(1 - found.high, 1 - found.low, found.slack, ())
         fits, worse = _fits(row, wanted, found), _is_worse(row.better, wanted, found)
     elif row.direction and source.direction:

@@ -52,7 +52,7 @@ COMPARED = ("inactive", "active")
 MEASURED = ("proportion", "mean", *(word for word, _ in PRINTED_EFFECTS.values()))
 TRIAL = ["study", "condition", "treatment", "outcome", "comparator_kind", "randomised", "days"]
 MAX_LISTED = dict.fromkeys(
-    ("study", "label", *WORDS, *NUMBERS, *TRIAL, "unblinding", "time", "time_unit", "value",
+    ("study", "label", *WORDS, *NUMBERS, *TRIAL, "blinding", "time", "time_unit", "value",
      "as_printed", "address")
 )  # fmt: skip
 """The columns of the results that bear on an unknown: to cut them from all takes long."""
@@ -79,7 +79,7 @@ class Unknown:
     intervention: str
     comparison: str
     outcome: str
-    time_stamp: str
+    asked_on: str
     section: str
     claims: tuple[str, ...]
     why_open: str
@@ -99,8 +99,9 @@ class Unknown:
     stated: str = ""
     reason: str = ""
     raised: str = "asked"
-    looked: str = ""
-    good_until: str = ""
+    last_searched: str = ""
+    review_due: str = ""
+    follow_up: str = ""
 
     @property
     def status(self) -> str:
@@ -188,7 +189,7 @@ def _asked(known: _Known) -> Iterator[Unknown]:
         about = {
             name: getattr(row, name)
             for name in ("question", "population", "intervention", "comparison", "outcome",
-                         "time_stamp", "section", "why_open")
+                         "asked_on", "section", "why_open")
         }  # fmt: skip
         yield _entry(
             known,
@@ -198,8 +199,8 @@ def _asked(known: _Known) -> Iterator[Unknown]:
             address=row.address,
             stated=row.status,
             reason=row.status_reason,
-            looked=row.looked,
-            good_until=row.good_until,
+            last_searched=row.last_searched,
+            review_due=row.review_due,
             follow=_asked_for(row.where),
             **about,
         )
@@ -265,7 +266,8 @@ def _gaps(known: _Known, results: pd.DataFrame) -> Iterator[Unknown]:
                     intervention=treatment,
                     comparison=comparison,
                     outcome=outcome,
-                    time_stamp=band,
+                    asked_on="",
+                    follow_up=band,
                     section=claims[0].section,
                     claims=tuple(dict.fromkeys(claim.claim for claim in claims)),
                     why_open="",
@@ -300,14 +302,14 @@ def _untraced(known: _Known) -> Iterator[Unknown]:
                 claims=(row.claim,),
                 why_open=row.reason,
                 address=row.address,
-                looked=row.looked,
-                good_until=row.good_until,
+                last_searched=row.last_searched,
+                review_due=row.review_due,
             )
 
 
 def _source(known: _Known, **about) -> Unknown:
     blank = dict.fromkeys(
-        ("population", "intervention", "comparison", "outcome", "time_stamp", "section"), ""
+        ("population", "intervention", "comparison", "outcome", "asked_on", "section"), ""
     )
     return _entry(known, known.rows.iloc[:0], raised="source", **(blank | about))
 
@@ -325,7 +327,7 @@ def _entry(known: _Known, bearing: pd.DataFrame, *, follow: float = np.nan, **ab
     high = {study for study, entry in judged.items() if entry.level in ("high", "critical")}
     loose = {study for study, trial in designs if not trial}
     high_risk = len(high | loose) / len(studies) if studies else np.nan
-    felt = bearing["unblinding"].isin(["disguised", "hidden"]).any()
+    felt = bearing["blinding"].isin(["active placebo", "indistinguishable"]).any()
     codes = dict(_codes(k, best, high_risk, bool(felt)))
     return Unknown(
         rows=bearing,

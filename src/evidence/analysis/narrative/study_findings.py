@@ -1,6 +1,6 @@
 """The answer in plain words: what the headline studies found, how sure that is, what is open.
 
-Every sentence is assembled from rows; which studies come first is data (`designs.headline`).
+Every sentence is assembled from rows; which studies come first is data (`designs.display_order`).
 
 What reviews found against different comparisons, and whether people could tell what they got.
 
@@ -35,7 +35,9 @@ from evidence.provenance.sentence import (
 
 def headline_studies(dataset: Dataset, results: pd.DataFrame) -> list[str]:
     """Studies that the index opens with: those marked, in order; none marked gives the first 3."""
-    marked = dataset.designs[["study", "headline"]].dropna().sort_values("headline")["study"]
+    marked = (
+        dataset.designs[["study", "display_order"]].dropna().sort_values("display_order")["study"]
+    )
     studies = list(marked) or list(results["study"].unique()[:3])
     present = set(results["study"])
     return [study for study in studies if study in present]

@@ -18,11 +18,11 @@ from evidence.provenance.sentence import Number, Sentence, count, duration
 TEMPLATES = {
     ("source", False): "Nobody could find where this comes from: {question}",
     ("gap", False): (
-        "No trial has measured {outcome} with {intervention} {time_stamp} in {population}, against "
+        "No trial has measured {outcome} with {intervention} {follow_up} in {population}, against "
         "{comparison}."
     ),
     ("gap", True): (
-        "Only {people} in {studies} tell of {outcome} with {intervention} {time_stamp} in "
+        "Only {people} in {studies} tell of {outcome} with {intervention} {follow_up} in "
         "{population}, against {comparison}."
     ),
     ("asked", False): "{question} Nobody has measured it in a study of these tables.",
@@ -46,7 +46,7 @@ def unknown_sentence(entry: Unknown) -> Sentence:
         question = question.partition(": ")[2].rstrip("?.") + "."
     words = {
         name: Number(None, str(getattr(entry, name)))
-        for name in ("outcome", "intervention", "population", "time_stamp", "comparison")
+        for name in ("outcome", "intervention", "population", "follow_up", "comparison")
     }
     template = TEMPLATES[entry.raised, entry.k > 0]
     return Sentence(

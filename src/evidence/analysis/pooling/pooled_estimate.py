@@ -203,7 +203,7 @@ def meta_analyse(
     method : {"reml", "dl", "pm", "common", "mh", "peto"}
     test : {"z", "knha", "knha-adhoc"}
     confidence : float, default 0.95
-    by : {"condition", "treatment", "comparator", "unblinding", "risk"}, optional
+    by : {"condition", "treatment", "comparator", "blinding", "risk"}, optional
         Pool the studies of each word by themselves as well, and test whether they differ.
     moderator : {"dose", "days", "year"}, optional
         Set the effects against this by meta-regression as well.

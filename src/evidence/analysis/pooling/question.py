@@ -36,7 +36,7 @@ GROUPINGS = {
     "condition": "condition",
     "treatment": "treatment",
     "comparator": "comparator_kind",
-    "unblinding": "unblinding",
+    "blinding": "blinding",
     "risk": "risk",
 }
 """What studies can be told apart by, and the column that says it."""
@@ -166,7 +166,7 @@ def reasons_not_to_pool(
     `apart` names a grouping by which they are told apart, so that they need not agree in it; who
     could tell what they got hangs on the comparison, so that apart by the one is by the other.
     """
-    apart = "comparator" if apart == "unblinding" else apart
+    apart = "comparator" if apart == "blinding" else apart
     measure = question.measure
     if method == "mh" and measure not in BINARY:
         yield f"Mantel and Haenszel pool counts of two groups, not a {MEASURES[measure]}"

@@ -68,7 +68,7 @@ PRINTED_EFFECTS = {
     "md": ("mean difference", np.asarray),
 }
 """Measures as the tables name them, and how to come from their scale to that of pooling."""
-STUDY_COLUMNS = ("study", "label", "condition", "treatment", "comparator_kind", "unblinding", "design",
+STUDY_COLUMNS = ("study", "label", "condition", "treatment", "comparator_kind", "blinding", "design",
          "randomised", "instrument", "days")  # fmt: skip
 EFFECT_COLUMNS = (*STUDY_COLUMNS, "dose_mg_per_kg", "yi", "vi", "events1", "n1", "events2", "n2", "says",
            "address")  # fmt: skip
