@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help report test lab check format lock readme fonts benchmark clean
+.PHONY: help report test lab check docs format lock readme fonts benchmark clean
 
 PYTHON ?= python3
 VENV   := .venv
@@ -22,6 +22,9 @@ lab: $(READY) ## Open JupyterLab on the start page
 
 check: $(READY) ## Check the tables and the bibliography only
 	$(BIN)/evidence check
+
+docs: $(READY) ## Build the documentation site in site/ (open site/index.html)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 format: $(READY) ## Format the code
 	$(BIN)/ruff format .
