@@ -1,7 +1,6 @@
 """Seed errors, count how many the checks find, and publish the table (`make benchmark`)."""
 
 import csv
-import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from random import Random
 
 from tqdm import tqdm
 
+from benchmarks.publishing import publish
 from benchmarks.seeded_errors import KINDS
 from benchmarks.synthetic import write_synthetic
 from evidence.analysis.checks import check_consistency
@@ -23,7 +23,6 @@ from evidence.errors import DatasetError
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "benchmarks" / "seeded_errors.csv"
-BEGIN, END = "<!-- benchmark: make benchmark -->", "<!-- end of benchmark -->"
 EACH, CLEAN, GOAL = 100, 100, 0.95
 # The thresholds of the checks were chosen on made-up corpora with smaller seeds than these.
 FIRST_SEED = 1000
@@ -135,17 +134,6 @@ def as_markdown(table: list[dict]) -> str:
     return "\n".join(lines)
 
 
-def publish(table: list[dict]) -> str:
-    """Write the table into the README; returns it."""
-    text = as_markdown(table)
-    readme = ROOT / "README.md"
-    pattern = re.escape(BEGIN) + ".*?" + re.escape(END)
-    part = f"{BEGIN}\n{text}\n{END}"
-    content = re.sub(pattern, lambda _: part, readme.read_text("utf-8"), flags=re.DOTALL)
-    readme.write_text(content, "utf-8")
-    return text
-
-
 def main() -> int:
     """Run everything; 1 if a kind that can be seen is missed too often, or an alarm is false."""
     with tqdm(total=len(CORPORA) * len(KINDS) * EACH, unit="error", leave=False) as bar:
@@ -155,7 +143,7 @@ def main() -> int:
         writer = csv.DictWriter(handle, list(table[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(table)
-    print(publish(table))
+    publish("benchmark", as_markdown(table))
     missed = [r for r in table if r["group"] == "seen" and r["found"] < GOAL * r["seeded"]]
     missed += [r for r in table if r["group"] == CLEAN_GROUP and r["found"]]
     for row in missed:
