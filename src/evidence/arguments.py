@@ -243,8 +243,8 @@ def parser() -> argparse.ArgumentParser:
         description="Compare two versions of a project, each a git revision, a project folder or "
         "the values.json of finished reports: studies and rows that came, went or were corrected, "
         "each headline number before and after with its cause, conclusions that crossed a stated "
-        "threshold, and unknowns opened, narrowed or settled. Where a version holds other code, "
-        "that code is run to tell a changed method from changed data.",
+        "threshold, and unknowns opened, narrowed or settled. All numbers are computed with the "
+        "installed code; no code of another version is run.",
         epilog="examples:\n  evidence changes HEAD~1 .\n"
         "  evidence changes v0.1 v0.2 --format html --out changes.html\n"
         "  evidence changes old/reports/values.json reports/values.json",

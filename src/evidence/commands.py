@@ -311,14 +311,14 @@ def _write(path: str, text: str) -> None:
 
 
 def _changes(options) -> int:
-    from evidence.compare import document
+    from evidence.compare.document import FORMATS
     from evidence.compare.git_versions import compare_versions
 
-    found = compare_versions(options.old, options.new, options.project)
-    text = getattr(document, f"as_{options.format}")(found)
+    diff = compare_versions(options.old, options.new, options.project)
+    text = FORMATS[options.format](diff)
     if options.out:
         _write(options.out, text)
-        print(f"written: {options.out}" + (", no change" if found.none else ""))
+        print(f"written: {options.out}" + (", no change" if diff.is_empty else ""))
     else:
         print(text, end="")
     return 0

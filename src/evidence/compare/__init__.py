@@ -1,1 +1,1 @@
-"""What changed between two versions of a project: rows, numbers, claims and unknowns."""
+"""Compare two versions of a project."""

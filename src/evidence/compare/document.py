@@ -1,7 +1,6 @@
-"""What changed between two versions, for people (Markdown, HTML) and for programs (JSON).
+"""The differences between two versions as a document: Markdown, HTML and JSON.
 
-Sections stand in the order in which PRISMA-LSR asks for them: versions, methods, studies, data
-collected, results, certainty and conclusions, what is left open, and when anybody last looked.
+The sections follow the order of PRISMA-LSR for living reviews.
 
 References
 ----------
@@ -9,124 +8,113 @@ akl2024.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict
 
-from evidence.compare.version_diff import NumberChange, RowChange, VersionDiff
+from evidence.compare.version_diff import CROSSED, Change, RowChange, VersionDiff
+from evidence.provenance.sentence import count
+from evidence.report.html_pages import render_text
 
-NONE = "No change."
-
-
-def diff_json(changes: VersionDiff) -> str:
-    """Everything that changed, with `no_change` first."""
-    data = {"no_change": changes.none, **asdict(changes)}
-    return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
+NO_CHANGE = "No change."
 
 
-def diff_markdown(changes: VersionDiff) -> str:
-    """A document with a section for each part; parts without a change say so."""
-    lines = [
-        f"# What changed from {_plain(changes.before)} to {_plain(changes.after)}",
-        "",
-        *([f"**{NONE}** The two versions hold the same."] if changes.none else [_count(changes)]),
-    ]
-    for title, items in _sections(changes):
-        said = list(items)
-        if said or not changes.none:
-            lines += ["", f"## {title}", "", *(said or [NONE])]
+def diff_json(diff: VersionDiff) -> str:
+    """Format the differences as JSON, with `no_change` (true or false) first."""
+    content = {"no_change": diff.is_empty, **asdict(diff)}
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
+def diff_markdown(diff: VersionDiff) -> str:
+    """Format the differences as a Markdown document with a section for each kind of change."""
+    lines = [f"# Changes from {_escape(diff.before)} to {_escape(diff.after)}", ""]
+    lines += ["**No change.** Both versions have the same data." if diff.is_empty else _count(diff)]
+    for title, content in _sections(diff).items():
+        if content or not diff.is_empty:
+            lines += ["", f"## {title}", "", *(content or [NO_CHANGE])]
     return "\n".join(lines) + "\n"
 
 
-def diff_html(changes: VersionDiff) -> str:
-    """The same document as a page of one file that asks no server for anything."""
-    from evidence.report.html_pages import render_text
-
-    return render_text(f"{changes.before} → {changes.after}", diff_markdown(changes))
+def diff_html(diff: VersionDiff) -> str:
+    """Format the differences as an HTML page that works offline."""
+    return render_text(f"{diff.before} → {diff.after}", diff_markdown(diff))
 
 
-def _count(changes: VersionDiff) -> str:
-    crossed = sum(number.crossed for number in changes.numbers)
-    counts = {
-        "studies": len(changes.studies),
-        "rows": len(changes.rows),
-        "headline numbers": len(changes.numbers),
-        "conclusions that crossed a threshold": crossed,
-        "verdicts on claims": len(changes.claims),
-        "unknowns": len(changes.unknowns),
+FORMATS = {"markdown": diff_markdown, "html": diff_html, "json": diff_json}
+"""The ways to format the differences, by the name that the command line uses."""
+
+
+def _count(diff: VersionDiff) -> str:
+    crossed = sum(number.kind == CROSSED for number in diff.numbers)
+    counts = (
+        count(len(diff.studies), "study", "studies"),
+        count(len(diff.rows), "row"),
+        count(len(diff.numbers) - crossed, "key number"),
+        count(crossed, "conclusion"),
+        count(len(diff.claims), "verdict on a claim", "verdicts on claims"),
+        count(len(diff.unknowns), "unknown"),
+    )
+    return f"Changed: {', '.join(number.text for number in counts if number.value)}."
+
+
+def _sections(diff: VersionDiff) -> dict[str, list[str]]:
+    studies = {
+        kind: [
+            f"- **{_escape(study.name)}** ({_escape(study.description)})"
+            for study in diff.studies
+            if study.kind == kind
+        ]
+        for kind in ("added", "removed", "corrected")
     }
-    return "Changed: " + ", ".join(f"{n} {what}" for what, n in counts.items() if n) + "."
-
-
-def _sections(changes: VersionDiff) -> Iterator[tuple[str, Iterable[str]]]:
-    yield "Versions", [f"- before: {_plain(changes.before)}", f"- after: {_plain(changes.after)}"]
-    yield "Methods", [f"- {changes.methods}"]
-    for kind, title in (
-        ("added", "Studies added"),
-        ("removed", "Studies removed"),
-        ("corrected", "Studies with changed results or descriptions"),
-    ):
-        yield (
-            title,
-            [
-                f"- **{_plain(study.label)}** ({study.design or 'design not stated'}, "
-                f"{study.people:,} people, {study.results} results): {_plain(study.reference)}"
-                for study in changes.studies
-                if study.kind == kind
-            ],
-        )
-    yield "Rows behind it", map(_row, changes.rows)
-    yield "Headline numbers", _numbers(changes.numbers)
-    yield (
-        "Conclusions that crossed a stated threshold",
-        [
-            f"- {_plain(number.says)}: {number.concluded} → {number.concludes}"
-            for number in changes.numbers
-            if number.crossed
+    return {
+        "Versions": [f"- before: {_escape(diff.before)}", f"- after: {_escape(diff.after)}"],
+        "Methods": [f"- {diff.methods}"],
+        "Studies added": studies["added"],
+        "Studies removed": studies["removed"],
+        "Studies with corrected results or descriptions": studies["corrected"],
+        "Changed rows": list(map(_row, diff.rows)),
+        "Key numbers": _table(number for number in diff.numbers if number.kind != CROSSED),
+        "Conclusions that crossed a stated threshold": [
+            f"- {_escape(number.description)}: {number.before} → {number.after}"
+            for number in diff.numbers
+            if number.kind == CROSSED
         ],
-    )
-    yield (
-        "Claims of the guide",
-        [
-            f"- {_plain(claim.claim)}, {_plain(claim.label)}: {claim.before or 'not there'} → "
-            f"{claim.after or 'taken out'}"
-            for claim in changes.claims
+        "Claims": [
+            f"- {_escape(claim.name)}, {_escape(claim.description)}: "
+            f"{claim.before or 'new claim'} → {claim.after or 'removed'}"
+            for claim in diff.claims
         ],
-    )
-    yield (
-        "Unknowns",
-        [
-            f"- **{unknown.kind}**: {_plain(unknown.question)} ({_plain(unknown.name)}) — "
-            f"{_plain(unknown.why)}"
-            for unknown in changes.unknowns
+        "Unknowns": [
+            f"- **{unknown.kind}**: {_escape(unknown.description)} ({_escape(unknown.name)}) — "
+            f"{_escape(unknown.reason)}"
+            for unknown in diff.unknowns
         ],
-    )
-    yield "When anybody last looked", [f"- {changes.looked}"] if changes.looked else []
+        "Search dates": [f"- {diff.searches}"] if diff.searches else [],
+    }
 
 
 def _row(row: RowChange) -> str:
-    place = " → ".join(dict.fromkeys(filter(None, (row.before, row.after))))
+    address = " → ".join(dict.fromkeys(filter(None, (row.before, row.after))))
     cells = "; ".join(
-        f"{cell.column}: {_plain(cell.before) or 'blank'} → {_plain(cell.after) or 'blank'}"
-        for cell in row.cells
+        f"{column}: {_escape(before) or 'blank'} → {_escape(after) or 'blank'}"
+        for column, (before, after) in row.cells.items()
     )
-    return f"- {row.kind} `{place}` {_plain(row.says)}" + (f": {cells}" if cells else "")
+    return f"- {row.kind} `{address}` {_escape(row.description)}" + (f": {cells}" if cells else "")
 
 
-def _numbers(numbers: Iterable[NumberChange]) -> list[str]:
+def _table(numbers: Iterable[Change]) -> list[str]:
     rows = [
-        f"| {_cell(number.says or number.name)} | {_cell(number.before) or '—'} | "
-        f"{_cell(number.after) or '—'} | {_cell('; '.join(number.causes)) or 'no cause found'} |"
+        [_escape(cell).replace("|", "\\|") or "—" for cell in cells]
         for number in numbers
+        for cells in [
+            (number.description or number.name, number.before, number.after, number.reason)
+        ]
     ]
     head = ["| number | before | after | cause |", "| --- | --- | --- | --- |"]
-    return [*head, *rows] if rows else []
+    lines = [" | ".join(_escape(cell).replace("|", "\\|") for cell in row) for row in rows]
+    return [*head, *(f"| {line} |" for line in lines)] if rows else []
 
 
-def _cell(text: str) -> str:
-    return _plain(text).replace("|", "\\|")
-
-
-def _plain(text: str) -> str:
-    """Text from tables as text: nothing in it is markup, and no line of it starts a new one."""
+def _escape(text: str) -> str:
+    """Put the text on one line and escape all Markdown and HTML: data never become markup."""
     text = " ".join(str(text).split())
     return "".join(f"\\{sign}" if sign in "\\`*_[]<>#" else sign for sign in text)

@@ -1,16 +1,10 @@
-"""The numbers of a project that a reader would quote, by names that outlast a version.
-
-Vocabulary
-----------
-A *headline* is a number in what the index opens with, the share of people with an outcome in the
-treated of all studies, or the effect of a body of evidence. What it *concludes* is said against
-stated thresholds only: no effect, and what matters by `minimal_important_differences.csv`.
-"""
+"""The numbers of a project that a reader would quote, by names that stay the same over versions."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from evidence.analysis.certainty.evidence_body import EvidenceBody, evidence_bodies
 from evidence.analysis.certainty.grade import conclusion, grade_certainty
@@ -29,60 +23,67 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class KeyNumber:
-    """A number by name: what it `says`, its `value` in full and as printed, and its rows.
+    """A number with a lasting name.
 
-    `concludes` is empty where no threshold is stated.
+    Attributes
+    ----------
+    value, text
+        At full precision, and as printed.
+    rows : tuple of str
+        The addresses (file:line) of the rows that it rests on.
+    conclusion : str
+        What it says about stated thresholds (no effect, the minimal important difference), and its
+        certainty; empty where no threshold applies.
     """
 
     name: str
-    says: str
+    description: str
     value: float | int | str
     text: str
     rows: tuple[str, ...]
-    concludes: str = ""
+    conclusion: str = ""
 
 
 def key_numbers(dataset: Dataset) -> dict[str, KeyNumber]:
-    """Every headline by name, those of the index first."""
+    """Compute all key numbers of a dataset, by name.
+
+    They are the findings that the index page opens with, the counts of claims by verdict, the
+    pooled proportion with each outcome of these studies, and the effect of each body of evidence.
+    """
     results = select_results(dataset)
     studies = study_findings.headline_studies(dataset, results)
-    found = [
-        *(
-            headline
-            for study in studies
-            for sentence in study_findings.study_findings(results, study, confidence=CONFIDENCE)
-            for headline in _spoken(
-                sentence, f"{dataset.label(study)}. {capitalise(str(sentence))}"
-            )
-        ),
-        *_spoken(claim_audit.claims_sentence(claim_audit.claim_verdicts(dataset, results))),
-        *_shares(dataset, results, studies),
+    numbers = [
+        *_findings(dataset, results, studies),
+        *_in_sentence(claim_audit.claims_sentence(claim_audit.claim_verdicts(dataset, results))),
+        *_proportions(dataset, results, studies),
         *(_effect(dataset, body) for body in evidence_bodies(dataset, results, times=TIMES)),
     ]
-    return {headline.name: headline for headline in found}
+    return {number.name: number for number in numbers}
 
 
-def as_records(found: dict[str, KeyNumber]) -> list[dict]:
-    """Headlines as plain data, from which `from_records` makes them again."""
-    return [asdict(headline) for headline in found.values()]
+def _findings(dataset: Dataset, results: pd.DataFrame, studies: list[str]) -> Iterator[KeyNumber]:
+    for study in studies:
+        for sentence in study_findings.study_findings(results, study, confidence=CONFIDENCE):
+            description = f"{dataset.label(study)}. {capitalise(str(sentence))}"
+            yield from _in_sentence(sentence, description)
 
 
-def from_records(records: list[dict]) -> dict[str, KeyNumber]:
-    """Headlines from `as_records`, by name."""
-    return {
-        record["name"]: KeyNumber(**{**record, "rows": tuple(record["rows"])}) for record in records
-    }
-
-
-def _spoken(sentence: Sentence, says: str = "") -> Iterator[KeyNumber]:
+def _in_sentence(sentence: Sentence, description: str = "") -> Iterator[KeyNumber]:
     for key, number in sentence.numbers.items():
         if number.value is not None:
-            name = f"{sentence.name}.{key}"
-            yield KeyNumber(name, says or str(sentence), number.value, number.text, number.rows)
+            yield KeyNumber(
+                f"{sentence.name}.{key}",
+                description or str(sentence),
+                number.value,
+                number.text,
+                number.rows,
+            )
 
 
-def _shares(dataset: Dataset, results, studies: list[str]) -> Iterator[KeyNumber]:
-    """The share of the treated with each outcome of the headline studies, over all studies."""
+def _proportions(
+    dataset: Dataset, results: pd.DataFrame, studies: list[str]
+) -> Iterator[KeyNumber]:
+    """Pool the proportion of treated participants with each benefit that these studies report."""
     rows = results[results["study"].isin(studies) & (results["kind"] == "benefit")]
     for outcome in rows.loc[rows["measure"] == "proportion", "outcome"].unique():
         question = main_question(dataset, results, Question(outcome, "proportion"))
@@ -91,10 +92,11 @@ def _shares(dataset: Dataset, results, studies: list[str]) -> Iterator[KeyNumber
             continue
         natural = pooled.natural()
         text, low, high, *_ = format_estimates("proportion", *natural.values())
-        whom = list_in_words([*question.treatments, *question.conditions])
+        population = list_in_words([*question.treatments, *question.conditions])
+        label = capitalise(measure_label("proportion", outcome))
         yield KeyNumber(
-            f"share/{outcome}",
-            f"{capitalise(measure_label('proportion', outcome))}, treated only ({whom})",
+            f"proportion/{outcome}",
+            f"{label}, treated participants only ({population})",
             natural["estimate"],
             f"{text} ({low} to {high})",
             tuple(" ".join(pooled.studies["address"]).split()),
@@ -102,16 +104,17 @@ def _shares(dataset: Dataset, results, studies: list[str]) -> Iterator[KeyNumber
 
 
 def _effect(dataset: Dataset, body: EvidenceBody) -> KeyNumber:
-    asked = body.question
-    text, low, high = format_estimates(asked.measure, *body.natural)
-    known = np.isfinite(body.natural[0])
-    rated = grade_certainty(dataset, body)
+    question = body.question
+    text, low, high = format_estimates(question.measure, *body.natural)
+    is_pooled = np.isfinite(body.natural[0])
+    rating = grade_certainty(dataset, body)
     return KeyNumber(
         f"effect/{body.name}",
-        f"{capitalise(measure_label(asked.measure, asked.outcome))}: {asked.treatments[0]} against "
-        f"{asked.comparators[0]} comparison in {asked.conditions[0]}, {body.when}",
-        body.natural[0] if known else "not pooled",
-        f"{text} ({low} to {high})" if known else "not pooled",
+        f"{capitalise(measure_label(question.measure, question.outcome))}: "
+        f"{question.treatments[0]} against {question.comparators[0]} comparator in "
+        f"{question.conditions[0]}, {body.when}",
+        body.natural[0] if is_pooled else "not pooled",
+        f"{text} ({low} to {high})" if is_pooled else "not pooled",
         tuple(body.rows.split()),
-        f"{conclusion(dataset, body)}; certainty {rated.decided or rated.suggested}",
+        f"{conclusion(dataset, body)}; certainty {rating.decided or rating.suggested}",
     )

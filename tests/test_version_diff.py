@@ -1,0 +1,287 @@
+"""Comparing versions: rows, key numbers with their causes, claims, unknowns, and git revisions."""
+
+import json
+import shutil
+import subprocess
+from copy import copy
+
+import pytest
+
+from evidence.compare import git_versions
+from evidence.compare.document import diff_html, diff_json, diff_markdown
+from evidence.compare.git_versions import compare_versions
+from evidence.compare.version_diff import CROSSED
+from evidence.dataset import schema
+from evidence.errors import EvidenceError
+from tests.conftest import require_tool
+
+EFFECT = "effect/bread/yeast/inactive/risen/1 day"
+
+
+@pytest.fixture
+def old(project):
+    """Two trials of yeast at one day, with 14 of 20 against 5 of 20, one also at two months."""
+    for line, study in ((2, "baker1990"), (3, "miller2001")):
+        project.put(
+            "data/designs.csv", line, treatment="yeast", comparator_kind="inactive",
+            blinding="inactive comparator", n_analysed="40",
+        )  # fmt: skip
+        project.put("data/studies.csv", line, verified="not read")
+        add_trial(project, study, "1", "day", 20, (14, 5))
+    add_trial(project, "miller2001", "2", "month", 20, (14, 5))
+    return project
+
+
+@pytest.fixture
+def new(old, tmp_path):
+    """A second version of the project, identical until a test changes it."""
+    later = copy(old)
+    later.root = tmp_path / "later"
+    shutil.copytree(old.root, later.root)
+    return later
+
+
+def add_trial(project, study, time, unit, n, events):
+    for arm, role, count in zip(("yeast", "none"), ("intervention", "comparator"), events,
+                                strict=True):  # fmt: skip
+        project.row(
+            study=study, condition="bread", arm=arm, role=role, outcome="risen", definition="new",
+            time=time, time_unit=unit, measure="proportion", n=str(n), events=str(count),
+            as_printed=f"{count}/{n}", reported_by="publication", source=study, locator="p. 5",
+            verified="yes",
+        )  # fmt: skip
+
+
+def add_large_trial(project, time="1", unit="day"):
+    """Four hundred participants with the same proportions as the small trials."""
+    project.append("references.bib", "@misc{big2020, author={Big, Q}, title={T}, year={2020}}\n")
+    project.table(
+        schema.DESIGNS, study="big2020", label="Big", scope="context", design="randomised parallel",
+        randomised="yes", source="big2020", locator="p. 1", treatment="yeast",
+        comparator_kind="inactive", blinding="indistinguishable", n_analysed="400",
+    )  # fmt: skip
+    add_trial(project, "big2020", time, unit, 200, (140, 50))
+
+
+def line_of(project, text):
+    lines = project.path("data/studies.csv").read_text("utf-8").splitlines()
+    return next(n for n, line in enumerate(lines, 1) if text in line)
+
+
+def compare(old, new):
+    return compare_versions(str(old.root), str(new.root))
+
+
+def change_of(changes, name=EFFECT):
+    return next(change for change in changes if change.name == name)
+
+
+def test_identical_versions_have_no_change(old, new):
+    diff = compare(old, new)
+    assert diff.is_empty
+    assert "**No change.** Both versions have the same data." in diff_markdown(diff)
+    assert "## Studies added" not in diff_markdown(diff)
+    assert json.loads(diff_json(diff))["no_change"] is True
+
+
+def test_rows_in_another_order_are_no_change(old, new):
+    header, *rows = new.rows("data/studies.csv")
+    new.write("data/studies.csv", [header, *rows[::-1]])
+    assert compare(old, new).rows == ()
+
+
+def test_new_trial_narrows_an_unknown_and_gives_the_reason(old, new):
+    add_large_trial(new, "2", "month")
+    diff = compare(old, new)
+    (study,) = diff.studies
+    assert (study.kind, study.name) == ("added", "Big")
+    assert study.description.startswith("randomised parallel, 400 participants, 2 results. Big Q")
+    unknown = change_of(diff.unknowns, "U1")
+    assert unknown.kind in ("narrowed", "settled")
+    assert unknown.reason.startswith("studies added: Big; no longer: ")
+    assert "participants 40 → 440, studies 1 → 2" in unknown.reason
+
+
+def test_new_data_narrow_a_confidence_interval(old, new):
+    add_large_trial(new)
+    number = change_of(compare(old, new).numbers)
+    assert number.before.startswith("2.80 (")  # (14/20)/(5/20), and (140/200)/(50/200)
+    assert number.after.startswith("2.80 (")
+    assert number.before != number.after
+    assert number.reason.startswith("new data (data/studies.csv:")
+
+
+def test_corrected_cell_is_one_row_and_the_cause_of_a_changed_number(old, new):
+    line = line_of(new, "5/20")
+    new.put("data/studies.csv", line, events="6", as_printed="6/20")
+    diff = compare(old, new)
+    (row,) = diff.rows
+    assert (row.kind, row.after) == ("corrected", f"data/studies.csv:{line}")
+    assert row.cells == {"events": ("5", "6"), "as_printed": ("5/20", "6/20")}
+    assert change_of(diff.numbers).reason == f"corrected extraction (data/studies.csv:{line})"
+    assert [study.kind for study in diff.studies] == ["corrected"]
+    assert "events: 5 → 6" in diff_markdown(diff)
+
+
+def test_corrected_key_is_one_row_and_not_two(old, new):
+    new.put("data/studies.csv", line_of(new, "month"), time="3")
+    assert [(row.kind, list(row.cells)) for row in compare(old, new).rows] == [
+        ("corrected", ["time"])
+    ]
+
+
+def test_filling_a_blank_cell_does_not_correct_the_study(old, new):
+    new.put("data/designs.csv", 2, country="Norway")
+    diff = compare(old, new)
+    assert [row.kind for row in diff.rows] == ["filled in"]
+    assert not diff.studies
+
+
+def test_withdrawn_data(old, new):
+    header, *rows = new.rows("data/studies.csv")
+    rows = [row for row in rows if "baker1990" not in row or "p. 5" not in row]
+    new.write("data/studies.csv", [header, *rows])
+    assert change_of(compare(old, new).numbers).reason.startswith("withdrawn data (")
+
+
+def test_conclusion_that_crosses_no_effect(old, new):
+    """With 12 of 20 in both comparison groups the CI of the ratio includes no effect."""
+    for line, row in enumerate(new.rows("data/studies.csv"), 1):
+        if "5/20" in row and "day" in row:
+            new.put("data/studies.csv", line, events="12", as_printed="12/20")
+    diff = compare(old, new)
+    (change,) = [number for number in diff.numbers if number.kind == CROSSED]
+    assert change.name == EFFECT
+    assert change.before != change.after
+    heading = "## Conclusions that crossed a stated threshold"
+    assert f"{heading}\n\n- {change.description}: {change.before}" in diff_markdown(diff)
+
+
+def test_judgement_is_a_cause_of_its_own(old, new):
+    new.table(
+        schema.MINIMAL_IMPORTANT_DIFFERENCES, outcome="risen", measure="rd", value="0.2", source="baker1990",
+        locator="p. 1", reason="so they say",
+    )  # fmt: skip
+    changes = [change for change in compare(old, new).numbers if change.name == EFFECT]
+    assert [change.kind for change in changes] == [CROSSED]
+    change = changes[0]
+    assert (
+        change.reason
+        == f"changed judgement or description ({schema.MINIMAL_IMPORTANT_DIFFERENCES.file}:2)"
+    )
+
+
+def test_claim_with_another_verdict(old, new):
+    new.put("data/claims.csv", 2, verdict="differs")
+    (claim,) = compare(old, new).claims
+    assert (claim.name, claim.before, claim.after) == (
+        "C1", "agrees (computed: not checkable)", "differs (computed: not checkable)",
+    )  # fmt: skip
+
+
+def test_sections_follow_the_order_of_prisma_lsr(old, new):
+    add_large_trial(new)
+    text = diff_markdown(compare(old, new))
+    assert [line[3:] for line in text.splitlines() if line.startswith("## ")] == [
+        "Versions", "Methods", "Studies added", "Studies removed",
+        "Studies with corrected results or descriptions", "Changed rows", "Key numbers",
+        "Conclusions that crossed a stated threshold", "Claims", "Unknowns", "Search dates",
+    ]  # fmt: skip
+    assert "Changed: 1 study, " in text
+
+
+def test_text_of_the_data_is_never_markup(old, new):
+    new.put("data/designs.csv", 2, population="<script>alert(1)</script> | *a*")
+    html = diff_html(compare(old, new))
+    assert "<script>" not in html
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
+    assert "<em>a</em>" not in html
+
+
+def commit(project):
+    git = ["git", "-C", str(project.root), "-c", "user.name=a", "-c", "user.email=a@b"]
+    subprocess.run([*git, "add", "-A"], check=True, capture_output=True)
+    subprocess.run([*git, "commit", "-qm", "version"], check=True, capture_output=True)
+
+
+@pytest.fixture
+def repository(old):
+    require_tool("git")
+    subprocess.run(["git", "init", "-q", str(old.root)], check=True)
+    commit(old)
+    return old
+
+
+def test_revisions_of_a_repository(repository):
+    add_large_trial(repository)
+    commit(repository)
+    diff = compare_versions("HEAD~1", "HEAD", repository.root)
+    assert diff.before.startswith("HEAD~1 (")
+    assert [study.name for study in diff.studies] == ["Big"]
+    assert compare_versions("HEAD", str(repository.root), repository.root).is_empty
+
+
+def test_code_of_a_revision_is_never_run(repository, monkeypatch):
+    """Only data are read: a package, a notebook and a link in the revision have no effect."""
+    repository.path("src/evidence").mkdir(parents=True)
+    repository.path("src/evidence/__init__.py").write_text("raise SystemExit('executed')")
+    repository.path("conftest.py").write_text("raise SystemExit('executed')")
+    repository.path("data/more.csv").symlink_to("/etc/passwd")
+    commit(repository)
+    programs = []
+    run = subprocess.run
+    monkeypatch.setattr(
+        git_versions.subprocess, "run", lambda a, **k: programs.append(a[0]) or run(a, **k)
+    )
+    assert compare_versions("HEAD", str(repository.root), repository.root).rows == ()
+    assert set(programs) == {"git"}
+
+
+def test_tables_and_columns_that_were_renamed_since_are_understood(repository, monkeypatch):
+    name = schema.UNKNOWNS.names[-1]
+    monkeypatch.setitem(git_versions.RENAMED_COLUMNS, "earlier_name", name)
+    monkeypatch.setitem(git_versions.RENAMED_FILES, "data/earlier.csv", "data/unknowns.csv")
+    text = repository.path("data/unknowns.csv").read_text("utf-8")
+    repository.path("data/unknowns.csv").unlink()
+    repository.path("data/earlier.csv").write_text(text.replace(f",{name}\n", ",earlier_name\n"))
+    commit(repository)
+    repository.path("data/unknowns.csv").write_text(text, "utf-8")
+    diff = compare_versions("HEAD", str(repository.root), repository.root)
+    assert (diff.rows, diff.unknowns) == ((), ())
+
+
+def test_revision_with_unknown_columns_names_them(repository):
+    repository.replace("data/studies.csv", "verified", "earlier_name")
+    commit(repository)
+    with pytest.raises(EvidenceError, match=r"(?s)HEAD .*: the data of this revision do not fit"
+                                            r".*data/studies.csv:1"):  # fmt: skip
+        compare_versions("HEAD", str(repository.root), repository.root)
+
+
+@pytest.mark.parametrize("name", ["nowhere", "--output=x", "-h", "HEAD:data", ""])
+def test_what_is_not_a_version_is_refused(repository, name):
+    with pytest.raises(EvidenceError, match=r"not a folder, a values.json or a revision"):
+        compare_versions(name, str(repository.root), repository.root)
+
+
+def values(project, name, **texts):
+    entry = {"method": "copied", "rows": ["data/studies.csv:2"]}
+    content = {f"index/{key}": {"value": text, "text": text} | entry for key, text in texts.items()}
+    path = project.path(name)
+    path.write_text(json.dumps(content), "utf-8")
+    return str(path)
+
+
+def test_values_of_finished_reports_without_their_tables(old):
+    earlier = values(old, "old.json", a="71%", b="4")
+    later = values(old, "new.json", a="64%", b="4", c="2")
+    changes = compare_versions(earlier, later).numbers
+    assert [(c.name, c.before, c.after) for c in changes] == [
+        ("index/a", "71%", "64%"), ("index/c", "", "2"),
+    ]  # fmt: skip
+    assert compare_versions(earlier, earlier).is_empty
+
+
+def test_file_that_holds_no_values_is_refused(old):
+    with pytest.raises(EvidenceError, match=r"references.bib: not a values.json"):
+        compare_versions(str(old.path("references.bib")), str(old.root))
