@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from statsmodels.stats.power import NormalIndPower
 
-from evidence import rate_certainty
+from evidence import grade_certainty
 from evidence.analysis.certainty.evidence_body import evidence_bodies
 from evidence.analysis.certainty.grade import important_difference, required_size
 from evidence.analysis.certainty.risk_of_bias import appraisals, counting_appraisals, has_appraisals
@@ -197,11 +197,11 @@ def test_size_for_means_against_statsmodels(difference):
 
 
 def test_sizes_that_are_none():
-    with pytest.raises(ValueError, match="cannot be told apart"):
+    with pytest.raises(ValueError, match="no sample size detects"):
         size_for_proportions(0.3, 0.3)
     with pytest.raises(ValueError, match="between 0 and 1"):
         size_for_proportions(0.3, 1.3)
-    with pytest.raises(ValueError, match="no spread"):
+    with pytest.raises(ValueError, match="must not be 0"):
         size_for_means(0)
 
 
@@ -230,7 +230,7 @@ def test_a_body_of_evidence_per_thousand(graded):
 
 def test_certainty_goes_down_by_the_rules(graded):
     dataset, (body,) = found(graded)
-    rated = {reason.domain: reason for reason in rate_certainty(dataset, body).reasons}
+    rated = {reason.domain: reason for reason in grade_certainty(dataset, body).reasons}
     assert list(rated) == list(schema.GRADE_DOMAINS)
     assert rated["risk of bias"].suggested == 1
     assert "100% not judged" in rated["risk of bias"].why
@@ -239,7 +239,7 @@ def test_certainty_goes_down_by_the_rules(graded):
     assert rated["imprecision"].suggested == 0
     assert "what matters is not stated" in rated["imprecision"].why
     assert rated["small-study effects"].suggested == 0
-    assert rate_certainty(dataset, body).suggested == "low"
+    assert grade_certainty(dataset, body).suggested == "low"
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,7 @@ def test_risk_of_bias_counts_by_weight(graded, high, low, steps):
     for number, level in enumerate(levels):
         judge(graded, f"trial{number}", [level, *["low"] * 4])
     dataset, (body,) = found(graded)
-    reason = rate_certainty(dataset, body).reasons[0]
+    reason = grade_certainty(dataset, body).reasons[0]
     assert reason.suggested == steps, reason.why
 
 
@@ -261,7 +261,7 @@ def test_what_matters_and_the_people_needed(graded):
         source="trial0", locator="p. 1", reason="said so",
     )  # fmt: skip
     dataset, (body,) = found(graded)
-    reasons = {reason.domain: reason for reason in rate_certainty(dataset, body).reasons}
+    reasons = {reason.domain: reason for reason in grade_certainty(dataset, body).reasons}
     # The interval, -6 to -3 in 1,000, stays beyond 1 in 1,000.
     assert reasons["imprecision"].suggested == 0
     control = 1510 / 166_283
@@ -270,13 +270,13 @@ def test_what_matters_and_the_people_needed(graded):
     assert f"{357_347:,} people of" in reasons["imprecision"].why
     graded.put("data/minimal_important_differences.csv", 2, value="0.004")
     dataset, (body,) = found(graded)
-    reasons = {reason.domain: reason for reason in rate_certainty(dataset, body).reasons}
+    reasons = {reason.domain: reason for reason in grade_certainty(dataset, body).reasons}
     assert reasons["imprecision"].suggested == 1
     # A ratio is taken of the share in the comparison groups.
     graded.put("data/minimal_important_differences.csv", 2, measure="rr", value="1.25")
     dataset, (body,) = found(graded)
     assert f"{1000 * 0.25 * control:.0f} in 1,000 matters" in "".join(
-        reason.why for reason in rate_certainty(dataset, body).reasons
+        reason.why for reason in grade_certainty(dataset, body).reasons
     )
 
 
@@ -298,7 +298,7 @@ def test_a_ratio_matters_only_where_somebody_had_the_outcome(vaccine):  # noqa: 
     assert body.control == 0
     assert important_difference(dataset, body) is None
     assert np.isnan(required_size(body, None))
-    imprecision = rate_certainty(dataset, body).reasons[3]
+    imprecision = grade_certainty(dataset, body).reasons[3]
     assert "what matters is not stated" in imprecision.why
 
 
@@ -308,20 +308,20 @@ def test_too_few_people_for_what_matters(graded):
         source="trial0", locator="p. 1", reason="said so",
     )  # fmt: skip
     dataset, (body,) = found(graded)
-    reason = next(r for r in rate_certainty(dataset, body).reasons if r.domain == "imprecision")
+    reason = next(r for r in grade_certainty(dataset, body).reasons if r.domain == "imprecision")
     assert required_size(body, 0.0001) > body.people
     assert reason.suggested == 1
 
 
 def test_a_decision_stands_beside_its_suggestion_and_wins(graded):
     dataset, (body,) = found(graded)
-    assert rate_certainty(dataset, body).decided == ""
+    assert grade_certainty(dataset, body).decided == ""
     graded.table(
         schema.GRADE_DECISIONS, question=body.name, domain="risk of bias", steps="2",
         reason="old trials", signed_by="A. Reader", date="2026-11-24",
     )  # fmt: skip
     dataset, (body,) = found(graded)
-    rated = rate_certainty(dataset, body)
+    rated = grade_certainty(dataset, body)
     assert (rated.suggested, rated.decided) == ("low", "very low")
     table = tabulate_certainty(dataset, [rated])
     assert table.frame["decided"][0] == "2 down: old trials (A. Reader)"
@@ -339,7 +339,7 @@ def test_studies_that_are_not_randomised_start_low(graded):
     for line in range(2, 15):
         graded.put("data/designs.csv", line, design="cohort", randomised="no")
     dataset, (body,) = found(graded)
-    assert rate_certainty(dataset, body).start == "low"
+    assert grade_certainty(dataset, body).start == "low"
 
 
 def test_one_study_is_a_body_and_two_have_normal_intervals(vaccine):  # noqa: F811
@@ -354,7 +354,7 @@ def test_one_study_is_a_body_and_two_have_normal_intervals(vaccine):  # noqa: F8
     # One trial: 4 of 123 against 11 of 139, with Katz's interval.
     ratio, half = (4 / 123) / (11 / 139), 1.959964 * (1 / 4 - 1 / 123 + 1 / 11 - 1 / 139) ** 0.5
     assert body.natural == pytest.approx((ratio, ratio / exp(half), ratio * exp(half)), rel=1e-6)
-    reasons = {reason.domain: reason.why for reason in rate_certainty(dataset, body).reasons}
+    reasons = {reason.domain: reason.why for reason in grade_certainty(dataset, body).reasons}
     assert reasons["inconsistency"] == "one study has nothing to differ from"
 
 
@@ -375,7 +375,7 @@ def test_a_body_that_is_not_pooled_says_why(vaccine):  # noqa: F811
     vaccine.put("data/designs.csv", 3, design="randomised crossover")
     dataset, (body,) = found(vaccine)
     assert "the two periods of a crossover" in body.refused[0]
-    rated = rate_certainty(dataset, body)
+    rated = grade_certainty(dataset, body)
     assert {r.domain: r.suggested for r in rated.reasons}["imprecision"] == 2
     row = tabulate_summary_of_findings(dataset, [rated]).frame.iloc[0]
     assert row["effect"].startswith("not pooled: the two periods of a crossover")
@@ -385,7 +385,7 @@ def test_another_time_is_indirect(graded):
     for line in range(2, 28):
         graded.put("data/studies.csv", line, time="1.9", time_unit="day")
     dataset, (body,) = found(graded)
-    reason = next(r for r in rate_certainty(dataset, body).reasons if r.domain == "indirectness")
+    reason = next(r for r in grade_certainty(dataset, body).reasons if r.domain == "indirectness")
     assert reason.suggested == 1
 
 
@@ -407,5 +407,5 @@ def test_the_summary_says_when_its_studies_looked(graded):
         graded.put("data/studies.csv", line, time="1.5")
     dataset, (body,) = found(graded)
     assert body.name.endswith("/1 day")
-    table = tabulate_summary_of_findings(dataset, [rate_certainty(dataset, body)])
+    table = tabulate_summary_of_findings(dataset, [grade_certainty(dataset, body)])
     assert table.frame["outcome"][0] == "Infection, 1 day to 1.5 days"

@@ -13,10 +13,10 @@ from statsmodels.stats.proportion import confint_proportions_2indep, proportion_
 
 from evidence.statistics.confidence_intervals import (
     critical_value,
-    odds_ratio,
-    risk_difference,
-    risk_ratio,
-    wilson,
+    odds_ratio_interval,
+    risk_difference_interval,
+    risk_ratio_interval,
+    wilson_interval,
 )
 
 METAFOR = json.loads((Path(__file__).parent / "data" / "metafor_2x2.json").read_text("utf-8"))
@@ -35,7 +35,7 @@ PAIRS = [(73, 111, 24, 100), (13, 26, 6, 27), (22, 40, 12, 40), (12, 20, 10, 20)
 )
 def test_wilson_gives_the_published_examples(events, n, low, high):
     """Newcombe 1998, Statistics in Medicine 17:857-872, Table I, method 3."""
-    found = wilson(events, n)
+    found = wilson_interval(events, n)
     assert round(float(found.ci_low), 4) == low
     assert round(float(found.ci_high), 4) == high
 
@@ -43,7 +43,7 @@ def test_wilson_gives_the_published_examples(events, n, low, high):
 @pytest.mark.parametrize("confidence", [0.8, 0.95, 0.99])
 @pytest.mark.parametrize(("events", "n"), COUNTS)
 def test_wilson_agrees_with_statsmodels(events, n, confidence):
-    found = wilson(events, n, confidence)
+    found = wilson_interval(events, n, confidence)
     low, high = proportion_confint(events, n, alpha=1 - confidence, method="wilson")
     assert float(found.ci_low) == pytest.approx(low, abs=1e-12)
     assert float(found.ci_high) == pytest.approx(high, abs=1e-12)
@@ -51,13 +51,13 @@ def test_wilson_agrees_with_statsmodels(events, n, confidence):
 
 def test_newcombe_gives_the_published_example():
     """Newcombe 1998, Statistics in Medicine 17:873-890, Table II, 56/70 - 48/80, method 10."""
-    found = risk_difference(56, 70, 48, 80)
+    found = risk_difference_interval(56, 70, 48, 80)
     assert [round(float(value), 4) for value in found] == [0.2, 0.0524, 0.3339]
 
 
 @pytest.mark.parametrize("pair", PAIRS)
 def test_risk_difference_agrees_with_statsmodels(pair):
-    found = risk_difference(*pair)
+    found = risk_difference_interval(*pair)
     low, high = confint_proportions_2indep(*pair, method="newcomb")
     assert float(found.ci_low) == pytest.approx(low, abs=1e-12)
     assert float(found.ci_high) == pytest.approx(high, abs=1e-12)
@@ -67,7 +67,7 @@ def test_risk_difference_agrees_with_statsmodels(pair):
 def test_ratios_agree_with_statsmodels(pair):
     a, n1, c, n2 = pair
     table = Table2x2([[a, n1 - a], [c, n2 - c]])
-    ratio, odds = risk_ratio(*pair), odds_ratio(*pair)
+    ratio, odds = risk_ratio_interval(*pair), odds_ratio_interval(*pair)
     assert float(ratio.estimate) == pytest.approx(table.riskratio)
     assert (float(ratio.ci_low), float(ratio.ci_high)) == pytest.approx(table.riskratio_confint())
     assert float(odds.estimate) == pytest.approx(table.oddsratio)
@@ -77,11 +77,11 @@ def test_ratios_agree_with_statsmodels(pair):
 @pytest.mark.parametrize(
     ("effect", "pair", "printed"),
     [
-        (risk_ratio, (73, 111, 24, 100), (2.74, 1.89, 3.98)),
-        (odds_ratio, (73, 111, 24, 100), (6.08, 3.33, 11.12)),
-        (risk_ratio, (13, 26, 6, 27), (2.25, 1.01, 5.03)),
-        (odds_ratio, (13, 26, 6, 27), (3.50, 1.07, 11.50)),
-        (odds_ratio, (22, 40, 12, 40), (2.85, 1.14, 7.15)),
+        (risk_ratio_interval, (73, 111, 24, 100), (2.74, 1.89, 3.98)),
+        (odds_ratio_interval, (73, 111, 24, 100), (6.08, 3.33, 11.12)),
+        (risk_ratio_interval, (13, 26, 6, 27), (2.25, 1.01, 5.03)),
+        (odds_ratio_interval, (13, 26, 6, 27), (3.50, 1.07, 11.50)),
+        (odds_ratio_interval, (22, 40, 12, 40), (2.85, 1.14, 7.15)),
     ],
 )
 def test_ratios_of_the_trials(effect, pair, printed):
@@ -95,12 +95,12 @@ def test_effects_agree_with_metafor(row):
     a, b, c, d = row["counts"]
     pair = (a, a + b, c, c + d)
     z = critical_value(0.95)
-    for effect, measure in ((risk_ratio, "RR"), (odds_ratio, "OR")):
+    for effect, measure in ((risk_ratio_interval, "RR"), (odds_ratio_interval, "OR")):
         found, (yi, vi) = effect(*pair), row[measure]
         assert math.log(found.estimate) == pytest.approx(yi, rel=1e-10)
         half = (math.log(found.ci_high) - math.log(found.ci_low)) / 2
         assert half == pytest.approx(z * math.sqrt(vi), rel=1e-10)
-    assert float(risk_difference(*pair).estimate) == pytest.approx(row["RD"][0], rel=1e-10)
+    assert float(risk_difference_interval(*pair).estimate) == pytest.approx(row["RD"][0], rel=1e-10)
 
 
 counts = st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
@@ -109,7 +109,7 @@ levels = st.floats(0.5, 0.999)
 
 @given(counts, levels)
 def test_wilson_lies_inside_0_and_1_and_around_its_estimate(pair, confidence):
-    found = wilson(*pair, confidence)
+    found = wilson_interval(*pair, confidence)
     assert 0 <= found.ci_low <= found.estimate <= found.ci_high <= 1
     assert found.ci_low < found.ci_high
 
@@ -117,23 +117,23 @@ def test_wilson_lies_inside_0_and_1_and_around_its_estimate(pair, confidence):
 @given(counts, levels)
 def test_wilson_of_those_without_is_the_mirror_image(pair, confidence):
     events, n = pair
-    one, other = wilson(events, n, confidence), wilson(n - events, n, confidence)
+    one, other = wilson_interval(events, n, confidence), wilson_interval(n - events, n, confidence)
     assert float(one.ci_low) == pytest.approx(1 - float(other.ci_high), abs=1e-12)
 
 
 @given(counts)
 def test_more_confidence_is_wider(pair):
-    narrow, wide = wilson(*pair, 0.8), wilson(*pair, 0.95)
+    narrow, wide = wilson_interval(*pair, 0.8), wilson_interval(*pair, 0.95)
     assert wide.ci_low <= narrow.ci_low
     assert wide.ci_high >= narrow.ci_high
 
 
 @given(counts, counts)
 def test_swapping_the_groups_turns_the_effect_round(one, two):
-    there, back = risk_difference(*one, *two), risk_difference(*two, *one)
+    there, back = risk_difference_interval(*one, *two), risk_difference_interval(*two, *one)
     assert float(there.estimate) == pytest.approx(-float(back.estimate), abs=1e-12)
     assert float(there.ci_low) == pytest.approx(-float(back.ci_high), abs=1e-12)
-    ratio, inverse = risk_ratio(*one, *two), risk_ratio(*two, *one)
+    ratio, inverse = risk_ratio_interval(*one, *two), risk_ratio_interval(*two, *one)
     if one[0] and two[0]:
         assert float(ratio.estimate * inverse.estimate) == pytest.approx(1)
         assert float(ratio.ci_low * inverse.ci_high) == pytest.approx(1)
@@ -141,31 +141,31 @@ def test_swapping_the_groups_turns_the_effect_round(one, two):
 
 @given(counts, counts)
 def test_risk_difference_stays_between_its_bounds(one, two):
-    found = risk_difference(*one, *two)
+    found = risk_difference_interval(*one, *two)
     assert -1 - 1e-12 <= found.ci_low <= found.estimate <= found.ci_high <= 1 + 1e-12
 
 
 def test_a_zero_count_leaves_a_ratio_undefined_without_noise():
-    assert all(np.isnan(value) for value in risk_ratio(0, 10, 5, 10))
-    assert all(np.isnan(value) for value in odds_ratio(10, 10, 5, 10))
+    assert all(np.isnan(value) for value in risk_ratio_interval(0, 10, 5, 10))
+    assert all(np.isnan(value) for value in odds_ratio_interval(10, 10, 5, 10))
 
 
 def test_arrays_go_in_and_come_out():
-    found = wilson([12, 5], 17)
+    found = wilson_interval([12, 5], 17)
     assert found.estimate.shape == found.ci_low.shape == (2,)
-    assert risk_ratio([73, 13], [111, 26], [24, 6], [100, 27]).ci_high.shape == (2,)
+    assert risk_ratio_interval([73, 13], [111, 26], [24, 6], [100, 27]).ci_high.shape == (2,)
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: wilson(1, 0), "n must be at least 1"),
-        (lambda: wilson(18, 17), "events must lie between 0 and n"),
-        (lambda: wilson(-1, 17), "events must lie between 0 and n"),
-        (lambda: wilson(1, 17, 95), "confidence must lie between 0 and 1; got 95"),
-        (lambda: wilson(1, 17, 0), "confidence must lie between 0 and 1; got 0"),
-        (lambda: risk_ratio(1, 0, 1, 2), "n must be at least 1"),
-        (lambda: odds_ratio(3, 2, 1, 2), "events must lie between 0 and n"),
+        (lambda: wilson_interval(1, 0), "n must be at least 1"),
+        (lambda: wilson_interval(18, 17), "events must lie between 0 and n"),
+        (lambda: wilson_interval(-1, 17), "events must lie between 0 and n"),
+        (lambda: wilson_interval(1, 17, 95), "confidence must lie between 0 and 1; got 95"),
+        (lambda: wilson_interval(1, 17, 0), "confidence must lie between 0 and 1; got 0"),
+        (lambda: risk_ratio_interval(1, 0, 1, 2), "n must be at least 1"),
+        (lambda: odds_ratio_interval(3, 2, 1, 2), "events must lie between 0 and n"),
     ],
 )
 def test_impossible_input_is_refused(call, message):

@@ -27,9 +27,7 @@ from evidence.figures.dose_effect_all_trials import lay_out_dose_effect_all_tria
 from evidence.figures.forest_plot import lay_out_forest
 from evidence.figures.layout import draw
 from evidence.figures.specification_curve import lay_out_specification_curve
-from evidence.statistics.batch import pool_many
-from evidence.statistics.heterogeneity import ESTIMATORS
-from evidence.statistics.meta_analysis import TESTS, pool
+from evidence.statistics.meta_analysis import METHODS, TESTS, pool, pool_subsets
 from tests.test_appraisal import graded, judge  # noqa: F401 - a fixture
 from tests.test_pooling import VI, YI
 from tests.test_synthesis_pooling import BCG, arm, described, vaccine  # noqa: F401
@@ -38,10 +36,10 @@ NUMBERS = ("estimate", "se", "ci_low", "ci_high", "tau2")
 
 
 @pytest.mark.parametrize("test", TESTS)
-@pytest.mark.parametrize("method", ESTIMATORS)
+@pytest.mark.parametrize("method", METHODS)
 def test_many_fits_are_the_single_fits(method, test):
     keep = np.random.default_rng(1).random((60, len(YI))) < 0.5
-    many = pool_many(YI, VI, keep, method=method, test=test)
+    many = pool_subsets(YI, VI, keep, method=method, test=test)
     assert list(many.k) == list(keep.sum(axis=1))
     for row, chosen in enumerate(keep):
         if chosen.sum() > 1:
@@ -54,13 +52,13 @@ def test_many_fits_are_the_single_fits(method, test):
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.tuples(st.floats(-3, 3), st.floats(1e-3, 10)), min_size=2, max_size=8),
-    st.sampled_from(sorted(ESTIMATORS)),
+    st.sampled_from(sorted(METHODS)),
     st.sampled_from(TESTS),
 )
 def test_many_fits_are_the_single_fits_on_any_effects(effects, method, test):
     yi, vi = np.array(effects).T
     one = pool(yi, vi, method=method, test=test)
-    many = pool_many(yi, vi, np.ones((1, len(yi)), bool), method=method, test=test)
+    many = pool_subsets(yi, vi, np.ones((1, len(yi)), bool), method=method, test=test)
     for name in NUMBERS:
         wanted = pytest.approx(getattr(one, name), rel=1e-6, abs=1e-7)
         assert getattr(many, name)[0] == wanted, name
@@ -68,12 +66,12 @@ def test_many_fits_are_the_single_fits_on_any_effects(effects, method, test):
 
 def test_many_fits_with_too_few_or_bad_studies():
     keep = np.array([[True, False], [False, False], [True, True]])
-    many = pool_many([0.1, 0.2], [0.1, 0.1], keep)
+    many = pool_subsets([0.1, 0.2], [0.1, 0.1], keep)
     assert np.isnan(many.estimate[:2]).all()
     assert many.estimate[2] == pytest.approx(0.15)
-    assert pool_many([0.1, np.nan], [0.1, -1], keep[:2]).k[0] == 1
+    assert pool_subsets([0.1, np.nan], [0.1, -1], keep[:2]).k[0] == 1
     with pytest.raises(ValueError, match="not above 0"):
-        pool_many([0.1, 0.2], [0.1, 0], keep)
+        pool_subsets([0.1, 0.2], [0.1, 0], keep)
 
 
 def test_the_ad_hoc_test_never_falls_below_wald():

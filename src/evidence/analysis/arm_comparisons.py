@@ -17,7 +17,11 @@ import pandas as pd
 
 from evidence.analysis.printed_numbers import is_impossible
 from evidence.provenance.sentence import percent, printed_time
-from evidence.statistics.confidence_intervals import risk_difference, risk_ratio, wilson
+from evidence.statistics.confidence_intervals import (
+    risk_difference_interval,
+    risk_ratio_interval,
+    wilson_interval,
+)
 
 
 def arm_proportions(results: pd.DataFrame, *, time_days: float, confidence: float) -> pd.DataFrame:
@@ -64,7 +68,7 @@ def add_confidence_intervals(rows: pd.DataFrame, confidence: float) -> pd.DataFr
     estimate = rows["value"].to_numpy(float, copy=True)
     low, high = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
     if known.any():
-        found = wilson(rows.loc[known, "counted"], rows.loc[known, "n"], confidence)
+        found = wilson_interval(rows.loc[known, "counted"], rows.loc[known, "n"], confidence)
         estimate[known], low[known], high[known] = found
     rows["estimate"], rows["ci_low"], rows["ci_high"] = estimate, low, high
     rows["counts"] = [_counts(row) for row in rows.itertuples()]
@@ -124,9 +128,9 @@ def arm_pairs(results: pd.DataFrame, *, confidence: float) -> pd.DataFrame:
     frame = frame.assign(**counts)
     arrays = [counts[name].to_numpy(float) for name in ("events1", "n1", "events2", "n2")]
     for group, events, n in (("1", *arrays[:2]), ("2", *arrays[2:])):
-        share, low, high = wilson(events, n, confidence)
+        share, low, high = wilson_interval(events, n, confidence)
         frame[f"share{group}"], frame[f"low{group}"], frame[f"high{group}"] = share, low, high
-    for short, effect in (("rd", risk_difference), ("rr", risk_ratio)):
+    for short, effect in (("rd", risk_difference_interval), ("rr", risk_ratio_interval)):
         found = effect(*arrays, confidence)
         frame[short], frame[f"{short}_low"], frame[f"{short}_high"] = found
     frame["name"] = [

@@ -18,7 +18,7 @@ import pandas as pd
 from evidence.dataset.dataset import Dataset
 from evidence.errors import ParameterError
 from evidence.provenance.sentence import Number, Sentence, confidence_level, count, percent
-from evidence.statistics.confidence_intervals import wilson
+from evidence.statistics.confidence_intervals import wilson_interval
 
 ANSWER_LABELS = (
     "study", "arm", "versus", "outcome", "instrument", "time", "time_unit", "measure", "n",
@@ -74,7 +74,7 @@ def error_rate(dataset: Dataset) -> Sentence:
             "Not audited yet: nobody has held a random sample of these results to their sources.",
         )
     rows, wrong = tuple(audits["address"]), audits[audits["answer"] == "wrong"]
-    share, low, high = (float(end) for end in wilson(len(wrong), len(audits), CONFIDENCE))
+    share, low, high = (float(end) for end in wilson_interval(len(wrong), len(audits), CONFIDENCE))
     ends = f"{percent(low, 1000)} to {percent(high, 1000)}"
     return Sentence(
         "audit.rate",

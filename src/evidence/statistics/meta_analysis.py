@@ -1,43 +1,45 @@
-"""Effects pooled: one mean (or one line) through the studies, with all that belongs to it.
+"""Meta-analysis by inverse variance: tau² estimators, pooled means and meta-regression.
 
-Vocabulary
-----------
-`method`: `common` (common effect), `dl`, `pm` or `reml` (random effects, by the estimator of tau²).
-`test`: `z` (Wald), `knha` (Knapp and Hartung, with t quantiles) or `knha-adhoc` (the same, but never
-with a standard error below Wald's, which few studies that happen to agree would give). Everything
-is on the scale of the effects: logarithms for ratios.
+Effects `yi` and sampling variances `vi` are on the scale of the analysis: logarithms for ratios.
+`method` names the model: `common` (common effect), or random effects with tau² estimated by `dl`
+(DerSimonian-Laird), `pm` (Paule-Mandel) or `reml` (restricted maximum likelihood). `test` names
+the confidence interval: `z` (Wald), `knha` (Knapp-Hartung, t quantiles) or `knha-adhoc` (the same,
+but never narrower than Wald's standard error, which few studies that agree by chance would give).
+
+All estimators work on stacks of study sets, arrays of shape (S, K); a study that is not part of a
+set has an infinite variance, so that its weight is 0.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import chi2, norm
-from scipy.stats import t as student
+from scipy.optimize import elementwise
+from scipy.special import chdtrc, chdtri, ndtr, ndtri, stdtr, stdtrit
 
-from evidence.statistics.heterogeneity import (
-    ESTIMATORS,
-    generalised_q,
-    q_profile,
-    typical_variance,
-    weighted_fit,
-)
-
+METHODS = ("common", "dl", "pm", "reml")
 TESTS = ("z", "knha", "knha-adhoc")
 PREDICTIONS = {
     "t(k-2)": "estimate ± t(k − 2) · √(tau² + se²), Higgins, Thompson and Spiegelhalter 2009",
     "metafor": "estimate ± q · √(tau² + se²), q normal for z and t(k − 1) for knha, as in metafor",
 }
-"""Prediction intervals by name, each with its formula in words."""
+"""Formulas of the prediction interval by name."""
+
+_GRID_STEPS = 64
+_MAX_NEWTON_STEPS = 200
+# Roots are narrowed down to the last digits, so that results do not depend on the search.
+_EPSILON = 4 * np.finfo(float).eps
+_TOLERANCES = {"xatol": 1e-300, "xrtol": _EPSILON, "fatol": 0.0, "frtol": 0.0}
 
 
 @dataclass(frozen=True)
-class Pooled:
-    """A pooled effect with its test, its heterogeneity and its prediction interval.
+class PooledMean:
+    """A pooled mean with its test, heterogeneity and prediction interval.
 
-    `p` is two-sided; `df` NaN for a normal test. I² is a percentage. The prediction interval and
-    the interval of tau² are NaN where they do not exist: for a common effect, and for fewer than
-    3 studies the first. `weights` add up to 1.
+    `p` is two-sided; `df` is NaN for a normal test. I² is a percentage. The prediction interval and
+    the confidence interval of tau² are NaN where they do not exist: both for a common effect, the
+    former also for fewer than 3 studies. `weights` has shape (K,) and adds up to 1.
     """
 
     k: int
@@ -65,8 +67,64 @@ class Pooled:
     weights: np.ndarray
 
 
-def require_effects(yi: ArrayLike, vi: ArrayLike, least: int = 2) -> tuple[np.ndarray, np.ndarray]:
-    """Both as float arrays of shape (K,), refusing what cannot be pooled.
+@dataclass(frozen=True)
+class MetaRegression:
+    """Coefficients of a meta-regression, arrays of shape (p,), and the residual heterogeneity.
+
+    `statistic` and `p` are NaN where the standard error is 0; `df` is NaN for a normal test.
+    """
+
+    beta: np.ndarray
+    se: np.ndarray
+    ci_low: np.ndarray
+    ci_high: np.ndarray
+    statistic: np.ndarray
+    df: float
+    p: np.ndarray
+    test: str
+    tau2: float
+    I2: float
+    H2: float
+    Q: float
+    Q_df: int
+    Q_p: float
+
+
+class PooledSubsets(NamedTuple):
+    """Pooled means of S subsets of studies, arrays of shape (S,); NaN for fewer than 2 studies."""
+
+    k: np.ndarray
+    estimate: np.ndarray
+    se: np.ndarray
+    ci_low: np.ndarray
+    ci_high: np.ndarray
+    tau2: np.ndarray
+
+
+class _Sets(NamedTuple):
+    """A stack of study sets: effects (S, K), variances (S, K), design matrices (S, K, p)."""
+
+    y: np.ndarray
+    v: np.ndarray
+    x: np.ndarray
+
+    @property
+    def df(self) -> np.ndarray:
+        """Residual degrees of freedom k - p of each set."""
+        return np.isfinite(self.v).sum(-1) - self.x.shape[-1]
+
+    def rows(self, index: np.ndarray) -> "_Sets":
+        return _Sets(self.y[index], self.v[index], self.x[index])
+
+
+class _Fit(NamedTuple):
+    beta: np.ndarray
+    covariance: np.ndarray
+    residuals: np.ndarray
+
+
+def check_effects(yi: ArrayLike, vi: ArrayLike, least: int = 2) -> tuple[np.ndarray, np.ndarray]:
+    """Return effects and variances as float arrays of shape (K,), or refuse them.
 
     Raises
     ------
@@ -86,16 +144,6 @@ def require_effects(yi: ArrayLike, vi: ArrayLike, least: int = 2) -> tuple[np.nd
     return yi, vi
 
 
-def _require_words(method: str, test: str, prediction: str) -> None:
-    for name, word, known in (
-        ("method", method, ESTIMATORS),
-        ("test", test, TESTS),
-        ("prediction", prediction, PREDICTIONS),
-    ):
-        if word not in known:
-            raise ValueError(f"{name} must be one of {', '.join(known)}; got {word!r}")
-
-
 def pool(
     yi: ArrayLike,
     vi: ArrayLike,
@@ -105,8 +153,8 @@ def pool(
     confidence: float = 0.95,
     prediction: str = "t(k-2)",
     tau2: float | None = None,
-) -> Pooled:
-    """The mean effect of K studies.
+) -> PooledMean:
+    """Return the pooled mean of K studies.
 
     Parameters
     ----------
@@ -114,99 +162,106 @@ def pool(
         Effects and sampling variances; logarithms for ratios.
     method : {"common", "dl", "pm", "reml"}
     test : {"z", "knha", "knha-adhoc"}
-        With `common` only `z` makes sense and is used.
+        A common effect always has test `z`.
     confidence : float, default 0.95
     prediction : {"t(k-2)", "metafor"}
-        See `PREDICTIONS`.
+        Formula of the prediction interval, see `PREDICTIONS`.
     tau2 : float, optional
-        Taken as given instead of estimated by `method`.
+        Use this between-study variance instead of estimating it.
 
     Raises
     ------
     ValueError
-        Effects that cannot be pooled, or an unknown word.
+        Effects that cannot be pooled, or an unknown method, test or prediction.
 
     References
     ----------
-    hartung2001, higgins2009.
+    hartung2001, higgins2002, higgins2009, viechtbauer2007.
     """
-    yi, vi = require_effects(yi, vi)
-    _require_words(method, test, prediction)
+    yi, vi = check_effects(yi, vi)
+    _check_options(method, test, prediction)
     x = np.ones((len(yi), 1))
-    fit = regress(yi, vi, x, method=method, test=test, confidence=confidence, tau2=tau2)
-    wi = 1 / (vi + fit.tau2)
-    found = Pooled(
-        k=len(yi),
+    fit = fit_regression(yi, vi, x, method=method, test=test, confidence=confidence, tau2=tau2)
+    estimate, se, k = float(fit.beta[0]), float(fit.se[0]), len(yi)
+    tau2_low = tau2_high = pi_low = pi_high = np.nan
+    if method != "common":
+        tau2_low, tau2_high = _q_profile(_Sets(yi[None], vi[None], x[None]), confidence)
+        if prediction == "metafor":
+            quantile = float(_quantile(fit.test, k - 1, confidence))
+        else:
+            quantile = float(stdtrit(k - 2, (1 + confidence) / 2)) if k > 2 else np.nan
+        half = quantile * float(np.sqrt(fit.tau2 + se**2))
+        pi_low, pi_high = estimate - half, estimate + half
+    weights = 1 / (vi + fit.tau2)
+    coefficient = ("se", "ci_low", "ci_high", "statistic", "p")
+    return PooledMean(
+        k=k,
         method=method,
         test=fit.test,
         confidence=confidence,
-        estimate=float(fit.beta[0]),
-        se=float(fit.se[0]),
-        ci_low=float(fit.ci_low[0]),
-        ci_high=float(fit.ci_high[0]),
-        statistic=float(fit.statistic[0]),
+        estimate=estimate,
+        **{name: float(getattr(fit, name)[0]) for name in coefficient},
         df=fit.df,
-        p=float(fit.p[0]),
         tau2=fit.tau2,
-        tau2_low=np.nan,
-        tau2_high=np.nan,
+        tau2_low=tau2_low,
+        tau2_high=tau2_high,
         I2=fit.I2,
         H2=fit.H2,
         Q=fit.Q,
         Q_df=fit.Q_df,
         Q_p=fit.Q_p,
-        pi_low=np.nan,
-        pi_high=np.nan,
-        pi_formula="",
-        weights=wi / wi.sum(),
-    )
-    if method == "common":
-        return found
-    low, high = q_profile(yi, vi, x, confidence)
-    found = replace(found, tau2_low=low, tau2_high=high)
-    return _predict(found, prediction)
-
-
-def _predict(pooled: Pooled, prediction: str) -> Pooled:
-    """With the interval in which the effect of a further study is expected."""
-    tail = (1 + pooled.confidence) / 2
-    if prediction == "t(k-2)":
-        quantile = student.ppf(tail, pooled.k - 2) if pooled.k > 2 else np.nan
-    else:
-        quantile = norm.ppf(tail) if pooled.test == "z" else student.ppf(tail, pooled.k - 1)
-    half = float(quantile * np.sqrt(pooled.tau2 + pooled.se**2))
-    return replace(
-        pooled,
-        pi_low=pooled.estimate - half,
-        pi_high=pooled.estimate + half,
-        pi_formula=PREDICTIONS[prediction],
+        pi_low=pi_low,
+        pi_high=pi_high,
+        pi_formula="" if method == "common" else PREDICTIONS[prediction],
+        weights=weights / weights.sum(),
     )
 
 
-@dataclass(frozen=True)
-class Regression:
-    """Coefficients of a meta-regression, arrays of shape (p,), and the heterogeneity left.
+def pool_subsets(
+    yi: ArrayLike,
+    vi: ArrayLike,
+    subsets: ArrayLike,
+    *,
+    method: str = "reml",
+    test: str = "knha",
+    confidence: float = 0.95,
+) -> PooledSubsets:
+    """Return the pooled mean of each of S subsets of studies, all computed at once.
 
-    `statistic` and `p` are NaN where the standard error is 0.
+    Parameters
+    ----------
+    yi, vi : array_like of shape (K,) or (S, K)
+        Effects and sampling variances; anything where a study is not in the subset.
+    subsets : array_like of bool, shape (S, K)
+    method : {"common", "dl", "pm", "reml"}
+    test : {"z", "knha", "knha-adhoc"}
+        A common effect always has test `z`.
+    confidence : float, default 0.95
+
+    Raises
+    ------
+    ValueError
+        In a subset, an effect that is missing or a variance that is not above 0.
     """
+    _check_options(method, test)
+    subsets = np.asarray(subsets, bool)
+    yi, vi = (np.broadcast_to(np.asarray(values, float), subsets.shape) for values in (yi, vi))
+    if not np.all(np.isfinite(yi[subsets]) & np.isfinite(vi[subsets]) & (vi[subsets] > 0)):
+        raise ValueError("an effect is missing, or a sampling variance is not above 0")
+    k = subsets.sum(axis=1)
+    enough = k > 1
+    columns = np.full((len(subsets), 5), np.nan)
+    if enough.any():
+        y, v = np.where(subsets, yi, 0.0)[enough], np.where(subsets, vi, np.inf)[enough]
+        sets = _Sets(y, v, np.ones((*y.shape, 1)))
+        tau2 = _estimate_tau2(method, sets)
+        beta, se, half = _test_coefficients(sets, tau2, _used_test(method, test), confidence)
+        mean, half = beta[:, 0], half[:, 0]
+        columns[enough] = np.column_stack([mean, se[:, 0], mean - half, mean + half, tau2])
+    return PooledSubsets(k, *columns.T)
 
-    beta: np.ndarray
-    se: np.ndarray
-    ci_low: np.ndarray
-    ci_high: np.ndarray
-    statistic: np.ndarray
-    df: float
-    p: np.ndarray
-    test: str
-    tau2: float
-    I2: float
-    H2: float
-    Q: float
-    Q_df: int
-    Q_p: float
 
-
-def regress(
+def fit_regression(
     yi: ArrayLike,
     vi: ArrayLike,
     x: ArrayLike,
@@ -215,67 +270,219 @@ def regress(
     test: str = "knha",
     confidence: float = 0.95,
     tau2: float | None = None,
-) -> Regression:
-    """Effects as a linear function of the columns of `x`.
+) -> MetaRegression:
+    """Fit effects as a linear function of moderators.
 
     Parameters
     ----------
     yi, vi : array_like of shape (K,)
+        Effects and sampling variances; logarithms for ratios.
     x : array_like of shape (K, p)
-        Moderators, a column of ones for the intercept among them.
+        Moderators, including a column of ones for the intercept.
+    method, test, confidence
+        As for `pool`.
     tau2 : float, optional
-        Taken as given instead of estimated by `method`.
+        Use this residual between-study variance instead of estimating it.
 
     Raises
     ------
     ValueError
-        Effects that cannot be pooled, no more studies than columns, or columns that are multiples
-        of each other.
+        Effects that cannot be pooled, too few studies for the number of coefficients, or
+        moderators that are constant or multiples of each other.
 
     References
     ----------
     knapp2003.
     """
-    yi, vi = require_effects(yi, vi)
-    _require_words(method, test, "t(k-2)")
+    yi, vi = check_effects(yi, vi)
+    _check_options(method, test)
     x = np.asarray(x, float)
     k, p = x.shape
     if k <= p:
-        raise ValueError(f"{k} studies cannot carry {p} coefficients")
+        raise ValueError(f"{k} studies are too few for {p} coefficients")
     if np.linalg.matrix_rank(x) < p:
         raise ValueError("a moderator does not vary, or is a multiple of another")
-    test = "z" if method == "common" else test
-    tau2 = ESTIMATORS[method](yi, vi, x) if tau2 is None else tau2
-    wi = 1 / (vi + tau2)
-    beta, covariance, residuals = weighted_fit(yi, wi, x)
-    if test != "z":
-        scale = float(np.sum(wi * residuals**2)) / (k - p)
-        covariance = covariance * (max(1.0, scale) if test == "knha-adhoc" else scale)
-    se = np.sqrt(np.diag(covariance))
-    law = norm if test == "z" else student(k - p)
-    # Effects that lie on the line exactly leave Knapp and Hartung nothing to judge by.
+    test = _used_test(method, test)
+    sets = _Sets(yi[None], vi[None], x[None])
+    tau2 = float(_estimate_tau2(method, sets)[0]) if tau2 is None else tau2
+    beta, se, half = (rows[0] for rows in _test_coefficients(sets, tau2, test, confidence))
+    # Effects exactly on the line leave a standard error of 0 and no statistic.
     statistic = np.divide(beta, se, out=np.full(p, np.nan), where=se > 0)
-    half = law.ppf((1 + confidence) / 2) * se
-    q = generalised_q(0.0, yi, vi, x)
+    tails = -np.abs(statistic)
+    q = float(_generalised_q(0.0, sets)[0])
     if method == "common":
         h2 = q / (k - p)
         i2 = max(0.0, 100 * (1 - 1 / h2)) if q > 0 else 0.0
     else:
-        typical = typical_variance(vi, x)
+        # Higgins and Thompson's typical sampling variance.
+        typical = (k - p) / float(_projection_trace(0.0, sets)[0])
         i2, h2 = 100 * tau2 / (tau2 + typical), 1 + tau2 / typical
-    return Regression(
+    return MetaRegression(
         beta=beta,
         se=se,
         ci_low=beta - half,
         ci_high=beta + half,
         statistic=statistic,
         df=np.nan if test == "z" else float(k - p),
-        p=2 * law.sf(np.abs(statistic)),
+        p=2 * (ndtr(tails) if test == "z" else stdtr(k - p, tails)),
         test=test,
         tau2=tau2,
         I2=i2,
         H2=h2,
         Q=q,
         Q_df=k - p,
-        Q_p=float(chi2.sf(q, k - p)),
+        Q_p=float(chdtrc(k - p, q)),
     )
+
+
+def _check_options(method: str, test: str, prediction: str = "t(k-2)") -> None:
+    for name, word, allowed in (
+        ("method", method, METHODS),
+        ("test", test, TESTS),
+        ("prediction", prediction, PREDICTIONS),
+    ):
+        if word not in allowed:
+            raise ValueError(f"{name} must be one of {', '.join(allowed)}; got {word!r}")
+
+
+def _used_test(method: str, test: str) -> str:
+    return "z" if method == "common" else test
+
+
+def _quantile(test: str, df: ArrayLike, confidence: float) -> np.ndarray:
+    tail = (1 + confidence) / 2
+    return ndtri(tail) if test == "z" else stdtrit(df, tail)
+
+
+def _weights(tau2: ArrayLike, v: np.ndarray) -> np.ndarray:
+    return 1 / (v + np.asarray(tau2)[..., None])
+
+
+def _fit_weighted(w: np.ndarray, sets: _Sets) -> _Fit:
+    """Weighted least squares: coefficients (S, p), covariances (S, p, p), residuals (S, K)."""
+    transposed = np.swapaxes(sets.x, -1, -2)
+    covariance = np.linalg.inv(transposed @ (w[..., None] * sets.x))
+    beta = (covariance @ (transposed @ (w * sets.y)[..., None]))[..., 0]
+    return _Fit(beta, covariance, sets.y - (sets.x @ beta[..., None])[..., 0])
+
+
+def _test_coefficients(sets: _Sets, tau2, test: str, confidence: float):
+    """Coefficients, standard errors and half widths of the intervals, each of shape (S, p)."""
+    w = _weights(tau2, sets.v)
+    beta, covariance, residuals = _fit_weighted(w, sets)
+    variance = np.diagonal(covariance, axis1=-2, axis2=-1)
+    if test != "z":
+        scale = (w * residuals**2).sum(-1) / sets.df
+        variance = variance * (np.maximum(1.0, scale) if test == "knha-adhoc" else scale)[:, None]
+    se = np.sqrt(variance)
+    return beta, se, np.asarray(_quantile(test, sets.df, confidence))[..., None] * se
+
+
+def _generalised_q(tau2: ArrayLike, sets: _Sets) -> np.ndarray:
+    """Weighted squared residuals at a given tau²; Cochran's Q at 0. Falls as tau² grows."""
+    w = _weights(tau2, sets.v)
+    return (w * _fit_weighted(w, sets).residuals ** 2).sum(-1)
+
+
+def _projection_trace(tau2: ArrayLike, sets: _Sets, fit: _Fit | None = None) -> np.ndarray:
+    """Trace of P = W - WX(X'WX)⁻¹X'W."""
+    w = _weights(tau2, sets.v)
+    fit = fit or _fit_weighted(w, sets)
+    squared = np.swapaxes(sets.x, -1, -2) @ ((w**2)[..., None] * sets.x)
+    return w.sum(-1) - np.trace(fit.covariance @ squared, axis1=-2, axis2=-1)
+
+
+def _dersimonian_laird(sets: _Sets) -> np.ndarray:
+    """Moment estimator of tau² (dersimonian1986)."""
+    return np.maximum(0.0, (_generalised_q(0.0, sets) - sets.df) / _projection_trace(0.0, sets))
+
+
+def _paule_mandel(sets: _Sets) -> np.ndarray:
+    """The tau² at which Q equals its degrees of freedom (paule1982)."""
+    return _tau2_at_q(sets.df, sets)
+
+
+def _restricted_maximum_likelihood(sets: _Sets) -> np.ndarray:
+    """The tau² of greatest restricted likelihood (viechtbauer2005).
+
+    Fisher scoring can jump over the maximum for ever. Here the sign of the slope is taken on a
+    grid, each change from rise to fall is narrowed down, and the highest maximum wins.
+    """
+    upper = _variance_bound(sets)
+    while (rising := _likelihood_slope(upper, sets) > 0).any():
+        upper = np.where(rising, 4 * upper, upper)
+    grid = upper[:, None] * np.append(0.0, np.geomspace(1e-8, 1, _GRID_STEPS))
+    slopes = _likelihood_slope(grid, _Sets(sets.y[:, None], sets.v[:, None], sets.x[:, None]))
+    row, step = np.nonzero((slopes[:, :-1] > 0) & (slopes[:, 1:] <= 0))
+    tau2 = np.zeros(len(sets.y))
+    if len(row):
+        root = elementwise.find_root(
+            lambda candidate, index: _likelihood_slope(candidate, sets.rows(index)),
+            (grid[row, step], grid[row, step + 1]),
+            args=(row,),
+            tolerances=_TOLERANCES,
+        )
+        likelihood = _restricted_likelihood(tau2, sets)
+        heights = _restricted_likelihood(root.x, sets.rows(row))
+        for index, peak, height in zip(row, root.x, heights, strict=True):
+            if height > likelihood[index]:
+                tau2[index], likelihood[index] = peak, height
+    return tau2
+
+
+def _likelihood_slope(tau2: np.ndarray, sets: _Sets) -> np.ndarray:
+    """Twice the slope of the restricted log-likelihood."""
+    w = _weights(tau2, sets.v)
+    fit = _fit_weighted(w, sets)
+    return ((w * fit.residuals) ** 2).sum(-1) - _projection_trace(tau2, sets, fit)
+
+
+def _restricted_likelihood(tau2: np.ndarray, sets: _Sets) -> np.ndarray:
+    """Twice the restricted log-likelihood, up to a constant."""
+    w = _weights(tau2, sets.v)
+    logs = np.log(w, out=np.zeros_like(w), where=w > 0).sum(-1)
+    fit = _fit_weighted(w, sets)
+    _, determinant = np.linalg.slogdet(fit.covariance)
+    return logs + determinant - (w * fit.residuals**2).sum(-1)
+
+
+def _estimate_tau2(method: str, sets: _Sets) -> np.ndarray:
+    estimators = {
+        "dl": _dersimonian_laird,
+        "pm": _paule_mandel,
+        "reml": _restricted_maximum_likelihood,
+    }
+    return np.zeros(len(sets.y)) if method == "common" else estimators[method](sets)
+
+
+def _q_profile(sets: _Sets, confidence: float) -> tuple[float, float]:
+    """Confidence interval of tau² of one set; an end is 0 where Q is below its quantile there."""
+    upper_tails = np.array([(1 - confidence) / 2, (1 + confidence) / 2])
+    low, high = _tau2_at_q(chdtri(sets.df, upper_tails), sets.rows(np.zeros(2, int)))
+    return float(low), float(high)
+
+
+def _tau2_at_q(target: np.ndarray, sets: _Sets) -> np.ndarray:
+    """The tau² at which Q falls to the target of each set; 0 if it is below it from the start.
+
+    Q is a convex falling function of tau², so that Newton's steps from 0 approach it from below.
+    """
+    tau2 = np.zeros(len(sets.y))
+    for _ in range(_MAX_NEWTON_STEPS):
+        w = _weights(tau2, sets.v)
+        residuals = _fit_weighted(w, sets).residuals
+        excess = (w * residuals**2).sum(-1) - target
+        steps = np.divide(
+            excess, ((w * residuals) ** 2).sum(-1), out=np.zeros_like(tau2), where=excess > 0
+        )
+        if not (steps > _EPSILON * tau2).any():
+            break
+        tau2 = tau2 + steps
+    return tau2
+
+
+def _variance_bound(sets: _Sets) -> np.ndarray:
+    """A first upper bound for tau²: the larger of the effects' variance and the largest vi."""
+    member = np.isfinite(sets.v)
+    largest = np.max(sets.v, axis=-1, where=member, initial=0.0)
+    return np.maximum(largest, np.var(sets.y, axis=-1, where=member))

@@ -1,10 +1,4 @@
-"""What a pooled effect rests on: each study left out, added in turn, and signs of missing ones.
-
-Vocabulary
-----------
-Methods and tests as in `pooling`. Small-study tests are refused below `LEAST` studies, where they
-have next to no power.
-"""
+"""Sensitivity of a pooled mean: leave-one-out, cumulative, subgroups and small-study effects."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -12,121 +6,128 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import chi2
-from scipy.stats import t as student
+from scipy.special import chdtrc, stdtr
 
-from evidence.statistics.heterogeneity import weighted_fit
-from evidence.statistics.meta_analysis import Pooled, pool, regress, require_effects
+from evidence.statistics.meta_analysis import PooledMean, check_effects, fit_regression, pool
 
-LEAST = 10
-
-
-def leave_one_out(yi: ArrayLike, vi: ArrayLike, **options) -> list[Pooled]:
-    """K pooled effects, the i-th without study i.
-
-    Parameters
-    ----------
-    yi, vi : array_like of shape (K,)
-        At least 3 studies.
-    options
-        As of `pool`.
-
-    Raises
-    ------
-    ValueError
-        Fewer than 3 studies.
-    """
-    yi, vi = require_effects(yi, vi, least=3)
-    keep = ~np.eye(len(yi), dtype=bool)
-    return [pool(yi[rest], vi[rest], **options) for rest in keep]
-
-
-def cumulative(yi: ArrayLike, vi: ArrayLike, **options) -> list[Pooled]:
-    """K - 1 pooled effects: of the first two studies, the first three, and so on to all.
-
-    Parameters
-    ----------
-    yi, vi : array_like of shape (K,)
-        In the order in which they are added, such as by year.
-    options
-        As of `pool`.
-
-    Raises
-    ------
-    ValueError
-        Fewer than 2 studies.
-    """
-    yi, vi = require_effects(yi, vi)
-    return [pool(yi[:k], vi[:k], **options) for k in range(2, len(yi) + 1)]
+MIN_STUDIES_FOR_ASYMMETRY = 10
+"""Below this number, tests of funnel plot asymmetry have too little power."""
+_MAX_TRIM_STEPS = 100
 
 
 @dataclass(frozen=True)
 class Subgroups:
-    """A pooled effect for each group of 2 studies or more, and a test of their difference.
+    """A pooled mean for each subgroup of 2 or more studies, and the test of their difference.
 
-    `alone` are groups of a single study, which has no pooled effect. `Q_p` NaN with fewer than 2
-    pooled groups.
+    `single` lists the subgroups of one study, which are not pooled. `Q_p` is NaN with fewer than 2
+    pooled subgroups.
     """
 
-    groups: dict[Hashable, Pooled]
-    alone: tuple[Hashable, ...]
+    groups: dict[Hashable, PooledMean]
+    single: tuple[Hashable, ...]
     Q: float
     Q_df: int
     Q_p: float
 
 
-def subgroups(yi: ArrayLike, vi: ArrayLike, group: Sequence[Hashable], **options) -> Subgroups:
-    """Each group pooled by itself with its own tau², and the groups compared.
-
-    Parameters
-    ----------
-    yi, vi : array_like of shape (K,)
-    group : sequence of length K
-    options
-        As of `pool`.
-
-    References
-    ----------
-    borenstein2009, chapter 19.
-    """
-    yi, vi = require_effects(yi, vi)
-    labels = np.array([str(label) for label in group])
-    members = {label: labels == str(label) for label in dict.fromkeys(group)}
-    pooled = {
-        label: pool(yi[rows], vi[rows], **options)
-        for label, rows in members.items()
-        if rows.sum() > 1
-    }
-    estimates = np.array([found.estimate for found in pooled.values()])
-    weights = np.array([1 / found.se**2 for found in pooled.values()])
-    q, degrees = np.nan, max(len(pooled) - 1, 0)
-    if degrees:
-        q = float(np.sum(weights * (estimates - np.average(estimates, weights=weights)) ** 2))
-    alone = tuple(label for label in members if label not in pooled)
-    p = float(chi2.sf(q, degrees)) if degrees else np.nan
-    return Subgroups(pooled, alone, q, degrees, p)
-
-
-class Egger(NamedTuple):
-    """Test of a slope of effects on their standard errors: t, its degrees of freedom, p."""
+class EggerTest(NamedTuple):
+    """Test of the slope of effects on their standard errors."""
 
     t: float
     df: int
     p: float
 
 
-def _require_many(k: int, what: str) -> None:
-    if k < LEAST:
-        raise ValueError(f"{what} needs at least {LEAST} studies to mean anything; there are {k}")
+@dataclass(frozen=True)
+class TrimAndFill:
+    """Number and side of the studies that seem to be missing, and the mean with them added."""
+
+    missing: int
+    side: str
+    filled: PooledMean
 
 
-def _on_error(vi: np.ndarray) -> np.ndarray:
-    """The design matrix of a line over the standard errors."""
-    return np.column_stack([np.ones(len(vi)), np.sqrt(vi)])
+def leave_one_out(yi: ArrayLike, vi: ArrayLike, **options) -> list[PooledMean]:
+    """Return K pooled means, the i-th without study i.
+
+    Parameters
+    ----------
+    yi, vi : array_like of shape (K,)
+        At least 3 studies.
+    options
+        As for `pool`.
+
+    Raises
+    ------
+    ValueError
+        Fewer than 3 studies.
+    """
+    yi, vi = check_effects(yi, vi, least=3)
+    return [pool(yi[others], vi[others], **options) for others in ~np.eye(len(yi), dtype=bool)]
 
 
-def egger(yi: ArrayLike, vi: ArrayLike) -> Egger:
-    """Whether smaller studies have other effects, by weighted regression on the standard error.
+def cumulative_meta_analysis(yi: ArrayLike, vi: ArrayLike, **options) -> list[PooledMean]:
+    """Return K - 1 pooled means: of the first two studies, the first three, and so on.
+
+    Parameters
+    ----------
+    yi, vi : array_like of shape (K,)
+        In the order in which studies are added, such as by year.
+    options
+        As for `pool`.
+
+    Raises
+    ------
+    ValueError
+        Fewer than 2 studies.
+    """
+    yi, vi = check_effects(yi, vi)
+    return [pool(yi[:k], vi[:k], **options) for k in range(2, len(yi) + 1)]
+
+
+def subgroup_analysis(
+    yi: ArrayLike, vi: ArrayLike, group: Sequence[Hashable], **options
+) -> Subgroups:
+    """Pool each subgroup with a tau² of its own and test whether the subgroups differ.
+
+    Parameters
+    ----------
+    yi, vi : array_like of shape (K,)
+    group : sequence of length K
+        Subgroup of each study.
+    options
+        As for `pool`.
+
+    Raises
+    ------
+    ValueError
+        Fewer than 2 studies.
+
+    References
+    ----------
+    borenstein2009, chapter 19.
+    """
+    yi, vi = check_effects(yi, vi)
+    members = {name: [label == name for label in group] for name in dict.fromkeys(group)}
+    groups = {
+        name: pool(yi[rows], vi[rows], **options) for name, rows in members.items() if sum(rows) > 1
+    }
+    estimates = np.array([pooled.estimate for pooled in groups.values()])
+    weights = np.array([1 / pooled.se**2 for pooled in groups.values()])
+    q, df = np.nan, max(len(groups) - 1, 0)
+    if df:
+        q = float(np.sum(weights * (estimates - np.average(estimates, weights=weights)) ** 2))
+    single = tuple(name for name in members if name not in groups)
+    return Subgroups(groups, single, q, df, float(chdtrc(df, q)) if df else np.nan)
+
+
+def egger_test(yi: ArrayLike, vi: ArrayLike) -> EggerTest:
+    """Test funnel plot asymmetry by weighted regression of effects on their standard errors.
+
+    Parameters
+    ----------
+    yi, vi : array_like of shape (K,)
+        At least 10 studies.
 
     Raises
     ------
@@ -137,34 +138,25 @@ def egger(yi: ArrayLike, vi: ArrayLike) -> Egger:
     ----------
     egger1997.
     """
-    yi, vi = require_effects(yi, vi)
-    _require_many(len(yi), "Egger's test")
+    yi, vi = check_effects(yi, vi)
+    _check_number("Egger's test", len(yi))
     if np.ptp(vi) == 0:
         raise ValueError("all standard errors are the same; there is no slope to test")
-    beta, covariance, residuals = weighted_fit(yi, 1 / vi, _on_error(vi))
-    degrees = len(yi) - 2
-    scale = float(np.sum(residuals**2 / vi)) / degrees
-    t = float(beta[1] / np.sqrt(scale * covariance[1, 1]))
-    return Egger(t, degrees, float(2 * student.sf(abs(t), degrees)))
+    # Egger's regression has a multiplicative dispersion and no tau²: Knapp-Hartung at tau² = 0.
+    fit = fit_regression(yi, vi, _design_on_standard_errors(vi), test="knha", tau2=0.0)
+    t, df = float(fit.statistic[1]), len(yi) - 2
+    return EggerTest(t, df, float(2 * stdtr(df, -abs(t))))
 
 
-@dataclass(frozen=True)
-class Trimmed:
-    """How many studies seem to be missing on which side, and the effect with them filled in."""
-
-    missing: int
-    side: str
-    filled: Pooled
-
-
-def trim_and_fill(yi: ArrayLike, vi: ArrayLike, **options) -> Trimmed:
-    """Studies that a symmetric funnel would need (estimator L0), added as mirror images.
+def trim_and_fill(yi: ArrayLike, vi: ArrayLike, **options) -> TrimAndFill:
+    """Add the mirror images of studies that a symmetric funnel plot would need (estimator L0).
 
     Parameters
     ----------
     yi, vi : array_like of shape (K,)
+        At least 10 studies.
     options
-        As of `pool`; also used for the centre of the funnel.
+        As for `pool`; also used for the centre of the funnel.
 
     Raises
     ------
@@ -175,32 +167,42 @@ def trim_and_fill(yi: ArrayLike, vi: ArrayLike, **options) -> Trimmed:
     ----------
     duval2000.
     """
-    yi, vi = require_effects(yi, vi)
-    _require_many(len(yi), "trim and fill")
-    slope = regress(yi, vi, _on_error(vi), method=options.get("method", "reml")).beta[1]
-    side = "right" if slope < 0 else "left"
-    sign = 1 if side == "left" else -1
+    yi, vi = check_effects(yi, vi)
+    k = len(yi)
+    _check_number("trim and fill", k)
+    method = options.get("method", "reml")
+    slope = fit_regression(yi, vi, _design_on_standard_errors(vi), method=method).beta[1]
+    side, sign = ("right", -1) if slope < 0 else ("left", 1)
     order = np.argsort(sign * yi, kind="stable")
     y, v = sign * yi[order], vi[order]
-    missing, seen = 0, -1
-    for _ in range(100):
-        if missing == seen:
+    missing, previous = 0, -1
+    for _ in range(_MAX_TRIM_STEPS):
+        if missing == previous:
             break
-        seen = missing
-        kept = len(y) - missing
-        centre = pool(y[:kept], v[:kept], **options).estimate
+        previous = missing
+        centre = pool(y[: k - missing], v[: k - missing], **options).estimate
         ranks = _signed_ranks(y - centre)
-        above = float(np.sum(ranks[ranks > 0]))
-        k = len(y)
-        missing = max(0, round((4 * above - k * (k + 1)) / (2 * k - 1)))
-    centre = pool(y[: len(y) - missing], v[: len(y) - missing], **options).estimate
-    mirrored = 2 * centre - y[len(y) - missing :]
-    y, v = np.append(y, mirrored), np.append(v, v[len(v) - missing :])
-    return Trimmed(missing, side, pool(sign * y, v, **options))
+        rank_sum = float(np.sum(ranks[ranks > 0]))
+        missing = max(0, round((4 * rank_sum - k * (k + 1)) / (2 * k - 1)))
+    centre = pool(y[: k - missing], v[: k - missing], **options).estimate
+    mirrored = 2 * centre - y[k - missing :]
+    y, v = np.append(y, mirrored), np.append(v, v[k - missing :])
+    return TrimAndFill(missing, side, pool(sign * y, v, **options))
+
+
+def _check_number(analysis: str, k: int) -> None:
+    if k < MIN_STUDIES_FOR_ASYMMETRY:
+        raise ValueError(
+            f"{analysis} needs at least {MIN_STUDIES_FOR_ASYMMETRY} studies; there are {k}"
+        )
+
+
+def _design_on_standard_errors(vi: np.ndarray) -> np.ndarray:
+    return np.column_stack([np.ones(len(vi)), np.sqrt(vi)])
 
 
 def _signed_ranks(deviations: np.ndarray) -> np.ndarray:
-    """Ranks of the absolute deviations, first come first, with the signs of the deviations."""
+    """Ranks of the absolute deviations, ties in order of appearance, with their signs."""
     order = np.argsort(np.abs(deviations), kind="stable")
     ranks = np.empty(len(deviations))
     ranks[order] = np.arange(1, len(deviations) + 1)

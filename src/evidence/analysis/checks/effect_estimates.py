@@ -7,10 +7,18 @@ from evidence.analysis.arm_comparisons import arm_pairs
 from evidence.analysis.checks.finding import Found, check
 from evidence.analysis.printed_numbers import printed_numbers, rounding
 from evidence.dataset.text_table import Cells
-from evidence.statistics.confidence_intervals import odds_ratio, risk_difference, risk_ratio
+from evidence.statistics.confidence_intervals import (
+    odds_ratio_interval,
+    risk_difference_interval,
+    risk_ratio_interval,
+)
 
 RATIOS = ("odds ratio", "risk ratio")
-COMPUTED = {"odds ratio": odds_ratio, "risk ratio": risk_ratio, "risk difference": risk_difference}
+COMPUTED = {
+    "odds ratio": odds_ratio_interval,
+    "risk ratio": risk_ratio_interval,
+    "risk difference": risk_difference_interval,
+}
 SCALE = ["study", "outcome", "instrument"]
 # Far below its fellows at the same time, and below all, but near them times the root of n.
 FAR, FAR_FROM_ALL, NEAR = 2.5, 1.4, 1.6

@@ -26,7 +26,7 @@ from evidence.analysis.certainty.grade import (
     minimal_important_difference,
 )
 from evidence.dataset.dataset import Dataset
-from evidence.statistics.confidence_intervals import wilson
+from evidence.statistics.confidence_intervals import wilson_interval
 from evidence.statistics.sample_size import size_for_means, size_for_proportions
 
 POWERS = (0.8, 0.9)
@@ -99,7 +99,7 @@ def _rates(body: EvidenceBody) -> tuple[float, ...]:
     """The share with the outcome in the comparison groups, and the ends of its interval."""
     if not body.control > 0:
         return ()
-    found = wilson(body.studies["events2"].sum(), body.studies["n2"].sum())
+    found = wilson_interval(body.studies["events2"].sum(), body.studies["n2"].sum())
     return tuple(float(rate) for rate in found)
 
 

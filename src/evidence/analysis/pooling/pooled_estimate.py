@@ -30,10 +30,11 @@ from evidence.analysis.results import require_words
 from evidence.dataset.dataset import Dataset
 from evidence.errors import EvidenceError, ParameterError
 from evidence.statistics import mantel_haenszel, meta_analysis, sensitivity
-from evidence.statistics.confidence_intervals import critical_value, expit
+from evidence.statistics.confidence_intervals import critical_value
+from evidence.statistics.effect_sizes import inverse_logit
 
 SPARSE = ("mh", "peto")
-INVERSE_LINK = {"rr": np.exp, "or": np.exp, "proportion": expit}
+INVERSE_LINK = {"rr": np.exp, "or": np.exp, "proportion": inverse_logit}
 """How to come back from the scale of pooling to the natural one."""
 
 
@@ -51,7 +52,7 @@ class Group:
 
     word: str
     studies: pd.DataFrame
-    pooled: meta_analysis.Pooled | None
+    pooled: meta_analysis.PooledMean | None
 
 
 @dataclass(frozen=True)
@@ -68,16 +69,16 @@ class PooledEstimate:
     method: str
     test: str
     studies: pd.DataFrame
-    pooled: meta_analysis.Pooled | mantel_haenszel.Sparse
-    leave_one_out: list[meta_analysis.Pooled] = field(default_factory=list)
-    cumulative: list[meta_analysis.Pooled] = field(default_factory=list)
-    egger: sensitivity.Egger | None = None
-    trimmed: sensitivity.Trimmed | None = None
+    pooled: meta_analysis.PooledMean | mantel_haenszel.StratifiedEstimate
+    leave_one_out: list[meta_analysis.PooledMean] = field(default_factory=list)
+    cumulative: list[meta_analysis.PooledMean] = field(default_factory=list)
+    egger: sensitivity.EggerTest | None = None
+    trimmed: sensitivity.TrimAndFill | None = None
     by: str = ""
     groups: tuple[Group, ...] = ()
     difference: sensitivity.Subgroups | None = None
     moderator: str = ""
-    regression: meta_analysis.Regression | None = None
+    regression: meta_analysis.MetaRegression | None = None
     not_said: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -96,7 +97,7 @@ class PooledEstimate:
         return MEASURES[self.measure]
 
     def natural(
-        self, pooled: meta_analysis.Pooled | mantel_haenszel.Sparse | None = None
+        self, pooled: meta_analysis.PooledMean | mantel_haenszel.StratifiedEstimate | None = None
     ) -> dict[str, float]:
         """A pooled effect (by default the whole) and its intervals as a ratio or a proportion."""
         back = INVERSE_LINK.get(self.measure, float)
@@ -161,7 +162,7 @@ class PooledEstimate:
 
 
 def _data(pooled) -> dict:
-    if isinstance(pooled, mantel_haenszel.Sparse):
+    if isinstance(pooled, mantel_haenszel.StratifiedEstimate):
         return pooled._asdict()
     found = asdict(pooled)
     del found["weights"]
@@ -280,8 +281,8 @@ def _pool(studies: pd.DataFrame, question: Question, options) -> PooledEstimate:
         studies=studies.assign(weight=pooled.weights),
         pooled=pooled,
         leave_one_out=unless_refused("leave_one_out", sensitivity.leave_one_out, **options) or [],
-        cumulative=sensitivity.cumulative(yi, vi, **options),
-        egger=unless_refused("egger", sensitivity.egger),
+        cumulative=sensitivity.cumulative_meta_analysis(yi, vi, **options),
+        egger=unless_refused("egger", sensitivity.egger_test),
         trimmed=unless_refused("trim_and_fill", sensitivity.trim_and_fill, **options),
         not_said=not_said,
     )
@@ -291,9 +292,9 @@ def _sparse(studies, question: Question, method, confidence) -> PooledEstimate:
     counts = [studies[name].to_numpy(float) for name in ("events1", "n1", "events2", "n2")]
     try:
         if method == "peto":
-            pooled = mantel_haenszel.peto(*counts, confidence=confidence)
+            pooled = mantel_haenszel.pool_peto(*counts, confidence=confidence)
         else:
-            pooled = mantel_haenszel.mantel_haenszel(
+            pooled = mantel_haenszel.pool_mantel_haenszel(
                 *counts, measure=question.measure, confidence=confidence
             )
     except ValueError as error:
@@ -318,7 +319,7 @@ def _by(found: PooledEstimate, by: str, options) -> PooledEstimate:
     if found.method in SPARSE:
         not_said["groups"] = f"method {found.method} pools no groups by themselves"
     else:
-        difference = sensitivity.subgroups(yi, vi, list(words), **options)
+        difference = sensitivity.subgroup_analysis(yi, vi, list(words), **options)
         if not difference.Q_df:
             not_said["difference"] = (
                 f"whether groups by {by} differ is not tested: fewer than two have two studies"
@@ -342,9 +343,9 @@ def _regress(found: PooledEstimate, moderator: str, options) -> PooledEstimate:
     else:
         x = np.column_stack([np.ones(len(kept)), values[values.notna()].to_numpy(float)])
         try:
-            regression = meta_analysis.regress(kept["yi"], kept["vi"], x, **options)
+            regression = meta_analysis.fit_regression(kept["yi"], kept["vi"], x, **options)
         except ValueError as error:
-            not_said["regression"] = f"no line over {moderator}: {error}"
+            not_said["regression"] = f"no meta-regression on {moderator}: {error}"
     return replace(found, moderator=moderator, regression=regression, not_said=not_said)
 
 

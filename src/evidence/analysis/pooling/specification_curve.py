@@ -22,10 +22,9 @@ from evidence.analysis.pooling.question import Question, reasons_not_to_pool, se
 from evidence.dataset.dataset import Dataset
 from evidence.errors import ParameterError
 from evidence.provenance.sentence import Number, Sentence, count, duration
-from evidence.statistics.batch import pool_many
-from evidence.statistics.meta_analysis import TESTS
+from evidence.statistics.meta_analysis import METHODS as ESTIMATORS
+from evidence.statistics.meta_analysis import TESTS, pool_subsets
 
-ESTIMATORS = ("common", "dl", "pm", "reml")
 ANY = "any comparison"
 RISK_OF_BIAS_FILTERS = {
     "any risk of bias": ("low", "some", "unknown", "high", "critical", ""),
@@ -157,7 +156,7 @@ def pool_choices(
             k = len(choice.studies)
             yi[row, :k], vi[row, :k] = choice.studies["yi"], choice.studies["vi"]
             keep[row, :k] = True
-    many = pool_many(yi, vi, keep, method=estimator, test=test, confidence=confidence)
+    many = pool_subsets(yi, vi, keep, method=estimator, test=test, confidence=confidence)
     names = ("estimate", "ci_low", "ci_high")
     found = {name: getattr(many, name) for name in names}
     return pd.DataFrame({"k": [len(choice.studies) for choice in choices]} | found)

@@ -17,7 +17,7 @@ from evidence.statistics.confidence_intervals import critical_value
 BINARY = {
     "rr": effect_sizes.log_risk_ratio,
     "or": effect_sizes.log_odds_ratio,
-    "rd": effect_sizes.proportion_difference,
+    "rd": effect_sizes.risk_difference,
 }
 MEANS = {"smd": effect_sizes.hedges_g, "md": effect_sizes.mean_difference}
 
