@@ -6,7 +6,7 @@ from pathlib import Path
 from evidence.analysis.results import select_results
 from evidence.dataset.dataset import load_dataset
 from evidence.figures.proportions_by_arm import lay_out_proportions_by_arm
-from evidence.report.figure_files import render
+from evidence.report.figure_files import render_figure
 from evidence.report.figure_identity import figure_record
 from evidence.report.index_page import headline_lines, sentence_markdown
 
@@ -32,7 +32,7 @@ def main() -> None:
     about = figure_record(layout, dataset, report="02_comparison", parameters={"scope": "guide"})
     folder = ROOT / "docs" / "figures"
     folder.mkdir(exist_ok=True)
-    (folder / f"{layout.id}.svg").write_bytes(render(layout, about, "svg"))
+    (folder / f"{layout.id}.svg").write_bytes(render_figure(layout, about, ["svg"])["svg"])
     layout.frame.to_csv(folder / f"{layout.id}.csv", index=False, lineterminator="\n")
     readme = ROOT / "README.md"
     pattern = re.escape(BEGIN) + ".*?" + re.escape(END)

@@ -226,20 +226,29 @@ def report(tmp_path_factory, worker_id):
 @pytest.fixture(scope="session")
 def finished_bakery(tmp_path_factory):
     """A small project whose reports are finished: one figure and two tables; read only."""
+    project = Project(tmp_path_factory.mktemp("bakery") / "bread")
+    project.path("CITATION.cff").write_text(CITATION, "utf-8")
+    project.put("data/studies.csv", 3, arm='=HYPERLINK("x") & 50% <b>', note="-")
+    finish_bakery(project)
+    return project
+
+
+def finish_bakery(project, **parameters):
+    """Write the reports of the bakery, one figure and two tables, without a kernel."""
     from evidence.figures.arm_comparison import lay_out_arm_comparison
     from evidence.report.report import open_report
     from evidence.tables.studies import tabulate_results, tabulate_studies
 
-    project = Project(tmp_path_factory.mktemp("bakery") / "bread")
-    project.path("CITATION.cff").write_text(CITATION, "utf-8")
-    project.put("data/studies.csv", 3, arm='=HYPERLINK("x") & 50% <b>', note="-")
-    report = open_report("01_bread", project=project.root, out=project.root / "reports")
-    report.figure(lay_out_arm_comparison(report.results, outcome="risen"))
+    report = open_report(
+        "01_bread", project=project.root, out=project.root / "reports", **parameters
+    )
+    report.figure(
+        lay_out_arm_comparison(report.results, outcome="risen", confidence=report.confidence)
+    )
     report.table(tabulate_studies(report.dataset, report.results))
     report.table(tabulate_results(report.dataset, report.results))
     report.close()
     write_manifest(project)
-    return project
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Pictures kept in the store: found only where the same would be drawn, and never a broken one."""
+"""The cache of figure files: used only where the same would be drawn, and never a broken file."""
 
 import os
 import time
@@ -6,104 +6,96 @@ from dataclasses import replace
 
 import pytest
 
+from evidence.analysis.results import select_results
 from evidence.figures.arm_comparison import lay_out_arm_comparison
 from evidence.report import figure_files
-from evidence.report.figure_files import (
-    CACHE_VARIABLE,
-    FORMATS,
-    prune_cache,
-    render_cached,
-    render_formats,
-)
+from evidence.report.figure_files import CACHE_VARIABLE, FORMATS, prune_cache, render_figure
 from evidence.report.figure_identity import figure_record
 
 
 @pytest.fixture
-def store(tmp_path, monkeypatch):
-    folder = tmp_path / "store"
+def cache(tmp_path, monkeypatch):
+    folder = tmp_path / "cache"
     monkeypatch.setenv(CACHE_VARIABLE, str(folder))
     return folder
 
 
 @pytest.fixture
 def layout(project):
-    from evidence.analysis.results import select_results
-
     return lay_out_arm_comparison(select_results(project.dataset()), outcome="risen")
 
 
 @pytest.fixture
-def no_drawing(monkeypatch):
-    def refuse(layout):
-        raise AssertionError("it was drawn")
-
-    return lambda: monkeypatch.setattr(figure_files, "draw", refuse)
+def record(layout, project):
+    return figure_record(layout, project.dataset())
 
 
-def test_what_was_drawn_once_is_not_drawn_again(layout, store, no_drawing):
-    first = render_cached(layout, "fig-a@1234567")
-    no_drawing()
-    assert render_cached(layout, "fig-a@1234567") == first
-    assert sorted(path.suffix[1:] for path in store.iterdir()) == sorted(FORMATS)
+@pytest.fixture
+def refuse_to_draw(monkeypatch):
+    def draw(layout):
+        raise AssertionError("the figure was drawn")
+
+    return lambda: monkeypatch.setattr(figure_files, "draw", draw)
 
 
-def test_it_is_what_is_drawn_without_a_store(layout, store, monkeypatch):
-    kept = [render_cached(layout, "fig-a@1234567") for _ in range(2)][1]
+def test_a_cached_figure_is_not_drawn_again(layout, record, cache, refuse_to_draw):
+    files = render_figure(layout, record)
+    refuse_to_draw()
+    assert render_figure(layout, record) == files
+    assert sorted(path.suffix[1:] for path in cache.iterdir()) == sorted(FORMATS)
+
+
+def test_cached_and_uncached_files_are_the_same_bytes(layout, record, cache, monkeypatch):
+    render_figure(layout, record)
+    cached = render_figure(layout, record)
     monkeypatch.setenv(CACHE_VARIABLE, "")
-    assert render_cached(layout, "fig-a@1234567") == kept
+    assert render_figure(layout, record) == cached
 
 
-@pytest.mark.parametrize("change", ["name", "title", "number"])
-def test_anything_that_decides_the_picture_has_it_drawn_anew(layout, store, no_drawing, change):
-    render_cached(layout, "fig-a@1234567")
-    name, other = "fig-a@1234567", layout
-    if change == "name":
-        name = "fig-a@7654321"
-    elif change == "title":
-        other = replace(layout, title="Another")
+def test_a_png_is_made_from_a_cached_pdf(layout, record, cache):
+    files = render_figure(layout, record)
+    for path in cache.glob("*.png"):
+        path.unlink()
+    assert render_figure(layout, record, ["pdf", "png"])["png"] == files["png"]
+
+
+@pytest.mark.parametrize("change", ["title", "number", "row", "parameters"])
+def test_whatever_a_file_shows_or_says_has_it_drawn_again(
+    layout, record, project, cache, refuse_to_draw, change
+):
+    render_figure(layout, record)
+    parameters = {}
+    if change == "title":
+        layout = replace(layout, title="Another")
+    elif change == "number":
+        layout = replace(layout, frame=layout.frame.assign(rd=layout.frame["rd"] + 1e-9))
+    elif change == "row":
+        project.put("data/studies.csv", 2, locator="Table 2")
     else:
-        frame = layout.frame.copy()
-        column = frame.select_dtypes("float").columns[0]
-        frame[column] = frame[column] + 1e-12
-        other = replace(layout, frame=frame)
-    no_drawing()
-    with pytest.raises(AssertionError, match="it was drawn"):
-        render_cached(other, name)
+        parameters = {"scope": "all"}
+    refuse_to_draw()
+    other = figure_record(layout, project.dataset(), parameters=parameters)
+    with pytest.raises(AssertionError, match="was drawn"):
+        render_figure(layout, other)
 
 
-@pytest.mark.parametrize("damage", [lambda raw: raw[:-9], lambda raw: raw[:40] + b"x" + raw[41:]])
-def test_a_broken_file_is_drawn_again_and_mended(layout, store, damage, no_drawing):
-    first = render_cached(layout, "fig-a@1234567")
-    for path in store.iterdir():
-        path.write_bytes(damage(path.read_bytes()))
-    assert render_cached(layout, "fig-a@1234567") == first
-    no_drawing()
-    assert render_cached(layout, "fig-a@1234567") == first
-
-
-def test_a_store_that_cannot_be_made_is_done_without(layout, tmp_path, monkeypatch):
-    (tmp_path / "file").write_text("no folder")
+def test_without_a_cache_folder_figures_are_drawn(layout, record, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("not a folder")
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "file"))
-    assert set(render_cached(layout, "fig-a@1234567")) == set(FORMATS)
+    assert set(render_figure(layout, record)) == set(FORMATS)
 
 
-def test_one_picture_serves_reports_with_other_parameters(layout, store, project, no_drawing):
-    dataset = project.dataset()
-    one, other = (
-        figure_record(layout, dataset, report="02_comparison", parameters={"confidence": level})
-        for level in (0.9, 0.95)
-    )
-    first = render_formats(layout, one)
-    no_drawing()
-    second = render_formats(layout, other)
-    assert all(first[form] != second[form] for form in FORMATS)
-    assert b"confidence=0.95" not in first["svg"]
+def test_an_empty_file_in_the_cache_is_replaced(layout, record, cache):
+    files = render_figure(layout, record)
+    for path in cache.iterdir():
+        path.write_bytes(b"")
+    assert render_figure(layout, record) == files
 
 
-def test_what_nobody_uses_goes(layout, store):
-    render_cached(layout, "fig-a@1234567")
-    old, *young = sorted(store.iterdir())
-    long_ago = time.time() - 31 * 86_400
-    os.utime(old, (long_ago, long_ago))
+def test_files_that_were_not_used_for_a_month_are_removed(layout, record, cache):
+    render_figure(layout, record)
+    old, *recent = sorted(cache.iterdir())
+    month_ago = time.time() - 31 * 86_400
+    os.utime(old, (month_ago, month_ago))
     prune_cache()
-    assert sorted(store.iterdir()) == young
+    assert sorted(cache.iterdir()) == recent

@@ -16,7 +16,7 @@ from evidence.analysis.results import select_results
 from evidence.errors import ParameterError
 from evidence.figures.forest_plot import lay_out_explorer_forest
 from evidence.report.explorer_widget import explore
-from evidence.report.figure_files import render
+from evidence.report.figure_files import render_figure
 from evidence.report.figure_identity import figure_record
 from evidence.report.report import open_report
 
@@ -65,7 +65,7 @@ def test_without_a_pool_the_caption_says_why(shipped, everything):
 
 def test_marks_are_elements_of_the_svg(shipped, everything):
     layout = lay_out_explorer_forest(shipped, everything, SHARE, confidence=0.95)
-    picture = render(layout, figure_record(layout, shipped), "svg")
+    picture = render_figure(layout, figure_record(layout, shipped), ["svg"])["svg"]
     named = re.findall(rb'<g id="mark-(\d+)"', picture)
     assert sorted(map(int, named)) == list(range(len(layout.frame)))
 

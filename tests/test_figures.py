@@ -31,7 +31,7 @@ from evidence.figures.proportions_by_arm import lay_out_proportions_by_arm
 from evidence.figures.risk_of_bias import lay_out_risk_of_bias, lay_out_risk_of_bias_summary
 from evidence.figures.specification_curve import lay_out_specification_curve
 from evidence.figures.style import house_style, stamp
-from evidence.report.figure_files import FORMATS, render, write_figure
+from evidence.report.figure_files import FORMATS, render_figure, write_figure
 from evidence.report.figure_identity import figure_record
 
 
@@ -343,7 +343,7 @@ def test_no_text_overlaps_another(layouts, name, scope, monkeypatch):
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_picture_is_not_blank(layouts, shipped, name):
     layout = layouts[name, "all"]
-    content = render(layout, figure_record(layout, shipped), "png")
+    content = render_figure(layout, figure_record(layout, shipped), ["png"])["png"]
     picture = matplotlib.image.imread(io.BytesIO(content))
     inked = (picture[..., :3].min(axis=2) < 0.5).mean()
     assert 0.003 < inked < 0.5
@@ -353,7 +353,7 @@ def test_picture_is_not_blank(layouts, shipped, name):
 def test_same_data_give_the_same_bytes(layouts, shipped, form):
     layout = layouts["abstinence", "guide"]
     about = figure_record(layout, shipped)
-    assert render(layout, about, form) == render(layout, about, form)
+    assert render_figure(layout, about, [form]) == render_figure(layout, about, [form])
 
 
 def test_files_stand_side_by_side_with_their_numbers_and_sources(layouts, shipped, tmp_path):

@@ -1,9 +1,12 @@
-"""A figure found anywhere: which it is, in which version, and what became of it since."""
+"""Figure versions, the record inside figure files, and `evidence identify`."""
 
+import ast
 import io
 import json
 import re
 import shutil
+from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -12,317 +15,288 @@ from pypdf import PdfReader, PdfWriter
 
 from evidence import cli
 from evidence.analysis.results import select_results
-from evidence.build.build import BuildOptions, build_reports
-from evidence.dataset.dataset import load_dataset
-from evidence.figures.dose_effect_one_trial import lay_out_dose_effect_one_trial
-from evidence.figures.proportions_by_arm import lay_out_proportions_by_arm
-from evidence.report import figure_identity
-from evidence.report.figure_files import add_tiffs, render, write_figure
-from evidence.report.figure_identity import figure_record, report_command
-from evidence.report.figure_metadata import MARK, read_record
-from evidence.report.identify_figure import compare, identify_figure
-from tests.conftest import ROOT
-from tests.test_report import small_project
+from evidence.figures import layout as layout_module
+from evidence.figures.arm_comparison import lay_out_arm_comparison
+from evidence.report.figure_files import add_tiffs, render_figure
+from evidence.report.figure_identity import SHARED_MODULES, figure_record, report_command
+from evidence.report.figure_metadata import MAX_RECORD_BYTES, read_metadata, unpack_record
+from evidence.report.identify_figure import compare_records
+from tests.conftest import ROOT, finish_bakery
 
-PARAMETERS = {"scope": "guide", "conditions": [], "outcomes": [], "confidence": 0.95, "study": ""}
+STUDIES = "data/studies.csv"
+NAME = re.compile(r"fig-risen@[0-9a-f]{7}")
 
 
-def dose(dataset):
-    """The chart of doses of a dataset, and its record."""
-    layout = lay_out_dose_effect_one_trial(select_results(dataset, scope="guide"))
-    return layout, figure_record(layout, dataset, report="03_dose_response", parameters=PARAMETERS)
+def risen(project, **options):
+    """The layout of the bakery's figure and its record."""
+    dataset = project.dataset()
+    results = select_results(dataset, scope="guide")
+    layout = lay_out_arm_comparison(results, outcome="risen", **options)
+    return layout, figure_record(layout, dataset, report="01_bread", parameters={"scope": "guide"})
 
 
-@pytest.fixture(scope="module")
-def found(shipped):
-    return dose(shipped)
+# Versions
 
 
-@pytest.fixture(scope="module")
-def folder(shipped, found, tmp_path_factory):
-    """The files of the chart of doses, TIFF among them; read only."""
-    folder = tmp_path_factory.mktemp("figures")
-    write_figure(*found, shipped, folder)
-    add_tiffs(folder)
-    return folder
+def test_version_stays_when_rows_move_and_other_rows_change(project):
+    record = risen(project)[1]
+    header, *rows = project.rows(STUDIES)
+    project.write(STUDIES, [header, rows[-1], *rows[:-1]])
+    moved = risen(project)[1]
+    assert moved.version == record.version
+    assert set(moved.rows) != set(record.rows)
+    project.write(STUDIES, [header, *rows[:-1]])
+    assert risen(project)[1].version == record.version
 
 
-class Copy:
-    """The shipped tables in a folder of their own, to change."""
+@pytest.mark.parametrize("cells", [{"events": "5", "as_printed": "5/20"}, {"locator": "p. 9"}])
+def test_version_changes_with_any_cell_of_its_rows(project, cells):
+    version = risen(project)[1].version
+    project.put(STUDIES, 3, **cells)
+    assert risen(project)[1].version != version
 
-    def __init__(self, root):
-        self.root = small_project(root, notebook="03_dose_response")
-        self.studies = self.root / "data" / "studies.csv"
 
-    def edit(self, old, new):
-        text = self.studies.read_text("utf-8")
-        assert text.count(old) == 1, text.count(old)
-        self.studies.write_text(text.replace(old, new), "utf-8")
+def test_a_note_does_not_change_the_version(project):
+    version = risen(project)[1].version
+    project.put(STUDIES, 3, note="Seen twice.")
+    assert risen(project)[1].version == version
 
-    def version(self):
-        return dose(load_dataset(self.root))[1].version
+
+def test_version_depends_on_the_confidence_level_and_not_on_the_command(project):
+    layout, record = risen(project)
+    assert risen(project, confidence=0.9)[1].version != record.version
+    assert figure_record(layout, project.dataset(), report="another").version == record.version
+
+
+def test_version_ignores_the_last_digits_of_a_number(project):
+    layout, record = risen(project)
+    for change, is_same in ((1e-14, True), (1e-6, False)):
+        frame = layout.frame.assign(rd=layout.frame["rd"] * (1 + change))
+        other = figure_record(replace(layout, frame=frame), project.dataset())
+        assert (other.version == record.version) == is_same
+
+
+def test_charts_import_only_shared_modules_so_that_their_version_covers_their_code():
+    folder = Path(layout_module.__file__).parent
+    for path in folder.glob("*.py"):
+        nodes = ast.walk(ast.parse(path.read_text("utf-8")))
+        modules = {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
+        charts = {name for name in modules if (name or "").startswith("evidence.figures.")}
+        assert charts <= set(SHARED_MODULES), path.name
+
+
+def test_studies_of_a_record_are_those_with_participants_of_their_own(project):
+    assert [study["key"] for study in risen(project)[1].studies] == ["baker1990"]
+    project.put("data/designs.csv", 2, design="narrative review")
+    assert risen(project)[1].studies == []
+
+
+def test_command_can_be_typed_and_leaves_out_empty_parameters():
+    given = {"scope": "all", "conditions": ["rye bread"], "outcomes": [], "time_days": 1.0}
+    assert report_command("02_comparison", given) == (
+        "evidence report --only 02_comparison -p scope=all -p "
+        "'conditions=[\"rye bread\"]' -p time_days=1.0"
+    )
+
+
+# Metadata
 
 
 @pytest.fixture
-def copy(tmp_path):
-    return Copy(tmp_path / "copy")
+def figures(bakery):
+    """The folder of the bakery's figure files."""
+    return bakery.path("reports/figures")
 
 
-def lines(copy):
-    return copy.studies.read_text("utf-8").splitlines()
+@pytest.fixture
+def record(figures):
+    content = json.loads((figures / "fig-risen.json").read_text("utf-8"))
+    content.pop("files")
+    return content
 
 
-def test_version_stays_when_rows_move_and_other_studies_change(copy, found):
-    head, *rows = lines(copy)
-    copy.studies.write_text("\n".join([head, rows[-1], *rows[:-1]]) + "\n", "utf-8")
-    moved = dose(load_dataset(copy.root))[1]
-    assert moved.version == found[1].version
-    assert set(moved.rows) != set(found[1].rows)
-    copy.studies.write_text("\n".join([head, *rows[:-1]]) + "\n", "utf-8")
-    assert copy.version() == found[1].version
+@pytest.mark.parametrize("suffix", ["svg", "pdf", "png", "tiff"])
+def test_every_format_holds_the_whole_record(figures, record, suffix):
+    add_tiffs(figures)
+    assert read_metadata(figures / f"fig-risen.{suffix}") == (record, "")
 
 
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [(",-0.82,", ",-0.83,"), (",abstract,", ",p. 1,"), ("fava2018,depression,", "fava2018,PTSD,")],
-    ids=["number", "place", "condition"],
-)
-def test_version_changes_with_any_cell_of_its_rows(copy, found, old, new):
-    kept = lines(copy)
-    numbers = sorted(int(place.rpartition(":")[2]) - 1 for place in found[1].rows)
-    number = next(number for number in numbers if old in kept[number])
-    kept[number] = kept[number].replace(old, new, 1)
-    copy.studies.write_text("\n".join(kept) + "\n", "utf-8")
-    assert copy.version() != found[1].version
-
-
-def test_a_remark_does_not_change_the_version(copy, found):
-    copy.edit("not significant after adjustment. n is", "nothing else. n is")
-    assert copy.version() == found[1].version
-
-
-def test_version_changes_with_confidence_and_code_and_not_with_the_command(
-    shipped, found, monkeypatch
-):
-    results = select_results(shipped, scope="guide")
-    one, two = (
-        figure_record(lay_out_proportions_by_arm(results, confidence=c), shipped)
-        for c in (0.95, 0.9)
-    )
-    assert one.version != two.version
-    layout, about = found
-    assert figure_record(layout, shipped, report="another").version == about.version
-    monkeypatch.setattr(figure_identity, "_code", lambda module: "0000000")
-    assert figure_record(layout, shipped).version != about.version
-
-
-def test_code_is_that_of_the_chart_and_of_what_it_is_built_on():
-    of = figure_identity._code
-    names = ["shares", "comparison", "specifications"]
-    assert len({of(f"evidence.figures.{name}") for name in names}) == 3
-
-
-def test_last_digits_of_a_number_do_not_count():
-    assert figure_identity._comparable(0.1 + 0.2) == figure_identity._comparable(0.3)
-    assert figure_identity._comparable(0.3) != figure_identity._comparable(0.3000001)
-
-
-def test_studies_are_those_with_participants_of_their_own(found, shipped):
-    assert [study["key"] for study in found[1].studies] == ["fava2018"]
-    rows = {"data/studies.csv:2": {"study": "guide101"}, "data/studies.csv:3": {"study": "lii2023"}}
-    assert figure_identity._primary(shipped, rows) == ["lii2023"]
-
-
-def test_command_can_be_typed_and_leaves_out_what_is_empty():
-    given = {"scope": "all", "conditions": ["heroin dependence"], "outcomes": [], "time_days": 1.0}
-    assert report_command("02_comparison", given) == (
-        "evidence report --only 02_comparison -p scope=all -p "
-        "'conditions=[\"heroin dependence\"]' -p time_days=1.0"
-    )
-
-
-def test_svg_names_and_describes_itself(folder, found):
-    tree = ElementTree.parse(folder / "fig-dose-response.svg").getroot()
+def test_svg_has_title_description_identifier_command_and_licence(bakery):
+    shutil.copy(ROOT / "LICENSE-DATA", bakery.root)
+    layout, record = risen(bakery)
+    tree = ElementTree.fromstring(render_figure(layout, record, ["svg"])["svg"])
     svg, dc = "{http://www.w3.org/2000/svg}", "{http://purl.org/dc/elements/1.1/}"
-    assert tree.get("role") == "img"
-    titled, described = tree.get("aria-labelledby").split()
-    assert [child.get("id") for child in list(tree)[:2]] == [titled, described]
-    assert tree.find(f"{svg}title").text == "Dose and effect in Fava 2018"
-    for sentence in found[1].reading:
-        assert sentence in tree.find(f"{svg}desc").text
-    assert tree.find(f".//{dc}identifier").text == found[1].name
-    said = ["".join(tree.find(f".//{dc}{name}").itertext()) for name in ("relation", "rights")]
-    assert "Fava M" in said[0]
-    assert said[1] == "CC BY 4.0 https://creativecommons.org/licenses/by/4.0/"
+    assert tree[0].text == layout.title
+    assert tree[1].tag == f"{svg}desc"
+    assert layout.reading[0] in tree[1].text
+    texts = {
+        name: "".join(tree.find(f".//{dc}{name}").itertext()).strip()
+        for name in ("description", "identifier", "source", "rights")
+    }
+    assert texts == {
+        "description": layout.alt,
+        "identifier": record.name,
+        "source": "evidence report --only 01_bread -p scope=guide",
+        "rights": "CC BY 4.0 https://creativecommons.org/licenses/by/4.0/",
+    }
+    assert tree.find(f".//{dc}date") is None
 
 
-def test_pdf_says_what_it_is_to_other_programs(folder, found):
-    reader = PdfReader(folder / "fig-dose-response.pdf")
-    assert reader.metadata.title == "Dose and effect in Fava 2018"
-    assert reader.metadata.subject == found[1].caption
-    assert reader.xmp_metadata.dc_identifier == found[1].name
-    assert found[1].name in reader.pages[0].extract_text()
+def test_pdf_and_png_have_title_description_and_command(figures, record):
+    info = PdfReader(figures / "fig-risen.pdf").metadata
+    assert (info.title, info.creator) == (record["title"], record["command"])
+    assert record["alt"] in info.subject
+    assert info.creation_date is None
+    with Image.open(figures / "fig-risen.png") as image:
+        assert image.text["Title"] == record["title"]
+        assert image.text["Description"] == record["alt"]
+        assert image.text["Source"] == record["command"]
 
 
-def test_rasters_have_300_dpi(folder):
-    for form in ("png", "tiff"):
-        with Image.open(folder / f"fig-dose-response.{form}") as picture:
-            assert [round(float(dots)) for dots in picture.info["dpi"]] == [300, 300]
-            assert picture.width > 2000
-    content = json.loads((folder / "fig-dose-response.json").read_text("utf-8"))
-    assert "fig-dose-response.tiff" in content["files"]
+def test_png_and_tiff_have_300_dots_per_inch(figures):
+    add_tiffs(figures)
+    for suffix in ("png", "tiff"):
+        with Image.open(figures / f"fig-risen.{suffix}") as image:
+            assert [round(float(dots)) for dots in image.info["dpi"]] == [300, 300]
+    content = json.loads((figures / "fig-risen.json").read_text("utf-8"))
+    assert "fig-risen.tiff" in content["files"]
 
 
-@pytest.mark.parametrize("form", ["svg", "pdf", "png", "tiff"])
-def test_every_form_holds_the_whole_record(folder, found, form):
-    content = read_record((folder / f"fig-dose-response.{form}").read_bytes())
-    assert content == json.loads(json.dumps(vars(found[1])))
+def test_a_record_that_unpacks_without_end_is_not_read():
+    import base64
+    import zlib
+
+    bomb = b'{"id": "' + b"x" * (MAX_RECORD_BYTES + 1)
+    assert unpack_record(base64.b64encode(zlib.compress(bomb)).decode()) is None
 
 
-def saved_again(folder, form):
-    """The picture as another program might save it."""
-    buffer = io.BytesIO()
-    if form == "pdf":
-        writer = PdfWriter()
-        writer.append(PdfReader(folder / "fig-dose-response.pdf"))
-        writer.write(buffer)
-    else:
-        with Image.open(folder / "fig-dose-response.png") as picture:
-            picture.convert("RGB").save(buffer, form, xmp=picture.info["xmp"])
-    return buffer.getvalue()
+# The command
 
 
-def test_jpeg_keeps_the_record_where_the_program_keeps_xmp(folder, found):
-    assert read_record(saved_again(folder, "jpeg"))["version"] == found[1].version
+def identify(capsys, project, *arguments):
+    code = cli.main(["identify", "--project", str(project.root), *map(str, arguments)])
+    output = capsys.readouterr()
+    return code, output.out, output.err
 
 
-def test_pdf_in_a_manuscript_is_known_by_the_id_printed_on_it(folder, found):
-    """A copied page has lost the metadata of its file."""
-    assert read_record(saved_again(folder, "pdf")) == found[1].name
-
-
-@pytest.fixture(scope="module")
-def fresh(tmp_path_factory):
-    """A small project with its finished report, before anything changes; copied, never changed."""
-    project = small_project(tmp_path_factory.mktemp("fresh") / "p", notebook="03_dose_response")
-    shutil.copy(ROOT / "LICENSE-DATA", project)
-    build_reports(project, how=BuildOptions(only=["dose_response"]))
-    return project
-
-
-def run(capsys, project, *arguments):
-    code = cli.main(["identify", "--project", str(project), *map(str, arguments)])
-    said = capsys.readouterr()
-    return code, said.out, said.err
-
-
-def test_a_renamed_figure_is_current(fresh, tmp_path, capsys):
-    shutil.copy(fresh / "reports" / "figures" / "fig-dose-response.png", tmp_path / "image-17")
-    code, out, _ = run(capsys, fresh, tmp_path / "image-17")
+def test_a_renamed_figure_is_current(bakery, figures, tmp_path, capsys):
+    path = tmp_path / "image-17"
+    shutil.copy(figures / "fig-risen.png", path)
+    code, out, _ = identify(capsys, bakery, path)
     assert code == 0
-    assert re.match(r"fig-dose-response@[0-9a-f]{7}  Dose and effect in Fava 2018\n", out)
-    assert "made:   evidence report --only 03_dose_response -p scope=guide" in out
-    assert "study:  Fava M, Freeman MP" in out
-    assert "today:  the same version" in out
+    assert re.match(rf"{NAME.pattern}  Risen: two arms of each study", out)
+    assert re.search("command: +evidence report --only 01_bread -p scope=guide", out)
+    assert re.search(r"study: +Baker A\. Rising dough", out)
+    assert re.search("today: +the same version", out)
 
 
-def test_today_s_data_draw_it_differently_and_how(fresh, tmp_path, capsys):
-    """A number corrected, a row of the guide taken out, all others moved by a line."""
-    project = shutil.copytree(fresh, tmp_path / "p")
-    kept = tmp_path / "kept.svg"
-    shutil.copy(project / "reports" / "figures" / "fig-dose-response.svg", kept)
-    studies = project / "data" / "studies.csv"
-    head, *rows = studies.read_text("utf-8").splitlines()
-    sized = next(n for n, row in enumerate(rows) if ",-0.82," in row)
-    rows[sized] = rows[sized].replace("-0.82", "-0.81")
-    told = next(n for n, row in enumerate(rows)
-                if row.startswith("fava2018") and ",guide," in row and ",1.0," in row)  # fmt: skip
-    del rows[told]
-    rows.insert(0, rows.pop())
-    studies.write_text("\n".join([head, *rows]) + "\n", "utf-8")
+def test_any_file_of_a_figure_is_known_by_its_checksum(bakery, figures, tmp_path, capsys):
+    path = tmp_path / "numbers"
+    shutil.copy(figures / "fig-risen.csv", path)
+    assert identify(capsys, bakery, path)[0] == 0
 
-    code, out, _ = run(capsys, project, kept)
+
+def test_changed_data_are_told_row_by_row_and_in_words(bakery, figures, tmp_path, capsys):
+    """A number corrected, a row of the guide removed, all others moved by a line."""
+    path = tmp_path / "old.svg"
+    shutil.copy(figures / "fig-risen.svg", path)
+    bakery.put(STUDIES, 3, events="5", as_printed="5/20")
+    header, *rows = bakery.rows(STUDIES)
+    bakery.write(STUDIES, [header, rows[-1], *rows[:2], *rows[3:-1]])
+
+    code, out, _ = identify(capsys, bakery, path)
     assert code == 1
-    assert "was made before data/studies.csv changed; renew it with: evidence report" in out
+    assert f"{STUDIES} changed after" in out
 
-    build_reports(project, how=BuildOptions(only=["dose_response"]))
-    code, out, _ = run(capsys, project, kept)
+    finish_bakery(bakery)
+    code, out, _ = identify(capsys, bakery, path)
     assert code == 1
-    assert re.search(r"row changed +data/studies.csv:\d+: value “-0.82” → “-0.81”", out)
-    assert len(re.findall("row changed", out)) == 1
-    assert re.search(r"row removed +data/studies.csv:\d+: fava2018, depression", out)
+    (changed,) = re.findall(r"row changed +(.+)", out)
+    assert "events “4” → “5”; as_printed “4/20” → “5/20”" in changed
+    assert re.search(r"row removed +data/studies.csv:\d+: baker1990, bread", out)
     assert "row added" not in out
-    assert re.search(r"was +The source on 0.1 mg/kg.*−0.82", out)
-    assert re.search(r"is +The source on 0.1 mg/kg.*−0.81", out)
-    assert "code" not in re.findall(r"^    (\w+)", out, re.MULTILINE)
-    code, out, _ = run(capsys, project, kept, "--format", "json")
+    assert re.search(r"was +Baker.*4 of 20", out)
+    assert re.search(r"is +Baker.*5 of 20", out)
+    code, out, _ = identify(capsys, bakery, path, "--format", "json")
     content = json.loads(out)
     assert content["current"] is False
     assert {change["kind"] for change in content["changes"]} >= {"row changed", "row removed"}
 
 
-def test_the_printed_id_tells_whether_it_is_current(fresh, capsys):
-    sidecar = fresh / "reports" / "figures" / "fig-dose-response.json"
-    version = json.loads(sidecar.read_text("utf-8"))["version"]
-    assert run(capsys, fresh, f"fig-dose-response@{version}")[0] == 0
-    code, out, _ = run(capsys, fresh, "fig-dose-response@0000000")
+def test_a_printed_id_tells_whether_it_is_current(bakery, record, capsys):
+    name = f"fig-risen@{record['version']}"
+    assert identify(capsys, bakery, name)[0] == 0
+    code, out, _ = identify(capsys, bakery, "fig-risen@0000000")
     assert code == 1
-    assert f"today:  fig-dose-response@{version}" in out
-    assert "only be said from a file that still has its metadata" in out
+    assert re.search(f"today: +{name}", out)
+    assert "only a file with its metadata can show" in out
 
 
-def test_other_parameters_and_code_are_named(fresh, shipped, tmp_path):
-    layout, about = dose(shipped)
-    other = figure_record(layout, shipped, report="03_dose_response", parameters={"scope": "all"})
+def test_a_pdf_without_metadata_is_known_by_the_id_printed_on_it(bakery, figures, tmp_path, capsys):
+    writer = PdfWriter()
+    writer.append(PdfReader(figures / "fig-risen.pdf"))
+    path = tmp_path / "manuscript.pdf"
+    writer.write(path)
+    assert read_metadata(path)[0] is None
+    code, out, _ = identify(capsys, bakery, path)
+    assert code == 0
+    assert NAME.match(out)
+
+
+def test_other_parameters_are_named_with_their_command(bakery, tmp_path, capsys):
+    layout, record = risen(bakery, confidence=0.9)
     path = tmp_path / "other.svg"
-    path.write_bytes(render(layout, other, "svg"))
-    today = identify_figure(load_dataset(fresh), fresh / "reports", str(path))
-    assert today.current, "the same picture of the same rows is the same version"
-    changed = json.loads(json.dumps(vars(about)))
-    changed["parts"]["code"] = "0000000"
-    changed["caption"] = "Another caption."
-    kinds = [change.kind for change in compare(changed, vars(about))]
-    assert kinds == ["words", "code"]
-
-
-def test_a_figure_that_is_empty_today(tmp_path, found, capsys):
-    project = small_project(tmp_path / "p", notebook="03_dose_response")
-    build_reports(project, given={"conditions": ["PTSD"]}, how=BuildOptions(only=["dose_response"]))
-    path = tmp_path / "found.svg"
-    path.write_bytes(render(*found, "svg"))
-    code, out, _ = run(capsys, project, path)
+    path.write_bytes(render_figure(layout, record, ["svg"])["svg"])
+    code, out, _ = identify(capsys, bakery, path)
     assert code == 1
-    assert "today:  not drawn" in out
-    assert "today nothing is drawn: No study here compares several doses" in out
-    assert "made with other parameters" not in out
+    assert "made with other parameters" in out
+    assert re.search("computation +the same rows are selected, computed or placed", out)
+
+
+def test_changed_code_and_words_are_named(record):
+    other = record | {"caption": "Another.", "parts": record["parts"] | {"code": "0000000"}}
+    assert [change.kind for change in compare_records(other, record)] == ["words", "code"]
+
+
+def test_a_figure_that_is_empty_today(bakery, figures, tmp_path, capsys):
+    path = tmp_path / "old.png"
+    shutil.copy(figures / "fig-risen.png", path)
+    shutil.rmtree(figures)
+    finish_bakery(bakery, conditions=["cake"])
+    code, out, _ = identify(capsys, bakery, path)
+    assert code == 1
+    assert re.search("today: +not drawn", out)
+    assert "nothing is drawn today: No two arms" in out
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("content", "message"),
     [
-        ("a.txt", b"hello", "is no picture in SVG, PDF, PNG, TIFF or JPEG"),
-        ("a.svg", b"<svg xmlns='x'/>", "carries no record of a figure; give the id printed"),
-        ("a.pdf", b"%PDF-1.4 broken", "is a PDF that cannot be read"),
-        ("b.svg", b"<svg>" + MARK.encode() + b"AAAA</svg>", "its record of the figure is damaged"),
-        ("c.svg", b"<svg>fig-a@1234567 fig-b@1234567</svg>", "prints several ids (fig-a@1234567,"),
-        ("d.svg", b"<svg>fig-nosuch@1234567</svg>", "fig-nosuch: is no figure of"),
+        (b"hello", "is not a readable SVG, PDF, PNG or TIFF file"),
+        (b"%PDF-1.4 broken", "is not a readable SVG, PDF, PNG or TIFF file"),
+        (b"<svg xmlns='x'/>", "carries no record of a figure. Give the id printed"),
     ],
-)  # fmt: skip
-def test_what_is_no_figure_is_said(fresh, tmp_path, capsys, name, content, said):
-    path = tmp_path / name
+)
+def test_a_file_that_is_not_a_figure_is_refused(bakery, tmp_path, capsys, content, message):
+    path = tmp_path / "file"
     path.write_bytes(content)
-    code, _, err = run(capsys, fresh, path)
+    code, _, err = identify(capsys, bakery, path)
     assert code == 1
-    assert said in err
+    assert message in err
 
 
-def test_neither_file_nor_id(fresh, capsys):
-    code, _, err = run(capsys, fresh, "fig-dose-response")
+def test_an_unknown_figure_or_file_is_refused(bakery, capsys):
+    code, _, err = identify(capsys, bakery, "fig-risen")
     assert code == 1
-    assert "fig-dose-response: is neither a file nor the printed id of a figure" in err
-    cut = fresh / "reports" / "figures" / "fig-dose-response.png"
-    half = fresh.parent / "half.png"
-    half.write_bytes(cut.read_bytes()[:30_000])
-    code, _, err = run(capsys, fresh, half)
+    assert "fig-risen is neither a file nor the id printed on a figure" in err
+    code, _, err = identify(capsys, bakery, "fig-other@0000000")
     assert code == 1
-    assert "half.png: is a picture that cannot be read" in err
+    assert "has no figure fig-other. Available: fig-risen." in err
+
+
+def test_an_image_of_another_program_is_refused(bakery, tmp_path, capsys):
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(buffer, "JPEG")
+    path = tmp_path / "photo"
+    path.write_bytes(buffer.getvalue())
+    assert "carries no record" in identify(capsys, bakery, path)[2]

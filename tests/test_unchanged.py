@@ -322,10 +322,10 @@ def run_here(project, name, out, **given):
 
 @pytest.fixture
 def undrawn(monkeypatch):
-    def render(layout, about, form):
-        return json.dumps(asdict(about), sort_keys=True).encode()
+    def render_figure(layout, record, formats=("svg", "pdf", "png")):
+        return dict.fromkeys(formats, json.dumps(asdict(record), sort_keys=True).encode())
 
-    monkeypatch.setattr("evidence.report.figure_files.render", render)
+    monkeypatch.setattr("evidence.report.figure_files.render_figure", render_figure)
 
 
 def changes_by_chance(project, chance, count):
@@ -439,7 +439,8 @@ def shipped_records(tmp_path_factory):
     """What each question of the shipped notebooks read of the shipped tables."""
     folder = tmp_path_factory.mktemp("records")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("evidence.report.figure_files.render", lambda *_: b"")
+        no_files = dict.fromkeys(("svg", "pdf", "png"), b"")
+        patch.setattr("evidence.report.figure_files.render_figure", lambda *_: dict(no_files))
         names = ["02_comparison", "03_dose_response", "04_durability", "05_claims"]
         return {name: run_here(ROOT, name, folder / name)[1] for name in names}
 

@@ -17,7 +17,6 @@ from evidence.analysis.pooling.study_effects import (
 from evidence.dataset.dataset import Dataset
 from evidence.dataset.schema import FOUND_MEASURES
 from evidence.figures import style
-from evidence.figures.forest_plot import NULLS
 from evidence.figures.layout import Layout, draw
 from evidence.provenance.sentence import (
     Number,
@@ -221,7 +220,7 @@ def draw_dose_effect_all_trials(layout: AllTrialsDoseLayout):
                 axis.plot([], [], mark, ms=7, color=colour, label=words)
             for place, row in zip(x[rows.index], rows.itertuples(), strict=True):
                 _mark(axis, place, row, mark, colour)
-        axis.axhline(NULLS[layout.measure], color=style.QUIET, lw=1, ls="--")
+        axis.axhline(style.NO_EFFECT[layout.measure], color=style.QUIET, lw=1, ls="--")
         if layout.measure in ("rr", "or"):
             _ratios(axis, frame)
         else:

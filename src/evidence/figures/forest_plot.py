@@ -28,7 +28,6 @@ from evidence.provenance.sentence import (
 )
 
 EXPLORER_FOREST = "fig-view"
-NULLS = {"rr": 1.0, "or": 1.0, "rd": 0.0, "smd": 0.0, "md": 0.0}
 METHODS = interval_methods("effect", "effect", "estimate", "ci_low", "ci_high") | {
     "weight": "weight",
     "pi_low": "prediction",
@@ -342,7 +341,7 @@ def _draw_risk(axis, place, level):
 def _scale(axis, layout: ForestLayout):
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-    null = NULLS.get(layout.measure)
+    null = style.NO_EFFECT.get(layout.measure)
     if null is not None:
         axis.axvline(null, color=style.QUIET, lw=1, ls="--")
     axis.set_xlabel(measure_label(layout.measure, layout.outcome))

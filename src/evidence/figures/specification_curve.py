@@ -12,7 +12,6 @@ from evidence.analysis.pooling.specification_curve import (
     describe_specifications,
 )
 from evidence.figures import style
-from evidence.figures.forest_plot import NULLS
 from evidence.figures.layout import Layout, draw
 from evidence.provenance.sentence import Number, Sentence, confidence_level, count, join_sentences
 
@@ -130,7 +129,7 @@ def _draw_curve(axis, layout: SpecificationCurveLayout):
                 rows["column"], rows["estimate"], mark, ms=3.5, color=colour,
                 label=f"{words} ({len(rows)})",
             )  # fmt: skip
-    axis.axhline(NULLS[layout.measure], color=style.QUIET, lw=1, ls="--")
+    axis.axhline(style.NO_EFFECT[layout.measure], color=style.QUIET, lw=1, ls="--")
     axis.set_ylabel(MEASURE_LABELS[layout.measure])
     axis.legend(fontsize=8, loc="lower left", bbox_to_anchor=(0, 1.01), ncols=2)
     axis.grid(axis="y")

@@ -50,6 +50,9 @@ RISK = {
 }
 """Sign, colour and words for each level of risk of bias."""
 
+NO_EFFECT = {"rr": 1.0, "or": 1.0, "rd": 0.0, "smd": 0.0, "md": 0.0}
+"""The value of each effect measure at which the groups do not differ."""
+
 RC = {
     "font.family": ["Evidence Sans", "DejaVu Sans"],
     "font.size": 9,

@@ -1,15 +1,12 @@
-"""Which figure, in which version, from what: the record that every figure carries with it.
+"""The record of a figure: which figure it is, in which version, and what it was drawn from.
 
-Vocabulary
-----------
-The *version* of a figure is seven characters of a hash of its `parts`: `marks` (everything its
-layout holds), `words` (title, caption, alternative text and reading), `rows` (the cells of the
-rows behind the marks, wherever they now stand) and `code` (the modules that lay out and draw it,
-and matplotlib). Parameters of a report act through these: two reports that draw the same picture
-from the same rows have the same version of it.
+The version of a figure is the first seven hexadecimal digits of a digest of its `parts`: `marks`
+(everything the layout holds), `words` (title, caption, alternative text, description), `rows` (the
+cells of the rows behind the marks, wherever these rows now stand) and `code` (the modules that lay
+the figure out and draw it, the fonts and matplotlib). Parameters of a report only act through
+these: two reports that draw the same picture from the same rows have the same version of it.
 """
 
-import ast
 import hashlib
 import importlib
 import json
@@ -31,18 +28,30 @@ from evidence.provenance.rows import cells_at
 from evidence.provenance.sentence import Sentence
 from evidence.provenance.values import plain_value
 
-WORDS = ("title", "caption", "alt", "reading")
-ROWS = ("address", "compared")
-"""The columns of a frame that name rows of the tables."""
-LICENCE = "LICENSE-DATA"
+VERSION_LENGTH = 7
+WORD_FIELDS = ("title", "caption", "alt", "reading")
+ADDRESS_COLUMNS = ("address", "compared")
+"""The columns of a layout's frames that name rows of the tables."""
+SHARED_MODULES = ("evidence.figures.layout", "evidence.figures.style")
+LICENCE_FILE = "LICENSE-DATA"
 
 
 @dataclass(frozen=True, kw_only=True)
 class FigureRecord:
-    """What a figure says of itself, in its files and beside them.
+    """What a figure says about itself, inside its files and in the JSON file beside them.
 
-    `studies` are those with participants of their own, each with `key`, `reference` and `link`;
-    `rows` maps an address to the cells that stood there.
+    Attributes
+    ----------
+    studies : list of dict
+        Studies with participants of their own, each with `key`, `reference` and `link`.
+    licence : dict
+        `name` and `link`, both empty if the project states none.
+    command : str
+        The command that makes the figure again.
+    parts : dict
+        The digests behind the version, by name.
+    rows : dict
+        The cells of every row behind the figure, by the row's address (file:line).
     """
 
     id: str
@@ -60,34 +69,40 @@ class FigureRecord:
 
     @property
     def name(self) -> str:
-        """Id and version as printed on the figure: fig-dose-response@1a2b3c4."""
+        """Id and version as printed on the figure, for example fig-dose-response@1a2b3c4."""
         return f"{self.id}@{self.version}"
 
 
 def figure_record(
     layout: Layout, dataset: Dataset, *, report: str = "", parameters: Mapping[str, object] = {}
 ) -> FigureRecord:
-    """The record of a figure.
+    """Return the record of a figure.
 
     Parameters
     ----------
     report : str
-        The notebook that shows it; it and its `parameters` give the command that makes it again.
+        Name of the notebook that shows the figure.
+    parameters : mapping
+        Parameters of that notebook. With its name they give the command that makes the figure.
     """
-    rows = cells_at(dataset, _addresses(layout))
-    words = {name: plain_text(getattr(layout, name)) for name in WORDS}
+    rows = cells_at(dataset, _row_addresses(layout))
+    words = {name: _plain_text(getattr(layout, name)) for name in WORD_FIELDS}
     parts = {
-        "marks": _hash(_marks(layout)),
-        "words": _hash(words),
-        "rows": _hash(sorted(json.dumps(cells, sort_keys=True) for cells in rows.values())),
-        "code": _code(type(layout).__module__),
+        "marks": _short_digest(_marks(layout)),
+        "words": _short_digest(words),
+        "rows": _short_digest(sorted(json.dumps(c, sort_keys=True) for c in rows.values())),
+        "code": drawing_code(type(layout).__module__)[:VERSION_LENGTH],
     }
+    sources = {key: dataset.bibliography[key] for key in _primary_studies(dataset, rows)}
     return FigureRecord(
         id=layout.id,
-        version=_hash(parts),
+        version=_short_digest(parts),
         **words,
-        studies=[_study(dataset, key) for key in _primary(dataset, rows)],
-        licence=licence(dataset.project),
+        studies=[
+            {"key": key, "reference": str(source), "link": source.link}
+            for key, source in sources.items()
+        ],
+        licence=_licence(dataset.project),
         command=report_command(report, parameters),
         parameters=dict(parameters),
         parts=parts,
@@ -96,7 +111,10 @@ def figure_record(
 
 
 def report_command(report: str, parameters: Mapping[str, object]) -> str:
-    """The command that makes a figure again; what is left empty is so by default."""
+    """Return the `evidence report` command with these parameters, quoted for a shell.
+
+    Empty parameters are left out: empty is their default.
+    """
     words = ["evidence", "report", *(["--only", report] if report else [])]
     for name, value in parameters.items():
         if value not in ("", [], ()):
@@ -105,91 +123,73 @@ def report_command(report: str, parameters: Mapping[str, object]) -> str:
     return shlex.join(words)
 
 
-def licence(project: Path) -> dict[str, str]:
-    """Name and address of the licence in a project's `LICENSE-DATA`; empty if it has none."""
-    try:
-        text = (project / LICENCE).read_text("utf-8")
-    except FileNotFoundError:
-        text = ""
-    name, link = re.search(r"CC[ A-Z0-9-]+\d\.\d", text), re.search(r"https?://\S+", text)
-    return {"name": name[0] if name else "", "link": link[0] if link else ""}
+def digest(content: bytes) -> str:
+    """Return the SHA-256 digest of some bytes, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
 
 
-def plain_text(words) -> str | list[str]:
-    """A sentence as text; several as a list."""
-    return str(words) if isinstance(words, str | Sentence) else [str(one) for one in words]
+@cache
+def drawing_code(*modules: str) -> str:
+    """Return a digest of the code that draws: modules by name, style, fonts and matplotlib.
+
+    Only `SHARED_MODULES` are imported by several charts, so that a chart's own module completes
+    the list.
+    """
+    names = sorted({*modules, *SHARED_MODULES})
+    files = [Path(importlib.import_module(name).__file__) for name in names]
+    digests = [digest(path.read_bytes()) for path in [*files, *sorted(FONTS.glob("*.ttf"))]]
+    return digest(" ".join([*digests, version("matplotlib")]).encode())
 
 
-def _hash(content) -> str:
+def _short_digest(content) -> str:
     text = json.dumps(content, ensure_ascii=False, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:7]
+    return digest(text.encode())[:VERSION_LENGTH]
 
 
-def _addresses(layout: Layout) -> Iterable[str]:
+def _plain_text(words: str | Sentence | Iterable) -> str | list[str]:
+    return str(words) if isinstance(words, str | Sentence) else [str(word) for word in words]
+
+
+def _row_addresses(layout: Layout) -> Iterable[str]:
     """Every row behind a mark, once, in the order of the marks."""
-    frames = [getattr(layout, one.name) for one in fields(layout)]
-    frames = [frame for frame in frames if isinstance(frame, pd.DataFrame)]
-    cells = (cell for frame in frames for name in ROWS if name in frame for cell in frame[name])
-    return dict.fromkeys(address for cell in cells for address in cell.split())
+    frames = [value for value in vars(layout).values() if isinstance(value, pd.DataFrame)]
+    columns = [frame[name] for frame in frames for name in ADDRESS_COLUMNS if name in frame]
+    return dict.fromkeys(address for cells in columns for cell in cells for address in cell.split())
 
 
 def _marks(layout: Layout) -> dict:
-    """What the layout holds besides words and addresses."""
-    left_out = {*WORDS, "methods"}
-    return {
-        one.name: _comparable(getattr(layout, one.name))
-        for one in fields(layout)
-        if one.name not in left_out
-    }
+    """Everything that the layout holds besides words and addresses."""
+    names = [entry.name for entry in fields(layout) if entry.name not in {*WORD_FIELDS, "methods"}]
+    return {name: _rounded(getattr(layout, name)) for name in names}
 
 
-def _comparable(value):
-    """As JSON. Ten digits of a number count: the last ones differ between processors."""
+def _rounded(value):
+    """As JSON with ten digits of every number: the last ones differ between processors."""
     if isinstance(value, pd.DataFrame):
-        kept = value.drop(columns=[name for name in ROWS if name in value])
-        return [_comparable(row) for row in kept.to_dict("records")]
+        frame = value.drop(columns=[name for name in ADDRESS_COLUMNS if name in value])
+        return [_rounded(row) for row in frame.to_dict("records")]
     if isinstance(value, Sentence):
         return str(value)
     if isinstance(value, Mapping):
-        return {str(key): _comparable(one) for key, one in value.items()}
+        return {str(key): _rounded(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_comparable(one) for one in value]
+        return [_rounded(item) for item in value]
     value = plain_value(value)
     return f"{value:.10g}" if isinstance(value, float) else value
 
 
-@cache
-def _code(module: str) -> str:
-    """A hash of a chart's module and of those it is built on, of the fonts and of matplotlib."""
-    sources, wanted = {}, {module, "evidence.figures.layout", "evidence.figures.style"}
-    while wanted:
-        name = wanted.pop()
-        text = Path(importlib.import_module(name).__file__).read_text("utf-8")
-        sources[name] = text
-        for node in ast.walk(ast.parse(text)):
-            there = node.module if isinstance(node, ast.ImportFrom) else ""
-            if there.startswith("evidence.figures.") and there not in sources:
-                wanted.add(there)
-    fonts = {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in FONTS.glob("*.ttf")
-    }
-    return _hash({**sources, **fonts, "matplotlib": version("matplotlib")})
-
-
-def _primary(dataset: Dataset, rows: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """The studies of these rows with participants of their own; of unknown design: all."""
+def _primary_studies(dataset: Dataset, rows: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """The studies of these rows with participants of their own; a study of unknown design is."""
     design = dict(zip(dataset.designs["study"], dataset.designs["design"], strict=True))
-    keys = [
-        key
-        for cells in rows.values()
-        for column in ("study", "studies")
-        for key in cells.get(column, "").split("; ")
-        if key
-    ]
-    primary = schema.PRIMARY_DESIGNS
-    return [key for key in dict.fromkeys(keys) if design.get(key, primary[0]) in primary]
+    cells = [row.get(column, "") for row in rows.values() for column in ("study", "studies")]
+    keys = dict.fromkeys(key for cell in cells for key in cell.split("; ") if key)
+    return [key for key in keys if design.get(key) in (None, *schema.PRIMARY_DESIGNS)]
 
 
-def _study(dataset: Dataset, key: str) -> dict[str, str]:
-    source = dataset.bibliography[key]
-    return {"key": key, "reference": str(source), "link": source.link}
+def _licence(project: Path) -> dict[str, str]:
+    try:
+        text = (project / LICENCE_FILE).read_text("utf-8")
+    except FileNotFoundError:
+        text = ""
+    name, link = re.search(r"CC[ A-Z0-9-]+\d\.\d", text), re.search(r"https?://\S+", text)
+    return {"name": name[0] if name else "", "link": link[0] if link else ""}

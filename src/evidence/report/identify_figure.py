@@ -1,14 +1,9 @@
-"""Which figure a file is, and whether today's reports draw it differently, and how.
-
-Vocabulary
-----------
-A figure is *found* (in a file, or by the id printed on it) and held against *today's*: the record
-beside the figure of the same id in the finished reports.
-"""
+"""`evidence identify`: which figure a file is, and how the figure of today's reports differs."""
 
 import difflib
+import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,230 +12,212 @@ from evidence.dataset.dataset import Dataset
 from evidence.errors import EvidenceError
 from evidence.provenance.rows import MAX_ROWS_DESCRIBED, row_ranges
 from evidence.provenance.values import finished_figures, read_finished
-from evidence.report.figure_metadata import read_record
+from evidence.report.figure_identity import digest
+from evidence.report.figure_metadata import read_metadata
 
 Rows = Mapping[str, Mapping[str, str]]
-_NEEDED = {"id", "version", "title", "studies", "command", "parameters", "parts", "rows"}
-_SIMILAR = 2
-"""Cells in which two rows may differ and still be one row whose key was corrected."""
+_NAME = re.compile(r"(fig-[a-z0-9-]+)@([0-9a-f]{7})")
+_KEYS = {table.file: table.key for table in schema.TABLES}
 
 
 @dataclass(frozen=True)
 class Change:
-    """One way in which today's figure is another: `kind` (row added, …), where, and what."""
+    """One difference to today's figure: its `kind` (row added, code, …), where, and what."""
 
     kind: str
-    where: str
-    says: str
+    location: str
+    description: str
 
     def __str__(self) -> str:
-        return f"{self.kind:<12} {': '.join(filter(None, (self.where, self.says)))}"
+        return f"{self.kind:<12} {': '.join(filter(None, (self.location, self.description)))}"
 
 
 @dataclass(frozen=True)
 class IdentifiedFigure:
-    """A figure and what became of it; `record` is empty where only the printed id is known."""
+    """A figure and how it differs from that of today's reports.
+
+    `record` is empty if only the printed id is known, `current_version` if today's reports draw
+    no such figure. `current` says whether the version is that of today's data.
+    """
 
     id: str
     version: str
-    today: str
+    current_version: str
     record: dict
     changes: tuple[Change, ...]
     notes: tuple[str, ...]
     current: bool
 
     def as_text(self) -> str:
-        """Several lines for a terminal."""
-        record, name = self.record, f"{self.id}@{self.version}"
-        lines = [f"{name}  {record.get('title', '')}".rstrip()]
+        """Return several lines for a terminal."""
+        record = self.record
+        lines = [f"{self.id}@{self.version}  {record.get('title', '')}".rstrip()]
         if record:
-            lines.append(f"  from:   {', '.join(row_ranges(record['rows']))}")
-            lines.append(f"  made:   {record['command']}")
-            lines += [f"  study:  {study['reference']}" for study in record["studies"]]
-        if self.today == self.version:
-            lines.append("  today:  the same version")
-        else:
-            lines.append(f"  today:  {f'{self.id}@{self.today}' if self.today else 'not drawn'}")
+            lines.append(f"  source rows:  {', '.join(row_ranges(record['rows']))}")
+            lines.append(f"  command:      {record['command']}")
+            lines += [f"  study:        {study['reference']}" for study in record["studies"]]
+        today = f"{self.id}@{self.current_version}" if self.current_version else "not drawn"
+        is_same = self.current_version == self.version
+        lines.append(f"  today:        {'the same version' if is_same else today}")
         lines += [f"    {change}" for change in self.changes]
-        return "\n".join([*lines, *(f"  note:   {note}" for note in self.notes)])
+        return "\n".join([*lines, *(f"  note:         {note}" for note in self.notes)])
 
     def as_data(self) -> dict:
-        """The same for machines."""
+        """Return the same as JSON."""
         return asdict(self)
 
 
-def identify_figure(dataset: Dataset, reports: Path, asked: str) -> IdentifiedFigure:
-    """The figure that a file holds, or that a printed id names, against today's reports.
+def identify_figure(dataset: Dataset, reports: Path, query: str) -> IdentifiedFigure:
+    """Identify a figure and compare it with the figure of the same id in finished reports.
 
     Parameters
     ----------
     reports : path
-        The folder of a finished run.
-    asked : str
-        A file in SVG, PDF, PNG, TIFF or JPEG, whatever it is called now; or a printed id such as
-        fig-shares@1a2b3c4.
+        The folder of the finished reports.
+    query : str
+        A file in SVG, PDF, PNG or TIFF under any name, any other file of a figure, or a printed id
+        such as fig-shares@1a2b3c4.
 
     Raises
     ------
     EvidenceError
-        No such file or id, a file that is no figure of this kind, or no finished reports.
+        No such file or id, a file that is not a figure of this project, or no finished reports.
     """
-    found = _found(asked)
-    record = {} if isinstance(found, str) else found
-    identity, version = (found.split("@") if isinstance(found, str)
-                         else (found["id"], found["version"]))  # fmt: skip
-    today, page, empty = _today(reports, identity)
-    old = _outdated(dataset, reports, page)
+    record = _record_of_file(Path(query), reports) if Path(query).is_file() else query
+    if isinstance(record, str):
+        match = _NAME.fullmatch(record)
+        if match is None:
+            raise EvidenceError(
+                f"{query} is neither a file nor the id printed on a figure, such as "
+                "fig-shares@1a2b3c4."
+            )
+        record, (identity, version) = {}, match.groups()
+    else:
+        identity, version = record["id"], record["version"]
+    today, page, empty = _todays_record(reports, identity)
+    is_same = bool(today) and version == today["version"]
+    changed_tables = _changed_tables(dataset, reports, page)
     notes = []
-    if old:
-        notes.append(f"{reports} was made before {', '.join(old)} changed; renew it with: "
-                     "evidence report")  # fmt: skip
+    if changed_tables:
+        notes.append(
+            f"{', '.join(changed_tables)} changed after {reports} was built; rebuild it with: "
+            "evidence report"
+        )
     if empty:
-        notes.append(f"today nothing is drawn: {empty}")
-    elif version != today["version"] and not record:
-        notes.append("how it differs can only be said from a file that still has its metadata")
-    changes = compare(record, today) if record and today else []
-    same = bool(today) and version == today["version"]
-    if not same and record and today and record["parameters"] != today["parameters"]:
-        notes.append(f"it was made with other parameters than {reports}; for the same ones: "
-                     f"{record['command']}")  # fmt: skip
+        notes.append(f"nothing is drawn today: {empty}")
+    elif not is_same and not record:
+        notes.append("only a file with its metadata can show how the figure differs")
+    elif not is_same and record["parameters"] != today["parameters"]:
+        notes.append(f"it was made with other parameters than {reports}: {record['command']}")
     return IdentifiedFigure(
         id=identity,
         version=version,
-        today=today["version"] if today else "",
+        current_version=today.get("version", ""),
         record=record,
-        changes=tuple(changes),
+        changes=tuple(compare_records(record, today)) if record and today else (),
         notes=tuple(notes),
-        current=same and not old,
+        current=is_same and not changed_tables,
     )
 
 
-def _found(asked: str) -> dict | str:
-    """The record in a file, or the id that was asked for."""
-    path = Path(asked)
-    if not path.is_file():
-        if re.fullmatch(r"fig-[a-z0-9-]+@[0-9a-f]{7}", asked):
-            return asked
+def _record_of_file(path: Path, reports: Path) -> dict | str:
+    """The record of a file: from its metadata, its checksum, or the id printed on its page."""
+    checksum = digest(path.read_bytes())
+    for sidecar in sorted((reports / "figures").glob("*.json")):
+        content = json.loads(sidecar.read_text("utf-8"))
+        if checksum in content["files"].values():
+            return content
+    record, text = read_metadata(path)
+    if record:
+        return record
+    names = dict.fromkeys(match[0] for match in _NAME.finditer(text))
+    if len(names) == 1:
+        return next(iter(names))
+    if names:
+        raise EvidenceError(f"{path} shows several figures: {', '.join(names)}. Ask for one id.")
+    raise EvidenceError(
+        f"{path} carries no record of a figure. Give the id printed at the lower right of the "
+        "figure, such as fig-shares@1a2b3c4."
+    )
+
+
+def _todays_record(reports: Path, identity: str) -> tuple[dict, str, str]:
+    """Today's record of a figure, the page that shows it, and the reason if it is empty."""
+    figures = finished_figures(reports)
+    if identity not in figures:
         raise EvidenceError(
-            f"{asked}: is neither a file nor the printed id of a figure, such as fig-shares@1a2b3c4"
+            f"{reports} has no figure {identity}. Available: {', '.join(figures) or 'none'}."
         )
-    try:
-        found = read_record(path.read_bytes())
-    except OSError as error:
-        raise EvidenceError(f"{asked}: cannot be read: {error.strerror}") from None
-    except EvidenceError as error:
-        raise EvidenceError(f"{asked}: {error}") from None
-    if isinstance(found, dict) and not set(found) >= _NEEDED:
-        missing = ", ".join(sorted(_NEEDED - set(found)))
-        raise EvidenceError(f"{asked}: its record of the figure lacks {missing}")
-    return found
+    page, empty = figures[identity]["page"], figures[identity]["empty"]
+    record = {} if empty else read_finished(reports, f"figures/{identity}.json")[0]
+    return record, page, empty
 
 
-def _today(reports: Path, identity: str) -> tuple[dict, str, str]:
-    """Today's record of a figure, the page that shows it, and why it is empty if it is."""
-    known = finished_figures(reports)
-    if identity not in known:
-        raise EvidenceError(
-            f"{identity}: is no figure of {reports}; they hold {', '.join(known) or 'none'}"
-        )
-    page, empty = known[identity]["page"], known[identity]["empty"]
-    if empty:
-        return {}, page, empty
-    return read_finished(reports, f"figures/{identity}.json")[0], page, ""
-
-
-def _outdated(dataset: Dataset, reports: Path, page: str) -> list[str]:
-    """The tables that have changed since a page was made."""
+def _changed_tables(dataset: Dataset, reports: Path, page: str) -> list[str]:
+    """The tables that changed after a page was built."""
     (manifest,) = read_finished(reports, "manifest.json")
-    inputs = manifest["reports"][page]["inputs"]
-    names = [*dataset.checksums, *inputs]
+    inputs, today = manifest["reports"][page]["inputs"], dataset.checksums
     return [
-        name for name in dict.fromkeys(names) if inputs.get(name) != dataset.checksums.get(name)
+        name for name in dict.fromkeys([*today, *inputs]) if inputs.get(name) != today.get(name)
     ]
 
 
-def compare(found: Mapping, today: Mapping) -> list[Change]:
-    """How today's record differs: rows, then words, then what was computed, then code."""
-    changes = _rows(found["rows"], today["rows"])
+def compare_records(record: Mapping, today: Mapping) -> list[Change]:
+    """Return how today's record differs: in rows, words, computation and code."""
+    changes = _compare_rows(record["rows"], today["rows"])
     for name in ("title", "caption"):
-        if found[name] != today[name]:
-            changes.append(Change("words", name, f"“{found[name]}” → “{today[name]}”"))
-    parts = {name for name in found["parts"] if found["parts"][name] != today["parts"].get(name)}
+        if record[name] != today[name]:
+            changes.append(Change("words", name, f"“{record[name]}” → “{today[name]}”"))
+    parts = {name for name, part in record["parts"].items() if part != today["parts"].get(name)}
     if parts & {"marks", "words"}:
-        changes += _marks(found["reading"], today["reading"])
+        kinds = {"- ": "was", "+ ": "is"}
+        lines = difflib.ndiff(record["reading"], today["reading"])
+        changes += [Change(kinds[line[:2]], "", line[2:]) for line in lines if line[:2] in kinds]
     if "marks" in parts and "rows" not in parts:
-        says = "the same rows are computed, chosen or placed in another way"
-        changes.append(Change("marks", "", says))
+        text = "the same rows are selected, computed or placed differently"
+        changes.append(Change("computation", "", text))
     if "code" in parts:
-        says = "what lays it out and draws it, or matplotlib, is another"
-        changes.append(Change("code", "", says))
+        changes.append(Change("code", "", "the drawing code or matplotlib changed"))
     return changes
 
 
-def _marks(found: list[str], today: list[str]) -> list[Change]:
-    """The sentences of the reading that are no longer said, and those that are new."""
-    lines = difflib.ndiff(found, today)
-    kinds = {"- ": "was", "+ ": "is"}
-    return [Change(kinds[line[:2]], "", line[2:]) for line in lines if line[:2] in kinds]
-
-
-def _rows(found: Rows, today: Rows) -> list[Change]:
+def _compare_rows(rows: Rows, today: Rows) -> list[Change]:
     """Rows added, removed and changed, cell by cell; a row that only moved is the same row."""
-    gone, new = _unmatched(found, today), _unmatched(today, found)
-    changes = []
-    for same in (_same_key, _similar):
-        for old in list(gone):
-            now = next((place for place in new if same(old, gone[old], place, new[place])), None)
-            if now is None:
-                continue
-            before, after = gone.pop(old), new.pop(now)
+    removed, added, changes = _without(rows, today), _without(today, rows), []
+    for address, before in list(removed.items()):
+        key = _row_key(address, before)
+        match = next((other for other, cells in added.items() if _row_key(other, cells) == key), "")
+        if match:
+            after = added.pop(match)
+            del removed[address]
             cells = [
                 f"{name} “{before.get(name, '')}” → “{after.get(name, '')}”"
                 for name in dict.fromkeys((*before, *after))
                 if before.get(name) != after.get(name)
             ]
-            changes.append(Change("row changed", now, "; ".join(cells)))
-    changes += [Change("row removed", place, _words(cells)) for place, cells in gone.items()]
-    return changes + [Change("row added", place, _words(cells)) for place, cells in new.items()]
+            changes.append(Change("row changed", match, "; ".join(cells)))
+    for kind, others in (("row removed", removed), ("row added", added)):
+        for address, cells in others.items():
+            first_cells = list(cells.values())[:MAX_ROWS_DESCRIBED]
+            changes.append(Change(kind, address, ", ".join(first_cells)))
+    return changes
 
 
-def _unmatched(rows: Rows, others: Rows) -> dict[str, Mapping[str, str]]:
-    left = [_content(place, cells) for place, cells in others.items()]
-    found = {}
-    for place, cells in rows.items():
-        content = _content(place, cells)
-        if content in left:
-            left.remove(content)
-        else:
-            found[place] = cells
-    return found
+def _without(rows: Rows, others: Rows) -> dict[str, Mapping[str, str]]:
+    """The rows whose cells do not occur among the others in the same table."""
+    known = {(_file(address), *sorted(cells.items())) for address, cells in others.items()}
+    return {
+        address: cells
+        for address, cells in rows.items()
+        if (_file(address), *sorted(cells.items())) not in known
+    }
 
 
-def _content(place: str, cells: Mapping[str, str]) -> tuple:
-    return _file(place), sorted(cells.items())
+def _file(address: str) -> str:
+    return address.rpartition(":")[0]
 
 
-def _file(place: str) -> str:
-    return place.rpartition(":")[0]
-
-
-def _same_key(place: str, cells: Mapping, other: str, cells2: Mapping) -> bool:
-    """Whether two rows have the key of their table in common."""
-    keys = {table.file: table.key for table in schema.TABLES}
-    key = keys.get(_file(place), ())
-    same = _file(place) == _file(other) and all(cells.get(n) == cells2.get(n) for n in key)
-    return same and bool(key)
-
-
-def _similar(place: str, cells: Mapping, other: str, cells2: Mapping) -> bool:
-    """Whether two rows of a table differ in few cells."""
-    names: Iterable[str] = {*cells, *cells2}
-    return (
-        _file(place) == _file(other)
-        and sum(cells.get(name) != cells2.get(name) for name in names) <= _SIMILAR
-    )
-
-
-def _words(cells: Mapping[str, str]) -> str:
-    """The first cells of a row that are filled, to know it by."""
-    return ", ".join(list(cells.values())[:MAX_ROWS_DESCRIBED])
+def _row_key(address: str, cells: Mapping[str, str]) -> tuple:
+    """The key of a row in its table."""
+    file = _file(address)
+    return (file, *(cells.get(name) for name in _KEYS.get(file, cells)))
