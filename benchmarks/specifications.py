@@ -40,7 +40,7 @@ def together(choices) -> None:
     """The same fits, all at once."""
     for estimator in specification_curve.ESTIMATORS:
         for test in specification_curve.TESTS if estimator != "common" else ("z",):
-            specification_curve.pool_choices(choices, estimator, test, 0.95)
+            specification_curve.pool_selections(choices, estimator, test, 0.95)
 
 
 def main() -> int:
@@ -55,7 +55,7 @@ def main() -> int:
         / len(found.frame)
         * 500
     )
-    choices = list(specification_curve.all_choices(dataset, results, question, **asked))
+    choices = list(specification_curve.study_selections(dataset, results, question, **asked))
     # Many more fits than the shipped tables allow, so that a ratio can be told from noise.
     many = [choice for choice in choices if not choice.refused] * 20
     ratio = timed(lambda: singly(many)) / timed(lambda: together(many))

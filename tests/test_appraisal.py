@@ -8,8 +8,12 @@ from statsmodels.stats.power import NormalIndPower
 
 from evidence import grade_certainty
 from evidence.analysis.certainty.evidence_body import evidence_bodies
-from evidence.analysis.certainty.grade import important_difference, required_size
-from evidence.analysis.certainty.risk_of_bias import appraisals, counting_appraisals, has_appraisals
+from evidence.analysis.certainty.grade import body_mid, optimal_information_size
+from evidence.analysis.certainty.risk_of_bias import (
+    applicable_appraisals,
+    appraisal_summary,
+    appraisals,
+)
 from evidence.analysis.results import select_results
 from evidence.dataset import schema
 from evidence.dataset.risk_of_bias_tools import tools
@@ -130,8 +134,8 @@ def test_an_overall_against_the_rule_needs_a_reason(project):
     project.put("data/risk_of_bias.csv", 7, reason="one domain does not touch this outcome")
     dataset = project.dataset()
     (entry,) = appraisals(dataset)
-    assert (entry.by_rule, entry.overall, entry.overruled) == ("high", "some concerns", True)
-    said = [str(sentence) for sentence in has_appraisals(dataset, ["baker1990"])]
+    assert (entry.rule_judgement, entry.overall, entry.overruled) == ("high", "some concerns", True)
+    said = [str(sentence) for sentence in appraisal_summary(dataset, ["baker1990"])]
     assert "Baker: some concerns, although the rule gives high, because one domain" in said[-1]
     layout = lay_out_risk_of_bias([entry])
     assert layout.frame["overruled"].sum() == 1
@@ -141,12 +145,12 @@ def test_which_of_several_appraisals_counts(project):
     judge(project, "baker1990", ["high", "low", "low", "low", "low"])
     judge(project, "baker1990", judged_by="review", source="miller2001")
     dataset = project.dataset()
-    assert counting_appraisals(dataset, "risen", ["baker1990"])["baker1990"].level == "low"
+    assert applicable_appraisals(dataset, "risen", ["baker1990"])["baker1990"].level == "low"
     judge(project, "baker1990", ["some concerns", *["low"] * 4], outcome="risen")
     dataset = project.dataset()
-    assert counting_appraisals(dataset, "risen", ["baker1990"])["baker1990"].level == "some"
-    assert counting_appraisals(dataset, "height", ["baker1990"])["baker1990"].level == "low"
-    assert counting_appraisals(dataset, "risen", ["miller2001"]) == {}
+    assert applicable_appraisals(dataset, "risen", ["baker1990"])["baker1990"].level == "some"
+    assert applicable_appraisals(dataset, "height", ["baker1990"])["baker1990"].level == "low"
+    assert applicable_appraisals(dataset, "risen", ["miller2001"]) == {}
 
 
 def test_figures_say_everything_in_sign_and_words(project):
@@ -218,26 +222,26 @@ def graded(vaccine):  # noqa: F811
 def test_a_body_of_evidence_per_thousand(graded):
     _, (body,) = found(graded)
     assert body.name == "tuberculosis/vaccine/inactive/infection/1 day"
-    assert body.people == 357_347
+    assert body.participants == 357_347
     # 1,510 infections in 166,283 people who were not vaccinated.
-    assert body.control == pytest.approx(1510 / 166_283)
+    assert body.comparator_risk == pytest.approx(1510 / 166_283)
     # metafor: log risk ratio -0.7145, REML, Wald.
     assert body.natural == pytest.approx((0.4894, 0.3441, 0.6962), abs=1e-4)
     control = 1510 / 166_283
     expected = [control * (ratio - 1) for ratio in body.natural]
-    assert body.absolute() == pytest.approx(expected)
+    assert body.absolute_effect() == pytest.approx(expected)
 
 
 def test_certainty_goes_down_by_the_rules(graded):
     dataset, (body,) = found(graded)
-    rated = {reason.domain: reason for reason in grade_certainty(dataset, body).reasons}
+    rated = {reason.domain: reason for reason in grade_certainty(dataset, body).domains}
     assert list(rated) == list(schema.GRADE_DOMAINS)
     assert rated["risk of bias"].suggested == 1
-    assert "100% not judged" in rated["risk of bias"].why
+    assert "100% not judged" in rated["risk of bias"].reason
     # Without a threshold only no effect parts the zones, and the prediction interval crosses it.
     assert rated["inconsistency"].suggested == 1
     assert rated["imprecision"].suggested == 0
-    assert "what matters is not stated" in rated["imprecision"].why
+    assert "what matters is not stated" in rated["imprecision"].reason
     assert rated["small-study effects"].suggested == 0
     assert grade_certainty(dataset, body).suggested == "low"
 
@@ -251,8 +255,8 @@ def test_risk_of_bias_counts_by_weight(graded, high, low, steps):
     for number, level in enumerate(levels):
         judge(graded, f"trial{number}", [level, *["low"] * 4])
     dataset, (body,) = found(graded)
-    reason = grade_certainty(dataset, body).reasons[0]
-    assert reason.suggested == steps, reason.why
+    reason = grade_certainty(dataset, body).domains[0]
+    assert reason.suggested == steps, reason.reason
 
 
 def test_what_matters_and_the_people_needed(graded):
@@ -261,22 +265,22 @@ def test_what_matters_and_the_people_needed(graded):
         source="trial0", locator="p. 1", reason="said so",
     )  # fmt: skip
     dataset, (body,) = found(graded)
-    reasons = {reason.domain: reason for reason in grade_certainty(dataset, body).reasons}
+    reasons = {reason.domain: reason for reason in grade_certainty(dataset, body).domains}
     # The interval, -6 to -3 in 1,000, stays beyond 1 in 1,000.
     assert reasons["imprecision"].suggested == 0
     control = 1510 / 166_283
     needed = 2 * size_for_proportions(control, control + 0.001)
-    assert required_size(body, 0.001) == pytest.approx(needed)
-    assert f"{357_347:,} people of" in reasons["imprecision"].why
+    assert optimal_information_size(body, 0.001) == pytest.approx(needed)
+    assert f"{357_347:,} people of" in reasons["imprecision"].reason
     graded.put("data/minimal_important_differences.csv", 2, value="0.004")
     dataset, (body,) = found(graded)
-    reasons = {reason.domain: reason for reason in grade_certainty(dataset, body).reasons}
+    reasons = {reason.domain: reason for reason in grade_certainty(dataset, body).domains}
     assert reasons["imprecision"].suggested == 1
     # A ratio is taken of the share in the comparison groups.
     graded.put("data/minimal_important_differences.csv", 2, measure="rr", value="1.25")
     dataset, (body,) = found(graded)
     assert f"{1000 * 0.25 * control:.0f} in 1,000 matters" in "".join(
-        reason.why for reason in grade_certainty(dataset, body).reasons
+        reason.reason for reason in grade_certainty(dataset, body).domains
     )
 
 
@@ -295,11 +299,11 @@ def test_a_ratio_matters_only_where_somebody_had_the_outcome(vaccine):  # noqa: 
         locator="p. 1", reason="so they say",
     )  # fmt: skip
     dataset, (body,) = found(vaccine)
-    assert body.control == 0
-    assert important_difference(dataset, body) is None
-    assert np.isnan(required_size(body, None))
-    imprecision = grade_certainty(dataset, body).reasons[3]
-    assert "what matters is not stated" in imprecision.why
+    assert body.comparator_risk == 0
+    assert body_mid(dataset, body) is None
+    assert np.isnan(optimal_information_size(body, None))
+    imprecision = grade_certainty(dataset, body).domains[3]
+    assert "what matters is not stated" in imprecision.reason
 
 
 def test_too_few_people_for_what_matters(graded):
@@ -308,8 +312,8 @@ def test_too_few_people_for_what_matters(graded):
         source="trial0", locator="p. 1", reason="said so",
     )  # fmt: skip
     dataset, (body,) = found(graded)
-    reason = next(r for r in grade_certainty(dataset, body).reasons if r.domain == "imprecision")
-    assert required_size(body, 0.0001) > body.people
+    reason = next(r for r in grade_certainty(dataset, body).domains if r.domain == "imprecision")
+    assert optimal_information_size(body, 0.0001) > body.participants
     assert reason.suggested == 1
 
 
@@ -339,7 +343,7 @@ def test_studies_that_are_not_randomised_start_low(graded):
     for line in range(2, 15):
         graded.put("data/designs.csv", line, design="cohort", randomised="no")
     dataset, (body,) = found(graded)
-    assert grade_certainty(dataset, body).start == "low"
+    assert grade_certainty(dataset, body).starting_level == "low"
 
 
 def test_one_study_is_a_body_and_two_have_normal_intervals(vaccine):  # noqa: F811
@@ -347,14 +351,14 @@ def test_one_study_is_a_body_and_two_have_normal_intervals(vaccine):  # noqa: F8
         vaccine.put("data/designs.csv", line, treatment="vaccine", comparator_kind="inactive")
     _, (body,) = found(vaccine, test="knha")
     assert len(body.studies) == 2
-    assert body.synthesis.test == "z"
+    assert body.pooled.test == "z"
     vaccine.put("data/designs.csv", 3, treatment="")
     dataset, (body,) = found(vaccine)
-    assert body.synthesis is None
+    assert body.pooled is None
     # One trial: 4 of 123 against 11 of 139, with Katz's interval.
     ratio, half = (4 / 123) / (11 / 139), 1.959964 * (1 / 4 - 1 / 123 + 1 / 11 - 1 / 139) ** 0.5
     assert body.natural == pytest.approx((ratio, ratio / exp(half), ratio * exp(half)), rel=1e-6)
-    reasons = {reason.domain: reason.why for reason in grade_certainty(dataset, body).reasons}
+    reasons = {reason.domain: reason.reason for reason in grade_certainty(dataset, body).domains}
     assert reasons["inconsistency"] == "one study has nothing to differ from"
 
 
@@ -365,7 +369,9 @@ def test_counts_of_a_crossover_give_no_ratio(vaccine):  # noqa: F811
         design="randomised crossover",
     )  # fmt: skip
     _, (body,) = found(vaccine)
-    assert body.refused == ("how the two periods of a crossover hang together is not known",)
+    assert body.reasons_not_pooled == (
+        "how the two periods of a crossover hang together is not known",
+    )
     assert [str(end) for end in body.natural] == ["nan"] * 3
 
 
@@ -374,9 +380,9 @@ def test_a_body_that_is_not_pooled_says_why(vaccine):  # noqa: F811
         vaccine.put("data/designs.csv", line, treatment="vaccine", comparator_kind="inactive")
     vaccine.put("data/designs.csv", 3, design="randomised crossover")
     dataset, (body,) = found(vaccine)
-    assert "the two periods of a crossover" in body.refused[0]
+    assert "the two periods of a crossover" in body.reasons_not_pooled[0]
     rated = grade_certainty(dataset, body)
-    assert {r.domain: r.suggested for r in rated.reasons}["imprecision"] == 2
+    assert {r.domain: r.suggested for r in rated.domains}["imprecision"] == 2
     row = tabulate_summary_of_findings(dataset, [rated]).frame.iloc[0]
     assert row["effect"].startswith("not pooled: the two periods of a crossover")
 
@@ -385,7 +391,7 @@ def test_another_time_is_indirect(graded):
     for line in range(2, 28):
         graded.put("data/studies.csv", line, time="1.9", time_unit="day")
     dataset, (body,) = found(graded)
-    reason = next(r for r in grade_certainty(dataset, body).reasons if r.domain == "indirectness")
+    reason = next(r for r in grade_certainty(dataset, body).domains if r.domain == "indirectness")
     assert reason.suggested == 1
 
 

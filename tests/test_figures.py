@@ -68,7 +68,7 @@ LAYOUTS = {
     "forest": lambda dataset, results: lay_out_forest(pool(dataset, results)),
     "cumulative": lambda dataset, results: lay_out_cumulative(pool(dataset, results)),
     "forest by": lambda dataset, results: lay_out_forest(
-        pool(dataset, results, "rr", by="comparator")
+        pool(dataset, results, "rr", subgroup_by="comparator")
     ),
     "doses": lambda dataset, results: lay_out_dose_effect_all_trials(
         dataset, results, question(dataset, results, "rr"), confidence=0.95

@@ -172,11 +172,11 @@ def test_required_size_grows_with_diversity(bakery):
     (body,) = [
         b for b in evidence_bodies(dataset, results, times=[1]) if b.question.outcome == "risen"
     ]
-    tau2, v = body.synthesis.pooled.tau2, body.studies["vi"]
+    tau2, v = body.pooled.pooled.tau2, body.studies["vi"]
     assert tau2 > 0
     assert diversity(body) == pytest.approx(1 - sum(1 / (v + tau2)) / sum(1 / v))
     # It is never below the inconsistency I² (Wetterslev 2009).
-    assert diversity(body) >= body.synthesis.pooled.I2 / 100 - 1e-12
+    assert diversity(body) >= body.pooled.pooled.I2 / 100 - 1e-12
 
 
 def test_sizes_of_published_examples():

@@ -173,15 +173,15 @@ def grouped(graded):  # noqa: F811
 def test_groups_are_pooled_apart_and_compared(grouped, capsys):
     dataset = grouped.dataset()
     asked = {"outcome": "infection", "measure": "rr", "method": "dl", "test": "z"}
-    pooled = pool_studies(dataset, select_results(dataset), **asked, by="comparator")
-    groups = {group.word: group for group in pooled.groups}
+    pooled = pool_studies(dataset, select_results(dataset), **asked, subgroup_by="comparator")
+    groups = {group.name: group for group in pooled.subgroups}
     first = [int(s.removeprefix("trial")) < 10 for s in pooled.studies["study"]]
     wanted = pool(pooled.studies["yi"][first], pooled.studies["vi"][first], method="dl", test="z")
     assert groups["inactive"].pooled.estimate == pytest.approx(wanted.estimate)
-    estimates = np.array([group.pooled.estimate for group in pooled.groups])
-    weights = np.array([group.pooled.se**-2 for group in pooled.groups])
+    estimates = np.array([group.pooled.estimate for group in pooled.subgroups])
+    weights = np.array([group.pooled.se**-2 for group in pooled.subgroups])
     q = np.sum(weights * (estimates - np.average(estimates, weights=weights)) ** 2)
-    assert pytest.approx(q) == pooled.difference.Q
+    assert pytest.approx(q) == pooled.subgroup_test.Q
     assert "Comparator active. Pooled over 3 studies" in " ".join(map(str, describe_pool(pooled)))
     layout = lay_out_forest(pooled)
     assert layout.id == "fig-forest-by-comparator"
@@ -207,7 +207,7 @@ def test_refused_charts_of_one_outcome_are_told_apart(grouped):
     results = select_results(dataset)
     options = {"outcome": "infection", "measure": "md"}
     plain = pool_studies(dataset, results, **options)
-    apart = pool_studies(dataset, results, by="comparator", **options)
+    apart = pool_studies(dataset, results, subgroup_by="comparator", **options)
     assert isinstance(plain, Refusal)
     assert isinstance(apart, Refusal)
     layouts = [lay_out_forest(plain), lay_out_forest(apart)]
@@ -218,7 +218,12 @@ def test_refused_charts_of_one_outcome_are_told_apart(grouped):
 
 def test_a_moderator_in_words(grouped):
     dataset = grouped.dataset()
-    asked = {"outcome": "infection", "measure": "rr", "by": "comparator", "moderator": "dose"}
+    asked = {
+        "outcome": "infection",
+        "measure": "rr",
+        "subgroup_by": "comparator",
+        "moderator": "dose",
+    }
     said = [str(s) for s in describe_pool(pool_studies(dataset, select_results(dataset), **asked))]
     assert any(s.startswith("For each mg per kg more the effect changes by ") for s in said)
 
@@ -227,7 +232,7 @@ def test_a_group_of_one_study_and_a_sparse_method(grouped):
     for line in (12, 13):
         grouped.put("data/designs.csv", line, comparator_kind="inactive")
     dataset = grouped.dataset()
-    asked = {"outcome": "infection", "measure": "rr", "by": "comparator"}
+    asked = {"outcome": "infection", "measure": "rr", "subgroup_by": "comparator"}
     pooled = pool_studies(dataset, select_results(dataset), **asked)
     said = [str(sentence) for sentence in describe_pool(pooled)]
     assert any(
@@ -235,8 +240,8 @@ def test_a_group_of_one_study_and_a_sparse_method(grouped):
     )
     assert "not tested: fewer than two have two studies." in said[-1]
     sparse = pool_studies(dataset, select_results(dataset), **asked, method="mh", moderator="dose")
-    assert "pools no groups by themselves" in sparse.not_said["groups"]
-    assert "fits no line" in sparse.not_said["regression"]
+    assert "pools no groups by themselves" in sparse.omitted_analyses["subgroups"]
+    assert "fits no line" in sparse.omitted_analyses["regression"]
     draw(lay_out_forest(sparse))
 
 
@@ -245,7 +250,11 @@ def test_risk_of_bias_stands_before_its_line(grouped):
     dataset = grouped.dataset()
     layout = lay_out_forest(
         pool_studies(
-            dataset, select_results(dataset), outcome="infection", measure="rr", by="comparator"
+            dataset,
+            select_results(dataset),
+            outcome="infection",
+            measure="rr",
+            subgroup_by="comparator",
         )
     )
     risks = layout.frame.set_index("name")["risk"]

@@ -86,7 +86,7 @@ def test_the_whole_way_gives_metafors_numbers(vaccine, measure, name, test, fit)
     assert list(found.studies["year"]) == sorted(str(year) for year in YEARS)
     assert found.studies["weight"].sum() == pytest.approx(1)
     assert found.egger is not None
-    assert found.trimmed is not None
+    assert found.trim_and_fill is not None
     assert (len(found.leave_one_out), len(found.cumulative)) == (13, 12)
 
 
@@ -98,7 +98,7 @@ def test_sparse_methods(vaccine, method, measure, key):
     assert found.pooled.estimate == pytest.approx(BCG[key]["estimate"], rel=1e-10)
     how = {"mh": "Mantel and Haenszel", "peto": "Peto"}[method]
     assert f"by {how} and normal intervals" in str(describe_pool(found)[0])
-    assert set(found.not_said) == {"leave_one_out", "cumulative", "egger", "trim_and_fill"}
+    assert set(found.omitted_analyses) == {"leave_one_out", "cumulative", "egger", "trim_and_fill"}
 
 
 def test_command_prints_every_number_at_full_precision(vaccine, capsys):
@@ -269,7 +269,7 @@ def test_a_pool_in_words(vaccine):
     assert f"tau² is {wanted['tau2']:.2f}" in prediction
     low, high = (np.exp(wanted[f"pi_{end}_t_k_minus_2"]) for end in ("low", "high"))
     assert f"In a further study like these {low:.2f} to {high:.2f} would be expected" in prediction
-    assert pooled.not_said == {}
+    assert pooled.omitted_analyses == {}
 
 
 def test_a_forest_of_the_vaccine_trials(vaccine):

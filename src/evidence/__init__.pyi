@@ -5,10 +5,10 @@ from .analysis.certainty.grade import (
     grade_certainty as grade_certainty,
 )
 from .analysis.certainty.risk_of_bias import (
-    appraisals as appraisals,
+    appraisal_summary as appraisal_summary,
 )
 from .analysis.certainty.risk_of_bias import (
-    has_appraisals as has_appraisals,
+    appraisals as appraisals,
 )
 from .analysis.checks import (
     check_consistency as check_consistency,
@@ -176,6 +176,7 @@ from .tables.studies import (
 __all__ = [
     "EvidenceError",
     "Question",
+    "appraisal_summary",
     "appraisals",
     "check_consistency",
     "claim_verdicts",
@@ -191,7 +192,6 @@ __all__ = [
     "follow_up_attrition",
     "grade_certainty",
     "grim_power",
-    "has_appraisals",
     "lay_out_arm_comparison",
     "lay_out_arm_comparisons",
     "lay_out_claim_verdicts",

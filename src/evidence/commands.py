@@ -150,7 +150,7 @@ def _pool(options) -> int:
         comparators=options.comparators,
         conditions=options.conditions,
         treatments=options.treatments,
-        by=options.by,
+        subgroup_by=options.by,
         moderator=options.moderator,
         allow_nonrandomised=options.allow_nonrandomised,
     )
@@ -167,12 +167,12 @@ def _pool(options) -> int:
         print(f"{name} on the natural scale: {value}")
     for name, group in (data["subgroups"] or {"groups": {}})["groups"].items():
         said = group["natural"] or "one study, no pool"
-        print(f"{found.by} {name} ({', '.join(group['studies'])}): {said}")
+        print(f"{found.subgroup_by} {name} ({', '.join(group['studies'])}): {said}")
     for name in ("subgroups", "regression"):
         test = data[name] and (data[name] if name == "regression" else data[name]["difference"])
         if test:
             print(f"{name}: {test}")
-    for name, reason in found.not_said.items():
+    for name, reason in found.omitted_analyses.items():
         print(f"{name}: not computed, {reason}")
     return 0
 

@@ -112,9 +112,9 @@ def _effect(dataset: Dataset, body: EvidenceBody) -> KeyNumber:
         f"effect/{body.name}",
         f"{capitalise(measure_label(question.measure, question.outcome))}: "
         f"{question.treatments[0]} against {question.comparators[0]} comparator in "
-        f"{question.conditions[0]}, {body.when}",
+        f"{question.conditions[0]}, {body.follow_up}",
         body.natural[0] if is_pooled else "not pooled",
         f"{text} ({low} to {high})" if is_pooled else "not pooled",
-        tuple(body.rows.split()),
+        tuple(body.address.split()),
         f"{conclusion(dataset, body)}; certainty {rating.decided or rating.suggested}",
     )

@@ -62,7 +62,7 @@ def lay_out_dose_effect_all_trials(
     findings without a size are shown as what they are.
     """
     asked = replace(question, max_time_ratio=UNBOUNDED_WINDOW)
-    arms = select_study_effects(dataset, results, asked, apart=True)
+    arms = select_study_effects(dataset, results, asked, by_arm=True)
     arms = arms[arms["dose_mg_per_kg"] > 0]
     half = critical_value(confidence) * np.sqrt(arms["vi"])
     known = ~crossover_without_correlation(arms)

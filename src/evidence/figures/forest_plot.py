@@ -51,8 +51,8 @@ def lay_out_forest(pooled: PooledEstimate | Refusal) -> ForestLayout:
 
     Where studies were also pooled by groups, each group with its own pool, and none of all.
     """
-    name = f"fig-forest-by-{pooled.by}" if pooled.by else "fig-forest"
-    told = f", by {pooled.by}" if pooled.by else ": studies and their pool"
+    name = f"fig-forest-by-{pooled.subgroup_by}" if pooled.subgroup_by else "fig-forest"
+    told = f", by {pooled.subgroup_by}" if pooled.subgroup_by else ": studies and their pool"
     title = f"{pooled.outcome.capitalize()}{told}"
     if isinstance(pooled, Refusal):
         return _empty(name, title, pooled)
@@ -62,14 +62,14 @@ def lay_out_forest(pooled: PooledEstimate | Refusal) -> ForestLayout:
         "is expected. The sign before a line is the study's overall risk of bias, an empty circle "
         "that nobody judged it."
     )
-    if not pooled.by:
+    if not pooled.subgroup_by:
         lines = [_study(pooled, row) for row in pooled.studies.itertuples()]
         lines.append(_diamond(pooled, "all together", pooled.studies, pooled.pooled))
         return _layout(name, title, template, pooled, lines)
     lines = []
-    for group in pooled.groups:
-        word = group.word or "not stated"
-        lines.append({"name": word, "kind": "heading", "label": f"{pooled.by}: {word}",
+    for group in pooled.subgroups:
+        word = group.name or "not stated"
+        lines.append({"name": word, "kind": "heading", "label": f"{pooled.subgroup_by}: {word}",
                       "says": "", "risk": "",
                       "address": " ".join(group.studies["address"])})  # fmt: skip
         weights = group.pooled.weights if group.pooled else np.nan
@@ -89,9 +89,11 @@ def lay_out_forest(pooled: PooledEstimate | Refusal) -> ForestLayout:
 
 def _difference(pooled: PooledEstimate) -> Number:
     """Whether the groups differ, as a sentence of its own."""
-    test = pooled.difference
+    test = pooled.subgroup_test
     if test is None or not test.Q_df:
-        said = pooled.not_said.get("difference", pooled.not_said.get("groups", ""))
+        said = pooled.omitted_analyses.get(
+            "subgroup_test", pooled.omitted_analyses.get("subgroups", "")
+        )
         return Number(None, f"{capitalise(said)}.")
     rows = tuple(" ".join(pooled.studies["address"]).split())
     text = f"Test that the groups differ: Q {test.Q:.2f}, p {test.Q_p:.2g}."
@@ -234,7 +236,7 @@ def lay_out_explorer_forest(
         id=EXPLORER_FOREST,
         title=_view_title(view),
         caption=_view_caption(seen),
-        alt=_alt(seen.view, len(seen.studies), lines),
+        alt=_alt(seen.query, len(seen.studies), lines),
         reading=tuple(_read(view.measure, row) for row in lines),
         frame=pd.DataFrame(lines) if lines else pd.DataFrame(columns=columns),
         methods=METHODS,
@@ -259,7 +261,7 @@ def _view_caption(seen: QueryResult) -> Sentence:
         return Sentence(name, "Nothing is drawn.")
     said = {
         "level": confidence_level(seen.confidence),
-        "near": parameter(seen.view.time_days, duration(seen.view.time_days)),
+        "near": parameter(seen.query.time_days, duration(seen.query.time_days)),
     }
     lines = (
         "Each line is a study with its {level} interval, at its time nearest to {near} after "

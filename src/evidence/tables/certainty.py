@@ -32,7 +32,11 @@ def tabulate_risk_of_bias(dataset: Dataset, results: pd.DataFrame) -> ReportTabl
             )
             numbers.append({"name": f"{entry.name}/{domain}", "address": row["address"]})
         if entry.overall:
-            rule = f"by the rule {entry.by_rule}" if entry.by_rule else "no rule gives it"
+            rule = (
+                f"by the rule {entry.rule_judgement}"
+                if entry.rule_judgement
+                else "no rule gives it"
+            )
             shown.append(
                 {
                     "study": entry.label,
@@ -41,7 +45,9 @@ def tabulate_risk_of_bias(dataset: Dataset, results: pd.DataFrame) -> ReportTabl
                     "judgement": entry.overall,
                     "why": f"{rule}; {entry.reason}" if entry.reason else rule,
                     "judged by": who,
-                    "read in": "computed" if not entry.stated else dataset.label(entry.source),
+                    "read in": "computed"
+                    if not entry.stated_judgement
+                    else dataset.label(entry.source),
                 }
             )
             numbers.append({"name": f"{entry.name}/overall", "address": entry.address})
@@ -59,14 +65,14 @@ def tabulate_summary_of_findings(dataset: Dataset, rated: list[Certainty]) -> Re
     shown, numbers = [], []
     for entry in rated:
         body, asked = entry.body, entry.body.question
-        middle, low, high = body.absolute()
+        middle, low, high = body.absolute_effect()
         shown.append(
             {
-                "outcome": f"{capitalise(asked.outcome)}, {body.when}",
+                "outcome": f"{capitalise(asked.outcome)}, {body.follow_up}",
                 "in": asked.conditions[0],
                 "compared": f"{asked.treatments[0]} against {asked.comparators[0]} comparison",
                 "studies": f"{len(body.studies)}: {', '.join(body.studies['label'])}",
-                "people": f"{body.people:,}" if body.people else "not stated",
+                "people": f"{body.participants:,}" if body.participants else "not stated",
                 "without, per 1,000": _without(body),
                 "difference, per 1,000 or in points": _difference(body, middle, low, high),
                 "effect": _effect(body),
@@ -79,15 +85,15 @@ def tabulate_summary_of_findings(dataset: Dataset, rated: list[Certainty]) -> Re
             {
                 "name": body.name,
                 "studies": len(body.studies),
-                "people": body.people or None,
-                "control": body.control,
+                "people": body.participants or None,
+                "control": body.comparator_risk,
                 "difference": middle,
                 "difference_low": low,
                 "difference_high": high,
                 "effect": natural[0],
                 "ci_low": natural[1],
                 "ci_high": natural[2],
-                "address": body.rows,
+                "address": body.address,
             }
         )
     return ReportTable(
@@ -114,22 +120,24 @@ METHODS = {
 
 
 def _without(body) -> str:
-    if not body.counted:
+    if not body.is_binary:
         return "—"
-    return f"{1000 * body.control:.0f}" if np.isfinite(body.control) else "not stated"
+    return (
+        f"{1000 * body.comparator_risk:.0f}" if np.isfinite(body.comparator_risk) else "not stated"
+    )
 
 
 def _difference(body, middle: float, low: float, high: float) -> str:
     if not np.isfinite(middle):
         return "not pooled"
-    if body.counted:
+    if body.is_binary:
         return f"{per_thousand(middle)} ({per_thousand(low)} to {per_thousand(high)})"
     return f"{signed_text(middle)} ({signed_text(low)} to {signed_text(high)})"
 
 
 def _effect(body) -> str:
     if not np.isfinite(body.effect[0]):
-        return f"not pooled: {'; '.join(body.refused)}"
+        return f"not pooled: {'; '.join(body.reasons_not_pooled)}"
     measure = body.question.measure
     middle, low, high = format_estimates(measure, *body.natural)
     return f"{MEASURE_LABELS[measure]} {middle} ({low} to {high})"
@@ -139,16 +147,16 @@ def tabulate_certainty(dataset: Dataset, rated: list[Certainty]) -> ReportTable:
     """One row a body and reason to be less certain: the suggestion, its rule, the decision."""
     shown, numbers = [], []
     for entry in rated:
-        for reason in entry.reasons:
+        for reason in entry.domains:
             decided = "nobody decided"
             if reason.decided is not None:
-                decided = f"{reason.decided} down: {reason.decision} ({reason.signed_by})"
+                decided = f"{reason.decided} down: {reason.decision_reason} ({reason.signed_by})"
             shown.append(
                 {
                     "body of evidence": entry.body.name,
                     "reason": reason.domain,
                     "suggested": f"{reason.suggested} down" if reason.suggested else "none",
-                    "because": reason.why,
+                    "because": reason.reason,
                     "decided": decided,
                 }
             )
@@ -156,7 +164,7 @@ def tabulate_certainty(dataset: Dataset, rated: list[Certainty]) -> ReportTable:
                 {
                     "name": f"{entry.body.name}/{reason.domain}",
                     "suggested": reason.suggested,
-                    "address": f"{entry.body.rows} {reason.address}".strip(),
+                    "address": f"{entry.body.address} {reason.address}".strip(),
                 }
             )
     return ReportTable(

@@ -120,7 +120,7 @@ def _certainty(entry: Unknown) -> str:
     measure = body.question.measure
     middle, low, high = format_estimates(measure, *body.natural)
     said += f": {measure_label(measure, body.question.outcome)} {middle} ({low} to {high})"
-    natural = body.synthesis.natural() if body.synthesis else {}
+    natural = body.pooled.natural() if body.pooled else {}
     if np.isfinite(natural.get("pi_low", np.nan)):
         low, high = format_estimates(measure, natural["pi_low"], natural["pi_high"])
         said += f", a further study {low} to {high}"
@@ -164,8 +164,8 @@ def _size(entry: Unknown) -> str:
     said = f"{found.per_arm:,} in each arm {power}"
     if np.isfinite(rows["rate"].iloc[0]):
         said = f"in each arm {each[0]} as seen ({', '.join(each[1:])}), {power}"
-    if entry.best.body.people:
-        exists = f"{entry.best.body.people:,} of {int(np.ceil(found.required)):,} people"
+    if entry.best.body.participants:
+        exists = f"{entry.best.body.participants:,} of {int(np.ceil(found.required)):,} people"
         said += f"; {percent(min(found.fraction, 1))} of the information exists ({exists})"
     return said
 

@@ -56,10 +56,10 @@ class EvidenceBody:
 
     question: Question
     studies: pd.DataFrame
-    synthesis: PooledEstimate | None
-    refused: tuple[str, ...]
+    pooled: PooledEstimate | None
+    reasons_not_pooled: tuple[str, ...]
     effect: tuple[float, float, float]
-    control: float
+    comparator_risk: float
 
     @property
     def name(self) -> str:
@@ -69,7 +69,7 @@ class EvidenceBody:
         return "/".join((*parts, duration(asked.time_days)))
 
     @property
-    def when(self) -> str:
+    def follow_up(self) -> str:
         """The times at which its studies looked, which may differ from the one wanted."""
         times = sorted(self.studies["days"].dropna().unique())
         if not times:
@@ -77,7 +77,7 @@ class EvidenceBody:
         return " to ".join(dict.fromkeys((duration(times[0]), duration(times[-1]))))
 
     @property
-    def counted(self) -> bool:
+    def is_binary(self) -> bool:
         """Whether events were counted, so that a share of people can be given."""
         return self.question.measure in ("rr", "rd")
 
@@ -88,23 +88,23 @@ class EvidenceBody:
         return tuple(float(back(end)) for end in self.effect)
 
     @property
-    def people(self) -> int:
+    def participants(self) -> int:
         """People in both groups, of all studies; 0 if no study states them."""
         return int(self.studies[["n1", "n2"]].sum().sum())
 
     @property
     def weights(self) -> np.ndarray:
         """The share of each study in the effect; equal shares where nothing was pooled."""
-        if self.synthesis is not None:
-            return self.synthesis.studies["weight"].to_numpy()
+        if self.pooled is not None:
+            return self.pooled.studies["weight"].to_numpy()
         return np.full(len(self.studies), 1 / len(self.studies))
 
     @property
-    def rows(self) -> str:
+    def address(self) -> str:
         """The addresses of all its results."""
         return " ".join(self.studies["address"])
 
-    def absolute(self, relative: float | None = None) -> tuple[float, float, float]:
+    def absolute_effect(self, relative: float | None = None) -> tuple[float, float, float]:
         """Difference of shares (or of means) with the ends of its interval; see the module.
 
         `relative`: three numbers on the scale of pooling instead of the body's own effect.
@@ -112,8 +112,8 @@ class EvidenceBody:
         ends = np.asarray(self.effect if relative is None else relative, float)
         if self.question.measure != "rr":
             return tuple(float(end) for end in ends)
-        shares = np.minimum(self.control * np.exp(ends), 1)
-        return tuple(float(share - self.control) for share in shares)
+        shares = np.minimum(self.comparator_risk * np.exp(ends), 1)
+        return tuple(float(share - self.comparator_risk) for share in shares)
 
 
 def evidence_bodies(
@@ -176,8 +176,8 @@ def bodies_for(
     found, seen = [], set()
     for question, answers in _questions(dataset, rows, times):
         body = _body(dataset, answers, question, method, test, confidence)
-        if body is not None and body.rows not in seen:
-            seen.add(body.rows)
+        if body is not None and body.address not in seen:
+            seen.add(body.address)
             found.append(body)
     return found
 

@@ -41,14 +41,14 @@ class DomainRating:
 
     domain: str
     suggested: int
-    why: str
+    reason: str
     decided: int | None = None
-    decision: str = ""
+    decision_reason: str = ""
     signed_by: str = ""
     address: str = ""
 
     @property
-    def steps(self) -> int:
+    def levels_down(self) -> int:
         """The steps that count: the decision if there is one."""
         return self.suggested if self.decided is None else self.decided
 
@@ -58,39 +58,39 @@ class Certainty:
     """A body with its reasons; `start` is the level that the designs of its studies allow."""
 
     body: EvidenceBody
-    start: str
-    reasons: tuple[DomainRating, ...]
+    starting_level: str
+    domains: tuple[DomainRating, ...]
 
     @property
     def suggested(self) -> str:
         """The level that the rules give."""
-        return self._level(sum(reason.suggested for reason in self.reasons))
+        return self._level(sum(reason.suggested for reason in self.domains))
 
     @property
     def decided(self) -> str:
         """The level with every decision in place of its suggestion; empty if nobody decided."""
-        if all(reason.decided is None for reason in self.reasons):
+        if all(reason.decided is None for reason in self.domains):
             return ""
-        return self._level(sum(reason.steps for reason in self.reasons))
+        return self._level(sum(reason.levels_down for reason in self.domains))
 
     def _level(self, steps: int) -> str:
-        return LEVELS[max(LEVELS.index(self.start) - steps, 0)]
+        return LEVELS[max(LEVELS.index(self.starting_level) - steps, 0)]
 
 
-def important_difference(dataset: Dataset, body: EvidenceBody) -> float | None:
+def body_mid(dataset: Dataset, body: EvidenceBody) -> float | None:
     """What matters, by `minimal_important_differences.csv`, as a difference of shares or of means; None if not said.
 
     A ratio is taken of the share in the comparison groups.
     """
     asked = body.question
-    if body.counted:
+    if body.is_binary:
         # A share of nobody is no difference that could matter.
-        return difference_of_proportions(dataset, asked.outcome, body.control or np.nan)
+        return mid_as_risk_difference(dataset, asked.outcome, body.comparator_risk or np.nan)
     scale = body.studies["instrument"].iloc[0] if asked.measure == "md" else ""
     return minimal_important_difference(dataset, asked.outcome, asked.measure, scale)
 
 
-def difference_of_proportions(dataset: Dataset, outcome: str, control: float) -> float | None:
+def mid_as_risk_difference(dataset: Dataset, outcome: str, control: float) -> float | None:
     """What matters as a difference of shares, given that in the comparison group; None if unknown.
 
     As `minimal_important_differences.csv` states it, else what its ratio makes of that share.
@@ -115,7 +115,7 @@ def minimal_important_difference(
 
 def conclusion(dataset: Dataset, body: EvidenceBody) -> str:
     """Where the interval lies: on one side of no effect or not, and of what matters if stated."""
-    _, low, high = body.absolute()
+    _, low, high = body.absolute_effect()
     if not np.isfinite(low):
         return "nothing to conclude from"
     if low <= 0 <= high:
@@ -123,7 +123,7 @@ def conclusion(dataset: Dataset, body: EvidenceBody) -> str:
     else:
         good = (low > 0) == (_better(dataset).get(body.question.outcome) != "lower")
         said = f"excludes no effect, in favour of the {'treatment' if good else 'comparison'}"
-    matters = important_difference(dataset, body)
+    matters = body_mid(dataset, body)
     if matters is None:
         return said
     if -matters < low and high < matters:
@@ -135,7 +135,7 @@ def conclusion(dataset: Dataset, body: EvidenceBody) -> str:
 
 def grade_certainty(dataset: Dataset, body: EvidenceBody) -> Certainty:
     """The five reasons of a body by rule, with the decisions that people took on them."""
-    matters = important_difference(dataset, body)
+    matters = body_mid(dataset, body)
     found = {
         "risk of bias": _risk_of_bias(body),
         "inconsistency": _inconsistency(body, matters),
@@ -164,7 +164,7 @@ def _decisions(dataset: Dataset, body: str) -> dict[str, dict]:
     return {
         row.domain: {
             "decided": int(row.steps),
-            "decision": row.reason,
+            "decision_reason": row.reason,
             "signed_by": row.signed_by,
             "address": row.address,
         }
@@ -172,7 +172,7 @@ def _decisions(dataset: Dataset, body: str) -> dict[str, dict]:
     }
 
 
-def required_size(body: EvidenceBody, matters: float | None) -> float:
+def optimal_information_size(body: EvidenceBody, matters: float | None) -> float:
     """People that one trial would need to see the difference that matters; NaN if not known.
 
     In both groups, at 5 % and a power of 80 %; the optimal information size of GRADE.
@@ -180,8 +180,12 @@ def required_size(body: EvidenceBody, matters: float | None) -> float:
     if matters is None:
         return np.nan
     if body.question.measure == "rr":
-        better = body.control + matters if body.control + matters <= 1 else body.control - matters
-        return 2 * size_for_proportions(body.control, better)
+        better = (
+            body.comparator_risk + matters
+            if body.comparator_risk + matters <= 1
+            else body.comparator_risk - matters
+        )
+        return 2 * size_for_proportions(body.comparator_risk, better)
     if body.question.measure == "smd":
         return 2 * size_for_means(matters)
     return np.nan
@@ -211,11 +215,11 @@ def _risk_of_bias(body: EvidenceBody) -> tuple[int, str]:
 def _inconsistency(body: EvidenceBody, matters) -> tuple[int, str]:
     if len(body.studies) == 1:
         return 0, "one study has nothing to differ from"
-    pooled = body.synthesis.pooled if body.synthesis else None
+    pooled = body.pooled.pooled if body.pooled else None
     if pooled is None or not np.isfinite(getattr(pooled, "pi_low", np.nan)):
         return 0, f"{len(body.studies)} studies give no prediction interval"
-    _, low, high = body.absolute((pooled.estimate, pooled.pi_low, pooled.pi_high))
-    more = _zones(low, high, matters) - _zones(*body.absolute()[1:], matters)
+    _, low, high = body.absolute_effect((pooled.estimate, pooled.pi_low, pooled.pi_high))
+    more = _zones(low, high, matters) - _zones(*body.absolute_effect()[1:], matters)
     said = f"a further study may show {_ends(body, low, high)}"
     return max(more, 0), said + (", beyond what the interval allows" if more > 0 else "")
 
@@ -235,7 +239,7 @@ def _indirectness(body: EvidenceBody) -> tuple[int, str]:
 
 
 def _imprecision(body: EvidenceBody, matters) -> tuple[int, str]:
-    _, low, high = body.absolute()
+    _, low, high = body.absolute_effect()
     if not np.isfinite(low):
         return 2, "nothing was pooled"
     crossed = _zones(low, high, matters) - 1
@@ -244,29 +248,29 @@ def _imprecision(body: EvidenceBody, matters) -> tuple[int, str]:
         f"; {_sample_size(body, matters)} matters" if matters is not None
         else "; what matters is not stated, so only no effect is looked at"
     )  # fmt: skip
-    needed = required_size(body, matters)
+    needed = optimal_information_size(body, matters)
     if np.isfinite(needed):
-        said += f"; {body.people:,} people of {int(np.ceil(needed)):,} needed"
-        if body.people < needed:
+        said += f"; {body.participants:,} people of {int(np.ceil(needed)):,} needed"
+        if body.participants < needed:
             crossed = max(crossed, 1)
     return min(crossed, 2), said
 
 
 def _small_studies(body: EvidenceBody) -> tuple[int, str]:
-    found = body.synthesis
+    found = body.pooled
     if found is None or found.egger is None:
-        reason = found.not_said.get("egger") if found else "Egger's test needs a pool"
+        reason = found.omitted_analyses.get("egger") if found else "Egger's test needs a pool"
         return 0, str(reason)
     said = f"Egger's test: p {found.egger.p:.2g}"
     return (1 if found.egger.p < EGGER_P else 0), said
 
 
 def _sample_size(body: EvidenceBody, value: float) -> str:
-    return f"{1000 * value:.0f} in 1,000" if body.counted else signed_text(value)
+    return f"{1000 * value:.0f} in 1,000" if body.is_binary else signed_text(value)
 
 
 def _ends(body: EvidenceBody, low: float, high: float) -> str:
-    if body.counted:
+    if body.is_binary:
         return f"{per_thousand(low)} to {per_thousand(high)} in 1,000"
     return f"{signed_text(low)} to {signed_text(high)}"
 

@@ -22,8 +22,8 @@ NOT_JUDGED = ""
 class Appraisal:
     """One set of judgements of one study.
 
-    `domains` gives for each domain that was judged its row (judgement, reason, address). `by_rule`
-    is the overall that the tool's rule gives, `stated` the one that the judge gave, either may be
+    `domains` gives for each domain that was judged its row (judgement, reason, address). `rule_judgement`
+    is the overall that the tool's rule gives, `stated_judgement` the one that the judge gave, either may be
     empty; where they differ the judge wins and `overruled` is true.
     """
 
@@ -36,20 +36,23 @@ class Appraisal:
     judge: str
     source: str
     domains: dict[str, dict]
-    by_rule: str
-    stated: str
+    rule_judgement: str
+    stated_judgement: str
     reason: str
     address: str
 
     @property
     def overall(self) -> str:
         """The overall judgement, the judge's before the rule's; empty if there is neither."""
-        return self.stated or self.by_rule
+        return self.stated_judgement or self.rule_judgement
 
     @property
     def overruled(self) -> bool:
         """Whether the judge's overall is not the one that the rule gives."""
-        return bool(self.stated and self.by_rule) and self.stated != self.by_rule
+        return (
+            bool(self.stated_judgement and self.rule_judgement)
+            and self.stated_judgement != self.rule_judgement
+        )
 
     @property
     def level(self) -> str:
@@ -91,8 +94,8 @@ def appraisals(dataset: Dataset, studies: list[str] | None = None) -> list[Appra
                 judge="ours" if judge == "project" else dataset.label(source),
                 source=source,
                 domains=by_domain,
-                by_rule=tool.overall(judged, design),
-                stated=overall.get("judgement", ""),
+                rule_judgement=tool.overall(judged, design),
+                stated_judgement=overall.get("judgement", ""),
                 reason=overall.get("reason", ""),
                 address=" ".join(row["address"] for row in rows),
             )
@@ -100,7 +103,9 @@ def appraisals(dataset: Dataset, studies: list[str] | None = None) -> list[Appra
     return found
 
 
-def counting_appraisals(dataset: Dataset, outcome: str, studies: list[str]) -> dict[str, Appraisal]:
+def applicable_appraisals(
+    dataset: Dataset, outcome: str, studies: list[str]
+) -> dict[str, Appraisal]:
     """For each study the appraisal that counts for an outcome; studies without one are left out."""
     found = {study: _counting(dataset, outcome, study) for study in studies}
     return {study: entry for study, entry in found.items() if entry is not None}
@@ -122,13 +127,13 @@ def _of(dataset: Dataset, study: str) -> list[Appraisal]:
     return appraisals(dataset, [study])
 
 
-def has_appraisals(dataset: Dataset, studies: list[str]) -> list[Sentence]:
+def appraisal_summary(dataset: Dataset, studies: list[str]) -> list[Sentence]:
     """How many of these studies were judged, by whom, and with what result."""
     found = appraisals(dataset, studies)
     judged = {entry.study for entry in found}
     ours = [entry for entry in found if entry.judged_by == "project"]
     sources = {entry.source for entry in found if entry.judged_by == "review"}
-    by_study = counting_appraisals(dataset, "", studies)
+    by_study = applicable_appraisals(dataset, "", studies)
     sentences = [
         Sentence(
             "appraisals.counted",
@@ -175,8 +180,10 @@ def has_appraisals(dataset: Dataset, studies: list[str]) -> list[Sentence]:
             "{label}: {stated}, although the rule gives {rule}, because {reason}.",
             {
                 "label": Number(None, entry.label),
-                "stated": Number(entry.stated, entry.stated, (entry.address,)),
-                "rule": Number(entry.by_rule, entry.by_rule, (entry.address,), "appraised"),
+                "stated": Number(entry.stated_judgement, entry.stated_judgement, (entry.address,)),
+                "rule": Number(
+                    entry.rule_judgement, entry.rule_judgement, (entry.address,), "appraised"
+                ),
                 "reason": Number(None, entry.reason.rstrip(".")),
             },
         )

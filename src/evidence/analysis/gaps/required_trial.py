@@ -21,8 +21,8 @@ import pandas as pd
 from evidence.analysis.certainty.evidence_body import EvidenceBody
 from evidence.analysis.certainty.grade import (
     Certainty,
-    difference_of_proportions,
-    important_difference,
+    body_mid,
+    mid_as_risk_difference,
     minimal_important_difference,
 )
 from evidence.dataset.dataset import Dataset
@@ -70,8 +70,8 @@ def required_trial(
     follow : float, optional
         Days for which the question asks; by default those at which the best body looked.
     """
-    matters = important_difference(dataset, best.body) if best else None
-    if best and not best.body.counted:
+    matters = body_mid(dataset, best.body) if best else None
+    if best and not best.body.is_binary:
         sizes = list(_on_a_scale(best.body, matters)) or list(_standardised(dataset, outcome))
     else:
         rates = _rates(best.body) if best else ()
@@ -81,7 +81,7 @@ def required_trial(
     seen = frame[frame["seen"]]
     if best and len(seen):
         required = 2 * float(seen["per_arm"].iloc[0]) / (1 - diversity(best.body))
-        fraction = best.body.people / required
+        fraction = best.body.participants / required
     if best and not np.isfinite(follow):
         follow = float(best.body.studies["days"].max())
     known = matters if matters is not None else np.nan
@@ -90,14 +90,14 @@ def required_trial(
 
 def diversity(body: EvidenceBody) -> float:
     """D² of a pool, at least 0 and below 1; 0 for a single study."""
-    tau2 = getattr(body.synthesis.pooled, "tau2", 0.0) if body.synthesis else 0.0
+    tau2 = getattr(body.pooled.pooled, "tau2", 0.0) if body.pooled else 0.0
     vi = body.studies["vi"].to_numpy(float)
     return float(1 - np.sum(1 / (vi + tau2)) / np.sum(1 / vi))
 
 
 def _rates(body: EvidenceBody) -> tuple[float, ...]:
     """The share with the outcome in the comparison groups, and the ends of its interval."""
-    if not body.control > 0:
+    if not body.comparator_risk > 0:
         return ()
     found = wilson_interval(body.studies["events2"].sum(), body.studies["n2"].sum())
     return tuple(float(rate) for rate in found)
@@ -129,7 +129,7 @@ def _standardised(dataset: Dataset, outcome: str) -> Iterator[dict]:
 def _by_rate(dataset: Dataset, outcome: str, seen: tuple[float, ...]) -> Iterator[dict]:
     """Sizes for the rate that was seen and its ends, or for a range; `rr` wants a share of it."""
     for rate in seen or BASELINE_RATES:
-        matters = difference_of_proportions(dataset, outcome, rate)
+        matters = mid_as_risk_difference(dataset, outcome, rate)
         if matters is None:
             return
         better = rate + matters if rate + matters < 1 else rate - matters

@@ -22,7 +22,7 @@ import pandas as pd
 
 from evidence.analysis.certainty.evidence_body import bodies_for, comparative_rows
 from evidence.analysis.certainty.grade import LEVELS, Certainty, conclusion, grade_certainty
-from evidence.analysis.certainty.risk_of_bias import counting_appraisals
+from evidence.analysis.certainty.risk_of_bias import applicable_appraisals
 from evidence.analysis.claims.verdicts import NOT_CHECKABLE
 from evidence.analysis.eligible_evidence import (
     count_studies_and_participants,
@@ -323,7 +323,7 @@ def _entry(known: _Known, bearing: pd.DataFrame, *, follow: float = np.nan, **ab
     designs = set(zip(bearing["study"], bearing["randomised"] == "yes", strict=True))
     studies = {study for study, _ in designs}
     randomised = sum(trial for _, trial in designs)
-    judged = counting_appraisals(dataset, "", list(studies))
+    judged = applicable_appraisals(dataset, "", list(studies))
     high = {study for study, entry in judged.items() if entry.level in ("high", "critical")}
     loose = {study for study, trial in designs if not trial}
     high_risk = len(high | loose) / len(studies) if studies else np.nan
@@ -348,30 +348,30 @@ def _entry(known: _Known, bearing: pd.DataFrame, *, follow: float = np.nan, **ab
 
 def _certainty(rated: Certainty) -> tuple:
     level = rated.decided or rated.suggested
-    return LEVELS.index(level), rated.body.people, len(rated.body.studies)
+    return LEVELS.index(level), rated.body.participants, len(rated.body.studies)
 
 
 def _codes(
     k: int, best: Certainty | None, high_risk: float, felt: bool
 ) -> Iterator[tuple[str, str]]:
     """Each reason that applies, with the rule that fired."""
-    steps = {reason.domain: reason for reason in best.reasons} if best else {}
+    domains = {rating.domain: rating for rating in best.domains} if best else {}
     if k == 0:
         yield "A", "no study bears on it"
     elif best is None:
         yield "A", "no study gives a size of effect against a comparison"
-    elif steps["imprecision"].steps:
-        yield "A", steps["imprecision"].why
+    elif domains["imprecision"].levels_down:
+        yield "A", domains["imprecision"].reason
     if k and high_risk >= HALF:
         yield "B", "half of the studies or more are at high risk of bias, or not randomised"
     if k == 1:
         yield "C", "a single study has nothing to agree with"
-    elif best and steps["inconsistency"].steps:
-        yield "C", steps["inconsistency"].why
+    elif best and domains["inconsistency"].levels_down:
+        yield "C", domains["inconsistency"].reason
     if k and not felt:
         yield "D", "no study hid from people what they got"
-    elif best and steps["indirectness"].steps:
-        yield "D", steps["indirectness"].why
+    elif best and domains["indirectness"].levels_down:
+        yield "D", domains["indirectness"].reason
 
 
 def _status(k: int, randomised: int, best: Certainty | None) -> str:
@@ -379,7 +379,7 @@ def _status(k: int, randomised: int, best: Certainty | None) -> str:
     if best is None:
         return "open"
     level = LEVELS.index(best.decided or best.suggested)
-    precise = not next(r for r in best.reasons if r.domain == "imprecision").steps
+    precise = not next(r for r in best.domains if r.domain == "imprecision").levels_down
     if level >= LEVELS.index("moderate") and precise and k > 1:
         return "settled"
     return "narrowed" if randomised > 1 and level > 0 else "open"

@@ -66,7 +66,7 @@ def method_label(pooled: PooledEstimate) -> str:
 def describe_pool(pooled: PooledEstimate | Refusal) -> list[Sentence]:
     """What a pool found: effect, spread, what a further study may show; or why there is none."""
     name = f"pool.{pooled.outcome}.{pooled.measure}"
-    name += f".by {pooled.by}" if pooled.by else ""
+    name += f".by {pooled.subgroup_by}" if pooled.subgroup_by else ""
     if isinstance(pooled, Refusal):
         return [
             Sentence(
@@ -77,17 +77,17 @@ def describe_pool(pooled: PooledEstimate | Refusal) -> list[Sentence]:
             for number, reason in enumerate(pooled.reasons, start=1)
         ]
     found, rows = pooled.pooled, tuple(" ".join(pooled.studies["address"]).split())
-    if pooled.by:
-        sentences = [_group(pooled, group, f"{name}.{group.word}") for group in pooled.groups]
-        told = ("difference", "groups", "regression")
+    if pooled.subgroup_by:
+        sentences = [_group(pooled, group, f"{name}.{group.name}") for group in pooled.subgroups]
+        told = ("subgroup_test", "subgroups", "regression")
     else:
         sentences = [_effect(pooled, found, name, rows), *_prediction(pooled, name, rows)]
-        told = tuple(pooled.not_said)
+        told = tuple(pooled.omitted_analyses)
     if pooled.regression is not None:
         sentences.append(_line(pooled, f"{name}.regression", rows))
     sentences += [
         Sentence(f"{name}.{what}.left.out", "{reason}.", {"reason": Number(None, capitalise(said))})
-        for what, said in pooled.not_said.items()
+        for what, said in pooled.omitted_analyses.items()
         if what in told
     ]
     return sentences
@@ -112,7 +112,7 @@ def _effect(pooled: PooledEstimate, found, name: str, rows: tuple[str, ...]) -> 
 def _group(pooled: PooledEstimate, group, name: str) -> Sentence:
     """A group by itself: its pool, or its only study."""
     rows = tuple(" ".join(group.studies["address"]).split())
-    lead = Number(None, f"{capitalise(pooled.by)} {group.word or 'not stated'}")
+    lead = Number(None, f"{capitalise(pooled.subgroup_by)} {group.name or 'not stated'}")
     if group.pooled:
         said = _effect(pooled, group.pooled, name, rows)
         return Sentence(name, "{lead}. " + said.template, {"lead": lead, **said.numbers})

@@ -70,7 +70,7 @@ class ExplorerQuery:
 class QueryResult:
     """What a view shows: `studies` as in `Synthesis`, and their pool or why there is none."""
 
-    view: ExplorerQuery
+    query: ExplorerQuery
     confidence: float
     studies: pd.DataFrame
     pooled: PooledEstimate | Refusal

@@ -47,10 +47,10 @@ class PoolingError(EvidenceError):
 
 
 @dataclass(frozen=True)
-class Group:
-    """The studies of one word of a grouping; `pooled` is None where there is only one."""
+class Subgroup:
+    """The studies of one subgroup; `pooled` is None where there is only one."""
 
-    word: str
+    name: str
     studies: pd.DataFrame
     pooled: meta_analysis.PooledMean | None
 
@@ -60,8 +60,8 @@ class PooledEstimate:
     """A pooled effect with everything that belongs to it.
 
     `studies`: one row a study with `study`, `label`, `yi`, `vi`, `ci_low`, `ci_high`, `weight`
-    (NaN for sparse methods), what it was made from, and `address`. `groups` by the words of `by`,
-    with `difference`, the test that they differ; `regression` on `moderator`. `not_said` gives, by
+    (NaN for sparse methods), what it was made from, and `address`. `subgroups` by the words of `subgroup_by`,
+    with `subgroup_test`, the test that they differ; `regression` on `moderator`. `omitted_analyses` gives, by
     name, why a customary analysis is left out.
     """
 
@@ -73,13 +73,13 @@ class PooledEstimate:
     leave_one_out: list[meta_analysis.PooledMean] = field(default_factory=list)
     cumulative: list[meta_analysis.PooledMean] = field(default_factory=list)
     egger: sensitivity.EggerTest | None = None
-    trimmed: sensitivity.TrimAndFill | None = None
-    by: str = ""
-    groups: tuple[Group, ...] = ()
-    difference: sensitivity.Subgroups | None = None
+    trim_and_fill: sensitivity.TrimAndFill | None = None
+    subgroup_by: str = ""
+    subgroups: tuple[Subgroup, ...] = ()
+    subgroup_test: sensitivity.Subgroups | None = None
     moderator: str = ""
     regression: meta_analysis.MetaRegression | None = None
-    not_said: dict[str, str] = field(default_factory=dict)
+    omitted_analyses: dict[str, str] = field(default_factory=dict)
 
     @property
     def outcome(self) -> str:
@@ -130,35 +130,35 @@ class PooledEstimate:
                 "egger": self.egger._asdict() if self.egger else None,
                 "trim_and_fill": (
                     {
-                        "missing": self.trimmed.missing,
-                        "side": self.trimmed.side,
-                        "filled": _data(self.trimmed.filled),
+                        "missing": self.trim_and_fill.missing,
+                        "side": self.trim_and_fill.side,
+                        "filled": _data(self.trim_and_fill.filled),
                     }
-                    if self.trimmed
+                    if self.trim_and_fill
                     else None
                 ),
-                "subgroups": self._groups() if self.by else None,
+                "subgroups": self._groups() if self.subgroup_by else None,
                 "regression": (
                     {"moderator": self.moderator, **asdict(self.regression)}
                     if self.regression
                     else None
                 ),
-                "not_said": self.not_said,
+                "omitted_analyses": self.omitted_analyses,
             }
         )
 
     def _groups(self) -> dict:
         found = {
-            group.word: {
+            group.name: {
                 "studies": list(group.studies["study"]),
                 "pooled": _data(group.pooled) if group.pooled else None,
                 "natural": self.natural(group.pooled) if group.pooled else None,
             }
-            for group in self.groups
+            for group in self.subgroups
         }
-        test = self.difference
+        test = self.subgroup_test
         said = {"Q": test.Q, "df": test.Q_df, "p": test.Q_p} if test and test.Q_df else None
-        return {"by": self.by, "groups": found, "difference": said}
+        return {"by": self.subgroup_by, "groups": found, "difference": said}
 
 
 def _data(pooled) -> dict:
@@ -191,7 +191,7 @@ def meta_analyse(
     method: str = "reml",
     test: str = "knha",
     confidence: float = 0.95,
-    by: str = "",
+    subgroup_by: str = "",
     moderator: str = "",
     **asked,
 ) -> PooledEstimate:
@@ -204,7 +204,7 @@ def meta_analyse(
     method : {"reml", "dl", "pm", "common", "mh", "peto"}
     test : {"z", "knha", "knha-adhoc"}
     confidence : float, default 0.95
-    by : {"condition", "treatment", "comparator", "blinding", "risk"}, optional
+    subgroup_by : {"condition", "treatment", "comparator", "blinding", "risk"}, optional
         Pool the studies of each word by themselves as well, and test whether they differ.
     moderator : {"dose", "days", "year"}, optional
         Set the effects against this by meta-regression as well.
@@ -222,11 +222,13 @@ def meta_analyse(
     question = Question(**asked)
     require_words("method", [method], METHODS)
     require_words("test", [test], meta_analysis.TESTS)
-    require_words("by", [by] if by else [], list(GROUPINGS))
+    require_words("subgroup_by", [subgroup_by] if subgroup_by else [], list(GROUPINGS))
     require_words("moderator", [moderator] if moderator else [], list(MODERATORS))
     studies = select_study_effects(dataset, results, question)
     options = {"method": method, "test": test, "confidence": confidence}
-    return pool_effects(dataset, studies, question, by=by, moderator=moderator, **options)
+    return pool_effects(
+        dataset, studies, question, subgroup_by=subgroup_by, moderator=moderator, **options
+    )
 
 
 def pool_effects(
@@ -237,7 +239,7 @@ def pool_effects(
     method: str,
     test: str,
     confidence: float,
-    by: str = "",
+    subgroup_by: str = "",
     moderator: str = "",
 ) -> PooledEstimate:
     """As `synthesise`, of studies as `brought` gives them.
@@ -247,7 +249,9 @@ def pool_effects(
     PoolingError
         With every reason why these studies should not be pooled.
     """
-    reasons = list(reasons_not_to_pool(dataset, studies, question, method=method, apart=by))
+    reasons = list(
+        reasons_not_to_pool(dataset, studies, question, method=method, grouped_by=subgroup_by)
+    )
     if reasons:
         raise PoolingError(reasons)
     half = critical_value(confidence) * np.sqrt(studies["vi"])
@@ -257,21 +261,21 @@ def pool_effects(
         found = _sparse(studies, question, method, confidence)
     else:
         found = _pool(studies, question, options)
-    if by:
-        found = _by(found, by, options)
+    if subgroup_by:
+        found = _by(found, subgroup_by, options)
     return _regress(found, moderator, options) if moderator else found
 
 
 def _pool(studies: pd.DataFrame, question: Question, options) -> PooledEstimate:
     yi, vi = studies["yi"].to_numpy(), studies["vi"].to_numpy()
     pooled = meta_analysis.pool(yi, vi, **options)
-    not_said: dict[str, str] = {}
+    omitted_analyses: dict[str, str] = {}
 
     def unless_refused(name, analysis, **given):
         try:
             return analysis(yi, vi, **given)
         except ValueError as error:
-            not_said[name] = str(error)
+            omitted_analyses[name] = str(error)
             return None
 
     return PooledEstimate(
@@ -283,8 +287,8 @@ def _pool(studies: pd.DataFrame, question: Question, options) -> PooledEstimate:
         leave_one_out=unless_refused("leave_one_out", sensitivity.leave_one_out, **options) or [],
         cumulative=sensitivity.cumulative_meta_analysis(yi, vi, **options),
         egger=unless_refused("egger", sensitivity.egger_test),
-        trimmed=unless_refused("trim_and_fill", sensitivity.trim_and_fill, **options),
-        not_said=not_said,
+        trim_and_fill=unless_refused("trim_and_fill", sensitivity.trim_and_fill, **options),
+        omitted_analyses=omitted_analyses,
     )
 
 
@@ -307,7 +311,7 @@ def _sparse(studies, question: Question, method, confidence) -> PooledEstimate:
         test="z",
         studies=studies.assign(weight=np.nan),
         pooled=pooled,
-        not_said=dict.fromkeys(names, said),
+        omitted_analyses=dict.fromkeys(names, said),
     )
 
 
@@ -315,38 +319,46 @@ def _by(found: PooledEstimate, by: str, options) -> PooledEstimate:
     """With each group of studies pooled by itself, in the order in which the groups appear."""
     words = found.studies[GROUPINGS[by]]
     yi, vi = found.studies["yi"].to_numpy(), found.studies["vi"].to_numpy()
-    not_said, difference = dict(found.not_said), None
+    omitted_analyses, difference = dict(found.omitted_analyses), None
     if found.method in SPARSE:
-        not_said["groups"] = f"method {found.method} pools no groups by themselves"
+        omitted_analyses["subgroups"] = f"method {found.method} pools no groups by themselves"
     else:
         difference = sensitivity.subgroup_analysis(yi, vi, list(words), **options)
         if not difference.Q_df:
-            not_said["difference"] = (
+            omitted_analyses["subgroup_test"] = (
                 f"whether groups by {by} differ is not tested: fewer than two have two studies"
             )
     pooled = difference.groups if difference else {}
     groups = tuple(
-        Group(str(word), studies.reset_index(drop=True), pooled.get(word))
+        Subgroup(str(word), studies.reset_index(drop=True), pooled.get(word))
         for word, studies in found.studies.groupby(words, sort=False)
     )
-    return replace(found, by=by, groups=groups, difference=difference, not_said=not_said)
+    return replace(
+        found,
+        subgroup_by=by,
+        subgroups=groups,
+        subgroup_test=difference,
+        omitted_analyses=omitted_analyses,
+    )
 
 
 def _regress(found: PooledEstimate, moderator: str, options) -> PooledEstimate:
     """With the effects set against a moderator, over the studies that state it."""
-    not_said = dict(found.not_said)
+    omitted_analyses = dict(found.omitted_analyses)
     values = pd.to_numeric(found.studies[MODERATORS[moderator]], errors="coerce")
     kept = found.studies[values.notna()]
     regression = None
     if found.method in SPARSE:
-        not_said["regression"] = f"method {found.method} fits no line"
+        omitted_analyses["regression"] = f"method {found.method} fits no line"
     else:
         x = np.column_stack([np.ones(len(kept)), values[values.notna()].to_numpy(float)])
         try:
             regression = meta_analysis.fit_regression(kept["yi"], kept["vi"], x, **options)
         except ValueError as error:
-            not_said["regression"] = f"no meta-regression on {moderator}: {error}"
-    return replace(found, moderator=moderator, regression=regression, not_said=not_said)
+            omitted_analyses["regression"] = f"no meta-regression on {moderator}: {error}"
+    return replace(
+        found, moderator=moderator, regression=regression, omitted_analyses=omitted_analyses
+    )
 
 
 MEASURE_LABELS = {
@@ -360,12 +372,12 @@ MEASURE_LABELS = {
 
 @dataclass(frozen=True)
 class Refusal:
-    """What was asked for, and every reason why it is not pooled; `by` as in `Synthesis`."""
+    """What was asked for, and every reason why it is not pooled; `subgroup_by` as in `Synthesis`."""
 
     outcome: str
     measure: str
     reasons: tuple[str, ...]
-    by: str = ""
+    subgroup_by: str = ""
 
 
 def pool_studies(
@@ -382,8 +394,8 @@ def pool_studies(
         raise ParameterError(f"measure: '{measure}' is none of {', '.join(MEASURES)}")
     if outcome not in set(results["outcome"]):
         reasons = (f"these results hold nothing on {outcome or 'any outcome'}",)
-        return Refusal(outcome, measure, reasons, options.get("by", ""))
+        return Refusal(outcome, measure, reasons, options.get("subgroup_by", ""))
     try:
         return meta_analyse(dataset, results, outcome=outcome, measure=measure, **options)
     except PoolingError as error:
-        return Refusal(outcome, measure, error.reasons, options.get("by", ""))
+        return Refusal(outcome, measure, error.reasons, options.get("subgroup_by", ""))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from evidence.analysis.certainty.risk_of_bias import NOT_JUDGED, counting_appraisals
+from evidence.analysis.certainty.risk_of_bias import NOT_JUDGED, applicable_appraisals
 from evidence.analysis.defaults import default_days, default_outcome
 from evidence.analysis.eligible_evidence import cohorts, is_evidence
 from evidence.analysis.pooling.study_effects import (
@@ -70,7 +70,7 @@ class Question:
 
 
 def select_study_effects(
-    dataset: Dataset, results: pd.DataFrame, question: Question, *, apart: bool = False
+    dataset: Dataset, results: pd.DataFrame, question: Question, *, by_arm: bool = False
 ) -> pd.DataFrame:
     """What each study brings to the question; see `brought`.
 
@@ -90,20 +90,20 @@ def select_study_effects(
             _require_words(f"{grouping}s", words, dataset, results, column)
             belongs &= results[column].isin(words)
     rows = results.loc[belongs, list(INPUT_COLUMNS)].to_dict("records")
-    return study_effects(dataset, rows, question, apart=apart)
+    return study_effects(dataset, rows, question, by_arm=by_arm)
 
 
 def study_effects(
-    dataset: Dataset, rows: list[dict], question: Question, *, apart: bool = False
+    dataset: Dataset, rows: list[dict], question: Question, *, by_arm: bool = False
 ) -> pd.DataFrame:
     """What each study brings of rows that belong to a question, oldest first.
 
-    `rows` and `apart` as in `contributions`; beside its columns, `risk` is the level of bias.
+    `rows` and `by_arm` as in `contributions`; beside its columns, `risk` is the level of bias.
     """
     found = effects_by_study(
-        rows, measure=question.measure, time_days=question.time_days, apart=apart
+        rows, measure=question.measure, time_days=question.time_days, by_arm=by_arm
     )
-    judged = counting_appraisals(dataset, question.outcome, [entry["study"] for entry in found])
+    judged = applicable_appraisals(dataset, question.outcome, [entry["study"] for entry in found])
     for entry in found:
         study = entry["study"]
         entry["risk"] = judged[study].level if study in judged else NOT_JUDGED
@@ -159,14 +159,19 @@ def main_question(dataset: Dataset, results: pd.DataFrame, question: Question) -
 
 
 def reasons_not_to_pool(
-    dataset: Dataset, studies: pd.DataFrame, question: Question, *, method: str, apart: str = ""
+    dataset: Dataset,
+    studies: pd.DataFrame,
+    question: Question,
+    *,
+    method: str,
+    grouped_by: str = "",
 ) -> Iterator[str]:
     """Every reason why these contributions should not be pooled, one sentence each.
 
-    `apart` names a grouping by which they are told apart, so that they need not agree in it; who
+    `grouped_by` names a grouping by which they are told apart, so that they need not agree in it; who
     could tell what they got hangs on the comparison, so that apart by the one is by the other.
     """
-    apart = "comparator" if apart == "blinding" else apart
+    grouped_by = "comparator" if grouped_by == "blinding" else grouped_by
     measure = question.measure
     if method == "mh" and measure not in BINARY:
         yield f"Mantel and Haenszel pool counts of two groups, not a {MEASURES[measure]}"
@@ -199,7 +204,7 @@ def reasons_not_to_pool(
     for grouping in MUST_AGREE:
         mixed = studies.groupby(GROUPINGS[grouping], sort=False)["label"].agg(", ".join)
         # A share of one group is compared with nothing.
-        settled = question.named(grouping) or grouping == apart
+        settled = question.named(grouping) or grouping == grouped_by
         if len(mixed) > 1 and not settled and (grouping, measure) != ("comparator", "proportion"):
             said = "; ".join(f"{word or 'not stated'}: {labels}" for word, labels in mixed.items())
             yield (f"the {grouping}s differ ({said}); name those that are meant (--{grouping}s)")

@@ -95,7 +95,7 @@ def specification_curve(
     if question.measure == "proportion":
         raise ParameterError("measure: a proportion has no value that means no effect")
     better = dict(zip(dataset.outcomes["outcome"], dataset.outcomes["better"], strict=True))
-    choices = list(all_choices(dataset, results, question, outcomes=outcomes, times=times))
+    choices = list(study_selections(dataset, results, question, outcomes=outcomes, times=times))
     blocks = []
     for estimator, test in product(ESTIMATORS, TESTS):
         block = pd.DataFrame(
@@ -113,7 +113,7 @@ def specification_curve(
         )
         # A common effect has only the one test.
         if estimator != "common" or test == "z":
-            blocks.append(block.join(pool_choices(choices, estimator, test, confidence)))
+            blocks.append(block.join(pool_selections(choices, estimator, test, confidence)))
     frame = pd.concat(blocks, ignore_index=True)
     sign = np.sign(frame["estimate"]) * np.where(frame["outcome"].map(better) == "lower", -1, 1)
     frame["excludes"] = (frame["ci_low"] > 0) | (frame["ci_high"] < 0)
@@ -126,7 +126,7 @@ def specification_curve(
     return SpecificationCurve(question, frame)
 
 
-def all_choices(
+def study_selections(
     dataset: Dataset, results: pd.DataFrame, question: Question, *, outcomes, times
 ) -> Iterator[Choice]:
     """The studies of every definition, kind of comparison and filter by risk, as of `specify`."""
@@ -138,13 +138,15 @@ def all_choices(
             studies = found[found["risk"].isin(levels)]
             if comparison != ANY:
                 studies = studies[studies["comparator_kind"] == comparison]
-            why = reasons_not_to_pool(dataset, studies, asked, method="reml", apart="comparator")
+            why = reasons_not_to_pool(
+                dataset, studies, asked, method="reml", grouped_by="comparator"
+            )
             definition = f"{outcome}, {duration(time_days)}"
             named = comparison if comparison == ANY else f"{comparison} comparison"
             yield Choice(definition, named, risk, outcome, studies, "; ".join(why))
 
 
-def pool_choices(
+def pool_selections(
     choices: Sequence[Choice], estimator: str, test: str, confidence: float
 ) -> pd.DataFrame:
     """One pool for each choice, fitted together: `k`, and the numbers on the scale of pooling."""

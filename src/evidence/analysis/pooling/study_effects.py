@@ -23,7 +23,7 @@ MEANS = {"smd": effect_sizes.hedges_g, "md": effect_sizes.mean_difference}
 
 
 def effects_by_study(
-    rows: list[dict], *, measure: str, time_days: float, apart: bool = False
+    rows: list[dict], *, measure: str, time_days: float, by_arm: bool = False
 ) -> list[dict]:
     """What each study brings, as the columns `BROUGHT`; what it does not give is left out.
 
@@ -34,15 +34,15 @@ def effects_by_study(
         cost more than all that is done with them.
     time_days : float
         Of each study the time nearest to this is taken.
-    apart : bool
+    by_arm : bool
         Compare each treated arm by itself; they then share their comparison group, and must not be
         pooled.
     """
     if measure == "proportion":
         return _single(rows, time_days)
     if measure in BINARY:
-        return _counted(rows, measure, time_days, apart)
-    return _measured(rows, measure, time_days, apart)
+        return _counted(rows, measure, time_days, by_arm)
+    return _measured(rows, measure, time_days, by_arm)
 
 
 def can_compute(kinds: Collection[str], measure: str) -> bool:
@@ -112,7 +112,7 @@ def _nearest(rows: list[dict], time_days: float) -> list[dict]:
     return [row for row in ordered if _comparison_key(row) in chosen]
 
 
-def _arms(rows: list[dict], columns: list[str], time_days: float, apart: bool) -> Iterator[tuple]:
+def _arms(rows: list[dict], columns: list[str], time_days: float, by_arm: bool) -> Iterator[tuple]:
     """Of each study the intervention arms, together or apart, and the comparator arms."""
     usable = [group[0] for group in _by(_with(rows, *columns), *COMPARISON_KEY, "arm")]
     roles = {(_comparison_key(row), row["role"]) for row in usable}
@@ -125,7 +125,7 @@ def _arms(rows: list[dict], columns: list[str], time_days: float, apart: bool) -
         treated, compared = (
             [row for row in group if row["role"] == role] for role in ("intervention", "comparator")
         )
-        for arms in _by(treated, "arm" if apart else "study"):
+        for arms in _by(treated, "arm" if by_arm else "study"):
             yield arms, compared
 
 
@@ -143,11 +143,11 @@ def _sum(rows: list[dict], column: str) -> float:
     return float(sum(row[column] for row in rows))
 
 
-def _counted(rows: list[dict], measure: str, time_days: float, apart: bool) -> list[dict]:
+def _counted(rows: list[dict], measure: str, time_days: float, by_arm: bool) -> list[dict]:
     """Counts of both groups, arms of one side added up."""
     entries = []
     counts = [row for row in rows if row["measure"] == "proportion"]
-    for one, two in _arms(counts, ["counted", "n"], time_days, apart):
+    for one, two in _arms(counts, ["counted", "n"], time_days, by_arm):
         cells = [_sum(side, column) for side in (one, two) for column in ("counted", "n")]
         yi, vi = BINARY[measure](*cells)
         names = ("events1", "n1", "events2", "n2")
@@ -156,7 +156,7 @@ def _counted(rows: list[dict], measure: str, time_days: float, apart: bool) -> l
             | {"yi": float(yi), "vi": float(vi)}
             | dict(zip(names, cells, strict=True))
         )
-    return [*entries, *_printed(rows, measure, time_days, entries, apart)]
+    return [*entries, *_printed(rows, measure, time_days, entries, by_arm)]
 
 
 def _single(rows: list[dict], time_days: float) -> list[dict]:
@@ -176,20 +176,20 @@ def _single(rows: list[dict], time_days: float) -> list[dict]:
     return entries
 
 
-def _measured(rows: list[dict], measure: str, time_days: float, apart: bool) -> list[dict]:
+def _measured(rows: list[dict], measure: str, time_days: float, by_arm: bool) -> list[dict]:
     """Means of both groups; else the effect as the text prints it, with its interval."""
     entries = []
     means = [row for row in rows if row["measure"] == "mean" and row["spread_kind"] == "sd"]
-    for one, two in _arms(means, ["value", "spread", "n"], time_days, apart):
+    for one, two in _arms(means, ["value", "spread", "n"], time_days, by_arm):
         groups = [number for side in (one, two) for number in _combine_arms(side)]
         yi, vi = MEANS[measure](*groups)
         people = {"n1": groups[2], "n2": groups[5]}
         entries.append(_entry(one, two) | {"yi": float(yi), "vi": float(vi)} | people)
-    return [*entries, *_printed(rows, measure, time_days, entries, apart)]
+    return [*entries, *_printed(rows, measure, time_days, entries, by_arm)]
 
 
 def _printed(
-    rows: list[dict], measure: str, time_days: float, known: list[dict], apart: bool
+    rows: list[dict], measure: str, time_days: float, known: list[dict], by_arm: bool
 ) -> list[dict]:
     """Effects as the texts print them with their 95 % interval, of studies not `known` better."""
     word, scale = PRINTED_EFFECTS[measure]
@@ -201,7 +201,7 @@ def _printed(
     ]
     usable = _nearest(_with(contrasts, "value", "ci_low", "ci_high"), time_days)
     entries = []
-    for row, *_ in _by(usable, *(["study", "arm"] if apart else ["study"])):
+    for row, *_ in _by(usable, *(["study", "arm"] if by_arm else ["study"])):
         printed = np.array([row["value"], row["ci_low"], row["ci_high"]], float)
         value, low, high = scale(align_sign(row, measure, printed))
         variance = ((high - low) / (2 * critical_value(0.95))) ** 2
