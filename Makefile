@@ -35,7 +35,8 @@ lock: $(READY) ## Renew requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
 	  --no-emit-index-url --no-header --no-annotate --quiet --upgrade --output-file requirements.lock
 
-readme: $(READY) ## Renew the computed chart and sentences of README.md
+readme: $(READY) ## Write README.md from docs/README.template.md and the reports
+	$(BIN)/evidence report
 	$(BIN)/python docs/update_readme.py
 
 fonts: $(READY) ## Cut the fonts of the figures anew from those of matplotlib

@@ -2,7 +2,6 @@
 
 import re
 import tomllib
-from importlib import util
 from pathlib import Path
 
 import pytest
@@ -52,22 +51,6 @@ def test_readme_commands_exist(capsys):
 def test_readme_links_arrive():
     for link in re.findall(r"\]\((?!https?://|#)([^)]+)\)", README):
         assert (ROOT / link).exists(), link
-
-
-def test_computed_part_of_the_readme_is_today_s():
-    spec = util.spec_from_file_location("update_readme", ROOT / "docs" / "update_readme.py")
-    module = util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    assert module.computed_part() in README, "run `make readme`"
-
-
-def test_plotted_numbers_of_the_readme_chart_are_today_s(shipped):
-    from evidence.analysis.results import select_results
-    from evidence.figures.proportions_by_arm import lay_out_proportions_by_arm
-
-    layout = lay_out_proportions_by_arm(select_results(shipped, scope="guide"))
-    kept = (ROOT / "docs" / "figures" / "fig-shares.csv").read_text("utf-8")
-    assert layout.frame.to_csv(index=False, lineterminator="\n") == kept, "run `make readme`"
 
 
 def test_licences_and_citation():

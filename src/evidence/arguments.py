@@ -59,14 +59,8 @@ def parser() -> argparse.ArgumentParser:
         "together; all at once, one line each. An error stops reports until it is mended or "
         "waived.",
         epilog="examples:\n  evidence check --project path/to/project\n"
-        "  evidence check --prose --reports reports\n  evidence check --on 2027-12-01",
+        "  evidence check --on 2027-12-01",
         formatter_class=raw,
-    )
-    check.add_argument(
-        "--prose",
-        action="store_true",
-        help="list every number in README, changelog headline, notebooks and pages as MATCH, DRIFT "
-        "or UNBOUND to the values of the finished reports",
     )
     check.add_argument(
         "--on", default="", metavar="DAY", help="warn of what is no longer fresh on a day"

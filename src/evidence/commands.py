@@ -28,8 +28,7 @@ def _check(options) -> int:
         f"{len(dataset.unknowns)} open questions, {len(dataset.bibliography)} sources: "
         f"{count(counting, 'error')}, {waived} waived, {len(findings) - counting - waived} to note"
     )
-    to_mend = _check_prose(options, dataset.project) if options.prose else 0
-    return 1 if counting or to_mend else 0
+    return 1 if counting else 0
 
 
 def _print_findings(findings) -> None:
@@ -43,20 +42,6 @@ def _print_findings(findings) -> None:
     if left_out:
         codes = ", ".join(f"{many:,} {code}" for code, many in sorted(left_out.items()))
         print(f"and more that are not listed: {codes}")
-
-
-def _check_prose(options, project) -> int:
-    """How many numbers in the prose have to be mended; every one of them is listed."""
-    from pathlib import Path
-
-    from evidence.report.prose_check import check_prose
-
-    findings = check_prose(project, Path(options.reports or project / "reports"))
-    for finding in findings:
-        print(finding)
-    counting = sum(finding.counts for finding in findings)
-    print(f"{len(findings)} numbers in the prose, {counting} to mend")
-    return counting
 
 
 def _why(options) -> int:

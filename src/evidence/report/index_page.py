@@ -132,27 +132,6 @@ def _study(dataset, results, study, confidence, say) -> dict:
     }
 
 
-def headline_lines(
-    dataset: Dataset, *, scope: str = "guide", confidence: float = 0.95
-) -> list[str]:
-    """What each headline study found, one line of Markdown a study, for texts elsewhere.
-
-    Behind each sentence stands its name in `texts.json`, which `check --prose` holds it against.
-    """
-    results = select_results(dataset, scope=scope)
-    lines = []
-    for study in study_findings.headline_studies(dataset, results):
-        entry = _study(dataset, results, study, confidence, sentence_markdown)
-        said = [entry["design"], *entry["findings"], entry["caveat"]]
-        lines.append(f"**{entry['label']}**: " + " ".join(filter(None, said)))
-    return lines
-
-
-def sentence_markdown(sentence: Sentence, page: str = "index") -> str:
-    """A sentence as Markdown, followed by its name in `texts.json` as a comment."""
-    return f"{sentence}<!-- = {page}/{sentence.name} -->"
-
-
 def _capital(sentence: Sentence) -> Sentence:
     """The sentence with a capital at its start, also where it starts with a number's text."""
     first = re.match(r"\{(\w+)\}", sentence.template)
