@@ -20,6 +20,7 @@ from evidence.build.output_folder import (
 )
 from evidence.build.plan import ReportPlan
 from evidence.dataset.dataset import Dataset
+from evidence.dataset.record_comparison import line_digests
 from evidence.errors import ReportError
 from evidence.notebook.parameter_cell import declared
 from evidence.notebook.parameter_checks import GIVEN_BY_COMMAND
@@ -184,6 +185,7 @@ def finish(
         {
             "evidence": version("evidence"),
             "inputs": dataset.checksums,
+            "lines": line_digests(dataset),
             "figures": figures,
             "values": len(numbers),
             "failed": dict(failures),

@@ -11,7 +11,6 @@ name the `notebooks` that they are for. Where a parameter is a list, a word on a
 one.
 """
 
-import hashlib
 import itertools
 import json
 import math
@@ -25,6 +24,7 @@ import yaml
 from evidence.dataset.dataset import Dataset
 from evidence.dataset.text_checks import reveal_hidden
 from evidence.errors import DatasetError, ParameterError, Problem, not_one_of
+from evidence.files import digest
 from evidence.notebook.parameter_cell import Parameter
 from evidence.notebook.parameter_rules import Refused, Text, shown, split_assignments, take
 from evidence.notebook.parameter_vocabulary import Known, words_of
@@ -197,7 +197,7 @@ def set_name(parameters: Mapping[str, object]) -> str:
 
 
 def _marked(name: str, content: str) -> str:
-    mark = hashlib.sha256(content.encode("utf-8", "backslashreplace")).hexdigest()[:10]
+    mark = digest(content.encode("utf-8", "backslashreplace"), 10)
     return f"{name[: LONGEST - 11].rstrip('-_.')}-{mark}"
 
 
