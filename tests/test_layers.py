@@ -41,7 +41,7 @@ HOME = {
     "markdown_it": {"report"},
     "papermill": {"build"},
     "nbformat": {"build"},
-    "docx": {"report"},
+    "pypandoc": {"report"},
     "yaml": {"notebook", "report", "build"},
     "tqdm": {"progress"},
     "distributed": {"build"},

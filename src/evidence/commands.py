@@ -96,19 +96,20 @@ def _export(options) -> int:
     from pathlib import Path
 
     from evidence.dataset.dataset import load_dataset
-    from evidence.report.manuscript.exhibit import read_exhibit
-    from evidence.report.manuscript.files import FORMS, write_exhibit
+    from evidence.report.export import export_document, write_document
 
     if options.format == "docx" and not options.out:
-        example = f"--out {options.asked}.docx"
-        raise ParameterError(f"--out: is missing; a Word file is not printed, say {example}")
+        raise ParameterError(
+            "A Word document cannot be printed. Name a file, for example "
+            f"--out {options.asked}.docx."
+        )
     dataset = load_dataset(options.project)
     reports = Path(options.reports or dataset.project / "reports")
-    exhibit = read_exhibit(dataset, reports, options.asked, options.style)
+    item = (dataset, reports, options.asked, options.format, options.style)
     if not options.out:
-        print(FORMS[options.format](exhibit).decode(), end="")
+        print(export_document(*item).decode(), end="")
         return 0
-    for path in write_exhibit(exhibit, options.format, Path(options.out)):
+    for path in write_document(*item, Path(options.out)):
         print(f"written: {path}")
     return 0
 

@@ -1,0 +1,245 @@
+"""A figure or table of the reports for a manuscript: Word, LaTeX or HTML, converted by pandoc.
+
+Every format comes from one HTML fragment with caption, alternative text and references.
+"""
+
+import io
+import os
+import shutil
+import subprocess
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+from evidence.dataset.citations import PROSE
+from evidence.dataset.dataset import Dataset
+from evidence.errors import EvidenceError
+from evidence.report.cite import (
+    FinishedFigure,
+    FinishedTable,
+    citation_references,
+    read_figure_or_table,
+)
+
+FORMATS = ("docx", "latex", "html")
+MAX_UPRIGHT_COLUMNS = 5
+# Characters of small print that fit side by side on A4, upright and on its side.
+LINE_LENGTH, WIDE_LINE_LENGTH = 95, 145
+# Longer words are broken, and a cell with more text does not get more width for it.
+MAX_WORD_LENGTH, MAX_CELL_LENGTH = 16, 80
+CELL_PADDING = 2
+# The earliest time that a zip file can hold: no date of today goes into a document.
+EPOCH = "315532800"
+# Twentieths of a point: A4, and margins of two centimetres.
+PAGE_SIDES, MARGIN = (11906, 16838), 1134
+# Signs that older LaTeX engines have no letter for.
+LATEX_SIGNS = {
+    "−": r"\ensuremath{-}",
+    "±": r"\ensuremath{\pm}",
+    "×": r"\ensuremath{\times}",
+    "≥": r"\ensuremath{\geq}",
+    "≤": r"\ensuremath{\leq}",
+    "²": r"\ensuremath{{}^{2}}",
+}
+HTML_OPTIONS = (
+    "--standalone",
+    "--embed-resources",
+    "--metadata=lang:en",
+    "--variable=maxwidth:60em",
+    "--variable=header-includes:<style>td, th { text-align: left; vertical-align: top }"
+    " tbody th { border: 0; font-weight: normal }</style>",
+)
+LATEX_PACKAGES = {
+    "figure": "graphicx, textcomp",
+    "table": "array, booktabs, calc, longtable, textcomp",
+    "wide": "array, booktabs, calc, longtable, pdflscape, textcomp",
+}
+
+
+def export_document(
+    dataset: Dataset, reports: Path, name: str, file_format: str, style: str = "vancouver"
+) -> bytes:
+    """Return a figure or table of finished reports as a document with caption and references.
+
+    The same reports give the same bytes.
+
+    Parameters
+    ----------
+    name : str
+        Id of the figure or table, as its page shows it.
+    file_format : {"docx", "latex", "html"}
+    style : str
+        Style of the references, one of `evidence.dataset.citations.PROSE`.
+
+    Raises
+    ------
+    EvidenceError
+        No finished reports, no such figure or table, nothing drawn, no usable `CITATION.cff`, or
+        no pandoc.
+    """
+    item = read_figure_or_table(reports, name)
+    cited = citation_references(dataset.bibliography, [item.part], [], dataset.project)
+    references = _references_html([PROSE[style](reference) for reference in cited])
+    is_wide = isinstance(item, FinishedTable) and len(item.columns) > MAX_UPRIGHT_COLUMNS
+    if isinstance(item, FinishedTable):
+        body, folder = _table_html(item, is_wide), None
+    else:
+        picture = item.file("pdf" if file_format == "latex" else "png")
+        body, folder = _figure_html(item, picture), picture.parent
+    if file_format == "latex":
+        kind = "wide" if is_wide else "table" if isinstance(item, FinishedTable) else "figure"
+        return _latex(_pandoc(body, "latex").decode(), _pandoc(references, "latex").decode(), kind)
+    if file_format == "html":
+        options = [*HTML_OPTIONS, f"--metadata=pagetitle:{item.part.title}"]
+        return _pandoc(body + references, "html", options, folder)
+    with tempfile.TemporaryDirectory() as temporary:
+        template = Path(temporary) / "reference.docx"
+        template.write_bytes(_word_template(is_wide))
+        return _pandoc(body + references, "docx", [f"--reference-doc={template}"], folder)
+
+
+def write_document(
+    dataset: Dataset, reports: Path, name: str, file_format: str, style: str, out: Path
+) -> list[Path]:
+    """Write what `export_document` returns, and for a figure in LaTeX its PDF beside it.
+
+    Raises
+    ------
+    EvidenceError
+        As `export_document`, or a file cannot be written.
+    """
+    content = export_document(dataset, reports, name, file_format, style)
+    item, paths = read_figure_or_table(reports, name), [out]
+    try:
+        out.write_bytes(content)
+        if file_format == "latex" and isinstance(item, FinishedFigure):
+            picture = item.file("pdf")
+            paths.append(out.with_name(picture.name))
+            if not (paths[-1].exists() and paths[-1].samefile(picture)):
+                shutil.copyfile(picture, paths[-1])
+    except OSError as error:
+        raise EvidenceError(
+            f"--out {out}: cannot write {error.filename}: {error.strerror}. "
+            "Choose a file in a folder that exists."
+        ) from None
+    return paths
+
+
+def _pandoc(
+    html: str, output_format: str, options: Sequence[str] = (), folder: Path | None = None
+) -> bytes:
+    """A fragment in another format; images are read from `folder`."""
+    return _run_pandoc(
+        ["--from=html", f"--to={output_format}", *options, "--output=-"], html, folder
+    )
+
+
+def _run_pandoc(arguments: list[str], text: str = "", folder: Path | None = None) -> bytes:
+    try:
+        import pypandoc
+
+        path = pypandoc.get_pandoc_path()
+    except (ImportError, OSError):
+        raise EvidenceError(
+            "Export needs pandoc. Install it with: pip install 'evidence[export]'"
+        ) from None
+    process = subprocess.run(
+        [path, *arguments],
+        input=text.encode(),
+        capture_output=True,
+        cwd=folder,
+        env=os.environ | {"SOURCE_DATE_EPOCH": EPOCH},
+        check=False,
+    )
+    if process.returncode:
+        raise EvidenceError(f"pandoc failed: {process.stderr.decode().strip()}")
+    return process.stdout
+
+
+def _text_html(text: str) -> str:
+    """Text as HTML, without control characters, which a Word document cannot hold."""
+    return escape("".join(c if c.isprintable() else " " for c in text))
+
+
+def _references_html(references: list[str]) -> str:
+    items = "".join(f"<li><p>{_text_html(text)}</p></li>\n" for text in references)
+    return f"<h2>References</h2>\n<ol>\n{items}</ol>\n"
+
+
+def _caption_html(title: str, text: str = "") -> str:
+    return f"<strong>{_text_html(title.rstrip('.'))}.</strong> {_text_html(text)}".strip()
+
+
+def _figure_html(figure: FinishedFigure, picture: Path) -> str:
+    """The picture as wide as the text, or narrower so that it is not higher than that."""
+    from PIL import Image
+
+    with Image.open(figure.file("png")) as image:
+        width = min(100, round(100 * image.width / image.height))
+    return (
+        f'<figure id="{escape(figure.part.id)}">'
+        f'<img src="{escape(picture.name)}" width="{width}%" alt="{_text_html(figure.alt)}">'
+        f"<figcaption>{_caption_html(figure.part.title, figure.caption)}</figcaption></figure>\n"
+    )
+
+
+def _table_html(table: FinishedTable, is_wide: bool) -> str:
+    widths = "".join(f'<col style="width: {w:.1%}">' for w in _column_widths(table, is_wide))
+    header = "".join(f'<th scope="col">{_text_html(name)}</th>' for name in table.columns)
+    rows = "".join(
+        f'<tr><th scope="row">{_text_html(first)}</th>'
+        + "".join(f"<td>{_text_html(cell)}</td>" for cell in cells)
+        + "</tr>\n"
+        for first, *cells in table.rows
+    )
+    return (
+        f'<table id="{escape(table.part.id)}"><caption>{_caption_html(table.part.title)}</caption>\n'
+        f"<colgroup>{widths}</colgroup><thead><tr>{header}</tr></thead>\n"
+        f"<tbody>\n{rows}</tbody></table>\n"
+    )
+
+
+def _column_widths(table: FinishedTable, is_wide: bool) -> list[float]:
+    """The part of the width for each column: its longest word first, then by its text."""
+    words, texts = [], []
+    for cells in zip(table.columns, *table.rows, strict=True):
+        longest = max(len(word) for cell in cells for word in cell.split() or [""])
+        words.append(min(longest, MAX_WORD_LENGTH) + CELL_PADDING)
+        texts.append(min(sum(map(len, cells)) / len(cells), MAX_CELL_LENGTH))
+    spare = max(0, (WIDE_LINE_LENGTH if is_wide else LINE_LENGTH) - sum(words))
+    widths = [word + spare * text / sum(texts) for word, text in zip(words, texts, strict=True)]
+    return [width / sum(widths) for width in widths]
+
+
+def _latex(body: str, references: str, kind: str) -> bytes:
+    """A fragment to input, with the packages that it needs; a table in small print."""
+    if kind != "figure":
+        body = f"\\begingroup\\footnotesize\n{body}\\endgroup\n"
+    if kind == "wide":
+        body = f"\\begin{{landscape}}\n{body}\\end{{landscape}}\n"
+    text = f"% Packages: {LATEX_PACKAGES[kind]}\n{body}\n{references}"
+    return text.translate(str.maketrans(LATEX_SIGNS)).encode()
+
+
+def _word_template(is_wide: bool) -> bytes:
+    """Pandoc's own template on A4, on its side for a wide table, with small print in tables."""
+    width, height = reversed(PAGE_SIDES) if is_wide else PAGE_SIDES
+    sides = " ".join(f'w:{side}="{MARGIN}"' for side in ("top", "right", "bottom", "left"))
+    orientation = ' w:orient="landscape"' if is_wide else ""
+    page = f'<w:pgSz w:w="{width}" w:h="{height}"{orientation} /><w:pgMar {sides} />'
+    small_print = '</w:pPr><w:rPr><w:sz w:val="16" /></w:rPr>'
+    template = _run_pandoc(["--print-default-data-file=reference.docx"])
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(template)) as old, zipfile.ZipFile(buffer, "w") as new:
+        for part in old.infolist():
+            text = old.read(part)
+            if part.filename == "word/document.xml":
+                text = text.replace(b"</w:sectPr>", f"{page}</w:sectPr>".encode())
+            if part.filename == "word/styles.xml":
+                head, compact = text.decode().split('w:styleId="Compact"')
+                compact = compact.replace("</w:pPr>", small_print, 1)
+                text = f'{head}w:styleId="Compact"{compact}'.encode()
+            new.writestr(part, text)
+    return buffer.getvalue()
