@@ -28,7 +28,7 @@ from evidence.build.new_project import create_project
 from evidence.build.parameter_sets import expand_sets, parse_grid
 from evidence.dataset.dataset import load_dataset
 from evidence.notebook.locate import own_notebooks
-from evidence.notebook.parameter_cell import declared
+from evidence.notebook.parameters import read_parameters
 from evidence.report.figure_files import CACHE_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -246,7 +246,7 @@ def against_stock(said: str, grid: list[str]) -> list[Row]:
     with shipped_copy() as project, tempfile.TemporaryDirectory() as place:
         out = Path(place) / "reports"
         dataset = load_dataset(project)
-        known = {name: declared(path) for name, path in own_notebooks().items()}
+        known = {name: read_parameters(path) for name, path in own_notebooks().items()}
         sets = list(expand_sets([parse_grid(grid)], lambda _: known, lambda: dataset))
         runs = [
             (path, {"project": str(project), **one.parameters})

@@ -120,7 +120,6 @@ def _pool(options) -> int:
     from evidence.analysis.pooling.pooled_estimate import meta_analyse
     from evidence.analysis.results import select_results
     from evidence.dataset.dataset import load_dataset
-    from evidence.notebook.parameter_vocabulary import require_confidence
 
     dataset = load_dataset(options.project)
     found = meta_analyse(
@@ -130,7 +129,7 @@ def _pool(options) -> int:
         measure=options.measure,
         method=options.method,
         test=options.test,
-        confidence=require_confidence(options.confidence),
+        confidence=options.confidence,
         time_days=options.time_days,
         max_time_ratio=options.max_time_ratio,
         comparators=options.comparators,
@@ -224,9 +223,9 @@ def _ask() -> tuple[str, str]:
 def _report(options) -> int:
     from evidence.build.build import BuildOptions, build_batch, build_reports
     from evidence.build.remote_output import output_location
-    from evidence.notebook.parameter_rules import split_assignments
+    from evidence.notebook.parameters import parse_assignments
 
-    given = split_assignments(options.parameters)
+    given = parse_assignments(options.parameters)
     how = BuildOptions(
         only=options.only,
         force=options.force,

@@ -95,14 +95,31 @@ class ReportError(EvidenceError):
     """A notebook failed or its output could not be written."""
 
 
-def not_one_of(given: str, allowed: Iterable[object]) -> str:
-    """That a word is none of those allowed, with all of them and the one that may be meant.
+def shorten(value: str) -> str:
+    """Cut a value to the length that a message may repeat."""
+    return value if len(value) <= MAX_VALUE_CHARS else f"{value[:MAX_VALUE_CHARS]}…"
 
-    `given` is the word as the message is to show it, in quotes where it is a text.
+
+def did_you_mean(word: str, allowed: Iterable[object]) -> str:
+    """Suggest the nearest allowed word, as a sentence that begins with a blank; empty if none."""
+    close = difflib.get_close_matches(word, [str(option) for option in allowed], 1)
+    return f" Did you mean '{close[0]}'?" if close else ""
+
+
+def not_one_of(value: str, allowed: Iterable[object]) -> str:
+    """Build the message for a value outside a vocabulary, with a suggestion.
+
+    Parameters
+    ----------
+    value : str
+        The value as the message shows it: a text in quotes, a number without.
+    allowed : iterable
+        The words of the vocabulary.
     """
     words = [str(word) for word in allowed]
-    close = difflib.get_close_matches(given.strip("'"), words, 1)
-    hint = f"; did you mean '{close[0]}'?" if close else ""
-    more = f" and {len(words) - MAX_WORDS_LISTED} more" if len(words) > MAX_WORDS_LISTED else ""
+    if not words:
+        return f"{shorten(value)} does not occur in the data"
     listed = ", ".join(words[:MAX_WORDS_LISTED])
-    return f"{given} is none of {listed}{more}{hint}" if words else f"{given} is not in the data"
+    more = f" and {len(words) - MAX_WORDS_LISTED} more" if len(words) > MAX_WORDS_LISTED else ""
+    hint = did_you_mean(value.strip("'"), words)
+    return f"{shorten(value)} is not one of: {listed}{more}{f'.{hint}' if hint else ''}"

@@ -20,10 +20,8 @@ from evidence.build.output_folder import (
 )
 from evidence.build.plan import ReportPlan
 from evidence.dataset.dataset import Dataset
-from evidence.dataset.record_comparison import line_digests
 from evidence.errors import ReportError
-from evidence.notebook.parameter_cell import declared
-from evidence.notebook.parameter_checks import GIVEN_BY_COMMAND
+from evidence.notebook.parameters import COMMAND_OPTIONS, read_parameters
 from evidence.report import html_pages, index_page
 from evidence.report.footnotes import sentence_html
 
@@ -185,7 +183,6 @@ def finish(
         {
             "evidence": version("evidence"),
             "inputs": dataset.checksums,
-            "lines": line_digests(dataset),
             "figures": figures,
             "values": len(numbers),
             "failed": dict(failures),
@@ -198,9 +195,9 @@ def finish(
 
 def used(notebook: Path, given: Mapping[str, object]) -> dict:
     """The parameters of a report, with those that were left at their defaults."""
-    defaults = {name: about.default for name, about in declared(notebook).items()}
+    defaults = {name: about.default for name, about in read_parameters(notebook).parameters.items()}
     return {
-        name: value for name, value in (defaults | given).items() if name not in GIVEN_BY_COMMAND
+        name: value for name, value in (defaults | given).items() if name not in COMMAND_OPTIONS
     }
 
 

@@ -26,11 +26,14 @@ from evidence.build.output_folder import (
     swap_folder,
 )
 from evidence.build.plan import ReportPlan, changes, is_current, reasons
-from evidence.dataset.project_folder import find_project
+from evidence.dataset.dataset import find_project
 from evidence.errors import ParameterError, ReportError
 from evidence.notebook.locate import notebooks_of
-from evidence.notebook.parameter_cell import declared
-from evidence.notebook.parameter_rules import Refused, take
+from evidence.notebook.parameters import (
+    NotebookParameters,
+    read_parameters,
+    validate_parameters,
+)
 
 WORK = ".jobs"
 """Where in a folder that is being filled each report has a folder of its own."""
@@ -107,12 +110,12 @@ def build_sets(
         return
     if any(wanted.engine == "evidence" for wanted in open_sets):
         maker.prepare()
-    from evidence.dataset.record_comparison import RecordComparison
+    from evidence.dataset.access_log import Comparison
     from evidence.report.figure_files import prune_cache
     from evidence.report.index_page import precompute_index
 
     dataset = dataset()
-    compare = RecordComparison(dataset).changes
+    compare = Comparison(dataset).changes
     open_sets = [replace(wanted, parameters=wanted.checked()) for wanted in open_sets]
     for wanted in open_sets:
         require_replaceable(wanted.target, wanted.project)
@@ -396,7 +399,9 @@ def build_batch(
             raise ParameterError(f"-p {both[0]}: {one.name} gives it as well; give it once")
         values = {**(given or {}), **one.parameters}
         picked = replace(how, only=one.notebooks or how.only)
-        wanted.append(_wanted(one.name, folder, target / one.name, values, picked, read, one.where))
+        wanted.append(
+            _wanted(one.name, folder, target / one.name, values, picked, read, one.origins)
+        )
     with exclusive(target, lambda: progress.said("waiting for another run")):
         create_marker_file(target)
         try:
@@ -405,8 +410,8 @@ def build_batch(
             write_batch_index(target)
 
 
-def _declared(project: Path, only: Sequence[str]) -> dict[str, dict]:
-    return {name: declared(path) for name, path in find_notebooks(project, only).items()}
+def _declared(project: Path, only: Sequence[str]) -> dict[str, NotebookParameters]:
+    return {name: read_parameters(path) for name, path in find_notebooks(project, only).items()}
 
 
 def _wanted(
@@ -428,9 +433,7 @@ def _wanted(
     known = _declared(project, how.only)
 
     def checked() -> dict[str, dict[str, object]]:
-        from evidence.notebook.parameter_checks import resolve
-
-        return resolve(given, known, read(), where)
+        return validate_parameters(given, known, read(), where)
 
     return ReportPlan(
         name,
@@ -447,19 +450,14 @@ def _wanted(
     )
 
 
-def _taken(given: Mapping[str, object], known: Mapping[str, Mapping]) -> dict[str, dict] | None:
-    """The values by notebook, if each is declared and of its type; no table is read for this."""
-    if set(given) - {name for parameters in known.values() for name in parameters}:
-        return None
-    with contextlib.suppress(Refused):
-        return {
-            notebook: {
-                name: take(parameters[name].type, value)
-                for name, value in given.items()
-                if name in parameters
-            }
-            for notebook, parameters in known.items()
-        }
+def _taken(
+    given: Mapping[str, object], known: Mapping[str, NotebookParameters]
+) -> dict[str, dict] | None:
+    """Check names and types only, for which no table is read; None if something is wrong."""
+    if not given:
+        return {notebook: {} for notebook in known}
+    with contextlib.suppress(ParameterError):
+        return validate_parameters(given, known)
     return None
 
 

@@ -138,7 +138,8 @@ def _addresses(dataset: Dataset, rows: Iterable[str]) -> str:
     if not rows:
         return "no row of the tables"
     if len(rows) > MAX_ROWS_DESCRIBED:
-        of = dataset.studies_at(rows)
+        known = dataset.results[["address", "study"]]
+        of = known.loc[known["address"].isin(rows), "study"].unique()
         named = (
             list_in_words(dataset.label(study) for study in of)
             if 0 < len(of) <= MAX_STUDIES_NAMED

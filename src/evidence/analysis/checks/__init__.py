@@ -2,20 +2,18 @@
 
 from collections import defaultdict
 from dataclasses import replace
-from functools import lru_cache
 
 from evidence.analysis.checks import against_printed_text, effect_estimates, study_facts
 from evidence.analysis.checks.finding import Finding
 from evidence.analysis.results import select_results
-from evidence.dataset.access_log import selection
-from evidence.dataset.dataset import MAX_CACHED_PROJECTS, Dataset
+from evidence.dataset.access_log import cached_value, cached_view
+from evidence.dataset.dataset import Dataset
 from evidence.errors import DatasetError, Problem
 
 CHECKS = (*against_printed_text.CHECKS, *effect_estimates.CHECKS, *study_facts.CHECKS)
 
 
-@selection
-@lru_cache(maxsize=MAX_CACHED_PROJECTS)
+@cached_view
 def check_consistency(dataset: Dataset) -> list[Finding]:
     """Every finding in the tables, sorted by row, with the waiver that lets it stand."""
     results = select_results(dataset)
@@ -31,7 +29,7 @@ def require_consistent(dataset: Dataset) -> list[Finding]:
     DatasetError
         With every error that nobody has waived.
     """
-    findings = check_consistency(dataset)
+    findings = cached_value(dataset, check_consistency)
     counting = [finding for finding in findings if finding.counts]
     if counting:
         raise DatasetError(

@@ -9,14 +9,13 @@ guide and sources *part* are those overstated or differing.
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 import pandas as pd
 
 from evidence.analysis.claims.verdicts import NOT_CHECKABLE, judge_claim
 from evidence.analysis.results import select_results
-from evidence.dataset.access_log import selection
-from evidence.dataset.dataset import MAX_CACHED_PROJECTS, Dataset
+from evidence.dataset.access_log import cached_view
+from evidence.dataset.dataset import Dataset
 from evidence.dataset.schema import VERDICTS
 from evidence.provenance import sentence
 from evidence.provenance.sentence import Number, Sentence, count
@@ -57,8 +56,7 @@ def sort_by_verdict(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.sort_values(["rank", "claim"], kind="stable").drop(columns="rank")
 
 
-@selection
-@lru_cache(maxsize=MAX_CACHED_PROJECTS)
+@cached_view
 def judged_claims(dataset: Dataset) -> pd.DataFrame:
     """The claims in the order of their table, with what `audit` adds to each, but for the name."""
     frame = dataset.claims.copy()
