@@ -59,7 +59,7 @@ def found(frames, bibliography) -> Iterator[tuple[str, str]]:
         yield from ((f"{problem.file}:{problem.line}", str(problem)) for problem in error.problems)
         return
     for finding in check_consistency(dataset):
-        yield from ((row, finding.code + finding.says) for row in finding.rows)
+        yield from ((row, finding.code + finding.message) for row in finding.rows)
 
 
 @cache

@@ -8,7 +8,7 @@ import pytest
 
 from evidence import cli
 from evidence.provenance.methods import METHODS
-from evidence.provenance.rows import row_ranges, rows_at
+from evidence.provenance.rows import describe_rows, row_ranges
 from evidence.report.trace import trace_number
 from tests.conftest import ROOT
 
@@ -194,11 +194,11 @@ def test_rows_of_every_table_can_be_told(shipped):
                   shipped.guide, shipped.unknowns, shipped.outcomes, shipped.waivers,
                   shipped.risk_of_bias, shipped.minimal_important_differences, shipped.grade_decisions,
                   shipped.audits):  # fmt: skip
-        rows = rows_at(shipped, frame["address"])
+        rows = describe_rows(shipped, frame["address"])
         assert len(rows) == len(frame)
-        assert all(row.says for row in rows)
+        assert all(row.description for row in rows)
     with pytest.raises(KeyError):
-        rows_at(shipped, ["data/studies.csv:1"])
+        describe_rows(shipped, ["data/studies.csv:1"])
 
 
 NAMES = ["index", *(path.stem for path in sorted((ROOT / "notebooks").glob("*.ipynb")))]

@@ -94,8 +94,8 @@ SLIPS = {
 def test_a_clean_project_has_nothing_but_its_waived_finding(clean):
     findings = check_consistency(clean.dataset())
     assert [finding.code for finding in findings] == ["GRIM"]
-    assert findings[0].waived == "kept — A. Miller, 2026-11-24"
-    assert not findings[0].counts
+    assert findings[0].waiver == "kept — A. Miller, 2026-11-24"
+    assert not findings[0].is_blocking
 
 
 @pytest.mark.parametrize("code", SLIPS)
@@ -134,7 +134,7 @@ def test_a_malformed_trial_number(clean):
 def test_every_check_is_tested_and_says_what_it_looks_for():
     tested = {*SLIPS, "WITHIN", "YEAR", "REGISTRY"}
     assert {check.code for check in CHECKS} == tested
-    assert all(check.about.endswith(".") and check.resolve for check in CHECKS)
+    assert all(check.about.endswith(".") and check.resolution for check in CHECKS)
 
 
 def test_a_sign_that_the_text_does_not_print_is_found_unless_words_tell_it(clean):
@@ -169,7 +169,7 @@ def test_a_waiver_that_waives_nothing_is_named(clean):
 def test_the_known_case_comes_out(shipped):
     """71 % and 29 % of 18 are no counts; of 17 they are 12 and 5."""
     says = {
-        finding.says
+        finding.message
         for finding in check_consistency(shipped)
         if finding.code == "GRIM" and finding.study == "zarate2006"
     }
@@ -179,8 +179,8 @@ def test_the_known_case_comes_out(shipped):
     }
     results = select_results(shipped)
     rows = results[(results["study"] == "zarate2006") & (results["n"] == 17)]
-    assert set(rows.loc[rows["as_printed"] == "71%", "counted"]) == {12}
-    assert set(rows.loc[rows["as_printed"] == "29%", "counted"]) == {5}
+    assert set(rows.loc[rows["as_printed"] == "71%", "event_count"]) == {12}
+    assert set(rows.loc[rows["as_printed"] == "29%", "event_count"]) == {5}
 
 
 def test_grim_power_by_hand(clean):
@@ -209,12 +209,12 @@ def test_an_error_stops_check_and_report_until_it_is_waived(clean, capsys):
 
 
 def test_shipped_tables_have_no_error_that_counts(shipped):
-    assert not [finding for finding in check_consistency(shipped) if finding.counts]
+    assert not [finding for finding in check_consistency(shipped) if finding.is_blocking]
 
 
 def test_findings_are_frozen(shipped):
     with pytest.raises(dataclasses.FrozenInstanceError):
-        check_consistency(shipped)[0].says = ""
+        check_consistency(shipped)[0].message = ""
 
 
 @pytest.mark.parametrize(

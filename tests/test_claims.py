@@ -87,7 +87,7 @@ def test_said_the_other_way_round(project):
     below = [share("0.64", "64%", arm="two"), share("0.52", "52%", arm="three")]
     found = say(project, guide=[guide], source=[inside, *below])
     assert found.verdict == "overstated"
-    assert found.because == "fits 71% (Miller); does not fit 64% and 52% (Miller)"
+    assert found.reason == "fits 71% (Miller); does not fit 64% and 52% (Miller)"
     assert len(found.rows) == 4
 
 
@@ -141,26 +141,26 @@ def test_the_curators_win_visibly(project):
     project.put("data/claims.csv", 2, guide_rows="outcome=risen", source_rows="arm=yeast")
     dataset = project.dataset()
     claims = claim_verdicts(dataset, select_results(dataset))
-    assert claims[["verdict", "computed", "overruled"]].to_numpy().tolist() == [
+    assert claims[["verdict", "computed_verdict", "overruled"]].to_numpy().tolist() == [
         ["agrees", "differs", True]
     ]
     (line,) = overruled_verdicts(claims)
     assert str(line) == (
-        "It rises: computed differs (fits 71% (Baker); but 17 people and not 18 (Baker)); the "
-        "curators say agrees: same."
+        "It rises: computed “differs” (fits 71% (Baker); but 17 people and not 18 (Baker)); the "
+        "curators decided “agrees”: same."
     )
-    assert "keep to 0 and overrule 1" in str(claims_summary(claims)[1])
+    assert "accept 0 of these verdicts and overrule 1" in str(claims_summary(claims)[1])
 
 
 def test_shipped_numeric_claims_are_computed(shipped):
     """The known case: 71 % of 18 against 71 % of 17; 66 % agrees with 73 of 111."""
     claims = claim_verdicts(shipped, select_results(shipped)).set_index("claim")
     numeric = claims[claims["kind"] != "qualitative"]
-    assert (numeric["computed"] != "").all()
-    assert claims.loc["C01", ["computed", "because"]].tolist() == [
+    assert (numeric["computed_verdict"] != "").all()
+    assert claims.loc["C01", ["computed_verdict", "computed_reason"]].tolist() == [
         "differs", "fits 71% (Zarate 2006); but 17 people and not 18 (Zarate 2006)"
     ]  # fmt: skip
-    assert claims.loc[["C19", "C21", "C03"], "computed"].tolist() == [
+    assert claims.loc[["C19", "C21", "C03"], "computed_verdict"].tolist() == [
         "overstated", "agrees", "omits detail"
     ]  # fmt: skip
     assert (claims.loc[claims["overruled"], "reason"] != "").all()
@@ -214,8 +214,8 @@ def test_claim_review(project):
 def test_claims_are_exported_beside_their_page(report):
     frame = pd.read_csv(report / "claims.csv")
     assert list(frame) == list(claims_frame(frame.assign(overruled=False)))
-    assert (frame["overruled"] == "yes").sum() == len(frame[frame["computed"].notna() & (
-        frame["computed"] != frame["verdict"])])  # fmt: skip
+    assert (frame["overruled"] == "yes").sum() == len(frame[frame["computed_verdict"].notna() & (
+        frame["computed_verdict"] != frame["verdict"])])  # fmt: skip
     reviews = json.loads((report / "claims.jsonld").read_text("utf-8"))["@graph"]
     assert len(reviews) == len(frame)
     page = (report / "05_claims.html").read_text("utf-8")

@@ -122,11 +122,11 @@ def marks(layout, **where):
 def test_response_shows_12_of_17_with_its_interval_beside_the_guides_71_of_18(layouts):
     """Interval: Wilson score limits of 12/17, statsmodels 0.15 proportion_confint."""
     zarate = marks(layouts["response", "guide"], label="Zarate 2006", outcome="response")
-    source = zarate[(zarate["standing"] == "source") & (zarate["arm"] == "ketamine")].iloc[0]
+    source = zarate[(zarate["provenance"] == "source") & (zarate["arm"] == "ketamine")].iloc[0]
     assert source["counts"] == "12/17 (71%)"
     assert source["ci_low"] == pytest.approx(0.4686688993346016)
     assert source["ci_high"] == pytest.approx(0.8672001038970478)
-    said = zarate[zarate["standing"] == "guide"].iloc[0]
+    said = zarate[zarate["provenance"] == "guide"].iloc[0]
     assert said["counts"] == "71% of 18: no count fits"
     assert np.isnan(said["ci_low"])
     assert said["lane"] == source["lane"]
@@ -135,7 +135,7 @@ def test_response_shows_12_of_17_with_its_interval_beside_the_guides_71_of_18(la
 
 def test_remission_of_2006_is_5_of_17_and_marked_as_not_confirmed(layouts):
     rows = marks(layouts["response", "guide"], label="Zarate 2006", outcome="remission")
-    unread = rows[rows["standing"] == "unconfirmed"]
+    unread = rows[rows["provenance"] == "unconfirmed"]
     assert unread["counts"].tolist() == ["5/17 (29%)"]
 
 
@@ -167,12 +167,12 @@ def test_abstinence_says_that_the_first_trial_was_not_randomised(layouts):
 def test_dose_response_places_only_the_dose_whose_size_was_read(layouts):
     frame = layouts["dose", "guide"].frame
     source = frame[frame["lane"] == "source"]
-    sized = source[source["sized"]]
+    sized = source[source["has_estimate"]]
     assert sized["dose"].tolist() == [0.1]
     assert sized["value"].tolist() == [-0.82]
     assert sized["p_adjusted"].tolist() == ["0.14"]
-    assert source.loc[~source["sized"], "value"].isna().all()
-    found = source.drop_duplicates("dose").set_index("dose")["found"]
+    assert source.loc[~source["has_estimate"], "value"].isna().all()
+    found = source.drop_duplicates("dose").set_index("dose")["finding"]
     assert found.to_dict() == {
         0.1: "no difference",
         0.2: "no difference",
@@ -206,7 +206,7 @@ def test_durability_tells_followed_from_measured(layouts):
 
 def test_durability_finds_no_difference_where_the_drug_was_masked(layouts):
     frame = marks(layouts["durability", "all"], label="Lii 2023")
-    assert set(frame["found"]) == {"no difference"}
+    assert set(frame["finding"]) == {"no difference"}
     assert set(frame["days"]) == {1, 2, 3, 5, 7, 14}
 
 
@@ -255,8 +255,8 @@ SAID = {
     "response": ["label", "counts"],
     "abstinence": ["label", "arm", "versus", "events1", "n1", "events2", "n2"],
     "suicidal": ["label", "arm", "versus", "events1", "n1", "events2", "n2"],
-    "dose": ["dose", "found", "p_value", "p_adjusted"],
-    "durability": ["label", "outcome", "says"],
+    "dose": ["dose", "finding", "p_value", "p_adjusted"],
+    "durability": ["label", "outcome", "text"],
     "claims": ["claim", "verdict"],
     "gaps": ["down"],
     "view": ["says"],
@@ -388,5 +388,8 @@ def test_nothing_to_draw_is_said_and_not_drawn(shipped, guide):
     for name in WIDER:
         assert LAYOUTS[name](shipped, guide).empty
     assert (
-        "No claim" in lay_out_claim_verdicts(claim_verdicts(shipped, nothing, narrowed=True)).empty
+        "No claim"
+        in lay_out_claim_verdicts(
+            claim_verdicts(shipped, nothing, only_studies_of_results=True)
+        ).empty
     )

@@ -17,7 +17,7 @@ from evidence.build.execute import LocalExecutor
 from evidence.build.fingerprint import modified_files
 from evidence.build.output_folder import read_manifest
 from evidence.dataset.dataset import load_dataset
-from evidence.provenance.values import read_finished
+from evidence.provenance.values import read_build_files
 
 ONLY = BuildOptions(only=["10_bread"])
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing can be forked here")
@@ -66,7 +66,7 @@ def whole(project, out):
         files |= report["files"]
     assert modified_files(out, files) == []
     assert len(files) > 8
-    assert read_finished(out, "values.json")
+    assert read_build_files(out, "values.json")
     return manifest["inputs"]
 
 

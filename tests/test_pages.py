@@ -420,7 +420,7 @@ def test_keys_links_and_filters_of_a_table_are_in_its_cells():
     table = ReportTable(
         "tab-t", "Caption", frame, pd.DataFrame({"name": ["a", "b"], "address": ["", ""]}),
         links={(0, "see"): {"x": "tab-u-x", "y": "tab-u-y"}, (1, "see"): "tab-u-z"},
-        keys={"size": [1200, None]}, filters=("see",),
+        sort_keys={"size": [1200, None]}, filter_columns=("see",),
     )  # fmt: skip
     html = table.to_html()
     assert '<td data-sort="1200">1,200</td>' in html

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from evidence import cli, unknowns_first, unknowns_followed, unknowns_summary
+from evidence import cli, follow_up_attrition, top_unknowns, unknowns_summary
 from evidence.analysis.certainty.evidence_body import evidence_bodies
 from evidence.analysis.gaps.required_trial import BASELINE_RATES, diversity
 from evidence.analysis.gaps.unknowns import find_unknowns, register
@@ -52,10 +52,10 @@ def entries(project):
 def test_what_is_computed_of_a_question(bakery):
     found = entries(bakery)["U1"]
     assert (found.k, found.n, found.randomised) == (1, 40, 1)
-    assert found.longest == pytest.approx(2 * 365.25 / 12)
+    assert found.longest_follow_up == pytest.approx(2 * 365.25 / 12)
     assert found.labels == ["Miller"]
     assert found.best is None or found.best.body.question.outcome == "risen"
-    assert found.status == found.computed == "open"
+    assert found.status == found.computed_status == "open"
     assert {"C", "D"} <= set(found.codes)
     assert found.codes["C"] == "a single study has nothing to agree with"
     assert found.codes["D"] == "no study hid from people what they got"
@@ -77,7 +77,7 @@ def test_every_code_has_the_rule_that_fired(bakery):
 
 def test_removing_the_only_long_study_opens_an_unknown_by_itself(bakery):
     gap = entries(bakery)[f"{CELL}/beyond a month"]
-    assert (gap.raised, gap.k, gap.claims) == ("gap", 1, ("C1",))
+    assert (gap.origin, gap.k, gap.claims) == ("derived", 1, ("C1",))
     # Two trials look at one day against nothing; what is missing there is the other comparison.
     assert entries(bakery)[f"{CELL}/up to three days"].comparison == "an active comparison"
     rows = bakery.rows("data/studies.csv")
@@ -85,11 +85,11 @@ def test_removing_the_only_long_study_opens_an_unknown_by_itself(bakery):
     bakery.write("data/studies.csv", [row for row in rows if row[place] != "month"])
     after = entries(bakery)[f"{CELL}/beyond a month"]
     assert after.k == 0
-    assert str(unknowns_first([after])[0]) == (
+    assert str(top_unknowns([after])[0]) == (
         "No trial has measured risen with yeast beyond a month in people with bread, against "
         "an inactive or an active comparison."
     )
-    assert "Only 40 people in 1 study tell of risen" in str(unknowns_first([gap])[0])
+    assert "Only 40 people in 1 study tell of risen" in str(top_unknowns([gap])[0])
 
 
 def test_a_cell_that_trials_fill_is_no_unknown(bakery):
@@ -106,8 +106,8 @@ def test_a_source_that_nobody_found_is_an_unknown(bakery):
     bakery.put("data/guide.csv", 2, status="unresolved", source="")
     bakery.put("data/claims.csv", 2, guide_refs="1")
     found = entries(bakery)["source/1"]
-    assert (found.raised, found.claims, found.k) == ("source", ("C1",), 0)
-    assert str(unknowns_first([found])[0]) == "Nobody could find where this comes from: it rises."
+    assert (found.origin, found.claims, found.k) == ("source", ("C1",), 0)
+    assert str(top_unknowns([found])[0]) == "Nobody could find where this comes from: it rises."
 
 
 def test_the_order_is_the_one_that_is_stated(shipped):
@@ -117,12 +117,12 @@ def test_the_order_is_the_one_that_is_stated(shipped):
         for e in found
     ]
     assert keys == sorted(keys)
-    assert len(unknowns_first(found)) == 10
-    raised = [entry.raised for entry in found]
+    assert len(top_unknowns(found)) == 10
+    raised = [entry.origin for entry in found]
     said = str(unknowns_summary(found))
     assert said.startswith(
-        f"{len(found)} unknowns: {raised.count('asked')} asked by people, "
-        f"{raised.count('gap')} that"
+        f"{len(found)} unknowns: {raised.count('listed')} asked by people, "
+        f"{raised.count('derived')} that"
     )
 
 
@@ -130,7 +130,7 @@ def test_a_curator_overrules_with_a_reason(bakery):
     bakery.put("data/unknowns.csv", 2, status="settled", status_reason="everybody saw it rise")
     dataset = bakery.dataset()
     found = [e for e in find_unknowns(dataset) if e.name == "U1"]
-    assert (found[0].computed, found[0].status) == ("open", "settled")
+    assert (found[0].computed_status, found[0].status) == ("open", "settled")
     table = tabulate_unknowns(found)
     wanted = "settled; computed: open, overruled: everybody saw it rise"
     assert table.frame["status"][0] == wanted
@@ -142,7 +142,7 @@ def test_what_would_settle_it_from_the_rate_seen(bakery):
         locator="p. 1", reason="so they say",
     )  # fmt: skip
     bakery.put("data/unknowns.csv", 2, where="outcome=risen and days=1")
-    found = entries(bakery)["U1"].settling
+    found = entries(bakery)["U1"].required_trial
     # 5 of 20 in each comparison group: 25 %, and 45 % is wanted.
     wanted = int(np.ceil(size_for_proportions(0.25, 0.45)))
     assert found.per_arm == wanted
@@ -189,15 +189,15 @@ def test_sizes_of_published_examples():
 
 
 def test_how_long_a_trial_must_follow_people(bakery):
-    assert entries(bakery)[f"{CELL}/beyond a month"].settling.follow == 31
+    assert entries(bakery)[f"{CELL}/beyond a month"].required_trial.follow == 31
     # The question asks for results from day 2 on.
     found = entries(bakery)["U1"]
-    assert found.settling.follow == 2
+    assert found.required_trial.follow == 2
     assert "following them for at least 2 days" in required_trial_text(found)
     bakery.put("data/unknowns.csv", 2, where="outcome=risen")
-    assert entries(bakery)["U1"].settling.follow == 1
+    assert entries(bakery)["U1"].required_trial.follow == 1
     bakery.put("data/unknowns.csv", 2, where="")
-    assert np.isnan(entries(bakery)["U1"].settling.follow)
+    assert np.isnan(entries(bakery)["U1"].required_trial.follow)
 
 
 def test_a_claim_on_a_late_time_asks_nothing_of_earlier_ones(bakery):
@@ -213,8 +213,8 @@ def test_a_claim_on_a_late_time_asks_nothing_of_earlier_ones(bakery):
 def test_a_claim_that_rests_on_nothing_is_an_unknown(bakery):
     bakery.put("data/claims.csv", 2, verdict="not checkable", reason="no text was found")
     found = entries(bakery)["source/C1"]
-    assert (found.raised, found.claims, found.why_open) == ("source", ("C1",), "no text was found")
-    assert str(unknowns_first([found])[0]) == "Nobody could find where this comes from: It rises."
+    assert (found.origin, found.claims, found.why_open) == ("source", ("C1",), "no text was found")
+    assert str(top_unknowns([found])[0]) == "Nobody could find where this comes from: It rises."
     bakery.put("data/claims.csv", 2, guide_refs="1")
     assert "source/C1" not in entries(bakery)
 
@@ -222,7 +222,7 @@ def test_a_claim_that_rests_on_nothing_is_an_unknown(bakery):
 def test_followed_beyond(bakery):
     """40 people in each of two trials, one of which looks at two months."""
     dataset = bakery.dataset()
-    assert str(unknowns_followed(dataset)) == (
+    assert str(follow_up_attrition(dataset)) == (
         "80 people were in the trials of these tables; 40 people were looked at beyond 3 days; "
         "40 people were looked at beyond 31 days."
     )
@@ -251,7 +251,7 @@ def test_what_would_settle_it_where_nothing_was_seen(bakery):
     rows = bakery.rows("data/studies.csv")
     place = rows[0].index("time_unit")
     bakery.write("data/studies.csv", [row for row in rows if row[place] != "month"])
-    sizes = entries(bakery)[f"{CELL}/beyond a month"].settling.sizes
+    sizes = entries(bakery)[f"{CELL}/beyond a month"].required_trial.sizes
     assert list(sizes["rate"].unique()) == list(BASELINE_RATES)
     first = sizes.iloc[0]
     assert first["per_arm"] == int(np.ceil(size_for_proportions(0.1, 0.125)))
@@ -270,7 +270,7 @@ def test_the_size_on_a_scale_takes_the_spread_that_was_seen(shipped):
     # The variance of the difference is that of unequal spreads, put back on one.
     variance = 7.6**2 / 20 + 10.0**2 / 19
     sd = (variance / (1 / 20 + 1 / 19)) ** 0.5
-    assert entry.settling.per_arm == int(np.ceil(size_for_means(3, sd)))
+    assert entry.required_trial.per_arm == int(np.ceil(size_for_means(3, sd)))
 
 
 def test_an_empty_register_and_a_thousand_studies(bakery):
@@ -314,7 +314,7 @@ def test_exports(bakery):
     records = json.loads(unknowns_json(found))
     assert [record["unknown"] for record in records] == [entry.name for entry in found]
     assert len(unknowns_frame(found)) == len(found)
-    keys = {key for record in records for key in record["keys"]}
+    keys = {key for record in records for key in record["study_keys"]}
     text = bibtex(dataset.bibliography.some(keys))
     assert text.count("@article{") == len(keys)
     assert "author = {Miller, Bo and others}" in text

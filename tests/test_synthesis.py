@@ -15,7 +15,13 @@ from evidence.analysis.printed_numbers import is_impossible, possible_counts
 from evidence.analysis.results import select_results
 from evidence.dataset.dataset import load_dataset, time_in_days
 from evidence.errors import ParameterError
-from evidence.provenance.sentence import count, duration, list_in_words, percent, printed_time
+from evidence.provenance.sentence import (
+    count,
+    format_duration,
+    format_percent,
+    format_time,
+    join_words,
+)
 
 
 def test_known_case_71_and_29_percent_are_counts_of_17_and_not_of_18():
@@ -62,8 +68,8 @@ def test_possible_counts_are_those_that_round_to_it_either_way(n, share, decimal
 
 def test_counts_are_worked_out_only_where_one_number_fits(project):
     results = select_results(load_dataset(project.root))
-    assert results["counted"].tolist()[:3] == [12, 4, pd.NA]
-    assert results["counted_from"].tolist()[:3] == ["worked out", "printed", ""]
+    assert results["event_count"].tolist()[:3] == [12, 4, pd.NA]
+    assert results["event_count_source"].tolist()[:3] == ["derived", "printed", ""]
 
 
 def test_pairs_leave_out_the_guide(project):
@@ -110,20 +116,24 @@ def test_times_become_days():
      (float("nan"), "not stated")],
 )  # fmt: skip
 def test_lengths_of_time_in_words(length, said):
-    assert duration(length) == said
+    assert format_duration(length) == said
 
 
 def test_words():
-    assert [percent(12 / 17), percent(73 / 111, 111), percent(0)] == ["71%", "65.8%", "0%"]
+    assert [format_percent(12 / 17), format_percent(73 / 111, 111), format_percent(0)] == [
+        "71%",
+        "65.8%",
+        "0%",
+    ]
     assert [str(count(1, "study", "studies")), str(count(2000, "result"))] == [
         "1 study", "2,000 results"
     ]  # fmt: skip
-    assert [printed_time("0-3", "day"), printed_time("1", "week"), printed_time("", "")] == [
+    assert [format_time("0-3", "day"), format_time("1", "week"), format_time("", "")] == [
         "0–3 days",
         "1 week",
         "",
     ]
-    assert [list_in_words([]), list_in_words(["a"]), list_in_words(["a", "b", "c"])] == [
+    assert [join_words([]), join_words(["a"]), join_words(["a", "b", "c"])] == [
         "",
         "a",
         "a, b and c",

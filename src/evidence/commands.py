@@ -20,8 +20,8 @@ def _check(options) -> int:
     _print_findings(findings)
     for line in overdue_reviews(dataset, parse_date(options.on)) if options.on else ():
         print(line)
-    counting = sum(finding.counts for finding in findings)
-    waived = sum(bool(finding.waived) for finding in findings)
+    counting = sum(finding.is_blocking for finding in findings)
+    waived = sum(bool(finding.waiver) for finding in findings)
     studies = dataset.results["study"].nunique()
     print(
         f"{len(dataset.results)} results of {studies} studies, {len(dataset.claims)} claims, "
@@ -35,7 +35,7 @@ def _print_findings(findings) -> None:
     """One line each; of very many only the first, those that count before others."""
     from collections import Counter
 
-    first = sorted(range(len(findings)), key=lambda place: not findings[place].counts)
+    first = sorted(range(len(findings)), key=lambda place: not findings[place].is_blocking)
     for place in sorted(first[:MAX_PROBLEMS]):
         print(findings[place])
     left_out = Counter(findings[place].code for place in first[MAX_PROBLEMS:])

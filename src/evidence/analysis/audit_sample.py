@@ -17,7 +17,7 @@ import pandas as pd
 
 from evidence.dataset.dataset import Dataset
 from evidence.errors import ParameterError
-from evidence.provenance.sentence import Number, Sentence, confidence_level, count, percent
+from evidence.provenance.sentence import Number, Sentence, confidence_level, count, format_percent
 from evidence.statistics.confidence_intervals import wilson_interval
 
 ANSWER_LABELS = (
@@ -75,7 +75,7 @@ def error_rate(dataset: Dataset) -> Sentence:
         )
     rows, wrong = tuple(audits["address"]), audits[audits["answer"] == "wrong"]
     share, low, high = (float(end) for end in wilson_interval(len(wrong), len(audits), CONFIDENCE))
-    ends = f"{percent(low, 1000)} to {percent(high, 1000)}"
+    ends = f"{format_percent(low, 1000)} to {format_percent(high, 1000)}"
     return Sentence(
         "audit.rate",
         "{checked} drawn by chance and held to their sources by a person: {wrong} wrong, a rate of "
@@ -83,7 +83,7 @@ def error_rate(dataset: Dataset) -> Sentence:
         {
             "checked": count(len(audits), "result", rows=rows),
             "wrong": count(len(wrong), "was", "were", wrong["address"]),
-            "rate": Number(share, percent(share, 1000), rows, "rate"),
+            "rate": Number(share, format_percent(share, 1000), rows, "rate"),
             "level": confidence_level(CONFIDENCE),
             "interval": Number(ends, ends, rows, "wilson"),
         },

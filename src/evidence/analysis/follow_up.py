@@ -2,8 +2,8 @@
 
 Vocabulary
 ----------
-A *moment* is one time at which a study reports on a benefit. What was found there is `seen` (arm
-better than its comparator), `no difference`, `worse`, or `share` (a proportion without a
+A *moment* is one time at which a study reports on a benefit. What was found there is `better` (arm
+better than its comparator), `no difference`, `worse`, or `proportion` (a proportion without a
 comparison that can be tested). `measured_to` is the last time a result is in the tables,
 `followed_to` the last assessment the study describes; beyond it, nothing was measured.
 """
@@ -15,17 +15,17 @@ from evidence.analysis.arm_comparisons import add_confidence_intervals, arm_pair
 from evidence.analysis.results import last_assessments
 from evidence.dataset.dataset import Dataset
 from evidence.dataset.schema import FOUND_MEASURES
-from evidence.provenance.sentence import Number, Sentence, duration, percent
+from evidence.provenance.sentence import Number, Sentence, format_duration, format_percent
 
-DIRECTION_WORDS = {"better": "seen", "worse": "worse", "no difference": "no difference"}
+DIRECTION_WORDS = {"better": "better", "worse": "worse", "no difference": "no difference"}
 FINDING_COLUMNS = [
     "study",
     "label",
     "outcome",
     "days_low",
     "days",
-    "found",
-    "says",
+    "finding",
+    "text",
     "confirmed",
     "address",
 ]
@@ -39,39 +39,39 @@ def findings_over_time(results: pd.DataFrame, *, confidence: float) -> pd.DataFr
     results : DataFrame
         From `select_results`.
     confidence : float
-        A pair of counts is `seen` if the interval of its risk difference excludes 0.
+        A pair of counts is `better` if the interval of its risk difference excludes 0.
 
     Returns
     -------
     DataFrame
-        `COLUMNS`: `found` as above, `says` a few words for a label, `address` the rows.
+        `COLUMNS`: `finding` as above, `text` a few words for a label, `address` the rows.
     """
     rows = results[(results["kind"] == "benefit") & ~results["is_guide"] & (results["days"] > 0)]
     tested = arm_pairs(rows, confidence=confidence)
     shares = rows[
         (rows["measure"] == "proportion") & rows["role"].isin(["intervention", "single arm"])
-    ].assign(found="share")
+    ].assign(finding="proportion")
     shares = add_confidence_intervals(shares, confidence)
     shares = shares[shares["estimate"].notna()]
-    shares["says"] = [percent(estimate) for estimate in shares["estimate"]]
+    shares["text"] = [format_percent(estimate) for estimate in shares["estimate"]]
     contrasts = rows[rows["role"] == "contrast"].copy()
-    contrasts["found"] = [_found(row) for row in contrasts.itertuples()]
-    contrasts["says"] = ""
+    contrasts["finding"] = [_found(row) for row in contrasts.itertuples()]
+    contrasts["text"] = ""
     paired = pd.DataFrame(
         {
             **{name: tested[name] for name in ("study", "label", "outcome", "days", "address")},
             "days_low": tested["days"],
             "confirmed": True,
-            "found": _direction(tested["rd_low"], tested["rd_high"], tested["better"]),
-            "says": [
-                f"{percent(first)} against {percent(second)}"
+            "finding": _direction(tested["rd_low"], tested["rd_high"], tested["better"]),
+            "text": [
+                f"{format_percent(first)} against {format_percent(second)}"
                 for first, second in zip(
                     tested["events1"] / tested["n1"], tested["events2"] / tested["n2"], strict=True
                 )
             ],
         }
     )
-    contrasts = contrasts[contrasts["found"] != ""]
+    contrasts = contrasts[contrasts["finding"] != ""]
     # A share says nothing beside a comparison of the same outcome at the same time.
     what = ["study", "outcome", "days"]
     compared = pd.MultiIndex.from_frame(pd.concat([paired[what], contrasts[what]]))
@@ -84,7 +84,7 @@ def findings_over_time(results: pd.DataFrame, *, confidence: float) -> pd.DataFr
 def _direction(low, high, better) -> np.ndarray:
     """A difference's finding: which side of 0 its interval lies on, and which side is good."""
     sign = np.where(low > 0, 1, np.where(high < 0, -1, 0)) * np.where(better == "lower", -1, 1)
-    return np.select([sign > 0, sign < 0], ["seen", "worse"], "no difference")
+    return np.select([sign > 0, sign < 0], ["better", "worse"], "no difference")
 
 
 def _found(row) -> str:
@@ -109,11 +109,11 @@ def _found(row) -> str:
         return DIRECTION_WORDS[row.direction]
     if pd.isna(row.value):
         return ""
-    return "seen" if (row.value > null) == (row.better != "lower") else "worse"
+    return "better" if (row.value > null) == (row.better != "lower") else "worse"
 
 
 def follow_up_by_study(dataset: Dataset, found: pd.DataFrame) -> pd.DataFrame:
-    """One row a study of `found`: `measured_to` and `followed_to` in days, the shortest first.
+    """One row a study of `finding`: `measured_to` and `followed_to` in days, the shortest first.
 
     `address` are the rows of the last results, `design` that of the study. `followed_to` comes from
     `designs.csv` and is never earlier than the last result.
@@ -138,10 +138,16 @@ def longest_follow_up(rows: pd.DataFrame) -> list[Sentence]:
             {
                 "label": Number(None, row.label),
                 "measured": Number(
-                    row.measured_to, duration(row.measured_to), tuple(row.address.split()), "days"
+                    row.measured_to,
+                    format_duration(row.measured_to),
+                    tuple(row.address.split()),
+                    "days",
                 ),
                 "followed": Number(
-                    row.followed_to, duration(row.followed_to), tuple(row.design.split()), "days"
+                    row.followed_to,
+                    format_duration(row.followed_to),
+                    tuple(row.design.split()),
+                    "days",
                 ),
             },
         )

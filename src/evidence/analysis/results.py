@@ -11,10 +11,10 @@ from evidence.dataset.dataset import Dataset, time_in_days
 from evidence.errors import ParameterError, not_one_of
 
 SCOPES = ("guide", "all")
-OF_OUTCOME = ["outcome", "kind", "better", "complement", "display_order", "default_days"]
+OUTCOME_COLUMNS = ["outcome", "kind", "better", "complement", "display_order", "default_days"]
 
 
-def require_words(name: str, given: Sequence[str], allowed: Sequence[str]) -> None:
+def require_known(name: str, given: Sequence[str], allowed: Sequence[str]) -> None:
     """Refuse words outside a vocabulary, naming the nearest one.
 
     Raises
@@ -51,21 +51,21 @@ def select_results(
         The columns of `studies.csv` but `note`, and: `label`, `scope`, `design`, `randomised`,
         `treatment`, `comparator_kind`, `blinding`, `caveat` of the study; `kind`, `better`,
         `complement`, `display_order`, `default_days` of the outcome;
-        `days_low` and `days` (the time and, for a range, its two ends; NaN if none); `counted`
+        `days_low` and `days` (the time and, for a range, its two ends; NaN if none); `event_count`
         (events as printed, or the one whole number that the printed percentage allows) and
-        `counted_from` ("printed", "worked out" or ""); `is_guide`; `confirmed`.
+        `event_count_source` ("printed", "derived" or ""); `is_guide`; `confirmed`.
 
     Raises
     ------
     ParameterError
         A scope, condition or outcome that does not exist.
     """
-    require_words("scope", [scope], SCOPES)
-    require_words("conditions", conditions, list(dataset.results["condition"].unique()))
-    require_words("outcomes", outcomes, list(dataset.results["outcome"].unique()))
+    require_known("scope", [scope], SCOPES)
+    require_known("conditions", conditions, list(dataset.results["condition"].unique()))
+    require_known("outcomes", outcomes, list(dataset.results["outcome"].unique()))
     # Remarks of those who made the tables are on no page, and a new one changes none.
     rows = _joined(dataset.results.drop(columns="note"), _studies(dataset), "study")
-    rows = _joined(rows, dataset.outcomes[OF_OUTCOME], "outcome")
+    rows = _joined(rows, dataset.outcomes[OUTCOME_COLUMNS], "outcome")
     rows["kind"] = rows["kind"].fillna("benefit")
     rows["better"] = rows["better"].fillna("neither")
     rows["complement"] = rows["complement"].fillna("")
@@ -73,7 +73,7 @@ def select_results(
     rows["days_low"], rows["days"] = ends["low"], ends["high"]
     rows["is_guide"] = rows["reported_by"] == "guide"
     rows["confirmed"] = rows["verified"] == "yes"
-    rows["counted"], rows["counted_from"] = _counted(rows)
+    rows["event_count"], rows["event_count_source"] = _counted(rows)
     if scope == "guide":
         rows = rows[rows["scope"] == "guide"]
     if conditions:
@@ -120,4 +120,4 @@ def _counted(rows: pd.DataFrame) -> tuple[pd.Series, np.ndarray]:
     counted = rows["events"].copy()
     counted[only.index] = only.astype("Int64")
     worked_out = rows.index.isin(only.index)
-    return counted, np.select([is_printed, worked_out], ["printed", "worked out"], "")
+    return counted, np.select([is_printed, worked_out], ["printed", "derived"], "")

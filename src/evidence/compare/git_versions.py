@@ -16,7 +16,7 @@ from evidence.dataset import schema
 from evidence.dataset.bibliography import BIBLIOGRAPHY_FILE
 from evidence.dataset.dataset import Dataset, find_project, load_dataset
 from evidence.errors import DatasetError, EvidenceError
-from evidence.provenance.values import read_finished
+from evidence.provenance.values import read_build_files
 
 TABLES = {table.file: table for table in schema.TABLES}
 RENAMED_FILES = {
@@ -86,7 +86,7 @@ def read_values(version: str) -> dict[str, dict]:
     """
     path = Path(version)
     if path.is_dir():
-        return read_finished(find_project(path) / "reports", "values.json")[0]
+        return read_build_files(find_project(path) / "reports", "values.json")[0]
     try:
         values = json.loads(path.read_text("utf-8"))
         is_values = all({"value", "rows", "method"} <= set(entry) for entry in values.values())

@@ -16,7 +16,7 @@ from evidence.analysis.pooling.pooled_estimate import Refusal, pool_studies
 from evidence.analysis.pooling.question import Question, main_question
 from evidence.analysis.results import select_results
 from evidence.dataset.dataset import Dataset
-from evidence.provenance.sentence import Sentence, capitalise, list_in_words
+from evidence.provenance.sentence import Sentence, capitalise, join_words
 
 CONFIDENCE = 0.95
 
@@ -92,7 +92,7 @@ def _proportions(
             continue
         natural = pooled.natural()
         text, low, high, *_ = format_estimates("proportion", *natural.values())
-        population = list_in_words([*question.treatments, *question.conditions])
+        population = join_words([*question.treatments, *question.conditions])
         label = capitalise(measure_label("proportion", outcome))
         yield KeyNumber(
             f"proportion/{outcome}",

@@ -20,7 +20,7 @@ from evidence.analysis.gaps.unknowns import Unknown, find_unknowns
 from evidence.compare.key_numbers import KeyNumber, key_numbers
 from evidence.dataset import schema
 from evidence.dataset.dataset import Dataset
-from evidence.provenance.rows import cell_text, rows_at
+from evidence.provenance.rows import cell_text, describe_rows
 from evidence.provenance.sentence import count
 
 MAX_CELLS_CORRECTED = 2
@@ -187,9 +187,9 @@ def _cells(table: schema.Table, old: dict, new: dict) -> dict[str, tuple[str, st
 
 
 def _row_change(kind: str, dataset: Dataset, row: dict, *args, **kwargs) -> RowChange:
-    (source_row,) = rows_at(dataset, [row["address"]])
+    (source_row,) = describe_rows(dataset, [row["address"]])
     printed = f" “{source_row.as_printed}”" if source_row.as_printed else ""
-    return RowChange(kind, source_row.says + printed, row.get("study", ""), *args, **kwargs)
+    return RowChange(kind, source_row.description + printed, row.get("study", ""), *args, **kwargs)
 
 
 def _studies(old: Dataset, new: Dataset, rows: tuple[RowChange, ...]) -> Iterator[Change]:
@@ -267,8 +267,8 @@ def _verdicts(dataset: Dataset) -> dict[str, tuple[str, str]]:
     """Return the label and verdict of each claim, with the computed verdict where it differs."""
     verdicts = {}
     for row in claim_audit.claim_verdicts(dataset, dataset.results).itertuples():
-        differs = row.computed not in ("", row.verdict)
-        verdict = f"{row.verdict} (computed: {row.computed})" if differs else row.verdict
+        differs = row.computed_verdict not in ("", row.verdict)
+        verdict = f"{row.verdict} (computed: {row.computed_verdict})" if differs else row.verdict
         verdicts[row.claim] = (row.label, verdict)
     return verdicts
 
@@ -287,7 +287,7 @@ def _unknowns(old: Dataset, new: Dataset) -> Iterator[Change]:
             order = schema.UNKNOWN_STATUSES.index
             kind = later.status if order(later.status) > order(earlier.status) else "reopened"
             reason = _reason_moved(earlier, later)
-        elif set(earlier.rows["study"]) != set(later.rows["study"]):
+        elif set(earlier.evidence["study"]) != set(later.evidence["study"]):
             kind, reason = f"still {later.status}", _reason_moved(earlier, later)
         else:
             continue
@@ -296,22 +296,27 @@ def _unknowns(old: Dataset, new: Dataset) -> Iterator[Change]:
 
 
 def _reason_closed(unknown: Unknown) -> str:
-    if unknown.raised == "asked":
+    if unknown.origin == "listed":
         return "removed from unknowns.csv"
-    if unknown.raised == "gap":
+    if unknown.origin == "derived":
         return "trials now measure it, or no claim mentions it"
     return "its source was identified, or the claim was removed"
 
 
 def _reason_moved(earlier: Unknown, later: Unknown) -> str:
     """Which studies were added or removed, and which reasons for the unknown changed."""
-    before, after = (list(unknown.rows["label"].unique()) for unknown in (earlier, later))
+    before, after = (list(unknown.evidence["label"].unique()) for unknown in (earlier, later))
     parts = [
         ("studies added: ", [label for label in after if label not in before]),
         ("studies removed: ", [label for label in before if label not in after]),
         ("no longer: ", [text for code, text in earlier.codes.items() if code not in later.codes]),
         ("now: ", [text for code, text in later.codes.items() if code not in earlier.codes]),
-        ("", [later.reason] if later.stated and later.stated != earlier.stated else []),
+        (
+            "",
+            [later.status_reason]
+            if later.curated_status and later.curated_status != earlier.curated_status
+            else [],
+        ),
     ]
     reasons = [prefix + ", ".join(words) for prefix, words in parts if words]
     if (earlier.n, earlier.k) != (later.n, later.k):

@@ -76,7 +76,7 @@ HEADERS = {
     "n": "n (people)",
     "k": "k (studies)",
     "events": "events (people)",
-    "counted": "counted (people)",
+    "event_count": "counted (people)",
     "n_randomised": "randomised (people)",
     "n_analysed": "analysed (people)",
     "dose_mg_per_kg": "dose (mg per kg)",

@@ -15,12 +15,12 @@ from evidence.provenance.sentence import (
     Sentence,
     confidence_level,
     count,
-    interval_text,
-    list_in_words,
-    literal,
-    percent,
-    printed_time,
-    signed_text,
+    escape_braces,
+    format_interval,
+    format_number,
+    format_percent,
+    format_time,
+    join_words,
     slug,
 )
 
@@ -62,7 +62,7 @@ def _lay_out(
         title=f"{outcome.capitalize()}: two arms of each study compared",
         caption=Sentence(
             f"{identity}.caption",
-            f"Left: share of people with {literal(outcome)} in each arm, with {{level}} Wilson "
+            f"Left: share of people with {escape_braces(outcome)} in each arm, with {{level}} Wilson "
             f"intervals{_guide_words(frame)}. Middle: difference of the shares "
             "in percentage points (Newcombe interval). Right: their ratio on a log scale "
             "(interval of its logarithm). An interval that crosses the dashed line is "
@@ -105,8 +105,8 @@ def lay_out_arm_comparisons(
 
 
 METHODS = (
-    interval_methods("share", "wilson", "share1", "low1", "high1")
-    | interval_methods("share", "wilson", "share2", "low2", "high2")
+    interval_methods("share", "wilson", "proportion1", "proportion1_low", "proportion1_high")
+    | interval_methods("share", "wilson", "proportion2", "proportion2_low", "proportion2_high")
     | interval_methods("difference", "newcombe", "rd", "rd_low", "rd_high")
     | interval_methods("ratio", "katz", "rr", "rr_low", "rr_high")
     | {"events1": "share", "events2": "share", "days": "days"}
@@ -131,7 +131,7 @@ def _alt(frame: pd.DataFrame, outcome: str) -> str:
         return ""
     clear = int(((frame["rd_low"] > 0) | (frame["rd_high"] < 0)).sum())
     return (
-        f"Chart of {outcome} in two arms of {list_in_words(frame['label'].unique())}: both shares, their "
+        f"Chart of {outcome} in two arms of {join_words(frame['label'].unique())}: both shares, their "
         f"difference and their ratio, with intervals. In {clear} of "
         f"{count(len(frame), 'comparison')} the interval of the difference leaves out zero."
     )
@@ -139,21 +139,21 @@ def _alt(frame: pd.DataFrame, outcome: str) -> str:
 
 def _read(row, outcome: str) -> str:
     guide = [
-        f"{percent(share)} with {arm}"
+        f"{format_percent(share)} with {arm}"
         for share, arm in ((row.guide1, row.arm), (row.guide2, row.versus))
         if share == share
     ]
     ratio = (
-        f"the ratio {signed_text(row.rr)}, from {interval_text(row.rr_low, row.rr_high)}"
+        f"the ratio {format_number(row.rr)}, from {format_interval(row.rr_low, row.rr_high)}"
         if row.rr_low == row.rr_low
         else "no ratio"
     )
     return (
-        f"{row.label}, {outcome} at {printed_time(row.time, row.time_unit)}: {row.events1} of {row.n1} "
-        f"({percent(row.share1, row.n1)}) with {row.arm}, {row.events2} of {row.n2} "
-        f"({percent(row.share2, row.n2)}) with {row.versus}. The difference is {_points(row.rd)} "
+        f"{row.label}, {outcome} at {format_time(row.time, row.time_unit)}: {row.events1} of {row.n1} "
+        f"({format_percent(row.proportion1, row.n1)}) with {row.arm}, {row.events2} of {row.n2} "
+        f"({format_percent(row.proportion2, row.n2)}) with {row.versus}. The difference is {_points(row.rd)} "
         f"percentage points, from {_points(row.rd_low)} to {_points(row.rd_high)}; {ratio}."
-        + (f" The guide says {list_in_words(guide)}." if guide else "")
+        + (f" The guide says {join_words(guide)}." if guide else "")
         + (f" {row.warning}" if row.warning else "")
     )
 
@@ -185,7 +185,7 @@ def draw_arm_comparison(layout: ArmComparisonLayout):
                     row.rr,
                     row.rr_low,
                     row.rr_high,
-                    f"{signed_text(row.rr)} ({interval_text(row.rr_low, row.rr_high)})",
+                    f"{format_number(row.rr)} ({format_interval(row.rr_low, row.rr_high)})",
                 )
         _dress(axes, frame)
         figure.get_layout_engine().set(wspace=0.06)
@@ -198,8 +198,8 @@ def _points(share: float) -> str:
 
 
 def _draw_proportions(axis, row, place):
-    one = (row.share1, row.low1, row.high1, row.guide1)
-    two = (row.share2, row.low2, row.high2, row.guide2)
+    one = (row.proportion1, row.proportion1_low, row.proportion1_high, row.guide1)
+    two = (row.proportion2, row.proportion2_low, row.proportion2_high, row.guide2)
     arms = (
         (place - 0.2, *one, "intervention", f"{row.arm}: {row.events1}/{row.n1}", row.n1),
         (place + 0.2, *two, "comparator", f"{row.versus}: {row.events2}/{row.n2}", row.n2),
@@ -211,7 +211,7 @@ def _draw_proportions(axis, row, place):
         if guide == guide:
             axis.plot(guide, y, "D", ms=10, mfc="none", mec=style.VERMILION, mew=1.5)
         axis.annotate(
-            f"{said} ({percent(estimate, n)})",
+            f"{said} ({format_percent(estimate, n)})",
             (0, y),
             (4, 8 if role == "intervention" else -8),
             fontsize=8,
@@ -235,7 +235,7 @@ def _dress(axes, frame):
     shares, difference, ratio = axes
     shares.set_ylim(len(frame) - 0.5, -0.5)
     names = [
-        f"{row.label}\n{printed_time(row.time, row.time_unit)}"
+        f"{row.label}\n{format_time(row.time, row.time_unit)}"
         + (
             ""
             if row.randomised == "yes"

@@ -14,7 +14,7 @@ from evidence.analysis.claims.claim_audit import (
 )
 from evidence.figures import style
 from evidence.figures.layout import Layout, draw, shortened
-from evidence.provenance.sentence import Sentence, count, join_sentences, list_in_words
+from evidence.provenance.sentence import Sentence, count, join_sentences, join_words
 
 COLUMNS = (("claim", 0.0), ("label", 0.045), ("guide_value", 0.40), ("source_value", 0.655))
 WIDTHS = {"label": 60, "guide_value": 42, "source_value": 44}
@@ -40,14 +40,14 @@ def lay_out_claim_verdicts(claims: pd.DataFrame) -> ClaimVerdictsLayout:
         lines.append(line)
         line += 1
     columns = ["name", "claim", "label", "guide_value", "source_value", "verdict", "overruled"]
-    frame = claims[[*columns, "computed", "compared", "address"]]
+    frame = claims[[*columns, "computed_verdict", "compared_rows", "address"]]
     frame = frame.assign(line=lines)
     for column, width in WIDTHS.items():
         frame[column] = [shortened(text, width) for text in frame[column]]
     said = [
         f"{row.claim}: {row.verdict}. {row.label} — guide: {row.guide_value}; "
         f"source: {row.source_value}."
-        + (f" Computed from the rows: {row.computed}." if row.overruled else "")
+        + (f" Computed from the rows: {row.computed_verdict}." if row.overruled else "")
         for row in claims.itertuples()
     ]
     return ClaimVerdictsLayout(
@@ -63,7 +63,7 @@ def lay_out_claim_verdicts(claims: pd.DataFrame) -> ClaimVerdictsLayout:
         alt=_alt(claims),
         reading=tuple(said),
         frame=frame.reset_index(drop=True),
-        methods={"computed": "verdict"},
+        methods={"computed_verdict": "verdict"},
         empty="" if len(claims) else "No claim of the guide is about these results.",
         blocks=blocks,
     )
@@ -74,7 +74,7 @@ def _alt(claims: pd.DataFrame) -> str:
     verdicts = [f"{verdict} ({k})" for verdict, k in claims_by_verdict(claims).items() if k]
     return (
         f"Table of {count(len(claims), 'claim')} of the guide, each beside what its source says, "
-        f"by verdict: {list_in_words(verdicts)}."
+        f"by verdict: {join_words(verdicts)}."
     )
 
 
@@ -105,7 +105,7 @@ def draw_claim_verdicts(layout: ClaimVerdictsLayout):
             mark, colour = style.VERDICTS[row.verdict]
             axis.text(0.012, row.line, mark, color=colour, fontsize=8, va="center", ha="center")
             if row.overruled:
-                mark, _ = style.VERDICTS[row.computed]
+                mark, _ = style.VERDICTS[row.computed_verdict]
                 axis.text(
                     0.03, row.line, mark, color=style.QUIET, fontsize=8, va="center", ha="center"
                 )

@@ -23,8 +23,8 @@ from evidence.provenance.sentence import (
     Sentence,
     confidence_level,
     count,
-    duration,
-    list_in_words,
+    format_duration,
+    join_words,
 )
 from evidence.statistics.confidence_intervals import critical_value
 
@@ -92,12 +92,12 @@ def lay_out_dose_effect_all_trials(
     several = frame.loc[frame["study"].duplicated(keep=False), "label"].unique()
     numbers = {
         "arms": count(int(shown.sum()), "treated arm", None, _rows(frame[shown]), "effect"),
-        "treatment": Number(None, list_in_words(question.treatments) or "all treatments"),
+        "treatment": Number(None, join_words(question.treatments) or "all treatments"),
         "level": confidence_level(confidence),
         "worded": count(int((~shown).sum()), "arm", None, _rows(frame[~shown]), "effect"),
         "shared": Number(
             None,
-            f" The arms of {list_in_words(several)} share one comparison group."
+            f" The arms of {join_words(several)} share one comparison group."
             if len(several)
             else "",
         ),
@@ -189,7 +189,7 @@ def _read(measure: str, frame: pd.DataFrame) -> tuple[str, ...]:
     said = []
     for row in frame.itertuples():
         how = f", {row.blinding}" if row.blinding else ""
-        who = f"{row.label}, {row.dose:g} mg/kg, {duration(row.days)}{how}"
+        who = f"{row.label}, {row.dose:g} mg/kg, {format_duration(row.days)}{how}"
         if row.found:
             said.append(f"{who}: {row.found}, size not given.")
         else:
@@ -256,7 +256,7 @@ def _mark(axis, place, row, mark, colour):
     bare = not np.isfinite(row.ci_high)
     axis.plot(place, row.estimate, mark, ms=7, mec=colour, mfc="white" if bare else colour)
     axis.annotate(
-        f"{row.label}, {duration(row.days)}",
+        f"{row.label}, {format_duration(row.days)}",
         (place, row.estimate if bare else row.ci_high),
         (0, 8 if bare else 4),
         textcoords="offset points",

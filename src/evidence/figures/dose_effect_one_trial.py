@@ -11,10 +11,10 @@ from evidence.provenance.sentence import (
     Number,
     Sentence,
     count,
-    interval_text,
-    list_in_words,
-    printed_time,
-    signed_text,
+    format_interval,
+    format_number,
+    format_time,
+    join_words,
 )
 
 DIRECTION_WORDS = {
@@ -27,7 +27,7 @@ DIRECTION_WORDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class OneTrialDoseLayout(Layout):
-    """Doses as columns; `frame` has `dose`, `lane`, `found`, `sized`, `value` and the p values.
+    """Doses as columns; `frame` has `dose`, `lane`, `finding`, `has_estimate`, `value` and the p values.
 
     `lane` is `size` (a printed difference), `source` or `guide` (a direction in words). `sizes`
     gives the people allotted to each arm.
@@ -52,7 +52,7 @@ def lay_out_dose_effect_one_trial(results: pd.DataFrame, *, study: str = "") -> 
     rows = rows.assign(
         dose=rows["dose_mg_per_kg"],
         lane=["guide" if row.is_guide else "source" for row in rows.itertuples()],
-        when=[printed_time(row.time, row.time_unit) for row in rows.itertuples()],
+        when=[format_time(row.time, row.time_unit) for row in rows.itertuples()],
         name=[
             f"{row.study}/{row.dose_mg_per_kg:g} mg per kg/{row.source}/{row.outcome}/{row.measure}"
             for row in rows.itertuples()
@@ -64,8 +64,8 @@ def lay_out_dose_effect_one_trial(results: pd.DataFrame, *, study: str = "") -> 
         "arm",
         "dose",
         "lane",
-        "found",
-        "sized",
+        "finding",
+        "has_estimate",
         "value",
         "ci_low",
         "ci_high",
@@ -100,11 +100,11 @@ def _alt(frame: pd.DataFrame, label: str, versus: str) -> str:
     if frame.empty:
         return ""
     source = frame[frame["lane"] == "source"].drop_duplicates("dose")
-    doses = source.groupby("found", sort=False)["dose"]
-    said = [f"{list_in_words(f'{dose:g}' for dose in rows)} mg/kg {found}" for found, rows in doses]
+    doses = source.groupby("finding", sort=False)["dose"]
+    said = [f"{join_words(f'{dose:g}' for dose in rows)} mg/kg {found}" for found, rows in doses]
     return (
         f"Chart of the doses of {label} against {versus}. Reported were {'; '.join(said)}. A size "
-        f"is printed for {source['sized'].sum()} of {count(len(source), 'dose')}."
+        f"is printed for {source['has_estimate'].sum()} of {count(len(source), 'dose')}."
     )
 
 
@@ -113,22 +113,22 @@ def _read(frame: pd.DataFrame) -> tuple[str, ...]:
     for row in frame.itertuples():
         who = "The guide" if row.lane == "guide" else "The source"
         on = ", ".join(filter(None, (f"{row.dose:g} mg/kg", row.outcome, row.when)))
-        text = f"{who} on {on}: {row.found}"
-        if row.sized:
-            text += f", standardised difference {signed_text(row.value)}"
-        if row.sized and row.ci_low == row.ci_low:
-            text += f", from {interval_text(row.ci_low, row.ci_high)}"
+        text = f"{who} on {on}: {row.finding}"
+        if row.has_estimate:
+            text += f", standardised difference {format_number(row.value)}"
+        if row.has_estimate and row.ci_low == row.ci_low:
+            text += f", from {format_interval(row.ci_low, row.ci_high)}"
         if row.p_value:
             text += f", p {row.p_value}"
         if row.p_adjusted:
             text += f", after correction p {row.p_adjusted}"
-        parts.append(text + ("." if row.sized else ", size not given."))
+        parts.append(text + ("." if row.has_estimate else ", size not given."))
     return tuple(parts)
 
 
 def _caption(frame: pd.DataFrame, label: str, versus: str) -> Sentence:
     source = frame[frame["lane"] == "source"]
-    sized = set(source.loc[source["sized"], "dose"])
+    sized = set(source.loc[source["has_estimate"], "dose"])
     only_worded = set(source["dose"]) - sized
     instrument = next(iter(source["instrument"]), "")
     numbers = {
@@ -138,7 +138,7 @@ def _caption(frame: pd.DataFrame, label: str, versus: str) -> Sentence:
     }
     template = "{label}, each dose against {versus}{instrument}"
     if sized:
-        numbers["sized"] = _doses(source[source["sized"]])
+        numbers["sized"] = _doses(source[source["has_estimate"]])
         template += ". A size was read for {sized} mg/kg only; below zero the dose did better"
     if only_worded:
         numbers["worded"] = _doses(source[source["dose"].isin(only_worded)])
@@ -148,7 +148,7 @@ def _caption(frame: pd.DataFrame, label: str, versus: str) -> Sentence:
 
 
 def _doses(rows: pd.DataFrame) -> Number:
-    text = list_in_words(f"{dose:g}" for dose in sorted(rows["dose"].unique()))
+    text = join_words(f"{dose:g}" for dose in sorted(rows["dose"].unique()))
     return Number(text, text, tuple(" ".join(rows["address"]).split()))
 
 
@@ -169,7 +169,7 @@ def draw_dose_effect_one_trial(layout: OneTrialDoseLayout):
 
 def _draw_sizes(axis, layout, place):
     frame = layout.frame
-    sized = frame[frame["sized"]]
+    sized = frame[frame["has_estimate"]]
     reach = max(1.2, 1.25 * sized["value"].abs().max() if len(sized) else 0)
     axis.set_ylim(reach * 0.4, -reach)
     axis.axhline(0, color=style.QUIET, lw=1, ls="--")
@@ -187,9 +187,9 @@ def _draw_sizes(axis, layout, place):
         x = place[row.dose]
         if row.ci_low == row.ci_low:
             axis.plot([x, x], [row.ci_low, row.ci_high], color=style.BLUE, lw=1.6)
-        fill = style.BLUE if row.found == "better" else "white"
+        fill = style.BLUE if row.finding == "better" else "white"
         axis.plot(x, row.value, "o", ms=9, mfc=fill, mec=style.BLUE, mew=1.6)
-        said = [f"{signed_text(row.value)}{' at ' + row.when if row.when else ''}"]
+        said = [f"{format_number(row.value)}{' at ' + row.when if row.when else ''}"]
         said += [f"p {row.p_value}"] if row.p_value else []
         said += [f"after correction p {row.p_adjusted}"] if row.p_adjusted else []
         axis.annotate(
@@ -244,10 +244,10 @@ def _draw_words(axis, frame, place, layout):
                     style="italic",
                 )
                 continue
-            mark, colour, words = DIRECTION_WORDS[said[dose].found]
+            mark, colour, words = DIRECTION_WORDS[said[dose].finding]
             # The guide is not held to the comparison that its source used.
             text = words.format(versus=layout.versus).replace(" than ", "\nthan ")
-            text = f"said to be\n{said[dose].found}" if lane == "guide" else text
+            text = f"said to be\n{said[dose].finding}" if lane == "guide" else text
             axis.text(x, y - 0.22, mark, ha="center", va="center", fontsize=12, color=colour)
             axis.text(x, y + 0.2, text, ha="center", va="center", fontsize=8.5, color=colour)
     names, arms = [], dict(zip(frame["dose"], frame["arm"], strict=True))

@@ -12,7 +12,7 @@ from evidence.analysis.gaps.unknowns import TIMES
 from evidence.dataset.dataset import Dataset
 from evidence.figures import style
 from evidence.figures.layout import Layout, draw
-from evidence.provenance.sentence import Number, Sentence, capitalise, count, list_in_words
+from evidence.provenance.sentence import Number, Sentence, capitalise, count, join_words
 
 WORDS = {
     "outcome": ("a condition and an outcome", "the evidence on one outcome in one condition"),
@@ -139,7 +139,7 @@ def _read(frame: pd.DataFrame) -> tuple[str, ...]:
     empty = frame[frame["k"] == 0].groupby("across", sort=False)["down"]
     return (
         *said,
-        *(f"{capitalise(name)}, nothing on {list_in_words(rows)}." for name, rows in empty),
+        *(f"{capitalise(name)}, nothing on {join_words(rows)}." for name, rows in empty),
     )
 
 

@@ -12,14 +12,14 @@ from evidence.provenance.sentence import (
     Number,
     Sentence,
     count,
-    duration,
-    list_in_words,
-    printed_time,
+    format_duration,
+    format_time,
+    join_words,
 )
 
 MARKS = {
-    "seen": ("o", style.BLUE, True, "better than its comparison"),
-    "share": ("s", style.GREEN, True, "share of people, nothing to compare with"),
+    "better": ("o", style.BLUE, True, "better than its comparison"),
+    "proportion": ("s", style.GREEN, True, "share of people, nothing to compare with"),
     "no difference": ("o", style.INK, False, "no difference found"),
     "worse": ("v", style.VERMILION, True, "worse than its comparison"),
 }
@@ -35,10 +35,10 @@ START, END = 1 / 48, 3 * 365.25
 
 @dataclass(frozen=True, kw_only=True)
 class FollowUpLayout(Layout):
-    """`frame`: one row a mark (`lane`, `days_low`, `days`, `found`, `says`); `lanes`: one a study.
+    """`frame`: one row a mark (`lane`, `days_low`, `days`, `finding`, `text`); `lanes`: one a study.
 
     `lanes` has `label`, `measured_to` and `followed_to` in days. `guide` holds what the guide
-    says about durations: `lane`, `days_low`, `days`, `says`.
+    says about durations: `lane`, `days_low`, `days`, `text`.
     """
 
     lanes: pd.DataFrame = field(repr=False)
@@ -55,15 +55,15 @@ def lay_out_follow_up(
     found = found.assign(
         lane=found["study"].map(place),
         name=[
-            f"{row.study}/{row.outcome}/{duration(row.days)}/{row.found}"
+            f"{row.study}/{row.outcome}/{format_duration(row.days)}/{row.finding}"
             for row in found.itertuples()
         ],
     )
-    found = found.drop_duplicates(["lane", "days_low", "days", "outcome", "found"])
+    found = found.drop_duplicates(["lane", "days_low", "days", "outcome", "finding"])
     guide = results[results["is_guide"] & (results["days"] > 0) & results["study"].isin(place)]
     guide = guide.assign(
         lane=guide["study"].map(place),
-        says=[printed_time(row.time, row.time_unit) for row in guide.itertuples()],
+        text=[format_time(row.time, row.time_unit) for row in guide.itertuples()],
     )
     guide = guide.drop_duplicates(["lane", "days_low", "days"])
     longest = rows["measured_to"].max() if len(rows) else float("nan")
@@ -76,8 +76,8 @@ def lay_out_follow_up(
         "lane",
         "days_low",
         "days",
-        "found",
-        "says",
+        "finding",
+        "text",
         "confirmed",
         "address",
     ]
@@ -93,7 +93,7 @@ def lay_out_follow_up(
             "is time in which nothing was measured. Diamonds are times that the guide names. "
             "The longest result here is at {longest}.{absent}",
             {
-                "longest": Number(longest, duration(longest), latest, "days"),
+                "longest": Number(longest, format_duration(longest), latest, "days"),
                 "absent": Number(None, _absent(results, place)),
             },
         ),
@@ -103,7 +103,7 @@ def lay_out_follow_up(
         methods={"days_low": "days", "days": "days"},
         empty="" if len(found) else "No result on a benefit at a stated time among these.",
         lanes=rows,
-        guide=guide[["lane", "days_low", "days", "says", "address"]].reset_index(drop=True),
+        guide=guide[["lane", "days_low", "days", "text", "address"]].reset_index(drop=True),
     )
 
 
@@ -113,7 +113,7 @@ def _absent(results: pd.DataFrame, place: dict[str, int]) -> str:
     labels = rows.loc[~rows["study"].isin(place), "label"].unique()
     if not len(labels):
         return ""
-    return f" Without a result that could be placed in time: {list_in_words(labels)}."
+    return f" Without a result that could be placed in time: {join_words(labels)}."
 
 
 def _alt(rows: pd.DataFrame, found: pd.DataFrame) -> str:
@@ -121,14 +121,14 @@ def _alt(rows: pd.DataFrame, found: pd.DataFrame) -> str:
     if found.empty:
         return ""
     findings = [
-        f"{words} ({(found['found'] == name).sum()})"
+        f"{words} ({(found['finding'] == name).sum()})"
         for name, (_, _, _, words) in MARKS.items()
-        if name in set(found["found"])
+        if name in set(found["finding"])
     ]
     return (
         f"Chart of what {count(len(rows), 'study', 'studies')} found at which time, from "
-        f"{duration(found['days'].min())} to {duration(found['days'].max())} after treatment began: "
-        f"{list_in_words(findings)}."
+        f"{format_duration(found['days'].min())} to {format_duration(found['days'].max())} after treatment began: "
+        f"{join_words(findings)}."
     )
 
 
@@ -136,20 +136,20 @@ def _read(rows: pd.DataFrame, found: pd.DataFrame, guide: pd.DataFrame) -> tuple
     parts = []
     for row in rows.itertuples():
         for moment in found[found["study"] == row.study].itertuples():
-            low, high = duration(moment.days_low), duration(moment.days)
+            low, high = format_duration(moment.days_low), format_duration(moment.days)
             time = high if moment.days_low == moment.days else f"{low} to {high}"
             parts.append(
-                f"{row.label}, {moment.outcome} at {time}: {MARKS[moment.found][3]}"
-                + (f" ({moment.says})" if moment.says else "")
+                f"{row.label}, {moment.outcome} at {time}: {MARKS[moment.finding][3]}"
+                + (f" ({moment.text})" if moment.text else "")
                 + ("." if moment.confirmed else ", not confirmed at its source.")
             )
         parts += [
-            f"The guide names {said.says} for {row.label}."
+            f"The guide names {said.text} for {row.label}."
             for said in guide[guide["study"] == row.study].itertuples()
         ]
         parts.append(
-            f"{row.label} has results up to {duration(row.measured_to)} and followed people for "
-            f"{duration(row.followed_to)}; after that nothing was measured."
+            f"{row.label} has results up to {format_duration(row.measured_to)} and followed people for "
+            f"{format_duration(row.followed_to)}; after that nothing was measured."
         )
     return tuple(parts)
 
@@ -205,14 +205,17 @@ def _names(layout: FollowUpLayout) -> list[str]:
 
 def _draw_moments(axis, frame):
     rank = {
-        found: number for number, found in enumerate(("seen", "share", "no difference", "worse"))
+        found: number
+        for number, found in enumerate(("better", "proportion", "no difference", "worse"))
     }
     for _, rows in frame.groupby(["lane", "days"], sort=False):
         # Of the same finding the confirmed one is shown; several stand above one another.
-        shown = {row.found: row for row in sorted(rows.itertuples(), key=lambda row: row.confirmed)}
-        for number, row in enumerate(sorted(shown.values(), key=lambda row: rank[row.found])):
+        shown = {
+            row.finding: row for row in sorted(rows.itertuples(), key=lambda row: row.confirmed)
+        }
+        for number, row in enumerate(sorted(shown.values(), key=lambda row: rank[row.finding])):
             y = row.lane + (number - (len(shown) - 1) / 2) * 0.3
-            mark, colour, filled, _ = MARKS[row.found]
+            mark, colour, filled, _ = MARKS[row.finding]
             if row.days > row.days_low:
                 low = max(row.days_low, START)
                 axis.plot(
@@ -250,7 +253,7 @@ def _draw_key(figure, layout):
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    present = set(layout.frame["found"])
+    present = set(layout.frame["finding"])
     handles = [
         Line2D(
             [],

@@ -22,9 +22,9 @@ from evidence.provenance.sentence import (
     capitalise,
     confidence_level,
     count,
-    duration,
+    format_duration,
+    format_percent,
     parameter,
-    percent,
 )
 
 EXPLORER_FOREST = "fig-view"
@@ -160,7 +160,7 @@ def _study(pooled: PooledEstimate, row) -> dict:
     elif np.isfinite(row.events1):
         says = f"{row.events1:.0f}/{row.n1:.0f}"
     if np.isfinite(row.days):
-        says += f", {duration(row.days)}"
+        says += f", {format_duration(row.days)}"
     own = _Own(row.yi, row.ci_low, row.ci_high)
     line = _line(pooled, "study", row.label, says, own, weight=float(row.weight))
     return line | {"name": row.study, "risk": row.risk, "address": row.address}
@@ -211,7 +211,7 @@ def _read(measure: str, row: dict) -> str:
     if row["kind"] == "study":
         text += f", risk of bias {style.RISK[row['risk']][2]}"
     if np.isfinite(row["weight"]):
-        text += f", weight {percent(row['weight'])}"
+        text += f", weight {format_percent(row['weight'])}"
     if np.isfinite(row["pi_low"]):
         low, high = format_estimates(measure, row["pi_low"], row["pi_high"])
         text += f", a further study is expected between {low} and {high}"
@@ -261,7 +261,7 @@ def _view_caption(seen: QueryResult) -> Sentence:
         return Sentence(name, "Nothing is drawn.")
     said = {
         "level": confidence_level(seen.confidence),
-        "near": parameter(seen.query.time_days, duration(seen.query.time_days)),
+        "near": parameter(seen.query.time_days, format_duration(seen.query.time_days)),
     }
     lines = (
         "Each line is a study with its {level} interval, at its time nearest to {near} after "
@@ -348,7 +348,7 @@ def _scale(axis, layout: ForestLayout):
         axis.axvline(null, color=style.QUIET, lw=1, ls="--")
     axis.set_xlabel(measure_label(layout.measure, layout.outcome))
     if layout.measure in ("proportion", "rd"):
-        axis.xaxis.set_major_formatter(FuncFormatter(lambda tick, _: percent(tick)))
+        axis.xaxis.set_major_formatter(FuncFormatter(lambda tick, _: format_percent(tick)))
     if layout.measure == "proportion":
         axis.set_xlim(0, 1)
     if layout.measure in ("rr", "or"):

@@ -16,15 +16,15 @@ from evidence.provenance.sentence import (
     capitalise,
     confidence_level,
     count,
-    list_in_words,
-    literal,
+    escape_braces,
+    format_percent,
+    format_time,
+    join_words,
     parameter,
-    percent,
-    printed_time,
 )
 
 GUIDE = "open diamonds what the guide says, "
-STANDING = {
+PROVENANCE = {
     "guide": "as the guide says it",
     "source": "as its source reports it",
     "unconfirmed": "commonly cited, not read at its source",
@@ -36,7 +36,7 @@ class ArmProportionsLayout(Layout):
     """`lanes` (one a study and arm, top to bottom) and the panels' `outcomes`; see `frame`.
 
     `frame` has `outcome`, `lane` (row number), `offset` (of several marks in a lane), `role`,
-    `standing`, `estimate`, `ci_low`, `ci_high` (proportions) and `counts`.
+    `provenance`, `estimate`, `ci_low`, `ci_high` (proportions) and `counts`.
     """
 
     outcomes: tuple[str, ...]
@@ -66,7 +66,7 @@ def lay_out_proportions_by_arm(
     rows["offset"] = rows.groupby(["outcome", "lane"]).cumcount() - (
         rows.groupby(["outcome", "lane"])["lane"].transform("size") - 1
     ).div(2)
-    rows["when"] = [printed_time(row.time, row.time_unit) for row in rows.itertuples()]
+    rows["when"] = [format_time(row.time, row.time_unit) for row in rows.itertuples()]
     columns = [
         "name",
         "label",
@@ -74,9 +74,9 @@ def lay_out_proportions_by_arm(
         "role",
         "outcome",
         "when",
-        "standing",
+        "provenance",
         "n",
-        "counted",
+        "event_count",
         "estimate",
         "ci_low",
         "ci_high",
@@ -86,15 +86,15 @@ def lay_out_proportions_by_arm(
         "source",
         "address",
     ]
-    words = list_in_words(panels or outcomes) or "an outcome"
+    words = join_words(panels or outcomes) or "an outcome"
     timed = ", at the time nearest to {near} after treatment" if rows["days"].notna().any() else ""
-    guide = bool((rows["standing"] == "guide").any())
+    guide = bool((rows["provenance"] == "guide").any())
     return ArmProportionsLayout(
         id="fig-shares",
         title=f"{capitalise(words)}: {'what the guide says and ' if guide else ''}what was reported",
         caption=Sentence(
             "fig-shares.caption",
-            f"Share of people with {literal(words)} in each arm{timed}. "
+            f"Share of people with {escape_braces(words)} in each arm{timed}. "
             "Lines are {level} Wilson intervals; a mark without a line has no count behind it. "
             f"Filled marks are numbers read in the source, {GUIDE if guide else ''}"
             "open crosses numbers that are commonly cited but were not read at their source.",
@@ -107,7 +107,7 @@ def lay_out_proportions_by_arm(
         reading=_read(rows, panels),
         frame=rows[columns].reset_index(drop=True),
         methods=ci_method("share", "wilson", "estimate", "ci_low", "ci_high")
-        | {"counted": "share", "counts": "share"},
+        | {"event_count": "share", "counts": "share"},
         empty="" if len(rows) else f"No shares of people with {words} among the results chosen.",
         outcomes=panels,
         lanes=lanes,
@@ -119,15 +119,15 @@ def _alt(rows: pd.DataFrame, panels: tuple[str, ...]) -> str:
     """How many studies, and from where to where the shares read in them spread."""
     parts = []
     for outcome in panels:
-        here = rows[(rows["outcome"] == outcome) & (rows["standing"] == "source")]
+        here = rows[(rows["outcome"] == outcome) & (rows["provenance"] == "source")]
         if len(here):
-            ends = f"{percent(here['estimate'].min())} to {percent(here['estimate'].max())}"
+            ends = f"{format_percent(here['estimate'].min())} to {format_percent(here['estimate'].max())}"
             arms, studies = count(len(here), "arm"), here["label"].nunique()
             of = count(studies, "study", "studies")
             parts.append(f"{capitalise(outcome)} in {arms} of {of} is {ends}.")
         else:
             parts.append(f"No {outcome} was read at its source.")
-    shares = f"Chart of shares of people with {list_in_words(panels)}, each with its interval."
+    shares = f"Chart of shares of people with {join_words(panels)}, each with its interval."
     return " ".join([shares, *parts])
 
 
@@ -137,9 +137,13 @@ def _read(rows: pd.DataFrame, panels: tuple[str, ...]) -> tuple[str, ...]:
         for row in rows[rows["outcome"] == outcome].itertuples():
             who = ", ".join(filter(None, (row.label, row.arm, row.when)))
             known = not np.isnan(row.ci_low)
-            ends = f", interval {percent(row.ci_low)} to {percent(row.ci_high)}" if known else ""
+            ends = (
+                f", interval {format_percent(row.ci_low)} to {format_percent(row.ci_high)}"
+                if known
+                else ""
+            )
             said.append(
-                f"{capitalise(outcome)}, {who}: {row.counts}{ends}, {STANDING[row.standing]}."
+                f"{capitalise(outcome)}, {who}: {row.counts}{ends}, {PROVENANCE[row.provenance]}."
             )
     return tuple(said)
 
@@ -175,15 +179,15 @@ def _tops(crowd, lanes) -> list[float]:
 def _draw_panel(axis, rows, tops):
     for row in rows.itertuples():
         y = tops[row.lane] + row.offset
-        colour = style.VERMILION if row.standing == "guide" else style.COLOUR_OF_ARM[row.role]
+        colour = style.VERMILION if row.provenance == "guide" else style.COLOUR_OF_ARM[row.role]
         if not np.isnan(row.ci_low):
-            dash = "-" if row.standing == "source" else (0, (2, 2))
+            dash = "-" if row.provenance == "source" else (0, (2, 2))
             axis.plot([row.ci_low, row.ci_high], [y, y], color=colour, lw=1.6, ls=dash)
         mark, fill = {
             "guide": ("D", "white"),
             "source": (style.MARK_OF_ARM[row.role], colour),
             "unconfirmed": ("X", "white"),
-        }[row.standing]
+        }[row.provenance]
         axis.plot(row.estimate, y, mark, ms=7, mfc=fill, mec=colour, mew=1.5, clip_on=False)
         axis.text(1.04, y, row.counts, va="center", fontsize=8, color=colour)
     axis.set_xlim(0, 1)
@@ -211,7 +215,7 @@ def _draw_lanes(axis, layout, tops, crowd):
 def _draw_key(figure, layout):
     from matplotlib.lines import Line2D
 
-    present = set(zip(layout.frame["standing"], layout.frame["role"], strict=True))
+    present = set(zip(layout.frame["provenance"], layout.frame["role"], strict=True))
     handles = []
     for role in ("intervention", "comparator", "single arm"):
         if ("source", role) in present:

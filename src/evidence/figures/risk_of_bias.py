@@ -7,7 +7,7 @@ import pandas as pd
 from evidence.analysis.certainty.risk_of_bias import LEVELS, Appraisal
 from evidence.figures import style
 from evidence.figures.layout import Layout, draw
-from evidence.provenance.sentence import Sentence, count, join_sentences, list_in_words, percent
+from evidence.provenance.sentence import Sentence, count, format_percent, join_sentences, join_words
 
 OVERALL = "overall"
 
@@ -115,7 +115,7 @@ def _alt(frame: pd.DataFrame, sets: int) -> str:
     ]
     return (
         f"Table of signs: {count(sets, 'set')} of judgements on the risk of bias, a line each and "
-        f"a column a domain. {count(len(frame), 'judgement')}: {list_in_words(levels)}."
+        f"a column a domain. {count(len(frame), 'judgement')}: {join_words(levels)}."
     )
 
 
@@ -150,7 +150,7 @@ def lay_out_risk_of_bias_summary(appraisals: list[Appraisal]) -> RiskOfBiasSumma
                     left += share
     words = [
         f"{row['tool']}, {row['domain']}: {row['k']} {style.RISK[row['level']][2]}, "
-        f"{percent(row['share'])}."
+        f"{format_percent(row['share'])}."
         for row in rows
     ]
     return RiskOfBiasSummaryLayout(

@@ -14,7 +14,7 @@ import pandas as pd
 from evidence.dataset import schema
 from evidence.dataset.bibliography import BIBLIOGRAPHY_FILE as BIBLIOGRAPHY
 from evidence.dataset.dataset import Dataset
-from evidence.provenance.sentence import printed_time
+from evidence.provenance.sentence import format_time
 
 # A number that rests on more rows than this names them, for people, as ranges of lines.
 MAX_ROWS_DESCRIBED = 12
@@ -22,17 +22,17 @@ MAX_ROWS_DESCRIBED = 12
 
 @dataclass(frozen=True)
 class SourceRow:
-    """A row in words: `says` what it is about, `as_printed` its number, `sources` BibTeX keys."""
+    """A row in words: `description` what it is about, `as_printed` its number, `sources` BibTeX keys."""
 
     address: str
-    says: str
+    description: str
     as_printed: str
     locator: str
     sources: tuple[str, ...]
-    doubt: str = ""
+    unconfirmed: str = ""
 
 
-def rows_at(dataset: Dataset, addresses: Iterable[str]) -> list[SourceRow]:
+def describe_rows(dataset: Dataset, addresses: Iterable[str]) -> list[SourceRow]:
     """The rows at these addresses, in their order; the same address once.
 
     Raises
@@ -54,7 +54,7 @@ def rows_at(dataset: Dataset, addresses: Iterable[str]) -> list[SourceRow]:
     return found
 
 
-def cells_at(dataset: Dataset, addresses: Iterable[str]) -> dict[str, dict[str, str]]:
+def filled_cells(dataset: Dataset, addresses: Iterable[str]) -> dict[str, dict[str, str]]:
     """What stands in the rows at these addresses: the filled cells by column, without the remarks.
 
     Raises
@@ -105,7 +105,7 @@ def _describe(dataset: Dataset, file: str, row: Mapping) -> SourceRow:
         sizes = ("n_randomised", "randomised"), ("n_analysed", "analysed")
         people = [f"{row[name]} {word}" for name, word in sizes if pd.notna(row[name])]
         if pd.notna(row["followup"]):
-            followup = printed_time(f"{row['followup']:g}", row["followup_unit"])
+            followup = format_time(f"{row['followup']:g}", row["followup_unit"])
             people.append(f"followed for {followup}")
         says, printed = f"{row['label']}, {row['design']}", ", ".join(people)
     elif file == schema.CLAIMS.file:
@@ -141,7 +141,7 @@ def _result(dataset: Dataset, row: Mapping) -> str:
         dataset.label(row["study"]),
         arm,
         row["outcome"],
-        printed_time(row["time"], row["time_unit"]),
+        format_time(row["time"], row["time_unit"]),
     ]
     if pd.notna(row["n"]):
         parts.append(f"n {row['n']}")

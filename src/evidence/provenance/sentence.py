@@ -62,7 +62,7 @@ def row_count(rows: Iterable[str]) -> Number:
     return Number(len(addresses), f"{len(addresses):,}", addresses, "counted")
 
 
-def percent(proportion: float, n: int | None = None) -> str:
+def format_percent(proportion: float, n: int | None = None) -> str:
     """A proportion as a percentage, with a decimal only where 100 people or more carry it."""
     digits = 1 if n is not None and n >= 100 else 0
     return f"{100 * proportion:.{digits}f}%"
@@ -91,20 +91,22 @@ def join_sentences(name: str, *sentences: Sentence) -> Sentence:
 
 def events_of_n(events: int, n: int, rows: Iterable[str] = ()) -> Number:
     """A count and its percentage: 12 of 17 (71%)."""
-    return Number(events / n, f"{events} of {n} ({percent(events / n, n)})", tuple(rows), "share")
+    return Number(
+        events / n, f"{events} of {n} ({format_percent(events / n, n)})", tuple(rows), "share"
+    )
 
 
-def signed_text(value: float, digits: int = 2) -> str:
+def format_number(value: float, digits: int = 2) -> str:
     """A number with a true minus sign."""
     return f"{value:.{digits}f}".replace("-", "−")
 
 
-def interval_text(low: float, high: float, digits: int = 2) -> str:
+def format_interval(low: float, high: float, digits: int = 2) -> str:
     """Two ends of an interval as words: 1.89 to 3.98."""
-    return f"{signed_text(low, digits)} to {signed_text(high, digits)}"
+    return f"{format_number(low, digits)} to {format_number(high, digits)}"
 
 
-def duration(days: float) -> str:
+def format_duration(days: float) -> str:
     """A length of time in the unit people would use: 2 hours, 28 days, 3 months, 2 years."""
     if not math.isfinite(days):
         return "not stated"
@@ -122,7 +124,7 @@ def duration(days: float) -> str:
     raise AssertionError("every span has a unit")
 
 
-def printed_time(time: str, unit: str) -> str:
+def format_time(time: str, unit: str) -> str:
     """A printed time in words: 1 day, 110 minutes, 0–3 days; empty if none."""
     if not time:
         return ""
@@ -131,7 +133,7 @@ def printed_time(time: str, unit: str) -> str:
 
 def at_time(time: str, unit: str) -> str:
     """A printed time as the end of a phrase: ' at 1 day'; empty if none."""
-    return f" at {printed_time(time, unit)}" if time else ""
+    return f" at {format_time(time, unit)}" if time else ""
 
 
 def capitalise(text: str) -> str:
@@ -139,7 +141,7 @@ def capitalise(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def literal(text: str) -> str:
+def escape_braces(text: str) -> str:
     """A text of the data as part of a template: its braces are no places for numbers."""
     return text.replace("{", "{{").replace("}", "}}")
 
@@ -157,7 +159,7 @@ def slug(text: str) -> str:
     return f"{words[:60]}-{mark}".lstrip("-")
 
 
-def list_in_words(words: Iterable[str]) -> str:
+def join_words(words: Iterable[str]) -> str:
     """Words joined as in a sentence: a, b and c."""
     *first, last = list(words) or [""]
     return f"{', '.join(first)} and {last}" if first else last

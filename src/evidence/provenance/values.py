@@ -18,7 +18,7 @@ from evidence.errors import EvidenceError
 from evidence.provenance.sentence import Number, Sentence
 
 
-def read_finished(reports: Path, *names: str) -> list:
+def read_build_files(reports: Path, *names: str) -> list:
     """JSON files of a finished run.
 
     Raises
@@ -34,7 +34,7 @@ def read_finished(reports: Path, *names: str) -> list:
         ) from None
 
 
-def finished_figures(reports: Path) -> dict[str, dict]:
+def read_figure_records(reports: Path) -> dict[str, dict]:
     """Every figure of a finished run by id, as its report left it, with the `page` that shows it.
 
     Raises
@@ -42,7 +42,7 @@ def finished_figures(reports: Path) -> dict[str, dict]:
     EvidenceError
         No finished run there.
     """
-    read_finished(reports, "manifest.json")
+    read_build_files(reports, "manifest.json")
     found = {}
     for path in sorted((reports / "values").glob("*.json")):
         for figure in json.loads(path.read_text("utf-8"))["figures"]:
@@ -50,7 +50,7 @@ def finished_figures(reports: Path) -> dict[str, dict]:
     return found
 
 
-def plain_value(value):
+def to_json_value(value):
     """A JSON value; NaN and missing become None, numpy scalars become Python's."""
     if value is None or value is pd.NA:
         return None
@@ -74,7 +74,7 @@ class ValueStore:
         self.values: dict[str, dict] = {}
         self.texts: dict[str, dict] = {}
 
-    def keep(self, sentence: Sentence) -> None:
+    def add(self, sentence: Sentence) -> None:
         """A sentence with the numbers that it prints, named `sentence.number`."""
         entries = {
             f"{sentence.name}.{key}": _entry(number)
@@ -82,10 +82,10 @@ class ValueStore:
             if number.value is not None and f"{{{key}}}" in sentence.template
         }
         text = {"text": str(sentence), "template": sentence.template}
-        self._add(self.values, entries)
-        self._add(self.texts, {sentence.name: text})
+        self._merge(self.values, entries)
+        self._merge(self.texts, {sentence.name: text})
 
-    def keep_frame(self, identity: str, frame: pd.DataFrame, methods: Mapping[str, str]) -> None:
+    def add_frame(self, identity: str, frame: pd.DataFrame, methods: Mapping[str, str]) -> None:
         """Each number in a plotted or tabulated frame, named `id:row.column`.
 
         Columns that only place a mark (`lane`, `row`, …) are no numbers about the evidence;
@@ -94,17 +94,17 @@ class ValueStore:
         entries, columns = {}, _columns(frame)
         for row in frame.to_dict("records"):
             for name in columns:
-                value = plain_value(row[name])
+                value = to_json_value(row[name])
                 if value not in (None, ""):
                     entries[f"{identity}:{row['name']}.{name}"] = {
                         "value": value,
                         "method": methods.get(name, "copied"),
                         "rows": str(row["address"]).split(),
                     }
-        self._add(self.values, entries)
+        self._merge(self.values, entries)
 
     @staticmethod
-    def _add(known: dict[str, dict], new: Mapping[str, dict]) -> None:
+    def _merge(known: dict[str, dict], new: Mapping[str, dict]) -> None:
         """The same name twice must mean the same.
 
         Raises
@@ -123,7 +123,7 @@ def _columns(frame: pd.DataFrame) -> list[str]:
         "as_printed",
         "guide_value",
         "source_value",
-        "computed",
+        "computed_verdict",
         "p_value",
         "p_adjusted",
     }
@@ -136,7 +136,7 @@ def _columns(frame: pd.DataFrame) -> list[str]:
 
 def _entry(number: Number) -> dict:
     return {
-        "value": plain_value(number.value),
+        "value": to_json_value(number.value),
         "text": number.text,
         "method": number.method,
         "rows": list(number.rows),

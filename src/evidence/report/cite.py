@@ -18,7 +18,7 @@ from evidence.dataset import schema
 from evidence.dataset.bibliography import Author, Bibliography, Reference
 from evidence.dataset.dataset import Dataset
 from evidence.errors import EvidenceError
-from evidence.provenance.values import finished_figures
+from evidence.provenance.values import read_figure_records
 
 CITATION_FILE = "CITATION.cff"
 REQUIRED_FIELDS = ("cff-version", "message", "title", "authors")
@@ -225,7 +225,7 @@ def read_figure_or_table(reports: Path, asked: str) -> FinishedFigure | Finished
         No finished run, nothing of that id, or a figure that has nothing drawn.
     """
     identity, _, version = asked.partition("@")
-    figures, tables = finished_figures(reports), _tables(reports)
+    figures, tables = read_figure_records(reports), _tables(reports)
     if identity in tables:
         return _tabulated(tables[identity])
     if identity not in figures:

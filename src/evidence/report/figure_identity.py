@@ -24,13 +24,13 @@ from evidence.dataset import schema
 from evidence.dataset.dataset import Dataset
 from evidence.figures.layout import Layout
 from evidence.figures.style import FONTS
-from evidence.provenance.rows import cells_at
+from evidence.provenance.rows import filled_cells
 from evidence.provenance.sentence import Sentence
-from evidence.provenance.values import plain_value
+from evidence.provenance.values import to_json_value
 
 VERSION_LENGTH = 7
 WORD_FIELDS = ("title", "caption", "alt", "reading")
-ADDRESS_COLUMNS = ("address", "compared")
+ADDRESS_COLUMNS = ("address", "compared_rows")
 """The columns of a layout's frames that name rows of the tables."""
 SHARED_MODULES = ("evidence.figures.layout", "evidence.figures.style")
 LICENCE_FILE = "LICENSE-DATA"
@@ -85,7 +85,7 @@ def figure_record(
     parameters : mapping
         Parameters of that notebook. With its name they give the command that makes the figure.
     """
-    rows = cells_at(dataset, _row_addresses(layout))
+    rows = filled_cells(dataset, _row_addresses(layout))
     words = {name: _plain_text(getattr(layout, name)) for name in WORD_FIELDS}
     parts = {
         "marks": _short_digest(_marks(layout)),
@@ -174,7 +174,7 @@ def _rounded(value):
         return {str(key): _rounded(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_rounded(item) for item in value]
-    value = plain_value(value)
+    value = to_json_value(value)
     return f"{value:.10g}" if isinstance(value, float) else value
 
 

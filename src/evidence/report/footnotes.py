@@ -11,8 +11,8 @@ from string import Formatter
 from evidence.dataset.bibliography import BIBLIOGRAPHY_FILE as BIBLIOGRAPHY
 from evidence.dataset.dataset import Dataset
 from evidence.provenance.methods import METHODS
-from evidence.provenance.rows import MAX_ROWS_DESCRIBED, row_ranges, rows_at
-from evidence.provenance.sentence import Sentence, count, list_in_words
+from evidence.provenance.rows import MAX_ROWS_DESCRIBED, describe_rows, row_ranges
+from evidence.provenance.sentence import Sentence, count, join_words
 from evidence.tables.html_table import anchor
 
 MAX_STUDIES_NAMED = 24
@@ -69,7 +69,7 @@ def footnotes(dataset: Dataset, entries: Mapping[str, dict], titles: Mapping[str
     ]
     methods = _methods(dataset, (entry["method"] for entry in entries.values()))
     parts.append(_collapse("How they were made", "ul", "methods", methods))
-    rows = "".join(_row(dataset, row) for row in rows_at(dataset, addresses))
+    rows = "".join(_row(dataset, row) for row in describe_rows(dataset, addresses))
     if rows:
         parts.append(_collapse("The rows behind them", "ul", "rows", rows))
     heading = "<h3 id='footnotes'>Where every number comes from</h3>"
@@ -141,7 +141,7 @@ def _addresses(dataset: Dataset, rows: Iterable[str]) -> str:
         known = dataset.results[["address", "study"]]
         of = known.loc[known["address"].isin(rows), "study"].unique()
         named = (
-            list_in_words(dataset.label(study) for study in of)
+            join_words(dataset.label(study) for study in of)
             if 0 < len(of) <= MAX_STUDIES_NAMED
             else ""
         )
@@ -152,14 +152,14 @@ def _addresses(dataset: Dataset, rows: Iterable[str]) -> str:
 
 def _row(dataset: Dataset, row) -> str:
     printed = f": “{escape(row.as_printed)}”" if row.as_printed else ""
-    doubt = f" — not confirmed: {escape(row.doubt)}" if row.doubt else ""
+    doubt = f" — not confirmed: {escape(row.unconfirmed)}" if row.unconfirmed else ""
     links = ", ".join(
         f'<a href="#{anchor("ref", key)}">{escape(dataset.label(key))}</a>' for key in row.sources
     )
     place = ", ".join(part for part in (links, escape(row.locator)) if part)
     return (
         f'<li id="{anchor("row", row.address)}"><code>{escape(row.address)}</code> '
-        f"{escape(row.says)}{printed}{doubt}{f'; read in {place}' if place else ''}</li>"
+        f"{escape(row.description)}{printed}{doubt}{f'; read in {place}' if place else ''}</li>"
     )
 
 
@@ -186,6 +186,6 @@ def references(dataset: Dataset, keys: Iterable[str]) -> str:
 def sources_of(dataset: Dataset, entries: Mapping[str, dict]) -> list[str]:
     """The keys of all texts, and of all formulas, that the footnotes to these values name."""
     rows = dict.fromkeys(row for entry in entries.values() for row in entry["rows"])
-    keys = [key for row in rows_at(dataset, rows) for key in row.sources]
+    keys = [key for row in describe_rows(dataset, rows) for key in row.sources]
     formulas = {METHODS[entry["method"]].reference for entry in entries.values()}
     return keys + sorted(key for key in formulas if key in dataset.bibliography)

@@ -11,7 +11,7 @@ from evidence.dataset import schema
 from evidence.dataset.dataset import Dataset
 from evidence.errors import EvidenceError
 from evidence.provenance.rows import MAX_ROWS_DESCRIBED, row_ranges
-from evidence.provenance.values import finished_figures, read_finished
+from evidence.provenance.values import read_build_files, read_figure_records
 from evidence.report.figure_identity import digest
 from evidence.report.figure_metadata import read_metadata
 
@@ -143,19 +143,19 @@ def _record_of_file(path: Path, reports: Path) -> dict | str:
 
 def _todays_record(reports: Path, identity: str) -> tuple[dict, str, str]:
     """Today's record of a figure, the page that shows it, and the reason if it is empty."""
-    figures = finished_figures(reports)
+    figures = read_figure_records(reports)
     if identity not in figures:
         raise EvidenceError(
             f"{reports} has no figure {identity}. Available: {', '.join(figures) or 'none'}."
         )
     page, empty = figures[identity]["page"], figures[identity]["empty"]
-    record = {} if empty else read_finished(reports, f"figures/{identity}.json")[0]
+    record = {} if empty else read_build_files(reports, f"figures/{identity}.json")[0]
     return record, page, empty
 
 
 def _changed_tables(dataset: Dataset, reports: Path, page: str) -> list[str]:
     """The tables that changed after a page was built."""
-    (manifest,) = read_finished(reports, "manifest.json")
+    (manifest,) = read_build_files(reports, "manifest.json")
     inputs, today = manifest["reports"][page]["inputs"], dataset.checksums
     return [
         name for name in dict.fromkeys([*today, *inputs]) if inputs.get(name) != today.get(name)

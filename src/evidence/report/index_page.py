@@ -12,7 +12,7 @@ from evidence.analysis.results import select_results
 from evidence.dataset.access_log import cached_value
 from evidence.dataset.dataset import Dataset, cached_per_dataset
 from evidence.figures.proportions_by_arm import lay_out_proportions_by_arm
-from evidence.provenance.sentence import Sentence, capitalise, count, list_in_words, row_count
+from evidence.provenance.sentence import Sentence, capitalise, count, join_words, row_count
 from evidence.provenance.values import ValueStore
 from evidence.report.figure_files import DisplayedFigure, title_sentence
 from evidence.report.figure_identity import figure_record
@@ -24,7 +24,7 @@ from evidence.report.footnotes import (
     sources_of,
 )
 from evidence.report.html_pages import Page, render
-from evidence.tables.html_table import CLAIMS, UNKNOWNS, anchor
+from evidence.tables.html_table import CLAIMS_TABLE, UNKNOWNS_TABLE, anchor
 
 AddSentence = Callable[[Sentence], str]
 
@@ -56,14 +56,14 @@ def render_index(
     ledger = ValueStore()
 
     def say(sentence: Sentence) -> str:
-        ledger.keep(sentence)
+        ledger.add(sentence)
         return markupsafe.Markup(sentence_html(sentence))
 
     names = [page.name for page in pages]
     studies = study_findings.headline_studies(dataset, results)
     layout = lay_out_proportions_by_arm(results, confidence=confidence)
-    ledger.keep(title_sentence(layout))
-    ledger.keep(layout.caption)
+    ledger.add(title_sentence(layout))
+    ledger.add(layout.caption)
     shown_by = _page(names, "comparison")
     parameters = {"scope": scope, "confidence": confidence}
     about = figure_record(layout, dataset, report=shown_by, parameters=parameters)
@@ -77,7 +77,7 @@ def render_index(
         within=within,
         opening=say(_opening(dataset, everything)),
         studies=[_study(dataset, results, study, confidence, say) for study in studies],
-        glance=capitalise(list_in_words(layout.outcomes)) or "Shares",
+        glance=capitalise(join_words(layout.outcomes)) or "Shares",
         figure=markupsafe.Markup(DisplayedFigure(layout, about).to_html()),
         figure_page=shown_by,
         sure=[say(line) for line in study_findings.certainty_sentences(dataset, results)],
@@ -97,7 +97,7 @@ def _title(dataset: Dataset) -> str:
 
 def _footnotes(dataset: Dataset, ledger: ValueStore) -> str:
     cited = sources_of(dataset, ledger.values)
-    ledger.keep(sources_counted(dataset, cited))
+    ledger.add(sources_counted(dataset, cited))
     return references(dataset, cited) + footnotes(dataset, ledger.values, {})
 
 
@@ -157,17 +157,17 @@ def precompute_index(dataset: Dataset) -> None:
     The pages then need not wait for it.
     """
     cached_value(dataset, find_unknowns)
-    cached_value(dataset, claim_audit.judged_claims)
+    cached_value(dataset, claim_audit.judge_claims)
 
 
 def _claims(dataset, studies, say, names) -> dict | None:
     if dataset.claims.empty:
         return None
-    audited = claim_audit.sort_by_verdict(cached_value(dataset, claim_audit.judged_claims))
+    audited = claim_audit.sort_by_verdict(cached_value(dataset, claim_audit.judge_claims))
     parting = claim_audit.disagreements(audited, studies)[:8]
     return {
         "summary": say(claim_audit.claims_sentence(audited)),
-        "lines": [say(line) + _row(CLAIMS, line) for line in parting],
+        "lines": [say(line) + _row(CLAIMS_TABLE, line) for line in parting],
         "page": _page(names, "claims"),
     }
 
@@ -178,7 +178,9 @@ def _unknowns(dataset, say, names) -> dict | None:
         return None
     return {
         "summary": say(unknowns.unknowns_summary(entries)),
-        "lines": [say(line) + _row(UNKNOWNS, line) for line in unknowns.top_unknowns(entries)],
+        "lines": [
+            say(line) + _row(UNKNOWNS_TABLE, line) for line in unknowns.top_unknowns(entries)
+        ],
         "page": _page(names, "unknowns"),
     }
 

@@ -15,9 +15,9 @@ import pandas as pd
 from evidence.analysis.gaps.unknowns import Unknown
 from evidence.dataset.dataset import Dataset
 from evidence.dataset.schema import VERDICTS
-from evidence.provenance.values import plain_value
+from evidence.provenance.values import to_json_value
 from evidence.tables.gaps import required_trial_text
-from evidence.tables.html_table import CLAIMS, ReportTable, anchor
+from evidence.tables.html_table import CLAIMS_TABLE, ReportTable, anchor
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?%?")
 
@@ -86,8 +86,8 @@ def _review(dataset: Dataset, row, page: str) -> dict:
         rating |= {"ratingValue": rank, "worstRating": 1, "bestRating": 4}
     return {
         "@type": "ClaimReview",
-        "@id": f"{page}#{anchor(CLAIMS, row.claim)}",
-        "url": f"{page}#{anchor(CLAIMS, row.claim)}",
+        "@id": f"{page}#{anchor(CLAIMS_TABLE, row.claim)}",
+        "url": f"{page}#{anchor(CLAIMS_TABLE, row.claim)}",
         "claimReviewed": row.statement,
         "author": {"@type": "Organization", "name": "The curators of this notebook"},
         "reviewRating": rating,
@@ -120,11 +120,13 @@ def claims_frame(claims: pd.DataFrame) -> pd.DataFrame:
             "source_value": claims["source_value"],
             "verdict": claims["verdict"],
             "reason": claims["reason"],
-            "computed": claims["computed"],
-            "because": claims["because"].where(claims["computed"] != "", ""),
+            "computed_verdict": claims["computed_verdict"],
+            "computed_reason": claims["computed_reason"].where(
+                claims["computed_verdict"] != "", ""
+            ),
             "overruled": claims["overruled"].map({True: "yes", False: "no"}),
             "address": claims["address"],
-            "compared": claims["compared"],
+            "compared_rows": claims["compared_rows"],
         }
     )
 
@@ -145,23 +147,23 @@ def unknowns_records(entries: Iterable[Unknown]) -> list[dict]:
     return [
         {
             "unknown": entry.name,
-            "raised": entry.raised,
+            "origin": entry.origin,
             **{name: getattr(entry, name) for name in EPICOT},
             "section": entry.section,
             "claims": list(entry.claims),
             "status": entry.status,
-            "status_computed": entry.computed,
+            "status_computed": entry.computed_status,
             "studies": entry.k,
-            "people": entry.n,
+            "participants": entry.n,
             "randomised": entry.randomised,
-            "longest_days": plain_value(entry.longest),
+            "longest_follow_up_days": to_json_value(entry.longest_follow_up),
             "certainty": entry.best.suggested if entry.best else "",
             "reasons": entry.codes,
-            "would_settle": required_trial_text(entry),
-            "per_arm": entry.settling.per_arm,
-            "information_fraction": plain_value(entry.settling.fraction),
-            "keys": list(entry.rows["study"].unique()),
-            "rows": list(entry.rows["address"]),
+            "required_trial": required_trial_text(entry),
+            "per_arm": entry.required_trial.per_arm,
+            "information_fraction": to_json_value(entry.required_trial.fraction),
+            "study_keys": list(entry.evidence["study"].unique()),
+            "rows": list(entry.evidence["address"]),
         }
         for entry in entries
     ]

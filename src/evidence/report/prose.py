@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from evidence.errors import EvidenceError
-from evidence.provenance.values import read_finished
+from evidence.provenance.values import read_build_files
 
 PLACEHOLDER = re.compile(r"\{\{ *(.+?) *\}\}")
 ALLOWED = re.compile(
@@ -47,7 +47,7 @@ def fill_template(template: str, reports: Path) -> str:
     EvidenceError
         If there are no finished reports, or a placeholder names nothing in them.
     """
-    values, texts = read_finished(reports, "values.json", "texts.json")
+    values, texts = read_build_files(reports, "values.json", "texts.json")
     return PLACEHOLDER.sub(lambda match: _text(match[1], values, texts), template)
 
 

@@ -119,12 +119,12 @@ class Report:
         `own` as of `describe`.
         """
         about = self.describe(layout, **own)
-        self._ledger.keep(title_sentence(layout))
-        self._ledger.keep(layout.caption)
+        self._ledger.add(title_sentence(layout))
+        self._ledger.add(layout.caption)
         self._titles[layout.id] = f"Numbers of the figure: {layout.title}"
         svg = b""
         if not layout.empty:
-            self._ledger.keep_frame(layout.id, layout.frame, layout.methods)
+            self._ledger.add_frame(layout.id, layout.frame, layout.methods)
             if self._out:
                 paths = write_figure(layout, about, self.dataset, self._out / "figures")
                 svg = paths[0].read_bytes()
@@ -154,7 +154,7 @@ class Report:
             text = f"{table.caption}: nothing here."
             return HtmlOutput(f'<p class="empty">{escape(text)}</p>', text)
         self._titles[table.id] = f"Numbers of the table: {table.caption}"
-        self._ledger.keep_frame(table.id, table.numbers, table.methods)
+        self._ledger.add_frame(table.id, table.numbers, table.methods)
         self._tables.append(table.id)
         # A page has its own way to sort; only shown, the table brings one along.
         html = table.to_html() if self._out else table._repr_html_()
@@ -171,7 +171,7 @@ class Report:
         one = isinstance(sentences, Sentence)
         said = [sentences] if one else list(sentences)
         for sentence in said:
-            self._ledger.keep(sentence)
+            self._ledger.add(sentence)
         if not said:
             return HtmlOutput(
                 '<p class="empty">Nothing to say about these results.</p>', "Nothing."
@@ -199,7 +199,7 @@ class Report:
         shown = self.table(tabulate_unknowns(entries))
         if not self._out or not entries:
             return shown
-        keys = [key for entry in entries for key in entry.rows["study"]]
+        keys = [key for entry in entries for key in entry.evidence["study"]]
         write_csv(machine_readable.unknowns_frame(entries), self._out / "unknowns.csv")
         for name, text in (
             ("unknowns.json", machine_readable.unknowns_json(entries)),
@@ -234,7 +234,7 @@ class Report:
         """Show footnotes and sources; for `out` write `values/NAME.json` and `reads/NAME.json`."""
         cited = [*self.results["study"], *self.results["source"]]
         cited += sources_of(self.dataset, self._ledger.values)
-        self._ledger.keep(sources_counted(self.dataset, cited))
+        self._ledger.add(sources_counted(self.dataset, cited))
         if self._out:
             content = {
                 "figures": self._figures,

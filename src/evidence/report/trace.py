@@ -15,8 +15,8 @@ from evidence.dataset.dataset import Dataset
 from evidence.errors import EvidenceError
 from evidence.figures.layout import Layout
 from evidence.provenance.methods import METHODS
-from evidence.provenance.rows import MAX_ROWS_DESCRIBED, SourceRow, row_ranges, rows_at
-from evidence.provenance.values import ValueStore, finished_figures, read_finished
+from evidence.provenance.rows import MAX_ROWS_DESCRIBED, SourceRow, describe_rows, row_ranges
+from evidence.provenance.values import ValueStore, read_build_files, read_figure_records
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class Trace:
             return "\n".join([*lines, f"  from:  {len(self.rows)} rows: {said}"])
         for row in self.rows:
             printed = f": “{row.as_printed}”" if row.as_printed else ""
-            lines.append(f"  from:  {row.address}  {row.says}{printed}")
-            lines += [f"         not confirmed: {row.doubt}"] if row.doubt else []
+            lines.append(f"  from:  {row.address}  {row.description}{printed}")
+            lines += [f"         not confirmed: {row.unconfirmed}"] if row.unconfirmed else []
             place = f" ({row.locator})" if row.locator else ""
             lines += [
                 f"         read in: {dataset.bibliography[key]}{place}" for key in row.sources
@@ -92,7 +92,7 @@ def trace_number(dataset: Dataset, reports: Path, asked: str) -> list[Trace]:
 def trace_figure_marks(dataset: Dataset, page: str, layout: Layout) -> dict[str, Trace]:
     """The chain of each mark of a figure that is on display and in no run, by the mark's name."""
     ledger = ValueStore()
-    ledger.keep_frame(layout.id, layout.frame, layout.methods)
+    ledger.add_frame(layout.id, layout.frame, layout.methods)
     # In the order of the names, as a finished run keeps them.
     entries = {f"{page}/{name}": entry for name, entry in sorted(ledger.values.items())}
     figures = {layout.id: {"title": layout.title}}
@@ -104,7 +104,7 @@ def trace_figure_marks(dataset: Dataset, page: str, layout: Layout) -> dict[str,
 
 
 def _chain(dataset, name, says, addresses, *, shown="", method="") -> Trace:
-    return Trace(name, says, shown, method, tuple(rows_at(dataset, addresses)))
+    return Trace(name, says, shown, method, tuple(describe_rows(dataset, addresses)))
 
 
 def _claim(dataset: Dataset, asked: str) -> list[Trace]:
@@ -114,13 +114,13 @@ def _claim(dataset: Dataset, asked: str) -> list[Trace]:
     row = next(claims[claims["claim"] == asked].itertuples())
     says = f"{row.statement} — verdict of the curators: {row.verdict} ({row.reason})"
     chain = _chain(dataset, f"claim {asked}", says, [row.address], shown="tab-claims, fig-claims")
-    if not row.computed:
+    if not row.computed_verdict:
         return [chain]
-    words = f"{METHODS['verdict'].words}: {row.because}"
-    verdict = f"{row.computed}{', overruled by the curators' if row.overruled else ''}"
+    words = f"{METHODS['verdict'].words}: {row.computed_reason}"
+    verdict = f"{row.computed_verdict}{', overruled by the curators' if row.overruled else ''}"
     return [
         chain,
-        _chain(dataset, "  computed verdict", verdict, row.compared.split(), method=words),
+        _chain(dataset, "  computed verdict", verdict, row.compared_rows.split(), method=words),
     ]
 
 
@@ -144,15 +144,15 @@ def _study(dataset: Dataset, asked: str) -> list[Trace]:
 
 def _address(dataset: Dataset, asked: str) -> list[Trace]:
     try:
-        (row,) = rows_at(dataset, [asked])
+        (row,) = describe_rows(dataset, [asked])
     except KeyError:
         return []
-    return [Trace(asked, row.says, "", "", (row,))]
+    return [Trace(asked, row.description, "", "", (row,))]
 
 
 def _read(dataset: Dataset, reports: Path) -> tuple[dict[str, dict], dict[str, dict]]:
     """Values and figures of a finished run made from the tables as they are now."""
-    entries, manifest = read_finished(reports, "values.json", "manifest.json")
+    entries, manifest = read_build_files(reports, "values.json", "manifest.json")
     changed = [name for name in dataset.checksums if manifest["inputs"].get(name) !=
                dataset.checksums[name]]  # fmt: skip
     if changed:
@@ -160,7 +160,7 @@ def _read(dataset: Dataset, reports: Path) -> tuple[dict[str, dict], dict[str, d
             f"{reports}: was made before {', '.join(changed)} changed; renew it with: "
             "evidence report"
         )
-    return entries, finished_figures(reports)
+    return entries, read_figure_records(reports)
 
 
 def _marks(entries: dict[str, dict], asked: str) -> dict[str, dict[str, dict]]:

@@ -8,7 +8,7 @@ from evidence.analysis.certainty.risk_of_bias import appraisals
 from evidence.analysis.narrative.pooled_results import format_estimates
 from evidence.analysis.pooling.pooled_estimate import MEASURE_LABELS
 from evidence.dataset.dataset import Dataset
-from evidence.provenance.sentence import capitalise, signed_text
+from evidence.provenance.sentence import capitalise, format_number
 from evidence.tables.html_table import ReportTable
 
 
@@ -56,7 +56,7 @@ def tabulate_risk_of_bias(dataset: Dataset, results: pd.DataFrame) -> ReportTabl
         "Risk of bias: every judgement with its reason",
         pd.DataFrame(shown),
         pd.DataFrame(numbers, columns=["name", "address"]),
-        filters=("study", "tool", "domain", "judgement"),
+        filter_columns=("study", "tool", "domain", "judgement"),
     )
 
 
@@ -102,7 +102,7 @@ def tabulate_summary_of_findings(dataset: Dataset, rated: list[Certainty]) -> Re
         pd.DataFrame(shown),
         pd.DataFrame(numbers, columns=["name", *METHODS, "address"]),
         METHODS,
-        filters=("in", "certainty, suggested"),
+        filter_columns=("in", "certainty, suggested"),
     )
 
 
@@ -132,7 +132,7 @@ def _difference(body, middle: float, low: float, high: float) -> str:
         return "not pooled"
     if body.is_binary:
         return f"{per_thousand(middle)} ({per_thousand(low)} to {per_thousand(high)})"
-    return f"{signed_text(middle)} ({signed_text(low)} to {signed_text(high)})"
+    return f"{format_number(middle)} ({format_number(low)} to {format_number(high)})"
 
 
 def _effect(body) -> str:
@@ -173,7 +173,7 @@ def tabulate_certainty(dataset: Dataset, rated: list[Certainty]) -> ReportTable:
         pd.DataFrame(shown),
         pd.DataFrame(numbers, columns=["name", "suggested", "address"]),
         {"suggested": "grade"},
-        filters=("reason", "suggested", "decided"),
+        filter_columns=("reason", "suggested", "decided"),
     )
 
 

@@ -10,7 +10,7 @@ from evidence.analysis.checks import check_consistency
 from evidence.analysis.narrative.pooled_results import format_estimates
 from evidence.analysis.pooling.pooled_estimate import MEASURE_LABELS
 from evidence.dataset.dataset import Dataset
-from evidence.provenance.sentence import percent
+from evidence.provenance.sentence import format_percent
 from evidence.tables.html_table import ReportTable
 
 
@@ -21,9 +21,9 @@ def tabulate_check_findings(dataset: Dataset, results: pd.DataFrame) -> ReportTa
     shown = pd.DataFrame(
         {
             "study": [dataset.label(finding.study) for finding in findings],
-            "what does not add up": [finding.says for finding in findings],
-            "what would settle it": [finding.resolve for finding in findings],
-            "why it stands": [finding.waived or "open" for finding in findings],
+            "what does not add up": [finding.message for finding in findings],
+            "what would settle it": [finding.resolution for finding in findings],
+            "why it stands": [finding.waiver or "open" for finding in findings],
             "check": [f"{finding.code} ({finding.severity})" for finding in findings],
             "rows": [" ".join(finding.rows).replace("data/", "") for finding in findings],
         }
@@ -39,7 +39,7 @@ def tabulate_check_findings(dataset: Dataset, results: pd.DataFrame) -> ReportTa
         "Numbers that do not add up",
         shown,
         numbers,
-        filters=("check",),
+        filter_columns=("check",),
     )
 
 
@@ -62,7 +62,7 @@ def tabulate_query(layout) -> ReportTable:
                 format_estimates(layout.measure, row["estimate"])[0] for row in rows
             ],
             "interval": [f"{low} to {high}" for low, high in ends],
-            "weight": [percent(row["weight"]) if np.isfinite(row["weight"]) else "—"
+            "weight": [format_percent(row["weight"]) if np.isfinite(row["weight"]) else "—"
                        for row in rows],
             "risk of bias": [RISK.get(row["risk"], row["risk"]) if row["kind"] == "study" else "—"
                              for row in rows],

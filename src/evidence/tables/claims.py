@@ -6,8 +6,8 @@ import pandas as pd
 
 from evidence.analysis.gaps.unknowns import Unknown
 from evidence.dataset.dataset import Dataset
-from evidence.tables.gaps import last_searched, unknown_title
-from evidence.tables.html_table import CLAIMS, UNKNOWNS, ReportTable, anchor
+from evidence.tables.gaps import format_search_dates, unknown_title
+from evidence.tables.html_table import CLAIMS_TABLE, UNKNOWNS_TABLE, ReportTable, anchor
 
 
 def tabulate_claims(
@@ -19,7 +19,7 @@ def tabulate_claims(
     """
     touching = [
         {
-            unknown_title(entry): anchor(UNKNOWNS, entry.name)
+            unknown_title(entry): anchor(UNKNOWNS_TABLE, entry.name)
             for entry in unknowns
             if claim in entry.claims
         }
@@ -34,8 +34,8 @@ def tabulate_claims(
             "verdict": claims["verdict"],
             "why": claims["reason"],
             "computed from rows": [
-                f"{row.computed}{' — overruled' if row.overruled else ''}: {row.because}"
-                if row.computed
+                f"{row.computed_verdict}{' — overruled' if row.overruled else ''}: {row.computed_reason}"
+                if row.computed_verdict
                 else "—"
                 for row in claims.itertuples()
             ],
@@ -44,21 +44,24 @@ def tabulate_claims(
                 + (f" ({row.locator})" if row.locator else "")
                 for row in claims.itertuples()
             ],
-            "last looked": [last_searched(row) for row in claims.itertuples()],
+            "last looked": [
+                format_search_dates(row.last_searched, row.review_due)
+                for row in claims.itertuples()
+            ],
         }
     )
     if unknowns:
         shown["open questions"] = ["; ".join(found) or "—" for found in touching]
-    numbers = claims[["name", "guide_value", "source_value", "computed"]].copy()
-    numbers["address"] = claims["address"] + " " + claims["compared"]
+    numbers = claims[["name", "guide_value", "source_value", "computed_verdict"]].copy()
+    numbers["address"] = claims["address"] + " " + claims["compared_rows"]
     return ReportTable(
-        CLAIMS,
+        CLAIMS_TABLE,
         "Claims of the guide, checked against sources",
         shown,
         numbers,
-        {"computed": "verdict"},
+        {"computed_verdict": "verdict"},
         links={(row, "open questions"): found for row, found in enumerate(touching) if found},
-        filters=("verdict",),
+        filter_columns=("verdict",),
     )
 
 
@@ -83,5 +86,5 @@ def tabulate_guide(dataset: Dataset) -> ReportTable:
         "References of the guide, and the texts they may be",
         shown,
         numbers,
-        filters=("match",),
+        filter_columns=("match",),
     )

@@ -5,8 +5,8 @@ import pandas as pd
 
 from evidence.analysis.gaps.unknowns import Unknown
 from evidence.analysis.narrative.pooled_results import format_estimates, measure_label
-from evidence.provenance.sentence import count, duration, percent
-from evidence.tables.html_table import CLAIMS, UNKNOWNS, ReportTable, anchor
+from evidence.provenance.sentence import count, format_duration, format_percent
+from evidence.tables.html_table import CLAIMS_TABLE, UNKNOWNS_TABLE, ReportTable, anchor
 
 METHODS = {
     "k": "studies",
@@ -31,7 +31,9 @@ def tabulate_unknowns(entries: list[Unknown]) -> ReportTable:
             "why it is open": [_why(entry) for entry in entries],
             "what would settle it": [required_trial_text(entry) for entry in entries],
             "claims": ["; ".join(entry.claims) or "—" for entry in entries],
-            "last looked": [last_searched(entry) for entry in entries],
+            "last looked": [
+                format_search_dates(entry.last_searched, entry.review_due) for entry in entries
+            ],
             "bearing on it": ["; ".join(entry.labels) or "nothing" for entry in entries],
         }
     )
@@ -42,11 +44,11 @@ def tabulate_unknowns(entries: list[Unknown]) -> ReportTable:
                 "k": entry.k,
                 "n": entry.n,
                 "randomised": entry.randomised,
-                "longest": entry.longest,
+                "longest": entry.longest_follow_up,
                 "high_risk": entry.high_risk,
-                "per_arm": entry.settling.per_arm,
-                "required": entry.settling.required,
-                "fraction": entry.settling.fraction,
+                "per_arm": entry.required_trial.per_arm,
+                "required": entry.required_trial.required,
+                "fraction": entry.required_trial.fraction,
                 "address": entry.addresses,
             }
             for entry in entries
@@ -55,19 +57,19 @@ def tabulate_unknowns(entries: list[Unknown]) -> ReportTable:
     )
     numbers["per_arm"] = numbers["per_arm"].astype("Int64")
     links = {
-        (place, "claims"): {claim: anchor(CLAIMS, claim) for claim in entry.claims}
+        (place, "claims"): {claim: anchor(CLAIMS_TABLE, claim) for claim in entry.claims}
         for place, entry in enumerate(entries)
         if entry.claims
     }
     return ReportTable(
-        UNKNOWNS,
+        UNKNOWNS_TABLE,
         "The register of unknowns",
         shown,
         numbers,
         METHODS,
         links,
-        keys={"evidence": [entry.n for entry in entries]},
-        filters=("status", "claims"),
+        sort_keys={"evidence": [entry.n for entry in entries]},
+        filter_columns=("status", "claims"),
     )
 
 
@@ -77,21 +79,19 @@ def unknown_title(entry: Unknown) -> str:
 
 
 def _question(entry: Unknown) -> str:
-    return f"{entry.name}: {entry.question}" if entry.raised == "asked" else entry.question
+    return f"{entry.name}: {entry.question}" if entry.origin == "listed" else entry.question
 
 
-def last_searched(row) -> str:
-    """When somebody last looked for newer texts, and until when that is good."""
-    if not row.last_searched:
+def format_search_dates(last_searched: str, review_due: str) -> str:
+    """Return when the literature was last searched and when the next review is due."""
+    if not last_searched:
         return "—"
-    return (
-        f"{row.last_searched}, good until {row.review_due}" if row.review_due else row.last_searched
-    )
+    return f"{last_searched}, review due {review_due}" if review_due else last_searched
 
 
 def _status(entry: Unknown) -> str:
-    if entry.stated and entry.stated != entry.computed:
-        return f"{entry.stated}; computed: {entry.computed}, overruled: {entry.reason}"
+    if entry.curated_status and entry.curated_status != entry.computed_status:
+        return f"{entry.curated_status}; computed: {entry.computed_status}, overruled: {entry.status_reason}"
     return entry.status
 
 
@@ -102,10 +102,12 @@ def _evidence(entry: Unknown) -> str:
         f"{number} {design or 'not stated'}" for design, number in entry.designs.items()
     )
     said = f"{count(entry.k, 'study', 'studies')} ({designs}), {count(entry.n, 'person', 'people')}"
-    if np.isfinite(entry.longest):
-        said += f", longest look {duration(entry.longest)}"
-    said += f"; {percent(entry.high_risk)} at high risk of bias or not randomised"
-    return said + ("; some hid what people got" if entry.felt else "; none hid what people got")
+    if np.isfinite(entry.longest_follow_up):
+        said += f", longest look {format_duration(entry.longest_follow_up)}"
+    said += f"; {format_percent(entry.high_risk)} at high risk of bias or not randomised"
+    return said + (
+        "; some hid what people got" if entry.any_blinded else "; none hid what people got"
+    )
 
 
 def _certainty(entry: Unknown) -> str:
@@ -124,7 +126,7 @@ def _certainty(entry: Unknown) -> str:
     if np.isfinite(natural.get("pi_low", np.nan)):
         low, high = format_estimates(measure, natural["pi_low"], natural["pi_high"])
         said += f", a further study {low} to {high}"
-    return f"{said}; {entry.concludes}"
+    return f"{said}; {entry.conclusion}"
 
 
 def _why(entry: Unknown) -> str:
@@ -134,27 +136,29 @@ def _why(entry: Unknown) -> str:
 
 def required_trial_text(entry: Unknown) -> str:
     """The trial that would settle an unknown, in words."""
-    if entry.raised == "source":
+    if entry.origin == "source":
         return "the text that the guide had in mind"
-    found = entry.settling
+    found = entry.required_trial
     if entry.comparison:
-        blind = "" if entry.felt else ", people not knowing what they get"
+        blind = "" if entry.any_blinded else ", people not knowing what they get"
         said = f"a randomised trial against {entry.comparison}{blind}"
     else:
         said = "a study of more people from their start"
     if np.isfinite(found.follow):
-        said += f", following them for at least {duration(found.follow)}"
+        said += f", following them for at least {format_duration(found.follow)}"
     return f"{said}; {_size(entry)}"
 
 
 def _size(entry: Unknown) -> str:
     """People in each arm of that trial: from what was seen, else over a range."""
-    found = entry.settling
+    found = entry.required_trial
     if not len(found.sizes):
         return "its size cannot be said before somebody says what matters"
     rows = found.sizes[found.sizes["power"] == found.sizes["power"].iloc[0]]
-    power = f"for a power of {percent(rows['power'].iloc[0])}"
-    each = [f"{r.per_arm:,} at {percent(r.rate)} without treatment" for r in rows.itertuples()]
+    power = f"for a power of {format_percent(rows['power'].iloc[0])}"
+    each = [
+        f"{r.per_arm:,} at {format_percent(r.rate)} without treatment" for r in rows.itertuples()
+    ]
     if found.per_arm is None:
         if not np.isfinite(rows["rate"]).all():
             each = [
@@ -166,7 +170,7 @@ def _size(entry: Unknown) -> str:
         said = f"in each arm {each[0]} as seen ({', '.join(each[1:])}), {power}"
     if entry.best.body.participants:
         exists = f"{entry.best.body.participants:,} of {int(np.ceil(found.required)):,} people"
-        said += f"; {percent(min(found.fraction, 1))} of the information exists ({exists})"
+        said += f"; {format_percent(min(found.fraction, 1))} of the information exists ({exists})"
     return said
 
 

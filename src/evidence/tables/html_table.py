@@ -9,11 +9,11 @@ import pandas as pd
 
 from evidence.dataset.notebook_display import sortable
 
-CLAIMS = "tab-claims"
-UNKNOWNS = "tab-unknowns"
-LONG = 70
+CLAIMS_TABLE = "tab-claims"
+UNKNOWNS_TABLE = "tab-unknowns"
+LONG_TEXT = 70
 """A column with a text of more characters than these is given the width to read it."""
-WIDE = 6
+WIDE_TABLE = 6
 """More columns than these get a sheet in landscape format on paper."""
 
 
@@ -28,8 +28,8 @@ class ReportTable:
 
     `numbers` has one row a shown row with `name` and `address`, and the numeric columns by which
     `values.json` knows them; `methods` as in a layout. `links` leads from a cell (row, column) to
-    the id of a place: one for the whole cell, or one for each of the words that it lists. `keys`
-    gives the numbers by which a column sorts whose texts do not; `filters` names the columns whose
+    the id of a place: one for the whole cell, or one for each of the words that it lists. `sort_keys`
+    gives the numbers by which a column sorts whose texts do not; `filter_columns` names the columns whose
     words one would pick rows by, several in a cell being parted by semicolons.
     """
 
@@ -39,8 +39,8 @@ class ReportTable:
     numbers: pd.DataFrame = field(repr=False)
     methods: Mapping[str, str] = field(default_factory=dict)
     links: Mapping[tuple[int, str], str | Mapping[str, str]] = field(default_factory=dict)
-    keys: Mapping[str, Sequence] = field(default_factory=dict)
-    filters: Sequence[str] = ()
+    sort_keys: Mapping[str, Sequence] = field(default_factory=dict)
+    filter_columns: Sequence[str] = ()
 
     def _cell(self, place: int, column: str, text: str) -> str:
         """A cell, as links where `links` has some for it, with its key for sorting."""
@@ -49,9 +49,9 @@ class ReportTable:
             said = _link(there, text)
         else:
             said = "; ".join(_link(identity, word) for word, identity in there.items())
-        if column not in self.keys:
+        if column not in self.sort_keys:
             return f"<td>{said}</td>"
-        key = self.keys[column][place]
+        key = self.sort_keys[column][place]
         return f'<td data-sort="{"" if pd.isna(key) else f"{key:g}"}">{said}</td>'
 
     def _head(self, name: str, text: str) -> str:
@@ -63,8 +63,8 @@ class ReportTable:
         return f'<a class="number" href="#{note}">{escape(text)}</a>'
 
     def _column(self, name: str) -> str:
-        picks = ' data-filter=""' if name in self.filters else ""
-        long = ' class="long"' if self.frame[name].astype(str).str.len().max() > LONG else ""
+        picks = ' data-filter=""' if name in self.filter_columns else ""
+        long = ' class="long"' if self.frame[name].astype(str).str.len().max() > LONG_TEXT else ""
         return f'<th scope="col"{long}{picks}>{escape(name)}</th>'
 
     def _repr_html_(self) -> str:
@@ -87,7 +87,7 @@ class ReportTable:
             )
         )
         identity = escape(self.id)
-        wide = " wide" * (len(self.frame.columns) > WIDE)
+        wide = " wide" * (len(self.frame.columns) > WIDE_TABLE)
         return (
             f'<div class="table{wide}" role="region" tabindex="0" '
             f'aria-labelledby="{identity}-caption"><table id="{identity}">\n'

@@ -6,7 +6,7 @@ import pandas as pd
 from evidence.analysis.eligible_evidence import participants_by_study
 from evidence.analysis.results import last_assessments
 from evidence.dataset.dataset import Dataset
-from evidence.provenance.sentence import printed_time
+from evidence.provenance.sentence import format_time
 from evidence.tables.html_table import ReportTable
 
 
@@ -22,7 +22,7 @@ def tabulate_studies(dataset: Dataset, results: pd.DataFrame) -> ReportTable:
         _, people = whose.get(study, (study, 0))
         followup = row.get("followup")
         followed = (
-            printed_time(f"{followup:g}", row["followup_unit"])
+            format_time(f"{followup:g}", row["followup_unit"])
             if pd.notna(followup)
             else "not stated"
         )
@@ -56,11 +56,11 @@ def tabulate_studies(dataset: Dataset, results: pd.DataFrame) -> ReportTable:
             {"people": "Int64"}
         ),
         {"people": "participants", "results": "counted"},
-        keys={
+        sort_keys={
             "people": [row["people"] or np.nan for row in numbers],
             "followed for": list(last_assessments(dataset).reindex(counts.index)),
         },
-        filters=("condition", "design"),
+        filter_columns=("condition", "design"),
     )
 
 
@@ -78,7 +78,7 @@ def tabulate_results(dataset: Dataset, results: pd.DataFrame) -> ReportTable:
                 row.outcome + (f" ({row.instrument})" if row.instrument else "")
                 for row in results.itertuples()
             ],
-            "time": [printed_time(row.time, row.time_unit) or "—" for row in results.itertuples()],
+            "time": [format_time(row.time, row.time_unit) or "—" for row in results.itertuples()],
             "n": [str(n) if pd.notna(n) else "—" for n in results["n"]],
             "as printed": [_printed(row) for row in results.itertuples()],
             "said by": results["reported_by"],
@@ -96,8 +96,8 @@ def tabulate_results(dataset: Dataset, results: pd.DataFrame) -> ReportTable:
         "Results, each with its address",
         shown,
         numbers,
-        keys={"time": list(results["days"]), "n": list(results["n"])},
-        filters=("study", "outcome", "said by", "confirmed"),
+        sort_keys={"time": list(results["days"]), "n": list(results["n"])},
+        filter_columns=("study", "outcome", "said by", "confirmed"),
     )
 
 

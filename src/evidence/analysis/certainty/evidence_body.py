@@ -30,9 +30,9 @@ from evidence.analysis.pooling.study_effects import (
     can_compute,
     crossover_without_correlation,
 )
-from evidence.analysis.results import require_words
+from evidence.analysis.results import require_known
 from evidence.dataset.dataset import Dataset, cached_per_dataset
-from evidence.provenance.sentence import duration
+from evidence.provenance.sentence import format_duration
 from evidence.statistics.confidence_intervals import critical_value
 from evidence.statistics.meta_analysis import TESTS
 
@@ -66,7 +66,7 @@ class EvidenceBody:
         """By which it is found: condition/treatment/comparator/outcome/time."""
         asked = self.question
         parts = (*asked.conditions, *asked.treatments, *asked.comparators, asked.outcome)
-        return "/".join((*parts, duration(asked.time_days)))
+        return "/".join((*parts, format_duration(asked.time_days)))
 
     @property
     def follow_up(self) -> str:
@@ -74,7 +74,7 @@ class EvidenceBody:
         times = sorted(self.studies["days"].dropna().unique())
         if not times:
             return "time not stated"
-        return " to ".join(dict.fromkeys((duration(times[0]), duration(times[-1]))))
+        return " to ".join(dict.fromkeys((format_duration(times[0]), format_duration(times[-1]))))
 
     @property
     def is_binary(self) -> bool:
@@ -142,8 +142,8 @@ def evidence_bodies(
     ParameterError
         A word that is none.
     """
-    require_words("method", [method], METHODS)
-    require_words("test", [test], TESTS)
+    require_known("method", [method], METHODS)
+    require_known("test", [test], TESTS)
     options = {"method": method, "test": test, "confidence": confidence}
     return bodies_for(dataset, comparative_rows(results), times=times, **options)
 

@@ -20,7 +20,7 @@ import numpy as np
 from evidence.analysis.certainty.evidence_body import EvidenceBody
 from evidence.dataset import schema
 from evidence.dataset.dataset import Dataset, cached_per_dataset
-from evidence.provenance.sentence import percent, signed_text
+from evidence.provenance.sentence import format_number, format_percent
 from evidence.statistics.sample_size import size_for_means, size_for_proportions
 
 LEVELS = ("very low", "low", "moderate", "high")
@@ -203,8 +203,8 @@ def _risk_of_bias(body: EvidenceBody) -> tuple[int, str]:
         share[risk] += float(weight)
     high, low = share["high"] + share["critical"], share["low"]
     unknown = share[""] + share["unknown"]
-    said = f"{percent(high)} of the weight at high risk, {percent(low)} at low"
-    said += f", {percent(unknown)} not judged" if unknown else ""
+    said = f"{format_percent(high)} of the weight at high risk, {format_percent(low)} at low"
+    said += f", {format_percent(unknown)} not judged" if unknown else ""
     if share["critical"] >= MAJORITY_WEIGHT:
         return 2, said
     if high >= MAJORITY_WEIGHT:
@@ -231,7 +231,7 @@ def _indirectness(body: EvidenceBody) -> tuple[int, str]:
     ratio = np.exp(np.abs(np.log(days / body.question.time_days)))
     far = float(body.weights[ratio > MAX_TIME_RATIO].sum())
     if far >= MAJORITY_WEIGHT:
-        return 1, f"{percent(far)} of the weight was measured at another time than asked for"
+        return 1, f"{format_percent(far)} of the weight was measured at another time than asked for"
     return (
         0,
         "condition, treatment, comparison and time are those asked for; people were not judged",
@@ -266,13 +266,13 @@ def _small_studies(body: EvidenceBody) -> tuple[int, str]:
 
 
 def _sample_size(body: EvidenceBody, value: float) -> str:
-    return f"{1000 * value:.0f} in 1,000" if body.is_binary else signed_text(value)
+    return f"{1000 * value:.0f} in 1,000" if body.is_binary else format_number(value)
 
 
 def _ends(body: EvidenceBody, low: float, high: float) -> str:
     if body.is_binary:
         return f"{per_thousand(low)} to {per_thousand(high)} in 1,000"
-    return f"{signed_text(low)} to {signed_text(high)}"
+    return f"{format_number(low)} to {format_number(high)}"
 
 
 def per_thousand(value: float) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from evidence.dataset.dataset import Dataset, cached_per_dataset
 from evidence.dataset.risk_of_bias_tools import OVERALL, SET, Tool, tools
-from evidence.provenance.sentence import Number, Sentence, count, list_in_words
+from evidence.provenance.sentence import Number, Sentence, count, join_words
 
 LEVELS = ("low", "some", "unknown", "high", "critical")
 NOT_JUDGED = ""
@@ -151,7 +151,7 @@ def appraisal_summary(dataset: Dataset, studies: list[str]) -> list[Sentence]:
                     "appraised",
                 ),
                 "which": Number(
-                    None, f" ({list_in_words(dataset.label(key) for key in sorted(sources))})"
+                    None, f" ({join_words(dataset.label(key) for key in sorted(sources))})"
                     if sources else "",
                 ),
             },
@@ -169,7 +169,7 @@ def appraisal_summary(dataset: Dataset, studies: list[str]) -> list[Sentence]:
                 {
                     "word": Number(None, word),
                     "studies": count(len(them), "study", "studies", _rows(them), "appraised"),
-                    "labels": Number(None, list_in_words(entry.label for entry in them)),
+                    "labels": Number(None, join_words(entry.label for entry in them)),
                 },
             )
             for word, them in words.items()

@@ -30,11 +30,11 @@ def require_consistent(dataset: Dataset) -> list[Finding]:
         With every error that nobody has waived.
     """
     findings = cached_value(dataset, check_consistency)
-    counting = [finding for finding in findings if finding.counts]
+    counting = [finding for finding in findings if finding.is_blocking]
     if counting:
         raise DatasetError(
-            Problem(*_place(finding), finding.code, "it", f"fails: {finding.says}; "
-                    f"{finding.resolve}, or waive it in data/waivers.csv")
+            Problem(*_place(finding), finding.code, "it", f"fails: {finding.message}; "
+                    f"{finding.resolution}, or waive it in data/waivers.csv")
             for finding in counting
         )  # fmt: skip
     return findings
@@ -62,7 +62,7 @@ def _waived(dataset: Dataset, findings: list[Finding]) -> list[Finding]:
             idle.pop(row.address, None)
         if fitting:
             said = f"{fitting[0].reason} — {fitting[0].signed_by}, {fitting[0].date}"
-            finding = replace(finding, waived=said)
+            finding = replace(finding, waiver=said)
         every.append(finding)
     for row in idle.values():
         says = f"no finding {row.code} is left that this would waive"

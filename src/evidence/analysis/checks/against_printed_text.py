@@ -17,7 +17,7 @@ from evidence.analysis.printed_numbers import (
     rounding,
 )
 from evidence.dataset.text_table import Cells
-from evidence.provenance.sentence import Number, Sentence, count, percent
+from evidence.provenance.sentence import Number, Sentence, count, format_percent
 
 _HUNDREDTHS = re.compile(r"%|percent|per 100")
 _COUNT = re.compile(r"(\d+)/(\d+)")
@@ -101,7 +101,7 @@ def counts_off_their_percentage(dataset, results) -> Found:
     first, last = _ranges(rows)
     events = rows["events"].to_numpy(int)
     for row in rows[(last >= 0) & ((events < first) | (events > last))].itertuples():
-        found = percent(row.events / row.n, 1000)
+        found = format_percent(row.events / row.n, 1000)
         yield row, f"{row.events} of {row.n} is {found} and not '{row.as_printed}'"
 
 
@@ -142,7 +142,7 @@ def grim_power(results: pd.DataFrame) -> Sentence:
         {
             "looked": count(len(looked), "percentage", rows=list(misses)),
             "able": count(len(able), "came", "came", list(able), "grim"),
-            "power": Number(power, percent(power), tuple(able), "grim"),
+            "power": Number(power, format_percent(power), tuple(able), "grim"),
         },
     )
 

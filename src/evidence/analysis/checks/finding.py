@@ -23,7 +23,7 @@ Found = Iterator[tuple]
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that does not add up; `rows` are addresses, `resolve` what would settle it."""
+    """One thing that does not add up; `rows` are addresses, `resolution` what would settle it."""
 
     code: str
     severity: str
@@ -32,18 +32,18 @@ class Finding:
     arm: str
     outcome: str
     source: str
-    says: str
-    resolve: str
-    waived: str = ""
+    message: str
+    resolution: str
+    waiver: str = ""
 
     @property
-    def counts(self) -> bool:
+    def is_blocking(self) -> bool:
         """Whether it is an error that nobody has waived: such a table makes no report."""
-        return self.severity == "error" and not self.waived
+        return self.severity == "error" and not self.waiver
 
     def __str__(self) -> str:
-        said = f"{self.rows[0]} {self.code} {self.severity}: {self.says}; {self.resolve}"
-        return f"{said} (waived: {self.waived})" if self.waived else said
+        said = f"{self.rows[0]} {self.code} {self.severity}: {self.message}; {self.resolution}"
+        return f"{said} (waived: {self.waiver})" if self.waiver else said
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Check:
 
     code: str
     severity: str
-    resolve: str
+    resolution: str
     find: Callable[[Dataset, pd.DataFrame], Found]
 
     @property
@@ -72,10 +72,10 @@ class Check:
                 getattr(row, "outcome", ""),
                 row.source,
                 says,
-                self.resolve,
+                self.resolution,
             )
 
 
-def check(code: str, severity: str, resolve: str) -> Callable[..., Check]:
+def check(code: str, severity: str, resolution: str) -> Callable[..., Check]:
     """Make a check of a function that yields what it finds; see `Found`."""
-    return lambda find: Check(code, severity, resolve, find)
+    return lambda find: Check(code, severity, resolution, find)

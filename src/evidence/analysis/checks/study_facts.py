@@ -46,7 +46,7 @@ def parts_beyond_their_whole(dataset, results) -> Found:
     """More people with an outcome than with the one that contains it."""
     wider = dataset.outcomes[dataset.outcomes["subset_of"] != ""].set_index("outcome")["subset_of"]
     place = ["study", "arm", "time", "time_unit"]
-    shown = [*place, "outcome", "source", "n", "counted", "value", "as_printed", "address"]
+    shown = [*place, "outcome", "source", "n", "event_count", "value", "as_printed", "address"]
     known = results["outcome"].isin([*wider.index, *wider])
     known &= results["measure"].isin(["proportion", "count"]) & ~results["is_guide"]
     rows = results.loc[known, shown]
@@ -54,13 +54,13 @@ def parts_beyond_their_whole(dataset, results) -> Found:
         both = rows[rows["outcome"] == inner].merge(
             rows[rows["outcome"] == outer], on=place, suffixes=("", "_outer")
         )
-        fewer = both["counted"] > both["counted_outer"]
+        fewer = both["event_count"] > both["event_count_outer"]
         # Where no count is known, shares of the same people tell, if rounding cannot explain it.
-        same = both["counted"].isna() & (both["n"].fillna(-1) == both["n_outer"].fillna(-1))
+        same = both["event_count"].isna() & (both["n"].fillna(-1) == both["n_outer"].fillna(-1))
         less = same & (both["value"] > both["value_outer"] + 0.01)
         for row in both[fewer | less].itertuples():
-            what = (row.counted, row.counted_outer)
-            if pd.isna(row.counted):
+            what = (row.event_count, row.event_count_outer)
+            if pd.isna(row.event_count):
                 what = (row.as_printed, row.as_printed_outer)
             says = f"{what[0]} with {inner} but {what[1]} with {outer}{at_time(row.time, row.time_unit)}"
             yield row, says, (row.address, row.address_outer)

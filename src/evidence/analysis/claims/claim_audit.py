@@ -1,11 +1,10 @@
-"""What the guide says beside what its sources say, one line a claim.
+"""Compare each claim of the guide with its sources and list where they disagree.
 
 Vocabulary
 ----------
-A *verdict* is agrees, omits detail, overstated, differs or not checkable. `computed` is the one
-that the rows give by themselves (see `verdicts.judge`); `verdict` is the curators', which wins:
-where the two differ the claim is *overruled*, and both are shown with the reason. Claims on which
-guide and sources *part* are those overstated or differing.
+A *verdict* is agrees, omits detail, overstated, differs or not checkable. `computed_verdict` follows
+from the rows alone (see `verdicts.judge_claim`); `verdict` is the curators' and takes precedence.
+Where the two differ the claim is *overruled*, and both are shown with the reason.
 """
 
 from collections.abc import Sequence
@@ -17,120 +16,120 @@ from evidence.analysis.results import select_results
 from evidence.dataset.access_log import cached_view
 from evidence.dataset.dataset import Dataset
 from evidence.dataset.schema import VERDICTS
-from evidence.provenance import sentence
-from evidence.provenance.sentence import Number, Sentence, count
+from evidence.provenance.sentence import Number, Sentence, count, row_count
 
 DISAGREEING_VERDICTS = ("differs", "overstated")
 
 
 def claim_verdicts(
-    dataset: Dataset, results: pd.DataFrame, *, narrowed: bool = False
+    dataset: Dataset, results: pd.DataFrame, *, only_studies_of_results: bool = False
 ) -> pd.DataFrame:
-    """The claims in the order of their verdicts, those with most to mend first.
+    """Return the claims with stated and computed verdicts, disagreements first.
 
     Parameters
     ----------
     dataset : Dataset
     results : DataFrame
-        From `select_results`; with `narrowed`, only claims about its studies are kept.
+        From `select_results`.
+    only_studies_of_results : bool
+        Keep only the claims about a study of `results`.
 
     Returns
     -------
     DataFrame
-        The columns of `claims.csv` and `name`, `computed` (empty for a qualitative claim that no
-        rows can be held against), `because`, `compared` (the addresses of those rows) and
-        `overruled`.
+        The columns of `claims.csv` and `name`, `computed_verdict` (empty for a qualitative claim
+        that no rows can check), `computed_reason`, `compared_rows` (the addresses of the rows
+        compared, separated by spaces) and `overruled`.
     """
-    frame = judged_claims(dataset)
-    if narrowed:
+    frame = judge_claims(dataset)
+    if only_studies_of_results:
         studies = set(results["study"])
         frame = frame[[bool(studies.intersection(row)) for row in frame["studies"]]]
     return sort_by_verdict(frame)
 
 
-def sort_by_verdict(frame: pd.DataFrame) -> pd.DataFrame:
-    """Claims as `judged` gives them, those with most to mend first, each with its name."""
+def sort_by_verdict(claims: pd.DataFrame) -> pd.DataFrame:
+    """Sort claims with the largest disagreement first and add the column `name`."""
     order = {verdict: rank for rank, verdict in enumerate(reversed(VERDICTS[:4]))}
-    rank = frame["verdict"].map(order).fillna(len(order))
-    frame = frame.assign(name=frame["claim"], rank=rank)
-    return frame.sort_values(["rank", "claim"], kind="stable").drop(columns="rank")
+    rank = claims["verdict"].map(order).fillna(len(order))
+    claims = claims.assign(name=claims["claim"], rank=rank)
+    return claims.sort_values(["rank", "claim"], kind="stable").drop(columns="rank")
 
 
 @cached_view
-def judged_claims(dataset: Dataset) -> pd.DataFrame:
-    """The claims in the order of their table, with what `audit` adds to each, but for the name."""
-    frame = dataset.claims.copy()
-    everything = select_results(dataset)
-    found = [judge_claim(everything, row) for row in frame.itertuples()]
-    is_open = [
-        verdict.verdict == NOT_CHECKABLE and row.kind == "qualitative"
-        for verdict, row in zip(found, frame.itertuples(), strict=True)
-    ]
-    frame["computed"] = [
-        "" if blank else verdict.verdict for verdict, blank in zip(found, is_open, strict=True)
-    ]
-    frame["because"] = [verdict.because for verdict in found]
-    frame["compared"] = [" ".join(verdict.rows) for verdict in found]
-    frame["overruled"] = (frame["computed"] != "") & (frame["computed"] != frame["verdict"])
-    return frame
+def judge_claims(dataset: Dataset) -> pd.DataFrame:
+    """Return all claims in table order with the verdict computed for each."""
+    claims, results = dataset.claims.copy(), select_results(dataset)
+    verdicts = [judge_claim(results, claim) for claim in claims.itertuples()]
+    computed = pd.Series([verdict.verdict for verdict in verdicts], claims.index, dtype=object)
+    # A quality such as "gentle" cannot be computed; only numbers and directions can.
+    no_rows = (computed == NOT_CHECKABLE) & (claims["kind"] == "qualitative")
+    claims["computed_verdict"] = computed.where(~no_rows, "")
+    claims["computed_reason"] = [verdict.reason for verdict in verdicts]
+    claims["compared_rows"] = [" ".join(verdict.rows) for verdict in verdicts]
+    claims["overruled"] = (computed != claims["verdict"]) & ~no_rows
+    return claims
 
 
 def claims_by_verdict(claims: pd.DataFrame) -> dict[str, Number]:
-    """How many claims have each verdict, every verdict named even at 0."""
+    """Count the claims with each verdict; verdicts without a claim count 0."""
     return {
-        verdict: sentence.row_count(claims.loc[claims["verdict"] == verdict, "address"])
+        verdict: row_count(claims.loc[claims["verdict"] == verdict, "address"])
         for verdict in VERDICTS
     }
 
 
 def claims_sentence(claims: pd.DataFrame) -> Sentence:
-    """One sentence on how guide and sources compare."""
+    """Summarise in one sentence how the guide compares with its sources."""
     numbers = {
         verdict.replace(" ", "_"): number for verdict, number in claims_by_verdict(claims).items()
     }
-    numbers["claims"] = count(len(claims), "claim", rows=claims["address"])
     return Sentence(
         "claims.summary",
-        "Of {claims} checked, {agrees} agree with their source, {omits_detail} leave out a detail "
-        "that matters, {overstated} overstate it, {differs} differ from it, and "
-        "{not_checkable} cannot be checked.",
-        numbers,
+        "Of {claims} checked, {agrees} agree with their source, {omits_detail} omit an important "
+        "detail, {overstated} overstate it, {differs} differ from it, and {not_checkable} cannot "
+        "be checked.",
+        numbers | {"claims": count(len(claims), "claim", rows=claims["address"])},
     )
 
 
 def computed_verdict_summary(claims: pd.DataFrame) -> Sentence:
-    """One sentence on how the computed verdicts stand to the curators'."""
-    computed = claims[claims["computed"] != ""]
-    overruled = claims[claims["overruled"]]
+    """Summarise in one sentence how many computed verdicts the curators overrule."""
+    computed = claims[claims["computed_verdict"] != ""]
+    accepted, overruled = computed[~computed["overruled"]], claims[claims["overruled"]]
     return Sentence(
         "claims.computing",
-        "The verdicts on {computed} are also computed from the rows alone; the curators keep to "
-        "{same} and overrule {overruled}, each with a reason.",
+        "For {computed} the verdict is also computed from the rows alone; the curators accept "
+        "{accepted} of these verdicts and overrule {overruled}, each with a reason.",
         {
             "computed": count(len(computed), "claim", rows=computed["address"]),
-            "same": sentence.row_count(computed.loc[~computed["overruled"], "address"]),
-            "overruled": sentence.row_count(overruled["address"]),
+            "accepted": row_count(accepted["address"]),
+            "overruled": row_count(overruled["address"]),
         },
     )
 
 
 def claims_summary(claims: pd.DataFrame) -> list[Sentence]:
-    """How guide and sources compare, and how the computed verdicts stand to the curators'."""
+    """Summarise the verdicts and how many computed ones were overruled."""
     return [claims_sentence(claims), computed_verdict_summary(claims)]
 
 
 def overruled_verdicts(claims: pd.DataFrame) -> list[Sentence]:
-    """A line for each claim whose computed verdict the curators overrule, with both reasons."""
+    """Return one sentence per overruled claim with both verdicts and both reasons."""
     return [
         Sentence(
             f"claim.{row.claim}.overruled",
-            "{label}: computed {computed} ({because}); the curators say {verdict}: {reason}.",
+            "{label}: computed “{computed}” ({computed_reason}); the curators decided “{verdict}”: "
+            "{reason}.",
             {
                 "label": Number(None, row.label),
                 "computed": Number(
-                    row.computed, row.computed, tuple(row.compared.split()), "verdict"
+                    row.computed_verdict,
+                    row.computed_verdict,
+                    tuple(row.compared_rows.split()),
+                    "verdict",
                 ),
-                "because": Number(None, row.because),
+                "computed_reason": Number(None, row.computed_reason),
                 "verdict": Number(row.verdict, row.verdict, (row.address,)),
                 "reason": Number(None, row.reason),
             },
@@ -140,11 +139,10 @@ def overruled_verdicts(claims: pd.DataFrame) -> list[Sentence]:
 
 
 def disagreements(claims: pd.DataFrame, studies: Sequence[str] = ()) -> list[Sentence]:
-    """A line for each claim on which guide and source part, those of `studies` first."""
+    """Return one sentence per claim that differs from its source, those on `studies` first."""
     frame = claims[claims["verdict"].isin(DISAGREEING_VERDICTS)]
-    about = [any(study in row for study in studies) for row in frame["studies"]]
-    frame = frame.assign(later=[not flag for flag in about])
-    frame = frame.sort_values("later", kind="stable")
+    is_later = [not any(study in row for study in studies) for row in frame["studies"]]
+    frame = frame.assign(is_later=is_later).sort_values("is_later", kind="stable")
     return [
         Sentence(
             f"claim.{row.claim}",

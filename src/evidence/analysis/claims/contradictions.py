@@ -13,7 +13,7 @@ import pandas as pd
 
 from evidence.dataset.dataset import Dataset
 from evidence.dataset.row_filter import filter_rows
-from evidence.provenance.sentence import Number, Sentence, list_in_words
+from evidence.provenance.sentence import Number, Sentence, join_words
 
 UNITS = {"dose_mg_per_kg": "mg/kg", "days": "days"}
 
@@ -90,9 +90,9 @@ def _against(statement, results: pd.DataFrame) -> pd.DataFrame:
 
 
 def _trial(statement, rows: pd.DataFrame) -> Sentence:
-    studies = list_in_words(rows["label"].unique())
-    arms = list_in_words(rows["arm"].unique())
-    found = list_in_words(rows["direction"].unique())
+    studies = join_words(rows["label"].unique())
+    arms = join_words(rows["arm"].unique())
+    found = join_words(rows["direction"].unique())
     return Sentence(
         f"contradiction.{statement.claim}.{rows['study'].iloc[0]}",
         "{subject}: the guide says that {said} ({claim}); {studies} found {found} for {arms}.",

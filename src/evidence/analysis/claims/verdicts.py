@@ -15,7 +15,7 @@ import pandas as pd
 
 from evidence.analysis.printed_numbers import printed_numbers, rounding
 from evidence.dataset.row_filter import filter_rows
-from evidence.provenance.sentence import list_in_words
+from evidence.provenance.sentence import join_words
 
 NOT_CHECKABLE = "not checkable"
 INPUT_COLUMNS = ("label", "is_guide", "confirmed", "arm", "outcome", "complement", "measure", "value", "n",
@@ -29,7 +29,7 @@ class Verdict:
     """A verdict with the comparisons that led to it and the addresses of all rows compared."""
 
     verdict: str
-    because: str
+    reason: str
     rows: tuple[str, ...]
 
 
@@ -190,4 +190,4 @@ def _by_label(pairs: list[tuple[str, str]]) -> str:
     printed: dict[str, dict[str, None]] = {}
     for words, label in pairs:
         printed.setdefault(label, {})[words] = None
-    return list_in_words(f"{list_in_words(words)} ({label})" for label, words in printed.items())
+    return join_words(f"{join_words(words)} ({label})" for label, words in printed.items())

@@ -48,7 +48,7 @@ BANDS = {
 }
 """After how many days each band begins and ends, and for how many a trial must follow people."""
 COMPARED = ("inactive", "active")
-"""Kinds of comparison that a claim on an effect needs: one that is not felt, one that is."""
+"""Kinds of comparison that a claim on an effect needs: one that is not any_blinded, one that is."""
 MEASURED = ("proportion", "mean", *(word for word, _ in PRINTED_EFFECTS.values()))
 TRIAL = ["study", "condition", "treatment", "outcome", "comparator_kind", "randomised", "days"]
 MAX_LISTED = dict.fromkeys(
@@ -68,7 +68,7 @@ class Unknown:
     `k`, `n`, `randomised` count studies and people; `longest` is in days, NaN if none. `best` is
     the most certain body of evidence that bears on it, `concludes` what its interval says against
     no effect and what matters. `high_risk` is the share of studies at high risk of bias or not
-    randomised, `felt` whether any hid from people what they got. `codes` gives for each reason the
+    randomised, `any_blinded` whether any hid from people what they got. `codes` gives for each reason the
     rule that fired. `computed` is the status by rule, `stated` the curator's, with `reason`; the
     curator wins.
     """
@@ -83,22 +83,22 @@ class Unknown:
     section: str
     claims: tuple[str, ...]
     why_open: str
-    rows: pd.DataFrame = field(repr=False)
+    evidence: pd.DataFrame = field(repr=False)
     address: str
     k: int
     n: int
     randomised: int
-    longest: float
+    longest_follow_up: float
     best: Certainty | None
-    concludes: str
+    conclusion: str
     high_risk: float
-    felt: bool
+    any_blinded: bool
     codes: dict[str, str]
-    computed: str
-    settling: RequiredTrial
-    stated: str = ""
-    reason: str = ""
-    raised: str = "asked"
+    computed_status: str
+    required_trial: RequiredTrial
+    curated_status: str = ""
+    status_reason: str = ""
+    origin: str = "listed"
     last_searched: str = ""
     review_due: str = ""
     follow_up: str = ""
@@ -106,22 +106,22 @@ class Unknown:
     @property
     def status(self) -> str:
         """How much of it is left: the curator's word before the computed one."""
-        return self.stated or self.computed
+        return self.curated_status or self.computed_status
 
     @property
     def designs(self) -> dict[str, int]:
         """How many of the studies have each design, the most frequent first."""
-        return dict(self.rows.drop_duplicates("study")["design"].value_counts())
+        return dict(self.evidence.drop_duplicates("study")["design"].value_counts())
 
     @property
     def labels(self) -> list[str]:
         """The studies that bear on it."""
-        return list(self.rows["label"].unique())
+        return list(self.evidence["label"].unique())
 
     @property
     def addresses(self) -> str:
         """Its own row and every row that bears on it."""
-        return " ".join([*self.address.split(), *self.rows["address"]])
+        return " ".join([*self.address.split(), *self.evidence["address"]])
 
 
 class Unknowns(list[Unknown]):
@@ -135,7 +135,7 @@ class Unknowns(list[Unknown]):
                 "k": [entry.k for entry in self],
                 "randomised": [entry.randomised for entry in self],
                 "n": [entry.n for entry in self],
-                "longest": [entry.longest for entry in self],
+                "longest": [entry.longest_follow_up for entry in self],
                 "high_risk": [entry.high_risk for entry in self],
                 "certainty": [
                     entry.best.decided or entry.best.suggested if entry.best else ""
@@ -197,8 +197,8 @@ def _asked(known: _Known) -> Iterator[Unknown]:
             name=row.unknown,
             claims=tuple(word.strip() for word in row.claims.split(";") if word.strip()),
             address=row.address,
-            stated=row.status,
-            reason=row.status_reason,
+            curated_status=row.status,
+            status_reason=row.status_reason,
             last_searched=row.last_searched,
             review_due=row.review_due,
             follow=_asked_for(row.where),
@@ -272,7 +272,7 @@ def _gaps(known: _Known, results: pd.DataFrame) -> Iterator[Unknown]:
                     claims=tuple(dict.fromkeys(claim.claim for claim in claims)),
                     why_open="",
                     address=" ".join(claim.address for claim in claims),
-                    raised="gap",
+                    origin="derived",
                     follow=follow,
                 )
 
@@ -311,7 +311,7 @@ def _source(known: _Known, **about) -> Unknown:
     blank = dict.fromkeys(
         ("population", "intervention", "comparison", "outcome", "asked_on", "section"), ""
     )
-    return _entry(known, known.rows.iloc[:0], raised="source", **(blank | about))
+    return _entry(known, known.rows.iloc[:0], origin="source", **(blank | about))
 
 
 def _entry(known: _Known, bearing: pd.DataFrame, *, follow: float = np.nan, **about) -> Unknown:
@@ -327,21 +327,21 @@ def _entry(known: _Known, bearing: pd.DataFrame, *, follow: float = np.nan, **ab
     high = {study for study, entry in judged.items() if entry.level in ("high", "critical")}
     loose = {study for study, trial in designs if not trial}
     high_risk = len(high | loose) / len(studies) if studies else np.nan
-    felt = bearing["blinding"].isin(["active placebo", "indistinguishable"]).any()
-    codes = dict(_codes(k, best, high_risk, bool(felt)))
+    any_blinded = bool(bearing["blinding"].isin(["active placebo", "indistinguishable"]).any())
+    codes = dict(_codes(k, best, high_risk, any_blinded))
     return Unknown(
-        rows=bearing,
+        evidence=bearing,
         k=k,
         n=n,
         randomised=randomised,
-        longest=float(bearing["days"].max()) if len(bearing) else np.nan,
+        longest_follow_up=float(bearing["days"].max()) if len(bearing) else np.nan,
         best=best,
-        concludes=conclusion(dataset, best.body) if best else "",
+        conclusion=conclusion(dataset, best.body) if best else "",
         high_risk=high_risk,
-        felt=bool(felt),
+        any_blinded=any_blinded,
         codes=codes,
-        computed=_status(k, randomised, best),
-        settling=required_trial(dataset, best, about["outcome"], follow),
+        computed_status=_status(k, randomised, best),
+        required_trial=required_trial(dataset, best, about["outcome"], follow),
         **about,
     )
 
@@ -352,7 +352,7 @@ def _certainty(rated: Certainty) -> tuple:
 
 
 def _codes(
-    k: int, best: Certainty | None, high_risk: float, felt: bool
+    k: int, best: Certainty | None, high_risk: float, any_blinded: bool
 ) -> Iterator[tuple[str, str]]:
     """Each reason that applies, with the rule that fired."""
     domains = {rating.domain: rating for rating in best.domains} if best else {}
@@ -368,7 +368,7 @@ def _codes(
         yield "C", "a single study has nothing to agree with"
     elif best and domains["inconsistency"].levels_down:
         yield "C", domains["inconsistency"].reason
-    if k and not felt:
+    if k and not any_blinded:
         yield "D", "no study hid from people what they got"
     elif best and domains["indirectness"].levels_down:
         yield "D", domains["indirectness"].reason

@@ -24,10 +24,10 @@ from evidence.provenance.sentence import (
     Sentence,
     capitalise,
     count,
-    interval_text,
-    list_in_words,
-    percent,
-    signed_text,
+    format_interval,
+    format_number,
+    format_percent,
+    join_words,
 )
 
 
@@ -54,13 +54,13 @@ METHOD_LABELS = {
 def format_estimates(measure: str, *natural: float) -> list[str]:
     """Numbers on the natural scale as people read them: percentages, ratios, differences."""
     if measure in ("proportion", "rd"):
-        return [percent(value).replace("-", "−") for value in natural]
-    return [signed_text(value) for value in natural]
+        return [format_percent(value).replace("-", "−") for value in natural]
+    return [format_number(value) for value in natural]
 
 
 def method_label(pooled: PooledEstimate) -> str:
     """The method and the test of a pool, in words."""
-    return list_in_words([METHOD_LABELS[pooled.method], METHOD_LABELS[pooled.test]])
+    return join_words([METHOD_LABELS[pooled.method], METHOD_LABELS[pooled.test]])
 
 
 def describe_pool(pooled: PooledEstimate | Refusal) -> list[Sentence]:
@@ -140,7 +140,7 @@ def _prediction(pooled: PooledEstimate, name: str, rows: tuple[str, ...]) -> lis
     if not np.isfinite(natural["pi_low"]):
         return []
     *_, low, high = format_estimates(pooled.measure, *natural.values())
-    spread = interval_text(found.tau2_low, found.tau2_high)
+    spread = format_interval(found.tau2_low, found.tau2_high)
     return [
         Sentence(
             f"{name}.prediction",
@@ -148,7 +148,7 @@ def _prediction(pooled: PooledEstimate, name: str, rows: tuple[str, ...]) -> lis
             "interval {tau2_interval}, on the scale of pooling ({scale}).",
             {
                 "prediction": Number(f"{low} to {high}", f"{low} to {high}", rows, "prediction"),
-                "tau2": Number(found.tau2, signed_text(found.tau2), rows, "heterogeneity"),
+                "tau2": Number(found.tau2, format_number(found.tau2), rows, "heterogeneity"),
                 "tau2_interval": Number(spread, spread, rows, "heterogeneity"),
                 "scale": Number(None, pooled.scale),
             },
@@ -162,14 +162,14 @@ MODERATOR_UNITS = {"dose": "mg per kg", "days": "day", "year": "year"}
 def _line(pooled: PooledEstimate, name: str, rows: tuple[str, ...]) -> Sentence:
     """The slope of a meta-regression in words."""
     line = pooled.regression
-    ends = interval_text(line.ci_low[1], line.ci_high[1])
+    ends = format_interval(line.ci_low[1], line.ci_high[1])
     return Sentence(
         name,
         "For each {unit} more the effect changes by {slope}, interval {ends}, on the scale of "
         "pooling ({scale}); p {p}.",
         {
             "unit": Number(None, MODERATOR_UNITS[pooled.moderator]),
-            "slope": Number(float(line.beta[1]), signed_text(line.beta[1]), rows, "regression"),
+            "slope": Number(float(line.beta[1]), format_number(line.beta[1]), rows, "regression"),
             "ends": Number(ends, ends, rows, "regression"),
             "scale": Number(None, pooled.scale),
             "p": Number(float(line.p[1]), f"{line.p[1]:.2g}", rows, "regression"),
@@ -190,7 +190,7 @@ def why_not_pooled(dataset: Dataset, results: pd.DataFrame) -> list[Sentence]:
     lead = Sentence(
         "pool.headline",
         "{studies} are not pooled: no outcome is reported by all of them.",
-        {"studies": Number(None, list_in_words(dataset.label(study) for study in studies))},
+        {"studies": Number(None, join_words(dataset.label(study) for study in studies))},
     )
     return [lead, *said]
 
@@ -205,6 +205,6 @@ def _introduced(dataset, rows: pd.DataFrame, study: str, outcomes: Sequence[str]
         {
             "label": Number(None, dataset.label(study)),
             "design": Number(None, kind, tuple(design["address"])),
-            "outcomes": Number(None, list_in_words(names) or "nothing confirmed"),
+            "outcomes": Number(None, join_words(names) or "nothing confirmed"),
         },
     )

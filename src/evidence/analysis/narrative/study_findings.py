@@ -24,12 +24,12 @@ from evidence.provenance.sentence import (
     capitalise,
     count,
     events_of_n,
-    interval_text,
-    list_in_words,
-    percent,
-    printed_time,
+    format_interval,
+    format_number,
+    format_percent,
+    format_time,
+    join_words,
     row_count,
-    signed_text,
 )
 
 
@@ -107,10 +107,10 @@ def _paired(frame: pd.DataFrame) -> Iterator[Sentence]:
                 "arm": Number(None, row.arm),
                 "two": events_of_n(row.events2, row.n2, address[1:]),
                 "versus": Number(None, row.versus),
-                "ratio": Number(row.rr, signed_text(row.rr), address, "ratio"),
+                "ratio": Number(row.rr, format_number(row.rr), address, "ratio"),
                 "ratio_interval": Number(
-                    interval_text(row.rr_low, row.rr_high),
-                    interval_text(row.rr_low, row.rr_high),
+                    format_interval(row.rr_low, row.rr_high),
+                    format_interval(row.rr_low, row.rr_high),
                     address,
                     "katz",
                 ),
@@ -124,19 +124,19 @@ def _alone(rows: pd.DataFrame, compared: pd.DataFrame, doubt: str = "") -> Itera
     single = rows[
         (rows["measure"] == "proportion")
         & rows["role"].isin(["intervention", "single arm"])
-        & rows["counted"].notna()
+        & rows["event_count"].notna()
         & rows["n"].notna()
     ]
     alone = [row not in known for row in single[PAIR_COLUMNS].itertuples(index=False, name=None)]
     single = single[alone].drop_duplicates(["outcome", "time", "arm"])
     for row in single.itertuples():
         yield Sentence(
-            f"{row.study}/{row.arm}/{row.outcome}/{printed_time(row.time, row.time_unit)}",
+            f"{row.study}/{row.arm}/{row.outcome}/{format_time(row.time, row.time_unit)}",
             "{outcome}{time}: {share} with {arm}" + doubt + ".",
             {
                 "outcome": Number(None, row.outcome),
                 "time": Number(None, at_time(row.time, row.time_unit)),
-                "share": events_of_n(row.counted, row.n, [row.address]),
+                "share": events_of_n(row.event_count, row.n, [row.address]),
                 "arm": Number(None, row.arm),
             },
         )
@@ -152,11 +152,11 @@ def _sized(rows: pd.DataFrame) -> Iterator[Sentence]:
             "arm": Number(None, row.arm),
             "versus": Number(None, row.versus),
             "measure": Number(None, MEASURE_ORDER.get(row.measure, row.measure)),
-            "value": Number(row.value, signed_text(row.value), (row.address,)),
+            "value": Number(row.value, format_number(row.value), (row.address,)),
         }
         template = "{outcome}{time}: {arm} against {versus}, {measure} {value}"
         if pd.notna(row.ci_low):
-            ends = interval_text(row.ci_low, row.ci_high)
+            ends = format_interval(row.ci_low, row.ci_high)
             numbers["interval"] = Number(ends, ends, (row.address,))
             template += ", interval {interval}"
         for column, words in (("p_value", "p"), ("p_adjusted", "after correction p")):
@@ -187,7 +187,7 @@ def _worded(rows: pd.DataFrame) -> Iterator[Sentence]:
         outcome, time, unit, versus, direction = key
         first = group.iloc[0]
         yield Sentence(
-            f"{first['study']}/{outcome}/{printed_time(time, unit)}/{direction}",
+            f"{first['study']}/{outcome}/{format_time(time, unit)}/{direction}",
             "{outcome}{time}: {arms} {found} {versus}, size not given.",
             {
                 "outcome": Number(None, outcome),
@@ -198,7 +198,7 @@ def _worded(rows: pd.DataFrame) -> Iterator[Sentence]:
                     tuple(group["address"]),
                 ),
                 "versus": Number(None, versus),
-                "arms": Number(None, list_in_words(group["arm"].unique())),
+                "arms": Number(None, join_words(group["arm"].unique())),
             },
         )
 
@@ -263,7 +263,7 @@ def results_by_comparator(results: pd.DataFrame) -> Iterator[Sentence]:
         }
         parts = []
         for place_, row in enumerate(group.itertuples()):
-            said = f"{row.value:g} ({interval_text(row.ci_low, row.ci_high)})".replace("-", "−")
+            said = f"{row.value:g} ({format_interval(row.ci_low, row.ci_high)})".replace("-", "−")
             numbers[f"effect{place_}"] = Number(float(row.value), said, (row.address,))
             numbers[f"versus{place_}"] = Number(None, row.versus)
             parts.append(f"{{effect{place_}}} against {{versus{place_}}}")
@@ -284,8 +284,10 @@ def treatment_guesses(results: pd.DataFrame) -> Iterator[Sentence]:
         }
         parts = []
         for place, row in enumerate(group.itertuples()):
-            numbers[f"share{place}"] = Number(float(row.value), percent(row.value), (row.address,))
+            numbers[f"share{place}"] = Number(
+                float(row.value), format_percent(row.value), (row.address,)
+            )
             numbers[f"arm{place}"] = Number(None, row.arm)
             parts.append(f"{{share{place}}} given {{arm{place}}}")
-        template = f"{{label}}: {list_in_words(parts)} {{outcome}} what they had got."
+        template = f"{{label}}: {join_words(parts)} {{outcome}} what they had got."
         yield Sentence(f"guesses.{study}.{outcome}", template, numbers)

@@ -13,42 +13,42 @@ from evidence.analysis.gaps.unknowns import BANDS, Unknown
 from evidence.analysis.results import select_results
 from evidence.dataset.access_log import cached_view
 from evidence.dataset.dataset import Dataset
-from evidence.provenance.sentence import Number, Sentence, count, duration
+from evidence.provenance.sentence import Number, Sentence, count, format_duration
 
 TEMPLATES = {
     ("source", False): "Nobody could find where this comes from: {question}",
-    ("gap", False): (
+    ("derived", False): (
         "No trial has measured {outcome} with {intervention} {follow_up} in {population}, against "
         "{comparison}."
     ),
-    ("gap", True): (
+    ("derived", True): (
         "Only {people} in {studies} tell of {outcome} with {intervention} {follow_up} in "
         "{population}, against {comparison}."
     ),
-    ("asked", False): "{question} Nobody has measured it in a study of these tables.",
-    ("asked", True): "{question} Only {people} in {studies} tell of it; longest look: {longest}.",
+    ("listed", False): "{question} Nobody has measured it in a study of these tables.",
+    ("listed", True): "{question} Only {people} in {studies} tell of it; longest look: {longest}.",
 }
 
 
 def unknown_sentence(entry: Unknown) -> Sentence:
     """An unknown in one plain sentence, for those who want no table."""
-    rows = tuple(entry.rows["address"])
+    rows = tuple(entry.evidence["address"])
     numbers = {
         "people": count(entry.n, "person", "people", rows, "participants"),
         "studies": count(entry.k, "study", "studies", rows, "studies"),
         "longest": Number(
-            entry.longest if np.isfinite(entry.longest) else None, duration(entry.longest), rows,
+            entry.longest_follow_up if np.isfinite(entry.longest_follow_up) else None, format_duration(entry.longest_follow_up), rows,
             "longest",
         ),
     }  # fmt: skip
     question = entry.question
-    if entry.raised == "source":
+    if entry.origin == "source":
         question = question.partition(": ")[2].rstrip("?.") + "."
     words = {
         name: Number(None, str(getattr(entry, name)))
         for name in ("outcome", "intervention", "population", "follow_up", "comparison")
     }
-    template = TEMPLATES[entry.raised, entry.k > 0]
+    template = TEMPLATES[entry.origin, entry.k > 0]
     return Sentence(
         f"unknown.{entry.name}", template, numbers | words | {"question": Number(None, question)}
     )
@@ -70,7 +70,7 @@ def follow_up_attrition(dataset: Dataset) -> Sentence:
         later = trials[trials["days"] > after]
         key = f"beyond_{after:g}".replace(".", "_")
         numbers[key] = _people(dataset, later)
-        numbers[f"{key}_span"] = Number(None, duration(np.floor(after)))
+        numbers[f"{key}_span"] = Number(None, format_duration(np.floor(after)))
         template += f"; {{{key}}} were looked at beyond {{{key}_span}}"
     return Sentence("unknowns.followed", template + ".", numbers)
 
@@ -101,9 +101,9 @@ def unknowns_summary(entries: list[Unknown]) -> Sentence:
 
     numbers = {
         "all": count(len(entries), "unknown", rows=dict.fromkeys(addresses), method="register"),
-        "asked": number(lambda entry: entry.raised == "asked"),
-        "gaps": number(lambda entry: entry.raised == "gap"),
-        "sources": number(lambda entry: entry.raised == "source"),
+        "asked": number(lambda entry: entry.origin == "listed"),
+        "gaps": number(lambda entry: entry.origin == "derived"),
+        "sources": number(lambda entry: entry.origin == "source"),
         "open": number(lambda entry: entry.status == "open"),
         "narrowed": number(lambda entry: entry.status == "narrowed"),
         "settled": number(lambda entry: entry.status == "settled"),

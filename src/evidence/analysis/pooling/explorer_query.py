@@ -26,11 +26,11 @@ from evidence.analysis.pooling.question import (
     study_effects,
 )
 from evidence.analysis.pooling.study_effects import crossover_without_correlation
-from evidence.analysis.results import SCOPES, require_words, select_results
+from evidence.analysis.results import SCOPES, require_known, select_results
 from evidence.dataset.access_log import cached_view
 from evidence.dataset.dataset import Dataset
 from evidence.errors import ParameterError
-from evidence.provenance.sentence import duration
+from evidence.provenance.sentence import format_duration
 from evidence.statistics.confidence_intervals import critical_value
 
 ANY = "any"
@@ -63,7 +63,7 @@ class ExplorerQuery:
         said += "" if self.treatment == ANY else f", {self.treatment}"
         if self.comparator != ANY and self.measure != "proportion":
             said += f" against {self.comparator}"
-        return f"{said}, near {duration(self.time_days)}"
+        return f"{said}, near {format_duration(self.time_days)}"
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def require_query(known: Mapping[str, list[str]], view: ExplorerQuery) -> None:
     ParameterError
     """
     for sort, words in known.items():
-        require_words(sort, [getattr(view, sort)], words)
+        require_known(sort, [getattr(view, sort)], words)
     if not 0 < view.time_days < np.inf:
         raise ParameterError(f"time_days: {view.time_days!r} is no number of days above 0")
 

@@ -26,7 +26,7 @@ from evidence.analysis.pooling.question import (
     reasons_not_to_pool,
     select_study_effects,
 )
-from evidence.analysis.results import require_words
+from evidence.analysis.results import require_known
 from evidence.dataset.dataset import Dataset
 from evidence.errors import EvidenceError, ParameterError
 from evidence.statistics import mantel_haenszel, meta_analysis, sensitivity
@@ -220,10 +220,10 @@ def meta_analyse(
     """
     asked = {name: tuple(v) if isinstance(v, list) else v for name, v in asked.items()}
     question = Question(**asked)
-    require_words("method", [method], METHODS)
-    require_words("test", [test], meta_analysis.TESTS)
-    require_words("subgroup_by", [subgroup_by] if subgroup_by else [], list(GROUPINGS))
-    require_words("moderator", [moderator] if moderator else [], list(MODERATORS))
+    require_known("method", [method], METHODS)
+    require_known("test", [test], meta_analysis.TESTS)
+    require_known("subgroup_by", [subgroup_by] if subgroup_by else [], list(GROUPINGS))
+    require_known("moderator", [moderator] if moderator else [], list(MODERATORS))
     studies = select_study_effects(dataset, results, question)
     options = {"method": method, "test": test, "confidence": confidence}
     return pool_effects(

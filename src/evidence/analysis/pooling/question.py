@@ -20,7 +20,7 @@ from evidence.analysis.pooling.study_effects import (
     INPUT_COLUMNS,
     effects_by_study,
 )
-from evidence.analysis.results import require_words
+from evidence.analysis.results import require_known
 from evidence.dataset.dataset import Dataset
 
 MEASURES = {
@@ -79,7 +79,7 @@ def select_study_effects(
     ParameterError
         A word that is none.
     """
-    require_words("measure", [question.measure], list(MEASURES))
+    require_known("measure", [question.measure], list(MEASURES))
     if len(results):
         _require_words("outcome", [question.outcome], dataset, results, "outcome")
     belongs = is_evidence(results) & (results["outcome"] == question.outcome)
@@ -120,7 +120,7 @@ def _require_words(
     if missing := [word for word in words if word not in known]:
         tables = [table for table in (dataset.results, dataset.designs) if column in table]
         found = dict.fromkeys(word for table in tables for word in table[column].unique())
-        require_words(name, missing, [word for word in found if word and not pd.isna(word)])
+        require_known(name, missing, [word for word in found if word and not pd.isna(word)])
 
 
 def within_time_window(days, question: Question):

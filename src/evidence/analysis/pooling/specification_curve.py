@@ -21,7 +21,7 @@ from evidence.analysis.pooling.pooled_estimate import INVERSE_LINK
 from evidence.analysis.pooling.question import Question, reasons_not_to_pool, select_study_effects
 from evidence.dataset.dataset import Dataset
 from evidence.errors import ParameterError
-from evidence.provenance.sentence import Number, Sentence, count, duration
+from evidence.provenance.sentence import Number, Sentence, count, format_duration
 from evidence.statistics.meta_analysis import METHODS as ESTIMATORS
 from evidence.statistics.meta_analysis import TESTS, pool_subsets
 
@@ -141,7 +141,7 @@ def study_selections(
             why = reasons_not_to_pool(
                 dataset, studies, asked, method="reml", grouped_by="comparator"
             )
-            definition = f"{outcome}, {duration(time_days)}"
+            definition = f"{outcome}, {format_duration(time_days)}"
             named = comparison if comparison == ANY else f"{comparison} comparison"
             yield Choice(definition, named, risk, outcome, studies, "; ".join(why))
 

@@ -76,7 +76,7 @@ EFFECT_COLUMNS = (*STUDY_COLUMNS, "dose_mg_per_kg", "yi", "vi", "events1", "n1",
 COMPARISON_KEY = ["study", "instrument", "definition", "time", "time_unit"]
 INPUT_COLUMNS = tuple(
     dict.fromkeys(
-        (*STUDY_COLUMNS, *COMPARISON_KEY, "role", "arm", "versus", "measure", "counted", "n", "value", "spread",
+        (*STUDY_COLUMNS, *COMPARISON_KEY, "role", "arm", "versus", "measure", "event_count", "n", "value", "spread",
          "spread_kind", "ci_low", "ci_high", "direction", "better", "dose_mg_per_kg", "address")
     )
 )  # fmt: skip
@@ -147,8 +147,8 @@ def _counted(rows: list[dict], measure: str, time_days: float, by_arm: bool) -> 
     """Counts of both groups, arms of one side added up."""
     entries = []
     counts = [row for row in rows if row["measure"] == "proportion"]
-    for one, two in _arms(counts, ["counted", "n"], time_days, by_arm):
-        cells = [_sum(side, column) for side in (one, two) for column in ("counted", "n")]
+    for one, two in _arms(counts, ["event_count", "n"], time_days, by_arm):
+        cells = [_sum(side, column) for side in (one, two) for column in ("event_count", "n")]
         yi, vi = BINARY[measure](*cells)
         names = ("events1", "n1", "events2", "n2")
         entries.append(
@@ -167,9 +167,9 @@ def _single(rows: list[dict], time_days: float) -> list[dict]:
         for row in rows
         if row["measure"] == "proportion" and row["role"] in ("intervention", "single arm")
     ]
-    usable = [group[0] for group in _by(_with(treated, "counted", "n"), *COMPARISON_KEY, "arm")]
+    usable = [group[0] for group in _by(_with(treated, "event_count", "n"), *COMPARISON_KEY, "arm")]
     for group in _by(_nearest(usable, time_days), "study"):
-        events, n = _sum(group, "counted"), _sum(group, "n")
+        events, n = _sum(group, "event_count"), _sum(group, "n")
         yi, vi = effect_sizes.logit_proportion(events, n)
         entry = _entry(group, []) | {"says": " and ".join(row["arm"] for row in group)}
         entries.append(entry | {"yi": float(yi), "vi": float(vi), "events1": events, "n1": n})
