@@ -2,7 +2,8 @@
 
 import pytest
 
-from evidence.dataset.dataset import find_project, load_dataset
+from evidence.dataset.dataset import load_dataset
+from evidence.dataset.project_folder import find_project
 from evidence.errors import DatasetError, EvidenceError
 
 S = "data/studies.csv"

@@ -16,7 +16,7 @@ ROOT = PROJECT / "src" / "evidence"
 
 # Layers that share a rank are siblings and may not import each other.
 RANK = {
-    "errors": 0,
+    "errors": 0, "files": 0,
     "statistics": 1, "dataset": 1,
     "provenance": 2,
     "analysis": 3,

@@ -8,7 +8,6 @@ what it says: a row that was changed after its audit has another one.
 What was last looked at too long ago: questions and claims whose date has run out.
 """
 
-import hashlib
 import random
 from collections.abc import Iterator
 from datetime import date
@@ -17,6 +16,7 @@ import pandas as pd
 
 from evidence.dataset.dataset import Dataset
 from evidence.errors import ParameterError
+from evidence.files import digest
 from evidence.provenance.sentence import Number, Sentence, confidence_level, count, format_percent
 from evidence.statistics.confidence_intervals import wilson_interval
 
@@ -36,7 +36,7 @@ def row_digest(row) -> str:
         "" if pd.isna(cell) else str(cell)
         for cell in (getattr(row, name) for name in ANSWER_LABELS)
     )
-    return hashlib.sha256("\x1f".join(cells).encode()).hexdigest()[:12]
+    return digest("\x1f".join(cells), 12)
 
 
 def draw_sample(dataset: Dataset, size: int, seed: int) -> pd.DataFrame:

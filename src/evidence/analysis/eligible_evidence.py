@@ -8,12 +8,13 @@ of studies, `n` the number of their participants.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import pandas as pd
 
 from evidence.dataset import schema
-from evidence.dataset.access_log import cached_view
-from evidence.dataset.dataset import Dataset
+from evidence.dataset.access_log import selection
+from evidence.dataset.dataset import MAX_CACHED_PROJECTS, Dataset
 
 
 def evidence_rows(results: pd.DataFrame) -> pd.DataFrame:
@@ -57,7 +58,8 @@ def cohorts(dataset: Dataset) -> pd.Series:
     return pd.Series([stated.get(study) or study for study in studies], index=studies)
 
 
-@cached_view
+@selection
+@lru_cache(maxsize=MAX_CACHED_PROJECTS)
 def participants_by_study(dataset: Dataset) -> dict[str, tuple[str, int]]:
     """Of each study its cohort and its participants, for `tally`."""
     size, cohort = participants(dataset), cohorts(dataset)

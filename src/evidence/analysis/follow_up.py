@@ -121,8 +121,9 @@ def follow_up_by_study(dataset: Dataset, found: pd.DataFrame) -> pd.DataFrame:
     last = found[found["days"] == found.groupby("study")["days"].transform("max")]
     frame = last.groupby(["study", "label", "days"], sort=False)["address"].agg(" ".join)
     frame = frame.reset_index().rename(columns={"days": "measured_to"})
-    followed = frame["study"].map(last_assessments(dataset)).astype(float)
-    designs = dataset.designs[["study", "address"]].set_index("study")["address"]
+    studies = list(frame["study"].unique())
+    followed = frame["study"].map(last_assessments(dataset, studies)).astype(float)
+    designs = dataset.designs_of(studies).set_index("study")["address"]
     frame["design"] = frame["study"].map(designs).fillna("")
     frame["followed_to"] = np.fmax(followed, frame["measured_to"])
     return frame.sort_values(["measured_to", "label"], kind="stable").reset_index(drop=True)

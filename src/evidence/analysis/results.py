@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from evidence.analysis.printed_numbers import count_ranges
-from evidence.dataset.access_log import cached_view
+from evidence.dataset.access_log import selection
 from evidence.dataset.dataset import Dataset, time_in_days
 from evidence.errors import ParameterError, not_one_of
 
@@ -27,7 +27,7 @@ def require_known(name: str, given: Sequence[str], allowed: Sequence[str]) -> No
             raise ParameterError(f"{name}: {not_one_of(repr(word), allowed)}")
 
 
-@cached_view
+@selection
 def select_results(
     dataset: Dataset,
     *,
@@ -90,9 +90,9 @@ def _joined(rows: pd.DataFrame, table: pd.DataFrame, key: str) -> pd.DataFrame:
     return rows.assign(**{name: found[name].array for name in found})
 
 
-def last_assessments(dataset: Dataset) -> pd.Series:
-    """The last assessment that `designs.csv` states for each study, in days; NaN if none."""
-    designs = dataset.designs
+def last_assessments(dataset: Dataset, studies: Sequence[str]) -> pd.Series:
+    """Return the last assessment that `designs.csv` states for studies, in days; NaN if none."""
+    designs = dataset.designs_of(studies)
     length = designs["followup"].map(lambda number: "" if pd.isna(number) else f"{number:g}")
     ends = time_in_days(length.astype(str), designs["followup_unit"])["high"]
     return ends.set_axis(designs["study"])

@@ -20,6 +20,7 @@ from evidence.build.output_folder import (
 )
 from evidence.build.plan import ReportPlan
 from evidence.dataset.dataset import Dataset
+from evidence.dataset.record_comparison import line_digests
 from evidence.errors import ReportError
 from evidence.notebook.parameters import COMMAND_OPTIONS, read_parameters
 from evidence.report import html_pages, index_page
@@ -183,6 +184,7 @@ def finish(
         {
             "evidence": version("evidence"),
             "inputs": dataset.checksums,
+            "lines": line_digests(dataset),
             "figures": figures,
             "values": len(numbers),
             "failed": dict(failures),

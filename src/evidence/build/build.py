@@ -26,7 +26,7 @@ from evidence.build.output_folder import (
     swap_folder,
 )
 from evidence.build.plan import ReportPlan, changes, is_current, reasons
-from evidence.dataset.dataset import find_project
+from evidence.dataset.project_folder import find_project
 from evidence.errors import ParameterError, ReportError
 from evidence.notebook.locate import notebooks_of
 from evidence.notebook.parameters import (
@@ -110,12 +110,12 @@ def build_sets(
         return
     if any(wanted.engine == "evidence" for wanted in open_sets):
         maker.prepare()
-    from evidence.dataset.access_log import Comparison
+    from evidence.dataset.record_comparison import RecordComparison
     from evidence.report.figure_files import prune_cache
     from evidence.report.index_page import precompute_index
 
     dataset = dataset()
-    compare = Comparison(dataset).changes
+    compare = RecordComparison(dataset).changes
     open_sets = [replace(wanted, parameters=wanted.checked()) for wanted in open_sets]
     for wanted in open_sets:
         require_replaceable(wanted.target, wanted.project)

@@ -21,9 +21,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from evidence.build.execute import Failure, Job, LocalExecutor, execute_report
-from evidence.build.fingerprint import code_digest, file_digest, library_versions
-from evidence.dataset import opened
+from evidence.build.fingerprint import code_digest, library_versions
+from evidence.dataset.access_log import relative_path
 from evidence.errors import ReportError
+from evidence.files import path_digest
 from evidence.notebook.locate import own_notebooks
 
 Parcel = dict[str, bytes]
@@ -219,7 +220,7 @@ class DaskExecutor(LocalExecutor):
 
 def environment_fingerprint() -> dict:
     """What decides a report and does not travel: code, libraries, and the package's notebooks."""
-    notebooks = {name: file_digest(path) for name, path in own_notebooks().items()}
+    notebooks = {name: path_digest(path) for name, path in own_notebooks().items()}
     return {"code": code_digest(), "libraries": library_versions(), "notebooks": notebooks}
 
 
@@ -307,8 +308,8 @@ def _record_moved(record: bytes, here: Path, project: Path, moved: Mapping[str, 
     content = json.loads(record)
     paths = {os.path.normpath(here / name): digest for name, digest in content["files"].items()}
     content["files"] = {
-        opened.relative(Path(_moved(path, moved)), project): digest
-        for path, digest in paths.items()
+        relative_path(Path(_moved(path, moved)), project): content_digest
+        for path, content_digest in paths.items()
     }
     return (json.dumps(content, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode()
 

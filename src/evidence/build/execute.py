@@ -9,9 +9,7 @@ from pathlib import Path
 
 from evidence.build.engine.processes import QUIET_KERNEL
 
-# What a notebook opens before it opens its report counts as well.
-WATCHED = "--IPKernelApp.exec_lines=__import__('evidence.dataset.opened').dataset.opened.watch()"
-KERNEL = (*QUIET_KERNEL, WATCHED)
+KERNEL = QUIET_KERNEL
 # How papermill runs a notebook, by what `--engine` says.
 ENGINES = {"evidence": {"engine_name": "evidence"}, "kernel": {"engine_name": "nbclient"}}
 WIDGET = "application/vnd.jupyter.widget-view+json"

@@ -5,7 +5,6 @@ several values and expands to one set per combination; the value `each` stands f
 the parameter accepts. Both may list the `notebooks` that they are for.
 """
 
-import hashlib
 import itertools
 import json
 import math
@@ -20,6 +19,7 @@ import yaml
 from evidence.dataset.dataset import Dataset
 from evidence.dataset.text_checks import reveal_hidden
 from evidence.errors import DatasetError, ParameterError, Problem, not_one_of
+from evidence.files import digest
 from evidence.notebook.parameters import NotebookParameters, TextValue, parse_assignments, quote
 from evidence.provenance.sentence import slug
 
@@ -363,8 +363,8 @@ def set_name(parameters: Mapping[str, object]) -> str:
 
 
 def _with_digest(name: str, content: str) -> str:
-    digest = hashlib.sha256(content.encode("utf-8", "backslashreplace")).hexdigest()[:10]
-    return f"{name[: MAX_NAME - 11].rstrip('-_.')}-{digest}"
+    mark = digest(content.encode("utf-8", "backslashreplace"), 10)
+    return f"{name[: MAX_NAME - 11].rstrip('-_.')}-{mark}"
 
 
 def _name_part(value: object) -> str:

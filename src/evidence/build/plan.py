@@ -1,10 +1,7 @@
-"""Which reports of a set have to be made, and why; the others are taken over as they are.
+"""Which reports of one set of parameters are out of date, and why.
 
-Vocabulary
-----------
-A *set* is one choice of parameters and the folder of reports made with it. The *manifest*
-(`manifest.json`) of such a folder says what each report was made from and which files it has, and
-marks the folder as one that a later run may replace.
+The manifest (`manifest.json`) of a folder of reports states the inputs and the files of each
+report; `reads/NAME.json` states what the report read of the tables.
 """
 
 import json
@@ -13,30 +10,39 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from evidence.build.execute import Job
-from evidence.build.fingerprint import (
-    describe_differences,
-    files_changed,
-    modified_files,
-    report_inputs,
-)
+from evidence.build.fingerprint import describe_differences, modified_files, report_inputs
 from evidence.build.output_folder import read_manifest
-from evidence.dataset.dataset import checksums
+from evidence.dataset.project_folder import table_checksums
+from evidence.files import path_digest
 
-NAMED = 4
-"""So many reasons are told of a report; of the others, how many there are."""
+MAX_REASONS = 4
+"""Reasons named for a report; of further ones only the number is given."""
 
-Compare = Callable[[Mapping], list[str]]
-"""What of a record of reading is no longer so; see `evidence.dataset.access_log`."""
+Compare = Callable[[Mapping, Mapping[str, str]], list[str]]
+"""As `evidence.dataset.record_comparison.RecordComparison.changes`."""
 
 
 @dataclass(frozen=True)
 class ReportPlan:
-    """The reports of one set as they are asked for, before anything is looked at.
+    """The reports of one set of parameters as they are asked for.
 
-    `parameters` are typed values by notebook; `checked` gives them once more, held to the words of
-    the data, and raises a ParameterError. Reports of other notebooks that stand in `target`
-    are taken over if `partial`, else they go. For the last three see `Job`; `force` makes anew
-    what would be the same.
+    Attributes
+    ----------
+    name : str
+        The name of the set; empty if there is only one.
+    target : Path
+        The folder of the finished reports.
+    notebooks : mapping of str to Path
+    parameters : mapping of str to mapping
+        Typed values by notebook.
+    checked : callable
+        Returns the parameters checked against the words of the data, or raises a ParameterError.
+    partial : bool
+        Whether finished reports of other notebooks are kept.
+    force : bool
+        Whether reports that are up to date are built as well.
+    tiff, engine, memory_limit
+        See `Job`.
     """
 
     name: str
@@ -52,7 +58,7 @@ class ReportPlan:
     memory_limit: int | None = None
 
     def job(self, name: str, *, many: bool) -> Job:
-        """One of its reports as a job; `many` tells whether other sets are made as well."""
+        """Return one of its reports as a job; `many` is whether other sets are built as well."""
         return Job(
             name,
             self.notebooks[name],
@@ -65,68 +71,75 @@ class ReportPlan:
         )
 
     def recipe(self, name: str) -> dict:
-        """What one of its reports is made from, beside the tables."""
+        """Return what one of its reports depends on besides the tables."""
         return report_inputs(self.notebooks[name], self.parameters[name], tiff=self.tiff)
 
     @property
     def reuses(self) -> bool:
-        """Whether finished reports may be taken over at all."""
+        """Whether finished reports may be kept at all."""
         return self.engine == "evidence" and not self.force
 
 
-def is_current(wanted: ReportPlan) -> bool:
-    """Whether every file of a set is what it would become; looked at without reading a table."""
-    manifest = read_manifest(wanted.target)
-    if not wanted.reuses or not manifest or manifest["inputs"] != checksums(wanted.project):
+def is_current(plan: ReportPlan) -> bool:
+    """Return whether every file of a set is up to date, from bytes alone: no table is read."""
+    manifest = read_manifest(plan.target)
+    if not plan.reuses or not manifest or manifest["inputs"] != table_checksums(plan.project):
         return False
-    reports, asked = manifest["reports"], set(wanted.notebooks)
-    if manifest["failed"] or not (
-        asked <= set(reports) if wanted.partial else asked == set(reports)
-    ):
+    reports, requested = manifest["reports"], set(plan.notebooks)
+    known = requested <= set(reports) if plan.partial else requested == set(reports)
+    if manifest["failed"] or not known or modified_files(plan.target, manifest["pages"]):
         return False
-    for name, report in reports.items():
-        record = read_record(wanted.target, name)
-        if record is None or report["inputs"] != manifest["inputs"]:
-            return False
-        if name in asked and report["recipe"] != wanted.recipe(name):
-            return False
-        if files_changed(wanted.project, record["files"]):
-            return False
-        if modified_files(wanted.target, report["files"]):
-            return False
-    return not modified_files(wanted.target, manifest["pages"])
+    return all(
+        _is_current(plan, name, report, manifest["inputs"]) for name, report in reports.items()
+    )
 
 
-def reasons(wanted: ReportPlan, compare: Compare) -> dict[str, str]:
-    """Why each wanted report has to be made, in words; empty for one that would be the same."""
-    known = read_manifest(wanted.target).get("reports", {})
-    return {name: _reason(wanted, name, known.get(name), compare) for name in wanted.notebooks}
+def _is_current(plan: ReportPlan, name: str, report: Mapping, inputs: Mapping) -> bool:
+    record = _read_record(plan.target, name)
+    return (
+        record is not None
+        and report["inputs"] == inputs
+        and (name not in plan.notebooks or report["recipe"] == plan.recipe(name))
+        and not any(
+            path_digest(plan.project / path) != content for path, content in record["files"].items()
+        )
+        and not modified_files(plan.target, report["files"])
+    )
 
 
-def _reason(wanted: ReportPlan, name: str, report: Mapping | None, compare: Compare) -> str:
+def reasons(plan: ReportPlan, compare: Compare) -> dict[str, str]:
+    """Return why each requested report has to be built; empty for one that is up to date."""
+    return {name: _reason(plan, name, compare) for name in plan.notebooks}
+
+
+def _reason(plan: ReportPlan, name: str, compare: Compare) -> str:
+    report = read_manifest(plan.target).get("reports", {}).get(name)
     if report is None:
         return "there is no finished report"
-    if not wanted.reuses:
-        return "made anew, as asked for"
-    said = describe_differences(report["recipe"], wanted.recipe(name))
-    said = said or modified_files(wanted.target, report["files"])
-    return _some(said or changes(wanted.target, name, compare))
+    if not plan.reuses:
+        return "--force" if plan.force else f"--engine {plan.engine}"
+    found = describe_differences(report["recipe"], plan.recipe(name))
+    found = found or modified_files(plan.target, report["files"])
+    return _join(found or changes(plan.target, name, compare))
 
 
 def changes(target: Path, name: str, compare: Compare) -> list[str]:
-    """What of all that a finished report read is no longer so, in words."""
-    record = read_record(target, name)
-    return compare(record) if record else ["it kept no record of what it read"]
+    """Return what a finished report read that has changed since; empty if nothing has."""
+    record, manifest = _read_record(target, name), read_manifest(target)
+    if record is None:
+        return ["there is no record of what it read"]
+    # The lines are those of the tables when the set was last built.
+    known = manifest["reports"][name]["inputs"] == manifest["inputs"]
+    return compare(record, manifest["lines"] if known else {})
 
 
-def read_record(target: Path, name: str) -> dict | None:
-    """What a finished report read; None if it did not say."""
+def _read_record(target: Path, name: str) -> dict | None:
     try:
         return json.loads((target / "reads" / f"{name}.json").read_text("utf-8"))
     except (OSError, ValueError):
         return None
 
 
-def _some(said: Sequence[str]) -> str:
-    more = f" and {len(said) - NAMED} more" if len(said) > NAMED else ""
-    return "; ".join(said[:NAMED]) + more
+def _join(found: Sequence[str]) -> str:
+    more = f" and {len(found) - MAX_REASONS} more" if len(found) > MAX_REASONS else ""
+    return "; ".join(found[:MAX_REASONS]) + more

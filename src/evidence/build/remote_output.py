@@ -6,7 +6,6 @@ manifest that names a file which is not there.
 """
 
 import contextlib
-import hashlib
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -18,6 +17,7 @@ from evidence.build.assemble import BATCH_MARKER, INDEX
 from evidence.build.dask_executor import require_inside
 from evidence.build.output_folder import MANIFEST, failed_folder, is_report_folder
 from evidence.errors import ReportError
+from evidence.files import path_digest
 
 
 class OutputLocation:
@@ -178,7 +178,7 @@ class _Mirror(OutputLocation):
     def _digests(self) -> dict[str, str]:
         """A digest of every file here, by its name from the parent on."""
         return {
-            path.relative_to(self._here).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+            path.relative_to(self._here).as_posix(): path_digest(path)
             for top in (self.folder, failed_folder(self.folder))
             for path in sorted(top.rglob("*"))
             if path.is_file() and not path.relative_to(top).parts[0].startswith(".")

@@ -1,270 +1,164 @@
-"""What a report reads of its project, kept by digest, so that it can be told later what changed.
+"""What a report reads of its project: selections of the tables, rows and files, each by its digest.
 
-Vocabulary
-----------
-A *view* is a table, or what a function derives from the tables by words alone, such as the results
-of one scope or the register of unknowns. The *record* of a report has a digest for every row and
-column of every frame that it read, for everything else that is derived, for every source and for
-every file. Where all of them are as they were, the report would come out as it did.
+A *selection* is a call of a function that is marked with `@selection`: what it returns decides the
+report, whichever tables it looked at on the way. A report is up to date while every selection, row
+and file in its record has the digest that it had.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import os
+from collections.abc import Callable, Mapping
 from copy import copy
-from dataclasses import replace
-from functools import cached_property, wraps
+from dataclasses import fields, is_dataclass
+from functools import wraps
 from importlib import import_module
 from pathlib import Path
+from typing import TypeVar
 
+import numpy as np
 import pandas as pd
 
-from evidence.dataset import opened, schema
-from evidence.dataset.bibliography import BIBLIOGRAPHY_FILE as BIBLIOGRAPHY
-from evidence.dataset.dataset import Dataset, derived_cache
-from evidence.dataset.digests import digest, exact
-from evidence.dataset.watching import WHOLE, Watched, WatchedBibliography, source_digest
-from evidence.errors import EvidenceError
+from evidence.files import digest, path_digest
 
-ROWS = 20_000
-"""A larger view is kept by a digest for each column and none for its rows."""
-REMARKS = ("note",)
-"""What whoever made the tables noted for the next one; what looks a row up does not look there."""
+DIGITS = 12
+MAX_ROWS = 20_000
+"""A larger frame has one digest in place of one for each row."""
 
-_DERIVED: dict[str, Callable] = {}
+F = TypeVar("F", bound=Callable)
+_functions: dict[str, Callable] = {}
 
 
-def cached_view(function):
-    """Make a function of a dataset and words a view: what is read of what it gives is kept.
-
-    Of a frame these are rows and columns; anything else counts as read as a whole.
-    """
-    name = f"{function.__module__}.{function.__name__}"
-    _DERIVED[name] = function
+def selection(function: F) -> F:
+    """Mark a function of a dataset and JSON arguments whose result is logged, not what it reads."""
+    name = f"{function.__module__}:{function.__qualname__}"
+    _functions[name] = function
 
     @wraps(function)
-    def ask(dataset: Dataset, **words):
-        if dataset.reads is None:
-            return function(dataset, **words)
-        return dataset.reads.view(name, json.loads(json.dumps(words))).given()
+    def select(dataset, *arguments, **options):
+        if dataset.log is None:
+            return _copy(function(dataset, *arguments, **options))
+        value = _copy(function(dataset.unlogged, *arguments, **options))
+        dataset.log.record(name, [arguments, options], value)
+        return value
 
-    ask.of_tables = name
-    return ask
+    return select  # type: ignore[return-value]
 
 
-def cached_value(dataset: Dataset, function: Callable):
-    """What a derived function gives without any words; made once, so that nobody may change it.
+def precompute(dataset) -> None:
+    """Compute the selections that take long and depend on the tables alone, such as all unknowns.
 
-    `dataset` is as it was read: what is made serves everyone who reads the same tables.
+    They are kept with the dataset, also for processes that are forked from this one.
     """
-    return _view(dataset, function.of_tables, {}).value
-
-
-def precompute_views(dataset: Dataset) -> None:
-    """Make what hangs on the tables alone, for all who will ask for it in forks of this process."""
-    for name in _DERIVED:
-        found = _view(dataset, name, {})
-        if not isinstance(found.value, pd.DataFrame):
-            _ = found.digest
-
-
-def watched(dataset: Dataset) -> Dataset:
-    """The same dataset, which keeps in its `reads` what is read of it from now on."""
-    reads = AccessLog(dataset)
-    fields = {"results" if name == "studies" else name: reads.view(name, {}) for name in _TABLES}
-    return replace(
-        dataset,
-        **{name: Watched(view.frame, view) for name, view in fields.items()},
-        bibliography=WatchedBibliography(dataset.bibliography, reads.sources),
-        reads=reads,
-    )
-
-
-class TableDependency:
-    """A view, and what was read of it: whole columns, and rows by their address."""
-
-    def __init__(self, frame: pd.DataFrame):
-        self.frame = frame
-        self.columns: set[str] = set()
-        self.rows: set[str] = set()
-
-    def given(self) -> Watched:
-        """The frame for whoever asked."""
-        return Watched(self.frame, self)
-
-    @property
-    def noted(self) -> bool:
-        """Whether anything was read of it."""
-        return bool(self.columns or self.rows)
-
-    def note(self, part: pd.DataFrame, columns: Iterable[str] | None) -> None:
-        """Some columns, or all, of some rows were read; what picks the rows is noted by itself."""
-        whole = len(part) == len(self.frame)
-        names = list(self.frame.columns if columns is None else columns)
-        if len(self.frame) > ROWS or (whole and columns is not None):
-            self.columns.update(names if whole else self.frame.columns)
-        else:
-            self.rows.update(part["address"])
-            self.columns.update(({*REMARKS} | ({"address"} if whole else set())) & {*names})
-
-    @cached_property
-    def digests(self) -> dict[str, str]:
-        """A digest for each row, by its address, without the remarks: they are read alone."""
-        return _digests(self.frame)
-
-    def column(self, name: str) -> str:
-        """The digest of a column; empty if there is none of the name."""
-        return digest(list(self.frame[name])) if name in self.frame else ""
-
-    def as_record(self) -> dict:
-        """What was read, by digest."""
-        return {
-            "columns": {name: self.column(name) for name in sorted(self.columns)},
-            "rows": _digests(self.frame[self.frame["address"].isin(self.rows)]),
-        }
-
-    def changes(self, name: str, record: Mapping) -> Iterator[str]:
-        """What of a record is no longer so, in words."""
-        for row, was in record["rows"].items():
-            if row not in self.digests:
-                yield f"{row} is gone"
-            elif self.digests[row] != was:
-                yield f"{row} changed"
-        for column, was in record["columns"].items():
-            if self.column(column) != was:
-                told = "rows came, went or moved" if column == "address" else f"{column} changed"
-                yield f"{name}: {told}"
-
-
-class DerivedValue:
-    """What was derived, and once somebody asks for it the digest of the whole."""
-
-    def __init__(self, value):
-        self.value = value
-
-    @cached_property
-    def digest(self) -> str:
-        """Of everything in the value."""
-        return digest(exact(self.value))
-
-
-class OpaqueDependency:
-    """A view that is no frame: whoever asks for it has read all of it."""
-
-    def __init__(self, made: DerivedValue):
-        self._made = made
-        self.noted = False
-
-    def given(self):
-        """The value for whoever asked, who may add to it."""
-        self.noted = True
-        return copy(self._made.value)
-
-    def as_record(self) -> dict:
-        """What was read, by digest."""
-        return {"whole": self._made.digest}
-
-    def changes(self, name: str, record: Mapping) -> Iterator[str]:
-        """What of a record is no longer so, in words."""
-        if record["whole"] != self._made.digest:
-            yield f"{name} changed"
+    for function in _functions.values():
+        if hasattr(function, "cache_info"):
+            function(dataset)
 
 
 class AccessLog:
-    """Everything that was read of a dataset."""
+    """What one report has read so far."""
 
-    def __init__(self, dataset: Dataset):
-        self._dataset = dataset
-        self._views: dict[str, tuple[str, dict, TableDependency | OpaqueDependency]] = {}
-        self.sources: dict[str, str] = {}
+    def __init__(self, project: Path):
+        self._project = project
+        self._path: Path | None = None
+        self._selections: dict[str, dict] = {}
+        self._rows: dict[str, str] = {}
+        self._files: dict[str, str] = {}
 
-    def view(self, name: str, words: dict) -> TableDependency | OpaqueDependency:
-        """The view of a table, by its name without ending, or of a function and its words."""
-        key = f"{name} {json.dumps(words, sort_keys=True)}"
-        if key not in self._views:
-            found = _view(self._dataset, name, words)
-            is_frame = isinstance(found.value, pd.DataFrame)
-            self._views[key] = (
-                name,
-                words,
-                TableDependency(found.value) if is_frame else OpaqueDependency(found),
-            )
-        return self._views[key][2]
+    def record(self, name: str, arguments: list, value: object) -> None:
+        """Record a selection, once for the same arguments."""
+        key = json.dumps([name, arguments], sort_keys=True)
+        if key not in self._selections:
+            entry = {"name": name, "arguments": json.loads(key)[1], "digests": digests(value)}
+            self._selections[key] = entry
+            self._rewrite()
 
-    def tables_at(self, addresses: Iterable[str]) -> dict[str, pd.DataFrame]:
-        """As of `Dataset`."""
-        asked: dict[str, set[str]] = {}
-        for address in addresses:
-            asked.setdefault(address.rpartition(":")[0], set()).add(address)
-        for name, table in _TABLES.items():
-            self.view(name, {}).rows.update(asked.get(table.file, ()))
-        return self._dataset.tables_at(())
+    def record_rows(self, addresses: list[str], present: Mapping[str, str]) -> None:
+        """Record rows by their addresses; `present` has the digests of those that exist."""
+        self._rows |= {address: present.get(address, "") for address in addresses}
+        self._rewrite()
 
-    def as_record(self, files: Iterable[Path] = ()) -> dict:
-        """What was read so far, as JSON; `files` are further ones, outside the tables."""
-        views = [
-            {"view": name, "words": words, **view.as_record()}
-            for name, words, view in self._views.values()
-            if view.noted
-        ]
-        project = self._dataset.project
-        return {
-            "views": views,
-            "sources": dict(sorted(self.sources.items())),
-            "files": {opened.relative(path, project): opened.digest(path) for path in files},
-        }
+    def record_file(self, path: Path) -> None:
+        """Record the content of a file, or the names in a folder; also if there is none."""
+        self._files[relative_path(path, self._project)] = path_digest(path)
+        self._rewrite()
 
+    def write(self, path: Path) -> None:
+        """Write the record as JSON, and again whenever more is read after that."""
+        self._path = path
+        self._rewrite()
 
-class Comparison:
-    """Compares records with a dataset as it is now; each view is derived and digested once."""
-
-    def __init__(self, dataset: Dataset):
-        self._dataset, self._reads = dataset, AccessLog(dataset)
-
-    def changes(self, record: Mapping) -> list[str]:
-        """What of a record is no longer so, in words; empty if all of it is."""
-        return list(self._changes(record))
-
-    def _changes(self, record: Mapping) -> Iterator[str]:
-        for entry in record["views"]:
-            name, words = entry["view"], entry["words"]
-            try:
-                view = self._reads.view(name, words)
-            except EvidenceError as error:
-                yield str(error)
-                continue
-            yield from view.changes(_named(name, words), entry)
-        for key, was in record["sources"].items():
-            if source_digest(self._dataset.bibliography, key) != was:
-                yield f"{BIBLIOGRAPHY}: {'an entry' if key == WHOLE else key} changed"
-        for name, was in record["files"].items():
-            if opened.digest(self._dataset.project / name) != was:
-                yield f"{name} changed"
+    def _rewrite(self) -> None:
+        if self._path is not None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            record = {
+                "selections": list(self._selections.values()),
+                "rows": dict(sorted(self._rows.items())),
+                "files": dict(sorted(self._files.items())),
+            }
+            self._path.write_text(json.dumps(record, ensure_ascii=False) + "\n", "utf-8")
 
 
-_TABLES = {Path(table.file).stem: table for table in schema.TABLES}
+def evaluate(dataset, name: str, arguments: list) -> dict[str, str]:
+    """Return the digests of a recorded selection as the tables of a dataset give it now.
+
+    Raises
+    ------
+    EvidenceError
+        The tables no longer have what was asked for.
+    """
+    import_module(name.partition(":")[0])
+    positional, options = arguments
+    return digests(_functions[name](dataset, *positional, **options))
 
 
-def _view(dataset: Dataset, name: str, words: dict) -> DerivedValue:
-    if name in _TABLES:
-        return DerivedValue(dataset.frame(_TABLES[name]))
-    if name.startswith("evidence."):
-        import_module(name.rpartition(".")[0])
-    if words:
-        return DerivedValue(_DERIVED[name](dataset, **words))
-    known = derived_cache(dataset)
-    if name not in known:
-        known[name] = DerivedValue(_DERIVED[name](dataset))
-    return known[name]
+def digests(value: object) -> dict[str, str]:
+    """Return a digest for each row of a frame with addresses, or one of everything under ""."""
+    is_table = isinstance(value, pd.DataFrame) and "address" in value and len(value) <= MAX_ROWS
+    if is_table and value["address"].is_unique:
+        return row_digests(value)
+    return {"": digest(json.dumps(to_digestible(value)), DIGITS)}
 
 
-def _named(name: str, words: Mapping) -> str:
-    if name in _TABLES:
-        return _TABLES[name].file
-    said = ", ".join(f"{key} {value}" for key, value in words.items() if value)
-    return name.rpartition(".")[2] + (f" ({said})" if said else "")
+def row_digests(frame: pd.DataFrame) -> dict[str, str]:
+    """Return the digest of each row of a frame by its address."""
+    return dict(zip(frame["address"], _row_hashes(frame.drop(columns="address")), strict=True))
 
 
-def _digests(frame: pd.DataFrame) -> dict[str, str]:
-    kept = frame.drop(columns=["address", *REMARKS], errors="ignore")
-    rows = kept.itertuples(index=False, name=None)
-    return {address: digest(row) for address, row in zip(frame["address"], rows, strict=True)}
+def to_digestible(value: object) -> object:
+    """Return a value as JSON that differs wherever the value differs, to the last digit.
+
+    Raises
+    ------
+    TypeError
+        Something in it has no text that tells it from another.
+    """
+    if isinstance(value, pd.DataFrame):
+        return [list(map(str, value.columns)), digest("".join(_row_hashes(value)), DIGITS)]
+    if is_dataclass(value) and not isinstance(value, type):
+        cells = (getattr(value, column.name) for column in fields(value))
+        return [type(value).__name__, *map(to_digestible, cells)]
+    if isinstance(value, Mapping):
+        return {str(key): to_digestible(cell) for key, cell in value.items()}
+    if isinstance(value, list | tuple):
+        return list(map(to_digestible, value))
+    if isinstance(value, np.ndarray):
+        return to_digestible(value.tolist())
+    if value is None or value is pd.NA or isinstance(value, str | int | float | np.generic):
+        return repr(value)
+    raise TypeError(f"cannot compute a digest of {type(value).__name__}: add it to to_digestible")
+
+
+def relative_path(path: Path, project: Path) -> str:
+    """Return a path as written from the folder of the project."""
+    return Path(os.path.relpath(path, project)).as_posix()
+
+
+def _row_hashes(frame: pd.DataFrame) -> list[str]:
+    return [f"{number:x}" for number in pd.util.hash_pandas_object(frame, index=False)]
+
+
+def _copy(value):
+    """The value for a caller who may change it; pandas copies columns when they are written to."""
+    if isinstance(value, pd.DataFrame):
+        return value.copy(deep=False)
+    return copy(value) if isinstance(value, list | dict) else value

@@ -1,198 +1,209 @@
-"""Where a project is, and which files of its folder hold its evidence.
+"""The checked and typed tables of a project, read once for as long as their files stay the same.
 
-The tables last read, kept in memory for as long as their files hold the same bytes.
-
-Reading the bytes of a file costs a hundredth of checking what is in it, and every page of a run
-checks the same files.
-
-From files to a `Dataset`: everything is read as text, checked, and only then converted.
-
-All problems of all files are collected before anything is refused, one line each, so that a
-person mends a table in one go.
-
-The one table that a command writes to: what people answered, appended and never lost.
+All problems of all files are collected before anything is refused, so that a person can correct a
+table in one go. Everything is read as text, checked, and only then converted.
 """
 
-import contextlib
-import hashlib
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
-from functools import wraps
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
 
 import pandas as pd
 
 from evidence.dataset import schema
-from evidence.dataset.bibliography import BIBLIOGRAPHY_FILE as BIBLIOGRAPHY
-from evidence.dataset.bibliography import Bibliography, read_bibliography
+from evidence.dataset.access_log import AccessLog, row_digests, selection
+from evidence.dataset.bibliography import (
+    BIBLIOGRAPHY_FILE,
+    Bibliography,
+    Reference,
+    read_bibliography,
+)
 from evidence.dataset.csv_reader import read_tables
 from evidence.dataset.notebook_display import Frame
+from evidence.dataset.project_folder import find_project, table_checksums
 from evidence.dataset.risk_of_bias_tools import check_appraisals
 from evidence.dataset.text_table import Sheet
 from evidence.dataset.validation import check_columns, check_links, check_results, split_keys
 from evidence.errors import DatasetError, EvidenceError, Problem, Problems
-
-if TYPE_CHECKING:
-    from evidence.dataset.access_log import AccessLog
-
-import csv
-import io
-
-from evidence.dataset.schema import Table
-
-
-def find_project(project: str | Path = "") -> Path:
-    """The folder that holds `data/studies.csv`: the one named, or the nearest one upwards.
-
-    With nothing named and nothing found above the working directory, the folder that this
-    package is installed from is used, so that a notebook runs from anywhere.
-
-    Raises
-    ------
-    EvidenceError
-        No such folder.
-    """
-    if str(project):
-        places = [Path(project).expanduser()]
-    else:
-        here = Path.cwd()
-        places = [here, *here.parents, Path(__file__).resolve().parents[3]]
-    for place in places:
-        if (place / schema.STUDIES.file).is_file() or (place / BIBLIOGRAPHY).is_file():
-            return place.resolve()
-    raise EvidenceError(
-        f"{places[0]}: holds neither {schema.STUDIES.file} nor {BIBLIOGRAPHY}; "
-        "name a project folder that does"
-    )
-
-
-def checksums(project: Path) -> dict[str, str]:
-    """The SHA-256 of the bibliography and of every table that a project has, by file."""
-    found = {}
-    for name in (BIBLIOGRAPHY, *(table.file for table in schema.TABLES)):
-        # What cannot be read is for the reader to complain of.
-        with contextlib.suppress(OSError):
-            found[name] = hashlib.sha256((project / name).read_bytes()).hexdigest()
-    return found
-
-
-Tables = TypeVar("Tables")
+from evidence.files import atomic_write_text
 
 MAX_CACHED_PROJECTS = 2
-"""Projects of which the tables are kept; large ones take as much memory again."""
-_cache: dict[Path, object] = {}
+"""Projects whose tables stay in memory; large ones take as much memory again."""
 
 
-def load_cached(root: Path, read: Callable[[dict[str, str]], Tables]) -> Tables:
-    """What `read` made of the tables of a project, now or earlier, to be changed by nobody else.
+class TableProperty:
+    """A table of the schema as an attribute of a dataset."""
 
-    Parameters
-    ----------
-    read : callable
-        Given the SHA-256 of each file by its name; returns a data class with `checksums`, and its
-        errors are not remembered.
-    """
-    present = checksums(root)
-    found = _cache.get(root)
-    if found is None or found.checksums != present:
-        found = read(present)
-        # What was written meanwhile must not pass for what is read later.
-        if checksums(root) == present:
-            _cache[root] = found
-        for oldest in list(_cache)[:-MAX_CACHED_PROJECTS]:
-            _cache.pop(oldest, None)
-    return _copy_tables(found)
+    def __init__(self, table: schema.Table):
+        self._table = table
+        self.__doc__ = f"The rows of `{table.file}`: {table.row}."
+
+    def __get__(self, dataset: "Dataset", owner: type | None = None) -> pd.DataFrame:
+        return dataset.frame(self._table)
 
 
-def derived_cache(tables: Tables) -> dict[str, object]:
-    """What was made of these tables so far, by name, for all who read them while they are kept."""
-    return vars(tables).setdefault("_made", {})
-
-
-def _copy_tables(tables: Tables) -> Tables:
-    """The same again: pandas copies a column when, and where, it is first changed."""
-    copies = {}
-    for column in fields(tables):
-        part = getattr(tables, column.name)
-        if isinstance(part, pd.DataFrame):
-            copies[column.name] = part.copy(deep=False)
-        elif isinstance(part, dict):
-            copies[column.name] = type(part)(part)
-    again = replace(tables, **copies)
-    vars(again)["_made"] = derived_cache(tables)
-    return again
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Dataset:
-    """Everything that was reported, checked and typed; nothing in it is ever changed.
+    """Everything that was reported, checked and typed; nobody can change it.
 
-    Each frame has the columns of its table in `schema`, converted, and `address` (file:line).
-    Tables that a project does not have are empty frames with the right columns. Where `reads` is
-    set, what is read of the dataset is kept there.
+    Each table is a frame with the columns of its table in `schema`, converted, and `address`
+    (file:line); every access returns a copy. Tables that a project does not have are empty frames
+    with the right columns.
+
+    Attributes
+    ----------
+    project : Path
+    checksums : mapping of str to str
+        The SHA-256 of each file that was read.
+    log : AccessLog, optional
+        Where everything that is read of this dataset is recorded; see `logged`.
+    unlogged : Dataset, optional
+        The same dataset without a log, if there is one.
     """
 
     project: Path
-    results: pd.DataFrame
-    outcomes: pd.DataFrame
-    instruments: pd.DataFrame
-    doses: pd.DataFrame
-    designs: pd.DataFrame
-    guide: pd.DataFrame
-    claims: pd.DataFrame
-    statements: pd.DataFrame
-    unknowns: pd.DataFrame
-    risk_of_bias: pd.DataFrame
-    minimal_important_differences: pd.DataFrame
-    grade_decisions: pd.DataFrame
-    waivers: pd.DataFrame
-    audits: pd.DataFrame
-    bibliography: Bibliography
-    checksums: dict[str, str]
-    reads: "AccessLog | None" = field(default=None, repr=False, compare=False)
+    checksums: Mapping[str, str]
+    _tables: Mapping[str, pd.DataFrame] = field(repr=False)
+    _references: Bibliography = field(repr=False)
+    log: AccessLog | None = field(default=None, repr=False)
+    unlogged: "Dataset | None" = field(default=None, repr=False)
+
+    results = TableProperty(schema.STUDIES)
+    outcomes = TableProperty(schema.OUTCOMES)
+    instruments = TableProperty(schema.INSTRUMENTS)
+    doses = TableProperty(schema.DOSES)
+    designs = TableProperty(schema.DESIGNS)
+    guide = TableProperty(schema.GUIDE)
+    claims = TableProperty(schema.CLAIMS)
+    statements = TableProperty(schema.STATEMENTS)
+    unknowns = TableProperty(schema.UNKNOWNS)
+    risk_of_bias = TableProperty(schema.RISK_OF_BIAS)
+    minimal_important_differences = TableProperty(schema.MINIMAL_IMPORTANT_DIFFERENCES)
+    grade_decisions = TableProperty(schema.GRADE_DECISIONS)
+    waivers = TableProperty(schema.WAIVERS)
+    audits = TableProperty(schema.AUDITS)
+
+    def logged(self) -> "Dataset":
+        """Return the same dataset with a new log of what is read of it."""
+        return replace(self, log=AccessLog(self.project), unlogged=self)
 
     def frame(self, table: schema.Table) -> pd.DataFrame:
-        """The frame of one table of the schema."""
-        name = Path(table.file).stem
-        return self.results if name == "studies" else getattr(self, name)
+        """Return the frame of one table of the schema."""
+        return self._frame(table.file)
 
-    def tables_at(self, addresses: Iterable[str]) -> dict[str, pd.DataFrame]:
-        """Every table by its file, to look up these addresses: only their rows count as read."""
-        if self.reads is not None:
-            return self.reads.tables_at(addresses)
-        return {table.file: self.frame(table) for table in schema.TABLES}
+    @selection
+    def _frame(self, file: str) -> pd.DataFrame:
+        return self._tables[file]
+
+    @selection
+    def designs_of(self, studies: Sequence[str]) -> pd.DataFrame:
+        """Return the rows of `designs.csv` for some studies, without the notes of its editors."""
+        designs = self.designs.drop(columns="note")
+        return designs[designs["study"].isin(studies)].reset_index(drop=True)
+
+    @selection
+    def studies_at(self, addresses: Sequence[str]) -> list[str]:
+        """Return the studies that rows are about, in the order of the results and other tables."""
+        tables = (schema.STUDIES, schema.DESIGNS, schema.RISK_OF_BIAS)
+        frames = [self.frame(table)[["address", "study"]] for table in tables]
+        return list(
+            dict.fromkeys(
+                study
+                for frame in frames
+                for study in frame.loc[frame["address"].isin(addresses), "study"]
+            )
+        )
+
+    def rows_by_file(self, addresses: Iterable[str]) -> dict[str, pd.DataFrame]:
+        """Return the rows at these addresses (file:line) by file, without notes."""
+        by_file: dict[str, list[str]] = {}
+        for address in addresses:
+            by_file.setdefault(address.rpartition(":")[0], []).append(address)
+        frames = {}
+        for file in by_file.keys() & self._tables.keys():
+            frame = self._tables[file].drop(columns="note", errors="ignore")
+            frames[file] = frame[frame["address"].isin(by_file[file])]
+            if self.log is not None:
+                self.log.record_rows(by_file[file], row_digests(frames[file]))
+        return frames
+
+    @property
+    def bibliography(self) -> Bibliography:
+        """The sources by BibTeX key."""
+        return self._references if self.log is None else _LoggedBibliography(self)
+
+    @selection
+    def reference(self, key: str) -> Reference | None:
+        """Return the source of a key, or None."""
+        return self._references.get(key)
+
+    @selection
+    def reference_at(self, line: int) -> Reference | None:
+        """Return the source that begins at a line of `references.bib`, or None."""
+        return self._references.at(line)
+
+    @selection
+    def reference_keys(self) -> list[str]:
+        """Return the keys of all sources in the order of the file."""
+        return list(self._references)
+
+    @selection
+    def label(self, key: str) -> str:
+        """Return the short name of a source: that in `designs.csv`, else author and year."""
+        return _labels(self).get(key) or self.bibliography[key].label
+
+    def read_text(self, path: str | Path) -> str:
+        """Return the text of a file, named from the project's folder; empty if there is none."""
+        if self.log is not None:
+            self.log.record_file(self.project / path)
+        try:
+            return (self.project / path).read_text("utf-8")
+        except FileNotFoundError:
+            return ""
 
     def _repr_html_(self) -> str:
         rows = [(table.file, len(self.frame(table)), table.row) for table in schema.TABLES]
         return Frame(rows, columns=["table", "rows", "a row is"])._repr_html_()
 
-    def label(self, key: str) -> str:
-        """The short name of a source: its study's in `designs.csv`, else author and year."""
-        named = _labels(self)
-        return named[key] if key in named else self.bibliography[key].label
+
+class _LoggedBibliography(Bibliography):
+    """The bibliography of a logged dataset: each access is a selection."""
+
+    def __init__(self, dataset: Dataset):
+        self._dataset = dataset
+
+    def __getitem__(self, key: str) -> Reference:
+        reference = self._dataset.reference(key)
+        if reference is None:
+            raise KeyError(key)
+        return reference
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._dataset.reference_keys())
+
+    def __len__(self) -> int:
+        return len(self._dataset.reference_keys())
+
+    def at(self, line: int) -> Reference | None:
+        return self._dataset.reference_at(line)
 
 
-def cached_per_dataset(function):
-    """Let a function of a dataset and words be computed once for each: nothing changes either."""
-
-    @wraps(function)
-    def ask(dataset: Dataset, *words):
-        known = vars(dataset).setdefault("_once", {})
-        if (function, words) not in known:
-            known[function, words] = function(dataset, *words)
-        return known[function, words]
-
-    return ask
-
-
-@cached_per_dataset
+@lru_cache(maxsize=MAX_CACHED_PROJECTS)
 def _labels(dataset: Dataset) -> dict[str, str]:
     return dict(zip(dataset.designs["study"], dataset.designs["label"], strict=True))
 
 
+class _TablesChangedError(Exception):
+    """The files changed while they were read."""
+
+
 def load_dataset(project: str | Path = "") -> Dataset:
     """Read, check and convert all tables of a project and its bibliography.
+
+    The same dataset is returned for as long as the bytes of all its files stay the same.
 
     Parameters
     ----------
@@ -205,22 +216,30 @@ def load_dataset(project: str | Path = "") -> Dataset:
     DatasetError
         With every problem of every file.
     """
-    root = find_project(project)
-    return load_cached(root, lambda checksums: _read(root, checksums))
+    folder = find_project(project)
+    while True:
+        try:
+            return _read(folder, tuple(table_checksums(folder).items()))
+        except _TablesChangedError:
+            continue
 
 
-def _read(root: Path, checksums: Mapping[str, str]) -> Dataset:
-    sheets, problems = read_tables(root)
+@lru_cache(maxsize=MAX_CACHED_PROJECTS)
+def _read(folder: Path, checksums: tuple[tuple[str, str], ...]) -> Dataset:
+    sheets, problems = read_tables(folder)
     try:
-        bibliography = read_bibliography(root / BIBLIOGRAPHY)
+        bibliography = read_bibliography(folder / BIBLIOGRAPHY_FILE)
     except DatasetError as error:
         problems.take(error)
         bibliography = None
-    return build_dataset(root, sheets, bibliography, checksums, problems)
+    dataset = build_dataset(folder, sheets, bibliography, dict(checksums), problems)
+    if table_checksums(folder) != dataset.checksums:
+        raise _TablesChangedError
+    return dataset
 
 
 def build_dataset(
-    root: Path,
+    folder: Path,
     sheets: Mapping[str, Sheet],
     bibliography: Bibliography | None,
     checksums: Mapping[str, str],
@@ -233,7 +252,7 @@ def build_dataset(
     sheets : mapping of str to Sheet
         By file name, for every table of the schema.
     problems : iterable of Problem
-        What was found while reading; reported together with what is found here.
+        What was wrong while reading; reported together with what is wrong here.
 
     Raises
     ------
@@ -247,16 +266,10 @@ def build_dataset(
     risk_of_bias, designs = (sheets[table.file] for table in (schema.RISK_OF_BIAS, schema.DESIGNS))
     found.extend(check_appraisals(risk_of_bias.frame(), designs.frame()))
     found.take(check_links(sheets, bibliography))
-    if found:
+    if found or bibliography is None:
         raise DatasetError(found)
-    typed = {Path(name).stem: _convert(sheet) for name, sheet in sheets.items()}
-    return Dataset(
-        project=root,
-        results=typed.pop("studies"),
-        **typed,
-        bibliography=bibliography,
-        checksums=dict(checksums),
-    )
+    tables = {file: _convert(sheet) for file, sheet in sheets.items()}
+    return Dataset(folder, checksums, tables, bibliography)
 
 
 def _convert(sheet: Sheet) -> pd.DataFrame:
@@ -277,7 +290,7 @@ def _convert(sheet: Sheet) -> pd.DataFrame:
 
 
 def time_in_days(time: pd.Series, unit: pd.Series) -> pd.DataFrame:
-    """Times as days: columns `low` and `high`, equal where the time is no range; NaN if blank."""
+    """Return times in days: columns `low` and `high`, equal if the time is no range; NaN if blank."""
     codes, texts = pd.factorize(time)
     ends = pd.Series(texts, dtype="str").str.extract(r"^([\d.]+)(?:-([\d.]+))?$")
     factor = unit.map(schema.TIME_UNITS)
@@ -286,29 +299,24 @@ def time_in_days(time: pd.Series, unit: pd.Series) -> pd.DataFrame:
     return pd.DataFrame(each, index=time.index).mul(factor, axis=0)
 
 
-def append_row(project: Path, table: Table, cells: Mapping[str, object]) -> None:
-    """Add a row to a table of a project, and the table itself if it is not there yet.
-
-    The new file takes the place of the old one in a single step, so that a stop in between
-    leaves the old one.
+def append_row(project: Path, table: schema.Table, cells: Mapping[str, object]) -> None:
+    """Append a row to a table of a project, and create the table if it is not there yet.
 
     Raises
     ------
     EvidenceError
-        The file cannot be written.
+        The file cannot be written; it is then as it was.
     """
     path = project / table.file
     buffer = io.StringIO(newline="")
     writer = csv.DictWriter(buffer, table.names, restval="", lineterminator="\n")
     try:
-        old = path.read_text("utf-8") if path.is_file() else ""
-        if not old.strip():
+        content = path.read_text("utf-8") if path.is_file() else ""
+        if not content.strip():
             writer.writeheader()
-        elif not old.endswith("\n"):
+        elif not content.endswith("\n"):
             buffer.write("\n")
         writer.writerow(cells)
-        beside = path.with_name(f".{path.name}.new")
-        beside.write_text(old + buffer.getvalue(), "utf-8")
-        beside.replace(path)
+        atomic_write_text(path, content + buffer.getvalue())
     except OSError as error:
         raise EvidenceError(f"{path}: cannot be written: {error.strerror}") from None

@@ -74,14 +74,13 @@ def filled_cells(dataset: Dataset, addresses: Iterable[str]) -> dict[str, dict[s
 
 def _records(dataset: Dataset, addresses: list[str]) -> dict[str, tuple[schema.Table, dict]]:
     """The rows at these addresses and their tables; an address that no table has is left out."""
-    files = {address.rpartition(":")[0] for address in addresses}
-    tables, found = dataset.tables_at(addresses), {}
-    for table in schema.TABLES:
-        if table.file in files:
-            frame = tables[table.file]
-            rows = frame[frame["address"].isin(addresses)].to_dict("records")
-            found |= {row["address"]: (table, row) for row in rows}
-    return found
+    frames = dataset.rows_by_file(addresses)
+    return {
+        row["address"]: (table, row)
+        for table in schema.TABLES
+        if table.file in frames
+        for row in frames[table.file].to_dict("records")
+    }
 
 
 def cell_text(value) -> str:

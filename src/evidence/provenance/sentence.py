@@ -6,7 +6,6 @@ A `Number` is a value with the text that stands for it and the rows it came from
 a template and the numbers that fill it; nothing about the evidence is typed into a template.
 """
 
-import hashlib
 import math
 import re
 import unicodedata
@@ -14,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from evidence.dataset import schema
+from evidence.files import digest
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ def slug(text: str) -> str:
     words = "-".join(re.findall(r"[a-z0-9]+", plain))
     if words == text.lower().replace(" ", "-"):
         return words
-    mark = hashlib.sha256(text.encode()).hexdigest()[:7]
+    mark = digest(text, 7)
     return f"{words[:60]}-{mark}".lstrip("-")
 
 

@@ -14,7 +14,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from evidence.dataset import schema
 from evidence.dataset.bibliography import Author, Bibliography, Reference
 from evidence.dataset.dataset import Dataset
 from evidence.errors import EvidenceError
@@ -181,14 +180,9 @@ class FinishedTable:
 
 def studies_at(dataset: Dataset, addresses: Iterable[str]) -> list[str]:
     """The primary studies that rows of the tables are about, sorted; the guide is none."""
-    addresses = list(addresses)
-    tables = dataset.tables_at(addresses)
-    files = (schema.STUDIES.file, schema.DESIGNS.file, schema.RISK_OF_BIAS.file)
-    columns = [tables[file][["address", "study"]] for file in files]
-    study = {address: key for frame in columns for address, key in frame.to_numpy()}
-    designs = dataset.designs[["study", "design"]]
-    guides = set(designs.loc[designs["design"] == "guide", "study"])
-    return sorted({study[address] for address in addresses if address in study} - guides)
+    studies = dataset.studies_at(list(dict.fromkeys(addresses)))
+    designs = dataset.designs_of(studies)
+    return sorted({*studies} - {*designs.loc[designs["design"] == "guide", "study"]})
 
 
 def cited_sources(dataset: Dataset, reports: Path, asked: Iterable[str]) -> list[Reference]:

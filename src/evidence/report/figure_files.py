@@ -22,9 +22,10 @@ from evidence.dataset.citations import bibtex
 from evidence.dataset.dataset import Dataset
 from evidence.figures.layout import Layout, draw
 from evidence.figures.style import house_style, stamp
+from evidence.files import digest, path_digest
 from evidence.provenance.sentence import Number, Sentence
 from evidence.report import figure_metadata
-from evidence.report.figure_identity import FigureRecord, digest, drawing_code
+from evidence.report.figure_identity import FigureRecord, drawing_code
 from evidence.report.figure_metadata import convert_to_tiff, file_metadata
 from evidence.report.footnotes import sentence_html
 from evidence.report.machine_readable import as_csv
@@ -105,7 +106,7 @@ def _cache_path(layout: Layout, record: FigureRecord) -> Path | None:
     code = drawing_code(type(layout).__module__, __name__, figure_metadata.__name__)
     inputs = [asdict(record), code, *map(version, CACHE_LIBRARIES)]
     folder = _cache_folder()
-    return folder and folder / digest(json.dumps(inputs, sort_keys=True).encode())
+    return folder and folder / digest(json.dumps(inputs, sort_keys=True))
 
 
 def _read_cache(path: Path | None, file_format: str) -> bytes:
@@ -160,7 +161,7 @@ def write_figure(
 
 
 def _write_sidecar(content: dict, paths: list[Path]) -> Path:
-    checksums = {path.name: digest(path.read_bytes()) for path in paths}
+    checksums = {path.name: path_digest(path) for path in paths}
     path = paths[0].with_suffix(".json")
     text = json.dumps({**content, "files": checksums}, indent=1, ensure_ascii=False)
     path.write_text(text + "\n", encoding="utf-8")

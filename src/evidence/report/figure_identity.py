@@ -7,7 +7,6 @@ the figure out and draw it, the fonts and matplotlib). Parameters of a report on
 these: two reports that draw the same picture from the same rows have the same version of it.
 """
 
-import hashlib
 import importlib
 import json
 import re
@@ -24,6 +23,7 @@ from evidence.dataset import schema
 from evidence.dataset.dataset import Dataset
 from evidence.figures.layout import Layout
 from evidence.figures.style import FONTS
+from evidence.files import digest, path_digest
 from evidence.provenance.rows import filled_cells
 from evidence.provenance.sentence import Sentence
 from evidence.provenance.values import to_json_value
@@ -102,7 +102,7 @@ def figure_record(
             {"key": key, "reference": str(source), "link": source.link}
             for key, source in sources.items()
         ],
-        licence=_licence(dataset.project),
+        licence=_licence(dataset),
         command=report_command(report, parameters),
         parameters=dict(parameters),
         parts=parts,
@@ -123,11 +123,6 @@ def report_command(report: str, parameters: Mapping[str, object]) -> str:
     return shlex.join(words)
 
 
-def digest(content: bytes) -> str:
-    """Return the SHA-256 digest of some bytes, in hexadecimal."""
-    return hashlib.sha256(content).hexdigest()
-
-
 @cache
 def drawing_code(*modules: str) -> str:
     """Return a digest of the code that draws: modules by name, style, fonts and matplotlib.
@@ -137,13 +132,13 @@ def drawing_code(*modules: str) -> str:
     """
     names = sorted({*modules, *SHARED_MODULES})
     files = [Path(importlib.import_module(name).__file__) for name in names]
-    digests = [digest(path.read_bytes()) for path in [*files, *sorted(FONTS.glob("*.ttf"))]]
-    return digest(" ".join([*digests, version("matplotlib")]).encode())
+    digests = [path_digest(path) for path in [*files, *sorted(FONTS.glob("*.ttf"))]]
+    return digest(" ".join([*digests, version("matplotlib")]))
 
 
 def _short_digest(content) -> str:
     text = json.dumps(content, ensure_ascii=False, sort_keys=True)
-    return digest(text.encode())[:VERSION_LENGTH]
+    return digest(text, VERSION_LENGTH)
 
 
 def _plain_text(words: str | Sentence | Iterable) -> str | list[str]:
@@ -180,16 +175,14 @@ def _rounded(value):
 
 def _primary_studies(dataset: Dataset, rows: Mapping[str, Mapping[str, str]]) -> list[str]:
     """The studies of these rows with participants of their own; a study of unknown design is."""
-    design = dict(zip(dataset.designs["study"], dataset.designs["design"], strict=True))
     cells = [row.get(column, "") for row in rows.values() for column in ("study", "studies")]
     keys = dict.fromkeys(key for cell in cells for key in cell.split("; ") if key)
+    designs = dataset.designs_of(sorted(keys))
+    design = dict(zip(designs["study"], designs["design"], strict=True))
     return [key for key in keys if design.get(key) in (None, *schema.PRIMARY_DESIGNS)]
 
 
-def _licence(project: Path) -> dict[str, str]:
-    try:
-        text = (project / LICENCE_FILE).read_text("utf-8")
-    except FileNotFoundError:
-        text = ""
+def _licence(dataset: Dataset) -> dict[str, str]:
+    text = dataset.read_text(LICENCE_FILE)
     name, link = re.search(r"CC[ A-Z0-9-]+\d\.\d", text), re.search(r"https?://\S+", text)
     return {"name": name[0] if name else "", "link": link[0] if link else ""}

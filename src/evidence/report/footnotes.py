@@ -138,8 +138,7 @@ def _addresses(dataset: Dataset, rows: Iterable[str]) -> str:
     if not rows:
         return "no row of the tables"
     if len(rows) > MAX_ROWS_DESCRIBED:
-        known = dataset.results[["address", "study"]]
-        of = known.loc[known["address"].isin(rows), "study"].unique()
+        of = dataset.studies_at(rows)
         named = (
             join_words(dataset.label(study) for study in of)
             if 0 < len(of) <= MAX_STUDIES_NAMED

@@ -5,7 +5,6 @@ security policy forbids the rest, by the digests of style and script.
 """
 
 import base64
-import hashlib
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from importlib.metadata import version
 from importlib.resources import files
 from itertools import count
 
+from evidence.files import digest
 from evidence.tables.html_table import anchor
 
 OFFERED = {
@@ -71,8 +71,8 @@ def _inlined(name: str) -> Inlined:
     import markupsafe
 
     text = files("evidence.report").joinpath(f"templates/{name}").read_text("utf-8")
-    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-    return Inlined(markupsafe.Markup(text), markupsafe.Markup(f"sha256-{digest}"))
+    checksum = base64.b64encode(bytes.fromhex(digest(text))).decode()
+    return Inlined(markupsafe.Markup(text), markupsafe.Markup(f"sha256-{checksum}"))
 
 
 @cache

@@ -10,9 +10,9 @@ from pathlib import Path
 from evidence.dataset import schema
 from evidence.dataset.dataset import Dataset
 from evidence.errors import EvidenceError
+from evidence.files import path_digest
 from evidence.provenance.rows import MAX_ROWS_DESCRIBED, row_ranges
 from evidence.provenance.values import read_build_files, read_figure_records
-from evidence.report.figure_identity import digest
 from evidence.report.figure_metadata import read_metadata
 
 Rows = Mapping[str, Mapping[str, str]]
@@ -122,7 +122,7 @@ def identify_figure(dataset: Dataset, reports: Path, query: str) -> IdentifiedFi
 
 def _record_of_file(path: Path, reports: Path) -> dict | str:
     """The record of a file: from its metadata, its checksum, or the id printed on its page."""
-    checksum = digest(path.read_bytes())
+    checksum = path_digest(path)
     for sidecar in sorted((reports / "figures").glob("*.json")):
         content = json.loads(sidecar.read_text("utf-8"))
         if checksum in content["files"].values():

@@ -3,14 +3,14 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from evidence.analysis.audit_sample import error_rate
 from evidence.analysis.claims import claim_audit
 from evidence.analysis.gaps.unknowns import find_unknowns
 from evidence.analysis.narrative import study_findings, unknowns
 from evidence.analysis.results import select_results
-from evidence.dataset.access_log import cached_value
-from evidence.dataset.dataset import Dataset, cached_per_dataset
+from evidence.dataset.dataset import Dataset
 from evidence.figures.proportions_by_arm import lay_out_proportions_by_arm
 from evidence.provenance.sentence import Sentence, capitalise, count, join_words, row_count
 from evidence.provenance.values import ValueStore
@@ -146,7 +146,7 @@ def _page(names: Sequence[str], ending: str) -> str:
     return next((name for name in names if name.endswith(ending)), "")
 
 
-@cached_per_dataset
+@lru_cache(maxsize=4)
 def _results(dataset: Dataset, scope: str):
     return select_results(dataset, scope=scope)
 
@@ -156,14 +156,14 @@ def precompute_index(dataset: Dataset) -> None:
 
     The pages then need not wait for it.
     """
-    cached_value(dataset, find_unknowns)
-    cached_value(dataset, claim_audit.judge_claims)
+    find_unknowns(dataset)
+    claim_audit.judge_claims(dataset)
 
 
 def _claims(dataset, studies, say, names) -> dict | None:
     if dataset.claims.empty:
         return None
-    audited = claim_audit.sort_by_verdict(cached_value(dataset, claim_audit.judge_claims))
+    audited = claim_audit.sort_by_verdict(claim_audit.judge_claims(dataset))
     parting = claim_audit.disagreements(audited, studies)[:8]
     return {
         "summary": say(claim_audit.claims_sentence(audited)),
@@ -173,7 +173,7 @@ def _claims(dataset, studies, say, names) -> dict | None:
 
 
 def _unknowns(dataset, say, names) -> dict | None:
-    entries = cached_value(dataset, find_unknowns)
+    entries = find_unknowns(dataset)
     if not entries:
         return None
     return {

@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from evidence.analysis.gaps.unknowns import Unknown
+from evidence.dataset.access_log import selection
 from evidence.dataset.dataset import Dataset
 from evidence.dataset.schema import VERDICTS
 from evidence.provenance.values import to_json_value
@@ -98,9 +99,14 @@ def _review(dataset: Dataset, row, page: str) -> dict:
 
 def _appearance(dataset: Dataset, row) -> dict:
     """The text that makes the claim: the source of the guide's rows, if there is only one."""
-    said = dataset.results[["reported_by", "source"]]
-    guides = said.loc[said["reported_by"] == "guide", "source"].unique()
+    guides = _guide_sources(dataset)
     return {"appearance": _work(dataset, guides[0])} if len(guides) == 1 else {}
+
+
+@selection
+def _guide_sources(dataset: Dataset) -> list[str]:
+    results = dataset.results
+    return list(results.loc[results["reported_by"] == "guide", "source"].unique())
 
 
 def _work(dataset: Dataset, key: str) -> dict:

@@ -5,8 +5,6 @@ With `out` it also leaves files behind: `figures/`, `tables/`, and `values/NAME.
 only shows.
 """
 
-import atexit
-import contextlib
 import json
 import re
 from collections.abc import Iterable, Sequence
@@ -18,8 +16,6 @@ import pandas as pd
 
 from evidence.analysis.gaps.unknowns import Unknown
 from evidence.analysis.results import select_results
-from evidence.dataset import opened
-from evidence.dataset.access_log import watched
 from evidence.dataset.citations import bibtex
 from evidence.dataset.dataset import Dataset, load_dataset
 from evidence.errors import ParameterError
@@ -214,11 +210,25 @@ class Report:
         bundle = shown._repr_mimebundle_()
         return HtmlOutput(bundle["text/html"] + links, bundle["text/plain"])
 
+    def input_file(self, path: str | Path) -> Path:
+        """Return the path of a file that this report reads, so that a change of it is noticed.
+
+        Parameters
+        ----------
+        path : path
+            Relative to the project's folder, or absolute. Files beside the notebook need not be
+            named.
+        """
+        if self.dataset.log is not None:
+            self.dataset.log.record_file(self.dataset.project / path)
+        return self.dataset.project / path
+
     def contents(self) -> HtmlOutput:
         """Links to the other notebooks of the project, each with its question."""
         found = []
+        self.input_file("notebooks")
         for path in notebooks_of(self.dataset.project).values():
-            cells = json.loads(path.read_text("utf-8"))["cells"]
+            cells = json.loads(self.dataset.read_text(path))["cells"]
             text = next((cell["source"] for cell in cells if cell["cell_type"] == "markdown"), "")
             if path.stem != self.name:
                 found.append(describe_text(path.stem, "".join(text)))
@@ -246,17 +256,9 @@ class Report:
         html = references(self.dataset, cited) + footnotes(
             self.dataset, self._ledger.values, self._titles
         )
-        if self._out:
-            self._keep_reads()
-            # A cell behind this one, or the end of the notebook, may read more.
-            atexit.register(self._keep_reads)
+        if self._out and self.dataset.log is not None:
+            self.dataset.log.write(self._out / "reads" / f"{self.name}.json")
         return HtmlOutput(html, str(sources_counted(self.dataset, cited)))
-
-    def _keep_reads(self) -> None:
-        project = self.dataset.project
-        with contextlib.suppress(FileNotFoundError):
-            files = opened.files(project, self._out.resolve())
-            self._write("reads", self.dataset.reads.as_record(files))
 
     def _write(self, kind: str, content: dict) -> None:
         path = self._out / kind / f"{self.name}.json"
@@ -312,14 +314,11 @@ def open_report(
         "confidence": confidence,
     }
     folders = {"project": project, "out": out}
-    opened.watch()
-    # Without `out` nothing else keeps what is read of the tables.
-    with opened.known() if out else contextlib.nullcontext():
-        dataset = load_dataset(project)
+    dataset = load_dataset(project)
     taken = validate_arguments(name, folders | shared | own, dataset)
     return Report(
         name,
-        watched(dataset) if out else dataset,
+        dataset.logged() if out else dataset,
         **{word: taken[word] for word in (*shared, "out")},
         own={word: taken[word] for word in own},
     )

@@ -15,7 +15,7 @@ def tabulate_studies(dataset: Dataset, results: pd.DataFrame) -> ReportTable:
     whose = participants_by_study(dataset)
     counts = results.groupby("study", sort=False).size()
     addresses = results.groupby("study", sort=False)["address"].agg(" ".join)
-    designs = dataset.designs.set_index("study")
+    designs = dataset.designs_of(list(counts.index)).set_index("study")
     shown, numbers = [], []
     for study in counts.index:
         row = designs.loc[study] if study in designs.index else pd.Series(dtype=object)
@@ -58,7 +58,9 @@ def tabulate_studies(dataset: Dataset, results: pd.DataFrame) -> ReportTable:
         {"people": "participants", "results": "counted"},
         sort_keys={
             "people": [row["people"] or np.nan for row in numbers],
-            "followed for": list(last_assessments(dataset).reindex(counts.index)),
+            "followed for": list(
+                last_assessments(dataset, list(counts.index)).reindex(counts.index)
+            ),
         },
         filter_columns=("condition", "design"),
     )

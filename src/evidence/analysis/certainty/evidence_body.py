@@ -9,6 +9,7 @@ comparison groups, all of them put together.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -31,7 +32,7 @@ from evidence.analysis.pooling.study_effects import (
     crossover_without_correlation,
 )
 from evidence.analysis.results import require_known
-from evidence.dataset.dataset import Dataset, cached_per_dataset
+from evidence.dataset.dataset import MAX_CACHED_PROJECTS, Dataset
 from evidence.provenance.sentence import format_duration
 from evidence.statistics.confidence_intervals import critical_value
 from evidence.statistics.meta_analysis import TESTS
@@ -204,7 +205,7 @@ def _questions(dataset: Dataset, rows: Iterable[dict], times: Sequence[float]) -
                 yield question, within
 
 
-@cached_per_dataset
+@lru_cache(maxsize=MAX_CACHED_PROJECTS)
 def _order(dataset: Dataset) -> dict[str, int]:
     return {outcome: place for place, outcome in enumerate(dataset.outcomes["outcome"])}
 

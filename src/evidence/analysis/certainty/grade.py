@@ -14,12 +14,13 @@ guyatt2008, guyatt2011imprecision, guyatt2011inconsistency.
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from evidence.analysis.certainty.evidence_body import EvidenceBody
 from evidence.dataset import schema
-from evidence.dataset.dataset import Dataset, cached_per_dataset
+from evidence.dataset.dataset import MAX_CACHED_PROJECTS, Dataset
 from evidence.provenance.sentence import format_number, format_percent
 from evidence.statistics.sample_size import size_for_means, size_for_proportions
 
@@ -101,16 +102,17 @@ def mid_as_risk_difference(dataset: Dataset, outcome: str, control: float) -> fl
     return (ratio - 1) * control if ratio is not None and np.isfinite(control) else None
 
 
-@cached_per_dataset
 def minimal_important_difference(
     dataset: Dataset, outcome: str, measure: str, scale: str = ""
 ) -> float | None:
-    """What matters on an outcome, as `minimal_important_differences.csv` states it; None if it does not."""
-    rows = dataset.minimal_important_differences[
-        dataset.minimal_important_differences["outcome"] == outcome
-    ]
-    found = rows.loc[(rows["measure"] == measure) & (rows["instrument"] == scale), "value"]
-    return float(found.iloc[0]) if len(found) else None
+    """Return the minimal important difference on an outcome, or None if the table states none."""
+    return _minimal_important_differences(dataset).get((outcome, measure, scale))
+
+
+@lru_cache(maxsize=MAX_CACHED_PROJECTS)
+def _minimal_important_differences(dataset: Dataset) -> dict[tuple[str, str, str], float]:
+    rows = dataset.minimal_important_differences.iloc[::-1]
+    return {(row.outcome, row.measure, row.instrument): row.value for row in rows.itertuples()}
 
 
 def conclusion(dataset: Dataset, body: EvidenceBody) -> str:
@@ -143,7 +145,7 @@ def grade_certainty(dataset: Dataset, body: EvidenceBody) -> Certainty:
         "imprecision": _imprecision(body, matters),
         "small-study effects": _small_studies(body),
     }
-    decisions = _decisions(dataset, body.name)
+    decisions = _decisions(dataset).get(body.name, {})
     reasons = (
         DomainRating(domain, *found[domain], **decisions.get(domain, {}))
         for domain in schema.GRADE_DOMAINS
@@ -152,24 +154,23 @@ def grade_certainty(dataset: Dataset, body: EvidenceBody) -> Certainty:
     return Certainty(body, "high" if randomised else "low", tuple(reasons))
 
 
-@cached_per_dataset
+@lru_cache(maxsize=MAX_CACHED_PROJECTS)
 def _better(dataset: Dataset) -> dict[str, str]:
     return dict(zip(dataset.outcomes["outcome"], dataset.outcomes["better"], strict=True))
 
 
-@cached_per_dataset
-def _decisions(dataset: Dataset, body: str) -> dict[str, dict]:
-    """What people decided on a body, by reason."""
-    rows = dataset.grade_decisions[dataset.grade_decisions["question"] == body]
-    return {
-        row.domain: {
+@lru_cache(maxsize=MAX_CACHED_PROJECTS)
+def _decisions(dataset: Dataset) -> dict[str, dict[str, dict]]:
+    """The decisions that people took, by body of evidence and domain."""
+    decisions: dict[str, dict[str, dict]] = {}
+    for row in dataset.grade_decisions.itertuples():
+        decisions.setdefault(row.question, {})[row.domain] = {
             "decided": int(row.steps),
             "decision_reason": row.reason,
             "signed_by": row.signed_by,
             "address": row.address,
         }
-        for row in rows.itertuples()
-    }
+    return decisions
 
 
 def optimal_information_size(body: EvidenceBody, matters: float | None) -> float:

@@ -8,13 +8,15 @@ order.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
-from evidence.dataset.dataset import Dataset, cached_per_dataset
+from evidence.dataset.dataset import Dataset
 from evidence.dataset.risk_of_bias_tools import OVERALL, SET, Tool, tools
 from evidence.provenance.sentence import Number, Sentence, count, join_words
 
 LEVELS = ("low", "some", "unknown", "high", "critical")
 NOT_JUDGED = ""
+MAX_APPRAISALS_CACHED = 1024
 """The level of a study that nobody judged with a tool that has an overall."""
 
 
@@ -73,7 +75,8 @@ def appraisals(dataset: Dataset, studies: list[str] | None = None) -> list[Appra
         table = table[table["study"].isin(studies)]
     if table.empty:
         return []
-    kinds = dict(zip(dataset.designs["study"], dataset.designs["design"], strict=True))
+    designs = dataset.designs_of(list(table["study"].unique()))
+    kinds = dict(zip(designs["study"], designs["design"], strict=True))
     sets: dict[tuple, list[dict]] = {}
     for row in table.to_dict("records"):
         sets.setdefault(tuple(row[name] for name in SET), []).append(row)
@@ -111,7 +114,7 @@ def applicable_appraisals(
     return {study: entry for study, entry in found.items() if entry is not None}
 
 
-@cached_per_dataset
+@lru_cache(maxsize=MAX_APPRAISALS_CACHED)
 def _counting(dataset: Dataset, outcome: str, study: str) -> Appraisal | None:
     def rank(entry: Appraisal) -> tuple:
         year = dataset.bibliography[entry.source].year
@@ -122,7 +125,7 @@ def _counting(dataset: Dataset, outcome: str, study: str) -> Appraisal | None:
     return max(counted, key=rank, default=None)
 
 
-@cached_per_dataset
+@lru_cache(maxsize=MAX_APPRAISALS_CACHED)
 def _of(dataset: Dataset, study: str) -> list[Appraisal]:
     return appraisals(dataset, [study])
 

@@ -2,18 +2,20 @@
 
 from collections import defaultdict
 from dataclasses import replace
+from functools import lru_cache
 
 from evidence.analysis.checks import against_printed_text, effect_estimates, study_facts
 from evidence.analysis.checks.finding import Finding
 from evidence.analysis.results import select_results
-from evidence.dataset.access_log import cached_value, cached_view
-from evidence.dataset.dataset import Dataset
+from evidence.dataset.access_log import selection
+from evidence.dataset.dataset import MAX_CACHED_PROJECTS, Dataset
 from evidence.errors import DatasetError, Problem
 
 CHECKS = (*against_printed_text.CHECKS, *effect_estimates.CHECKS, *study_facts.CHECKS)
 
 
-@cached_view
+@selection
+@lru_cache(maxsize=MAX_CACHED_PROJECTS)
 def check_consistency(dataset: Dataset) -> list[Finding]:
     """Every finding in the tables, sorted by row, with the waiver that lets it stand."""
     results = select_results(dataset)
@@ -29,7 +31,7 @@ def require_consistent(dataset: Dataset) -> list[Finding]:
     DatasetError
         With every error that nobody has waived.
     """
-    findings = cached_value(dataset, check_consistency)
+    findings = check_consistency(dataset)
     counting = [finding for finding in findings if finding.is_blocking]
     if counting:
         raise DatasetError(

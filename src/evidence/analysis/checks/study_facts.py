@@ -110,7 +110,8 @@ def doses_off_their_arm(dataset, results) -> Found:
 @check("FOLLOWUP", "warning", "read the time again")
 def results_after_the_end(dataset, results) -> Found:
     """A result later than the last assessment of its study."""
-    end = results["study"].map(last_assessments(dataset)).astype(float)
+    end = results["study"].map(last_assessments(dataset, list(results["study"].unique())))
+    end = end.astype(float)
     for row in _own(results[results["days"] > end * 1.01]).itertuples():
         when = at_time(row.time, row.time_unit)
         yield row, f"a result{when}, after the last assessment in designs.csv"

@@ -8,13 +8,14 @@ Where the two differ the claim is *overruled*, and both are shown with the reaso
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import pandas as pd
 
 from evidence.analysis.claims.verdicts import NOT_CHECKABLE, judge_claim
 from evidence.analysis.results import select_results
-from evidence.dataset.access_log import cached_view
-from evidence.dataset.dataset import Dataset
+from evidence.dataset.access_log import selection
+from evidence.dataset.dataset import MAX_CACHED_PROJECTS, Dataset
 from evidence.dataset.schema import VERDICTS
 from evidence.provenance.sentence import Number, Sentence, count, row_count
 
@@ -56,7 +57,8 @@ def sort_by_verdict(claims: pd.DataFrame) -> pd.DataFrame:
     return claims.sort_values(["rank", "claim"], kind="stable").drop(columns="rank")
 
 
-@cached_view
+@selection
+@lru_cache(maxsize=MAX_CACHED_PROJECTS)
 def judge_claims(dataset: Dataset) -> pd.DataFrame:
     """Return all claims in table order with the verdict computed for each."""
     claims, results = dataset.claims.copy(), select_results(dataset)

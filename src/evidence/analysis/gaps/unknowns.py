@@ -16,6 +16,7 @@ brown2006epicot, robinson2011.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -33,8 +34,8 @@ from evidence.analysis.gaps.evidence_map import OUTCOME_KINDS
 from evidence.analysis.gaps.required_trial import RequiredTrial, required_trial
 from evidence.analysis.pooling.study_effects import PRINTED_EFFECTS
 from evidence.analysis.results import select_results
-from evidence.dataset.access_log import cached_view
-from evidence.dataset.dataset import Dataset
+from evidence.dataset.access_log import selection
+from evidence.dataset.dataset import MAX_CACHED_PROJECTS, Dataset
 from evidence.dataset.notebook_display import Frame
 from evidence.dataset.row_filter import NUMBERS, WORDS, filter_rows, parse_query
 from evidence.dataset.schema import UNKNOWN_STATUSES
@@ -148,7 +149,8 @@ class Unknowns(list[Unknown]):
         )._repr_html_()
 
 
-@cached_view
+@selection
+@lru_cache(maxsize=MAX_CACHED_PROJECTS)
 def find_unknowns(dataset: Dataset) -> Unknowns:
     """The register of everything that is in the tables; see `register`."""
     return register(dataset, select_results(dataset))

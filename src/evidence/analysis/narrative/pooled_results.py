@@ -196,7 +196,7 @@ def why_not_pooled(dataset: Dataset, results: pd.DataFrame) -> list[Sentence]:
 
 
 def _introduced(dataset, rows: pd.DataFrame, study: str, outcomes: Sequence[str]) -> Sentence:
-    design = dataset.designs[dataset.designs["study"] == study]
+    design = dataset.designs_of([study])
     kind = design["design"].iloc[0] if len(design) else "design not stated"
     names = [name for name in dataset.outcomes["outcome"] if name in outcomes] or sorted(outcomes)
     return Sentence(

@@ -45,7 +45,7 @@ def headline_studies(dataset: Dataset, results: pd.DataFrame) -> list[str]:
 
 def introduce_study(dataset: Dataset, study: str) -> Sentence:
     """Who was studied and how: 'randomised crossover, 18 people randomised (adults)'."""
-    rows = dataset.designs[dataset.designs["study"] == study]
+    rows = dataset.designs_of([study])
     if rows.empty:
         return Sentence(f"{study}.design", dataset.label(study))
     row = rows.iloc[0]
@@ -205,7 +205,7 @@ def _worded(rows: pd.DataFrame) -> Iterator[Sentence]:
 
 def certainty_sentences(dataset: Dataset, results: pd.DataFrame) -> list[Sentence]:
     """What limits the trust in these results, counted: designs, comparisons, unread numbers."""
-    designs = dataset.designs[dataset.designs["study"].isin(results["study"])]
+    designs = dataset.designs_of(list(results["study"].unique()))
     primary = designs[designs["design"].isin(PEOPLE_DESIGNS)]
     randomised = primary[primary["randomised"] == "yes"]
     active = randomised[randomised["comparator_kind"] == "active"]

@@ -1,5 +1,7 @@
 """The register of unknowns in plain sentences, for those who want no table."""
 
+from functools import lru_cache
+
 import numpy as np
 import pandas as pd
 
@@ -11,8 +13,8 @@ from evidence.analysis.eligible_evidence import (
 from evidence.analysis.gaps.evidence_map import OUTCOME_KINDS
 from evidence.analysis.gaps.unknowns import BANDS, Unknown
 from evidence.analysis.results import select_results
-from evidence.dataset.access_log import cached_view
-from evidence.dataset.dataset import Dataset
+from evidence.dataset.access_log import selection
+from evidence.dataset.dataset import MAX_CACHED_PROJECTS, Dataset
 from evidence.provenance.sentence import Number, Sentence, count, format_duration
 
 TEMPLATES = {
@@ -59,7 +61,8 @@ def top_unknowns(entries: list[Unknown], k: int = 10) -> list[Sentence]:
     return [unknown_sentence(entry) for entry in entries[:k]]
 
 
-@cached_view
+@selection
+@lru_cache(maxsize=MAX_CACHED_PROJECTS)
 def follow_up_attrition(dataset: Dataset) -> Sentence:
     """How few of the people in trials were still looked at after each band of time."""
     rows = evidence_rows(select_results(dataset))

@@ -9,6 +9,7 @@ A view without any study is an answer and no error; a word that no table has is 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -27,8 +28,8 @@ from evidence.analysis.pooling.question import (
 )
 from evidence.analysis.pooling.study_effects import crossover_without_correlation
 from evidence.analysis.results import SCOPES, require_known, select_results
-from evidence.dataset.access_log import cached_view
-from evidence.dataset.dataset import Dataset
+from evidence.dataset.access_log import selection
+from evidence.dataset.dataset import MAX_CACHED_PROJECTS, Dataset
 from evidence.errors import ParameterError
 from evidence.provenance.sentence import format_duration
 from evidence.statistics.confidence_intervals import critical_value
@@ -76,7 +77,8 @@ class QueryResult:
     pooled: PooledEstimate | Refusal
 
 
-@cached_view
+@selection
+@lru_cache(maxsize=MAX_CACHED_PROJECTS)
 def query_choices(dataset: Dataset) -> dict[str, list[str]]:
     """The words of each sort that a view can have; those of `MUST_AGREE` can be `ANY` as well."""
     rows = evidence_rows(select_results(dataset))

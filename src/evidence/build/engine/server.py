@@ -151,7 +151,7 @@ def _remember(project: str | None, many: bool) -> None:
 
     For many sets of reports also what several of them will ask of the tables as a whole.
     """
-    from evidence.dataset.access_log import precompute_views
+    from evidence.dataset.access_log import precompute
     from evidence.dataset.dataset import load_dataset
 
     if project is not None:
@@ -159,7 +159,7 @@ def _remember(project: str | None, many: bool) -> None:
         with contextlib.suppress(Exception):
             dataset = load_dataset(project)
             if many:
-                precompute_views(dataset)
+                precompute(dataset)
         gc.freeze()
 
 

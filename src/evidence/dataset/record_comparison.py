@@ -1,0 +1,96 @@
+"""Why the record of a report no longer holds: which rows, sources and files have changed."""
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+
+from evidence.dataset import schema
+from evidence.dataset.access_log import digests, evaluate, row_digests
+from evidence.dataset.bibliography import BIBLIOGRAPHY_FILE
+from evidence.dataset.dataset import Dataset
+from evidence.errors import EvidenceError
+from evidence.files import path_digest
+
+
+@lru_cache(maxsize=2)
+def line_digests(dataset: Dataset) -> dict[str, str]:
+    """Return the digest of each row by its address, and of each source by `references.bib:KEY`.
+
+    Notes do not count. A table with very many rows has one digest, by its file.
+    """
+    lines: dict[str, str] = {}
+    for table in schema.TABLES:
+        rows = digests(dataset.frame(table).drop(columns="note", errors="ignore"))
+        lines |= {address or table.file: content for address, content in rows.items()}
+    for key, source in dataset.bibliography.items():
+        lines[f"{BIBLIOGRAPHY_FILE}:{key}"] = digests(source)[""]
+    return lines
+
+
+class RecordComparison:
+    """Compares the records of reports with a dataset as it is now; computes each selection once."""
+
+    def __init__(self, dataset: Dataset):
+        self._dataset = dataset
+        self._selections: dict[str, dict[str, str]] = {}
+
+    def changes(self, record: Mapping, lines: Mapping[str, str]) -> list[str]:
+        """Return why a record no longer holds, each reason once; empty if it does.
+
+        Parameters
+        ----------
+        record : mapping
+            As `AccessLog` writes it.
+        lines : mapping of str to str
+            `line_digests` of the tables for which the record held; empty if they are not known.
+        """
+        return list(dict.fromkeys(self._changes(record, lines)))
+
+    def _changes(self, record: Mapping, lines: Mapping[str, str]) -> Iterator[str]:
+        now = line_digests(self._dataset)
+        changed_lines = {
+            address: "changed" if address in lines and address in now else
+            "is new" if address in now else "is gone"
+            for address in {**lines, **now} if lines and lines.get(address) != now.get(address)
+        }  # fmt: skip
+        differing, unexplained = self._changed_rows(record["rows"]), []
+        for entry in record["selections"]:
+            try:
+                addresses = self._changed_rows_of(entry)
+            except EvidenceError as error:
+                yield str(error)
+                continue
+            if addresses:
+                differing |= addresses
+                if not addresses & changed_lines.keys():
+                    unexplained.append(entry)
+        for address, change in changed_lines.items():
+            if address in differing or unexplained:
+                yield f"{address} {change}"
+        if not changed_lines:
+            yield from (f"{address} changed" for address in sorted(differing - {""}))
+            yield from (f"the result of {_call(entry)} changed" for entry in unexplained)
+        for name, content in record["files"].items():
+            if path_digest(self._dataset.project / name) != content:
+                yield f"{name} changed"
+
+    def _changed_rows(self, rows: Mapping[str, str]) -> set[str]:
+        present: dict[str, str] = {}
+        for frame in self._dataset.rows_by_file(rows).values():
+            present |= row_digests(frame)
+        return {address for address, content in rows.items() if present.get(address, "") != content}
+
+    def _changed_rows_of(self, entry: Mapping) -> set[str]:
+        """The addresses at which a selection differs; "" if it is no frame or in another order."""
+        key = json.dumps([entry["name"], entry["arguments"]])
+        if key not in self._selections:
+            self._selections[key] = evaluate(self._dataset, entry["name"], entry["arguments"])
+        was, now = entry["digests"], self._selections[key]
+        addresses = {address for address in {**was, **now} if was.get(address) != now.get(address)}
+        return addresses or ({""} if list(was) != list(now) else set())
+
+
+def _call(entry: Mapping) -> str:
+    positional, options = entry["arguments"]
+    arguments = [*map(str, positional), *(f"{name}={value}" for name, value in options.items())]
+    return f"{entry['name'].rpartition(':')[2]}({', '.join(arguments)})"

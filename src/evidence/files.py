@@ -1,0 +1,38 @@
+"""Digests of texts, files and folders, and files that are written as a whole."""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def digest(content: bytes | str, length: int = 64) -> str:
+    """Return the first hexadecimal digits of the SHA-256 of some bytes, or of a text in UTF-8."""
+    data = content.encode() if isinstance(content, str) else content
+    return hashlib.sha256(data).hexdigest()[:length]
+
+
+def path_digest(path: Path, length: int = 64) -> str:
+    """Return the digest of a file, or of the names in a folder; empty if there is neither.
+
+    Names that begin with a dot do not count.
+    """
+    try:
+        if path.is_dir():
+            names = sorted(entry.name for entry in path.iterdir())
+            return digest("\n".join(name for name in names if name[0] != "."), length)
+        return digest(path.read_bytes(), length)
+    except OSError:
+        return ""
+
+
+def combined_digest(folder: Path, paths: Iterable[Path], length: int = 64) -> str:
+    """Return one digest of several files, by their names relative to a folder and their content."""
+    entries = sorted((path.relative_to(folder).as_posix(), path_digest(path)) for path in paths)
+    return digest("\n".join(f"{name}\0{content}" for name, content in entries), length)
+
+
+def atomic_write_text(path: Path, text: str) -> None:
+    """Write a text file so that at any moment it is the old one or the new one."""
+    new = path.with_name(f".{path.name}.new")
+    new.write_text(text, "utf-8")
+    new.replace(path)
