@@ -122,12 +122,10 @@ def build_sets(
     progress.said("looking for what changed")
     plans = [(wanted, reasons(wanted, compare)) for wanted in open_sets]
     progress.planned(sum(bool(why) for _, found in plans for why in found.values()))
-    many = sum(any(why.values()) for _, why in plans) > 1
     with contextlib.ExitStack() as stack:
         pool = stack.enter_context(_pool(jobs or maker.jobs, maker))
         filling = [
-            _Filling(wanted, why, compare, stack, pool, maker, progress, many)
-            for wanted, why in plans
+            _Filling(wanted, why, compare, stack, pool, maker, progress) for wanted, why in plans
         ]
         waiting = {future for one in filling for future in one.futures}
         if waiting:
@@ -159,7 +157,7 @@ def _pool(jobs: int, maker: LocalExecutor) -> Iterator[ThreadPoolExecutor]:
 class _Filling:
     """The folder of one set while its reports are being made."""
 
-    def __init__(self, wanted, why, compare, stack, pool, maker, progress, many):
+    def __init__(self, wanted, why, compare, stack, pool, maker, progress):
         self.wanted, self.why, self._compare = wanted, why, compare
         self._old = read_manifest(wanted.target).get("reports", {})
         self._stack = contextlib.ExitStack()
@@ -170,7 +168,7 @@ class _Filling:
         self.futures: dict[Future, str] = {}
         for name in [name for name, reason in why.items() if reason]:
             run = _told(maker, progress, f"{wanted.name} {name}".strip())
-            future = pool.submit(run, wanted.job(name, many=many), self.staging / WORK / name)
+            future = pool.submit(run, wanted.job(name), self.staging / WORK / name)
             self.futures[future] = name
 
     @property

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from evidence.build.engine.processes import QUIET_KERNEL
-
-KERNEL = QUIET_KERNEL
+# Every kernel warns at its start that its loopback connection is not encrypted.
+QUIET_KERNEL = "--IPKernelApp.log_level=ERROR"
 # How papermill runs a notebook, by what `--engine` says.
-ENGINES = {"evidence": {"engine_name": "evidence"}, "kernel": {"engine_name": "nbclient"}}
+ENGINES = {
+    "evidence": {"engine_name": "evidence"},
+    "kernel": {"engine_name": "nbclient", "extra_arguments": [QUIET_KERNEL]},
+}
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
@@ -20,8 +22,7 @@ class Job:
     """A report to be made.
 
     `engine` is "evidence" (fork the kernel from a process with the libraries loaded) or "kernel"
-    (start one), `memory_limit` what the notebook may take, in MiB on top of the libraries. `many`
-    tells whether it is of one of several sets.
+    (start one), `memory_limit` what the notebook may take, in MiB on top of the libraries.
     """
 
     name: str
@@ -31,7 +32,6 @@ class Job:
     tiff: bool = False
     engine: str = "evidence"
     memory_limit: int | None = None
-    many: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,9 @@ class LocalExecutor:
 
     def prepare(self) -> None:
         """Let what the first report waits for load while the tables are read."""
-        from evidence.build.engine.processes import start
+        from evidence.build.notebook_process import start_fork_server
 
-        start(KERNEL)
+        start_fork_server()
 
     def __call__(self, job: Job, folder: Path) -> Failure | None:
         """As of `make`."""
@@ -79,7 +79,7 @@ class LocalExecutor:
 
     def stop(self) -> None:
         """End those that are being made; whoever waits for them need not wait longer."""
-        from evidence.build.engine.processes import stop_all
+        from evidence.build.engine import stop_all
 
         stop_all()
 
@@ -95,7 +95,7 @@ def _execute(job: Job, folder: Path, executed: Path) -> None:
     import papermill
     from jupyter_core.utils import ensure_event_loop
 
-    warm = {"memory_limit": job.memory_limit, "project": str(job.project), "many": job.many}
+    limit = {"memory_limit": job.memory_limit} if job.memory_limit is not None else {}
     try:
         notebook = papermill.execute_notebook(
             str(job.notebook),
@@ -104,11 +104,10 @@ def _execute(job: Job, folder: Path, executed: Path) -> None:
             progress_bar=False,
             # Papermill's own way is to change the folder of this whole process.
             resources={"metadata": {"path": str(job.notebook.parent)}},
-            extra_arguments=list(KERNEL),
             # It is written when the last cell is done or one has failed; nobody reads it before.
             request_save_on_cell_execute=False,
             **ENGINES[job.engine],
-            **(warm if job.engine == "evidence" else {}),
+            **limit,
         )
     finally:
         # Papermill begins a loop for each thread and never ends it.

@@ -57,8 +57,8 @@ class ReportPlan:
     engine: str = "evidence"
     memory_limit: int | None = None
 
-    def job(self, name: str, *, many: bool) -> Job:
-        """Return one of its reports as a job; `many` is whether other sets are built as well."""
+    def job(self, name: str) -> Job:
+        """Return one of its reports as a job."""
         return Job(
             name,
             self.notebooks[name],
@@ -67,7 +67,6 @@ class ReportPlan:
             self.tiff,
             self.engine,
             self.memory_limit,
-            many,
         )
 
     def recipe(self, name: str) -> dict:
