@@ -34,7 +34,7 @@ HOME = {
     "pylatexenc": {"dataset"},
     "matplotlib": {"figures", "report"},
     "anywidget": {"report"},
-    "traitlets": {"report"},
+    "traitlets": {"report", "build"},
     "jinja2": {"report", "compare"},
     "PIL": {"report"},
     "pypdf": {"report"},
