@@ -99,7 +99,7 @@ def test_every_number_has_a_method_and_every_method_is_used(report):
     used = {entry["method"] for entry in values(report).values()}
     assert used <= set(METHODS)
     # No person has made an audit yet, and no two groups have two studies each.
-    assert set(METHODS) - used == {"rate", "groups", "regression"}
+    assert set(METHODS) - used == {"error_rate", "groups", "regression"}
 
 
 def test_a_figure_a_claim_a_study_and_an_address(shipped, report):

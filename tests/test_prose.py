@@ -42,7 +42,7 @@ def test_sentence_templates_have_no_typed_numbers(report):
 
 @pytest.fixture
 def reports(tmp_path):
-    entry = {"value": 12 / 17, "text": "12 of 17 (71%)", "method": "share", "rows": []}
+    entry = {"value": 12 / 17, "text": "12 of 17 (71%)", "method": "proportion", "rows": []}
     values = {"p/s.share": entry, "p/t:row.n": {"value": 17, "method": "copied", "rows": []}}
     texts = {"p/s 1 day": {"text": "It rose in 12 of 17 (71%).", "template": "It rose in {share}."}}
     (tmp_path / "values.json").write_text(json.dumps(values), "utf-8")

@@ -83,7 +83,7 @@ def error_rate(dataset: Dataset) -> Sentence:
         {
             "checked": count(len(audits), "result", rows=rows),
             "wrong": count(len(wrong), "was", "were", wrong["address"]),
-            "rate": Number(share, format_percent(share, 1000), rows, "rate"),
+            "rate": Number(share, format_percent(share, 1000), rows, "error_rate"),
             "level": confidence_level(CONFIDENCE),
             "interval": Number(ends, ends, rows, "wilson"),
         },

@@ -9,7 +9,7 @@ from evidence.analysis.arm_comparisons import arm_pairs
 from evidence.analysis.gaps.evidence_map import OUTCOME_KINDS
 from evidence.figures import style
 from evidence.figures.layout import Layout, draw
-from evidence.provenance.methods import ci_method as interval_methods
+from evidence.provenance.methods import ci_methods
 from evidence.provenance.sentence import (
     Number,
     Sentence,
@@ -105,11 +105,11 @@ def lay_out_arm_comparisons(
 
 
 METHODS = (
-    interval_methods("share", "wilson", "proportion1", "proportion1_low", "proportion1_high")
-    | interval_methods("share", "wilson", "proportion2", "proportion2_low", "proportion2_high")
-    | interval_methods("difference", "newcombe", "rd", "rd_low", "rd_high")
-    | interval_methods("ratio", "katz", "rr", "rr_low", "rr_high")
-    | {"events1": "share", "events2": "share", "days": "days"}
+    ci_methods("proportion", "wilson", "proportion1", "proportion1_low", "proportion1_high")
+    | ci_methods("proportion", "wilson", "proportion2", "proportion2_low", "proportion2_high")
+    | ci_methods("difference", "newcombe", "rd", "rd_low", "rd_high")
+    | ci_methods("ratio", "katz", "rr", "rr_low", "rr_high")
+    | {"events1": "proportion", "events2": "proportion", "days": "days"}
 )
 
 

@@ -15,7 +15,7 @@ from evidence.analysis.pooling.pooled_estimate import INVERSE_LINK, PooledEstima
 from evidence.dataset.dataset import Dataset
 from evidence.figures import style
 from evidence.figures.layout import Layout, draw
-from evidence.provenance.methods import ci_method as interval_methods
+from evidence.provenance.methods import ci_methods
 from evidence.provenance.sentence import (
     Number,
     Sentence,
@@ -28,7 +28,7 @@ from evidence.provenance.sentence import (
 )
 
 EXPLORER_FOREST = "fig-view"
-METHODS = interval_methods("effect", "effect", "estimate", "ci_low", "ci_high") | {
+METHODS = ci_methods("effect", "effect", "estimate", "ci_low", "ci_high") | {
     "weight": "weight",
     "pi_low": "prediction",
     "pi_high": "prediction",

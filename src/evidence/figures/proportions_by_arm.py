@@ -10,7 +10,7 @@ from evidence.analysis.arm_comparisons import arm_proportions
 from evidence.analysis.defaults import default_days, default_outcomes
 from evidence.figures import style
 from evidence.figures.layout import Layout, draw
-from evidence.provenance.methods import ci_method
+from evidence.provenance.methods import ci_methods
 from evidence.provenance.sentence import (
     Sentence,
     capitalise,
@@ -106,8 +106,8 @@ def lay_out_proportions_by_arm(
         alt=_alt(rows, panels),
         reading=_read(rows, panels),
         frame=rows[columns].reset_index(drop=True),
-        methods=ci_method("share", "wilson", "estimate", "ci_low", "ci_high")
-        | {"event_count": "share", "counts": "share"},
+        methods=ci_methods("proportion", "wilson", "estimate", "ci_low", "ci_high")
+        | {"event_count": "proportion", "counts": "proportion"},
         empty="" if len(rows) else f"No shares of people with {words} among the results chosen.",
         outcomes=panels,
         lanes=lanes,

@@ -1,9 +1,8 @@
-"""What stands at an address: the row behind a number, in words, with the place it was read.
+"""Describe the row behind an address, with the source that was read.
 
 Vocabulary
 ----------
-An *address* is `file:line` of a table of the project. A *place* is where in which text its number
-was read: a locator and one or more sources.
+An *address* is `file:line` of a table of the project, such as `data/studies.csv:14`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,17 +11,21 @@ from dataclasses import dataclass
 import pandas as pd
 
 from evidence.dataset import schema
-from evidence.dataset.bibliography import BIBLIOGRAPHY_FILE as BIBLIOGRAPHY
+from evidence.dataset.bibliography import BIBLIOGRAPHY_FILE
 from evidence.dataset.dataset import Dataset
 from evidence.provenance.sentence import format_time
 
-# A number that rests on more rows than this names them, for people, as ranges of lines.
 MAX_ROWS_DESCRIBED = 12
+"""A number that rests on more rows is shown with ranges of lines instead of each row."""
 
 
 @dataclass(frozen=True)
 class SourceRow:
-    """A row in words: `description` what it is about, `as_printed` its number, `sources` BibTeX keys."""
+    """A row in words: its subject, what it prints, and where that was read.
+
+    `sources` are BibTeX keys. `unconfirmed` says why the row is not confirmed at its source; empty
+    if it is.
+    """
 
     address: str
     description: str
@@ -33,47 +36,70 @@ class SourceRow:
 
 
 def describe_rows(dataset: Dataset, addresses: Iterable[str]) -> list[SourceRow]:
-    """The rows at these addresses, in their order; the same address once.
+    """Describe the rows at these addresses in their order, without duplicates.
 
     Raises
     ------
     KeyError
-        An address that no table has.
+        No table has a row at an address.
     """
-    wanted = list(dict.fromkeys(addresses))
-    records = _records(dataset, wanted)
-    found = []
-    for address in wanted:
+    unique_addresses = list(dict.fromkeys(addresses))
+    records = _records(dataset, unique_addresses)
+    rows = []
+    for address in unique_addresses:
         file, _, line = address.rpartition(":")
-        if file == BIBLIOGRAPHY and (reference := dataset.bibliography.at(int(line))):
-            label = dataset.label(reference.key)
-            found.append(SourceRow(address, f"source {label}", "", "", (reference.key,)))
+        if file == BIBLIOGRAPHY_FILE and (reference := dataset.bibliography.at(int(line))):
+            description = f"source {dataset.label(reference.key)}"
+            rows.append(SourceRow(address, description, "", "", (reference.key,)))
         else:
-            table, row = records[address]
-            found.append(_describe(dataset, table.file, row))
-    return found
+            rows.append(_source_row(dataset, *records[address]))
+    return rows
 
 
 def filled_cells(dataset: Dataset, addresses: Iterable[str]) -> dict[str, dict[str, str]]:
-    """What stands in the rows at these addresses: the filled cells by column, without the remarks.
+    """Return the filled cells of the rows at these addresses, by column, without the notes.
 
     Raises
     ------
     KeyError
-        An address that no table has.
+        No table has a row at an address.
     """
-    wanted = list(addresses)
-    records = _records(dataset, wanted)
-    found = {}
-    for address in wanted:
+    addresses = list(addresses)
+    records, cells_by_address = _records(dataset, addresses), {}
+    for address in addresses:
         table, row = records[address]
         cells = {name: cell_text(row[name]) for name in table.names if name != "note"}
-        found[address] = {name: cell for name, cell in cells.items() if cell}
-    return found
+        cells_by_address[address] = {name: cell for name, cell in cells.items() if cell}
+    return cells_by_address
+
+
+def cell_text(value) -> str:
+    """Turn a typed cell back into text; an empty cell is an empty text."""
+    if isinstance(value, tuple):
+        return "; ".join(value)
+    if pd.isna(value):
+        return ""
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+def row_ranges(addresses: Iterable[str]) -> list[str]:
+    """Join addresses on consecutive lines: `data/studies.csv:2-324`."""
+    lines_by_file: dict[str, set[int]] = {}
+    for address in addresses:
+        file, _, line = address.rpartition(":")
+        lines_by_file.setdefault(file, set()).add(int(line))
+    ranges = []
+    for file, lines in lines_by_file.items():
+        for start in sorted(line for line in lines if line - 1 not in lines):
+            end = start
+            while end + 1 in lines:
+                end += 1
+            ranges.append(f"{file}:{start}" + (f"-{end}" if end > start else ""))
+    return ranges
 
 
 def _records(dataset: Dataset, addresses: list[str]) -> dict[str, tuple[schema.Table, dict]]:
-    """The rows at these addresses and their tables; an address that no table has is left out."""
+    """Return each row with its table, by address; unknown addresses are left out."""
     frames = dataset.rows_by_file(addresses)
     return {
         row["address"]: (table, row)
@@ -83,84 +109,62 @@ def _records(dataset: Dataset, addresses: list[str]) -> dict[str, tuple[schema.T
     }
 
 
-def cell_text(value) -> str:
-    """A converted cell as text again; empty if nothing stood there."""
-    if isinstance(value, tuple):
-        return "; ".join(value)
-    if pd.isna(value):
-        return ""
-    return f"{value:.10g}" if isinstance(value, float) else str(value)
+def _source_row(dataset: Dataset, table: schema.Table, row: Mapping) -> SourceRow:
+    source = row.get("source", ())
+    sources = source if isinstance(source, tuple) else tuple(filter(None, [source]))
+    locator = row["seen_in"] if table is schema.GUIDE else row.get("locator", "")
+    verified = row["verified"] if table is schema.STUDIES else "yes"
+    unconfirmed = "" if verified == "yes" else verified
+    description, as_printed = _describe(dataset, table, row)
+    return SourceRow(row["address"], description, as_printed, locator, sources, unconfirmed)
 
 
-def _describe(dataset: Dataset, file: str, row: Mapping) -> SourceRow:
-    """Each kind of row in its own words; a row that no text backs has no place."""
-    sources = row.get("source", ())
-    sources = tuple(sources) if isinstance(sources, tuple) else tuple(filter(None, [sources]))
-    locator, says, printed, doubt = row.get("locator", ""), "", "", ""
-    if file == schema.STUDIES.file:
-        says, printed = _result(dataset, row), row["as_printed"] or row["direction"]
-        doubt = "" if row["verified"] == "yes" else row["verified"]
-    elif file == schema.DESIGNS.file:
-        sizes = ("n_randomised", "randomised"), ("n_analysed", "analysed")
-        people = [f"{row[name]} {word}" for name, word in sizes if pd.notna(row[name])]
-        if pd.notna(row["followup"]):
-            followup = format_time(f"{row['followup']:g}", row["followup_unit"])
-            people.append(f"followed for {followup}")
-        says, printed = f"{row['label']}, {row['design']}", ", ".join(people)
-    elif file == schema.CLAIMS.file:
-        says = f"claim {row['claim']}: {row['label']}"
-        printed = f"guide: {row['guide_value']}; source: {row['source_value']}"
-    elif file == schema.STATEMENTS.file:
-        says, printed = f"claim {row['claim']} on {row['subject']}", row["as_said"]
-    elif file == schema.GUIDE.file:
-        says, printed = f"reference {row['guide_ref']} of the guide, {row['status']}", ""
-        locator = row["seen_in"]
-    elif file == schema.UNKNOWNS.file:
-        says, printed = f"open question {row['unknown']}", row["question"]
-    elif file == schema.RISK_OF_BIAS.file:
-        says = f"{dataset.label(row['study'])}, {row['tool']}, {row['domain']}"
-        printed = f"{row['judgement']}: {row['reason']}" if row["reason"] else row["judgement"]
-    elif file == schema.MINIMAL_IMPORTANT_DIFFERENCES.file:
-        says = f"what matters: {row['outcome']}, {row['measure']}"
-        printed = f"{row['value']:g}: {row['reason']}"
-    elif file == schema.GRADE_DECISIONS.file:
-        says = f"decision on {row['question']}, {row['domain']}"
-        printed = f"{row['steps']} down by {row['signed_by']}, {row['date']}: {row['reason']}"
-    elif file == schema.AUDITS.file:
-        says = f"audit of {dataset.label(row['study'])}, {row['arm']}, {row['outcome']}"
-        printed = f"{row['answer']} by {row['signed_by']}, {row['date']}"
-    else:
-        says = f"{file} {next(iter(row.values()))}"
-    return SourceRow(row["address"], says, printed, locator, sources, doubt)
+def _describe(dataset: Dataset, table: schema.Table, row: Mapping) -> tuple[str, str]:
+    """Return the subject of a row and what it prints."""
+    match table.file:
+        case schema.STUDIES.file:
+            return _describe_result(dataset, row), row["as_printed"] or row["direction"]
+        case schema.DESIGNS.file:
+            return f"{row['label']}, {row['design']}", _describe_size(row)
+        case schema.CLAIMS.file:
+            values = f"guide: {row['guide_value']}; source: {row['source_value']}"
+            return f"claim {row['claim']}: {row['label']}", values
+        case schema.STATEMENTS.file:
+            return f"claim {row['claim']} on {row['subject']}", row["as_said"]
+        case schema.GUIDE.file:
+            return f"reference {row['guide_ref']} of the guide, {row['status']}", ""
+        case schema.UNKNOWNS.file:
+            return f"unknown {row['unknown']}", row["question"]
+        case schema.RISK_OF_BIAS.file:
+            judgement = ": ".join(filter(None, [row["judgement"], row["reason"]]))
+            return f"{dataset.label(row['study'])}, {row['tool']}, {row['domain']}", judgement
+        case schema.MINIMAL_IMPORTANT_DIFFERENCES.file:
+            description = f"minimal important difference: {row['outcome']}, {row['measure']}"
+            return description, f"{row['value']:g}: {row['reason']}"
+        case schema.GRADE_DECISIONS.file:
+            signature = f"{row['signed_by']}, {row['date']}"
+            decision = f"rated down by {row['steps']} ({signature}): {row['reason']}"
+            return f"GRADE decision on {row['question']}, {row['domain']}", decision
+        case schema.AUDITS.file:
+            study = dataset.label(row["study"])
+            answer = f"{row['answer']} ({row['signed_by']}, {row['date']})"
+            return f"audit of {study}, {row['arm']}, {row['outcome']}", answer
+    return f"{table.file} {next(iter(row.values()))}", ""
 
 
-def _result(dataset: Dataset, row: Mapping) -> str:
+def _describe_result(dataset: Dataset, row: Mapping) -> str:
     arm = f"{row['arm']} against {row['versus']}" if row["versus"] else row["arm"]
+    time = format_time(row["time"], row["time_unit"])
+    n = f"n = {row['n']}" if pd.notna(row["n"]) else ""
+    return ", ".join(filter(None, [dataset.label(row["study"]), arm, row["outcome"], time, n]))
+
+
+def _describe_size(row: Mapping) -> str:
     parts = [
-        dataset.label(row["study"]),
-        arm,
-        row["outcome"],
-        format_time(row["time"], row["time_unit"]),
+        f"{row[name]} {participle}"
+        for name, participle in (("n_randomised", "randomised"), ("n_analysed", "analysed"))
+        if pd.notna(row[name])
     ]
-    if pd.notna(row["n"]):
-        parts.append(f"n {row['n']}")
-    return ", ".join(part for part in parts if part)
-
-
-def row_ranges(addresses: Iterable[str]) -> list[str]:
-    """Addresses with runs of lines drawn together: data/studies.csv:2-324."""
-    lines: dict[str, list[int]] = {}
-    for address in dict.fromkeys(addresses):
-        file, _, line = address.rpartition(":")
-        lines.setdefault(file, []).append(int(line))
-    found = []
-    for file, numbers in lines.items():
-        start = end = None
-        for number in [*sorted(numbers), None]:
-            if end is not None and number == end + 1:
-                end = number
-                continue
-            if end is not None:
-                found.append(f"{file}:{start}" + (f"-{end}" if end > start else ""))
-            start = end = number
-    return found
+    if pd.notna(length := row["followup"]):
+        parts.append(f"followed for {format_time(f'{length:g}', row['followup_unit'])}")
+    return ", ".join(parts)

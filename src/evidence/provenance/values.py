@@ -1,10 +1,10 @@
-"""Every number and sentence of a report by name: what `values.json` and `texts.json` hold.
+"""Store every number and sentence of a report by name, for `values.json` and `texts.json`.
 
 Vocabulary
 ----------
-An *entry* is `{"value", "text", "method", "rows"}`: the number at full precision, how the report
-prints it (where it does so in a sentence), the name of its method (see `synthesis.methods`), and
-the addresses (file:line) of the rows behind it.
+An *entry* is `{"value", "text", "method", "rows"}`: the number at full precision, its printed text
+(if a sentence prints it), the name of its method (see `provenance.methods`) and the addresses of
+the rows behind it.
 """
 
 import json
@@ -17,52 +17,56 @@ import pandas as pd
 from evidence.errors import EvidenceError
 from evidence.provenance.sentence import Number, Sentence
 
+POSITION_COLUMNS = {"lane", "offset", "line", "row", "column", "area"}
+"""Numeric columns of a plotted frame that only place a mark."""
+PRINTED_COLUMNS = {"counts", "as_printed", "guide_value", "source_value", "computed_verdict",
+                   "p_value", "p_adjusted"}  # fmt: skip
+"""Text columns that hold numbers or verdicts as printed."""
+
 
 def read_build_files(reports: Path, *names: str) -> list:
-    """JSON files of a finished run.
+    """Read JSON files of a finished build.
 
     Raises
     ------
     EvidenceError
-        No finished run there.
+        The folder holds no finished build.
     """
     try:
         return [json.loads((reports / name).read_text("utf-8")) for name in names]
     except FileNotFoundError:
         raise EvidenceError(
-            f"{reports}: holds no finished reports; make them with: evidence report"
+            f"{reports}: no finished reports here; build them with: evidence report"
         ) from None
 
 
 def read_figure_records(reports: Path) -> dict[str, dict]:
-    """Every figure of a finished run by id, as its report left it, with the `page` that shows it.
+    """Read the record of each figure of a finished build, with the `page` that shows it, by id.
 
     Raises
     ------
     EvidenceError
-        No finished run there.
+        The folder holds no finished build.
     """
     read_build_files(reports, "manifest.json")
-    found = {}
-    for path in sorted((reports / "values").glob("*.json")):
-        for figure in json.loads(path.read_text("utf-8"))["figures"]:
-            found[figure["id"]] = figure | {"page": path.stem}
-    return found
+    return {
+        figure["id"]: figure | {"page": path.stem}
+        for path in sorted((reports / "values").glob("*.json"))
+        for figure in json.loads(path.read_text("utf-8"))["figures"]
+    }
 
 
 def to_json_value(value):
-    """A JSON value; NaN and missing become None, numpy scalars become Python's."""
+    """Convert a value for JSON: NaN and missing become None, numpy scalars Python's."""
     if value is None or value is pd.NA:
         return None
     if hasattr(value, "item"):
         value = value.item()
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 class ValueStore:
-    """What one page says: each sentence and each number by name, in the order they came.
+    """The numbers and sentences of one page by name, in the order they were added.
 
     Attributes
     ----------
@@ -75,63 +79,64 @@ class ValueStore:
         self.texts: dict[str, dict] = {}
 
     def add(self, sentence: Sentence) -> None:
-        """A sentence with the numbers that it prints, named `sentence.number`."""
+        """Add a sentence and the numbers that it prints, named `sentence.key`.
+
+        Raises
+        ------
+        ValueError
+            The name already stands for something else.
+        """
         entries = {
             f"{sentence.name}.{key}": _entry(number)
             for key, number in sentence.numbers.items()
             if number.value is not None and f"{{{key}}}" in sentence.template
         }
         text = {"text": str(sentence), "template": sentence.template}
-        self._merge(self.values, entries)
-        self._merge(self.texts, {sentence.name: text})
+        _merge(self.values, entries)
+        _merge(self.texts, {sentence.name: text})
 
     def add_frame(self, identity: str, frame: pd.DataFrame, methods: Mapping[str, str]) -> None:
-        """Each number in a plotted or tabulated frame, named `id:row.column`.
+        """Add the numbers of a plotted or tabulated frame, named `id:row.column`.
 
-        Columns that only place a mark (`lane`, `row`, …) are no numbers about the evidence;
-        columns of numbers as printed (`counts`, `guide_value`, …) are, as text.
-        """
-        entries, columns = {}, _columns(frame)
-        for row in frame.to_dict("records"):
-            for name in columns:
-                value = to_json_value(row[name])
-                if value not in (None, ""):
-                    entries[f"{identity}:{row['name']}.{name}"] = {
-                        "value": value,
-                        "method": methods.get(name, "copied"),
-                        "rows": str(row["address"]).split(),
-                    }
-        self._merge(self.values, entries)
-
-    @staticmethod
-    def _merge(known: dict[str, dict], new: Mapping[str, dict]) -> None:
-        """The same name twice must mean the same.
+        Parameters
+        ----------
+        identity : str
+            The id of the figure or table.
+        frame : DataFrame
+            Has `name` and `address` (addresses separated by spaces) for each row.
+        methods : mapping of str to str
+            The method of each column; columns without one are copied from the row.
 
         Raises
         ------
         ValueError
+            The name already stands for something else.
         """
-        for name, entry in new.items():
-            if known.setdefault(name, entry) != entry:
-                raise ValueError(f"two things are called {name}: {known[name]} and {entry}")
+        columns = [name for name in frame.columns if _holds_values(frame[name])]
+        for row in frame.to_dict("records"):
+            values = {name: to_json_value(row[name]) for name in columns}
+            entries = {
+                f"{identity}:{row['name']}.{name}": {
+                    "value": value,
+                    "method": methods.get(name, "copied"),
+                    "rows": str(row["address"]).split(),
+                }
+                for name, value in values.items()
+                if value not in (None, "")
+            }
+            _merge(self.values, entries)
 
 
-def _columns(frame: pd.DataFrame) -> list[str]:
-    placing = {"lane", "offset", "line", "row", "column", "area"}
-    printed = {
-        "counts",
-        "as_printed",
-        "guide_value",
-        "source_value",
-        "computed_verdict",
-        "p_value",
-        "p_adjusted",
-    }
-    return [
-        name
-        for name in frame.columns
-        if name in printed or (_is_numeric(frame[name]) and name not in placing)
-    ]
+def _merge(store: dict[str, dict], entries: Mapping[str, dict]) -> None:
+    for name, entry in entries.items():
+        if store.setdefault(name, entry) != entry:
+            raise ValueError(f"two values are called {name}: {store[name]} and {entry}")
+
+
+def _holds_values(column: pd.Series) -> bool:
+    types = pd.api.types
+    is_number = types.is_numeric_dtype(column) and not types.is_bool_dtype(column)
+    return column.name in PRINTED_COLUMNS or (is_number and column.name not in POSITION_COLUMNS)
 
 
 def _entry(number: Number) -> dict:
@@ -141,8 +146,3 @@ def _entry(number: Number) -> dict:
         "method": number.method,
         "rows": list(number.rows),
     }
-
-
-def _is_numeric(column: pd.Series) -> bool:
-    kinds = pd.api.types
-    return kinds.is_numeric_dtype(column) and not kinds.is_bool_dtype(column)

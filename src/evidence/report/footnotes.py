@@ -127,7 +127,7 @@ def _methods(dataset: Dataset, names: Iterable[str]) -> str:
         method = METHODS[name]
         key = method.reference if method.reference in dataset.bibliography else ""
         link = f', <a href="#{anchor("ref", key)}">{escape(dataset.label(key))}</a>' if key else ""
-        words = f"<strong>{escape(name)}</strong>: {escape(method.words)}{link}"
+        words = f"<strong>{escape(name)}</strong>: {escape(method.description)}{link}"
         items += f'<li id="{anchor("method", name)}">{words}</li>'
     return items
 

@@ -107,7 +107,7 @@ def _opening(dataset: Dataset, results) -> Sentence:
     template = "{results} of {studies} stand in the tables, each with the place where it was read."
     numbers = {
         "results": count(len(results), "result", rows=results["address"]),
-        "studies": count(studies, "study", "studies", of_studies["address"], "named"),
+        "studies": count(studies, "study", "studies", of_studies["address"], "distinct_studies"),
     }
     if len(dataset.guide):
         guide = dataset.guide.sort_values("rank").drop_duplicates("guide_ref")

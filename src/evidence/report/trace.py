@@ -116,7 +116,7 @@ def _claim(dataset: Dataset, asked: str) -> list[Trace]:
     chain = _chain(dataset, f"claim {asked}", says, [row.address], shown="tab-claims, fig-claims")
     if not row.computed_verdict:
         return [chain]
-    words = f"{METHODS['verdict'].words}: {row.computed_reason}"
+    words = f"{METHODS['verdict'].description}: {row.computed_reason}"
     verdict = f"{row.computed_verdict}{', overruled by the curators' if row.overruled else ''}"
     return [
         chain,
@@ -231,4 +231,4 @@ def _shown(name: str, figures: dict[str, dict]) -> str:
 def _words(dataset: Dataset, name: str) -> str:
     method = METHODS[name]
     known = method.reference in dataset.bibliography
-    return method.words + (f" ({dataset.bibliography[method.reference]})" if known else "")
+    return method.description + (f" ({dataset.bibliography[method.reference]})" if known else "")

@@ -107,15 +107,15 @@ def tabulate_summary_of_findings(dataset: Dataset, rated: list[Certainty]) -> Re
 
 
 METHODS = {
-    "studies": "named",
-    "people": "arms",
-    "control": "share",
+    "studies": "distinct_studies",
+    "people": "participants_in_arms",
+    "control": "proportion",
     "difference": "absolute",
     "difference_low": "absolute",
     "difference_high": "absolute",
-    "effect": "body",
-    "ci_low": "body",
-    "ci_high": "body",
+    "effect": "evidence_body",
+    "ci_low": "evidence_body",
+    "ci_high": "evidence_body",
 }
 
 

@@ -12,11 +12,11 @@ METHODS = {
     "k": "studies",
     "n": "participants",
     "randomised": "studies",
-    "longest": "longest",
-    "high_risk": "appraised",
-    "per_arm": "required",
-    "required": "required",
-    "fraction": "required",
+    "longest": "longest_follow_up",
+    "high_risk": "risk_of_bias",
+    "per_arm": "required_trial",
+    "required": "required_trial",
+    "fraction": "required_trial",
 }
 
 

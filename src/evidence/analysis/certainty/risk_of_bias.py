@@ -143,15 +143,15 @@ def appraisal_summary(dataset: Dataset, studies: list[str]) -> list[Sentence]:
             "Risk of bias was judged in {judged} of {all}: {ours} by this project from the facts "
             "that could be read, {published} taken from published reviews{which}.",
             {
-                "judged": Number(len(judged), f"{len(judged):,}", _rows(found), "named"),
-                "all": count(len(set(studies)), "study", "studies", (), "named"),
-                "ours": count(len(ours), "set", None, _rows(ours), "appraised"),
+                "judged": Number(len(judged), f"{len(judged):,}", _rows(found), "distinct_studies"),
+                "all": count(len(set(studies)), "study", "studies", (), "distinct_studies"),
+                "ours": count(len(ours), "set", None, _rows(ours), "risk_of_bias"),
                 "published": count(
                     len(found) - len(ours),
                     "set",
                     None,
                     _rows(entry for entry in found if entry.judged_by == "review"),
-                    "appraised",
+                    "risk_of_bias",
                 ),
                 "which": Number(
                     None, f" ({join_words(dataset.label(key) for key in sorted(sources))})"
@@ -171,7 +171,7 @@ def appraisal_summary(dataset: Dataset, studies: list[str]) -> list[Sentence]:
                 "Overall {word}: {studies}, {labels}.",
                 {
                     "word": Number(None, word),
-                    "studies": count(len(them), "study", "studies", _rows(them), "appraised"),
+                    "studies": count(len(them), "study", "studies", _rows(them), "risk_of_bias"),
                     "labels": Number(None, join_words(entry.label for entry in them)),
                 },
             )
@@ -185,7 +185,7 @@ def appraisal_summary(dataset: Dataset, studies: list[str]) -> list[Sentence]:
                 "label": Number(None, entry.label),
                 "stated": Number(entry.stated_judgement, entry.stated_judgement, (entry.address,)),
                 "rule": Number(
-                    entry.rule_judgement, entry.rule_judgement, (entry.address,), "appraised"
+                    entry.rule_judgement, entry.rule_judgement, (entry.address,), "risk_of_bias"
                 ),
                 "reason": Number(None, entry.reason.rstrip(".")),
             },

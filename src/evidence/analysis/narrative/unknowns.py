@@ -40,7 +40,7 @@ def unknown_sentence(entry: Unknown) -> Sentence:
         "studies": count(entry.k, "study", "studies", rows, "studies"),
         "longest": Number(
             entry.longest_follow_up if np.isfinite(entry.longest_follow_up) else None, format_duration(entry.longest_follow_up), rows,
-            "longest",
+            "longest_follow_up",
         ),
     }  # fmt: skip
     question = entry.question
@@ -100,10 +100,10 @@ def unknowns_summary(entries: list[Unknown]) -> Sentence:
         chosen = [entry for entry in entries if which(entry)]
         rows = [row for entry in chosen for row in entry.address.split()]
         text = f"{len(chosen)} {noun}".strip()
-        return Number(len(chosen), text, tuple(dict.fromkeys(rows)), "register")
+        return Number(len(chosen), text, tuple(dict.fromkeys(rows)), "unknowns")
 
     numbers = {
-        "all": count(len(entries), "unknown", rows=dict.fromkeys(addresses), method="register"),
+        "all": count(len(entries), "unknown", rows=dict.fromkeys(addresses), method="unknowns"),
         "asked": number(lambda entry: entry.origin == "listed"),
         "gaps": number(lambda entry: entry.origin == "derived"),
         "sources": number(lambda entry: entry.origin == "source"),
