@@ -1,6 +1,7 @@
 """Digests of texts, files and folders, and files that are written as a whole."""
 
 import hashlib
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -29,6 +30,11 @@ def combined_digest(folder: Path, paths: Iterable[Path], length: int = 64) -> st
     """Return one digest of several files, by their names relative to a folder and their content."""
     entries = sorted((path.relative_to(folder).as_posix(), path_digest(path)) for path in paths)
     return digest("\n".join(f"{name}\0{content}" for name, content in entries), length)
+
+
+def relative_path(path: Path, folder: Path) -> str:
+    """Return a path as written from a folder, with `/` between its parts on every system."""
+    return Path(os.path.relpath(path, folder)).as_posix()
 
 
 def atomic_write_text(path: Path, text: str) -> None:

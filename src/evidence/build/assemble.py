@@ -13,6 +13,8 @@ from pathlib import Path
 from evidence.analysis.audit_sample import error_rate
 from evidence.build.fingerprint import file_digests
 from evidence.build.output_folder import (
+    BATCH_MARKER,
+    INDEX,
     MANIFEST,
     failed_folder,
     read_manifest,
@@ -25,9 +27,6 @@ from evidence.errors import ReportError
 from evidence.notebook.parameters import COMMAND_OPTIONS, read_parameters
 from evidence.report import html_pages, index_page
 from evidence.report.footnotes import sentence_html
-
-BATCH_MARKER = "sets.json"
-INDEX = "index.html"
 
 
 def require_batch_folder(target: Path, project: Path) -> None:

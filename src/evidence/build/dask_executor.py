@@ -22,9 +22,8 @@ from pathlib import Path, PurePosixPath
 
 from evidence.build.execute import Failure, Job, LocalExecutor, execute_report
 from evidence.build.fingerprint import code_digest, library_versions
-from evidence.dataset.access_log import relative_path
 from evidence.errors import ReportError
-from evidence.files import path_digest
+from evidence.files import path_digest, relative_path
 from evidence.notebook.locate import own_notebooks
 
 Parcel = dict[str, bytes]

@@ -16,6 +16,8 @@ from pathlib import Path
 
 from evidence.errors import ReportError
 
+BATCH_MARKER = "sets.json"
+INDEX = "index.html"
 MANIFEST = "manifest.json"
 NEW, PREVIOUS = ".new", ".previous"
 """How the folders end that stand beside the finished one for a while."""

@@ -13,9 +13,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from evidence.build.assemble import BATCH_MARKER, INDEX
 from evidence.build.dask_executor import require_inside
-from evidence.build.output_folder import MANIFEST, failed_folder, is_report_folder
+from evidence.build.output_folder import (
+    BATCH_MARKER,
+    INDEX,
+    MANIFEST,
+    failed_folder,
+    is_report_folder,
+)
 from evidence.errors import ReportError
 from evidence.files import path_digest
 

@@ -6,7 +6,6 @@ and file in its record has the digest that it had.
 """
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import fields, is_dataclass
@@ -18,7 +17,7 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 
-from evidence.files import digest, path_digest
+from evidence.files import digest, path_digest, relative_path
 
 DIGITS = 12
 MAX_ROWS = 20_000
@@ -148,13 +147,9 @@ def to_digestible(value: object) -> object:
     raise TypeError(f"cannot compute a digest of {type(value).__name__}: add it to to_digestible")
 
 
-def relative_path(path: Path, project: Path) -> str:
-    """Return a path as written from the folder of the project."""
-    return Path(os.path.relpath(path, project)).as_posix()
-
-
 def _row_hashes(frame: pd.DataFrame) -> list[str]:
-    return [f"{number:x}" for number in pd.util.hash_pandas_object(frame, index=False)]
+    rows = zip(*(frame[name].tolist() for name in frame), strict=True)
+    return [digest(repr(row), DIGITS) for row in rows]
 
 
 def _copy(value):
