@@ -47,7 +47,7 @@ def test_a_view_holds_the_pool_and_its_studies(shipped, everything):
     assert list(studies["name"]) == list(pooled.studies["study"])
     assert "zarate2006" in set(studies["name"])
     assert studies.iloc[0]["estimate"] == pytest.approx(12 / 17)
-    assert diamond["estimate"] == pooled.natural()["estimate"]
+    assert diamond["estimate"] == pooled.natural_scale()["estimate"]
     assert "the diamond is the pool by random effects (REML)" in str(layout.caption)
 
 

@@ -144,7 +144,9 @@ def _pool(options) -> int:
         return 0
     print(f"{found.outcome}, {found.scale}")
     for row in found.studies.itertuples():
-        print(f"  {row.label}: {row.yi:.4f} ({row.ci_low:.4f} to {row.ci_high:.4f}) — {row.says}")
+        print(
+            f"  {row.label}: {row.yi:.4f} ({row.ci_low:.4f} to {row.ci_high:.4f}) — {row.comparison}"
+        )
     data = found.as_data()
     for name, value in data["pooled"].items():
         print(f"{name}: {value}")

@@ -11,9 +11,9 @@ from evidence.analysis.certainty.grade import conclusion, grade_certainty
 from evidence.analysis.claims import claim_audit
 from evidence.analysis.gaps.unknowns import TIMES
 from evidence.analysis.narrative import study_findings
-from evidence.analysis.narrative.pooled_results import format_estimates, measure_label
+from evidence.analysis.narrative.pooled_results import format_estimates
 from evidence.analysis.pooling.pooled_estimate import Refusal, pool_studies
-from evidence.analysis.pooling.question import Question, main_question
+from evidence.analysis.pooling.question import Question, main_question, measure_label
 from evidence.analysis.results import select_results
 from evidence.dataset.dataset import Dataset
 from evidence.provenance.sentence import Sentence, capitalise, join_words

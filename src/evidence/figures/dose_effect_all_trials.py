@@ -7,8 +7,8 @@ import pandas as pd
 
 from evidence.analysis.eligible_evidence import evidence_rows
 from evidence.analysis.narrative.pooled_results import format_estimates
-from evidence.analysis.pooling.pooled_estimate import INVERSE_LINK, MEASURE_LABELS
-from evidence.analysis.pooling.question import Question, select_study_effects
+from evidence.analysis.pooling.pooled_estimate import INVERSE_LINK
+from evidence.analysis.pooling.question import MEASURE_LABELS, Question, select_study_effects
 from evidence.analysis.pooling.study_effects import (
     PRINTED_EFFECTS,
     align_sign,
@@ -139,8 +139,8 @@ def _otherwise(results: pd.DataFrame, question: Question, known: pd.DataFrame) -
         & ~rows["study"].isin(known["study"])
     ]
     for grouping in ("condition", "treatment"):
-        if question.named(grouping):
-            rows = rows[rows[grouping].isin(question.named(grouping))]
+        if question.named_values(grouping):
+            rows = rows[rows[grouping].isin(question.named_values(grouping))]
     word, _ = PRINTED_EFFECTS[question.measure]
     # Before any row goes: a column put into a frame without rows brings its own.
     rows = rows.assign(sized=rows["measure"].eq(word) & rows["value"].notna())

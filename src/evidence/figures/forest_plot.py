@@ -9,9 +9,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from evidence.analysis.narrative.pooled_results import format_estimates, measure_label, method_label
+from evidence.analysis.narrative.pooled_results import format_estimates, method_label
 from evidence.analysis.pooling.explorer_query import ANY, ExplorerQuery, QueryResult, run_query
 from evidence.analysis.pooling.pooled_estimate import INVERSE_LINK, PooledEstimate, Refusal
+from evidence.analysis.pooling.question import measure_label
 from evidence.dataset.dataset import Dataset
 from evidence.figures import style
 from evidence.figures.layout import Layout, draw
@@ -58,7 +59,7 @@ def lay_out_forest(pooled: PooledEstimate | Refusal) -> ForestLayout:
         return _empty(name, title, pooled)
     template = (
         "Each line is a study with its {level} interval; the square grows with its weight, the "
-        "diamond is the pool by {how}. The thin line through the diamond is where a further study "
+        "diamond is the pooled estimate ({how}). The thin line through the diamond is where a further study "
         "is expected. The sign before a line is the study's overall risk of bias, an empty circle "
         "that nobody judged it."
     )
@@ -115,8 +116,8 @@ def lay_out_cumulative(pooled: PooledEstimate | Refusal) -> ForestLayout:
     return _layout(
         "fig-cumulative",
         title,
-        "The first line is {first} alone, each further line the pool of all studies up to the one "
-        "named, by {how}, with {level} intervals.",
+        "The first line is {first} alone, each further line the pooled estimate of all studies up "
+        "to the one named ({how}, {level} intervals).",
         pooled,
         lines,
         first=Number(None, first["label"]),
@@ -154,7 +155,7 @@ def _diamond(pooled: PooledEstimate, label: str, studies: pd.DataFrame, found) -
 
 
 def _study(pooled: PooledEstimate, row) -> dict:
-    says = row.says
+    says = row.comparison
     if np.isfinite(row.n2):
         says = f"{row.events1:.0f}/{row.n1:.0f} against {row.events2:.0f}/{row.n2:.0f}"
     elif np.isfinite(row.events1):
@@ -276,7 +277,7 @@ def _view_caption(seen: QueryResult) -> Sentence:
         return Sentence(name, lines + "Not pooled: {reasons}." + sign, said)
     said["how"] = Number(None, method_label(seen.pooled))
     diamond = (
-        "The square grows with the weight; the diamond is the pool by {how}, and the thin line "
+        "The square grows with the weight; the diamond is the pooled estimate ({how}), and the thin line "
         "through it is where a further study is expected."
     )
     return Sentence(name, lines + diamond + sign, said)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evidence.analysis.narrative.pooled_results import format_estimates
-from evidence.analysis.pooling.pooled_estimate import MEASURE_LABELS
+from evidence.analysis.pooling.question import MEASURE_LABELS
 from evidence.analysis.pooling.specification_curve import (
     CHOICES,
     SpecificationCurve,

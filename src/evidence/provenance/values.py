@@ -57,12 +57,18 @@ def read_figure_records(reports: Path) -> dict[str, dict]:
 
 
 def to_json_value(value):
-    """Convert a value for JSON: NaN and missing become None, numpy scalars Python's."""
+    """Return plain Python values for JSON, all the way down; NaN, infinity and NA become None."""
+    if isinstance(value, Mapping):
+        return {str(key): to_json_value(entry) for key, entry in value.items()}
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [to_json_value(entry) for entry in value]
     if value is None or value is pd.NA:
         return None
-    if hasattr(value, "item"):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value
 
 
 class ValueStore:

@@ -20,7 +20,7 @@ from evidence.analysis.pooling.explorer_query import (
     query_choices,
     require_query,
 )
-from evidence.analysis.pooling.pooled_estimate import MEASURE_LABELS
+from evidence.analysis.pooling.question import MEASURE_LABELS
 from evidence.analysis.results import select_results
 from evidence.figures.forest_plot import lay_out_explorer_forest
 from evidence.figures.layout import Layout

@@ -6,7 +6,7 @@ import pandas as pd
 from evidence.analysis.certainty.grade import Certainty, per_thousand
 from evidence.analysis.certainty.risk_of_bias import appraisals
 from evidence.analysis.narrative.pooled_results import format_estimates
-from evidence.analysis.pooling.pooled_estimate import MEASURE_LABELS
+from evidence.analysis.pooling.question import MEASURE_LABELS
 from evidence.dataset.dataset import Dataset
 from evidence.provenance.sentence import capitalise, format_number
 from evidence.tables.html_table import ReportTable

@@ -8,7 +8,7 @@ import pandas as pd
 
 from evidence.analysis.checks import check_consistency
 from evidence.analysis.narrative.pooled_results import format_estimates
-from evidence.analysis.pooling.pooled_estimate import MEASURE_LABELS
+from evidence.analysis.pooling.question import MEASURE_LABELS
 from evidence.dataset.dataset import Dataset
 from evidence.provenance.sentence import format_percent
 from evidence.tables.html_table import ReportTable

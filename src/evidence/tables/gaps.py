@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 
 from evidence.analysis.gaps.unknowns import Unknown
-from evidence.analysis.narrative.pooled_results import format_estimates, measure_label
+from evidence.analysis.narrative.pooled_results import format_estimates
+from evidence.analysis.pooling.question import measure_label
 from evidence.provenance.sentence import count, format_duration, format_percent
 from evidence.tables.html_table import CLAIMS_TABLE, UNKNOWNS_TABLE, ReportTable, anchor
 
@@ -122,7 +123,7 @@ def _certainty(entry: Unknown) -> str:
     measure = body.question.measure
     middle, low, high = format_estimates(measure, *body.natural)
     said += f": {measure_label(measure, body.question.outcome)} {middle} ({low} to {high})"
-    natural = body.pooled.natural() if body.pooled else {}
+    natural = body.pooled.natural_scale() if body.pooled else {}
     if np.isfinite(natural.get("pi_low", np.nan)):
         low, high = format_estimates(measure, natural["pi_low"], natural["pi_high"])
         said += f", a further study {low} to {high}"

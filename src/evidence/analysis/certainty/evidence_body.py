@@ -18,7 +18,7 @@ from evidence.analysis.eligible_evidence import is_evidence
 from evidence.analysis.gaps.evidence_map import OUTCOME_KINDS
 from evidence.analysis.pooling.pooled_estimate import (
     INVERSE_LINK,
-    SPARSE,
+    STRATIFIED_METHODS,
     PooledEstimate,
     PoolingError,
     pool_effects,
@@ -37,7 +37,7 @@ from evidence.provenance.sentence import format_duration
 from evidence.statistics.confidence_intervals import critical_value
 from evidence.statistics.meta_analysis import TESTS
 
-METHODS = tuple(word for word in METHODS_OF_POOLS if word not in SPARSE)
+METHODS = tuple(word for word in METHODS_OF_POOLS if word not in STRATIFIED_METHODS)
 """Estimators by which bodies are pooled: certainty needs the weight of each study."""
 BODY_KEY = ("condition", "treatment", "outcome", "comparator_kind")
 """What the rows of a body have in common beside the time."""

@@ -1,11 +1,6 @@
-"""A pool in words: what it found, what it does not say, and why some studies are not pooled.
+"""Sentences about pooled estimates: the effect, its heterogeneity, and why studies are not pooled."""
 
-Vocabulary
-----------
-A *refusal* stands where a pool was asked for and should not be made; it carries every reason.
-"""
-
-from collections.abc import Sequence
+from collections.abc import Collection
 
 import numpy as np
 import pandas as pd
@@ -14,10 +9,11 @@ from evidence.analysis.eligible_evidence import is_evidence
 from evidence.analysis.narrative.study_findings import headline_studies
 from evidence.analysis.pooling.pooled_estimate import (
     INVERSE_LINK,
-    MEASURE_LABELS,
     PooledEstimate,
     Refusal,
+    Subgroup,
 )
+from evidence.analysis.pooling.question import measure_label
 from evidence.dataset.dataset import Dataset
 from evidence.provenance.sentence import (
     Number,
@@ -29,42 +25,39 @@ from evidence.provenance.sentence import (
     format_percent,
     join_words,
 )
-
-
-def measure_label(measure: str, outcome: str) -> str:
-    """What is pooled, in words: 'risk ratio of a harm', 'share of people with a benefit'."""
-    if measure == "proportion":
-        return f"share of people with {outcome}"
-    return f"{MEASURE_LABELS[measure]} of {outcome}"
-
+from evidence.statistics.mantel_haenszel import StratifiedEstimate
+from evidence.statistics.meta_analysis import MetaRegression, PooledMean
 
 METHOD_LABELS = {
-    "reml": "random effects (REML)",
-    "dl": "random effects (DerSimonian and Laird)",
-    "pm": "random effects (Paule and Mandel)",
+    "reml": "random effects, REML",
+    "dl": "random effects, DerSimonian-Laird",
+    "pm": "random effects, Paule-Mandel",
     "common": "common effect",
-    "mh": "Mantel and Haenszel",
+    "mh": "Mantel-Haenszel",
     "peto": "Peto",
-    "knha": "Knapp and Hartung intervals",
-    "knha-adhoc": "Knapp and Hartung intervals with the ad hoc correction",
-    "z": "normal intervals",
 }
+TEST_LABELS = {
+    "knha": "Knapp-Hartung",
+    "knha-adhoc": "Knapp-Hartung with ad hoc correction",
+    "z": "Wald",
+}
+MODERATOR_UNITS = {"dose": "mg/kg", "days": "day", "year": "year"}
 
 
 def format_estimates(measure: str, *natural: float) -> list[str]:
-    """Numbers on the natural scale as people read them: percentages, ratios, differences."""
+    """Return numbers on the natural scale as text: percentages, ratios or differences."""
     if measure in ("proportion", "rd"):
         return [format_percent(value).replace("-", "−") for value in natural]
     return [format_number(value) for value in natural]
 
 
 def method_label(pooled: PooledEstimate) -> str:
-    """The method and the test of a pool, in words."""
-    return join_words([METHOD_LABELS[pooled.method], METHOD_LABELS[pooled.test]])
+    """Return method and test in words: 'random effects, REML, Knapp-Hartung'."""
+    return f"{METHOD_LABELS[pooled.method]}, {TEST_LABELS[pooled.test]}"
 
 
 def describe_pool(pooled: PooledEstimate | Refusal) -> list[Sentence]:
-    """What a pool found: effect, spread, what a further study may show; or why there is none."""
+    """Return sentences on a pooled estimate and its heterogeneity, or on why there is none."""
     name = f"pool.{pooled.outcome}.{pooled.measure}"
     name += f".by {pooled.subgroup_by}" if pooled.subgroup_by else ""
     if isinstance(pooled, Refusal):
@@ -76,100 +69,135 @@ def describe_pool(pooled: PooledEstimate | Refusal) -> list[Sentence]:
             )
             for number, reason in enumerate(pooled.reasons, start=1)
         ]
-    found, rows = pooled.pooled, tuple(" ".join(pooled.studies["address"]).split())
+    rows = _addresses(pooled.studies)
     if pooled.subgroup_by:
-        sentences = [_group(pooled, group, f"{name}.{group.name}") for group in pooled.subgroups]
-        told = ("subgroup_test", "subgroups", "regression")
+        sentences = [_subgroup(pooled, group, f"{name}.{group.name}") for group in pooled.subgroups]
+        reported = {"subgroup_test", "subgroups", "regression"}
     else:
-        sentences = [_effect(pooled, found, name, rows), *_prediction(pooled, name, rows)]
-        told = tuple(pooled.omitted_analyses)
+        sentences = [_effect(pooled, pooled.pooled, name, rows), *_prediction(pooled, name, rows)]
+        reported = set(pooled.omitted_analyses)
     if pooled.regression is not None:
-        sentences.append(_line(pooled, f"{name}.regression", rows))
-    sentences += [
-        Sentence(f"{name}.{what}.left.out", "{reason}.", {"reason": Number(None, capitalise(said))})
-        for what, said in pooled.omitted_analyses.items()
-        if what in told
+        sentences.append(_slope(pooled, pooled.regression, f"{name}.regression", rows))
+    omitted = [
+        Sentence(
+            f"{name}.{analysis}.left.out", "{reason}.", {"reason": Number(None, capitalise(reason))}
+        )
+        for analysis, reason in pooled.omitted_analyses.items()
+        if analysis in reported
     ]
-    return sentences
+    return sentences + omitted
 
 
-def _effect(pooled: PooledEstimate, found, name: str, rows: tuple[str, ...]) -> Sentence:
-    natural = pooled.natural(found)
-    middle, low, high, *_ = format_estimates(pooled.measure, *natural.values())
+def why_not_pooled(dataset: Dataset, results: pd.DataFrame) -> list[Sentence]:
+    """Return sentences on why the studies that the index opens with are not pooled."""
+    studies = headline_studies(dataset, results)
+    benefits = results["study"].isin(studies) & (results["kind"] == "benefit")
+    rows = results[benefits & is_evidence(results)]
+    outcomes = {study: set(rows.loc[rows["study"] == study, "outcome"]) for study in studies}
+    shared = set.intersection(*outcomes.values()) if outcomes else set()
+    sentences = [_design_and_outcomes(dataset, study, outcomes[study]) for study in studies]
+    if shared or len(studies) < 2:
+        return sentences
+    lead = Sentence(
+        "pool.headline",
+        "{studies} are not pooled: they have no outcome in common.",
+        {"studies": Number(None, join_words(dataset.label(study) for study in studies))},
+    )
+    return [lead, *sentences]
+
+
+def _addresses(studies: pd.DataFrame) -> tuple[str, ...]:
+    return tuple(" ".join(studies["address"]).split())
+
+
+def _estimate_numbers(
+    pooled: PooledEstimate, natural: tuple[float, ...], rows: tuple[str, ...], method: str
+) -> dict[str, Number]:
+    """What is estimated, the estimate and its CI, on the natural scale."""
+    estimate, low, high = format_estimates(pooled.measure, *natural)
+    ends = f"{low} to {high}"
+    return {
+        "what": Number(None, measure_label(pooled.measure, pooled.outcome)),
+        "estimate": Number(natural[0], estimate, rows, method),
+        "ci": Number(None, pooled.ci_label),
+        "interval": Number(ends, ends, rows, method),
+    }
+
+
+def _effect(
+    pooled: PooledEstimate,
+    mean: PooledMean | StratifiedEstimate,
+    name: str,
+    rows: tuple[str, ...],
+) -> Sentence:
+    natural = pooled.natural_scale(mean)
+    limits = (natural["estimate"], natural["ci_low"], natural["ci_high"])
     return Sentence(
         f"{name}.effect",
-        "Pooled over {studies} by {how}: {what} {estimate}, interval {interval}.",
+        "Pooled over {studies} ({how}): {what} {estimate} ({ci} {interval}).",
         {
-            "studies": count(found.k, "study", "studies", rows, "studies"),
+            "studies": count(mean.k, "study", "studies", rows, "studies"),
             "how": Number(None, method_label(pooled)),
-            "what": Number(None, measure_label(pooled.measure, pooled.outcome)),
-            "estimate": Number(natural["estimate"], middle, rows, "pooled"),
-            "interval": Number(f"{low} to {high}", f"{low} to {high}", rows, "pooled"),
+            **_estimate_numbers(pooled, limits, rows, "pooled"),
         },
     )
 
 
-def _group(pooled: PooledEstimate, group, name: str) -> Sentence:
-    """A group by itself: its pool, or its only study."""
-    rows = tuple(" ".join(group.studies["address"]).split())
+def _subgroup(pooled: PooledEstimate, group: Subgroup, name: str) -> Sentence:
+    rows = _addresses(group.studies)
     lead = Number(None, f"{capitalise(pooled.subgroup_by)} {group.name or 'not stated'}")
     if group.pooled:
-        said = _effect(pooled, group.pooled, name, rows)
-        return Sentence(name, "{lead}. " + said.template, {"lead": lead, **said.numbers})
-    row = group.studies.iloc[0]
-    back = INVERSE_LINK.get(pooled.measure, float)
-    middle, low, high = format_estimates(
-        pooled.measure, *map(back, (row.yi, row.ci_low, row.ci_high))
-    )
+        effect = _effect(pooled, group.pooled, name, rows)
+        return Sentence(name, "{lead}. " + effect.template, {"lead": lead, **effect.numbers})
+    study = group.studies.iloc[0]
+    inverse = INVERSE_LINK.get(pooled.measure, float)
+    natural = tuple(float(inverse(study[column])) for column in ("yi", "ci_low", "ci_high"))
     return Sentence(
         name,
-        "{lead}. Only {label}: {what} {estimate}, interval {interval}.",
+        "{lead}. One study, {label}: {what} {estimate} ({ci} {interval}).",
         {
             "lead": lead,
-            "label": Number(None, row["label"]),
-            "what": Number(None, measure_label(pooled.measure, pooled.outcome)),
-            "estimate": Number(float(back(row.yi)), middle, rows, "effect"),
-            "interval": Number(f"{low} to {high}", f"{low} to {high}", rows, "effect"),
+            "label": Number(None, study["label"]),
+            **_estimate_numbers(pooled, natural, rows, "effect"),
         },
     )
 
 
 def _prediction(pooled: PooledEstimate, name: str, rows: tuple[str, ...]) -> list[Sentence]:
-    """Where a further study is expected and how far the effects differ, if that can be said."""
-    found, natural = pooled.pooled, pooled.natural()
-    if not np.isfinite(natural["pi_low"]):
+    """Prediction interval and tau², where they exist."""
+    mean, natural = pooled.pooled, pooled.natural_scale()
+    if not isinstance(mean, PooledMean) or not np.isfinite(natural["pi_low"]):
         return []
-    *_, low, high = format_estimates(pooled.measure, *natural.values())
-    spread = format_interval(found.tau2_low, found.tau2_high)
+    low, high = format_estimates(pooled.measure, natural["pi_low"], natural["pi_high"])
+    ends = format_interval(mean.tau2_low, mean.tau2_high)
     return [
         Sentence(
             f"{name}.prediction",
-            "In a further study like these {prediction} would be expected; tau² is {tau2}, "
-            "interval {tau2_interval}, on the scale of pooling ({scale}).",
+            "The prediction interval for a further study is {prediction}; tau² is {tau2} "
+            "({ci} {tau2_interval}) on the scale of pooling ({scale}).",
             {
                 "prediction": Number(f"{low} to {high}", f"{low} to {high}", rows, "prediction"),
-                "tau2": Number(found.tau2, format_number(found.tau2), rows, "heterogeneity"),
-                "tau2_interval": Number(spread, spread, rows, "heterogeneity"),
+                "tau2": Number(mean.tau2, format_number(mean.tau2), rows, "heterogeneity"),
+                "ci": Number(None, pooled.ci_label),
+                "tau2_interval": Number(ends, ends, rows, "heterogeneity"),
                 "scale": Number(None, pooled.scale),
             },
         )
     ]
 
 
-MODERATOR_UNITS = {"dose": "mg per kg", "days": "day", "year": "year"}
-
-
-def _line(pooled: PooledEstimate, name: str, rows: tuple[str, ...]) -> Sentence:
-    """The slope of a meta-regression in words."""
-    line = pooled.regression
+def _slope(
+    pooled: PooledEstimate, line: MetaRegression, name: str, rows: tuple[str, ...]
+) -> Sentence:
     ends = format_interval(line.ci_low[1], line.ci_high[1])
     return Sentence(
         name,
-        "For each {unit} more the effect changes by {slope}, interval {ends}, on the scale of "
-        "pooling ({scale}); p {p}.",
+        "Per {unit} the effect changes by {slope} ({ci} {ends}) on the scale of pooling ({scale}); "
+        "p = {p}.",
         {
             "unit": Number(None, MODERATOR_UNITS[pooled.moderator]),
             "slope": Number(float(line.beta[1]), format_number(line.beta[1]), rows, "regression"),
+            "ci": Number(None, pooled.ci_label),
             "ends": Number(ends, ends, rows, "regression"),
             "scale": Number(None, pooled.scale),
             "p": Number(float(line.p[1]), f"{line.p[1]:.2g}", rows, "regression"),
@@ -177,25 +205,7 @@ def _line(pooled: PooledEstimate, name: str, rows: tuple[str, ...]) -> Sentence:
     )
 
 
-def why_not_pooled(dataset: Dataset, results: pd.DataFrame) -> list[Sentence]:
-    """Why the studies that the index opens with are not put into one pool."""
-    studies = headline_studies(dataset, results)
-    told = results["study"].isin(studies) & (results["kind"] == "benefit")
-    rows = results[told & is_evidence(results)]
-    outcomes = {study: set(rows.loc[rows["study"] == study, "outcome"]) for study in studies}
-    shared = set.intersection(*outcomes.values()) if outcomes else set()
-    said = [_introduced(dataset, rows, study, outcomes[study]) for study in studies]
-    if shared or len(studies) < 2:
-        return said
-    lead = Sentence(
-        "pool.headline",
-        "{studies} are not pooled: no outcome is reported by all of them.",
-        {"studies": Number(None, join_words(dataset.label(study) for study in studies))},
-    )
-    return [lead, *said]
-
-
-def _introduced(dataset, rows: pd.DataFrame, study: str, outcomes: Sequence[str]) -> Sentence:
+def _design_and_outcomes(dataset: Dataset, study: str, outcomes: Collection[str]) -> Sentence:
     design = dataset.designs_of([study])
     kind = design["design"].iloc[0] if len(design) else "design not stated"
     names = [name for name in dataset.outcomes["outcome"] if name in outcomes] or sorted(outcomes)
@@ -205,6 +215,6 @@ def _introduced(dataset, rows: pd.DataFrame, study: str, outcomes: Sequence[str]
         {
             "label": Number(None, dataset.label(study)),
             "design": Number(None, kind, tuple(design["address"])),
-            "outcomes": Number(None, join_words(names) or "nothing confirmed"),
+            "outcomes": Number(None, join_words(names) or "no confirmed result"),
         },
     )

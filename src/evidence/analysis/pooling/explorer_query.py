@@ -1,28 +1,26 @@
-"""One way to look at the studies: which outcome, measured how, in whom, against what, and when.
+"""A query of the explorer: outcome, measure, condition, treatment, comparator and time.
 
-Vocabulary
-----------
-A *view* is a choice of one word of each sort. `ANY` leaves a sort open on purpose; an empty word
-asks for the one that most studies have, but of a comparator for any; a time of 0 for the usual one.
-A view without any study is an answer and no error; a word that no table has is one.
+`ANY` leaves a field open. Empty fields are filled with defaults by `fill_defaults`. A query that no
+study answers is a valid query; a word that is in no table is not.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from evidence.analysis.defaults import default_days, default_outcome
 from evidence.analysis.eligible_evidence import evidence_rows
-from evidence.analysis.narrative.pooled_results import measure_label
 from evidence.analysis.pooling.pooled_estimate import PooledEstimate, Refusal, pool_studies
 from evidence.analysis.pooling.question import (
-    GROUPINGS,
     MEASURES,
-    MUST_AGREE,
+    PICO_FIELDS,
+    SUBGROUP_COLUMNS,
     Question,
+    measure_label,
     select_study_effects,
     study_effects,
 )
@@ -39,7 +37,7 @@ ANY = "any"
 
 @dataclass(frozen=True)
 class ExplorerQuery:
-    """One word of each sort, and the time wanted in days (see `Question`)."""
+    """One value of each field, and the time asked for in days (see `Question`)."""
 
     outcome: str
     measure: str
@@ -51,25 +49,25 @@ class ExplorerQuery:
 
     @property
     def question(self) -> Question:
-        """The question that it puts to the studies."""
-        words = {
-            f"{sort}s": () if getattr(self, sort) == ANY else (getattr(self, sort),)
-            for sort in MUST_AGREE
+        """The question of the meta-analysis that answers the query."""
+        values: dict[str, Any] = {
+            f"{field}s": () if getattr(self, field) == ANY else (getattr(self, field),)
+            for field in PICO_FIELDS
         }
-        return Question(self.outcome, self.measure, self.time_days, **words)
+        return Question(self.outcome, self.measure, self.time_days, **values)
 
     def __str__(self) -> str:
-        said = measure_label(self.measure, self.outcome)
-        said += "" if self.condition == ANY else f" in {self.condition}"
-        said += "" if self.treatment == ANY else f", {self.treatment}"
+        text = measure_label(self.measure, self.outcome)
+        text += "" if self.condition == ANY else f" in {self.condition}"
+        text += "" if self.treatment == ANY else f", {self.treatment}"
         if self.comparator != ANY and self.measure != "proportion":
-            said += f" against {self.comparator}"
-        return f"{said}, near {format_duration(self.time_days)}"
+            text += f" versus {self.comparator}"
+        return f"{text}, near {format_duration(self.time_days)}"
 
 
 @dataclass(frozen=True)
 class QueryResult:
-    """What a view shows: `studies` as in `Synthesis`, and their pool or why there is none."""
+    """The studies that answer a query, as in `PooledEstimate`, and their pooled estimate."""
 
     query: ExplorerQuery
     confidence: float
@@ -80,83 +78,92 @@ class QueryResult:
 @selection
 @lru_cache(maxsize=MAX_CACHED_PROJECTS)
 def query_choices(dataset: Dataset) -> dict[str, list[str]]:
-    """The words of each sort that a view can have; those of `MUST_AGREE` can be `ANY` as well."""
+    """Return the values that each field of a query can have."""
     rows = evidence_rows(select_results(dataset))
-    found = {"outcome": sorted(rows["outcome"].unique()), "measure": list(MEASURES)}
-    for sort in MUST_AGREE:
-        words = sorted(word for word in rows[GROUPINGS[sort]].dropna().unique() if word)
-        found[sort] = [ANY, *words]
-    return found | {"scope": list(SCOPES)}
+    choices = {"outcome": sorted(rows["outcome"].unique()), "measure": list(MEASURES)}
+    for field in PICO_FIELDS:
+        values = rows[SUBGROUP_COLUMNS[field]].dropna().unique()
+        choices[field] = [ANY, *sorted(value for value in values if value)]
+    return choices | {"scope": list(SCOPES)}
 
 
-def require_query(known: Mapping[str, list[str]], view: ExplorerQuery) -> None:
-    """Refuse a view with a word outside `choices`, or a time that is none.
+def require_query(choices: Mapping[str, list[str]], query: ExplorerQuery) -> None:
+    """Refuse a query with a value outside `choices` or an impossible time.
 
     Raises
     ------
     ParameterError
     """
-    for sort, words in known.items():
-        require_known(sort, [getattr(view, sort)], words)
-    if not 0 < view.time_days < np.inf:
-        raise ParameterError(f"time_days: {view.time_days!r} is no number of days above 0")
+    for field, values in choices.items():
+        require_known(field, [getattr(query, field)], values)
+    if not 0 < query.time_days < np.inf:
+        raise ParameterError(
+            f"time_days: {query.time_days!r} is not a number of days; give one above 0"
+        )
 
 
-def fill_defaults(dataset: Dataset, results: pd.DataFrame, view: ExplorerQuery) -> ExplorerQuery:
-    """The view with each empty word filled, as above.
+def fill_defaults(dataset: Dataset, results: pd.DataFrame, query: ExplorerQuery) -> ExplorerQuery:
+    """Return the query with each empty field filled.
 
-    Outcome and time are the usual ones (see `usual`); of several words with as many studies the
-    first in the tables is taken.
+    An empty outcome and a time of 0 become the defaults of the data. An empty condition or
+    treatment becomes the one with the most studies, of several the first in the tables; an empty
+    comparator becomes `ANY`.
 
     Raises
     ------
     ParameterError
-        As `require_view`.
+        As for `require_query`.
     """
-    known = query_choices(dataset)
-    if not view.outcome:
-        first = next(iter(known["outcome"]), "")
-        view = replace(view, outcome=default_outcome(results, view.measure) or first)
-    if view.time_days == 0:
-        rows = results[results["outcome"] == view.outcome]
-        view = replace(view, time_days=default_days(rows))
-    empty = [sort for sort in MUST_AGREE if not getattr(view, sort)]
-    view = replace(view, **dict.fromkeys(empty, ANY))
-    require_query(known, view)
-    for sort in [sort for sort in empty if sort != "comparator"]:
-        words = _study_effects(dataset, results, view)[GROUPINGS[sort]].value_counts(sort=False)
-        if len(words):
-            view = replace(view, **{sort: words.idxmax() or ANY})
-    return view
+    choices = query_choices(dataset)
+    if not query.outcome:
+        first = next(iter(choices["outcome"]), "")
+        query = replace(query, outcome=default_outcome(results, query.measure) or first)
+    if query.time_days == 0:
+        rows = results[results["outcome"] == query.outcome]
+        query = replace(query, time_days=default_days(rows))
+    empty = [field for field in PICO_FIELDS if not getattr(query, field)]
+    opened: dict[str, Any] = dict.fromkeys(empty, ANY)
+    query = replace(query, **opened)
+    require_query(choices, query)
+    for field in empty:
+        if field == "comparator":
+            continue
+        counts = _studies(dataset, results, query)[SUBGROUP_COLUMNS[field]].value_counts(sort=False)
+        if len(counts):
+            most: dict[str, Any] = {field: counts.idxmax() or ANY}
+            query = replace(query, **most)
+    return query
 
 
 def run_query(
-    dataset: Dataset, results: pd.DataFrame, view: ExplorerQuery, *, confidence: float
+    dataset: Dataset, results: pd.DataFrame, query: ExplorerQuery, *, confidence: float
 ) -> QueryResult:
-    """What each study brings to a view, and their pool or every reason against one.
+    """Return the studies that answer a query, pooled or with every reason against pooling.
 
-    `results` are of the view's scope.
+    Parameters
+    ----------
+    results : DataFrame
+        From `select_results`, with the scope of the query.
     """
-    studies = _study_effects(dataset, results, view)
+    studies = _studies(dataset, results, query)
     if studies.empty:
-        reason = f"no study among these results has confirmed numbers for this: {view}"
-        refusal = Refusal(view.outcome, view.measure, (reason,))
-        return QueryResult(view, confidence, studies, refusal)
-    pooled = pool_studies(dataset, results, confidence=confidence, **vars(view.question))
+        reason = f"no study among these results has confirmed numbers for the {query}"
+        refusal = Refusal(query.outcome, query.measure, (reason,))
+        return QueryResult(query, confidence, studies, refusal)
+    pooled = pool_studies(dataset, results, confidence=confidence, **vars(query.question))
     if isinstance(pooled, PooledEstimate):
-        return QueryResult(view, confidence, pooled.studies, pooled)
-    half = (critical_value(confidence) * np.sqrt(studies["vi"])).mask(
-        crossover_without_correlation(studies)
-    )
-    ends = {"ci_low": studies["yi"] - half, "ci_high": studies["yi"] + half, "weight": np.nan}
-    return QueryResult(view, confidence, studies.assign(**ends), pooled)
+        return QueryResult(query, confidence, pooled.studies, pooled)
+    half = critical_value(confidence) * np.sqrt(studies["vi"])
+    half = half.mask(crossover_without_correlation(studies))
+    limits = {"ci_low": studies["yi"] - half, "ci_high": studies["yi"] + half, "weight": np.nan}
+    return QueryResult(query, confidence, studies.assign(**limits), pooled)
 
 
-def _study_effects(dataset: Dataset, results: pd.DataFrame, view: ExplorerQuery) -> pd.DataFrame:
-    """As `gather`; words of the tables that these results lack bring nothing."""
-    question = view.question
-    wanted = {"outcome": (view.outcome,)}
-    wanted |= {GROUPINGS[sort]: question.named(sort) for sort in MUST_AGREE}
-    if all(set(words) <= set(results[column]) for column, words in wanted.items()):
+def _studies(dataset: Dataset, results: pd.DataFrame, query: ExplorerQuery) -> pd.DataFrame:
+    """Study effects; none if a value of the query is in the tables but not in these results."""
+    question = query.question
+    values: dict[str, tuple[str, ...]] = {"outcome": (query.outcome,)}
+    values |= {SUBGROUP_COLUMNS[field]: question.named_values(field) for field in PICO_FIELDS}
+    if all(set(words) <= set(results[column]) for column, words in values.items()):
         return select_study_effects(dataset, results, question)
     return study_effects(dataset, [], question)

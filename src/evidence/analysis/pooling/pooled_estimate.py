@@ -1,45 +1,41 @@
-"""Studies pooled from the tables, or the reasons why they should not be.
+"""The pooled estimate of a question with its subgroups, meta-regression and sensitivity analyses.
 
-Vocabulary
-----------
-A *question* as in `questions`. A pool is *refused* where its result would have no meaning; every
-reason is given at once.
-
-A pool in words: what it found, what it does not say, and why some studies are not pooled.
-
-Vocabulary
-----------
-A *refusal* stands where a pool was asked for and should not be made; it carries every reason.
+Pooling is refused, with every reason, where the result would have no meaning.
 """
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from evidence.analysis.pooling.question import (
-    GROUPINGS,
     MEASURES,
     METHODS,
-    MODERATORS,
+    MODERATOR_COLUMNS,
+    SUBGROUP_COLUMNS,
     Question,
     reasons_not_to_pool,
     select_study_effects,
 )
 from evidence.analysis.results import require_known
 from evidence.dataset.dataset import Dataset
-from evidence.errors import EvidenceError, ParameterError
+from evidence.errors import EvidenceError, ParameterError, not_one_of
+from evidence.provenance.values import to_json_value
 from evidence.statistics import mantel_haenszel, meta_analysis, sensitivity
 from evidence.statistics.confidence_intervals import critical_value
 from evidence.statistics.effect_sizes import inverse_logit
 
-SPARSE = ("mh", "peto")
-INVERSE_LINK = {"rr": np.exp, "or": np.exp, "proportion": inverse_logit}
-"""How to come back from the scale of pooling to the natural one."""
+STRATIFIED_METHODS = ("mh", "peto")
+"""Methods that pool counts directly: studies have no weights, and there is no tau²."""
+INVERSE_LINK: dict[str, Callable] = {"rr": np.exp, "or": np.exp, "proportion": inverse_logit}
+"""Transformation from the scale of pooling to the natural scale, where they differ."""
+INTERVAL_FIELDS = ("estimate", "ci_low", "ci_high", "pi_low", "pi_high")
 
 
 class PoolingError(EvidenceError):
-    """These studies should not be pooled; `reasons` says why, one sentence each."""
+    """These studies should not be pooled; `reasons` says why, one clause each."""
 
     def __init__(self, reasons: list[str]):
         self.reasons = tuple(reasons)
@@ -47,8 +43,18 @@ class PoolingError(EvidenceError):
 
 
 @dataclass(frozen=True)
+class Refusal:
+    """A meta-analysis that was asked for, and every reason why it was refused."""
+
+    outcome: str
+    measure: str
+    reasons: tuple[str, ...]
+    subgroup_by: str = ""
+
+
+@dataclass(frozen=True)
 class Subgroup:
-    """The studies of one subgroup; `pooled` is None where there is only one."""
+    """The studies of one subgroup; `pooled` is None for a single study."""
 
     name: str
     studies: pd.DataFrame
@@ -57,17 +63,18 @@ class Subgroup:
 
 @dataclass(frozen=True)
 class PooledEstimate:
-    """A pooled effect with everything that belongs to it.
+    """A pooled effect with its subgroups, meta-regression and sensitivity analyses.
 
-    `studies`: one row a study with `study`, `label`, `yi`, `vi`, `ci_low`, `ci_high`, `weight`
-    (NaN for sparse methods), what it was made from, and `address`. `subgroups` by the words of `subgroup_by`,
-    with `subgroup_test`, the test that they differ; `regression` on `moderator`. `omitted_analyses` gives, by
-    name, why a customary analysis is left out.
+    `studies` has one row per study: the columns of `study_effects`, `ci_low`, `ci_high` and
+    `weight` (NaN for stratified methods). Effects are on the scale of pooling, see
+    `natural_scale`. `omitted_analyses` gives, by name, the reason why a customary analysis is
+    missing.
     """
 
     question: Question
     method: str
     test: str
+    confidence: float
     studies: pd.DataFrame
     pooled: meta_analysis.PooledMean | mantel_haenszel.StratifiedEstimate
     leave_one_out: list[meta_analysis.PooledMean] = field(default_factory=list)
@@ -83,105 +90,77 @@ class PooledEstimate:
 
     @property
     def outcome(self) -> str:
-        """The outcome in question."""
+        """The outcome of the question."""
         return self.question.outcome
 
     @property
     def measure(self) -> str:
-        """The measure by which it is compared."""
+        """The effect measure of the question."""
         return self.question.measure
 
     @property
     def scale(self) -> str:
-        """The scale of pooling, in words."""
+        """The scale of pooling in words."""
         return MEASURES[self.measure]
 
-    def natural(
+    @property
+    def ci_label(self) -> str:
+        """The name of the confidence intervals, such as 95% CI."""
+        return f"{100 * self.confidence:g}% CI"
+
+    def natural_scale(
         self, pooled: meta_analysis.PooledMean | mantel_haenszel.StratifiedEstimate | None = None
     ) -> dict[str, float]:
-        """A pooled effect (by default the whole) and its intervals as a ratio or a proportion."""
-        back = INVERSE_LINK.get(self.measure, float)
-        names = ("estimate", "ci_low", "ci_high", "pi_low", "pi_high")
-        found = {name: getattr(pooled or self.pooled, name, np.nan) for name in names}
-        return {name: float(back(value)) for name, value in found.items()}
+        """Return estimate, confidence and prediction interval as ratio, difference or proportion.
+
+        Parameters
+        ----------
+        pooled : optional
+            A subgroup's mean; by default the mean of all studies.
+        """
+        inverse = INVERSE_LINK.get(self.measure, float)
+        values = {name: getattr(pooled or self.pooled, name, np.nan) for name in INTERVAL_FIELDS}
+        return {name: float(inverse(value)) for name, value in values.items()}
 
     def as_data(self) -> dict:
-        """Everything at full precision, for JSON; NaN and infinite numbers become None."""
-        studies = self.studies.to_dict("records")
-        left_out = [
-            {"without": study, **_data(pooled)}
-            for study, pooled in zip(self.studies["study"], self.leave_one_out, strict=False)
-        ]
-        added = [
-            {"up_to": study, **_data(pooled)}
-            for study, pooled in zip(self.studies["study"][1:], self.cumulative, strict=False)
-        ]
-        return _plain(
+        """Return everything at full precision for JSON; NaN and infinity become None."""
+        study_ids = list(self.studies["study"])
+        without = zip(study_ids, self.leave_one_out, strict=False)
+        up_to = zip(study_ids[1:], self.cumulative, strict=False)
+        filled, line = self.trim_and_fill, self.regression
+        return to_json_value(
             {
                 "outcome": self.outcome,
                 "measure": self.measure,
                 "scale": self.scale,
                 "question": asdict(self.question),
-                "pooled": _data(self.pooled),
-                "natural": self.natural(),
-                "studies": studies,
-                "leave_one_out": left_out,
-                "cumulative": added,
+                "pooled": _pooled_data(self.pooled),
+                "natural": self.natural_scale(),
+                "studies": self.studies.to_dict("records"),
+                "leave_one_out": [
+                    {"without": study, **_pooled_data(pooled)} for study, pooled in without
+                ],
+                "cumulative": [{"up_to": study, **_pooled_data(pooled)} for study, pooled in up_to],
                 "egger": self.egger._asdict() if self.egger else None,
-                "trim_and_fill": (
-                    {
-                        "missing": self.trim_and_fill.missing,
-                        "side": self.trim_and_fill.side,
-                        "filled": _data(self.trim_and_fill.filled),
-                    }
-                    if self.trim_and_fill
-                    else None
-                ),
-                "subgroups": self._groups() if self.subgroup_by else None,
-                "regression": (
-                    {"moderator": self.moderator, **asdict(self.regression)}
-                    if self.regression
-                    else None
-                ),
+                "trim_and_fill": filled and vars(filled) | {"filled": _pooled_data(filled.filled)},
+                "subgroups": self._subgroup_data() if self.subgroup_by else None,
+                "regression": line and {"moderator": self.moderator, **asdict(line)},
                 "omitted_analyses": self.omitted_analyses,
             }
         )
 
-    def _groups(self) -> dict:
-        found = {
+    def _subgroup_data(self) -> dict:
+        groups = {
             group.name: {
                 "studies": list(group.studies["study"]),
-                "pooled": _data(group.pooled) if group.pooled else None,
-                "natural": self.natural(group.pooled) if group.pooled else None,
+                "pooled": _pooled_data(group.pooled) if group.pooled else None,
+                "natural": self.natural_scale(group.pooled) if group.pooled else None,
             }
             for group in self.subgroups
         }
         test = self.subgroup_test
-        said = {"Q": test.Q, "df": test.Q_df, "p": test.Q_p} if test and test.Q_df else None
-        return {"by": self.subgroup_by, "groups": found, "difference": said}
-
-
-def _data(pooled) -> dict:
-    if isinstance(pooled, mantel_haenszel.StratifiedEstimate):
-        return pooled._asdict()
-    found = asdict(pooled)
-    del found["weights"]
-    return found
-
-
-def _plain(value):
-    """Python's own numbers, NaN and infinity as None, all the way down."""
-    if isinstance(value, dict):
-        return {str(name): _plain(entry) for name, entry in value.items()}
-    if isinstance(value, np.ndarray):
-        value = value.tolist()
-    if isinstance(value, list | tuple):
-        return [_plain(entry) for entry in value]
-    if hasattr(value, "item"):
-        value = value.item()
-    if value is pd.NA or (isinstance(value, float) and not np.isfinite(value)):
-        return None
-    return value
+        difference = {"Q": test.Q, "df": test.Q_df, "p": test.Q_p} if test and test.Q_df else None
+        return {"by": self.subgroup_by, "groups": groups, "difference": difference}
 
 
 def meta_analyse(
@@ -193,9 +172,9 @@ def meta_analyse(
     confidence: float = 0.95,
     subgroup_by: str = "",
     moderator: str = "",
-    **asked,
+    **question: Any,
 ) -> PooledEstimate:
-    """The studies of `results` that bear on a question, pooled.
+    """Pool the studies that bear on a question.
 
     Parameters
     ----------
@@ -205,30 +184,61 @@ def meta_analyse(
     test : {"z", "knha", "knha-adhoc"}
     confidence : float, default 0.95
     subgroup_by : {"condition", "treatment", "comparator", "blinding", "risk"}, optional
-        Pool the studies of each word by themselves as well, and test whether they differ.
+        Also pool each subgroup and test whether the subgroups differ.
     moderator : {"dose", "days", "year"}, optional
-        Set the effects against this by meta-regression as well.
-    asked
-        The fields of `Question`; ratios and proportions are pooled on the log scale.
+        Also fit a meta-regression on this moderator.
+    question
+        The fields of `Question`.
 
     Raises
     ------
     ParameterError
-        A word that is none.
+        An unknown word.
     PoolingError
         With every reason why these studies should not be pooled.
     """
-    asked = {name: tuple(v) if isinstance(v, list) else v for name, v in asked.items()}
-    question = Question(**asked)
+    # A JSON list is as good as a tuple.
+    fields: dict[str, Any] = {
+        name: tuple(v) if isinstance(v, list) else v for name, v in question.items()
+    }
+    asked = Question(**fields)
     require_known("method", [method], METHODS)
     require_known("test", [test], meta_analysis.TESTS)
-    require_known("subgroup_by", [subgroup_by] if subgroup_by else [], list(GROUPINGS))
-    require_known("moderator", [moderator] if moderator else [], list(MODERATORS))
-    studies = select_study_effects(dataset, results, question)
-    options = {"method": method, "test": test, "confidence": confidence}
+    require_known("subgroup_by", [subgroup_by] if subgroup_by else [], list(SUBGROUP_COLUMNS))
+    require_known("moderator", [moderator] if moderator else [], list(MODERATOR_COLUMNS))
     return pool_effects(
-        dataset, studies, question, subgroup_by=subgroup_by, moderator=moderator, **options
+        dataset,
+        select_study_effects(dataset, results, asked),
+        asked,
+        method=method,
+        test=test,
+        confidence=confidence,
+        subgroup_by=subgroup_by,
+        moderator=moderator,
+        results=results,
     )
+
+
+def pool_studies(
+    dataset: Dataset, results: pd.DataFrame, *, outcome: str, measure: str, **options
+) -> PooledEstimate | Refusal:
+    """Pool studies as `meta_analyse` does, but return a refusal instead of raising one.
+
+    Raises
+    ------
+    ParameterError
+        An unknown word. An outcome that only these results lack is a refusal.
+    """
+    subgroup_by = options.get("subgroup_by", "")
+    if measure not in MEASURES:
+        raise ParameterError(f"measure: {not_one_of(repr(measure), MEASURES)}")
+    if outcome not in set(results["outcome"]):
+        reason = f"no selected result reports {outcome or 'any outcome'}"
+        return Refusal(outcome, measure, (reason,), subgroup_by)
+    try:
+        return meta_analyse(dataset, results, outcome=outcome, measure=measure, **options)
+    except PoolingError as error:
+        return Refusal(outcome, measure, error.reasons, subgroup_by)
 
 
 def pool_effects(
@@ -241,8 +251,16 @@ def pool_effects(
     confidence: float,
     subgroup_by: str = "",
     moderator: str = "",
+    results: pd.DataFrame | None = None,
 ) -> PooledEstimate:
-    """As `synthesise`, of studies as `brought` gives them.
+    """Pool study effects that have been selected already.
+
+    Parameters
+    ----------
+    studies : DataFrame
+        From `study_effects`.
+    results : DataFrame, optional
+        As for `reasons_not_to_pool`; other parameters as for `meta_analyse`.
 
     Raises
     ------
@@ -250,49 +268,59 @@ def pool_effects(
         With every reason why these studies should not be pooled.
     """
     reasons = list(
-        reasons_not_to_pool(dataset, studies, question, method=method, grouped_by=subgroup_by)
+        reasons_not_to_pool(
+            dataset, studies, question, method=method, grouped_by=subgroup_by, results=results
+        )
     )
     if reasons:
         raise PoolingError(reasons)
     half = critical_value(confidence) * np.sqrt(studies["vi"])
     studies = studies.assign(ci_low=studies["yi"] - half, ci_high=studies["yi"] + half)
+    if method in STRATIFIED_METHODS:
+        estimate = _pool_stratified(studies, question, method, confidence)
+        if subgroup_by:
+            reason = f"no subgroup analysis: method {method} has none"
+            estimate = _add_subgroups(estimate, subgroup_by, None, {"subgroups": reason})
+        return _omit_regression(estimate, moderator, f"method {method} has none")
     options = {"method": method, "test": test, "confidence": confidence}
-    if method in SPARSE:
-        found = _sparse(studies, question, method, confidence)
-    else:
-        found = _pool(studies, question, options)
+    estimate = _pool_inverse_variance(studies, question, options)
     if subgroup_by:
-        found = _by(found, subgroup_by, options)
-    return _regress(found, moderator, options) if moderator else found
+        estimate = _analyse_subgroups(estimate, subgroup_by, options)
+    return _fit_moderator(estimate, moderator, options) if moderator else estimate
 
 
-def _pool(studies: pd.DataFrame, question: Question, options) -> PooledEstimate:
+def _pool_inverse_variance(
+    studies: pd.DataFrame, question: Question, options: dict
+) -> PooledEstimate:
     yi, vi = studies["yi"].to_numpy(), studies["vi"].to_numpy()
     pooled = meta_analysis.pool(yi, vi, **options)
-    omitted_analyses: dict[str, str] = {}
+    omitted: dict[str, str] = {}
 
-    def unless_refused(name, analysis, **given):
+    def unless_refused(name: str, analysis, **analysis_options):
         try:
-            return analysis(yi, vi, **given)
+            return analysis(yi, vi, **analysis_options)
         except ValueError as error:
-            omitted_analyses[name] = str(error)
+            omitted[name] = str(error)
             return None
 
     return PooledEstimate(
         question=question,
         method=options["method"],
         test=pooled.test,
+        confidence=pooled.confidence,
         studies=studies.assign(weight=pooled.weights),
         pooled=pooled,
         leave_one_out=unless_refused("leave_one_out", sensitivity.leave_one_out, **options) or [],
         cumulative=sensitivity.cumulative_meta_analysis(yi, vi, **options),
         egger=unless_refused("egger", sensitivity.egger_test),
         trim_and_fill=unless_refused("trim_and_fill", sensitivity.trim_and_fill, **options),
-        omitted_analyses=omitted_analyses,
+        omitted_analyses=omitted,
     )
 
 
-def _sparse(studies, question: Question, method, confidence) -> PooledEstimate:
+def _pool_stratified(
+    studies: pd.DataFrame, question: Question, method: str, confidence: float
+) -> PooledEstimate:
     counts = [studies[name].to_numpy(float) for name in ("events1", "n1", "events2", "n2")]
     try:
         if method == "peto":
@@ -303,99 +331,77 @@ def _sparse(studies, question: Question, method, confidence) -> PooledEstimate:
             )
     except ValueError as error:
         raise PoolingError([str(error)]) from None
-    said = f"method {method} has no weights and no tau² to examine study by study"
+    reason = f"method {method} has no study weights and no tau²"
     names = ("leave_one_out", "cumulative", "egger", "trim_and_fill")
     return PooledEstimate(
         question=question,
         method=method,
         test="z",
+        confidence=confidence,
         studies=studies.assign(weight=np.nan),
         pooled=pooled,
-        omitted_analyses=dict.fromkeys(names, said),
+        omitted_analyses=dict.fromkeys(names, reason),
     )
 
 
-def _by(found: PooledEstimate, by: str, options) -> PooledEstimate:
-    """With each group of studies pooled by itself, in the order in which the groups appear."""
-    words = found.studies[GROUPINGS[by]]
-    yi, vi = found.studies["yi"].to_numpy(), found.studies["vi"].to_numpy()
-    omitted_analyses, difference = dict(found.omitted_analyses), None
-    if found.method in SPARSE:
-        omitted_analyses["subgroups"] = f"method {found.method} pools no groups by themselves"
-    else:
-        difference = sensitivity.subgroup_analysis(yi, vi, list(words), **options)
-        if not difference.Q_df:
-            omitted_analyses["subgroup_test"] = (
-                f"whether groups by {by} differ is not tested: fewer than two have two studies"
-            )
-    pooled = difference.groups if difference else {}
-    groups = tuple(
-        Subgroup(str(word), studies.reset_index(drop=True), pooled.get(word))
-        for word, studies in found.studies.groupby(words, sort=False)
+def _analyse_subgroups(estimate: PooledEstimate, subgroup_by: str, options: dict) -> PooledEstimate:
+    studies = estimate.studies
+    names = list(studies[SUBGROUP_COLUMNS[subgroup_by]])
+    test = sensitivity.subgroup_analysis(
+        studies["yi"].to_numpy(), studies["vi"].to_numpy(), names, **options
+    )
+    omitted = {}
+    if not test.Q_df:
+        omitted["subgroup_test"] = (
+            "no subgroup test: fewer than two subgroups contain two or more studies"
+        )
+    return _add_subgroups(estimate, subgroup_by, test, omitted)
+
+
+def _add_subgroups(
+    estimate: PooledEstimate,
+    subgroup_by: str,
+    test: sensitivity.Subgroups | None,
+    omitted: dict[str, str],
+) -> PooledEstimate:
+    """With its studies split into subgroups, in the order in which these appear."""
+    pooled = test.groups if test else {}
+    subgroups = tuple(
+        Subgroup(str(name), studies.reset_index(drop=True), pooled.get(name))
+        for name, studies in estimate.studies.groupby(SUBGROUP_COLUMNS[subgroup_by], sort=False)
     )
     return replace(
-        found,
-        subgroup_by=by,
-        subgroups=groups,
-        subgroup_test=difference,
-        omitted_analyses=omitted_analyses,
+        estimate,
+        subgroup_by=subgroup_by,
+        subgroups=subgroups,
+        subgroup_test=test,
+        omitted_analyses=estimate.omitted_analyses | omitted,
     )
 
 
-def _regress(found: PooledEstimate, moderator: str, options) -> PooledEstimate:
-    """With the effects set against a moderator, over the studies that state it."""
-    omitted_analyses = dict(found.omitted_analyses)
-    values = pd.to_numeric(found.studies[MODERATORS[moderator]], errors="coerce")
-    kept = found.studies[values.notna()]
-    regression = None
-    if found.method in SPARSE:
-        omitted_analyses["regression"] = f"method {found.method} fits no line"
-    else:
-        x = np.column_stack([np.ones(len(kept)), values[values.notna()].to_numpy(float)])
-        try:
-            regression = meta_analysis.fit_regression(kept["yi"], kept["vi"], x, **options)
-        except ValueError as error:
-            omitted_analyses["regression"] = f"no meta-regression on {moderator}: {error}"
-    return replace(
-        found, moderator=moderator, regression=regression, omitted_analyses=omitted_analyses
-    )
-
-
-MEASURE_LABELS = {
-    "rr": "risk ratio",
-    "or": "odds ratio",
-    "rd": "risk difference",
-    "smd": "standardised difference",
-    "md": "mean difference",
-}
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """What was asked for, and every reason why it is not pooled; `subgroup_by` as in `Synthesis`."""
-
-    outcome: str
-    measure: str
-    reasons: tuple[str, ...]
-    subgroup_by: str = ""
-
-
-def pool_studies(
-    dataset: Dataset, results: pd.DataFrame, *, outcome: str, measure: str, **options
-) -> PooledEstimate | Refusal:
-    """The studies pooled, or the refusal with its reasons; options as of `synthesise`.
-
-    Raises
-    ------
-    ParameterError
-        A word that is none. An outcome of other results than these is a refusal.
-    """
-    if measure not in MEASURES:
-        raise ParameterError(f"measure: '{measure}' is none of {', '.join(MEASURES)}")
-    if outcome not in set(results["outcome"]):
-        reasons = (f"these results hold nothing on {outcome or 'any outcome'}",)
-        return Refusal(outcome, measure, reasons, options.get("subgroup_by", ""))
+def _fit_moderator(estimate: PooledEstimate, moderator: str, options: dict) -> PooledEstimate:
+    """With a meta-regression over the studies that state the moderator."""
+    column = MODERATOR_COLUMNS[moderator]
+    values = pd.to_numeric(estimate.studies[column], errors="coerce").dropna()
+    studies = estimate.studies.loc[values.index]
+    x = np.column_stack([np.ones(len(values)), values.to_numpy(float)])
     try:
-        return meta_analyse(dataset, results, outcome=outcome, measure=measure, **options)
-    except PoolingError as error:
-        return Refusal(outcome, measure, error.reasons, options.get("subgroup_by", ""))
+        line = meta_analysis.fit_regression(studies["yi"], studies["vi"], x, **options)
+    except ValueError as error:
+        return _omit_regression(estimate, moderator, str(error))
+    return replace(estimate, moderator=moderator, regression=line)
+
+
+def _omit_regression(estimate: PooledEstimate, moderator: str, reason: str) -> PooledEstimate:
+    if not moderator:
+        return estimate
+    omitted = {"regression": f"no meta-regression on {moderator}: {reason}"}
+    return replace(
+        estimate, moderator=moderator, omitted_analyses=estimate.omitted_analyses | omitted
+    )
+
+
+def _pooled_data(pooled: meta_analysis.PooledMean | mantel_haenszel.StratifiedEstimate) -> dict:
+    if isinstance(pooled, mantel_haenszel.StratifiedEstimate):
+        return pooled._asdict()
+    return {name: value for name, value in vars(pooled).items() if name != "weights"}

@@ -1,13 +1,8 @@
-"""A question to the studies, what each of them brings to it, and why some should not be pooled.
-
-Vocabulary
-----------
-A *question* says which studies belong together: outcome, measure, time, conditions, treatments and
-kinds of comparison. What a study brings is a *contribution* (see `contributions`).
-"""
+"""The question of a meta-analysis (PICO), the studies that bear on it, and reasons not to pool."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pandas as pd
 
@@ -15,13 +10,14 @@ from evidence.analysis.certainty.risk_of_bias import NOT_JUDGED, applicable_appr
 from evidence.analysis.defaults import default_days, default_outcome
 from evidence.analysis.eligible_evidence import cohorts, is_evidence
 from evidence.analysis.pooling.study_effects import (
-    BINARY,
+    BINARY_EFFECTS,
     EFFECT_COLUMNS,
     INPUT_COLUMNS,
     effects_by_study,
 )
 from evidence.analysis.results import require_known
 from evidence.dataset.dataset import Dataset
+from evidence.provenance.sentence import format_duration
 
 MEASURES = {
     "rr": "log risk ratio",
@@ -31,28 +27,44 @@ MEASURES = {
     "md": "mean difference",
     "proportion": "log odds of one proportion",
 }
+"""Effect measures, and the scale on which each is pooled."""
+MEASURE_LABELS = {
+    "rr": "risk ratio",
+    "or": "odds ratio",
+    "rd": "risk difference",
+    "smd": "standardised mean difference",
+    "md": "mean difference",
+}
 METHODS = ("reml", "dl", "pm", "common", "mh", "peto")
-GROUPINGS = {
+SUBGROUP_COLUMNS = {
     "condition": "condition",
     "treatment": "treatment",
     "comparator": "comparator_kind",
     "blinding": "blinding",
     "risk": "risk",
 }
-"""What studies can be told apart by, and the column that says it."""
-MODERATORS = {"dose": "dose_mg_per_kg", "days": "days", "year": "year"}
-"""What effects can be set against, and the column that holds it."""
-MUST_AGREE = ("condition", "treatment", "comparator")
+"""What studies can be grouped by, and the column that holds it."""
+MODERATOR_COLUMNS = {"dose": "dose_mg_per_kg", "days": "days", "year": "year"}
+"""Moderators of a meta-regression, and the column that holds each."""
+PICO_FIELDS = ("condition", "treatment", "comparator")
+"""Fields in which pooled studies must agree unless the question names several values."""
+
+
+def measure_label(measure: str, outcome: str) -> str:
+    """Return what is estimated: 'risk ratio of relapse', 'proportion with response'."""
+    if measure == "proportion":
+        return f"proportion with {outcome}"
+    return f"{MEASURE_LABELS[measure]} of {outcome}"
 
 
 @dataclass(frozen=True)
 class Question:
     """Which studies belong together.
 
-    `time_days`: of each study the time nearest to this is taken. `max_time_ratio`: times up to
-    this many times earlier or later count; results without a time always do. `conditions`,
-    `treatments` and `comparators`: only these; more than one of a sort is pooled only if named.
-    `allow_nonrandomised`: whether randomised and non-randomised studies may be pooled together.
+    Of each study the results nearest to `time_days` are used; times may differ from it by a factor
+    of `max_time_ratio`, and results without a time always count. `conditions`, `treatments` and
+    `comparators` restrict the studies; several values of one field are pooled only if named there.
+    `allow_nonrandomised` lets randomised and other studies be pooled together.
     """
 
     outcome: str
@@ -64,31 +76,43 @@ class Question:
     comparators: tuple[str, ...] = ()
     allow_nonrandomised: bool = False
 
-    def named(self, grouping: str) -> tuple[str, ...]:
-        """The words named for one of `MUST_AGREE`."""
-        return getattr(self, f"{grouping}s")
+    def named_values(self, field: str) -> tuple[str, ...]:
+        """Return the values named for one of `PICO_FIELDS`; none means all."""
+        return getattr(self, f"{field}s")
 
 
 def select_study_effects(
     dataset: Dataset, results: pd.DataFrame, question: Question, *, by_arm: bool = False
 ) -> pd.DataFrame:
-    """What each study brings to the question; see `brought`.
+    """Return one effect per study that bears on the question, oldest study first.
+
+    Parameters
+    ----------
+    results : DataFrame
+        From `select_results`.
+    by_arm : bool, default False
+        Return one effect per intervention arm; these must not be pooled.
+
+    Returns
+    -------
+    DataFrame
+        See `study_effects`.
 
     Raises
     ------
     ParameterError
-        A word that is none.
+        An unknown measure, outcome, condition, treatment or comparator.
     """
     require_known("measure", [question.measure], list(MEASURES))
     if len(results):
-        _require_words("outcome", [question.outcome], dataset, results, "outcome")
+        _refuse_unknown("outcome", [question.outcome], dataset, results, "outcome")
     belongs = is_evidence(results) & (results["outcome"] == question.outcome)
     belongs &= within_time_window(results["days"], question)
-    for grouping in MUST_AGREE:
-        words, column = question.named(grouping), GROUPINGS[grouping]
-        if words and len(results):
-            _require_words(f"{grouping}s", words, dataset, results, column)
-            belongs &= results[column].isin(words)
+    for field in PICO_FIELDS:
+        values, column = question.named_values(field), SUBGROUP_COLUMNS[field]
+        if values and len(results):
+            _refuse_unknown(f"{field}s", values, dataset, results, column)
+            belongs &= results[column].isin(values)
     rows = results.loc[belongs, list(INPUT_COLUMNS)].to_dict("records")
     return study_effects(dataset, rows, question, by_arm=by_arm)
 
@@ -96,52 +120,47 @@ def select_study_effects(
 def study_effects(
     dataset: Dataset, rows: list[dict], question: Question, *, by_arm: bool = False
 ) -> pd.DataFrame:
-    """What each study brings of rows that belong to a question, oldest first.
+    """Return one effect per study from rows that belong to the question, oldest study first.
 
-    `rows` and `by_arm` as in `contributions`; beside its columns, `risk` is the level of bias.
+    Parameters
+    ----------
+    rows, by_arm
+        As for `effects_by_study`.
+
+    Returns
+    -------
+    DataFrame
+        `EFFECT_COLUMNS`, `risk` (overall risk of bias) and `year`.
     """
-    found = effects_by_study(
+    effects = effects_by_study(
         rows, measure=question.measure, time_days=question.time_days, by_arm=by_arm
     )
-    judged = applicable_appraisals(dataset, question.outcome, [entry["study"] for entry in found])
-    for entry in found:
-        study = entry["study"]
-        entry["risk"] = judged[study].level if study in judged else NOT_JUDGED
-        entry["year"] = dataset.bibliography[study].year
-    found.sort(key=lambda entry: (entry["year"], entry["study"]))
-    return pd.DataFrame(found, columns=[*EFFECT_COLUMNS, "risk", "year"])
-
-
-def _require_words(
-    name: str, words: Sequence[str], dataset: Dataset, results: pd.DataFrame, column: str
-) -> None:
-    """Refuse what is no word of the data; one that these results lack is no mistake."""
-    known = set(results[column])
-    if missing := [word for word in words if word not in known]:
-        tables = [table for table in (dataset.results, dataset.designs) if column in table]
-        found = dict.fromkeys(word for table in tables for word in table[column].unique())
-        require_known(name, missing, [word for word in found if word and not pd.isna(word)])
+    studies = [effect["study"] for effect in effects]
+    appraisals = applicable_appraisals(dataset, question.outcome, studies)
+    for effect in effects:
+        appraisal = appraisals.get(effect["study"])
+        effect["risk"] = appraisal.level if appraisal else NOT_JUDGED
+        effect["year"] = dataset.bibliography[effect["study"]].year
+    effects.sort(key=lambda effect: (effect["year"], effect["study"]))
+    return pd.DataFrame(effects, columns=[*EFFECT_COLUMNS, "risk", "year"])
 
 
 def within_time_window(days, question: Question):
-    """Whether a time, or which of a Series, is after treatment and in range, or not known."""
-    earliest, latest = (
-        question.time_days / question.max_time_ratio,
-        question.time_days * question.max_time_ratio,
-    )
+    """Return whether a time (or each of a Series) is in the time window, or is not known."""
+    earliest, latest = _time_window(question)
     return pd.isna(days) | ((days >= earliest) & (days <= latest) & (days > 0))
 
 
 def main_question(dataset: Dataset, results: pd.DataFrame, question: Question) -> Question:
-    """The question narrowed, where it leaves it open, to one outcome, time, condition, treatment.
+    """Return the question with open parts narrowed to what most studies report.
 
-    An empty outcome and a time of 0 are filled with the usual ones (see `usual`); of conditions
-    and treatments those with the most studies are taken, of several the first in the tables.
+    An empty outcome and a time of 0 become the defaults of the data. Of conditions and treatments
+    the one with the most studies is chosen, of several the first in the tables.
 
     Raises
     ------
     ParameterError
-        A word that is none.
+        As for `select_study_effects`.
     """
     if not question.outcome:
         first = next(iter(results["outcome"]), "")
@@ -149,12 +168,13 @@ def main_question(dataset: Dataset, results: pd.DataFrame, question: Question) -
     if question.time_days == 0:
         rows = results[results["outcome"] == question.outcome]
         question = replace(question, time_days=default_days(rows))
-    for grouping in ("condition", "treatment"):
+    for field in ("condition", "treatment"):
         studies = select_study_effects(dataset, results, question)
-        words = studies[GROUPINGS[grouping]].value_counts(sort=False)
-        if not question.named(grouping) and len(words):
-            most = words.idxmax()
-            question = replace(question, **{f"{grouping}s": (most,) if most else ()})
+        counts = studies[SUBGROUP_COLUMNS[field]].value_counts(sort=False)
+        if not question.named_values(field) and len(counts):
+            most = counts.idxmax()
+            narrowed: dict[str, Any] = {f"{field}s": (most,) if most else ()}
+            question = replace(question, **narrowed)
     return question
 
 
@@ -165,46 +185,106 @@ def reasons_not_to_pool(
     *,
     method: str,
     grouped_by: str = "",
+    results: pd.DataFrame | None = None,
 ) -> Iterator[str]:
-    """Every reason why these contributions should not be pooled, one sentence each.
+    """Yield every reason why these study effects should not be pooled, one clause each.
 
-    `grouped_by` names a grouping by which they are told apart, so that they need not agree in it; who
-    could tell what they got hangs on the comparison, so that apart by the one is by the other.
+    Parameters
+    ----------
+    studies : DataFrame
+        From `select_study_effects`.
+    method : str
+        One of `METHODS`.
+    grouped_by : str, optional
+        Name in `SUBGROUP_COLUMNS`. Pooled in subgroups, studies need not agree in it. Blinding
+        depends on the comparator, so that subgroups by blinding need not agree in that either.
+    results : DataFrame, optional
+        The results that the studies were selected from: if there are no studies, the reason then
+        names the times at which results exist.
     """
-    grouped_by = "comparator" if grouped_by == "blinding" else grouped_by
     measure = question.measure
-    if method == "mh" and measure not in BINARY:
-        yield f"Mantel and Haenszel pool counts of two groups, not a {MEASURES[measure]}"
+    if method == "mh" and measure not in BINARY_EFFECTS:
+        yield f"Mantel-Haenszel pools counts of two groups, not a {MEASURES[measure]}"
     if method == "peto" and measure != "or":
         yield f"Peto's method gives an odds ratio, not a {MEASURES[measure]}"
-    if len(studies) < 2:
-        which = f" ({studies['label'].iloc[0]})" if len(studies) else ""
-        number = "one study has" if len(studies) else "no study has"
-        yield f"{number} confirmed numbers for this{which}; a pool needs two"
+    if studies.empty:
+        yield _no_study(dataset, question, results)
+        return
+    if len(studies) == 1:
+        label = studies["label"].iloc[0]
+        yield f"only one study ({label}) has {_numbers_asked_for(question)}; pooling needs two"
         return
     scales = studies["instrument"].unique()
     if measure == "md" and len(scales) > 1:
         yield f"the scales differ ({', '.join(filter(None, scales))}); use measure smd"
-    crossed = studies[studies["design"] == "randomised crossover"]
-    if len(crossed) and measure != "proportion":
+    crossovers = studies.loc[studies["design"] == "randomised crossover", "label"]
+    if len(crossovers) and measure != "proportion":
         yield (
-            f"the two periods of a crossover are the same people ({', '.join(crossed['label'])}), "
-            "and their correlation is not known"
+            "the two periods of a crossover have the same participants "
+            f"({', '.join(crossovers)}), and their correlation is not known"
         )
-    kinds = studies.groupby(studies["randomised"] == "yes")["label"].agg(", ".join)
-    if len(kinds) > 1 and not question.allow_nonrandomised:
+    labels = studies.groupby(studies["randomised"] == "yes")["label"].agg(", ".join)
+    if len(labels) > 1 and not question.allow_nonrandomised:
         yield (
-            f"randomised ({kinds[True]}) and other studies ({kinds[False]}) are different things; "
-            "ask for it in so many words (--allow-nonrandomised)"
+            f"randomised ({labels[True]}) and non-randomised studies ({labels[False]}) are pooled "
+            "only on request (--allow-nonrandomised)"
         )
-    people = studies["study"].map(cohorts(dataset))
-    for cohort in people[people.duplicated()].unique():
-        labels = ", ".join(studies.loc[people == cohort, "label"])
-        yield f"the same people would be counted twice ({labels})"
-    for grouping in MUST_AGREE:
-        mixed = studies.groupby(GROUPINGS[grouping], sort=False)["label"].agg(", ".join)
-        # A share of one group is compared with nothing.
-        settled = question.named(grouping) or grouping == grouped_by
-        if len(mixed) > 1 and not settled and (grouping, measure) != ("comparator", "proportion"):
-            said = "; ".join(f"{word or 'not stated'}: {labels}" for word, labels in mixed.items())
-            yield (f"the {grouping}s differ ({said}); name those that are meant (--{grouping}s)")
+    cohort = studies["study"].map(cohorts(dataset))
+    for shared in cohort[cohort.duplicated()].unique():
+        names = ", ".join(studies.loc[cohort == shared, "label"])
+        yield f"the same participants would be counted twice ({names})"
+    grouped_by = "comparator" if grouped_by == "blinding" else grouped_by
+    for field in PICO_FIELDS:
+        values = studies.groupby(SUBGROUP_COLUMNS[field], sort=False)["label"].agg(", ".join)
+        # A proportion of one group has no comparator.
+        may_differ = (
+            bool(question.named_values(field))
+            or field == grouped_by
+            or (field, measure) == ("comparator", "proportion")
+        )
+        if len(values) > 1 and not may_differ:
+            listed = "; ".join(
+                f"{value or 'not stated'}: {names}" for value, names in values.items()
+            )
+            yield f"the {field}s differ ({listed}); name the ones to pool (--{field}s)"
+
+
+def _no_study(dataset: Dataset, question: Question, results: pd.DataFrame | None) -> str:
+    """The reason if no study reports the outcome in the time window, with the times that exist."""
+    earliest, latest = map(format_duration, _time_window(question))
+    reason = f"no study has {_numbers_asked_for(question)} ({earliest} to {latest})"
+    if results is None:
+        return reason
+    any_time = replace(question, max_time_ratio=float("inf"))
+    days = select_study_effects(dataset, results, any_time)["days"].dropna().unique()
+    if not len(days):
+        return f"{reason}, nor at any other time"
+    nearest = min(days, key=lambda day: max(day / question.time_days, question.time_days / day))
+    return f"{reason}; results exist at {format_duration(nearest)} (--time-days {nearest:g})"
+
+
+def _numbers_asked_for(question: Question) -> str:
+    label = measure_label(question.measure, question.outcome)
+    return f"confirmed numbers for the {label} near {format_duration(question.time_days)}"
+
+
+def _time_window(question: Question) -> tuple[float, float]:
+    return (
+        question.time_days / question.max_time_ratio,
+        question.time_days * question.max_time_ratio,
+    )
+
+
+def _refuse_unknown(
+    name: str, values: Sequence[str], dataset: Dataset, results: pd.DataFrame, column: str
+) -> None:
+    """Refuse values that no table has; values that only these results lack are allowed."""
+    missing = set(values) - set(results[column])
+    if missing:
+        require_known(name, sorted(missing), _known_values(dataset, column))
+
+
+def _known_values(dataset: Dataset, column: str) -> list[str]:
+    tables = [table for table in (dataset.results, dataset.designs) if column in table]
+    values = dict.fromkeys(value for table in tables for value in table[column].unique())
+    return [value for value in values if value and not pd.isna(value)]
