@@ -35,14 +35,16 @@ EPOCH = "315532800"
 # Twentieths of a point: A4, and margins of two centimetres.
 PAGE_SIDES, MARGIN = (11906, 16838), 1134
 # Signs that older LaTeX engines have no letter for.
-LATEX_SIGNS = {
-    "−": r"\ensuremath{-}",
-    "±": r"\ensuremath{\pm}",
-    "×": r"\ensuremath{\times}",
-    "≥": r"\ensuremath{\geq}",
-    "≤": r"\ensuremath{\leq}",
-    "²": r"\ensuremath{{}^{2}}",
-}
+LATEX_SIGNS = str.maketrans(
+    {
+        "−": r"\ensuremath{-}",
+        "±": r"\ensuremath{\pm}",
+        "×": r"\ensuremath{\times}",
+        "≥": r"\ensuremath{\geq}",
+        "≤": r"\ensuremath{\leq}",
+        "²": r"\ensuremath{{}^{2}}",
+    }
+)
 HTML_OPTIONS = (
     "--standalone",
     "--embed-resources",
@@ -130,7 +132,7 @@ def write_document(
 def _pandoc(
     html: str, output_format: str, options: Sequence[str] = (), folder: Path | None = None
 ) -> bytes:
-    """A fragment in another format; images are read from `folder`."""
+    """Return a fragment in another format; images are read from `folder`."""
     return _run_pandoc(
         ["--from=html", f"--to={output_format}", *options, "--output=-"], html, folder
     )
@@ -173,7 +175,7 @@ def _caption_html(title: str, text: str = "") -> str:
 
 
 def _figure_html(figure: FinishedFigure, picture: Path) -> str:
-    """The picture as wide as the text, or narrower so that it is not higher than that."""
+    """Show the picture as wide as the text, or narrower so that it is not higher than that."""
     from PIL import Image
 
     with Image.open(figure.file("png")) as image:
@@ -202,7 +204,7 @@ def _table_html(table: FinishedTable, is_wide: bool) -> str:
 
 
 def _column_widths(table: FinishedTable, is_wide: bool) -> list[float]:
-    """The part of the width for each column: its longest word first, then by its text."""
+    """Return the part of the width for each column: its longest word first, then by its text."""
     words, texts = [], []
     for cells in zip(table.columns, *table.rows, strict=True):
         longest = max(len(word) for cell in cells for word in cell.split() or [""])
@@ -214,13 +216,13 @@ def _column_widths(table: FinishedTable, is_wide: bool) -> list[float]:
 
 
 def _latex(body: str, references: str, kind: str) -> bytes:
-    """A fragment to input, with the packages that it needs; a table in small print."""
+    """Return a fragment to input, with the packages that it needs; a table in small print."""
     if kind != "figure":
         body = f"\\begingroup\\footnotesize\n{body}\\endgroup\n"
     if kind == "wide":
         body = f"\\begin{{landscape}}\n{body}\\end{{landscape}}\n"
     text = f"% Packages: {LATEX_PACKAGES[kind]}\n{body}\n{references}"
-    return text.translate(str.maketrans(LATEX_SIGNS)).encode()
+    return text.translate(LATEX_SIGNS).encode()
 
 
 def _word_template(is_wide: bool) -> bytes:

@@ -76,13 +76,13 @@ def _save(figure, box, record: FigureRecord, file_format: str) -> bytes:
 
 
 def _png_from_pdf(pdf: bytes, record: FigureRecord) -> bytes:
-    """The page as pixels: two thirds of the time that matplotlib takes to draw it once more."""
+    """Render the page, in two thirds of the time that matplotlib takes to draw it once more."""
     import pypdfium2
     from PIL.PngImagePlugin import PngInfo
 
     texts = PngInfo()
     for name, text in file_metadata(record, "png").items():
-        texts.add_text(name, text)
+        texts.add_text(name, text or "")
     page = pypdfium2.PdfDocument(pdf)[0]
     image = page.render(scale=DPI / POINTS_PER_INCH, rev_byteorder=True).to_pil()
     buffer = io.BytesIO()
@@ -91,7 +91,7 @@ def _png_from_pdf(pdf: bytes, record: FigureRecord) -> bytes:
 
 
 def _cache_folder() -> Path | None:
-    """The folder of the cache, or None if it is turned off or cannot be made."""
+    """Return the folder of the cache, or None if it is turned off or cannot be made."""
     home = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
     name = os.environ.get(CACHE_VARIABLE, str(home / "evidence" / "figures"))
     with contextlib.suppress(OSError):
@@ -102,7 +102,7 @@ def _cache_folder() -> Path | None:
 
 
 def _cache_path(layout: Layout, record: FigureRecord) -> Path | None:
-    """The files of a figure in the cache, named by everything that decides their bytes."""
+    """Return where the cache has a figure: named by everything that decides its bytes."""
     code = drawing_code(type(layout).__module__, __name__, figure_metadata.__name__)
     inputs = [asdict(record), code, *map(version, CACHE_LIBRARIES)]
     folder = _cache_folder()
@@ -110,7 +110,7 @@ def _cache_path(layout: Layout, record: FigureRecord) -> Path | None:
 
 
 def _read_cache(path: Path | None, file_format: str) -> bytes:
-    """A file of the cache, or nothing."""
+    """Return a file of the cache, or nothing."""
     with contextlib.suppress(OSError):
         if path:
             file = path.with_suffix(f".{file_format}")

@@ -8,6 +8,7 @@ these: two reports that draw the same picture from the same rows have the same v
 """
 
 import importlib
+import inspect
 import json
 import re
 import shlex
@@ -86,7 +87,7 @@ def figure_record(
         Parameters of that notebook. With its name they give the command that makes the figure.
     """
     rows = filled_cells(dataset, _row_addresses(layout))
-    words = {name: _plain_text(getattr(layout, name)) for name in WORD_FIELDS}
+    words = [layout.title, str(layout.caption), layout.alt, *layout.reading]
     parts = {
         "marks": _short_digest(_marks(layout)),
         "words": _short_digest(words),
@@ -97,7 +98,10 @@ def figure_record(
     return FigureRecord(
         id=layout.id,
         version=_short_digest(parts),
-        **words,
+        title=layout.title,
+        caption=str(layout.caption),
+        alt=layout.alt,
+        reading=list(layout.reading),
         studies=[
             {"key": key, "reference": str(source), "link": source.link}
             for key, source in sources.items()
@@ -131,7 +135,7 @@ def drawing_code(*modules: str) -> str:
     the list.
     """
     names = sorted({*modules, *SHARED_MODULES})
-    files = [Path(importlib.import_module(name).__file__) for name in names]
+    files = [Path(inspect.getfile(importlib.import_module(name))) for name in names]
     digests = [path_digest(path) for path in [*files, *sorted(FONTS.glob("*.ttf"))]]
     return digest(" ".join([*digests, version("matplotlib")]))
 
@@ -139,10 +143,6 @@ def drawing_code(*modules: str) -> str:
 def _short_digest(content) -> str:
     text = json.dumps(content, ensure_ascii=False, sort_keys=True)
     return digest(text, VERSION_LENGTH)
-
-
-def _plain_text(words: str | Sentence | Iterable) -> str | list[str]:
-    return str(words) if isinstance(words, str | Sentence) else [str(word) for word in words]
 
 
 def _row_addresses(layout: Layout) -> Iterable[str]:
@@ -174,7 +174,7 @@ def _rounded(value):
 
 
 def _primary_studies(dataset: Dataset, rows: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """The studies of these rows with participants of their own; a study of unknown design is."""
+    """Return the studies of these rows with participants of their own, or of unknown design."""
     cells = [row.get(column, "") for row in rows.values() for column in ("study", "studies")]
     keys = dict.fromkeys(key for cell in cells for key in cell.split("; ") if key)
     designs = dataset.designs_of(sorted(keys))

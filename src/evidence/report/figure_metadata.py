@@ -36,7 +36,7 @@ def file_metadata(record: FigureRecord, file_format: str) -> dict[str, str | Non
     file_format : {"svg", "pdf", "png"}
     """
     licence = " ".join(filter(None, record.licence.values()))
-    shared = {"Title": record.title, KEYWORDS: pack_record(record)}
+    shared: dict[str, str | None] = {"Title": record.title, KEYWORDS: pack_record(record)}
     if file_format == "pdf":
         subject = " ".join(filter(None, (record.alt, f"{record.name}.", licence)))
         unused = dict.fromkeys(("CreationDate", "ModDate", "Producer"))

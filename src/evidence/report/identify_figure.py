@@ -12,7 +12,7 @@ from evidence.dataset.dataset import Dataset
 from evidence.errors import EvidenceError
 from evidence.files import path_digest
 from evidence.provenance.rows import MAX_ROWS_DESCRIBED, row_ranges
-from evidence.provenance.values import read_build_files, read_figure_records
+from evidence.provenance.values import read_figure_records, read_build_files
 from evidence.report.figure_metadata import read_metadata
 
 Rows = Mapping[str, Mapping[str, str]]
@@ -121,7 +121,7 @@ def identify_figure(dataset: Dataset, reports: Path, query: str) -> IdentifiedFi
 
 
 def _record_of_file(path: Path, reports: Path) -> dict | str:
-    """The record of a file: from its metadata, its checksum, or the id printed on its page."""
+    """Return the record in a file, or of the same file today, or the id printed on its page."""
     checksum = path_digest(path)
     for sidecar in sorted((reports / "figures").glob("*.json")):
         content = json.loads(sidecar.read_text("utf-8"))
@@ -154,7 +154,7 @@ def _todays_record(reports: Path, identity: str) -> tuple[dict, str, str]:
 
 
 def _changed_tables(dataset: Dataset, reports: Path, page: str) -> list[str]:
-    """The tables that changed after a page was built."""
+    """Return the tables that changed after a page was built."""
     (manifest,) = read_build_files(reports, "manifest.json")
     inputs, today = manifest["reports"][page]["inputs"], dataset.checksums
     return [
@@ -190,21 +190,21 @@ def _compare_rows(rows: Rows, today: Rows) -> list[Change]:
         if match:
             after = added.pop(match)
             del removed[address]
-            cells = [
+            differences = [
                 f"{name} “{before.get(name, '')}” → “{after.get(name, '')}”"
                 for name in dict.fromkeys((*before, *after))
                 if before.get(name) != after.get(name)
             ]
-            changes.append(Change("row changed", match, "; ".join(cells)))
+            changes.append(Change("row changed", match, "; ".join(differences)))
     for kind, others in (("row removed", removed), ("row added", added)):
         for address, cells in others.items():
-            first_cells = list(cells.values())[:MAX_ROWS_DESCRIBED]
-            changes.append(Change(kind, address, ", ".join(first_cells)))
+            text = ", ".join(list(cells.values())[:MAX_ROWS_DESCRIBED])
+            changes.append(Change(kind, address, text))
     return changes
 
 
 def _without(rows: Rows, others: Rows) -> dict[str, Mapping[str, str]]:
-    """The rows whose cells do not occur among the others in the same table."""
+    """Return the rows whose cells do not occur among the others in the same table."""
     known = {(_file(address), *sorted(cells.items())) for address, cells in others.items()}
     return {
         address: cells
@@ -218,6 +218,6 @@ def _file(address: str) -> str:
 
 
 def _row_key(address: str, cells: Mapping[str, str]) -> tuple:
-    """The key of a row in its table."""
+    """Return the key of a row in its table."""
     file = _file(address)
     return (file, *(cells.get(name) for name in _KEYS.get(file, cells)))
