@@ -1,13 +1,4 @@
-"""What every chart has in common: a layout that is complete before anything is drawn.
-
-Vocabulary
-----------
-`alt` says in a sentence or two what a chart is and shows; `reading` reads all of it aloud, one
-sentence a mark with its numbers, for those who cannot see it. A layout's `frame` holds the plotted
-numbers, one row a mark, with `name` and `address` (the rows of the tables it came from). `methods`
-names for a column how its numbers came about, where they are not copied. `empty` says, in words
-for the reader, why there is nothing to draw.
-"""
+"""A chart as data: everything it shows and says, complete before anything is drawn."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,7 +11,21 @@ from evidence.provenance.sentence import Sentence
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """A chart as data: identity, words for those who see it and those who do not, and numbers."""
+    """A chart as data: identity, text, and the plotted numbers.
+
+    Attributes
+    ----------
+    alt : str
+        Alternative text: what the chart is and shows, in a sentence or two.
+    reading : tuple of str
+        The chart in words, one sentence per mark with its numbers.
+    frame : DataFrame
+        The plotted numbers, one row per mark, with `name` and `address` (its rows, file:line).
+    methods : mapping
+        For a column, the name of the method by which its numbers were computed.
+    empty : str
+        Why there is nothing to draw; otherwise empty.
+    """
 
     id: str
     title: str
@@ -34,18 +39,35 @@ class Layout:
 
 @singledispatch
 def draw(layout: Layout):
-    """The matplotlib figure of a layout, in the house style.
+    """Return the matplotlib figure of a layout, in the house style.
 
     Raises
     ------
     NotImplementedError
-        A kind of layout that no module of `evidence.figures` draws.
+        No module of `evidence.figures` draws this kind of layout.
     """
-    raise NotImplementedError(f"{type(layout).__name__} has no way to be drawn")
+    raise NotImplementedError(f"No function draws a {type(layout).__name__}")
+
+
+def row_addresses(frame: pd.DataFrame) -> tuple[str, ...]:
+    """Return the addresses behind some marks, each once, in order."""
+    return tuple(dict.fromkeys(address for cell in frame["address"] for address in cell.split()))
+
+
+def centred_offsets(frame: pd.DataFrame, columns: list) -> pd.Series:
+    """Return offsets in steps of 1 that set apart marks with the same values in `columns`."""
+    groups = frame.groupby(columns)
+    sizes = groups[frame.columns[0]].transform("size")
+    return groups.cumcount() - (sizes - 1) / 2
 
 
 def shortened(text: str, width: int) -> str:
-    """`text` in at most `width` characters, cut at a word and marked as cut."""
+    """Return `text` in at most `width` characters, cut at a word and marked as cut."""
     if len(text) <= width:
         return text
     return text[: width - 1].rsplit(" ", 1)[0].rstrip(" ,;:") + "…"
+
+
+def ci_label(confidence: float) -> str:
+    """Return the name of a confidence interval with its level, for example 95% CI."""
+    return f"{100 * confidence:g}% CI"

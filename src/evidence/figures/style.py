@@ -5,6 +5,7 @@ palette for colour-blind readers; they are darkened where text is set in them, a
 `tests/test_colours.py` finds them apart for eyes that lack one kind of cone.
 """
 
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -38,7 +39,7 @@ CERTAINTY = {
     "very low": ("o", VERMILION),
     "": ("o", QUIET),
 }
-"""Mark and colour for each level of certainty; the empty one, drawn open, was not rated."""
+"""Mark and colour of each level of certainty; without a rating the mark is drawn open."""
 
 RISK = {
     "low": ("+", GREEN, "low"),
@@ -48,7 +49,9 @@ RISK = {
     "critical": ("!", PURPLE, "critical"),
     "": ("", FAINT, "not judged, or not read"),
 }
-"""Sign, colour and words for each level of risk of bias."""
+"""Sign, colour and description of each level of risk of bias."""
+
+GUIDE_MARK = {"marker": "D", "ls": "", "mew": 1.5, "mec": VERMILION, "label": "what the guide says"}
 
 NO_EFFECT = {"rr": 1.0, "or": 1.0, "rd": 0.0, "smd": 0.0, "md": 0.0}
 """The value of each effect measure at which the groups do not differ."""
@@ -81,27 +84,29 @@ RC = {
     "svg.hashsalt": "evidence",
     "pdf.fonttype": 42,
 }
-"""`svg.hashsalt` makes the ids inside an SVG the same on every run; without it they are random.
+"""`svg.hashsalt` makes the ids inside an SVG the same in every run; without it they are random.
 
 Without hinting a text has the same size at every resolution, so that one layout fits all formats.
-The first family is of this package, `docs/update_fonts.py` says why; the second has what it lacks.
+The first family belongs to this package (see `docs/update_fonts.py`); the second has all other
+characters.
 """
 MARGIN = 0.1
-"""Inches of white around a figure."""
+"""White space around a figure, in inches."""
+RATIO_TICKS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64)
 
 
 @contextmanager
-def house_style():
-    """The settings under which every chart is drawn and written, restored afterwards."""
+def house_style() -> Iterator[None]:
+    """Apply the settings under which every chart is drawn and saved, and restore them afterwards."""
     import matplotlib as mpl
 
-    _know_fonts()
+    _register_fonts()
     with mpl.rc_context(RC):
         yield
 
 
 @cache
-def _know_fonts() -> None:
+def _register_fonts() -> None:
     from matplotlib.font_manager import fontManager
 
     for path in sorted(FONTS.glob("*.ttf")):
@@ -109,30 +114,75 @@ def _know_fonts() -> None:
 
 
 def new_figure(width: float, height: float, **grid):
-    """A figure of `width` × `height` inches and its axes, drawn without any screen."""
+    """Return a figure and its axes, drawn without a screen.
+
+    Parameters
+    ----------
+    width, height : float
+        Size in inches.
+    grid
+        Arguments of `Figure.subplots`.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.subplots(**grid)
 
 
-def stamp(figure, text: str):
-    """Print a figure's name in small letters below everything else, at the right.
+def legend(figure, marks: Iterable[Mapping], *, ncols: int = 3, loc: str = "center", **options):
+    """Add a legend below a figure.
 
-    It stands outside of what was laid out, so that it cannot run into a legend or an axis. The
-    layout is settled by this, the same for every format.
+    Parameters
+    ----------
+    marks : iterable of mapping
+        Arguments of `Line2D`, with `label`; or of `Patch`, with `hatch`.
+    loc : {"center", "left"}
+    """
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    handles = [Patch(**mark) if "hatch" in mark else Line2D([], [], **mark) for mark in marks]
+    figure.legend(handles=handles, loc=f"outside lower {loc}", ncols=ncols, **options)
+
+
+def format_percent_axis(axes) -> None:
+    """Show proportions from 0% to 100% on the horizontal axis."""
+    axes.set_xlim(0, 1)
+    axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
+
+
+def format_ratio_axis(axis, low: float, high: float) -> None:
+    """Show ratios from `low` to `high` on a log scale, on an `XAxis` or `YAxis`."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+    set_scale, set_limits = {
+        "x": (axis.axes.set_xscale, axis.axes.set_xlim),
+        "y": (axis.axes.set_yscale, axis.axes.set_ylim),
+    }[axis.axis_name]
+    set_scale("log")
+    set_limits(low, high)
+    axis.set_major_locator(FixedLocator([tick for tick in RATIO_TICKS if low <= tick <= high]))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda tick, _: f"{tick:g}"))
+
+
+def stamp(figure, text: str):
+    """Print a figure's id and version in small letters below everything else, at the right.
+
+    The text stands outside of what was laid out, so that it cannot run into a legend or an axis.
+    The layout is fixed by this, so that it is the same for every format.
 
     Returns
     -------
     Bbox
-        What to keep of the figure, in inches: all that is drawn, and a margin.
+        The part of the figure to save, in inches: all that is drawn, and a margin.
     """
     from matplotlib.transforms import Bbox
 
     figure.get_layout_engine().execute(figure)
     figure.set_layout_engine(None)
     box, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
-    place = box.x1 / width, (box.y0 - 0.06) / height
-    name = figure.text(*place, text, ha="right", va="top", fontsize=6.5, color=QUIET)
+    corner = box.x1 / width, (box.y0 - 0.06) / height
+    name = figure.text(*corner, text, ha="right", va="top", fontsize=6.5, color=QUIET)
     inches = figure.dpi_scale_trans.inverted()
     return Bbox.union([box, inches.transform_bbox(name.get_window_extent())]).padded(MARGIN)
