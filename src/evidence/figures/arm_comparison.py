@@ -16,12 +16,12 @@ from evidence.provenance.sentence import (
     Sentence,
     confidence_level,
     count,
-    format_interval,
-    join_words,
     escape_braces,
+    format_interval,
+    format_number,
     format_percent,
     format_time,
-    format_number,
+    join_words,
     slug,
 )
 

@@ -16,11 +16,11 @@ from evidence.provenance.sentence import (
     capitalise,
     confidence_level,
     count,
-    join_words,
     escape_braces,
-    parameter,
     format_percent,
     format_time,
+    join_words,
+    parameter,
 )
 
 PROVENANCE_WORDS = {

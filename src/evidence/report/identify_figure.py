@@ -12,7 +12,7 @@ from evidence.dataset.dataset import Dataset
 from evidence.errors import EvidenceError
 from evidence.files import path_digest
 from evidence.provenance.rows import MAX_ROWS_DESCRIBED, row_ranges
-from evidence.provenance.values import read_figure_records, read_build_files
+from evidence.provenance.values import read_build_files, read_figure_records
 from evidence.report.figure_metadata import read_metadata
 
 Rows = Mapping[str, Mapping[str, str]]
