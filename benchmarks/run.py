@@ -17,8 +17,8 @@ from benchmarks.seeded_errors import KINDS
 from benchmarks.synthetic import write_synthetic
 from evidence.analysis.checks import check_consistency
 from evidence.dataset import schema
-from evidence.dataset.dataset import build_dataset, load_dataset, read_tables
-from evidence.dataset.text_table import Sheet
+from evidence.dataset.csv_reader import read_tables
+from evidence.dataset.dataset import build_dataset, load_dataset
 from evidence.errors import DatasetError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -43,8 +43,8 @@ def load(project: Path) -> Dataset:
     """The tables of a project, ready for errors to be seeded."""
     dataset = load_dataset(project)
     years = {key: int(ref.year) for key, ref in dataset.bibliography.items() if ref.year.isdigit()}
-    sheets, _ = read_tables(project)
-    frames = {file: sheet.frame() for file, sheet in sheets.items()}
+    tables, _ = read_tables(project)
+    frames = {file: rows.astype("str").reset_index() for file, rows in tables.items()}
     return Dataset(
         frames, dataset.bibliography, years, frozenset(found(frames, dataset.bibliography))
     )
@@ -53,8 +53,10 @@ def load(project: Path) -> Dataset:
 def found(frames, bibliography) -> Iterator[tuple[str, str]]:
     """Everything that reading and checking says of these tables: an address and the words."""
     try:
-        sheets = {table.file: Sheet.of(table, frames[table.file]) for table in schema.TABLES}
-        dataset = build_dataset(ROOT, sheets, bibliography, {})
+        tables = {
+            file: frame.set_index("line").astype("category") for file, frame in frames.items()
+        }
+        dataset = build_dataset(ROOT, tables, bibliography, {})
     except DatasetError as error:
         yield from ((f"{problem.file}:{problem.line}", str(problem)) for problem in error.problems)
         return

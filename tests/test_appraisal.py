@@ -16,7 +16,7 @@ from evidence.analysis.certainty.risk_of_bias import (
 )
 from evidence.analysis.results import select_results
 from evidence.dataset import schema
-from evidence.dataset.risk_of_bias_tools import tools
+from evidence.dataset.risk_of_bias_tools import load_tools
 from evidence.errors import DatasetError
 from evidence.figures.layout import draw
 from evidence.figures.risk_of_bias import lay_out_risk_of_bias, lay_out_risk_of_bias_summary
@@ -29,8 +29,8 @@ from evidence.tables.certainty import (
 )
 from tests.test_synthesis_pooling import arm, described, vaccine  # noqa: F401 - a fixture
 
-ROB2 = tools()["RoB 2 (2019)"]
-ROBINS = tools()["ROBINS-I (2016)"]
+ROB2 = load_tools()["RoB 2 (2019)"]
+ROBINS = load_tools()["ROBINS-I (2016)"]
 PARALLEL = "randomised parallel"
 
 
@@ -44,7 +44,7 @@ def judged(study, domain, judgement, **cells):
 
 
 def judge(project, study, judgements=("low",) * 5, **cells):
-    for domain, judgement in zip(ROB2.asked(PARALLEL), judgements, strict=True):
+    for domain, judgement in zip(ROB2.applicable_domains(PARALLEL), judgements, strict=True):
         project.table(schema.RISK_OF_BIAS, **judged(study, domain, judgement, **cells))
 
 
@@ -68,10 +68,10 @@ def found(project, **given):
     ],
 )
 def test_rob2_overall(judgements, overall):
-    asked = ROB2.asked(PARALLEL)
+    asked = ROB2.applicable_domains(PARALLEL)
     given = dict(zip(asked, judgements, strict=False))
     assert len(asked) == 5
-    assert ROB2.overall(given, PARALLEL) == overall
+    assert ROB2.overall_judgement(given, PARALLEL) == overall
 
 
 @pytest.mark.parametrize(
@@ -86,33 +86,41 @@ def test_rob2_overall(judgements, overall):
     ],
 )
 def test_robins_i_overall(worst, overall):
-    domains = ROBINS.asked("cohort")
+    domains = ROBINS.applicable_domains("cohort")
     assert len(domains) == 7
     judgements = dict.fromkeys(domains, "low") | dict(zip(domains, worst, strict=False))
-    assert ROBINS.overall(judgements, "cohort") == overall
+    assert ROBINS.overall_judgement(judgements, "cohort") == overall
 
 
 def test_a_crossover_is_asked_one_domain_more():
-    more = set(ROB2.asked("randomised crossover")) - set(ROB2.asked(PARALLEL))
+    more = set(ROB2.applicable_domains("randomised crossover")) - set(
+        ROB2.applicable_domains(PARALLEL)
+    )
     assert more == {"period and carryover"}
 
 
 def test_the_older_tool_has_no_overall():
-    old = tools()["RoB 1 (2011)"]
-    assert old.overall(dict.fromkeys(old.domains, "high"), PARALLEL) == ""
+    old = load_tools()["RoB 1 (2011)"]
+    assert old.overall_judgement(dict.fromkeys(old.domains, "high"), PARALLEL) == ""
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"tool": "RoB 3"}, "data/risk_of_bias.csv:2 tool: RoB 3 is not one of: "),
-        ({"domain": "luck"}, "data/risk_of_bias.csv:2 domain: luck is not asked of this study; "),
-        ({"domain": "period and carryover"}, "domain: period and carryover is not asked of this"),
-        ({"judgement": "moderate"}, "judgement: moderate is not one of: low, some concerns, high"),
-        ({"reason": ""}, "reason: blank is not allowed where this project judged"),
-        ({"signed_by": ""}, "signed_by: blank is not allowed where this project judged"),
-        ({"date": "24.11."}, "date: 24.11. is not a day such as 2026-11-24"),
-        ({"source": "nobody"}, "source: nobody is not a key of references.bib"),
+        ({"tool": "RoB 3"}, "data/risk_of_bias.csv:2 tool: 'RoB 3' is not one of: "),
+        ({"domain": "luck"}, "domain: RoB 2 (2019) has no domain 'luck' for this study. "),
+        (
+            {"domain": "period and carryover"},
+            "domain: RoB 2 (2019) has no domain 'period and carryover'",
+        ),
+        (
+            {"judgement": "moderate"},
+            "judgement: 'moderate' is not one of: low, some concerns, high",
+        ),
+        ({"reason": ""}, "reason: required value is missing: judgements of this"),
+        ({"signed_by": ""}, "signed_by: required value is missing: judgements of this"),
+        ({"date": "24.11."}, "date: '24.11.' is not a date like 2026-11-24"),
+        ({"source": "nobody"}, "source: 'nobody' is not defined in references.bib"),
     ],
 )
 def test_judgements_that_are_none(project, change, message):
@@ -129,7 +137,7 @@ def test_an_overall_against_the_rule_needs_a_reason(project):
     project.table(schema.RISK_OF_BIAS, **overall)
     with pytest.raises(DatasetError) as caught:
         project.dataset()
-    said = "judgement: some concerns is 'high' by the rule of the tool; say in reason why not here"
+    said = "judgement: 'some concerns' is 'high' by the tool's rule. Give the reason."
     assert f"data/risk_of_bias.csv:7 {said}" in str(caught.value)
     project.put("data/risk_of_bias.csv", 7, reason="one domain does not touch this outcome")
     dataset = project.dataset()
@@ -397,7 +405,7 @@ def test_another_time_is_indirect(graded):
 
 def test_shipped_judgements_and_thresholds(shipped):
     entries = appraisals(shipped)
-    assert {entry.tool.name for entry in entries} == set(tools())
+    assert {entry.tool.name for entry in entries} == set(load_tools())
     ours = shipped.risk_of_bias[shipped.risk_of_bias["judged_by"] == "project"]
     assert (ours["reason"] != "").all()
     zarate = {e.tool.name: e for e in entries if e.study == "zarate2006"}

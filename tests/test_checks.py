@@ -201,7 +201,7 @@ def test_an_error_stops_check_and_report_until_it_is_waived(clean, capsys):
     assert said in capsys.readouterr().out
     shutil.copytree(ROOT / "notebooks", clean.root / "notebooks")
     assert cli.main(["report", "--project", str(clean.root)]) == 1
-    assert "data/studies.csv:5 PRINT: it fails: value 0.6" in capsys.readouterr().err
+    assert "data/studies.csv:5 PRINT: value 0.6" in capsys.readouterr().err
     assert not (clean.root / "reports").exists()
     clean.append("data/waivers.csv", "PRINT,miller2001,,,,seen,A. Miller,2026-11-24\n")
     assert cli.main(["check", "--project", str(clean.root)]) == 0
@@ -232,12 +232,14 @@ def test_identifiers(name, good):
     assert identifier_error(name, good) == ""
     if name in ("orcid", "issn"):
         wrong = good[:-1] + ("1" if good[-1] != "1" else "2")
-        assert identifier_error(name, wrong) == f"is no {name.upper()}: its check digit is wrong"
+        assert identifier_error(name, wrong) == (
+            f"{wrong} is not a valid {name.upper()}: the check digit is wrong"
+        )
         swapped = good.replace("18", "81").replace("90", "09").replace("37", "73", 1)
         swapped = swapped.replace("24", "42")
         assert swapped != good
         assert identifier_error(name, swapped)
-    assert "is not a" in identifier_error(name, "x")
+    assert "'x' is not a" in identifier_error(name, "x")
 
 
 def test_a_signature_with_a_wrong_orcid_is_refused(clean):
@@ -245,7 +247,7 @@ def test_a_signature_with_a_wrong_orcid_is_refused(clean):
     from evidence.errors import DatasetError
 
     with pytest.raises(
-        DatasetError, match=r"waivers.csv:2 signed_by: 0000-0002-1825-0098 is no ORCID"
+        DatasetError, match=r"waivers.csv:2 signed_by: 0000-0002-1825-0098 is not a valid ORCID"
     ):
         load_dataset(clean.root)
 

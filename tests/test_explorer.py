@@ -112,8 +112,8 @@ def test_a_word_of_the_tables_that_the_report_leaves_out_is_an_answer():
 @pytest.mark.parametrize(
     ("name", "word", "said"),
     [
-        ("condition", "depresion", "condition: 'depresion' is none of any, PTSD, "),
-        ("measure", "hazard", "measure: 'hazard' is none of rr, or, rd"),
+        ("condition", "depresion", "condition: 'depresion' is not one of: any, PTSD, "),
+        ("measure", "hazard", "measure: 'hazard' is not one of: rr, or, rd"),
         ("time_days", -1.0, "time_days: -1.0 is no number of days above 0"),
     ],
 )

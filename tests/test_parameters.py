@@ -7,6 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from evidence.notebook.parameter_cell import declared, read_cell
+from evidence.notebook.parameter_checks import check_injected, resolve
+from evidence.notebook.parameter_rules import Refused, Text, split_assignments, take
+from evidence.notebook.parameter_vocabulary import NARROWER, VOCABULARY, Known, words_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from papermill.translators import PythonTranslator
@@ -15,10 +19,6 @@ from evidence.build.build import find_notebooks
 from evidence.build.parameter_sets import read_sets
 from evidence.dataset.text_checks import hidden_characters
 from evidence.errors import EvidenceError, ParameterError
-from evidence.notebook.parameter_cell import declared, read_cell
-from evidence.notebook.parameter_checks import check_injected, resolve
-from evidence.notebook.parameter_rules import Refused, Text, split_assignments, take
-from evidence.notebook.parameter_vocabulary import NARROWER, VOCABULARY, Known, words_of
 from evidence.report.report import open_report
 from tests.conftest import ROOT, Project
 

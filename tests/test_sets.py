@@ -3,6 +3,8 @@
 import re
 
 import pytest
+from evidence.notebook.parameter_cell import declared
+from evidence.notebook.parameter_checks import resolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,8 +23,6 @@ from evidence.build.parameter_sets import (
     set_name,
 )
 from evidence.errors import DatasetError, ParameterError
-from evidence.notebook.parameter_cell import declared
-from evidence.notebook.parameter_checks import resolve
 from tests.conftest import ROOT, Project
 
 GIVEN = """\

@@ -86,12 +86,12 @@ def test_pairs_leave_out_what_nobody_confirmed(project):
 @pytest.mark.parametrize(
     ("given_words", "message"),
     [
-        ({"scope": "guid"}, "scope: 'guid' is none of guide, all; did you mean 'guide'?"),
+        ({"scope": "guid"}, "scope: 'guid' is not one of: guide, all. Did you mean 'guide'?"),
         (
             {"conditions": ["brad"]},
-            "conditions: 'brad' is none of bread, cake; did you mean 'bread'?",
+            "conditions: 'brad' is not one of: bread, cake. Did you mean 'bread'?",
         ),
-        ({"outcomes": ["xyz"]}, "outcomes: 'xyz' is none of risen, height"),
+        ({"outcomes": ["xyz"]}, "outcomes: 'xyz' is not one of: risen, height"),
     ],
 )
 def test_words_outside_the_data_are_refused(project, given_words, message):

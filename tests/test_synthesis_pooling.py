@@ -124,7 +124,7 @@ def test_command_refuses_with_every_reason(capsys):
     assert "randomised (Krupitsky 2007, Dakwar 2019) and other studies (Krupitsky 1997)" in said
     assert "the conditions differ (alcohol dependence: Krupitsky 1997; heroin dependence" in said
     assert cli.main(["pool", "--outcome", "abstinence", "--measure", "oddsratio"]) == 2
-    assert "measure: 'oddsratio' is none of rr, or" in capsys.readouterr().err
+    assert "measure: 'oddsratio' is not one of: rr, or" in capsys.readouterr().err
 
 
 def test_one_study_is_no_pool(vaccine):
@@ -291,7 +291,7 @@ def test_a_refusal_is_drawn_as_its_reasons(vaccine):
     assert said == ["Not pooled: no study has confirmed numbers for this; a pool needs two."]
     assert lay_out_forest(pooled).empty == said[0]
     assert lay_out_cumulative(pooled).empty == said[0]
-    with pytest.raises(ParameterError, match="'magic' is none of rr, or"):
+    with pytest.raises(ParameterError, match="'magic' is not one of: rr, or"):
         in_words(vaccine, measure="magic")
     assert in_words(vaccine, outcome="fever")[1] == [
         "Not pooled: these results hold nothing on fever."

@@ -1,98 +1,104 @@
-"""What can go wrong, said once: each error names the place and what would be right."""
+"""The errors of the package, the problems that input files can have, and hints in messages."""
 
 import difflib
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from operator import attrgetter
+
+MAX_VALUE_CHARS = 120
+"""Characters of a value that a message repeats."""
+MAX_WORDS_LISTED = 24
+"""Words of a vocabulary that a message lists."""
+MAX_PROBLEMS = 200
+"""Problems that are listed in full; the others are only counted."""
 
 
 class EvidenceError(Exception):
     """The base of every error that a user of this package can act on."""
 
 
-MAX_VALUE_CHARS = 120
-"""Characters of a value that a message repeats."""
-MAX_WORDS_LISTED = 24
-"""Words of a vocabulary that a message repeats."""
+class ParameterError(EvidenceError):
+    """A parameter is unknown, has the wrong type or lies outside its vocabulary."""
+
+
+class ReportError(EvidenceError):
+    """A notebook failed, or its output could not be written."""
 
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """One thing that is wrong in one cell of a file; `line` is 0 where the whole file is meant."""
+    """One thing that is wrong in a file; without a line or column where none is concerned."""
 
     file: str
     line: int
     column: str
-    value: str
-    rule: str
+    message: str
 
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}" if self.line else self.file
-        column = f" {self.column}" if self.column else ""
-        value = (
-            self.value if len(self.value) <= MAX_VALUE_CHARS else f"{self.value[:MAX_VALUE_CHARS]}…"
-        )
-        return f"{place}{column}: {value or 'blank'} {self.rule}"
+        position = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{position}{f' {self.column}' if self.column else ''}: {self.message}"
 
 
-MAX_PROBLEMS = 200
-"""Problems that are put in words, those that come first; of more than these it is said how many."""
+@dataclass
+class ProblemList:
+    """Problems in the order in which they were found.
 
-
-class Problems(list[Problem]):
-    """Problems as they are collected; `left_out` counts, by file, those not put in words.
-
-    A check that finds very many may leave out all but its own first `MOST`.
+    A file of a million rows can have as many problems: of each check only the first
+    `MAX_PROBLEMS` are kept, and `omitted` counts the others by file.
     """
 
-    def __init__(self, found: Iterable[Problem] = ()):
-        super().__init__(found)
-        self.left_out = Counter(getattr(found, "left_out", ()))
+    problems: list[Problem] = field(default_factory=list)
+    omitted: Counter[str] = field(default_factory=Counter)
 
-    def put(self, problem: Problem) -> None:
-        """Add a problem of a kind that may come in great numbers, in the order of lines."""
-        if len(self) < MAX_PROBLEMS:
-            self.append(problem)
-        else:
-            self.left_out[problem.file] += 1
+    def __bool__(self) -> bool:
+        return bool(self.problems)
 
-    def take(self, other: "Problems | DatasetError") -> None:
-        """Add what was found elsewhere."""
-        self.extend(other.problems if isinstance(other, DatasetError) else other)
-        self.left_out += other.left_out
+    def add(self, file: str, line: int, column: str, message: str) -> None:
+        """Add one problem."""
+        self.problems.append(Problem(file, line, column, message))
+
+    def add_rows(
+        self, file: str, lines: Sequence[int], column: str, message: Callable[[int], str]
+    ) -> None:
+        """Add one problem for each of these lines; `message` gets the line."""
+        for line in lines[:MAX_PROBLEMS]:
+            self.add(file, int(line), column, message(line))
+        self.omitted[file] += max(0, len(lines) - MAX_PROBLEMS)
+
+    def extend(self, problems: "ProblemList | DatasetError") -> None:
+        """Add the problems of another check."""
+        self.problems.extend(problems.problems)
+        self.omitted += Counter(problems.omitted)
 
 
 class DatasetError(EvidenceError):
-    """The tables or the bibliography cannot be used; `problems` holds the first reasons, sorted.
+    """The tables or the bibliography cannot be used.
 
-    `left_out` says how many more each file has.
+    Attributes
+    ----------
+    problems : tuple of Problem
+        The first reasons by file and line, at most `MAX_PROBLEMS`.
+    omitted : Counter
+        How many more each file has.
     """
 
-    def __init__(self, problems: Iterable[Problem]):
-        found = Problems(problems)
-        # Sorting by the fields themselves is many times as fast as comparing problem with problem.
-        every = sorted(set(found), key=attrgetter("file", "line", "column", "value", "rule"))
-        self.problems = tuple(every[:MAX_PROBLEMS])
-        self.left_out = found.left_out + Counter(problem.file for problem in every[MAX_PROBLEMS:])
-        lines = list(map(str, self.problems))
-        if self.left_out:
-            files = ", ".join(f"{many:,} in {file}" for file, many in sorted(self.left_out.items()))
+    def __init__(self, problems: Iterable[Problem], omitted: Mapping[str, int] | None = None):
+        # A key of the four fields sorts much faster than comparing problem with problem.
+        by_position = attrgetter("file", "line", "column", "message")
+        ordered = sorted(set(problems), key=by_position)
+        self.problems = tuple(ordered[:MAX_PROBLEMS])
+        self.omitted = Counter(omitted) + Counter(p.file for p in ordered[MAX_PROBLEMS:])
+        lines = [str(problem) for problem in self.problems]
+        if self.omitted:
+            files = ", ".join(f"{n:,} in {file}" for file, n in sorted(self.omitted.items()))
             lines.append(f"and more that are not listed: {files}")
         super().__init__("\n".join(lines))
 
     @property
     def count(self) -> int:
-        """How many problems there are in all."""
-        return len(self.problems) + self.left_out.total()
-
-
-class ParameterError(EvidenceError):
-    """A parameter is unknown, of the wrong type or outside its vocabulary."""
-
-
-class ReportError(EvidenceError):
-    """A notebook failed or its output could not be written."""
+        """The number of all problems, listed or not."""
+        return len(self.problems) + self.omitted.total()
 
 
 def shorten(value: str) -> str:
@@ -112,14 +118,14 @@ def not_one_of(value: str, allowed: Iterable[object]) -> str:
     Parameters
     ----------
     value : str
-        The value as the message shows it: a text in quotes, a number without.
+        The value as the message shows it: a text in quotes and not too long, a number as it is.
     allowed : iterable
         The words of the vocabulary.
     """
     words = [str(word) for word in allowed]
     if not words:
-        return f"{shorten(value)} does not occur in the data"
+        return f"{value} does not occur in the data"
     listed = ", ".join(words[:MAX_WORDS_LISTED])
     more = f" and {len(words) - MAX_WORDS_LISTED} more" if len(words) > MAX_WORDS_LISTED else ""
     hint = did_you_mean(value.strip("'"), words)
-    return f"{shorten(value)} is not one of: {listed}{more}{f'.{hint}' if hint else ''}"
+    return f"{value} is not one of: {listed}{more}{f'.{hint}' if hint else ''}"

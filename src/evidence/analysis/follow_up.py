@@ -14,7 +14,7 @@ import pandas as pd
 from evidence.analysis.arm_comparisons import add_confidence_intervals, arm_pairs
 from evidence.analysis.results import last_assessments
 from evidence.dataset.dataset import Dataset
-from evidence.dataset.schema import FOUND_MEASURES
+from evidence.dataset.schema import UNSIZED_MEASURES
 from evidence.provenance.sentence import Number, Sentence, format_duration, format_percent
 
 DIRECTION_WORDS = {"better": "better", "worse": "worse", "no difference": "no difference"}
@@ -93,7 +93,7 @@ def _found(row) -> str:
     A stated `direction` says whom a size favours; else its sign and the outcome's do. A size
     with neither interval nor p value finds nothing.
     """
-    if row.measure in FOUND_MEASURES:
+    if row.measure in UNSIZED_MEASURES:
         return DIRECTION_WORDS[row.direction]
     null = 1.0 if row.measure in ("odds ratio", "risk ratio") else 0.0
     printed = row.p_adjusted or row.p_value

@@ -10,8 +10,7 @@ import re
 from fractions import Fraction
 
 import numpy as np
-
-from evidence.dataset.text_table import Cells
+import pandas as pd
 
 # Some journals print a fraction without the nought before its point.
 _NUMBER = re.compile(r"(?<![\w.])[-−]?(?:\d+(?:,\d{3})*(?:\.\d+)?|\.\d+)")
@@ -80,10 +79,10 @@ def count_ranges(as_printed: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.
         The last is before the first where no count is possible, and -1 for a text without a
         percentage.
     """
-    texts = Cells.of(as_printed)
-    found = [_percentage(text) or (-1, 0) for text in texts.values]
+    codes, texts = pd.factorize(as_printed)
+    found = [_percentage(text) or (-1, 0) for text in texts]
     # Whole numbers of Python: a text may print more digits than 64 bits hold.
-    digits, decimals = np.array(found, dtype=object).reshape(-1, 2)[texts.codes].T
+    digits, decimals = np.array(found, dtype=object).reshape(-1, 2)[codes].T
     n = np.asarray(n).astype(int).astype(object)
     first, last = _bounds(digits, decimals, n)
     return np.clip(first, 0, n + 1).astype(int), np.minimum(last, n).astype(int)

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from evidence.compare.version_diff import VersionDiff, diff_datasets, diff_values
 from evidence.dataset import schema
-from evidence.dataset.bibliography import BIBLIOGRAPHY_FILE
 from evidence.dataset.dataset import Dataset, load_dataset
 from evidence.dataset.project_folder import find_project
+from evidence.dataset.schema import BIBLIOGRAPHY_FILE
 from evidence.errors import DatasetError, EvidenceError
 from evidence.provenance.values import read_build_files
 

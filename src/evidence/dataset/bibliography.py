@@ -6,13 +6,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from evidence.dataset import text_checks
-from evidence.dataset.text_checks import hidden_characters, reveal_hidden
-from evidence.errors import DatasetError, Problem
+from evidence.dataset.schema import BIBLIOGRAPHY_FILE
+from evidence.dataset.text_checks import (
+    IDENTIFIER_PATTERNS,
+    hidden_characters,
+    identifier_error,
+    quote,
+)
+from evidence.errors import DatasetError, ProblemList
 
-BIBLIOGRAPHY_FILE = "references.bib"
 NO_DATE = "n.d."
-MAX_BIBLIOGRAPHY_BYTES = 100_000
+"""The year of a page that carries no date."""
+MAX_LINE_CHARS = 100_000
 """Characters of one line; the longest abstracts have a tenth of it."""
 CONTAINERS = ("journal", "booktitle", "howpublished", "publisher", "institution", "school")
 
@@ -123,43 +128,44 @@ def _plain(text: str) -> str:
     return unicodedata.normalize("NFC", re.sub(r"\s+", " ", text).strip())
 
 
-def _problems(library) -> Iterator[Problem]:
+FAILURES = {
+    "DuplicateBlockKeyBlock": "repeats the key of an earlier entry. Use every key once.",
+    "DuplicateFieldKeyBlock": "has a field twice. Give every field once.",
+}
+"""Messages for the blocks that bibtexparser could not use; of others it cannot say why."""
+
+
+def _check_entries(problems: ProblemList, library) -> None:
     for block in library.failed_blocks:
-        named = re.match(r"\s*@\w+\s*\{\s*([^,\s]+)", block.raw)
-        key = named[1] if named else " ".join(block.raw.split())[:40]
-        reason = {
-            "DuplicateBlockKeyBlock": "is the key of an earlier entry; every key is used once",
-            "DuplicateFieldKeyBlock": "has a field twice; every field is given once",
-        }.get(type(block).__name__, "cannot be read as BibTeX; is a brace or comma missing?")
-        yield Problem(BIBLIOGRAPHY_FILE, block.start_line + 1, "", key, reason)
+        match = re.match(r"\s*@\w+\s*\{\s*([^,\s]+)", block.raw)
+        key = match[1] if match else " ".join(block.raw.split())[:40]
+        reason = FAILURES.get(
+            type(block).__name__, "cannot be read as BibTeX. Is a brace or comma missing?"
+        )
+        problems.add(BIBLIOGRAPHY_FILE, block.start_line + 1, "", f"'{key}' {reason}")
     for entry in library.entries:
-        line = entry.start_line + 1
-        if not re.fullmatch(r"[^\s,{}]+", entry.key):
-            yield Problem(
-                BIBLIOGRAPHY_FILE,
-                line,
-                "",
-                entry.key,
-                "has a blank in its key; write it as one word",
-            )
-        for field in entry.fields:
-            if field.enclosing == "no-enclosing" and re.search(r"[={}]", str(field.value)):
-                rule = f"swallows the next field; put a comma after the value of {field.key}"
-                yield Problem(BIBLIOGRAPHY_FILE, line, field.key, entry.key, rule)
-        for name in ("author", "title", "year"):
-            if name not in entry.fields_dict or not str(entry.fields_dict[name].value).strip():
-                yield Problem(BIBLIOGRAPHY_FILE, line, name, entry.key, f"has no {name}")
-        year = entry.fields_dict.get("year")
-        if year is not None and not re.fullmatch(
-            r"(1[5-9]|20)\d\d|n\.d\.", str(year.value).strip()
-        ):
-            rule = f"is not a year of four digits (or {NO_DATE} where the page carries no date)"
-            yield Problem(BIBLIOGRAPHY_FILE, line, "year", str(year.value).strip(), rule)
-        for name in text_checks.IDENTIFIER_PATTERNS:
-            field = entry.fields_dict.get(name)
-            rule = text_checks.identifier_error(name, str(field.value)) if field is not None else ""
-            if rule:
-                yield Problem(BIBLIOGRAPHY_FILE, line, name, str(field.value), rule)
+        for column, message in _entry_errors(entry):
+            problems.add(BIBLIOGRAPHY_FILE, entry.start_line + 1, column, message)
+
+
+def _entry_errors(entry) -> Iterator[tuple[str, str]]:
+    """Field and message for everything that is wrong with an entry."""
+    fields = {name: str(field.value).strip() for name, field in entry.fields_dict.items()}
+    if not re.fullmatch(r"[^\s,{}]+", entry.key):
+        yield "", f"the key '{entry.key}' contains a blank. Write it as one word."
+    for field in entry.fields:
+        if field.enclosing == "no-enclosing" and re.search(r"[={}]", str(field.value)):
+            yield field.key, f"'{entry.key}' has no comma after the value of {field.key}"
+    for name in ("author", "title", "year"):
+        if not fields.get(name):
+            yield name, f"'{entry.key}' has no {name}"
+    if "year" in fields and not re.fullmatch(r"(1[5-9]|20)\d\d|n\.d\.", fields["year"]):
+        message = f"is not a year of four digits, or {NO_DATE} for a page without a date"
+        yield "year", f"{quote(fields['year'])} {message}"
+    for name in IDENTIFIER_PATTERNS:
+        message = identifier_error(name, fields[name]) if name in fields else ""
+        if message:
+            yield name, message
 
 
 def _author(name) -> Author:
@@ -196,26 +202,30 @@ def _reference(entry) -> Reference:
     )
 
 
-def _require_plain(text: str) -> None:
-    """Refuse characters that nobody sees, and lines that no reference has.
-
-    Raises
-    ------
-    DatasetError
-    """
-    problems = []
+def _check_lines(problems: ProblemList, text: str) -> None:
+    """Hidden characters, and lines that are too long for any reference."""
     for number, line in enumerate(text.split("\n"), start=1):
-        found = hidden_characters(line.rstrip("\r"))
-        if found:
-            rule = f"hides {found}; take it out"
-            problems.append(
-                Problem(BIBLIOGRAPHY_FILE, number, "", reveal_hidden(line.strip()), rule)
-            )
-        if len(line) > MAX_BIBLIOGRAPHY_BYTES:
-            rule = f"has more than {MAX_BIBLIOGRAPHY_BYTES:,} characters; is it a reference?"
-            problems.append(Problem(BIBLIOGRAPHY_FILE, number, "", "a line", rule))
-    if problems:
-        raise DatasetError(problems)
+        hidden = hidden_characters(line.rstrip("\r"))
+        if hidden:
+            message = f"contains the hidden character {hidden}. Remove it."
+            problems.add(BIBLIOGRAPHY_FILE, number, "", f"{quote(line.strip())} {message}")
+        if len(line) > MAX_LINE_CHARS:
+            message = f"has more than {MAX_LINE_CHARS:,} characters. Is it a reference?"
+            problems.add(BIBLIOGRAPHY_FILE, number, "", f"the line {message}")
+
+
+def _read_text(path: Path, problems: ProblemList) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        problems.add(BIBLIOGRAPHY_FILE, 0, "", "the file is missing")
+    except OSError as error:
+        problems.add(BIBLIOGRAPHY_FILE, 0, "", f"cannot be read: {error.strerror}")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        byte = f"byte 0x{error.object[error.start]:02x}"
+        problems.add(BIBLIOGRAPHY_FILE, line, "", f"{byte} is not UTF-8. Save the file as UTF-8.")
+    return ""
 
 
 def read_bibliography(path: Path) -> Bibliography:
@@ -230,33 +240,29 @@ def read_bibliography(path: Path) -> Bibliography:
         Missing or unreadable file, failed or duplicate blocks, keys with blanks, entries without
         author, title or year, malformed years, DOIs, PubMed numbers, ORCIDs and ISSNs.
     """
+    # Both take long to import, and only who reads the tables needs them.
     import bibtexparser
     from bibtexparser import middlewares
 
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise DatasetError([Problem(BIBLIOGRAPHY_FILE, 0, "", "it", "is missing")]) from None
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        byte = f"byte 0x{error.object[error.start]:02x}"
-        raise DatasetError(
-            [Problem(BIBLIOGRAPHY_FILE, line, "", byte, "is not UTF-8; save it so")]
-        ) from None
-    _require_plain(text)
+    problems = ProblemList()
+    text = _read_text(path, problems)
+    _check_lines(problems, text)
+    _raise_any(problems)
     raw = bibtexparser.parse_string(text)
-    problems = list(_problems(raw))
+    _check_entries(problems, raw)
     if not raw.blocks:
-        problems = [Problem(BIBLIOGRAPHY_FILE, 0, "", "it", "is empty; it must hold the sources")]
-    if problems:
-        raise DatasetError(problems)
+        problems.add(BIBLIOGRAPHY_FILE, 0, "", "the file is empty; it must hold the sources")
+    _raise_any(problems)
     # Accents are decoded later: decoding before the split takes {World Health Organization} apart.
     names = [middlewares.SeparateCoAuthors(), middlewares.SplitNameParts()]
     library = bibtexparser.parse_string(text, append_middleware=names)
-    if library.failed_blocks:
-        rule = "has a name that cannot be split"
-        raise DatasetError(
-            Problem(BIBLIOGRAPHY_FILE, block.start_line + 1, "author", block.key, rule)
-            for block in library.failed_blocks
-        )
+    for block in library.failed_blocks:
+        message = f"a name in '{block.key}' cannot be split"
+        problems.add(BIBLIOGRAPHY_FILE, block.start_line + 1, "author", message)
+    _raise_any(problems)
     return Bibliography({entry.key: _reference(entry) for entry in library.entries})
+
+
+def _raise_any(problems: ProblemList) -> None:
+    if problems:
+        raise DatasetError(problems.problems, problems.omitted)

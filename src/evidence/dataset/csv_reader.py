@@ -1,165 +1,164 @@
-"""CSV files as tables of text, with the line on which each row begins."""
+"""CSV files as text tables: one row per record, indexed by the line on which it begins."""
 
 import csv
-import difflib
-import io
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from itertools import count, islice
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from evidence.dataset import schema
-from evidence.dataset.fast_csv import LONG, read_regular
-from evidence.dataset.text_checks import hidden_characters, may_hide_characters, reveal_hidden
-from evidence.dataset.text_table import Cells, Sheet
-from evidence.errors import Problem, Problems
+from evidence.errors import ProblemList, did_you_mean
 
-AT_ONCE = 500
-"""Rows that are turned into columns at once; few enough to stay in the processor's own memory."""
+CHUNK_ROWS = 500
+"""Rows that are turned into columns at once: few enough to stay in the processor's cache."""
 
 
-def read_tables(root: Path) -> tuple[dict[str, Sheet], Problems]:
-    """The tables of a project as text, by file name, and what keeps any of them from being read.
+def read_tables(project: Path) -> tuple[dict[str, pd.DataFrame], ProblemList]:
+    """Read all tables of a project as text.
 
-    One that is absent or unreadable is empty.
+    Returns
+    -------
+    tables : dict of str to DataFrame
+        A text table by file name for every table of the schema; see `text_table`. A table that is
+        absent or cannot be read has no rows.
+    problems : ProblemList
+        What keeps a table from being read.
     """
-    sheets, problems = {}, Problems()
+    tables, problems = {}, ProblemList()
     for table in schema.TABLES:
-        sheets[table.file], found = _read_table(root, table)
-        problems.take(found)
-    return sheets, problems
+        found = ProblemList()
+        columns, lines = _read_file(project / table.file, table, found)
+        tables[table.file] = text_table(table, {} if found else columns, [] if found else lines)
+        problems.extend(found)
+    return tables, problems
 
 
-def _read_table(root: Path, table: schema.Table) -> tuple[Sheet, Problems]:
-    """The table as text; an empty one where it is absent or unreadable."""
-    empty = _as_sheet(table, {}, np.empty(0, int))
-    path = root / table.file
+def text_table(
+    table: schema.Table, columns: dict[str, pd.Categorical], lines: list[int]
+) -> pd.DataFrame:
+    """Build a text table: categorical columns of text, indexed by line number.
 
-    def refuse(line, value, rule):
-        return empty, Problems([Problem(table.file, line, "", value, rule)])
+    A million rows share few distinct cells, so categories are checked once and not per row.
+    Columns that are absent are blank.
+    """
+    blank = pd.Categorical.from_codes(np.zeros(len(lines), np.int8), [""])
+    cells = {name: columns.get(name, blank) for name in table.names}
+    return pd.DataFrame(cells, index=pd.Index(lines, dtype="int64", name="line"))
 
+
+def map_cells(column: pd.Series, function: Callable[[str], object], dtype: type) -> np.ndarray:
+    """Apply a function once to each distinct cell of a column; return the results by row."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        codes, cells = column.cat.codes.to_numpy(), column.cat.categories
+    else:
+        codes, cells = pd.factorize(column)
+    return np.fromiter(map(function, cells), dtype, len(cells))[codes]
+
+
+def _read_file(
+    path: Path, table: schema.Table, problems: ProblemList
+) -> tuple[dict[str, pd.Categorical], list[int]]:
+    """The columns of one file and the line of each row; incomplete if there are problems."""
+    lines: list[int] = []
+    columns: dict[str, pd.Categorical] = {}
     try:
-        content = path.read_bytes()
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = _rows(csv.reader(file, strict=True), lines)
+            header = [name.strip() for name in next(rows, [])]
+            _check_header(table, header, problems)
+            columns = _read_columns(rows, header, lines, table.file, problems)
     except FileNotFoundError:
-        return refuse(0, "it", "is missing") if table.required else (empty, Problems())
+        if table.required:
+            problems.add(table.file, 0, "", "the file is missing")
+        return columns, lines
     except OSError as error:
-        return refuse(0, "it", f"cannot be read: {error.strerror}")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        byte = f"byte 0x{content[error.start]:02x}"
-        return refuse(line, byte, "is not UTF-8; save the file as UTF-8")
-    if not text or text.isspace():
-        return refuse(0, "it", "is empty; its first line names the columns")
-    # Read in parts from here on: the whole once more would need as much memory as all its cells.
-    del text
-    rows = _Rows(io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", newline=""))
-    try:
-        sheet, problems = _parse(table, rows, content)
+        problems.add(table.file, 0, "", f"cannot be read: {error.strerror}")
+    except UnicodeDecodeError:
+        problems.add(table.file, *_first_undecodable(path))
     except csv.Error as error:
-        if "field limit" in str(error):
-            most = csv.field_size_limit()
-            rule = f"has more than {most:,} characters from here on; is a quote not closed?"
-            return refuse(rows.line, "a cell", rule)
-        return refuse(rows.line, "it", f"is not well-formed CSV: {error}")
-    if problems:
-        return empty, problems
-    if not len(sheet) and table.required:
-        return refuse(0, "it", "has a header and no rows")
-    # Most files hide nothing, and one look at the whole tells so.
-    return sheet, _check_hidden(sheet) if may_hide_characters(content) else problems
+        problems.add(table.file, lines[-1], "", _csv_message(error))
+    if table.required and not problems and len(lines) < 2:
+        problems.add(table.file, 0, "", "has a header but no rows")
+    return columns, lines[1:]
 
 
-def _parse(table: schema.Table, rows: "_Rows", content: bytes) -> tuple[Sheet, Problems]:
-    """The rows as columns of text; with problems of header and rows, the columns mean nothing."""
-    each = iter(rows)
-    header = [name.strip() for name in next(each)]
-    problems = Problems(_check_header(table, header))
-    found = read_regular(content, len(header)) if len(content) > LONG else None
-    if found is None:
-        columns = _read_rows(table, each, len(header), rows.lines, problems)
-        found = columns, np.array(rows.lines[1:], int)
-    columns, lines = found
-    if problems:
-        columns = []
-    return _as_sheet(table, dict(zip(header, columns, strict=False)), lines), problems
+def _rows(reader, lines: list[int]) -> Iterator[list[str]]:
+    """The records that are not blank; the line on which each begins is added to `lines`."""
+    while True:
+        # Before the record is read, so that an error is reported where its record begins.
+        lines.append(reader.line_num + 1)
+        row = next(reader, None)
+        if not row:
+            lines.pop()
+        if row is None:
+            return
+        if row:
+            yield row
 
 
-def _as_sheet(table: schema.Table, columns: dict[str, Cells], lines: np.ndarray) -> Sheet:
-    """With blank cells where the table has no such column."""
-    blank = Cells(np.array([""], dtype=object)[: len(lines)], np.zeros(len(lines), int))
-    return Sheet(table, lines, {name: columns.get(name, blank) for name in table.names})
-
-
-class _Rows:
-    """The rows of a CSV text, blank ones left out; `lines` are those on which they begin."""
-
-    def __init__(self, text: Iterable[str]):
-        self._reader = csv.reader(text, strict=True)
-        self.line = 1
-        self.lines: list[int] = []
-
-    def __iter__(self) -> Iterator[list[str]]:
-        for row in self._reader:
-            if row:
-                self.lines.append(self.line)
-                yield row
-            self.line = self._reader.line_num + 1
-
-
-def _read_rows(
-    table: schema.Table,
+def _read_columns(
     rows: Iterator[list[str]],
-    width: int,
+    header: list[str],
     lines: list[int],
-    problems: Problems,
-) -> list[Cells]:
-    """All columns; rows of another length than the header are problems."""
-    seen = [defaultdict(count().__next__) for _ in range(width)]
-    codes: list[list[np.ndarray]] = [[np.empty(0, int)] for _ in range(width)]
-    rule = f"fields, but the header has {width}; is a comma not quoted?"
-    while part := list(islice(rows, AT_ONCE)):
-        if set(map(len, part)) == {width}:
-            for numbers, parts, cells in zip(seen, codes, zip(*part, strict=True), strict=True):
-                parts.append(np.fromiter(map(numbers.__getitem__, cells), int, len(cells)))
-            continue
-        for row, line in zip(part, lines[-len(part) :], strict=True):
-            if len(row) != width:
-                problems.put(Problem(table.file, line, "", str(len(row)), rule))
-    return [
-        Cells(np.array(list(numbers), dtype=object), np.concatenate(parts))
-        for numbers, parts in zip(seen, codes, strict=True)
-    ]
+    file: str,
+    problems: ProblemList,
+) -> dict[str, pd.Categorical]:
+    """The columns by name; each distinct cell is stored once."""
+    width = len(header)
+    numbers = [defaultdict(count().__next__) for _ in header]
+    codes: list[list[np.ndarray]] = [[np.empty(0, np.int32)] for _ in header]
+    sizes: dict[int, int] = {}
+    while chunk := list(islice(rows, CHUNK_ROWS)):
+        if set(map(len, chunk)) == {width}:
+            for number, parts, cells in zip(numbers, codes, zip(*chunk, strict=True), strict=True):
+                parts.append(np.fromiter(map(number.__getitem__, cells), np.int32, len(cells)))
+        else:
+            for line, row in zip(lines[-len(chunk) :], chunk, strict=True):
+                if len(row) != width:
+                    sizes[line] = len(row)
+    problems.add_rows(
+        file,
+        list(sizes),
+        "",
+        lambda line: f"{sizes[line]} fields, but the header has {width}. Quote fields with commas.",
+    )
+    return {
+        name: pd.Categorical.from_codes(np.concatenate(parts), list(number))
+        for name, number, parts in zip(header, numbers, codes, strict=True)
+    }
 
 
-def _check_hidden(sheet: Sheet) -> Problems:
-    problems = Problems()
-    for column in sheet.table.names:
-        found = sheet[column].map(hidden_characters, object)
-
-        def rule(place, found=found):
-            return f"hides {found[place]}; take it out"
-
-        def value(place, column=column):
-            return reveal_hidden(sheet.cell(column, place))
-
-        sheet.report(problems, found != "", column, rule, value)
-    return problems
-
-
-def _check_header(table: schema.Table, header: list[str]) -> Iterator[Problem]:
+def _check_header(table: schema.Table, header: list[str], problems: ProblemList) -> None:
+    if not header:
+        problems.add(table.file, 0, "", "the file is empty; its first line must name the columns")
+        return
     for name in dict.fromkeys(header):
         if header.count(name) > 1:
-            yield Problem(table.file, 1, name or "(blank)", name, "is a column twice")
+            problems.add(table.file, 1, name, "the column occurs twice")
         if name not in table.names:
-            close = difflib.get_close_matches(name, table.names, 1)
-            hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(table.names)}"
-            rule = f"is not a column of this table; {hint}"
-            yield Problem(table.file, 1, "", f"'{name}'", rule)
-    needed = {column.name for column in table.columns if column.required} | set(table.key)
-    for name in table.names:
-        if name in needed and name not in header:
-            yield Problem(table.file, 1, "", f"'{name}'", "is a column that is missing")
+            hint = did_you_mean(name, table.names) or f" Available: {', '.join(table.names)}"
+            problems.add(table.file, 1, "", f"unknown column '{name}'.{hint}")
+    for name in table.required_names:
+        if name not in header:
+            problems.add(table.file, 1, "", f"required column '{name}' is missing")
+
+
+def _first_undecodable(path: Path) -> tuple[int, str, str]:
+    """Line, column and message for the first byte that is not UTF-8."""
+    content = path.read_bytes()
+    try:
+        content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        return line, "", f"byte 0x{content[error.start]:02x} is not UTF-8. Save the file as UTF-8."
+    raise AssertionError("the file changed while it was read")
+
+
+def _csv_message(error: csv.Error) -> str:
+    if "field limit" in str(error):
+        limit = csv.field_size_limit()
+        return f"a cell has more than {limit:,} characters. Is a quote not closed?"
+    return f"is not well-formed CSV: {error}"

@@ -15,19 +15,13 @@ import pandas as pd
 
 from evidence.dataset import schema
 from evidence.dataset.access_log import AccessLog, row_digests, selection
-from evidence.dataset.bibliography import (
-    BIBLIOGRAPHY_FILE,
-    Bibliography,
-    Reference,
-    read_bibliography,
-)
-from evidence.dataset.csv_reader import read_tables
+from evidence.dataset.bibliography import Bibliography, Reference, read_bibliography
+from evidence.dataset.csv_reader import map_cells, read_tables
 from evidence.dataset.notebook_display import Frame
 from evidence.dataset.project_folder import find_project, table_checksums
-from evidence.dataset.risk_of_bias_tools import check_appraisals
-from evidence.dataset.text_table import Sheet
-from evidence.dataset.validation import check_columns, check_links, check_results, split_keys
-from evidence.errors import DatasetError, EvidenceError, Problem, Problems
+from evidence.dataset.schema import BIBLIOGRAPHY_FILE
+from evidence.dataset.validation import split_keys, validate_tables
+from evidence.errors import DatasetError, EvidenceError, ProblemList
 from evidence.files import atomic_write_text
 
 MAX_CACHED_PROJECTS = 2
@@ -226,13 +220,13 @@ def load_dataset(project: str | Path = "") -> Dataset:
 
 @lru_cache(maxsize=MAX_CACHED_PROJECTS)
 def _read(folder: Path, checksums: tuple[tuple[str, str], ...]) -> Dataset:
-    sheets, problems = read_tables(folder)
+    tables, problems = read_tables(folder)
     try:
         bibliography = read_bibliography(folder / BIBLIOGRAPHY_FILE)
     except DatasetError as error:
-        problems.take(error)
+        problems.extend(error)
         bibliography = None
-    dataset = build_dataset(folder, sheets, bibliography, dict(checksums), problems)
+    dataset = build_dataset(folder, tables, bibliography, dict(checksums), problems)
     if table_checksums(folder) != dataset.checksums:
         raise _TablesChangedError
     return dataset
@@ -240,18 +234,18 @@ def _read(folder: Path, checksums: tuple[tuple[str, str], ...]) -> Dataset:
 
 def build_dataset(
     folder: Path,
-    sheets: Mapping[str, Sheet],
+    tables: Mapping[str, pd.DataFrame],
     bibliography: Bibliography | None,
     checksums: Mapping[str, str],
-    problems: Iterable[Problem] = (),
+    problems: ProblemList | None = None,
 ) -> Dataset:
     """Check and convert tables that were read as text.
 
     Parameters
     ----------
-    sheets : mapping of str to Sheet
-        By file name, for every table of the schema.
-    problems : iterable of Problem
+    tables : mapping of str to DataFrame
+        Text tables by file name, for every table of the schema; see `csv_reader.read_tables`.
+    problems : ProblemList, optional
         What was wrong while reading; reported together with what is wrong here.
 
     Raises
@@ -259,34 +253,29 @@ def build_dataset(
     DatasetError
         With every problem of every table.
     """
-    found = Problems(problems)
-    for sheet in sheets.values():
-        found.take(check_columns(sheet))
-    found.take(check_results(sheets[schema.STUDIES.file]))
-    risk_of_bias, designs = (sheets[table.file] for table in (schema.RISK_OF_BIAS, schema.DESIGNS))
-    found.extend(check_appraisals(risk_of_bias.frame(), designs.frame()))
-    found.take(check_links(sheets, bibliography))
-    if found or bibliography is None:
-        raise DatasetError(found)
-    tables = {file: _convert(sheet) for file, sheet in sheets.items()}
-    return Dataset(folder, checksums, tables, bibliography)
+    problems = problems or ProblemList()
+    problems.extend(validate_tables(tables, bibliography))
+    if problems or bibliography is None:
+        raise DatasetError(problems.problems, problems.omitted)
+    frames = {table.file: _convert(table, tables[table.file]) for table in schema.TABLES}
+    return Dataset(folder, checksums, frames, bibliography)
 
 
-def _convert(sheet: Sheet) -> pd.DataFrame:
-    """The checked text as typed columns, with `address` in place of the line number."""
-    columns = {}
-    for column in sheet.table.columns:
-        cells = sheet[column.name]
-        if column.kind in ("integer", "number"):
-            numbers = pd.to_numeric(pd.Series(cells.values).where(cells.values != ""))
-            kind = "Int64" if column.kind == "integer" else "float64"
-            columns[column.name] = numbers.astype(kind).array.take(cells.codes)
-        elif column.kind == "keys":
-            columns[column.name] = cells.map(lambda cell: tuple(split_keys(cell)), object)
-        else:
-            columns[column.name] = pd.array(cells.text, dtype="str")
-    addresses = [f"{sheet.table.file}:{line}" for line in sheet.lines]
+def _convert(table: schema.Table, rows: pd.DataFrame) -> pd.DataFrame:
+    """The checked text as typed columns, with `address` (file:line) in place of the index."""
+    columns = {column.name: _convert_column(column, rows[column.name]) for column in table.columns}
+    addresses = [f"{table.file}:{line}" for line in rows.index]
     return Frame(columns | {"address": pd.array(addresses, dtype="str")})
+
+
+def _convert_column(column: schema.Column, cells: pd.Series):
+    if column.kind in ("integer", "number"):
+        dtype = "Int64" if column.kind == "integer" else "float64"
+        numbers = pd.to_numeric(cells.cat.categories, errors="coerce")
+        return pd.array(numbers, dtype=dtype).take(cells.cat.codes)
+    if column.kind == "keys":
+        return map_cells(cells, lambda cell: tuple(split_keys(cell)), object)
+    return cells.astype("str").array
 
 
 def time_in_days(time: pd.Series, unit: pd.Series) -> pd.DataFrame:

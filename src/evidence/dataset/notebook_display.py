@@ -93,7 +93,7 @@ HEADERS = {
 }
 """Columns whose names do not say what they are counted in."""
 ABOUT_COLUMNS = {
-    column.name: column.about for table in reversed(schema.TABLES) for column in table.columns
+    column.name: column.description for table in reversed(schema.TABLES) for column in table.columns
 }
 """What each column means; where several tables have one of the name, as in the first."""
 

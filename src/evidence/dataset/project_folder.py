@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from evidence.dataset import schema
-from evidence.dataset.bibliography import BIBLIOGRAPHY_FILE
+from evidence.dataset.schema import BIBLIOGRAPHY_FILE
 from evidence.errors import EvidenceError
 from evidence.files import path_digest
 

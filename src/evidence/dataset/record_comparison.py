@@ -6,8 +6,8 @@ from functools import lru_cache
 
 from evidence.dataset import schema
 from evidence.dataset.access_log import digests, evaluate, row_digests
-from evidence.dataset.bibliography import BIBLIOGRAPHY_FILE
 from evidence.dataset.dataset import Dataset
+from evidence.dataset.schema import BIBLIOGRAPHY_FILE
 from evidence.errors import EvidenceError
 from evidence.files import path_digest
 

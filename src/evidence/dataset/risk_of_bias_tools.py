@@ -1,14 +1,12 @@
-"""Risk-of-bias tools as data, and what an appraisal must satisfy to be one of them.
+"""Risk-of-bias tools as data (`tools/*.toml`), and the rules for judgements made with them.
 
-Vocabulary
-----------
 A *tool* is one version of an instrument such as RoB 2: its domains, its judgements from best to
-worst, and the rule by which they make an overall. A judgement's `level` (low, some, high, critical,
-unknown) is what tools have in common. A *set* is one judge's judgements of one study and outcome.
+worst, and its rule for an overall judgement. The *level* of a judgement (low, some, high, critical,
+unknown) is what tools have in common. A *set* is one assessor's judgements of one study or outcome.
 """
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -16,15 +14,29 @@ from importlib.resources import files
 import pandas as pd
 
 from evidence.dataset import schema
-from evidence.errors import Problem
+from evidence.dataset.text_checks import quote
+from evidence.errors import ProblemList, not_one_of
 
 OVERALL = "overall"
-SET = ["study", "outcome", "tool", "judged_by", "source"]
+SET_KEY = ["study", "outcome", "tool", "judged_by", "source"]
+"""The columns that the judgements of one set share."""
 
 
 @dataclass(frozen=True)
 class Tool:
-    """One version of an instrument; `designs` gives, for a domain, the one design that has it."""
+    """One version of a risk-of-bias instrument.
+
+    Attributes
+    ----------
+    domains : dict of str to str
+        Each domain with its meaning.
+    designs : dict of str to str
+        For domains that apply to one study design only, that design.
+    levels : dict of str to str
+        Each judgement with its level, from best to worst.
+    rule : str
+        How the overall judgement follows: "worst", or "none".
+    """
 
     name: str
     reference: str
@@ -33,32 +45,42 @@ class Tool:
     levels: dict[str, str]
     rule: str
 
-    def asked(self, design: str) -> list[str]:
-        """The domains that a study of this design is judged on, in order."""
+    def applicable_domains(self, design: str) -> list[str]:
+        """Return the domains on which a study of this design is judged, in order."""
         return [word for word in self.domains if self.designs.get(word, design) == design]
 
-    def overall(self, judgements: Mapping[str, str], design: str) -> str:
-        """The overall judgement by the rule of the tool; empty if it has none, or judgements lack.
+    def overall_judgement(self, judgements: Mapping[str, str], design: str) -> str:
+        """Apply the tool's rule: the worst judgement on any domain counts.
 
-        The worst judgement of any domain counts; one that is the worst possible settles it even
-        where other domains were not judged.
+        Parameters
+        ----------
+        judgements : mapping of str to str
+            By domain.
+        design : str
+            The design of the study.
+
+        Returns
+        -------
+        str
+            Empty if the tool has no rule, or if domains are missing and those present are not
+            already as bad as possible.
         """
         if self.rule == "none":
             return ""
         order = list(self.levels)
-        given = [judgements[word] for word in self.asked(design) if word in judgements]
-        worst = max(given, key=order.index, default="")
-        complete = len(given) == len(self.asked(design))
-        return worst if complete or worst == order[-1] else ""
+        domains = self.applicable_domains(design)
+        present = [judgements[word] for word in domains if word in judgements]
+        worst = max(present, key=order.index, default="")
+        return worst if len(present) == len(domains) or worst == order[-1] else ""
 
 
 @cache
-def tools() -> dict[str, Tool]:
-    """Every tool that the package knows, by its name with version."""
-    known = {}
+def load_tools() -> dict[str, Tool]:
+    """Read the tools that come with the package, by name with version."""
+    tools = {}
     for path in sorted(files(__package__).joinpath("tools").iterdir(), key=lambda path: path.name):
         data = tomllib.loads(path.read_text("utf-8"))
-        known[data["name"]] = Tool(
+        tools[data["name"]] = Tool(
             name=data["name"],
             reference=data["reference"],
             domains={entry["word"]: entry["about"] for entry in data["domains"]},
@@ -66,50 +88,56 @@ def tools() -> dict[str, Tool]:
             levels={entry["word"]: entry["level"] for entry in data["judgements"]},
             rule=data["overall"],
         )
-    return known
+    return tools
 
 
-def check_appraisals(frame: pd.DataFrame, designs: pd.DataFrame) -> list[Problem]:
-    """Words that no tool has, judgements without reason or name, overalls against the rule.
+def check_risk_of_bias(
+    problems: ProblemList, judgements: pd.DataFrame, designs: pd.DataFrame
+) -> None:
+    """Find words that a tool does not have, and judgements that lack a reason or a signature.
 
-    Both frames as read: all cells text, `line` the line number.
+    Parameters
+    ----------
+    problems : ProblemList
+        Gets what is found.
+    judgements, designs : DataFrame
+        The text tables of `risk_of_bias.csv` and `designs.csv`.
     """
-    problems: list[Problem] = []
-    kinds = dict(zip(designs["study"], designs["design"], strict=True))
-
-    def report(row, column, rule):
-        problems.append(
-            Problem(schema.RISK_OF_BIAS.file, row.line, column, getattr(row, column), rule)
-        )
-
-    for row in frame.itertuples():
-        tool = tools().get(row.tool)
+    file, tools = schema.RISK_OF_BIAS.file, load_tools()
+    design_of = dict(zip(designs["study"], designs["design"], strict=True))
+    rows = judgements.astype("str")
+    found = ProblemList()
+    for row in rows.itertuples():
+        tool = tools.get(row.tool)
         if tool is None:
-            report(row, "tool", f"is not one of: {', '.join(tools())}")
+            found.add(file, row.Index, "tool", not_one_of(quote(row.tool), tools))
             continue
-        known = [*tool.asked(kinds.get(row.study, "")), OVERALL]
-        if row.domain not in known:
-            report(
-                row, "domain", f"is not asked of this study; {tool.name} has: {', '.join(known)}"
+        domains = [*tool.applicable_domains(design_of.get(row.study, "")), OVERALL]
+        if row.domain not in domains:
+            message = (
+                f"{tool.name} has no domain {quote(row.domain)} for this study. "
+                f"Available: {', '.join(domains)}"
             )
+            found.add(file, row.Index, "domain", message)
         if row.judgement not in tool.levels:
-            report(row, "judgement", f"is not one of: {', '.join(tool.levels)}")
+            message = not_one_of(quote(row.judgement), tool.levels)
+            found.add(file, row.Index, "judgement", message)
         if row.judged_by == "project":
             for column in ("reason", "signed_by", "date"):
                 if not getattr(row, column):
-                    report(row, column, "is not allowed where this project judged")
-    if not problems:
-        problems += _unexplained(frame, kinds)
-    return problems
+                    message = "required value is missing: judgements of this project need it"
+                    found.add(file, row.Index, column, message)
+    if not found:
+        _check_overall(found, rows, design_of)
+    problems.extend(found)
 
 
-def _unexplained(frame: pd.DataFrame, kinds: Mapping[str, str]) -> Iterable[Problem]:
-    """Overall judgements that the rule does not give, without a reason."""
-    for (study, _, name, *_), rows in frame.groupby(SET, sort=False):
-        judged = dict(zip(rows["domain"], rows["judgement"], strict=True))
-        by_rule = tools()[name].overall(judged, kinds.get(study, ""))
-        for row in rows[(rows["domain"] == OVERALL) & (rows["reason"] == "")].itertuples():
+def _check_overall(problems: ProblemList, rows: pd.DataFrame, design_of: Mapping[str, str]) -> None:
+    """An overall judgement that the tool's rule does not give needs a reason."""
+    for (study, _, tool, *_), group in rows.groupby(SET_KEY, sort=False):
+        judgements = dict(zip(group["domain"], group["judgement"], strict=True))
+        by_rule = load_tools()[tool].overall_judgement(judgements, design_of.get(study, ""))
+        for row in group[(group["domain"] == OVERALL) & (group["reason"] == "")].itertuples():
             if by_rule and row.judgement != by_rule:
-                rule = f"is '{by_rule}' by the rule of the tool; say in reason why not here"
-                file = schema.RISK_OF_BIAS.file
-                yield Problem(file, row.line, "judgement", row.judgement, rule)
+                message = f"'{row.judgement}' is '{by_rule}' by the tool's rule. Give the reason."
+                problems.add(schema.RISK_OF_BIAS.file, row.Index, "judgement", message)

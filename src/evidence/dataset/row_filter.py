@@ -1,8 +1,7 @@
-"""The small language in which `unknowns.csv` says which results bear on a question.
+"""Row filters: the small language in which a table says which results bear on a question.
 
-``condition=bread and outcome=height|crust and days>=28`` — conditions joined by
-`and`; `=` and `!=` take words separated by `|`, the comparisons take a number. Nothing in it is
-ever evaluated as code.
+``condition=bread and outcome=height|crust and days>=28``: conditions joined by `and`; `=` and `!=`
+take words separated by `|`, the other comparisons one number. A filter is never run as code.
 """
 
 import operator
@@ -12,92 +11,108 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-WORDS = (
-    "study",
-    "condition",
-    "population",
-    "arm",
-    "role",
-    "versus",
-    "intervention",
-    "route",
-    "outcome",
-    "instrument",
-    "measure",
-    "reported_by",
-    "source",
-    "kind",
-    "design",
-    "randomised",
-    "comparator_kind",
-    "scope",
+from evidence.dataset import schema
+from evidence.errors import did_you_mean
+
+_FILTERS = [
+    column
+    for table in (schema.STUDIES, schema.OUTCOMES, schema.DESIGNS)
+    for column in table.columns
+    if "filter" in column.roles
+]
+NUMBER_COLUMNS = (
+    "days",
+    *(column.name for column in _FILTERS if column.kind in ("integer", "number")),
 )
-NUMBERS = ("days", "n", "dose_mg_per_kg", "infusion_minutes", "sessions")
-_COMPARE = {
+"""Columns that are compared as numbers; `days` is the time of a result."""
+COLUMNS = (*(column.name for column in _FILTERS), "days")
+_COMPARISONS = {
     ">=": operator.ge,
     "<=": operator.le,
     ">": operator.gt,
     "<": operator.lt,
 }
 # An "and" inside a value, as in "blood and urine", is followed by no comparison.
-_JOINT = re.compile(r"\s+and\s+(?=\w+\s*(?:!=|>=|<=|=|>|<))")
+_AND = re.compile(r"\s+and\s+(?=\w+\s*(?:!=|>=|<=|=|>|<))")
 _CONDITION = re.compile(r"\s*(\w+)\s*(!=|>=|<=|=|>|<)\s*(.+?)\s*$")
 
 
 @dataclass(frozen=True)
 class Predicate:
-    """One comparison of a query; `values` are words for `=` and `!=`, else one number."""
+    """One condition of a filter; `values` are words for `=` and `!=`, else one number."""
 
     column: str
-    compare: str
+    comparison: str
     values: tuple[str, ...]
 
     def matches(self, results: pd.DataFrame) -> pd.Series:
-        """Which rows it holds for; a blank number never matches."""
+        """Return the rows for which it holds, as booleans; a blank number never matches."""
         column = results[self.column]
-        if self.compare in _COMPARE:
-            return _COMPARE[self.compare](column.astype("float64"), float(self.values[0]))
-        if self.column in NUMBERS:
-            found = column.astype("float64").isin([float(value) for value in self.values])
+        if self.comparison in _COMPARISONS:
+            compare = _COMPARISONS[self.comparison]
+            return compare(column.astype("float64"), float(self.values[0]))
+        if self.column in NUMBER_COLUMNS:
+            is_in = column.astype("float64").isin([float(value) for value in self.values])
         else:
-            found = column.isin(self.values)
-        return found if self.compare == "=" else ~found
+            is_in = column.isin(self.values)
+        return is_in if self.comparison == "=" else ~is_in
 
 
 def parse_query(text: str) -> tuple[Predicate, ...]:
-    """The conditions of a query, in order; an empty text has none.
+    """Parse a filter into its conditions, in order; an empty text has none.
 
     Raises
     ------
     ValueError
-        A condition that is not `column operator value`, an unknown column, or a comparison with
-        something that is not a number.
+        A part is not `column comparison value`, the column cannot be used in filters, or it is
+        compared with something that is not a number.
     """
-    conditions = []
-    for part in _JOINT.split(text.strip()) if text.strip() else []:
+    predicates = []
+    for part in _AND.split(text.strip()) if text.strip() else []:
         match = _CONDITION.fullmatch(part)
         if match is None:
-            raise ValueError(f"'{part}' is not a condition such as randomised=yes or days>=28")
-        column, compare, value = match.groups()
-        if column not in WORDS + NUMBERS:
+            raise ValueError(f"'{part}' is not a condition like randomised=yes or days>=28")
+        column, comparison, value = match.groups()
+        if column not in COLUMNS:
+            hint = did_you_mean(column, COLUMNS)
             raise ValueError(
-                f"'{column}' is no column to ask for; use {', '.join(WORDS + NUMBERS)}"
+                f"unknown filter column '{column}'.{hint} Available: {', '.join(COLUMNS)}"
             )
         values = tuple(word.strip() for word in value.split("|"))
-        if column in NUMBERS and not all(re.fullmatch(r"-?\d+(\.\d+)?", word) for word in values):
-            raise ValueError(f"'{value}' is not a number, and {column} is")
-        if compare in _COMPARE and (column not in NUMBERS or len(values) > 1):
-            raise ValueError(f"'{part}': {compare} compares a number; words are asked for with =")
-        conditions.append(Predicate(column, compare, values))
-    return tuple(conditions)
+        is_number = column in NUMBER_COLUMNS
+        if is_number and not all(re.fullmatch(r"-?\d+(\.\d+)?", word) for word in values):
+            raise ValueError(f"'{value}' is not a number, but {column} needs one")
+        if comparison in _COMPARISONS and (not is_number or len(values) > 1):
+            raise ValueError(f"'{part}': {comparison} compares one number. Use = for words.")
+        predicates.append(Predicate(column, comparison, values))
+    return tuple(predicates)
+
+
+def query_error(text: str) -> str:
+    """Describe what is wrong with a filter; empty if nothing is."""
+    try:
+        parse_query(text)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def filter_rows(
     query: str, results: pd.DataFrame, columns: Sequence[str] | None = None
 ) -> pd.DataFrame:
-    """The rows on which every condition holds, none for an empty query; with these columns only."""
-    conditions = parse_query(query)
-    keep = pd.Series(bool(conditions), index=results.index)
-    for condition in conditions:
-        keep &= condition.matches(results)
-    return results[keep] if columns is None else results.loc[keep, list(columns)]
+    """Return the rows that match every condition; none for an empty filter.
+
+    Parameters
+    ----------
+    query : str
+        The filter.
+    results : DataFrame
+        Results as `analysis.results.select_results` returns them.
+    columns : sequence of str, optional
+        The columns to return; by default all.
+    """
+    predicates = parse_query(query)
+    is_match = pd.Series(bool(predicates), index=results.index)
+    for predicate in predicates:
+        is_match &= predicate.matches(results)
+    return results[is_match] if columns is None else results.loc[is_match, list(columns)]

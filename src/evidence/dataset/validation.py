@@ -1,335 +1,409 @@
-"""What each cell of a column must be, whatever stands beside it, and that no row stands twice.
+"""The rules that tables must keep: for single cells, whole rows, and keys into other tables."""
 
-Keys and words that must be those of another table, of the bibliography, or of other rows.
-
-What a single row of `studies.csv` must satisfy to be a number and not a slip of the pen.
-"""
-
-import difflib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from evidence.dataset import schema, text_checks
-from evidence.dataset.bibliography import BIBLIOGRAPHY_FILE as BIBLIOGRAPHY
-from evidence.dataset.row_filter import parse_query
-from evidence.dataset.schema import Column
-from evidence.dataset.text_table import Sheet, first_alike
-from evidence.errors import Problems
+from evidence.dataset import schema
+from evidence.dataset.csv_reader import map_cells
+from evidence.dataset.risk_of_bias_tools import check_risk_of_bias
+from evidence.dataset.row_filter import query_error
+from evidence.dataset.text_checks import hidden_characters, orcid_error, quote
+from evidence.errors import ProblemList, did_you_mean, not_one_of
 
-_PATTERNS = {
-    "integer": (r"\d+", "is not a whole number"),
-    "number": (r"-?\d+(\.\d+)?", "is not a number; write it with a point, without sign or unit"),
-    "time": (r"\d+(\.\d+)?(-\d+(\.\d+)?)?", "is not a time; write a number or a range such as 0-3"),
-    "date": (r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])", "is not a day such as 2026-11-24"),
-    "p": (r"[<>]?(0?\.\d+|0|1(\.0+)?)", "is not a p value such as 0.02 or <0.01"),
-}
+MAX_SPELLING_COMPARISONS = 200_000
+"""Pairs of words that are compared to suggest the nearest one: about a second's work."""
 
 
-def check_columns(sheet: Sheet) -> Problems:
-    """Required cells, vocabularies, numbers, untidy blanks and repeated rows of one table."""
-    problems = Problems()
-    if not len(sheet):
-        return problems
-    for column in sheet.table.columns:
-        for test, rule in _tests(column):
-            sheet.report(problems, sheet[column.name].map(test, bool), column.name, rule)
-        if column.kind == "person":
-            _check_people(problems, sheet, column.name)
-        if column.kind == "query":
-            _check_queries(problems, sheet, column.name)
-    _check_repeated(problems, sheet)
-    return problems
-
-
-def _tests(column: Column):
-    """What a cell must not be, and how that is said."""
-    yield lambda cell: cell != cell.strip(), "has blanks around it; remove them"
-    if column.required:
-        yield lambda cell: not cell, "is not allowed; this column must be filled"
-    if column.words:
-        words = f"is not one of: {', '.join(column.words)}"
-        yield lambda cell: cell != "" and cell not in column.words, words
-    if column.kind in _PATTERNS:
-        pattern, rule = _PATTERNS[column.kind]
-        fits = re.compile(pattern).fullmatch
-        yield lambda cell: cell != "" and not fits(cell), rule
-
-
-def _check_people(problems: Problems, sheet: Sheet, column: str) -> None:
-    """Every ORCID in the name of a person must be one."""
-
-    def wrong(cell: str) -> list[tuple[str, str]]:
-        found = text_checks.ORCID.findall(cell)
-        rules = [(orcid, text_checks.identifier_error("orcid", orcid)) for orcid in found]
-        return [(orcid, rule) for orcid, rule in rules if rule]
-
-    sheet.report_parts(problems, column, wrong)
-
-
-def _check_queries(problems: Problems, sheet: Sheet, column: str) -> None:
-    def wrong(text: str) -> list[tuple[str, str]]:
-        try:
-            parse_query(text)
-        except ValueError as error:
-            return [("it", f"fails: {error}")]
-        return []
-
-    sheet.report_parts(problems, column, wrong)
-
-
-def _check_repeated(problems: Problems, sheet: Sheet) -> None:
-    """Rows that are alike in the columns of the key."""
-    key = sheet.table.key
-    first = sheet.first_alike(key)
-    again = first != np.arange(len(sheet))
-
-    def name(place: int) -> str:
-        return ", ".join(filter(None, (sheet.cell(column, place) for column in key)))
-
-    def rule(place: int) -> str:
-        line = sheet.lines[first[place]]
-        return f"stands already in line {line}; rows differ in {', '.join(key)}"
-
-    sheet.report(problems, again, "", rule, name)
-
-
-SPELLING_COLUMNS = 200_000
-"""Pairs of words that are compared, about a second's work."""
-
-
-def split_keys(cell: str) -> list[str]:
-    """The words of a cell that holds several, separated by ;."""
-    return [word.strip() for word in cell.split(";") if word.strip()]
-
-
-def check_links(sheets: Mapping[str, Sheet], bibliography: Collection[str] | None) -> Problems:
-    """Every key that points into another table or into the bibliography must arrive there.
+def validate_tables(
+    tables: Mapping[str, pd.DataFrame], bibliography: Collection[str] | None
+) -> ProblemList:
+    """Find everything that is wrong with the tables of a project.
 
     Parameters
     ----------
-    sheets : mapping of str to Sheet
-        By file name, for every table of the schema.
+    tables : mapping of str to DataFrame
+        Text tables by file name, for every table of the schema; see `csv_reader.read_tables`.
     bibliography : collection of str or None
-        Its keys; None if it cannot be read, so that nothing can be said of them.
+        The keys of the bibliography; None if it cannot be read, so that they are not checked.
     """
-    problems = Problems()
-
-    def require(table, column, allowed, kind, *, many=False):
-        _require(problems, sheets[table.file], column, allowed, kind, many=many)
-
-    def words(table, column):
-        return set(sheets[table.file][column].values)
-
-    outcomes, claims = words(schema.OUTCOMES, "outcome"), words(schema.CLAIMS, "claim")
-    designs, studies = words(schema.DESIGNS, "study"), words(schema.STUDIES, "study")
+    problems = ProblemList()
     for table in schema.TABLES:
         for column in table.columns:
-            is_reference = column.kind == "key" or column.name == "source"
-            if is_reference and bibliography is not None:
-                kind = f"a key of {BIBLIOGRAPHY}"
-                require(table, column.name, bibliography, kind, many=column.kind == "keys")
-            if column.kind == "outcome" and outcomes:
-                require(table, column.name, outcomes, f"an outcome of {schema.OUTCOMES.file}")
-    if studies:
-        known = f"a study of {schema.STUDIES.file}"
-        require(schema.CLAIMS, "studies", studies, known, many=True)
-    results = sheets[schema.STUDIES.file]
-    if designs:
-        _check_described(problems, results, designs)
-    if claims:
-        known = f"a claim of {schema.CLAIMS.file}"
-        require(schema.UNKNOWNS, "claims", claims, known, many=True)
-        require(schema.STATEMENTS, "claim", claims, known)
+            for rule in _cell_rules(column):
+                _check_cells(problems, table.file, tables[table.file][column.name], rule)
+        _check_repeated_rows(problems, table, tables[table.file])
+    results, designs = tables[schema.STUDIES.file], tables[schema.DESIGNS.file]
+    _check_results(problems, results)
+    check_risk_of_bias(problems, tables[schema.RISK_OF_BIAS.file], designs)
+    _check_foreign_keys(problems, tables, bibliography)
+    _check_studies_described(problems, results, designs)
     for name in ("condition", "outcome", "arm"):
         _check_spelling(problems, results, name)
     return problems
 
 
-def _require(problems, sheet, column, allowed, kind, *, many=False) -> None:
-    """Problems for the words of a column that are not among `allowed`."""
-    hints = _Hints(allowed)
+@dataclass(frozen=True)
+class CellRule:
+    """Whether a cell breaks a rule, and the message if it does."""
 
-    def wrong(cell: str) -> list[tuple[str, str]]:
-        found = split_keys(cell) if many else [cell]
-        return [
-            (word, f"is not {kind}{hints[word]}") for word in found if word and word not in allowed
-        ]
-
-    sheet.report_parts(problems, column, wrong)
+    is_broken: Callable[[str], bool]
+    message: Callable[[str], str]
 
 
-class _Hints(dict[str, str]):
-    """The nearest word that is allowed, as the end of a sentence."""
-
-    def __init__(self, allowed: Collection[str]):
-        super().__init__()
-        self._allowed = list(allowed)
-
-    def __missing__(self, word: str) -> str:
-        # A person who got so many words wrong is not helped by the nearest of each.
-        is_few = len(self) * len(self._allowed) < SPELLING_COLUMNS
-        close = difflib.get_close_matches(word, self._allowed, 1) if is_few else ()
-        self[word] = f"; did you mean {close[0]}?" if close else ""
-        return self[word]
+PATTERNS = {
+    "integer": (r"\d+", "is not a whole number"),
+    "number": (r"-?\d+(\.\d+)?", "is not a number. Write it with a point, without sign or unit."),
+    "time": (r"\d+(\.\d+)?(-\d+(\.\d+)?)?", "is not a time. Write a number, or a range like 0-3."),
+    "date": (r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])", "is not a date like 2026-11-24"),
+    "p": (r"[<>]?(0?\.\d+|0|1(\.0+)?)", "is not a p value like 0.02 or <0.01"),
+}
+"""For the kinds of columns that have a form: the form, and the message for other cells."""
 
 
-def _check_described(problems: Problems, results: Sheet, designs: Collection[str]) -> None:
-    """Each study needs a row of its own; it is asked for once."""
-    missing = results["study"].map(lambda key: bool(key) and key not in designs, bool)
-    first = results.first_alike(["study"]) == np.arange(len(results))
-    hints = _Hints(designs)
+def _cell_rules(column: schema.Column) -> Iterator[CellRule]:
+    yield CellRule(
+        lambda cell: cell != cell.strip(), lambda cell: f"{quote(cell)} has blanks around it"
+    )
+    yield CellRule(
+        lambda cell: bool(hidden_characters(cell)),
+        lambda cell: (
+            f"{quote(cell)} contains the hidden character {hidden_characters(cell)}. Remove it."
+        ),
+    )
+    if column.required:
+        yield CellRule(lambda cell: not cell, lambda _: "required value is missing")
+    if column.words:
+        words = column.words
+        yield CellRule(
+            lambda cell: cell != "" and cell not in words,
+            lambda cell: not_one_of(quote(cell), words),
+        )
+    if column.kind in PATTERNS:
+        pattern, rule = PATTERNS[column.kind]
+        fits = re.compile(pattern).fullmatch
+        yield CellRule(
+            lambda cell: cell != "" and not fits(cell), lambda cell: f"{quote(cell)} {rule}"
+        )
+    if column.kind == "person":
+        yield CellRule(lambda cell: bool(orcid_error(cell)), orcid_error)
+    if column.kind == "query":
+        yield CellRule(lambda cell: bool(query_error(cell)), query_error)
 
-    def rule(place: int) -> str:
-        known = f"described in {schema.DESIGNS.file}; add a row for it"
-        return f"is not {known}{hints[results.cell('study', place)]}"
 
-    results.report(problems, missing & first, "study", rule)
+def _check_cells(problems: ProblemList, file: str, cells: pd.Series, rule: CellRule) -> None:
+    """Check each distinct cell of a column; add a problem for each row that has a broken one."""
+    broken = [cell for cell in cells.cat.categories.tolist() if rule.is_broken(cell)]
+    if broken:
+        rows = cells[cells.isin(broken)]
+        problems.add_rows(file, rows.index, cells.name, lambda line: rule.message(rows[line]))
 
 
-def _check_spelling(problems: Problems, results: Sheet, column: str) -> None:
-    """The same word in two spellings (case, blanks) would silently be two groups."""
-    cells = results[column]
-    words = [re.sub(r"\s+", " ", cell.casefold()) for cell in cells.values]
-    folded = pd.factorize(np.array(words, dtype=object))[0]
-    if len(folded) == folded.max(initial=-1) + 1:
+def _check_repeated_rows(problems: ProblemList, table: schema.Table, rows: pd.DataFrame) -> None:
+    key = list(table.key)
+    if not rows.duplicated(key).any():
         return
-    scope = results["study"].codes if column == "arm" else np.zeros(len(results), int)
-    first = first_alike([scope, folded[cells.codes]])
-    other = cells.is_filled & (cells.codes[first] != cells.codes)
+    same_key = rows.index.to_series().groupby([rows[name] for name in key], observed=True)
+    first = same_key.transform("first")
+    repeated = rows.index[first != rows.index]
 
-    def rule(place: int) -> str:
-        return f"is spelled '{results.cell(column, first[place])}' elsewhere; use one spelling"
+    def message(line: int) -> str:
+        cells = ", ".join(cell for cell in rows.loc[line, key] if cell)
+        return f"repeats line {first[line]} ({cells}). Rows must differ in {', '.join(key)}."
 
-    results.report(problems, other, column, rule, lambda place: f"'{results.cell(column, place)}'")
-
-
-def check_results(sheet: Sheet) -> Problems:
-    """Contradictions inside rows of the table as read.
-
-    Cells that are not numbers at all are reported by the column checks and passed over here.
-    """
-    problems = Problems()
-    n, events, value = (sheet[name].numbers for name in ("n", "events", "value"))
-    low, high, spread = (sheet[name].numbers for name in ("ci_low", "ci_high", "spread"))
-    is_filled = {name: sheet[name].is_filled for name in sheet.table.names}
-    measure = sheet["measure"]
-    is_proportion, is_count = measure.among(["proportion"]), measure.among(["count"])
-    worded = measure.among(schema.WORDED_MEASURES)
-    found = measure.among(schema.FOUND_MEASURES)
-    contrast = sheet["role"].among(["contrast"])
-
-    def report(bad, column, rule):
-        """Report each row where `bad`; {placeholders} of the rule are cells of that row."""
-        sheet.report(problems, bad, column, lambda place: rule.format(**sheet.row(place)))
-
-    report(events > n, "events", "is more than n ({n})")
-    report(n == 0, "n", "people were analysed; leave it blank if the number is not known")
-    report(
-        is_proportion & ((value < 0) | (value > 1)),
-        "value",
-        "is not a proportion between 0 and 1; 71 % is written 0.71",
-    )
-    ratio = measure.among(["risk ratio", "odds ratio"])
-    report(ratio & (value <= 0), "value", "is not a ratio; ratios are above 0 and not logarithms")
-    with np.errstate(divide="ignore", invalid="ignore"):
-        shares = events / n
-    report(
-        is_proportion & (np.abs(shares - value) > 0.0051),
-        "value",
-        "is not {events} of {n}",
-    )
-    report(
-        is_proportion & ~is_filled["value"] & ~is_filled["events"],
-        "value",
-        "is not enough for a proportion; give it, or events and n",
-    )
-    report(
-        is_count & ~is_filled["events"],
-        "events",
-        "is not enough for a count; give the number counted",
-    )
-    report(
-        measure.among(schema.NUMERIC_MEASURES) & ~is_filled["value"],
-        "value",
-        "is not enough for a {measure}; give the number, or use measure statement or range",
-    )
-    report(
-        (worded | found) & is_filled["value"],
-        "value",
-        "stands beside measure {measure}, which has no number",
-    )
-    report(
-        measure.among(["p value"]) & ~is_filled["p_value"], "p_value", "is not enough for a p value"
-    )
-    report(
-        found & ~is_filled["direction"],
-        "direction",
-        "is not enough for measure {measure}; say better, worse or no difference",
-    )
-    report(
-        ~found & is_filled["direction"] & ~contrast,
-        "direction",
-        "belongs to a contrast, or to measure significance or direction",
-    )
-    report(low > high, "ci_low", "is above ci_high ({ci_high})")
-    report(
-        (value < low) | (value > high), "value", "lies outside its interval ({ci_low} to {ci_high})"
-    )
-    report(
-        is_filled["ci_low"] & ~is_filled["ci_high"],
-        "ci_high",
-        "is not allowed beside ci_low {ci_low}; an interval has two ends",
-    )
-    report(
-        is_filled["ci_high"] & ~is_filled["ci_low"],
-        "ci_low",
-        "is not allowed beside ci_high {ci_high}; an interval has two ends",
-    )
-    report(spread < 0, "spread", "is negative; a standard deviation cannot be")
-    report(
-        is_filled["spread"] & ~is_filled["spread_kind"],
-        "spread_kind",
-        "is not allowed beside spread {spread}; say sd or se",
-    )
-    report(
-        is_filled["time"] & ~is_filled["time_unit"],
-        "time_unit",
-        "is not allowed beside time {time}; say minute, hour, day, week, month or year",
-    )
-    report(
-        is_filled["time_unit"] & ~is_filled["time"],
-        "time",
-        "is not allowed beside time_unit {time_unit}",
-    )
-    report(
-        sheet["time"].map(_runs_backwards, bool),
-        "time",
-        "runs backwards; write the earlier time first",
-    )
-    report(
-        contrast & ~is_filled["versus"],
-        "versus",
-        "is not allowed in a contrast; name the other arm",
-    )
-    report(
-        ~contrast & is_filled["versus"],
-        "versus",
-        "stands in a row with role {role}; only a contrast has it",
-    )
-    is_same = contrast & (sheet["arm"].text == sheet["versus"].text)
-    report(is_same, "versus", "is the same as arm")
-    needs_print = measure.among(["proportion", *schema.NUMERIC_MEASURES, "date", "range"])
-    report(
-        needs_print & ~is_filled["as_printed"],
-        "as_printed",
-        "is not allowed; copy the number as the text prints it",
-    )
-    return problems
+    problems.add_rows(table.file, repeated, "", message)
 
 
-def _runs_backwards(time: str) -> bool:
+# Keys
+
+
+def split_keys(cell: str) -> list[str]:
+    """Split a cell that holds several words, separated by semicolons."""
+    return [word.strip() for word in cell.split(";") if word.strip()]
+
+
+def _check_foreign_keys(
+    problems: ProblemList,
+    tables: Mapping[str, pd.DataFrame],
+    bibliography: Collection[str] | None,
+) -> None:
+    """Each key must be defined in the file it points into, unless the project lacks that file."""
+    defined = {
+        table.file: set(tables[table.file][table.columns[0].name].cat.categories) - {""}
+        for table in (schema.STUDIES, schema.OUTCOMES, schema.CLAIMS)
+    }
+    defined[schema.BIBLIOGRAPHY_FILE] = set(bibliography or ())
+    for table in schema.TABLES:
+        for column in table.columns:
+            if column.target and defined[column.target]:
+                rule = _key_rule(column, defined[column.target])
+                _check_cells(problems, table.file, tables[table.file][column.name], rule)
+
+
+def _key_rule(column: schema.Column, defined: Collection[str]) -> CellRule:
+    suggest = _Suggestions(defined)
+
+    def undefined(cell: str) -> list[str]:
+        words = split_keys(cell) if column.kind == "keys" else [cell] if cell else []
+        return [word for word in words if word not in defined]
+
+    def message(cell: str) -> str:
+        return "; ".join(
+            f"{quote(word)} is not defined in {column.target}.{suggest(word)}"
+            for word in undefined(cell)
+        )
+
+    return CellRule(lambda cell: bool(undefined(cell)), message)
+
+
+class _Suggestions:
+    """Suggests the nearest word for as long as that is fast."""
+
+    def __init__(self, words: Collection[str]):
+        self._words = list(words)
+        self._left = MAX_SPELLING_COMPARISONS
+
+    def __call__(self, word: str) -> str:
+        self._left -= len(self._words)
+        return did_you_mean(word, self._words) if self._left > 0 else ""
+
+
+def _check_studies_described(
+    problems: ProblemList, results: pd.DataFrame, designs: pd.DataFrame
+) -> None:
+    """Each study of the results needs a row in the table of designs, if there is one."""
+    if designs.empty:
+        return
+    described = set(designs["study"].cat.categories)
+    suggest = _Suggestions(described)
+    studies = results["study"].drop_duplicates()
+    missing = studies[~studies.isin(described) & (studies != "")]
+    problems.add_rows(
+        schema.STUDIES.file,
+        missing.index,
+        "study",
+        lambda line: (
+            f"{quote(missing[line])} has no row in {schema.DESIGNS.file}. "
+            f"Add one.{suggest(missing[line])}"
+        ),
+    )
+
+
+def _check_spelling(problems: ProblemList, results: pd.DataFrame, column: str) -> None:
+    """Two spellings of a word (capitals, blanks) would silently form two groups."""
+    cells = results[column]
+    folded = pd.Series(map_cells(cells, _fold, object), results.index, dtype="category")
+    if len(folded.cat.categories) == len(cells.cat.categories):
+        return
+    # The same arm may be spelled differently in another study.
+    scope = [results["study"]] if column == "arm" else []
+    text = cells.astype("str")
+    first = text.groupby([*scope, folded], observed=True).transform("first")
+    rows = text[(first != text) & (text != "")]
+    problems.add_rows(
+        schema.STUDIES.file,
+        rows.index,
+        column,
+        lambda line: (
+            f"{quote(rows[line])} is spelled {quote(first[line])} elsewhere. Use one spelling."
+        ),
+    )
+
+
+def _fold(cell: str) -> str:
+    return re.sub(r"\s+", " ", cell.casefold())
+
+
+# Rows of studies.csv
+
+
+class _Results:
+    """The columns of the results, as row rules need them; cells that are not numbers are NaN."""
+
+    def __init__(self, rows: pd.DataFrame):
+        self._rows = rows
+        self._numbers: dict[str, np.ndarray] = {}
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self._numbers:
+            cells = self._rows[name].cat
+            numbers = pd.to_numeric(cells.categories, errors="coerce").to_numpy(float)
+            self._numbers[name] = numbers[cells.codes]
+        return self._numbers[name]
+
+    def has(self, name: str) -> np.ndarray:
+        """Return which rows have something in a column."""
+        return (self._rows[name] != "").to_numpy()
+
+    def lacks(self, name: str) -> np.ndarray:
+        """Return which rows have nothing in a column."""
+        return ~self.has(name)
+
+    def is_in(self, name: str, *words: str) -> np.ndarray:
+        """Return which rows have one of these words in a column."""
+        return self._rows[name].isin(words).to_numpy()
+
+    def same(self, name: str, other: str) -> np.ndarray:
+        """Return which rows have the same text in two columns."""
+        return (self._rows[name].astype("str") == self._rows[other].astype("str")).to_numpy()
+
+    def reversed_range(self, name: str) -> np.ndarray:
+        """Return which rows have a range whose end lies before its begin."""
+        return map_cells(self._rows[name], _is_reversed, bool)
+
+
+def _is_reversed(time: str) -> bool:
     ends = re.fullmatch(r"(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)", time)
     return ends is not None and float(ends[1]) > float(ends[2])
+
+
+@dataclass(frozen=True)
+class RowRule:
+    """A rule for a row of `studies.csv`; {names} in the message are cells of that row."""
+
+    column: str
+    is_broken: Callable[[_Results], np.ndarray]
+    message: str
+
+
+MAX_ROUNDING = 0.0051
+"""How far a proportion printed with two decimals may lie from its count."""
+PRINTED_MEASURES = ("proportion", *schema.NUMERIC_MEASURES, "date", "range")
+
+ROW_RULES = (
+    RowRule("events", lambda r: r["events"] > r["n"], "{events} exceeds n ({n})"),
+    RowRule("n", lambda r: r["n"] == 0, "is 0. Leave it blank if the number is not known."),
+    RowRule(
+        "value",
+        lambda r: r.is_in("measure", "proportion") & ((r["value"] < 0) | (r["value"] > 1)),
+        "{value} is not a proportion between 0 and 1. Write 71% as 0.71.",
+    ),
+    RowRule(
+        "value",
+        lambda r: r.is_in("measure", "risk ratio", "odds ratio") & (r["value"] <= 0),
+        "{value} is not a ratio. Ratios are above 0 and not logarithmic.",
+    ),
+    RowRule(
+        "value",
+        lambda r: (
+            r.is_in("measure", "proportion")
+            & (np.abs(r["events"] / r["n"] - r["value"]) > MAX_ROUNDING)
+        ),
+        "{value} is not {events} of {n}",
+    ),
+    RowRule(
+        "value",
+        lambda r: r.is_in("measure", "proportion") & r.lacks("value") & r.lacks("events"),
+        "required value is missing. A proportion needs a value, or events and n.",
+    ),
+    RowRule(
+        "events",
+        lambda r: r.is_in("measure", "count") & r.lacks("events"),
+        "required value is missing. A count needs the number counted.",
+    ),
+    RowRule(
+        "value",
+        lambda r: r.is_in("measure", *schema.NUMERIC_MEASURES) & r.lacks("value"),
+        "required value is missing. Give the number, or use measure statement or range instead of {measure}.",
+    ),
+    RowRule(
+        "value",
+        lambda r: (
+            r.is_in("measure", *schema.TEXT_MEASURES, *schema.UNSIZED_MEASURES) & r.has("value")
+        ),
+        "{value} must be blank: measure {measure} has no number",
+    ),
+    RowRule(
+        "p_value",
+        lambda r: r.is_in("measure", "p value") & r.lacks("p_value"),
+        "required value is missing. Measure p value needs it.",
+    ),
+    RowRule(
+        "direction",
+        lambda r: r.is_in("measure", *schema.UNSIZED_MEASURES) & r.lacks("direction"),
+        "required value is missing. Measure {measure} needs better, worse or no difference.",
+    ),
+    RowRule(
+        "direction",
+        lambda r: (
+            r.has("direction")
+            & ~r.is_in("measure", *schema.UNSIZED_MEASURES)
+            & ~r.is_in("role", "contrast")
+        ),
+        "'{direction}' must be blank: only contrasts and measures significance and direction "
+        "have a direction",
+    ),
+    RowRule("ci_low", lambda r: r["ci_low"] > r["ci_high"], "{ci_low} exceeds ci_high ({ci_high})"),
+    RowRule(
+        "value",
+        lambda r: (r["value"] < r["ci_low"]) | (r["value"] > r["ci_high"]),
+        "{value} lies outside its CI ({ci_low} to {ci_high})",
+    ),
+    RowRule(
+        "ci_high",
+        lambda r: r.has("ci_low") & r.lacks("ci_high"),
+        "required value is missing. A CI needs both limits; ci_low is {ci_low}.",
+    ),
+    RowRule(
+        "ci_low",
+        lambda r: r.has("ci_high") & r.lacks("ci_low"),
+        "required value is missing. A CI needs both limits; ci_high is {ci_high}.",
+    ),
+    RowRule("spread", lambda r: r["spread"] < 0, "{spread} is negative. An SD or SE cannot be."),
+    RowRule(
+        "spread_kind",
+        lambda r: r.has("spread") & r.lacks("spread_kind"),
+        "required value is missing. Say whether spread {spread} is sd or se.",
+    ),
+    RowRule(
+        "time_unit",
+        lambda r: r.has("time") & r.lacks("time_unit"),
+        f"required value is missing. Say the unit of time {{time}}: {', '.join(schema.TIME_UNITS)}.",
+    ),
+    RowRule(
+        "time",
+        lambda r: r.has("time_unit") & r.lacks("time"),
+        "required value is missing. Give a number for time_unit {time_unit}, or leave both blank.",
+    ),
+    RowRule(
+        "time",
+        lambda r: r.reversed_range("time"),
+        "{time} is reversed. Write the earlier time first.",
+    ),
+    RowRule(
+        "versus",
+        lambda r: r.is_in("role", "contrast") & r.lacks("versus"),
+        "required value is missing. A contrast needs its other arm.",
+    ),
+    RowRule(
+        "versus",
+        lambda r: ~r.is_in("role", "contrast") & r.has("versus"),
+        "'{versus}' must be blank: only a contrast has another arm, and role is {role}",
+    ),
+    RowRule(
+        "versus",
+        lambda r: r.is_in("role", "contrast") & r.same("arm", "versus"),
+        "'{versus}' is the arm itself. Name the other arm.",
+    ),
+    RowRule(
+        "as_printed",
+        lambda r: r.is_in("measure", *PRINTED_MEASURES) & r.lacks("as_printed"),
+        "required value is missing. Copy the number as the text prints it.",
+    ),
+)
+
+
+def _check_results(problems: ProblemList, rows: pd.DataFrame) -> None:
+    """Contradictions within a row; cells that are no numbers at all are reported elsewhere."""
+    results = _Results(rows)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for rule in ROW_RULES:
+            lines = rows.index[rule.is_broken(results)]
+
+            def message(line: int, rule: RowRule = rule) -> str:
+                return rule.message.format(**rows.loc[line])
+
+            problems.add_rows(schema.STUDIES.file, lines, rule.column, message)

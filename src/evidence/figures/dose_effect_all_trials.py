@@ -15,7 +15,7 @@ from evidence.analysis.pooling.study_effects import (
     crossover_without_correlation,
 )
 from evidence.dataset.dataset import Dataset
-from evidence.dataset.schema import FOUND_MEASURES
+from evidence.dataset.schema import UNSIZED_MEASURES
 from evidence.figures import style
 from evidence.figures.layout import Layout, draw
 from evidence.provenance.sentence import (
@@ -144,7 +144,7 @@ def _otherwise(results: pd.DataFrame, question: Question, known: pd.DataFrame) -
     word, _ = PRINTED_EFFECTS[question.measure]
     # Before any row goes: a column put into a frame without rows brings its own.
     rows = rows.assign(sized=rows["measure"].eq(word) & rows["value"].notna())
-    rows = rows[rows["sized"] | rows["measure"].isin(FOUND_MEASURES)]
+    rows = rows[rows["sized"] | rows["measure"].isin(UNSIZED_MEASURES)]
     rows = rows.sort_values("sized", ascending=False, kind="stable")
     rows = rows.drop_duplicates(["study", "dose_mg_per_kg"])
     sizes = [

@@ -42,7 +42,7 @@ def _by_tool(appraisals: list[Appraisal]) -> dict[str, list[Appraisal]]:
 
 def _columns(entries: list[Appraisal]) -> list[str]:
     """The domains that any of these studies is asked for, and the overall if there is one."""
-    asked = {word for entry in entries for word in entry.tool.asked(entry.design)}
+    asked = {word for entry in entries for word in entry.tool.applicable_domains(entry.design)}
     words = [word for word in entries[0].tool.domains if word in asked]
     return words + ([OVERALL] if any(entry.overall for entry in entries) else [])
 
@@ -66,7 +66,7 @@ def lay_out_risk_of_bias(appraisals: list[Appraisal]) -> RiskOfBiasLayout:
             words = []
             for lane, column in enumerate(columns):
                 judgement, address = _judged(entry, column)
-                if column != OVERALL and column not in entry.tool.asked(entry.design):
+                if column != OVERALL and column not in entry.tool.applicable_domains(entry.design):
                     continue
                 words.append(f"{column} {judgement or 'not judged'}")
                 rows.append(
@@ -129,7 +129,7 @@ def lay_out_risk_of_bias_summary(appraisals: list[Appraisal]) -> RiskOfBiasSumma
             asked = [
                 entry
                 for entry in entries
-                if column == OVERALL or column in entry.tool.asked(entry.design)
+                if column == OVERALL or column in entry.tool.applicable_domains(entry.design)
             ]
             levels = [entry.tool.levels.get(_judged(entry, column)[0], "") for entry in asked]
             left = 0.0

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from evidence.dataset import schema
-from evidence.dataset.bibliography import BIBLIOGRAPHY_FILE
 from evidence.dataset.dataset import Dataset
+from evidence.dataset.schema import BIBLIOGRAPHY_FILE
 from evidence.provenance.sentence import format_time
 
 MAX_ROWS_DESCRIBED = 12

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from string import Formatter
 
-from evidence.dataset.bibliography import BIBLIOGRAPHY_FILE as BIBLIOGRAPHY
 from evidence.dataset.dataset import Dataset
+from evidence.dataset.schema import BIBLIOGRAPHY_FILE
 from evidence.provenance.methods import METHODS
 from evidence.provenance.rows import MAX_ROWS_DESCRIBED, describe_rows, row_ranges
 from evidence.provenance.sentence import Sentence, count, join_words
@@ -164,7 +164,7 @@ def _row(dataset: Dataset, row) -> str:
 
 def sources_counted(dataset: Dataset, keys: Iterable[str]) -> Sentence:
     """How many texts are cited, as the heading of their list."""
-    cited = [f"{BIBLIOGRAPHY}:{dataset.bibliography[key].line}" for key in dict.fromkeys(keys)]
+    cited = [f"{BIBLIOGRAPHY_FILE}:{dataset.bibliography[key].line}" for key in dict.fromkeys(keys)]
     counted = count(len(cited), "source", rows=cited)
     return Sentence("sources.counted", "{sources} of these results", {"sources": counted})
 

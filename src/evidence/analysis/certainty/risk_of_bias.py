@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from evidence.dataset.dataset import Dataset
-from evidence.dataset.risk_of_bias_tools import OVERALL, SET, Tool, tools
+from evidence.dataset.risk_of_bias_tools import OVERALL, SET_KEY, Tool, load_tools
 from evidence.provenance.sentence import Number, Sentence, count, join_words
 
 LEVELS = ("low", "some", "unknown", "high", "critical")
@@ -79,12 +79,12 @@ def appraisals(dataset: Dataset, studies: list[str] | None = None) -> list[Appra
     kinds = dict(zip(designs["study"], designs["design"], strict=True))
     sets: dict[tuple, list[dict]] = {}
     for row in table.to_dict("records"):
-        sets.setdefault(tuple(row[name] for name in SET), []).append(row)
+        sets.setdefault(tuple(row[name] for name in SET_KEY), []).append(row)
     found = []
     for (study, outcome, name, judge, source), rows in sets.items():
         by_domain = {row["domain"]: row for row in rows}
         overall = by_domain.pop(OVERALL, {})
-        tool, design = tools()[name], kinds.get(study, "")
+        tool, design = load_tools()[name], kinds.get(study, "")
         judged = {word: row["judgement"] for word, row in by_domain.items()}
         found.append(
             Appraisal(
@@ -97,7 +97,7 @@ def appraisals(dataset: Dataset, studies: list[str] | None = None) -> list[Appra
                 judge="ours" if judge == "project" else dataset.label(source),
                 source=source,
                 domains=by_domain,
-                rule_judgement=tool.overall(judged, design),
+                rule_judgement=tool.overall_judgement(judged, design),
                 stated_judgement=overall.get("judgement", ""),
                 reason=overall.get("reason", ""),
                 address=" ".join(row["address"] for row in rows),

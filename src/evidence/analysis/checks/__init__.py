@@ -35,8 +35,8 @@ def require_consistent(dataset: Dataset) -> list[Finding]:
     counting = [finding for finding in findings if finding.is_blocking]
     if counting:
         raise DatasetError(
-            Problem(*_place(finding), finding.code, "it", f"fails: {finding.message}; "
-                    f"{finding.resolution}, or waive it in data/waivers.csv")
+            Problem(*_place(finding), finding.code, f"{finding.message}; {finding.resolution}, "
+                    "or waive it in data/waivers.csv")
             for finding in counting
         )  # fmt: skip
     return findings

@@ -16,7 +16,7 @@ from evidence.analysis.printed_numbers import (
     printed_percentage,
     rounding,
 )
-from evidence.dataset.text_table import Cells
+from evidence.dataset.csv_reader import map_cells
 from evidence.provenance.sentence import Number, Sentence, count, format_percent
 
 _HUNDREDTHS = re.compile(r"%|percent|per 100")
@@ -60,15 +60,16 @@ def _among(wanted, shown) -> bool:
 
 def _may_not_be_printed(results: pd.DataFrame) -> np.ndarray:
     """All rows but those whose numbers plainly stand in their text, which are nearly all."""
-    texts = _texts(results)
-    shown = [printed_numbers(text) for text in texts.values]
+    texts = results["as_printed"]
+    codes, cells = pd.factorize(texts)
+    shown = [printed_numbers(text) for text in cells]
     sizes = np.array([len(numbers) for numbers in shown], int)
     starts = np.cumsum(sizes) - sizes
     flat = np.array([float(number) for numbers in shown for number in numbers])
-    sizes, starts = sizes[texts.codes], starts[texts.codes]
-    scale = np.where(texts.map(lambda text: bool(_HUNDREDTHS.search(text)), bool), 100, 1)
+    sizes, starts = sizes[codes], starts[codes]
+    scale = np.where(map_cells(texts, lambda text: bool(_HUNDREDTHS.search(text)), bool), 100, 1)
     # What is compared with both counts, or has none of them, is looked at by itself.
-    suspect = texts.map(lambda text: bool(_COUNT.search(text)), bool)
+    suspect = map_cells(texts, lambda text: bool(_COUNT.search(text)), bool)
     for name in ("value", "spread", "ci_low", "ci_high", "events"):
         numbers = results[name].to_numpy(float, na_value=np.nan)
         asked = (sizes > 0) & ~np.isnan(numbers)
@@ -83,10 +84,6 @@ def _may_not_be_printed(results: pd.DataFrame) -> np.ndarray:
         if len(places):
             suspect[places] |= ~np.logical_or.reduceat(is_it, ends - many)
     return suspect
-
-
-def _texts(results: pd.DataFrame) -> Cells:
-    return Cells.of(results["as_printed"].to_numpy(object))
 
 
 def _ranges(results: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
@@ -170,7 +167,8 @@ def impossible_means(dataset, results) -> Found:
     ]
     n = rows["n"].to_numpy(float)
     total = rows["value"].to_numpy() * n
-    margins = _texts(rows).map(lambda text: rounding(_first_number(text)), float) * n + 1e-9
+    margin = map_cells(rows["as_printed"], lambda text: rounding(_first_number(text)), float)
+    margins = margin * n + 1e-9
     for row in rows[np.floor(total + margins) < np.ceil(total - margins)].itertuples():
         yield row, f"mean {_first_number(row.as_printed)} is no sum of {row.n} whole scores"
 

@@ -6,7 +6,7 @@ import pandas as pd
 from evidence.analysis.arm_comparisons import arm_pairs
 from evidence.analysis.checks.finding import Found, check
 from evidence.analysis.printed_numbers import printed_numbers, rounding
-from evidence.dataset.text_table import Cells
+from evidence.dataset.csv_reader import map_cells
 from evidence.statistics.confidence_intervals import (
     odds_ratio_interval,
     risk_difference_interval,
@@ -85,7 +85,7 @@ def intervals_against_p(dataset, results) -> Found:
 
 def _significance(printed: pd.Series) -> np.ndarray:
     """Whether each printed p value is below 0.05, as 1 or 0; NaN if it does not tell."""
-    return Cells.of(printed.to_numpy(object)).map(_significant, float)
+    return map_cells(printed, _significant, float)
 
 
 def _significant(printed: str) -> float:
@@ -102,7 +102,7 @@ def _significant(printed: str) -> float:
 def lopsided_intervals(dataset, results) -> Found:
     """A value outside its interval's middle, on the scale where intervals are symmetric."""
     rows, (low, middle, high) = _with_intervals(results)
-    slack = Cells.of(rows["as_printed"].to_numpy(object)).map(_slack, float)
+    slack = map_cells(rows["as_printed"], _slack, float)
     is_ratio = rows["measure"].isin(RATIOS).to_numpy()
     # A half unit of a ratio is that part of it on the scale of logarithms.
     ratios = rows.loc[is_ratio, ["value", "ci_low"]].to_numpy()

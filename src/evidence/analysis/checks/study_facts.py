@@ -7,7 +7,7 @@ import pandas as pd
 
 from evidence.analysis.checks.finding import Found, check
 from evidence.analysis.results import last_assessments
-from evidence.dataset.text_table import Cells
+from evidence.dataset.csv_reader import map_cells
 from evidence.provenance.sentence import at_time
 
 
@@ -101,7 +101,7 @@ def doses_off_their_arm(dataset, results) -> Found:
         named = _DOSE.search(arm)
         return float(named[1]) if named else np.nan
 
-    named = Cells.of(results["arm"].to_numpy(object)).map(dose, float)
+    named = map_cells(results["arm"], dose, float)
     given = results["dose_mg_per_kg"].to_numpy()
     for row in results[np.abs(named - given) > 0].itertuples():
         yield row, f"dose {row.dose_mg_per_kg:g} in the arm '{row.arm}'"
@@ -123,7 +123,7 @@ def sources_before_their_study(dataset, results) -> Found:
     years = {key: reference.year for key, reference in dataset.bibliography.items()}
     known = {key: float(year) for key, year in years.items() if year.isdigit()}
     study, source = (
-        Cells.of(results[name].to_numpy(object)).map(lambda key: known.get(key, np.nan), float)
+        map_cells(results[name], lambda key: known.get(key, np.nan), float)
         for name in ("study", "source")
     )
     for row in _own(results[source < study - 1]).itertuples():

@@ -37,7 +37,7 @@ from evidence.analysis.results import select_results
 from evidence.dataset.access_log import selection
 from evidence.dataset.dataset import MAX_CACHED_PROJECTS, Dataset
 from evidence.dataset.notebook_display import Frame
-from evidence.dataset.row_filter import NUMBERS, WORDS, filter_rows, parse_query
+from evidence.dataset.row_filter import COLUMNS, filter_rows, parse_query
 from evidence.dataset.schema import UNKNOWN_STATUSES
 
 TIMES = (1.0, 3.0, 7.0, 28.0, 90.0, 365.0)
@@ -53,7 +53,7 @@ COMPARED = ("inactive", "active")
 MEASURED = ("proportion", "mean", *(word for word, _ in PRINTED_EFFECTS.values()))
 TRIAL = ["study", "condition", "treatment", "outcome", "comparator_kind", "randomised", "days"]
 MAX_LISTED = dict.fromkeys(
-    ("study", "label", *WORDS, *NUMBERS, *TRIAL, "blinding", "time", "time_unit", "value",
+    ("study", "label", *COLUMNS, *TRIAL, "blinding", "time", "time_unit", "value",
      "as_printed", "address")
 )  # fmt: skip
 """The columns of the results that bear on an unknown: to cut them from all takes long."""
@@ -197,7 +197,7 @@ def _asked(known: _Known) -> Iterator[Unknown]:
             known,
             filter_rows(row.where, known.rows),
             name=row.unknown,
-            claims=tuple(word.strip() for word in row.claims.split(";") if word.strip()),
+            claims=row.claims,
             address=row.address,
             curated_status=row.status,
             status_reason=row.status_reason,
@@ -213,7 +213,7 @@ def _asked_for(query: str) -> float:
     days = [
         float(condition.values[0])
         for condition in parse_query(query)
-        if condition.column == "days" and condition.compare in (">", ">=")
+        if condition.column == "days" and condition.comparison in (">", ">=")
     ]
     return max(days, default=np.nan) or np.nan
 

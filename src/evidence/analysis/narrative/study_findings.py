@@ -16,7 +16,7 @@ import pandas as pd
 from evidence.analysis.arm_comparisons import PAIR_COLUMNS, arm_pairs
 from evidence.analysis.defaults import default_outcomes
 from evidence.dataset.dataset import Dataset
-from evidence.dataset.schema import NUMERIC_MEASURES, PEOPLE_DESIGNS
+from evidence.dataset.schema import HUMAN_DESIGNS, NUMERIC_MEASURES
 from evidence.provenance.sentence import (
     Number,
     Sentence,
@@ -206,7 +206,7 @@ def _worded(rows: pd.DataFrame) -> Iterator[Sentence]:
 def certainty_sentences(dataset: Dataset, results: pd.DataFrame) -> list[Sentence]:
     """What limits the trust in these results, counted: designs, comparisons, unread numbers."""
     designs = dataset.designs_of(list(results["study"].unique()))
-    primary = designs[designs["design"].isin(PEOPLE_DESIGNS)]
+    primary = designs[designs["design"].isin(HUMAN_DESIGNS)]
     randomised = primary[primary["randomised"] == "yes"]
     active = randomised[randomised["comparator_kind"] == "active"]
     unread = results[~results["confirmed"]]

@@ -1,9 +1,9 @@
-"""The small query language of unknowns.csv."""
+"""The filter language with which tables select results."""
 
 import pandas as pd
 import pytest
 
-from evidence.dataset.row_filter import NUMBERS, WORDS, filter_rows, parse_query
+from evidence.dataset.row_filter import COLUMNS, NUMBER_COLUMNS, filter_rows, parse_query
 
 
 @pytest.fixture
@@ -16,9 +16,8 @@ def results():
             "n": pd.array([10, 20, None, 40], dtype="Int64"),
         }
     )
-    for name in (*WORDS, *NUMBERS):
-        if name not in frame:
-            frame[name] = "" if name in WORDS else float("nan")
+    for name in set(COLUMNS) - set(frame):
+        frame[name] = float("nan") if name in NUMBER_COLUMNS else ""
     return frame
 
 
@@ -37,7 +36,7 @@ def results():
         ("   ", []),
     ],
 )
-def test_rows_on_which_every_condition_holds(results, query, rows):
+def test_rows_match_every_condition(results, query, rows):
     assert filter_rows(query, results).index.tolist() == rows
 
 
@@ -49,19 +48,19 @@ def test_a_word_with_blanks_is_one_word(results):
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ("condition", "'condition' is not a condition such as randomised=yes or days>=28"),
-        ("colour=red", "'colour' is no column to ask for; use study, condition"),
-        ("days>=long", "'long' is not a number, and days is"),
-        ("condition>bread", "'condition>bread': > compares a number; words are asked for with ="),
-        ("days>1|2", "'days>1|2': > compares a number"),
+        ("condition", "'condition' is not a condition like randomised=yes or days>=28"),
+        ("colour=red", "unknown filter column 'colour'. Available: study, condition"),
+        ("days>=long", "'long' is not a number, but days needs one"),
+        ("condition>bread", "'condition>bread': > compares one number. Use = for words."),
+        ("days>1|2", "'days>1|2': > compares one number"),
     ],
 )
-def test_what_is_no_query_is_refused(query, message):
+def test_invalid_filter_is_refused(query, message):
     with pytest.raises(ValueError) as caught:
         parse_query(query)
     assert str(caught.value).startswith(message)
 
 
-def test_nothing_is_evaluated(results):
+def test_a_filter_is_never_evaluated_as_code(results):
     with pytest.raises(ValueError):
         filter_rows("__import__('os').system('true')", results)
