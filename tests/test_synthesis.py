@@ -153,8 +153,7 @@ def test_secondary_analysis_does_not_count_the_same_people_again(shipped):
 
 
 def test_conservation_every_study_with_evidence_is_somewhere_in_the_grid(shipped):
-    from evidence.analysis.eligible_evidence import evidence_rows
-    from evidence.analysis.gaps.evidence_map import OUTCOME_KINDS
+    from evidence.analysis.eligible_evidence import OUTCOME_KINDS, evidence_rows
 
     everyone = select_results(shipped)
     rows = evidence_rows(everyone[everyone["kind"].isin(OUTCOME_KINDS)])

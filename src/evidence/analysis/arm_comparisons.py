@@ -1,15 +1,9 @@
-"""Arms side by side: proportions with their intervals, and the difference of two arms.
+"""Compare the arms of a study: proportions with CIs, risk differences and ratios, and doses.
 
 Vocabulary
 ----------
-`provenance` tells on what a number rests: `guide` (as the guide says it), `source` (read in the
-text named) or `unconfirmed` (commonly cited, not read there).
-
-Doses of one trial set against the same comparator, with what was reported and nothing more.
-
-Vocabulary
-----------
-A dose is `has_estimate` if a difference is printed for it and `worded` if only its direction is.
+`provenance` says where a proportion comes from: `guide` (stated by the guide), `source` (read in
+the source) or `unconfirmed` (commonly cited, but not found in the source).
 """
 
 import numpy as np
@@ -23,24 +17,31 @@ from evidence.statistics.confidence_intervals import (
     wilson_interval,
 )
 
+PAIR_COLUMNS = ["study", "condition", "outcome", "instrument", "definition", "time", "time_unit"]
+"""What two rows share if they are the two arms of one comparison."""
+DOSE_COLUMNS = ["study", "label", "outcome", "instrument", "arm", "versus", "dose_mg_per_kg",
+                "measure", "n", "value", "ci_low", "ci_high", "p_value", "p_adjusted", "direction",
+                "time", "time_unit", "is_guide", "confirmed", "source", "address"]  # fmt: skip
+ALPHA = 0.05
+"""A printed p value of at most this counts as a difference."""
+
 
 def arm_proportions(results: pd.DataFrame, *, time_days: float, confidence: float) -> pd.DataFrame:
-    """One proportion for each study, arm, outcome and standing: the one nearest to a time.
+    """Select one proportion per study, arm, outcome and provenance: the one nearest to a time.
 
     Parameters
     ----------
     results : DataFrame
         From `select_results`.
     time_days : float
-        The time wanted, in days after the start of treatment; rows at or before 0 never count.
+        Days after the start of treatment; results before treatment are left out.
     confidence : float
-        Coverage of the Wilson intervals.
+        Coverage of the Wilson intervals, between 0 and 1.
 
     Returns
     -------
     DataFrame
-        The rows chosen with `provenance`, `estimate`, `ci_low`, `ci_high` (proportions; NaN where
-        no count is known), `counts` (12/17, or why there is none) and `name`.
+        The selected rows with `provenance` and the columns of `add_confidence_intervals`.
     """
     rows = results[
         (results["measure"] == "proportion")
@@ -51,61 +52,55 @@ def arm_proportions(results: pd.DataFrame, *, time_days: float, confidence: floa
         [rows["is_guide"], rows["confirmed"]], ["guide", "source"], "unconfirmed"
     )
     rows["distance"] = (np.log(rows["days"]) - np.log(time_days)).abs().fillna(np.inf)
-    rows["uncounted"] = rows["event_count"].isna()
-    group = ["study", "arm", "outcome", "condition"]
-    rows = rows.sort_values(["distance", "uncounted"], kind="stable")
-    rows = rows.drop_duplicates([*group, "provenance"])
-    # What is confirmed needs no unconfirmed twin beside it.
-    confirmed = rows[rows["provenance"] == "source"].set_index(group).index
-    twin = (rows["provenance"] == "unconfirmed") & rows.set_index(group).index.isin(confirmed)
-    return add_confidence_intervals(rows[~twin].sort_index(), confidence)
+    rows["has_no_count"] = rows["event_count"].isna()
+    arm = ["study", "arm", "outcome", "condition"]
+    rows = rows.sort_values(["distance", "has_no_count"], kind="stable")
+    rows = rows.drop_duplicates([*arm, "provenance"])
+    # A confirmed proportion makes the unconfirmed one of the same arm redundant.
+    confirmed_arms = rows[rows["provenance"] == "source"].set_index(arm).index
+    is_redundant = (rows["provenance"] == "unconfirmed") & rows.set_index(arm).index.isin(
+        confirmed_arms
+    )
+    return add_confidence_intervals(rows[~is_redundant].sort_index(), confidence)
 
 
 def add_confidence_intervals(rows: pd.DataFrame, confidence: float) -> pd.DataFrame:
-    """`rows` of proportions with `estimate`, Wilson `ci_low` and `ci_high`, `counts`, `name`."""
-    rows = rows.copy()
-    known = (rows["event_count"].notna() & rows["n"].notna()).to_numpy()
-    estimate = rows["value"].to_numpy(float, copy=True)
-    low, high = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
-    if known.any():
-        found = wilson_interval(rows.loc[known, "event_count"], rows.loc[known, "n"], confidence)
-        estimate[known], low[known], high[known] = found
-    rows["estimate"], rows["ci_low"], rows["ci_high"] = estimate, low, high
-    rows["counts"] = [_counts(row) for row in rows.itertuples()]
-    rows["name"] = [
-        f"{row.study}/{row.arm}/{row.outcome}/{format_time(row.time, row.time_unit) or 'any time'}"
-        f"/{'guide' if row.is_guide else row.source}"
-        for row in rows.itertuples()
-    ]
-    return rows
-
-
-def _counts(row) -> str:
-    if pd.notna(row.event_count) and pd.notna(row.n):
-        return f"{row.event_count}/{row.n} ({format_percent(row.event_count / row.n, row.n)})"
-    if pd.notna(row.n) and is_impossible(row.as_printed, int(row.n)):
-        return f"{row.as_printed} of {row.n}: no count fits"
-    if pd.notna(row.n):
-        return f"{row.as_printed} of {row.n}"
-    return f"{row.as_printed}, no count given"
-
-
-PAIR_COLUMNS = ["study", "condition", "outcome", "instrument", "definition", "time", "time_unit"]
-
-
-def arm_pairs(results: pd.DataFrame, *, confidence: float) -> pd.DataFrame:
-    """Every intervention arm against every comparator arm of its study, where both have counts.
-
-    The guide's own numbers and unconfirmed ones are left out: they are no trial.
+    """Add `estimate`, Wilson `ci_low` and `ci_high`, `counts` and `name` to rows of proportions.
 
     Returns
     -------
     DataFrame
-        One row a pair: the `PAIRED` columns, `label`, `randomised`, `better`, `days`, `arm`,
-        `versus`, `events1`, `n1`, `events2`, `n2`; `proportion1`, `proportion1_low`, `proportion1_high` and the same for
-        2 (Wilson); `rd`, `rd_low`, `rd_high` (proportions), `rr`,
-        `rr_low`, `rr_high` (natural scale; NaN where a count is 0); `name` and `address` (both
-        rows).
+        `estimate` and its CI are proportions, NaN where neither a count nor a proportion is known;
+        `counts` is text such as 12/17 (71%), or says why there is no count.
+    """
+    has_count = (rows["event_count"].notna() & rows["n"].notna()).to_numpy()
+    estimate = rows["value"].to_numpy(float, copy=True)
+    low, high = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
+    if has_count.any():
+        counts = rows.loc[has_count, ["event_count", "n"]].to_numpy(float).T
+        estimate[has_count], low[has_count], high[has_count] = wilson_interval(*counts, confidence)
+    names = [
+        f"{row.study}/{row.arm}/{row.outcome}/{format_time(row.time, row.time_unit) or 'any time'}"
+        f"/{'guide' if row.is_guide else row.source}"
+        for row in rows.itertuples()
+    ]
+    counts = [_counts_text(row) for row in rows.itertuples()]
+    return rows.assign(estimate=estimate, ci_low=low, ci_high=high, counts=counts, name=names)
+
+
+def arm_pairs(results: pd.DataFrame, *, confidence: float) -> pd.DataFrame:
+    """Pair each intervention arm with each comparator arm of its study, if both have counts.
+
+    Only confirmed results of the sources are used, never numbers of the guide.
+
+    Returns
+    -------
+    DataFrame
+        One row per pair: `PAIR_COLUMNS`, `label`, `randomised`, `better`, `days`, `caveat`, `arm`,
+        `versus`; `events1`, `n1`, `proportion1`, `proportion1_low`, `proportion1_high` (Wilson)
+        of the intervention and the same with 2 of the comparator; `rd`, `rd_low`, `rd_high`
+        (proportions) and `rr`, `rr_low`, `rr_high` (natural scale; NaN if a count is 0); `name`
+        and `address` (both rows).
     """
     rows = results[
         (results["measure"] == "proportion")
@@ -114,96 +109,82 @@ def arm_pairs(results: pd.DataFrame, *, confidence: float) -> pd.DataFrame:
         & results["event_count"].notna()
         & results["n"].notna()
     ]
-    both = rows[rows["role"] == "intervention"].merge(
+    pairs = rows[rows["role"] == "intervention"].merge(
         rows[rows["role"] == "comparator"], on=PAIR_COLUMNS, suffixes=("", "_2")
     )
-    frame = both[[*PAIR_COLUMNS, "label", "randomised", "better", "days", "caveat"]].copy()
-    frame["arm"], frame["versus"] = both["arm"], both["arm_2"]
-    counts = {
-        "events1": both["event_count"],
-        "n1": both["n"],
-        "events2": both["event_count_2"],
-        "n2": both["n_2"],
+    frame = pairs[[*PAIR_COLUMNS, "label", "randomised", "better", "days", "caveat", "arm"]].assign(
+        versus=pairs["arm_2"],
+        events1=pairs["event_count"],
+        n1=pairs["n"],
+        events2=pairs["event_count_2"],
+        n2=pairs["n_2"],
+    )
+    events1, n1, events2, n2 = frame[["events1", "n1", "events2", "n2"]].to_numpy(float).T
+    estimates = {
+        "proportion1": wilson_interval(events1, n1, confidence),
+        "proportion2": wilson_interval(events2, n2, confidence),
+        "rd": risk_difference_interval(events1, n1, events2, n2, confidence),
+        "rr": risk_ratio_interval(events1, n1, events2, n2, confidence),
     }
-    frame = frame.assign(**counts)
-    arrays = [counts[name].to_numpy(float) for name in ("events1", "n1", "events2", "n2")]
-    for group, events, n in (("1", *arrays[:2]), ("2", *arrays[2:])):
-        share, low, high = wilson_interval(events, n, confidence)
-        frame[f"proportion{group}"] = share
-        frame[f"proportion{group}_low"], frame[f"proportion{group}_high"] = low, high
-    for short, effect in (("rd", risk_difference_interval), ("rr", risk_ratio_interval)):
-        found = effect(*arrays, confidence)
-        frame[short], frame[f"{short}_low"], frame[f"{short}_high"] = found
+    for column, interval in estimates.items():
+        frame[column], frame[f"{column}_low"], frame[f"{column}_high"] = interval
     frame["name"] = [
-        f"{row.study}/{row.arm} against {row.versus}/{row.outcome}/{format_time(row.time, row.time_unit)}"
+        f"{row.study}/{row.arm} against {row.versus}/{row.outcome}/"
+        f"{format_time(row.time, row.time_unit)}"
         for row in frame.itertuples()
     ]
-    frame["address"] = both["address"] + " " + both["address_2"]
+    frame["address"] = pairs["address"] + " " + pairs["address_2"]
     return frame.reset_index(drop=True)
 
 
-DOSE_COLUMNS = [
-    "study",
-    "label",
-    "outcome",
-    "instrument",
-    "arm",
-    "versus",
-    "dose_mg_per_kg",
-    "measure",
-    "n",
-    "value",
-    "ci_low",
-    "ci_high",
-    "p_value",
-    "p_adjusted",
-    "direction",
-    "time",
-    "time_unit",
-    "is_guide",
-    "confirmed",
-    "source",
-    "address",
-]
-
-
 def doses_of_trial(results: pd.DataFrame) -> pd.DataFrame:
-    """Contrasts of studies that set two doses or more against one comparator.
+    """Select the contrasts of studies that compare two or more doses with one comparator.
 
     Returns
     -------
     DataFrame
-        `COLUMNS` and `finding`: better, no difference or worse — as worded, else from the p value
-        corrected for several comparisons, else from the plain one (at 0.05) — and `has_estimate`.
+        `DOSE_COLUMNS`, `has_estimate` and `finding` (better, no difference, worse or not stated):
+        the direction as reported, else by the p value, the adjusted one if there is one.
     """
     rows = results[
         (results["role"] == "contrast")
         & results["dose_mg_per_kg"].gt(0)
         & (results["kind"] == "benefit")
     ]
-    several = rows.groupby("study")["dose_mg_per_kg"].transform("nunique") > 1
-    frame = rows.loc[several, DOSE_COLUMNS].copy()
+    has_several_doses = rows.groupby("study")["dose_mg_per_kg"].transform("nunique") > 1
+    frame = rows.loc[has_several_doses, DOSE_COLUMNS].copy()
     frame["has_estimate"] = frame["value"].notna()
-    frame["finding"] = [row.direction or _from_p(row) for row in frame.itertuples()]
+    frame["finding"] = [row.direction or _finding_by_p(row) for row in frame.itertuples()]
     order = ["study", "is_guide", "dose_mg_per_kg"]
     return frame.sort_values(order, kind="stable").reset_index(drop=True)
 
 
-def _from_p(row) -> str:
-    printed = row.p_adjusted or row.p_value
-    if not printed:
-        return "not stated"
-    return "better" if float(printed.lstrip("<>")) <= 0.05 else "no difference"
-
-
 def arm_sizes(results: pd.DataFrame, study: str) -> dict[str, int]:
-    """People allotted to each arm of a study, or the most who were analysed in it."""
+    """Return the participants allocated to each arm of a study, or the most analysed in it."""
     rows = results[
         (results["study"] == study)
         & results["role"].isin(["intervention", "comparator"])
         & ~results["is_guide"]
     ]
-    size = np.fmax(rows["n"].astype("float64"), 0)
-    counted = rows["events"].astype("float64").where(rows["measure"] == "count")
-    largest = pd.Series(np.fmax(size, counted), rows.index).groupby(rows["arm"], sort=False).max()
+    analysed = np.fmax(rows["n"].astype(float), 0)
+    allocated = rows["events"].astype(float).where(rows["measure"] == "count")
+    size = pd.Series(np.fmax(analysed, allocated), rows.index)
+    largest = size.groupby(rows["arm"], sort=False).max()
     return {arm: int(value) for arm, value in largest.items() if pd.notna(value) and value > 0}
+
+
+def _counts_text(row) -> str:
+    if pd.isna(row.n):
+        return f"{row.as_printed}, no count given"
+    if pd.notna(row.event_count):
+        return f"{row.event_count}/{row.n} ({format_percent(row.event_count / row.n, row.n)})"
+    if is_impossible(row.as_printed, int(row.n)):
+        return f"{row.as_printed} of {row.n}: no count fits"
+    return f"{row.as_printed} of {row.n}"
+
+
+def _finding_by_p(row) -> str:
+    printed = row.p_adjusted or row.p_value
+    if not printed:
+        return "not stated"
+    return "better" if float(printed.lstrip("<>")) <= ALPHA else "no difference"

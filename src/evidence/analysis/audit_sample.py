@@ -1,11 +1,9 @@
-"""How often a number in the tables is wrong, as people found who held a sample to its sources.
+"""Draw random results for an audit against their sources, and report the error rate.
 
 Vocabulary
 ----------
-An *audit* is one person's answer about one row. A row is known by its *fingerprint*, a digest of
-what it says: a row that was changed after its audit has another one.
-
-What was last looked at too long ago: questions and claims whose date has run out.
+An *audit* is one person's answer about one row. Audits name a row by a digest of its content, so a
+row that was changed after its audit counts as not audited.
 """
 
 import random
@@ -20,45 +18,38 @@ from evidence.files import digest
 from evidence.provenance.sentence import Number, Sentence, confidence_level, count, format_percent
 from evidence.statistics.confidence_intervals import wilson_interval
 
-ANSWER_LABELS = (
-    "study", "arm", "versus", "outcome", "instrument", "time", "time_unit", "measure", "n",
-    "events", "value", "spread", "spread_kind", "ci_low", "ci_high", "p_value", "p_adjusted",
-    "direction", "as_printed", "source", "locator",
-)  # fmt: skip
-
-
+DIGEST_COLUMNS = ("study", "arm", "versus", "outcome", "instrument", "time", "time_unit", "measure",
+                  "n", "events", "value", "spread", "spread_kind", "ci_low", "ci_high", "p_value",
+                  "p_adjusted", "direction", "as_printed", "source", "locator")  # fmt: skip
+"""What a result states and where that was read; a note may change without a new audit."""
 CONFIDENCE = 0.95
 
 
 def row_digest(row) -> str:
-    """Twelve hexadecimal digits that change with anything that a result says, and where."""
-    cells = (
-        "" if pd.isna(cell) else str(cell)
-        for cell in (getattr(row, name) for name in ANSWER_LABELS)
-    )
-    return digest("\x1f".join(cells), 12)
+    """Return 12 hexadecimal digits that change with anything a result states."""
+    cells = (getattr(row, name) for name in DIGEST_COLUMNS)
+    return digest("\x1f".join("" if pd.isna(cell) else str(cell) for cell in cells), 12)
 
 
 def draw_sample(dataset: Dataset, size: int, seed: int) -> pd.DataFrame:
-    """Results for a person to hold to their source, `size` of them by chance.
+    """Draw `size` confirmed results at random and return those not audited yet.
 
-    The same seed draws the same rows, in whatever order the table is; those that were audited
-    since are left out, so that a second call goes on where the first stopped. Results known to
-    be unconfirmed are never drawn: nobody claims that they are right.
+    The same seed draws the same rows whatever their order in the table, so a second call continues
+    where the first stopped.
     """
     rows = dataset.results[dataset.results["verified"] == "yes"].copy()
     rows["row"] = [row_digest(row) for row in rows.itertuples()]
     rows = rows.sort_values("row").set_index("row", drop=False)
-    chosen = random.Random(seed).sample(list(rows.index), min(size, len(rows)))
+    sample = random.Random(seed).sample(list(rows.index), min(size, len(rows)))
     audited = set(dataset.audits["row"])
-    return rows.loc[[row for row in chosen if row not in audited]]
+    return rows.loc[[row for row in sample if row not in audited]]
 
 
 def error_rate(dataset: Dataset) -> Sentence:
-    """How many results were checked, how many were wrong, and the rate with its Wilson interval.
+    """State how many results were audited and the error rate with its Wilson CI.
 
-    A wrong row counts also after it was mended: the rate is that of copying, not of the table
-    after an audit. A confirmed row that was changed since has to be looked at again.
+    A wrong row still counts after it was corrected: the rate is that of extraction, not of the
+    corrected table. A confirmed row that was changed since counts as not audited.
 
     References
     ----------
@@ -66,56 +57,62 @@ def error_rate(dataset: Dataset) -> Sentence:
     """
     present = {row_digest(row) for row in dataset.results.itertuples()}
     audits = dataset.audits[dataset.audits["answer"].isin(["confirmed", "wrong"])]
-    stands = (audits["answer"] == "wrong") | audits["row"].isin(present)
-    audits = audits[stands].drop_duplicates("row", keep="last")
+    is_valid = (audits["answer"] == "wrong") | audits["row"].isin(present)
+    audits = audits[is_valid].drop_duplicates("row", keep="last")
     if audits.empty:
         return Sentence(
             "audit.rate",
-            "Not audited yet: nobody has held a random sample of these results to their sources.",
+            "Not audited yet: nobody has checked a random sample of these results against their "
+            "sources.",
         )
-    rows, wrong = tuple(audits["address"]), audits[audits["answer"] == "wrong"]
-    share, low, high = (float(end) for end in wilson_interval(len(wrong), len(audits), CONFIDENCE))
-    ends = f"{format_percent(low, 1000)} to {format_percent(high, 1000)}"
+    addresses, wrong = tuple(audits["address"]), audits[audits["answer"] == "wrong"]
+    interval = wilson_interval(len(wrong), len(audits), CONFIDENCE)
+    rate, low, high = (float(value) for value in interval)
+    ci = f"{format_percent(low, 1000)} to {format_percent(high, 1000)}"
     return Sentence(
         "audit.rate",
-        "{checked} drawn by chance and held to their sources by a person: {wrong} wrong, a rate of "
-        "{rate} ({level} interval {interval}).",
+        "{checked} drawn at random and checked against their sources: {wrong} wrong, an error rate "
+        "of {rate} ({level} CI {interval}).",
         {
-            "checked": count(len(audits), "result", rows=rows),
+            "checked": count(len(audits), "result", rows=addresses),
             "wrong": count(len(wrong), "was", "were", wrong["address"]),
-            "rate": Number(share, format_percent(share, 1000), rows, "error_rate"),
+            "rate": Number(rate, format_percent(rate, 1000), addresses, "error_rate"),
             "level": confidence_level(CONFIDENCE),
-            "interval": Number(ends, ends, rows, "wilson"),
+            "interval": Number(ci, ci, addresses, "wilson"),
         },
     )
 
 
-def overdue_reviews(dataset: Dataset, on: str) -> Iterator[str]:
-    """One line a question or claim that was good until a day before `on`.
+def overdue_reviews(dataset: Dataset, day: str) -> Iterator[str]:
+    """Yield one warning for each unknown and claim whose review was due before a day.
 
     Parameters
     ----------
-    on : str
-        The day in question, as 2026-11-24; never taken from the clock.
+    day : str
+        ISO date such as 2026-11-24. It is never taken from the clock, so that output is
+        reproducible.
     """
     for frame, key in ((dataset.unknowns, "unknown"), (dataset.claims, "claim")):
-        dated = frame[(frame["review_due"] != "") & (frame["review_due"] < on)]
-        for row in dated.to_dict("records"):
+        is_overdue = (frame["review_due"] != "") & (frame["review_due"] < day)
+        for row in frame[is_overdue].to_dict("records"):
+            searched = f"last searched {row['last_searched']}" if row["last_searched"] else (
+                "no search date recorded"
+            )  # fmt: skip
             yield (
-                f"{row['address']} STALE warning: {key} {row[key]} was last looked at on "
-                f"{row['last_searched'] or 'no known day'} and good until {row['review_due']}; "
-                "look for newer texts"
+                f"{row['address']} OVERDUE warning: {key} {row[key]} was due for review on "
+                f"{row['review_due']} ({searched}); search for newer studies"
             )
 
 
 def parse_date(text: str) -> str:
-    """Refuse what is no day.
+    """Return an ISO date unchanged.
 
     Raises
     ------
     ParameterError
+        The text is not a date.
     """
     try:
         return date.fromisoformat(text).isoformat()
     except ValueError:
-        raise ParameterError(f"--on: '{text}' is not a day such as 2026-11-24") from None
+        raise ParameterError(f"--on: '{text}' is not a date such as 2026-11-24") from None

@@ -1,86 +1,77 @@
-"""What a report is about where nobody asks for anything else: which outcomes, and which time.
+"""Choose the outcomes and the time of a report when its parameters name none.
 
-Vocabulary
-----------
-`outcomes.csv` may say both: `display_order` is an outcome's place among those that come first,
-`default_days` the time after treatment at which it is looked at. Where it does not, the outcome and
-the time that most studies have are taken, so that every report has an answer on any topic.
+`outcomes.csv` may set both: `display_order` ranks the outcomes shown first, `default_days` is the
+time after treatment at which an outcome is shown. Without them, the outcomes and the time that most
+studies report are used.
 """
 
 from collections.abc import Iterable, Iterator
 
 import pandas as pd
 
-from evidence.analysis.eligible_evidence import evidence_rows
-from evidence.analysis.gaps.evidence_map import OUTCOME_KINDS
+from evidence.analysis.eligible_evidence import OUTCOME_KINDS, evidence_rows
 from evidence.analysis.pooling.study_effects import PRINTED_EFFECTS, can_compute
 from evidence.dataset.dataset import Dataset
 from evidence.provenance.sentence import Number, Sentence, capitalise
 
 MAX_OUTCOMES = 2
-"""How many outcomes come first where none is marked."""
+"""Outcomes shown first if `outcomes.csv` ranks none."""
 ONE_DAY = 1.0
 
 
 def default_outcomes(results: pd.DataFrame) -> tuple[str, ...]:
-    """The outcomes marked in `outcomes.csv`, in order; none marked gives those most often shared.
-
-    These are the outcomes of which most studies give shares of people, `FEW` of them.
-    """
-    marked = results[["outcome", "display_order"]].dropna(subset=["display_order"])
-    if len(marked):
-        return tuple(marked.sort_values("display_order", kind="stable")["outcome"].unique())
-    return tuple(_by_studies(results, "proportion")[:MAX_OUTCOMES])
+    """Return the outcomes ranked in `outcomes.csv`, else those with most studies' proportions."""
+    ranked = results[["outcome", "display_order"]].dropna(subset=["display_order"])
+    if len(ranked):
+        return tuple(ranked.sort_values("display_order", kind="stable")["outcome"].unique())
+    return tuple(_outcomes_by_studies(results, "proportion")[:MAX_OUTCOMES])
 
 
 def default_outcome(results: pd.DataFrame, measure: str) -> str:
-    """The outcome of which most studies give what this measure needs; empty if none does."""
-    return next(iter(_by_studies(results, measure)), "")
+    """Return the outcome for which most studies give a measure; empty if none does."""
+    return next(iter(_outcomes_by_studies(results, measure)), "")
 
 
 def default_days(rows: pd.DataFrame) -> float:
-    """The time at which these rows are usually looked at, in days after treatment.
+    """Return the default time of these rows, in days after treatment.
 
-    As `outcomes.csv` says of the first of their outcomes; else the time most studies have, of
-    several the earliest; a day where no row tells a time.
+    This is `default_days` of the first outcome, else the time with most studies (the earliest of
+    several), else one day.
     """
     stated = rows["default_days"].dropna()
     if len(stated):
         return float(stated.iloc[0])
-    later = evidence_rows(rows)
-    studies = later[later["days"] > 0].groupby("days")["study"].nunique()
+    evidence = evidence_rows(rows)
+    studies = evidence[evidence["days"] > 0].groupby("days")["study"].nunique()
     return float(studies.idxmax()) if len(studies) else ONE_DAY
 
 
 def outcome_definitions(dataset: Dataset, outcomes: Iterable[str]) -> Iterator[Sentence]:
-    """What each of these words means here, as `outcomes.csv` says it, a sentence a word."""
-    known = dataset.outcomes[["outcome", "description", "address"]].set_index("outcome")
+    """Yield the definition of each outcome that `outcomes.csv` describes, as a sentence."""
+    definitions = dataset.outcomes[["outcome", "description", "address"]].set_index("outcome")
     for outcome in outcomes:
-        if outcome in known.index:
-            row = known.loc[outcome]
-            said = {
+        if outcome in definitions.index:
+            row = definitions.loc[outcome]
+            numbers = {
                 "outcome": Number(None, capitalise(outcome)),
                 "meaning": Number(None, row["description"], (row["address"],)),
             }
-            yield Sentence(f"meanings.{outcome}", "{outcome}: {meaning}.", said)
+            yield Sentence(f"meanings.{outcome}", "{outcome}: {meaning}.", numbers)
 
 
-def _by_studies(results: pd.DataFrame, measure: str) -> list[str]:
-    """Outcomes from which a measure can be had, those of most studies first, of as many the first.
-
-    What people were like at the start and how they came through a study is no outcome of it.
-    """
+def _outcomes_by_studies(results: pd.DataFrame, measure: str) -> list[str]:
+    """Benefits and harms for which a measure can be computed, those with most studies first."""
     rows = evidence_rows(results)
     rows = rows[rows["kind"].isin(OUTCOME_KINDS)]
     studies = {
         outcome: group["study"].nunique()
         for outcome, group in rows.groupby("outcome", sort=False)
-        if _can_compute(group, measure)
+        if _gives(group, measure)
     }
-    return sorted(studies, key=studies.get, reverse=True)
+    return sorted(studies, key=lambda outcome: -studies[outcome])
 
 
-def _can_compute(rows: pd.DataFrame, measure: str) -> bool:
+def _gives(rows: pd.DataFrame, measure: str) -> bool:
     if measure == "proportion":
         return bool((rows["measure"] == "proportion").any())
     return measure in PRINTED_EFFECTS and can_compute(set(rows["measure"]), measure)

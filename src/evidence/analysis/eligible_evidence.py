@@ -1,10 +1,9 @@
-"""What was measured and what nobody has: two ways of telling results apart, crossed.
+"""Decide which rows count as evidence, and count studies and participants behind them.
 
 Vocabulary
 ----------
-Only confirmed results of studies with participants of their own are counted as evidence; what
-the guide says, what reviews pool and what was not read at its source is not. `k` is the number
-of studies, `n` the number of their participants.
+Evidence is a confirmed result of a study with participants of its own. Statements of the guide,
+pooled results of reviews and results that were not read at their source are not evidence.
 """
 
 from collections.abc import Mapping
@@ -16,35 +15,37 @@ from evidence.dataset import schema
 from evidence.dataset.access_log import selection
 from evidence.dataset.dataset import MAX_CACHED_PROJECTS, Dataset
 
+OUTCOME_KINDS = ("benefit", "harm")
+"""Kinds of outcome that evidence can be about; the others describe participants and their flow."""
+
 
 def evidence_rows(results: pd.DataFrame) -> pd.DataFrame:
-    """The rows that count as evidence; where designs are unknown, all that are not reviews'."""
+    """Select the rows that count as evidence."""
     return results[is_evidence(results)]
 
 
 def is_evidence(results: pd.DataFrame) -> pd.Series:
-    """Which rows `evidence_rows` keeps."""
+    """Tell which rows count as evidence; a study of unknown design counts as a primary study."""
     design = results["design"]
-    known = design.isin(schema.PRIMARY_DESIGNS) | (design == "")
-    return known & ~results["is_guide"] & results["confirmed"]
+    is_primary = design.isin(schema.PRIMARY_DESIGNS) | (design == "")
+    return is_primary & ~results["is_guide"] & results["confirmed"]
 
 
 def participants(dataset: Dataset) -> pd.Series:
-    """People (or animals) in each study, by key: analysed, else randomised, else the arms' sum.
+    """Return the participants of each study: analysed, else randomised, else the sum of its arms.
 
-    Only what is stated counts: a study of which no number is known has 0.
+    A study that states no number has 0.
     """
-    rows = dataset.results[
-        dataset.results["role"].isin(["intervention", "comparator", "single arm"])
-    ]
-    rows = rows[rows["reported_by"] != "guide"]
-    size = rows["n"].fillna(rows["events"].where(rows["measure"] == "count"))
-    arms = size.groupby([rows["study"], rows["population"], rows["arm"]]).max()
-    arms = arms.groupby("study").sum()
-    whole = dataset.results[dataset.results["role"].isin(["contrast", "whole sample"])]
-    largest = whole[["study", "n"]].groupby("study")["n"].max()
-    size = arms.reindex(dataset.results["study"].unique()).fillna(0)
-    size = size.combine(largest.reindex(size.index).fillna(0), max)
+    results = dataset.results
+    in_arm = results["role"].isin(["intervention", "comparator", "single arm"])
+    rows = results[in_arm & (results["reported_by"] != "guide")]
+    arm_size = rows["n"].fillna(rows["events"].where(rows["measure"] == "count"))
+    arm_size = arm_size.groupby([rows["study"], rows["population"], rows["arm"]]).max()
+    sum_of_arms = arm_size.groupby("study").sum()
+    both_arms = results[results["role"].isin(["contrast", "whole sample"])]
+    largest_n = both_arms[["study", "n"]].groupby("study")["n"].max()
+    size = sum_of_arms.reindex(results["study"].unique()).fillna(0)
+    size = size.combine(largest_n.reindex(size.index).fillna(0), max)
     stated = dataset.designs.set_index("study")
     stated = stated["n_analysed"].fillna(stated["n_randomised"]).dropna()
     size.update(stated[stated.index.isin(size.index)])
@@ -52,7 +53,7 @@ def participants(dataset: Dataset) -> pd.Series:
 
 
 def cohorts(dataset: Dataset) -> pd.Series:
-    """For each study the one whose people took part in it: itself, unless `designs.csv` says."""
+    """Return the study whose participants each study reports: itself, unless `designs.csv` says."""
     stated = dict(zip(dataset.designs["study"], dataset.designs["cohort"], strict=True))
     studies = dataset.results["study"].unique()
     return pd.Series([stated.get(study) or study for study in studies], index=studies)
@@ -61,17 +62,23 @@ def cohorts(dataset: Dataset) -> pd.Series:
 @selection
 @lru_cache(maxsize=MAX_CACHED_PROJECTS)
 def participants_by_study(dataset: Dataset) -> dict[str, tuple[str, int]]:
-    """Of each study its cohort and its participants, for `tally`."""
+    """Return the cohort and the number of participants of each study."""
     size, cohort = participants(dataset), cohorts(dataset)
     return {study: (cohort[study], int(size[study])) for study in size.index}
 
 
 def count_studies_and_participants(
-    people: Mapping[str, tuple[str, int]], rows: pd.DataFrame
+    sizes: Mapping[str, tuple[str, int]], rows: pd.DataFrame
 ) -> tuple[int, int]:
-    """Studies and participants behind `rows`, people of one cohort counted once."""
+    """Count the studies and participants behind `rows`, each cohort once.
+
+    Parameters
+    ----------
+    sizes : mapping
+        From `participants_by_study`.
+    """
     largest: dict[str, int] = {}
     for study in rows["study"].unique():
-        cohort, n = people[study]
+        cohort, n = sizes[study]
         largest[cohort] = max(n, largest.get(cohort, 0))
     return len(largest), sum(largest.values())

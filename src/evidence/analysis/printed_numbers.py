@@ -1,93 +1,108 @@
-"""Numbers as texts print them: their digits, how they were rounded, which counts they allow.
+"""Read the numbers of a printed text: digits, rounding and the counts a percentage allows.
 
 Vocabulary
 ----------
-The *GRIM* idea: with n people only n + 1 percentages exist, so a printed one, with the rounding
-its digits allow, names the counts that could lie behind it — none, one or several.
+GRIM (granularity-related inconsistency of means): n participants can give only n + 1 different
+percentages, so a printed percentage, with the rounding its digits allow, is possible with some
+counts only, perhaps with none.
 """
 
 import re
+from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
 import pandas as pd
 
-# Some journals print a fraction without the nought before its point.
+# Some journals print a fraction without the zero before its point.
 _NUMBER = re.compile(r"(?<![\w.])[-−]?(?:\d+(?:,\d{3})*(?:\.\d+)?|\.\d+)")
 _PERCENTAGE = re.compile(r"(\d+)(?:\.(\d+))?\s*(?:%|percent)")
 
 
 def printed_numbers(text: str) -> list[str]:
-    """The numbers of a printed text as digits, a minus sign before those that have one."""
+    """Return the numbers of a printed text as digits, with a minus sign where one is printed."""
     return [number.replace(",", "").replace("−", "-") for number in _NUMBER.findall(text)]
 
 
 def rounding(printed: str) -> float:
-    """Half a unit of the last printed digit: 0.05 for 1.2."""
+    """Return half a unit of the last printed digit: 0.05 for 1.2."""
     return 0.5 * 10 ** -len(printed.partition(".")[2])
 
 
 def printed_percentage(as_printed: str) -> tuple[Fraction, int] | None:
-    """The first percentage of a printed text, exactly, and how many decimals it has."""
-    found = _percentage(as_printed)
-    return None if found is None else (Fraction(found[0], 10 ** found[1]), found[1])
-
-
-def _percentage(as_printed: str) -> tuple[int, int] | None:
-    """The digits of the first percentage as one whole number, and how many are decimals."""
-    match = _PERCENTAGE.search(as_printed)
-    if match is None:
-        return None
-    whole, decimals = match[1], match[2] or ""
-    return int(whole + decimals), len(decimals)
+    """Return the first percentage of a text, exactly, and its number of decimals."""
+    parsed = _percentage(as_printed)
+    return None if parsed is None else (Fraction(parsed[0], 10 ** parsed[1]), parsed[1])
 
 
 def possible_counts(as_printed: str, n: int) -> tuple[int, ...]:
-    """All whole numbers of `n` people that round to the first percentage in a printed text.
+    """Return the counts out of `n` that round to the first percentage of a printed text.
 
-    Halves may have been rounded either way, so both neighbours count. A text without a
-    percentage gives none.
+    Halves may have been rounded up or down, so both are allowed. A text without a percentage
+    allows no count.
 
     References
     ----------
     brown2017.
     """
-    found = _percentage(as_printed)
-    if found is None:
+    parsed = _percentage(as_printed)
+    if parsed is None:
         return ()
-    first, last = _bounds(*found, n)
+    first, last = _bounds(*parsed, n)
     return tuple(range(max(first, 0), min(last, n) + 1))
 
 
-def _bounds(digits, decimals, n):
-    """The least and the greatest whole number between n times the percentage's two roundings."""
-    step = 200 * 10**decimals
-    return -((1 - 2 * digits) * n // step), (2 * digits + 1) * n // step
+def is_impossible(as_printed: str, n: int) -> bool:
+    """Tell whether a text prints a percentage that no count of `n` participants gives."""
+    return _percentage(as_printed) is not None and not possible_counts(as_printed, n)
 
 
 def count_ranges(as_printed: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The first and the last of the `possible_counts` of many texts, each with its own people.
+    """Return the first and last of the `possible_counts` of many texts at once.
 
     Parameters
     ----------
     as_printed : array of str, shape (K,)
     n : array of int, shape (K,)
+        Participants behind each percentage.
 
     Returns
     -------
     first, last : arrays of int, shape (K,)
-        The last is before the first where no count is possible, and -1 for a text without a
-        percentage.
+        `last` is below `first` if no count is possible, and -1 for a text without a percentage.
     """
-    codes, texts = pd.factorize(as_printed)
-    found = [_percentage(text) or (-1, 0) for text in texts]
-    # Whole numbers of Python: a text may print more digits than 64 bits hold.
-    digits, decimals = np.array(found, dtype=object).reshape(-1, 2)[codes].T
+    # Python integers: a text may print more digits than 64 bits hold.
+    parsed = map_texts(as_printed, lambda text: _percentage(text) or (-1, 0), object)
+    digits, decimals = np.array(list(parsed), dtype=object).reshape(-1, 2).T
     n = np.asarray(n).astype(int).astype(object)
     first, last = _bounds(digits, decimals, n)
     return np.clip(first, 0, n + 1).astype(int), np.minimum(last, n).astype(int)
 
 
-def is_impossible(as_printed: str, n: int) -> bool:
-    """Whether a percentage is printed that no count of `n` people can give."""
-    return printed_percentage(as_printed) is not None and not possible_counts(as_printed, n)
+def map_texts(texts: np.ndarray, function: Callable, dtype: type) -> np.ndarray:
+    """Apply a function to an array of texts, once to each different text.
+
+    Returns
+    -------
+    array of dtype, shape (K,)
+    """
+    codes, unique = pd.factorize(np.asarray(texts, dtype=object))
+    values = np.empty(len(unique), dtype)
+    for position, text in enumerate(unique):
+        values[position] = function(text)
+    return values[codes]
+
+
+def _percentage(as_printed: str) -> tuple[int, int] | None:
+    """The digits of the first percentage as one integer, and how many are decimals."""
+    match = _PERCENTAGE.search(as_printed)
+    if match is None:
+        return None
+    decimals = match[2] or ""
+    return int(match[1] + decimals), len(decimals)
+
+
+def _bounds(digits, decimals, n):
+    """The smallest and largest count whose percentage rounds to these digits."""
+    step = 200 * 10**decimals
+    return -((1 - 2 * digits) * n // step), (2 * digits + 1) * n // step

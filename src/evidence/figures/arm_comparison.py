@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from evidence.analysis.arm_comparisons import arm_pairs
-from evidence.analysis.gaps.evidence_map import OUTCOME_KINDS
+from evidence.analysis.eligible_evidence import OUTCOME_KINDS
 from evidence.figures import style
 from evidence.figures.layout import Layout, ci_label, draw
 from evidence.provenance.methods import ci_methods

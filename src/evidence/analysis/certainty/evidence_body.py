@@ -14,8 +14,7 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from evidence.analysis.eligible_evidence import is_evidence
-from evidence.analysis.gaps.evidence_map import OUTCOME_KINDS
+from evidence.analysis.eligible_evidence import OUTCOME_KINDS, is_evidence
 from evidence.analysis.pooling.pooled_estimate import (
     INVERSE_LINK,
     STRATIFIED_METHODS,

@@ -13,13 +13,13 @@ import numpy as np
 import pandas as pd
 
 from evidence.analysis.eligible_evidence import (
+    OUTCOME_KINDS,
     count_studies_and_participants,
     evidence_rows,
     participants_by_study,
 )
 from evidence.dataset.dataset import Dataset
 
-OUTCOME_KINDS = ("benefit", "harm")
 TIME_BANDS = {
     "within a day": 1.0,
     "up to 3 days": 3.5,

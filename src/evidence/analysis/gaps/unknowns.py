@@ -26,11 +26,11 @@ from evidence.analysis.certainty.grade import LEVELS, Certainty, conclusion, gra
 from evidence.analysis.certainty.risk_of_bias import applicable_appraisals
 from evidence.analysis.claims.verdicts import NOT_CHECKABLE
 from evidence.analysis.eligible_evidence import (
+    OUTCOME_KINDS,
     count_studies_and_participants,
     evidence_rows,
     participants_by_study,
 )
-from evidence.analysis.gaps.evidence_map import OUTCOME_KINDS
 from evidence.analysis.gaps.required_trial import RequiredTrial, required_trial
 from evidence.analysis.pooling.study_effects import PRINTED_EFFECTS
 from evidence.analysis.results import select_results

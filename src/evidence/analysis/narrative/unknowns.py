@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 
 from evidence.analysis.eligible_evidence import (
+    OUTCOME_KINDS,
     count_studies_and_participants,
     evidence_rows,
     participants_by_study,
 )
-from evidence.analysis.gaps.evidence_map import OUTCOME_KINDS
 from evidence.analysis.gaps.unknowns import BANDS, Unknown
 from evidence.analysis.results import select_results
 from evidence.dataset.access_log import selection
