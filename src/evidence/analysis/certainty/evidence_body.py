@@ -1,10 +1,7 @@
-"""Bodies of evidence: what all studies together say on one outcome, for those who must decide.
+"""Bodies of evidence: all studies on one condition, treatment, comparator, outcome and time.
 
-Vocabulary
-----------
-A *body* is one condition, treatment, kind of comparison, outcome and time, with its studies pooled,
-or its one study. The *absolute effect* of a ratio is what it makes of the share seen in the
-comparison groups, all of them put together.
+A body is the unit that GRADE rates. Its studies are pooled if they may be; the absolute effect of
+a ratio is what it makes of the proportion with the outcome in all comparator arms together.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,7 +19,7 @@ from evidence.analysis.pooling.pooled_estimate import (
     PoolingError,
     pool_effects,
 )
-from evidence.analysis.pooling.question import METHODS as METHODS_OF_POOLS
+from evidence.analysis.pooling.question import METHODS as POOLING_METHODS
 from evidence.analysis.pooling.question import Question, study_effects, within_time_window
 from evidence.analysis.pooling.study_effects import (
     INPUT_COLUMNS,
@@ -36,22 +33,24 @@ from evidence.provenance.sentence import format_duration
 from evidence.statistics.confidence_intervals import critical_value
 from evidence.statistics.meta_analysis import TESTS
 
-METHODS = tuple(word for word in METHODS_OF_POOLS if word not in STRATIFIED_METHODS)
-"""Estimators by which bodies are pooled: certainty needs the weight of each study."""
+METHODS = tuple(method for method in POOLING_METHODS if method not in STRATIFIED_METHODS)
+"""Methods for bodies of evidence: GRADE needs the weight of each study."""
 BODY_KEY = ("condition", "treatment", "outcome", "comparator_kind")
-"""What the rows of a body have in common beside the time."""
+"""What the results of a body have in common, besides the time."""
 MAX_TIME_RATIO = 2.0
-"""Times up to this many times earlier or later than the one wanted belong to a body."""
+"""Results belong to a body if their time differs from the one asked for by at most this factor."""
+MEASURES = ("rr", "rd", "md", "smd")
+"""Measures in order of preference: counts first, then a mean difference on one scale."""
 
 
 @dataclass(frozen=True)
 class EvidenceBody:
     """One body of evidence.
 
-    `studies` as in `Synthesis`; `synthesis` is None for a single study and where pooling was
-    refused (`refused` says why). `effect` is estimate and ends of the interval on the scale of
-    pooling, NaN where there is none; `control` the share of events in the comparison groups, NaN
-    where nothing was counted.
+    `studies` has the columns of `study_effects`, and `ci_low`, `ci_high` and `weight` if pooled.
+    `pooled` is None for a single study and where pooling was refused, for `reasons_not_pooled`.
+    `effect` is (estimate, ci_low, ci_high) on the scale of pooling, NaN where there is none.
+    `comparator_risk` is the proportion with the outcome in the comparator arms, NaN if not counted.
     """
 
     question: Question
@@ -63,38 +62,40 @@ class EvidenceBody:
 
     @property
     def name(self) -> str:
-        """By which it is found: condition/treatment/comparator/outcome/time."""
+        """Identify the body: condition/treatment/comparator/outcome/time."""
         asked = self.question
         parts = (*asked.conditions, *asked.treatments, *asked.comparators, asked.outcome)
         return "/".join((*parts, format_duration(asked.time_days)))
 
     @property
     def follow_up(self) -> str:
-        """The times at which its studies looked, which may differ from the one wanted."""
+        """The times of its results in words, which may differ from the time asked for."""
         times = sorted(self.studies["days"].dropna().unique())
         if not times:
             return "time not stated"
-        return " to ".join(dict.fromkeys((format_duration(times[0]), format_duration(times[-1]))))
+        ends = (format_duration(times[0]), format_duration(times[-1]))
+        return " to ".join(dict.fromkeys(ends))
 
     @property
     def is_binary(self) -> bool:
-        """Whether events were counted, so that a share of people can be given."""
+        """Whether the effect compares proportions rather than means."""
         return self.question.measure in ("rr", "rd")
 
     @property
     def natural(self) -> tuple[float, float, float]:
-        """The effect as a ratio, a difference of shares or of means."""
-        back = INVERSE_LINK.get(self.question.measure, float)
-        return tuple(float(back(end)) for end in self.effect)
+        """Estimate and CI as a ratio, or as a difference of proportions or means."""
+        inverse = INVERSE_LINK.get(self.question.measure, float)
+        estimate, low, high = (float(inverse(end)) for end in self.effect)
+        return estimate, low, high
 
     @property
     def participants(self) -> int:
-        """People in both groups, of all studies; 0 if no study states them."""
+        """Participants in both groups of all studies; 0 if no study states them."""
         return int(self.studies[["n1", "n2"]].sum().sum())
 
     @property
     def weights(self) -> np.ndarray:
-        """The share of each study in the effect; equal shares where nothing was pooled."""
+        """The weight of each study, adding up to 1; equal weights where nothing was pooled."""
         if self.pooled is not None:
             return self.pooled.studies["weight"].to_numpy()
         return np.full(len(self.studies), 1 / len(self.studies))
@@ -104,16 +105,22 @@ class EvidenceBody:
         """The addresses of all its results."""
         return " ".join(self.studies["address"])
 
-    def absolute_effect(self, relative: float | None = None) -> tuple[float, float, float]:
-        """Difference of shares (or of means) with the ends of its interval; see the module.
+    def absolute_effect(
+        self, effect: tuple[float, float, float] | None = None
+    ) -> tuple[float, float, float]:
+        """Return estimate and CI as a difference of proportions or means.
 
-        `relative`: three numbers on the scale of pooling instead of the body's own effect.
+        Parameters
+        ----------
+        effect : tuple of three floats, optional
+            Estimate and ends on the scale of pooling, in place of the body's own effect.
         """
-        ends = np.asarray(self.effect if relative is None else relative, float)
+        estimate, low, high = map(float, self.effect if effect is None else effect)
         if self.question.measure != "rr":
-            return tuple(float(end) for end in ends)
-        shares = np.minimum(self.comparator_risk * np.exp(ends), 1)
-        return tuple(float(share - self.comparator_risk) for share in shares)
+            return estimate, low, high
+        risks = np.minimum(self.comparator_risk * np.exp([estimate, low, high]), 1)
+        estimate, low, high = (float(risk - self.comparator_risk) for risk in risks)
+        return estimate, low, high
 
 
 def evidence_bodies(
@@ -125,42 +132,43 @@ def evidence_bodies(
     test: str = "knha-adhoc",
     confidence: float = 0.95,
 ) -> list[EvidenceBody]:
-    """Every body of evidence that compares two groups, in the order of the outcomes.
+    """Return every body of evidence that compares two groups, in the order of the outcomes.
 
     Parameters
     ----------
     results : DataFrame
         From `select_results`.
     times : sequence of float
-        Times wanted, in days; results without a time stand once, at the first.
-    method, test, confidence
-        As of `synthesise`, of the methods those in `METHODS`; two studies are pooled with a normal
-        interval whatever the test.
+        Times in days. Results without a time belong to the first.
+    method : {"reml", "dl", "pm", "common"}
+    test : {"z", "knha", "knha-adhoc"}
+        Two studies are always pooled with test `z`.
+    confidence : float, default 0.95
 
     Raises
     ------
     ParameterError
-        A word that is none.
+        An unknown method or test.
     """
     require_known("method", [method], METHODS)
     require_known("test", [test], TESTS)
-    options = {"method": method, "test": test, "confidence": confidence}
-    return bodies_for(dataset, comparative_rows(results), times=times, **options)
+    rows = comparative_rows(results)
+    return bodies_for(dataset, rows, times=times, method=method, test=test, confidence=confidence)
 
 
 def comparative_rows(results: pd.DataFrame) -> list[dict]:
-    """The results that can be of use to a body of evidence, as `bodies_of` takes them."""
-    usable = ["proportion", "mean", *(word for word, _ in PRINTED_EFFECTS.values())]
-    asked = (
+    """Return the results that can belong to a body of evidence, as `bodies_for` takes them."""
+    measures = ["proportion", "mean", *(name for name, _ in PRINTED_EFFECTS.values())]
+    belongs = (
         is_evidence(results)
         & results["kind"].isin(OUTCOME_KINDS)
         & ~results["comparator_kind"].isin(["", "none"])
         & (results["treatment"] != "")
-        & results["measure"].isin(usable)
+        & results["measure"].isin(measures)
     )
-    if not asked.any():
+    if not belongs.any():
         return []
-    return results.loc[asked, [*INPUT_COLUMNS, "outcome"]].to_dict("records")
+    return results.loc[belongs, [*INPUT_COLUMNS, "outcome"]].to_dict("records")
 
 
 def bodies_for(
@@ -172,24 +180,29 @@ def bodies_for(
     test: str = "knha-adhoc",
     confidence: float = 0.95,
 ) -> list[EvidenceBody]:
-    """As `bodies`, of some of the rows that `comparing` gives, in its order."""
-    found, seen = [], set()
-    for question, answers in _questions(dataset, rows, times):
-        body = _body(dataset, answers, question, method, test, confidence)
-        if body is not None and body.address not in seen:
-            seen.add(body.address)
-            found.append(body)
-    return found
+    """Return the bodies of evidence of some rows from `comparative_rows`.
+
+    Other parameters as for `evidence_bodies`.
+    """
+    bodies: dict[str, EvidenceBody] = {}
+    for question, question_rows in _questions(dataset, rows, times):
+        body = _body(dataset, question_rows, question, method, test, confidence)
+        # Results without a time answer the question at every time; the first counts.
+        if body is not None:
+            bodies.setdefault(body.address, body)
+    return list(bodies.values())
 
 
-def _questions(dataset: Dataset, rows: Iterable[dict], times: Sequence[float]) -> Iterator[tuple]:
-    """Every question that can be asked, with the rows that can answer it."""
-    groups: dict[tuple, list[dict]] = {}
+def _questions(
+    dataset: Dataset, rows: Iterable[dict], times: Sequence[float]
+) -> Iterator[tuple[Question, list[dict]]]:
+    """Every question with the rows that bear on it."""
+    cells: dict[tuple, list[dict]] = {}
     for row in rows:
-        groups.setdefault(tuple(row[name] for name in BODY_KEY), []).append(row)
-    order = _order(dataset) if groups else {}
-    for cell in sorted(groups, key=lambda cell: (*cell[:2], order.get(cell[2], len(order)))):
-        condition, treatment, outcome, kind = cell
+        cells.setdefault(tuple(row[name] for name in BODY_KEY), []).append(row)
+    order = _outcome_order(dataset) if cells else {}
+    for cell in sorted(cells, key=lambda cell: (*cell[:2], order.get(cell[2], len(order)))):
+        condition, treatment, outcome, comparator = cell
         for time_days in times:
             question = Question(
                 outcome=outcome,
@@ -198,52 +211,64 @@ def _questions(dataset: Dataset, rows: Iterable[dict], times: Sequence[float]) -
                 max_time_ratio=MAX_TIME_RATIO,
                 conditions=(condition,),
                 treatments=(treatment,),
-                comparators=(kind,),
+                comparators=(comparator,),
             )
-            if within := [row for row in groups[cell] if within_time_window(row["days"], question)]:
-                yield question, within
+            in_window = [row for row in cells[cell] if within_time_window(row["days"], question)]
+            if in_window:
+                yield question, in_window
 
 
 @lru_cache(maxsize=MAX_CACHED_PROJECTS)
-def _order(dataset: Dataset) -> dict[str, int]:
-    return {outcome: place for place, outcome in enumerate(dataset.outcomes["outcome"])}
+def _outcome_order(dataset: Dataset) -> dict[str, int]:
+    return {outcome: position for position, outcome in enumerate(dataset.outcomes["outcome"])}
 
 
 def _body(
-    dataset, rows: list[dict], question: Question, method, test, confidence
+    dataset: Dataset,
+    rows: list[dict],
+    question: Question,
+    method: str,
+    test: str,
+    confidence: float,
 ) -> EvidenceBody | None:
-    question, studies = _brought(dataset, rows, question)
+    question, studies = _effects_by_best_measure(dataset, rows, question)
     if studies.empty:
         return None
-    synthesis, refused = None, ()
+    pooled: PooledEstimate | None = None
+    reasons: tuple[str, ...] = ()
+    effect = (np.nan, np.nan, np.nan)
     if len(studies) > 1:
         try:
-            # With one degree of freedom Knapp and Hartung's intervals say next to nothing.
-            test = test if len(studies) > 2 else "z"
-            options = {"method": method, "test": test, "confidence": confidence}
-            synthesis = pool_effects(dataset, studies, question, **options)
-            studies = synthesis.studies
+            pooled = pool_effects(
+                dataset,
+                studies,
+                question,
+                method=method,
+                # With one degree of freedom, Knapp-Hartung intervals are too wide to be of use.
+                test=test if len(studies) > 2 else "z",
+                confidence=confidence,
+            )
+            studies = pooled.studies
+            effect = (pooled.pooled.estimate, pooled.pooled.ci_low, pooled.pooled.ci_high)
         except PoolingError as error:
-            refused = error.reasons
-    effect = (np.nan,) * 3
-    if synthesis is not None:
-        pooled = synthesis.pooled
-        effect = (pooled.estimate, pooled.ci_low, pooled.ci_high)
-    elif len(studies) == 1 and crossover_without_correlation(studies).all():
-        refused = ("how the two periods of a crossover hang together is not known",)
-    elif len(studies) == 1:
-        yi, half = studies["yi"].iloc[0], critical_value(confidence) * studies["vi"].iloc[0] ** 0.5
-        effect = (float(yi), float(yi - half), float(yi + half))
+            reasons = error.reasons
+    elif crossover_without_correlation(studies).all():
+        reasons = ("the correlation of the two periods of the crossover is not known",)
+    else:
+        yi, se = float(studies["yi"].iloc[0]), float(studies["vi"].iloc[0]) ** 0.5
+        half = critical_value(confidence) * se
+        effect = (yi, yi - half, yi + half)
     events, n = studies["events2"].sum(), studies["n2"].sum()
-    control = float(events / n) if question.measure == "rr" else np.nan
-    return EvidenceBody(question, studies, synthesis, refused, effect, control)
+    risk = float(events / n) if question.measure == "rr" else np.nan
+    return EvidenceBody(question, studies, pooled, reasons, effect, risk)
 
 
-def _brought(dataset, rows: list[dict], question: Question) -> tuple[Question, pd.DataFrame]:
-    """Counts of two groups; without them a printed difference of shares, a scale, or several."""
-    kinds = {row["measure"] for row in rows}
-    for measure in ("rr", "rd", "md", "smd"):
-        if can_compute(kinds, measure):
+def _effects_by_best_measure(
+    dataset: Dataset, rows: list[dict], question: Question
+) -> tuple[Question, pd.DataFrame]:
+    row_measures = {row["measure"] for row in rows}
+    for measure in MEASURES:
+        if can_compute(row_measures, measure):
             asked = replace(question, measure=measure)
             studies = study_effects(dataset, rows, asked)
             if len(studies) and (measure != "md" or studies["instrument"].nunique() == 1):
