@@ -10,7 +10,7 @@ from pathlib import Path
 
 from evidence.dataset import schema
 from evidence.dataset.bibliography import read_bibliography
-from evidence.dataset.citations import vancouver
+from evidence.dataset.citations import format_vancouver
 
 ROOT = Path(__file__).resolve().parents[1]
 MARKER = re.compile(r"<!-- generated: ([a-z ]+) -->")
@@ -29,7 +29,7 @@ def cite_sources(markdown: str) -> str:
         return markdown
     bibliography = read_bibliography(ROOT / "references.bib")
     linked = CITATION.sub(lambda match: f"[{bibliography[match[1]].label}](#{match[1]})", markdown)
-    entries = [f'<a id="{key}"></a>{vancouver(bibliography[key])}' for key in keys]
+    entries = [f'<a id="{key}"></a>{format_vancouver(bibliography[key])}' for key in keys]
     return f"{linked}\n\n## References\n\n" + "\n\n".join(entries) + "\n"
 
 

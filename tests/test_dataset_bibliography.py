@@ -1,4 +1,4 @@
-"""The bibliography: names, accents, and how a source is written out."""
+"""The bibliography: names, accents, addresses and labels as they are read."""
 
 import pytest
 
@@ -42,7 +42,6 @@ def test_names(read, author, names):
 def test_others_are_remembered_as_more_authors(read):
     reference = read(entry(author="{Doe, Ann and others}"))
     assert reference.more_authors
-    assert str(reference).startswith("Doe A, et al. T.")
 
 
 def test_ampersand_percent_and_address_survive(read):
@@ -51,53 +50,19 @@ def test_ampersand_percent_and_address_survive(read):
     assert reference.url == "https://a.b/c_d?x=%20&y"
 
 
-def test_written_out(read):
-    """By hand, after the style of the National Library of Medicine."""
-    reference = read(
-        entry(
-            author="{Zarate, Carlos A. and Singh, Jaskaran B.}",
-            title="{A Randomized Trial of an {NMDA} Antagonist}",
-            journal="{Archives of General Psychiatry}", volume="{63}", number="8",
-            pages="{856--864}", year="2006", doi="{10.1001/archpsyc.63.8.856}",
-        )
-    )  # fmt: skip
-    assert str(reference) == (
-        "Zarate CA, Singh JB. A Randomized Trial of an NMDA Antagonist. Archives of General "
-        "Psychiatry. 2006;63(8):856-64. doi: 10.1001/archpsyc.63.8.856."
-    )
-
-
-def test_more_than_six_authors_are_cut(read):
-    names = " and ".join(f"Doe{letter}, Ann" for letter in "ABCDEFG")
-    assert "DoeF A, et al. T." in str(read(entry(author=f"{{{names}}}")))
-
-
-def test_a_question_mark_ends_a_title(read):
-    assert "Does it rise? 2000." in str(read(entry(title="{Does it rise?}")))
-
-
 @pytest.mark.parametrize(
     ("fields", "link"),
     [
-        ({"doi": "{10.1/x}", "pmid": "1", "url": "{https://a.b}"}, "https://doi.org/10.1/x"),
+        ({"doi": "{10.1000/x}", "pmid": "1", "url": "{https://a.b}"}, "https://doi.org/10.1000/x"),
         ({"pmid": "{12}", "url": "{https://a.b}"}, "https://pubmed.ncbi.nlm.nih.gov/12/"),
         ({"url": "{https://a.b}"}, "https://a.b"),
         ({}, ""),
     ],
 )
 def test_the_most_lasting_address_is_linked(read, fields, link):
-    if fields.get("doi"):
-        fields["doi"] = "{10.1000/x}"
-        link = "https://doi.org/10.1000/x"
     assert read(entry(**fields)).link == link
 
 
 def test_label_leaves_out_an_unknown_date(read):
     assert read(entry(year="{n.d.}")).label == "Doe"
     assert read(entry()).label == "Doe 2000"
-
-
-def test_shipped_bibliography_holds_every_method(shipped):
-    assert {"wilson1927", "newcombe1998", "katz1978", "woolf1955", "brown2017"} <= set(
-        shipped.bibliography
-    )

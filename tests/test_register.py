@@ -11,7 +11,7 @@ from evidence.analysis.gaps.required_trial import BASELINE_RATES, diversity
 from evidence.analysis.gaps.unknowns import find_unknowns, register
 from evidence.analysis.results import select_results
 from evidence.dataset import schema
-from evidence.dataset.citations import bibtex
+from evidence.dataset.citations import format_bibtex
 from evidence.figures.evidence_map import lay_out_evidence_map
 from evidence.figures.layout import draw
 from evidence.report.machine_readable import unknowns_frame, unknowns_json
@@ -315,7 +315,7 @@ def test_exports(bakery):
     assert [record["unknown"] for record in records] == [entry.name for entry in found]
     assert len(unknowns_frame(found)) == len(found)
     keys = {key for record in records for key in record["study_keys"]}
-    text = bibtex(dataset.bibliography.some(keys))
+    text = format_bibtex(dataset.bibliography.some(keys))
     assert text.count("@article{") == len(keys)
     assert "author = {Miller, Bo and others}" in text
 

@@ -136,7 +136,7 @@ def parser() -> argparse.ArgumentParser:
     )
     export.add_argument(
         "--style",
-        choices=_Styles("PROSE"),
+        choices=_Styles("TEXT_STYLES"),
         metavar="STYLE",
         default="vancouver",
         help="style of the references: %(choices)s (default: vancouver)",

@@ -19,6 +19,7 @@ from evidence.analysis.eligible_evidence import (
 from evidence.analysis.gaps.unknowns import Unknown, find_unknowns
 from evidence.compare.key_numbers import KeyNumber, key_numbers
 from evidence.dataset import schema
+from evidence.dataset.citations import format_vancouver
 from evidence.dataset.dataset import Dataset
 from evidence.provenance.rows import cell_text, describe_rows
 from evidence.provenance.sentence import count
@@ -211,7 +212,8 @@ def _describe_study(dataset: Dataset, study: str) -> str:
     _, people = count_studies_and_participants(participants_by_study(dataset), results)
     return (
         f"{design or 'design not stated'}, {people:,} participants, "
-        f"{count(len(results), 'result').text}. {dataset.bibliography[study]}"
+        f"{count(len(results), 'result').text}. "
+        f"{format_vancouver(dataset.bibliography[study])}"
     )
 
 

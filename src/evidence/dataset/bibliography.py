@@ -85,11 +85,6 @@ class Reference:
             return f"https://pubmed.ncbi.nlm.nih.gov/{self.pmid}/"
         return self.url
 
-    def __str__(self) -> str:
-        from evidence.dataset.citations import vancouver
-
-        return vancouver(self)
-
 
 class Bibliography(Mapping[str, Reference]):
     """References by BibTeX key, in the order of the file."""
@@ -106,7 +101,7 @@ class Bibliography(Mapping[str, Reference]):
     def __len__(self) -> int:
         return len(self._references)
 
-    def some(self, keys: Iterable[str]) -> list[Reference]:
+    def select(self, keys: Iterable[str]) -> list[Reference]:
         """The references of these keys, each once, in the order of their keys."""
         return [self[key] for key in sorted(set(keys))]
 

@@ -1,19 +1,7 @@
-"""What all styles ask of a reference: its kind, its first and last page, its text in one line.
+"""References in the styles and formats of others: Vancouver, APA, BibTeX, RIS and CSL-JSON.
 
-References after the seventh edition of the manual of the American Psychological Association.
-
-References as BibTeX that reads back as the same references.
-
-References as CSL-JSON, what processors of the Citation Style Language read.
-
-References as RIS, the tagged lines that reference managers read.
-
-References after the National Library of Medicine, the style that the ICMJE recommends.
-
-A source written out for others: as a reference for people, as a record for programs.
-
-A style is a function from one reference to a text, or from all of them to a file. Text from the
-data can never become syntax: line breaks start no new tag, braces and markup are escaped.
+Text from the bibliography never becomes syntax: line breaks start no new tag, and braces and markup
+are escaped.
 """
 
 import json
@@ -26,7 +14,7 @@ from evidence.dataset.bibliography import NO_DATE, Author, Reference
 
 @dataclass(frozen=True)
 class Kind:
-    """What a kind of source is called: by the styles for people, in RIS and in CSL."""
+    """What a kind of source is called: by the text styles, in RIS and in CSL."""
 
     form: str
     ris: str
@@ -36,161 +24,252 @@ class Kind:
 _ARTICLE = Kind("article", "JOUR", "article-journal")
 _BOOK = Kind("book", "BOOK", "book")
 _CHAPTER = Kind("chapter", "CHAP", "chapter")
-_TALK = Kind("chapter", "CPAPER", "paper-conference")
+_CONFERENCE_PAPER = Kind("chapter", "CPAPER", "paper-conference")
 _REPORT = Kind("report", "RPRT", "report")
 _THESIS = Kind("thesis", "THES", "thesis")
-_PAGE = Kind("page", "ELEC", "webpage")
+_WEB_PAGE = Kind("page", "ELEC", "webpage")
 _OTHER = Kind("page", "GEN", "document")
 _KINDS = {
     "article": _ARTICLE,
     "book": _BOOK,
     "incollection": _CHAPTER,
     "inbook": _CHAPTER,
-    "inproceedings": _TALK,
-    "conference": _TALK,
+    "inproceedings": _CONFERENCE_PAPER,
+    "conference": _CONFERENCE_PAPER,
     "techreport": _REPORT,
     "report": _REPORT,
     "phdthesis": _THESIS,
     "mastersthesis": _THESIS,
     "thesis": _THESIS,
-    # Parts of a project of this kind: their note is for readers, not one of the curators.
+    # Figures and tables of this project; their note is for readers, not a curator's remark.
     "figure": Kind("figure", "FIGURE", "figure"),
     "table": Kind("figure", "CHART", "document"),
 }
 
 
 def kind_of(source: Reference) -> Kind:
-    """The kind of a source; what no style knows by name is told by what it has.
-
-    With a volume it is an article, with an address a page, else a text of any kind.
-    """
+    """Return the kind of a source; an unknown entry type is judged by the fields it has."""
     if source.volume and source.container:
         return _KINDS.get(source.kind.lower(), _ARTICLE)
-    return _KINDS.get(source.kind.lower(), _PAGE if source.url else _OTHER)
+    return _KINDS.get(source.kind.lower(), _WEB_PAGE if source.url else _OTHER)
 
 
-def one_line(text: str) -> str:
-    """`text` without line breaks, tabs and control characters, which files of tags live by."""
+def _one_line(text: str) -> str:
+    """Without line breaks, tabs and control characters, which formats made of tags depend on."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
-def ended(text: str) -> str:
-    """A sentence with its full stop, unless it already ends in a mark."""
-    text = one_line(text)
+def _end_sentence(text: str) -> str:
+    """With a full stop, unless the text already ends in a mark."""
+    text = _one_line(text)
     return text if re.search(r"[.?!]['\"’”»]?$", text) or not text else f"{text}."
 
 
 def page_range(pages: str) -> tuple[str, str]:
-    """First and last page in full (856-64 means 856 to 864); the last is empty for a single one.
+    """Return the first and the last page in full (856-64 means 856 to 864).
 
-    A number of pages (65 pp.) is no place, and gives two empty texts.
+    The last is empty for a single page; both are empty for a number of pages (65 pp.).
     """
-    pages = one_line(pages)
+    pages = _one_line(pages)
     if re.fullmatch(r"\d+ ?pp?\.?", pages):
         return "", ""
-    found = re.fullmatch(r"([^\W\d]*)(\d+)([^\W\d]*) ?[-‐‑‒–—]+ ?([^\W\d]*)(\d+)([^\W\d]*)", pages)
-    if found is None:
+    match = re.fullmatch(r"([^\W\d]*)(\d+)([^\W\d]*) ?[-‐‑‒–—]+ ?([^\W\d]*)(\d+)([^\W\d]*)", pages)
+    if match is None:
         return pages, ""
-    before, first, after, again, last, end = found.groups()
-    if len(last) < len(first) and again in ("", before):
+    prefix, first, suffix, last_prefix, last, last_suffix = match.groups()
+    if len(last) < len(first) and last_prefix in ("", prefix):
         last = first[: -len(last)] + last
-    return before + first + after, (again or before) + last + end
+    return prefix + first + suffix, (last_prefix or prefix) + last + last_suffix
 
 
-SHOWN = 20
-FIRST = 19
+# Vancouver, after the National Library of Medicine and the ICMJE
+
+VANCOUVER_MAX_AUTHORS = 6
+_ORDINALS = {"II": "2nd", "III": "3rd", "IV": "4th"}
 
 
-def apa(source: Reference) -> str:
-    """One reference as plain text; titles keep the capitals that the bibliography has."""
-    return _written(source, lambda text: text, lambda text: text)
+def format_vancouver(source: Reference) -> str:
+    """Format one reference: six authors, then et al.; shortened pages; the DOI, else an address.
+
+    Journal titles stay as the bibliography has them: their abbreviations are in no table here.
+    """
+    parts = [_vancouver_authors(source), _vancouver_title(source), *_vancouver_publication(source)]
+    if source.doi:
+        parts.append(f"doi: {_one_line(source.doi)}.")
+    if source.pmid:
+        parts.append(f"PMID: {_one_line(source.pmid)}.")
+    if source.url and not source.doi and not source.pmid:
+        parts.append(f"Available from: {_one_line(source.url)}")
+    return " ".join(part for part in parts if part)
 
 
-def apa_markdown(source: Reference) -> str:
-    """The same in Markdown: what the style sets in italics is, and nothing else is markup."""
-    text = _written(source, lambda text: f"*{text}*" if text else "", _literal)
+def _vancouver_authors(source: Reference) -> str:
+    names = [_vancouver_name(author) for author in source.authors]
+    is_cut = source.more_authors or len(names) > VANCOUVER_MAX_AUTHORS
+    et_al = ["et al"] if is_cut and names else []
+    return _end_sentence(", ".join([*names[:VANCOUVER_MAX_AUTHORS], *et_al]))
+
+
+def _vancouver_name(author: Author) -> str:
+    """A person without points and with at most two initials; an organisation as it is."""
+    if not author.first:
+        return _one_line(author.last)
+    initials = author.initials[:2] if author.initials.isupper() else author.initials
+    suffix = author.suffix.rstrip(".")
+    last = author.last.replace(".", "")
+    return _one_line(f"{last} {initials} {_ORDINALS.get(suffix, suffix)}")
+
+
+def _vancouver_title(source: Reference) -> str:
+    labels = {"phdthesis": " [dissertation]", "mastersthesis": " [master's thesis]"}
+    medium = " [Internet]" if kind_of(source).ris == "ELEC" else ""
+    label = labels.get(source.kind.lower(), medium)
+    return _end_sentence(_one_line(source.title).removesuffix("." if label else "") + label)
+
+
+def _vancouver_publication(source: Reference) -> list[str]:
+    """Container, date, volume and pages; a container that is no journal is joined to the date."""
+    form, container = kind_of(source).form, _one_line(source.container)
+    date = "[date unknown]" if source.year in ("", NO_DATE) else _one_line(source.year)
+    if form == "article":
+        return [_end_sentence(container), _end_sentence(date + _vancouver_issue(source))]
+    opening = "In: " if form in ("chapter", "figure") and container else ""
+    parts = [f"{opening}{container}; {date}." if container else f"{date}."]
+    if form == "report" and source.number:
+        parts.append(f"Report No.: {_one_line(source.number)}.")
+    if form == "chapter" and _vancouver_pages(source):
+        parts.append(f"p. {_vancouver_pages(source)}.")
+    if form == "figure":
+        parts.append(_end_sentence(source.note))
+    return parts
+
+
+def _vancouver_issue(source: Reference) -> str:
+    numbers = _one_line(source.volume) + (f"({_one_line(source.number)})" if source.number else "")
+    pages = _vancouver_pages(source)
+    return (f";{numbers}" if numbers else "") + (f":{pages}" if pages else "")
+
+
+def _vancouver_pages(source: Reference) -> str:
+    """856-864 as 856-64 and S12-S15 as S12-5; pages that end in a letter are not shortened."""
+    first, last = page_range(source.pages)
+    if not last:
+        return re.sub("[‐‑‒–—]", "-", first)
+    if re.search(r"\D$", first + last) or len(first) != len(last):
+        return f"{first}-{last}"
+    different = [position for position, sign in enumerate(last) if sign != first[position]]
+    return f"{first}-{last[different[0] :]}" if different else first
+
+
+# APA, seventh edition of the Publication Manual
+
+APA_MAX_AUTHORS = 20
+
+
+def format_apa(source: Reference) -> str:
+    """Format one reference as plain text; titles keep the capitals of the bibliography."""
+    return _Apa(italic=lambda text: text, literal=lambda text: text).format(
+        source, _one_line(source.link)
+    )
+
+
+def format_apa_markdown(source: Reference) -> str:
+    """Format one reference in Markdown, with italics and no other markup."""
+    # An address stands between signs that it must not contain.
+    link = re.sub("[<> ]", lambda sign: f"%{ord(sign[0]):X}", _one_line(source.link))
+    style = _Apa(italic=lambda text: f"*{text}*" if text else "", literal=_escape_markdown)
+    text = style.format(source, f"<{link}>" if link else "")
     # A title may open a reference, and must open no heading or list.
     return re.sub(r"^(\d*)([#+=.)-])", r"\1\\\2", text)
 
 
-def _literal(text: str) -> str:
+def _escape_markdown(text: str) -> str:
     return re.sub(r"([\\`*_\[\]<>|~$]|&(?=#?\w+;))", r"\\\1", text)
 
 
-def _written(source: Reference, italic, literal) -> str:
-    def plain(text: str) -> str:
-        return literal(one_line(text))
+@dataclass(frozen=True)
+class _Apa:
+    """The APA style for one kind of text: how italics are set, and literal text is escaped."""
 
-    authors = literal(_authors(source))
-    date = f"({plain(source.year or NO_DATE)})."
-    title, rest = _title_and_container(source, plain, italic)
-    opening = [ended(authors), date, title] if authors else [title, date]
-    link = one_line(source.link)
-    if link and literal("*") != "*":
-        # In Markdown an address is no text but stands between signs that it must not hold itself.
-        link = f"<{re.sub('[<> ]', lambda found: f'%{ord(found[0]):X}', link)}>"
-    return " ".join(part for part in [*opening, *rest, link] if part)
+    italic: Callable[[str], str]
+    literal: Callable[[str], str]
+
+    def format(self, source: Reference, link: str) -> str:
+        authors = self.literal(_apa_authors(source))
+        date = f"({self.plain(source.year or NO_DATE)})."
+        title, *container = self.title_and_container(source)
+        opening = [_end_sentence(authors), date, title] if authors else [title, date]
+        return " ".join(part for part in [*opening, *container, link] if part)
+
+    def plain(self, text: str) -> str:
+        return self.literal(_one_line(text))
+
+    def title_and_container(self, source: Reference) -> list[str]:
+        """The title with what belongs to it, and what follows; one of the two is in italics."""
+        form, container = kind_of(source).form, self.plain(source.container)
+        if form == "article":
+            return [_end_sentence(self.plain(source.title)), self.journal_issue(source)]
+        if form in ("chapter", "figure"):
+            book = f"In {self.italic(container)}" if container else ""
+            has_range = page_range(source.pages)[1]
+            pages = f" (pp. {self.plain(_apa_pages(source))})" if has_range else ""
+            note = self.plain(source.note) if form == "figure" else ""
+            title = _end_sentence(self.plain(source.title))
+            return [title, _end_sentence(book + pages), _end_sentence(note)]
+        title = self.italic(self.plain(source.title).removesuffix("."))
+        if form == "report" and source.number:
+            title += f" ({self.plain(f'Report No. {source.number}')})"
+        if form == "thesis":
+            is_master = source.kind.lower() == "mastersthesis"
+            degree = "Master's thesis" if is_master else "Doctoral dissertation"
+            details = ", ".join(filter(None, [degree, container]))
+            return [_end_sentence(f"{title} [{details}]")]
+        title = title if re.search(r"[?!]\*?$", title) else f"{title}."
+        # A publisher that is also the author is not named again.
+        is_author = any(author.last == source.container for author in source.authors)
+        return [title, "" if is_author else _end_sentence(container)]
+
+    def journal_issue(self, source: Reference) -> str:
+        issue = self.italic(self.plain(source.volume))
+        issue += f"({self.plain(source.number)})" if source.number else ""
+        journal = self.italic(self.plain(source.container))
+        return _end_sentence(
+            ", ".join(filter(None, [journal, issue, self.plain(_apa_pages(source))]))
+        )
 
 
-def _authors(source: Reference) -> str:
-    names = [_name(author) for author in source.authors]
+def _apa_authors(source: Reference) -> str:
+    names = [_apa_name(author) for author in source.authors]
     if source.more_authors and names:
-        return ", ".join([*names[:FIRST], "et al."])
-    if len(names) > SHOWN:
-        return ", ".join([*names[:FIRST], f". . . {names[-1]}"])
+        return ", ".join([*names[: APA_MAX_AUTHORS - 1], "et al."])
+    if len(names) > APA_MAX_AUTHORS:
+        return ", ".join([*names[: APA_MAX_AUTHORS - 1], f". . . {names[-1]}"])
     if len(names) > 1:
         return ", ".join([*names[:-1], f"& {names[-1]}"])
     return "".join(names)
 
 
-def _name(author: Author) -> str:
+def _apa_name(author: Author) -> str:
     if not author.first:
-        return one_line(author.last)
-    name = f"{author.last}, {_initials(author.first)}"
-    return one_line(f"{name}, {author.suffix}" if author.suffix else name)
+        return _one_line(author.last)
+    name = f"{author.last}, {_apa_initials(author.first)}"
+    return _one_line(f"{name}, {author.suffix}" if author.suffix else name)
 
 
-def _initials(first: str) -> str:
-    """Jean-Paul B as J.-P. B.; a name in a script that has no capitals stays whole."""
-    spelt = []
+def _apa_initials(first: str) -> str:
+    """Jean-Paul B as J.-P. B.; a name in a script without capitals is not shortened."""
+    initials = []
     for word in re.split(r"[\s.]+", first):
         letters = [part[0] for part in word.split("-") if part]
         if letters and letters[0].lower() == letters[0].upper():
-            spelt.append(word)
+            initials.append(word)
         elif letters:
-            spelt.append("-".join(f"{letter.upper()}." for letter in letters))
-    return " ".join(spelt)
+            initials.append("-".join(f"{letter.upper()}." for letter in letters))
+    return " ".join(initials)
 
 
-def _title_and_container(source: Reference, plain, italic) -> tuple[str, list[str]]:
-    """The title with what belongs to it, and what follows; one of the two is in italics."""
-    form, container = kind_of(source).form, plain(source.container)
-    if form == "article":
-        numbers = italic(plain(source.volume))
-        numbers += f"({plain(source.number)})" if source.number else ""
-        place = ", ".join(filter(None, [italic(container), numbers, plain(_pages(source))]))
-        return ended(plain(source.title)), [ended(place)]
-    if form in ("chapter", "figure"):
-        book = f"In {italic(container)}" if container else ""
-        pages = f" (pp. {plain(_pages(source))})" if page_range(source.pages)[1] else ""
-        note = plain(source.note) if form == "figure" else ""
-        return ended(plain(source.title)), [ended(book + pages), ended(note)]
-    title = italic(plain(source.title).removesuffix("."))
-    if form == "report" and source.number:
-        title += f" ({plain(f'Report No. {source.number}')})"
-    if form == "thesis":
-        kind = (
-            "Master's thesis" if source.kind.lower() == "mastersthesis" else "Doctoral dissertation"
-        )
-        return ended(f"{title} [{', '.join(filter(None, [kind, container]))}]"), []
-    # A publisher that is also the author is not named again.
-    repeated = any(author.last == source.container for author in source.authors)
-    ending = title if re.search(r"[?!]\*?$", title) else f"{title}."
-    return ending, [] if repeated else [ended(container)]
-
-
-def _pages(source: Reference) -> str:
-    """856–864; a place of many digits that is no range is the number of an article."""
+def _apa_pages(source: Reference) -> str:
+    """856–864; a page of many digits that is no range is the number of an article."""
     first, last = page_range(source.pages)
     if last:
         return f"{first}–{last}"
@@ -198,7 +277,9 @@ def _pages(source: Reference) -> str:
     return f"Article {first}" if is_article else first
 
 
-_CONTAINERS = {
+# BibTeX
+
+_CONTAINER_FIELDS = {
     "article": "journal",
     "book": "publisher",
     "incollection": "booktitle",
@@ -212,7 +293,7 @@ _CONTAINERS = {
     "thesis": "school",
 }
 # Braces are named and not escaped with a stroke: BibTeX counts braces before it sees the stroke.
-_ESCAPES = str.maketrans(
+_LATEX_ESCAPES = str.maketrans(
     {
         "\\": r"\textbackslash{}",
         "{": r"\textbraceleft{}",
@@ -224,62 +305,139 @@ _ESCAPES = str.maketrans(
 )
 
 
-def bibtex(sources: Iterable[Reference]) -> str:
-    """One entry a source; a field that is not known is left out."""
-    return "\n".join(_entry(source) for source in sources)
+def format_bibtex(sources: Iterable[Reference]) -> str:
+    """Format sources as BibTeX that reads back as the same references."""
+    # It takes long to import, and only who writes BibTeX needs it.
+    import bibtexparser
+    from bibtexparser.model import Entry, Field
+
+    layout = bibtexparser.BibtexFormat()
+    layout.indent, layout.block_separator, layout.trailing_comma = "  ", "\n", True
+    entries = [
+        Entry(
+            "misc" if kind_of(source).form == "figure" else source.kind,
+            source.key,
+            [Field(name, f"{{{value}}}") for name, value in _bibtex_fields(source).items()],
+        )
+        for source in sources
+    ]
+    library = bibtexparser.Library(entries)
+    return bibtexparser.write_string(library, unparse_stack=[], bibtex_format=layout)
 
 
-def _entry(source: Reference) -> str:
+def _bibtex_fields(source: Reference) -> dict[str, str]:
+    """The fields that are known, escaped."""
     first, last = page_range(source.pages)
-    names = [_name_bibtex(author) for author in source.authors]
-    is_part = kind_of(source).form == "figure"
-    kind = "misc" if is_part else source.kind
+    names = [_bibtex_name(author) for author in source.authors]
+    is_figure = kind_of(source).form == "figure"
+    container = "howpublished" if is_figure else source.kind.lower()
     fields = {
         "author": " and ".join([*names, *(["others"] if source.more_authors else [])]),
         # Styles put titles in lower case; which capitals may go is not known here, so none.
-        "title": f"{{{_escaped(source.title)}}}",
-        "year": "" if source.year == NO_DATE else _escaped(source.year),
-        _CONTAINERS.get(kind.lower(), "howpublished"): _escaped(source.container),
-        "volume": _escaped(source.volume),
-        "number": _escaped(source.number),
-        "pages": _escaped(f"{first}--{last}" if last else source.pages),
-        "doi": one_line(source.doi),
-        "pmid": one_line(source.pmid),
-        "url": one_line(source.url),
-        "note": _escaped(source.note) if is_part else "",
+        "title": f"{{{_escape_latex(source.title)}}}",
+        "year": "" if source.year == NO_DATE else _escape_latex(source.year),
+        _CONTAINER_FIELDS.get(container, "howpublished"): _escape_latex(source.container),
+        "volume": _escape_latex(source.volume),
+        "number": _escape_latex(source.number),
+        "pages": _escape_latex(f"{first}--{last}" if last else source.pages),
+        "doi": _one_line(source.doi),
+        "pmid": _one_line(source.pmid),
+        "url": _one_line(source.url),
+        "note": _escape_latex(source.note) if is_figure else "",
     }
-    lines = [f"  {name} = {{{value}}}," for name, value in fields.items() if value]
-    return "\n".join([f"@{kind}{{{source.key},", *lines, "}", ""])
+    return {name: value for name, value in fields.items() if value}
 
 
-def _escaped(text: str) -> str:
-    return one_line(text).translate(_ESCAPES)
+def _escape_latex(text: str) -> str:
+    return _one_line(text).translate(_LATEX_ESCAPES)
 
 
-def _name_bibtex(author: Author) -> str:
-    last = _escaped(author.last)
+def _bibtex_name(author: Author) -> str:
+    last = _escape_latex(author.last)
     if not author.first:
         return f"{{{last}}}"
     if "," in last or " and " in last:
         last = f"{{{last}}}"
-    return ", ".join(filter(None, [last, _escaped(author.suffix), _escaped(author.first)]))
+    return ", ".join(
+        filter(None, [last, _escape_latex(author.suffix), _escape_latex(author.first)])
+    )
 
 
-def csl_json(sources: Iterable[Reference]) -> str:
-    """An array of items; a variable that is not known is left out."""
-    items = [_item(source) for source in sources]
+# RIS
+
+_RIS_CONTAINERS = {
+    "article": "journal_name",
+    "book": "publisher",
+    "report": "publisher",
+    "thesis": "publisher",
+}
+
+
+def format_ris(sources: Iterable[Reference]) -> str:
+    """Format sources as RIS, the tagged lines that reference managers read."""
+    import rispy
+
+    class Writer(rispy.RisWriter):
+        """A writer without the number that rispy puts before each record."""
+
+        def set_header(self, count: int) -> str:
+            return ""
+
+    return rispy.dumps([_ris_record(source) for source in sources], implementation=Writer)
+
+
+def _ris_record(source: Reference) -> dict[str, str | list[str]]:
+    """The fields that are known, by the names of rispy."""
+    kind = kind_of(source)
+    first, last = page_range(source.pages)
+    names = [_ris_name(author) for author in source.authors]
+    fields = {
+        "type_of_reference": kind.ris,
+        "id": source.key,
+        "authors": [*names, *(["et al."] if source.more_authors else [])],
+        "title": source.title,
+        "year": "" if source.year == NO_DATE else source.year,
+        _RIS_CONTAINERS.get(kind.form, "secondary_title"): source.container,
+        "volume": source.volume,
+        "number": source.number,
+        "start_page": first,
+        "end_page": last,
+        "doi": source.doi,
+        "accession_number": source.pmid,
+        "urls": [source.link],
+        "notes": [source.note] if kind.form == "figure" else [],
+    }
+    lines = {
+        name: list(filter(None, map(_one_line, value)))
+        if isinstance(value, list)
+        else _one_line(value)
+        for name, value in fields.items()
+    }
+    return {name: value for name, value in lines.items() if value}
+
+
+def _ris_name(author: Author) -> str:
+    return ", ".join(part for part in (author.last, author.first, author.suffix) if part)
+
+
+# CSL-JSON, which processors of the Citation Style Language read
+
+
+def format_csl_json(sources: Iterable[Reference]) -> str:
+    """Format sources as CSL-JSON: an array of items with the variables that are known."""
+    items = [_csl_item(source) for source in sources]
     return json.dumps(items, indent=1, ensure_ascii=False) + "\n"
 
 
-def _item(source: Reference) -> dict:
+def _csl_item(source: Reference) -> dict:
     kind = kind_of(source)
     first, last = page_range(source.pages)
-    people = [_name_csl(author) for author in source.authors]
+    names = [_csl_name(author) for author in source.authors]
     # CSL has no word for further authors; the name "others" is what converters of BibTeX write.
-    people += [{"literal": "others"}] if source.more_authors else []
+    names += [{"literal": "others"}] if source.more_authors else []
     is_publisher = kind.form in ("book", "report", "thesis")
     variables = {
-        "author": people,
+        "author": names,
         "title": source.title,
         "issued": {"date-parts": [[int(source.year)]]} if source.year.isdecimal() else None,
         "publisher" if is_publisher else "container-title": source.container,
@@ -293,145 +451,41 @@ def _item(source: Reference) -> dict:
         "note": source.note if kind.form == "figure" else "",
     }
     return {"id": source.key, "type": kind.csl} | {
-        name: one_line(value) if isinstance(value, str) else value
+        name: _one_line(value) if isinstance(value, str) else value
         for name, value in variables.items()
         if value
     }
 
 
-def _name_csl(author: Author) -> dict[str, str]:
+def _csl_name(author: Author) -> dict[str, str]:
     """The parts of a person's name; an organisation as one literal name."""
     if not author.first:
-        return {"literal": one_line(author.last)}
+        return {"literal": _one_line(author.last)}
     parts = {
         "family": author.family,
         "given": author.first,
         "non-dropping-particle": author.particle,
         "suffix": author.suffix,
     }
-    return {name: one_line(part) for name, part in parts.items() if part}
+    return {name: _one_line(part) for name, part in parts.items() if part}
 
 
-def ris(sources: Iterable[Reference]) -> str:
-    """One record a source; a field that is not known is left out."""
-    return "\n".join(_record(source) for source in sources)
+def _lines(style: Callable[[Reference], str], bullet: str = "") -> Callable:
+    """A style for one reference as a style for many: a line for each."""
+    return lambda sources: "".join(f"{bullet}{style(source)}\n" for source in sources)
 
 
-def _record(source: Reference) -> str:
-    kind = kind_of(source)
-    first, last = page_range(source.pages)
-    container = {"article": "JO", "book": "PB", "report": "PB", "thesis": "PB"}.get(kind.form, "T2")
-    fields = [
-        ("TY", kind.ris),
-        ("ID", source.key),
-        *(("AU", _name_ris(author)) for author in source.authors),
-        *([("AU", "et al.")] if source.more_authors else []),
-        ("TI", source.title),
-        ("PY", "" if source.year == NO_DATE else source.year),
-        (container, source.container),
-        ("VL", source.volume),
-        ("IS", source.number),
-        ("SP", first),
-        ("EP", last),
-        ("DO", source.doi),
-        ("AN", source.pmid),
-        ("UR", source.link),
-        ("N1", source.note if kind.form == "figure" else ""),
-    ]
-    lines = [f"{tag}  - {one_line(text)}" for tag, text in fields if one_line(text)]
-    return "\n".join([*lines, "ER  - ", ""])
-
-
-def _name_ris(author: Author) -> str:
-    return ", ".join(part for part in (author.last, author.first, author.suffix) if part)
-
-
-SHOWN_VANCOUVER = 6
-_RANKS = {"II": "2nd", "III": "3rd", "IV": "4th"}
-
-
-def vancouver(source: Reference) -> str:
-    """One reference: six authors, then et al.; the pages shortened; the DOI, else an address.
-
-    Titles of journals stay as the bibliography has them: their abbreviations are in no table here.
-    """
-    parts = [_authors_vancouver(source), _title(source), *_where(source)]
-    if source.doi:
-        parts.append(f"doi: {one_line(source.doi)}.")
-    if source.pmid:
-        parts.append(f"PMID: {one_line(source.pmid)}.")
-    if source.url and not source.doi and not source.pmid:
-        parts.append(f"Available from: {one_line(source.url)}")
-    return " ".join(part for part in parts if part)
-
-
-def _authors_vancouver(source: Reference) -> str:
-    names = [_name_vancouver(author) for author in source.authors]
-    more = source.more_authors or len(names) > SHOWN_VANCOUVER
-    return ended(", ".join([*names[:SHOWN_VANCOUVER], *(["et al"] if more and names else [])]))
-
-
-def _name_vancouver(author: Author) -> str:
-    """A person without points and with two initials at most; an organisation as it is."""
-    if not author.first:
-        return one_line(author.last)
-    spelt = author.initials
-    initials = spelt[:2] if spelt.isupper() else spelt
-    rank = author.suffix.rstrip(".")
-    return one_line(f"{author.last.replace('.', '')} {initials} {_RANKS.get(rank, rank)}")
-
-
-def _title(source: Reference) -> str:
-    kind = kind_of(source)
-    marks = {"phdthesis": " [dissertation]", "mastersthesis": " [master's thesis]"}
-    mark = marks.get(source.kind.lower(), " [Internet]" if kind.ris == "ELEC" else "")
-    return ended(one_line(source.title).removesuffix("." if mark else "") + mark)
-
-
-def _where(source: Reference) -> list[str]:
-    """Container, date and place; a container that is no journal is joined to the date."""
-    kind, container = kind_of(source), one_line(source.container)
-    date = "[date unknown]" if source.year in ("", NO_DATE) else one_line(source.year)
-    if kind.form == "article":
-        return [ended(container), ended(date + _place(source))]
-    opening = "In: " if kind.form in ("chapter", "figure") and container else ""
-    place = [f"{opening}{container}; {date}." if container else f"{date}."]
-    if kind.form == "report" and source.number:
-        place.append(f"Report No.: {one_line(source.number)}.")
-    if kind.form == "chapter" and _pages_vancouver(source):
-        place.append(f"p. {_pages_vancouver(source)}.")
-    if kind.form == "figure":
-        place.append(ended(source.note))
-    return place
-
-
-def _place(source: Reference) -> str:
-    numbers = one_line(source.volume) + (f"({one_line(source.number)})" if source.number else "")
-    pages = _pages_vancouver(source)
-    return (f";{numbers}" if numbers else "") + (f":{pages}" if pages else "")
-
-
-def _pages_vancouver(source: Reference) -> str:
-    """856-864 as 856-64 and S12-S15 as S12-5; a letter behind a number keeps it whole."""
-    first, last = page_range(source.pages)
-    if not last:
-        return re.sub("[‐‑‒–—]", "-", first)
-    if re.search(r"\D$", first + last) or len(first) != len(last):
-        return f"{first}-{last}"
-    differ = [place for place, sign in enumerate(last) if sign != first[place]]
-    return f"{first}-{last[differ[0] :]}" if differ else first
-
-
-def _lines(style: Callable[[Reference], str], mark: str = "") -> Callable:
-    return lambda sources: "".join(f"{mark}{style(source)}\n" for source in sources)
-
-
-PROSE: dict[str, Callable[[Reference], str]] = {"vancouver": vancouver, "apa": apa}
-STYLES: dict[str, Callable[[Iterable[Reference]], str]] = {
-    "bibtex": bibtex,
-    "ris": ris,
-    "csl-json": csl_json,
-    "vancouver": _lines(vancouver),
-    "apa": _lines(apa),
-    "markdown": _lines(apa_markdown, "- "),
+TEXT_STYLES: dict[str, Callable[[Reference], str]] = {
+    "vancouver": format_vancouver,
+    "apa": format_apa,
 }
+"""Styles of a single reference, as plain text."""
+STYLES: dict[str, Callable[[Iterable[Reference]], str]] = {
+    "bibtex": format_bibtex,
+    "ris": format_ris,
+    "csl-json": format_csl_json,
+    "vancouver": _lines(format_vancouver),
+    "apa": _lines(format_apa),
+    "markdown": _lines(format_apa_markdown, "- "),
+}
+"""Styles of a list of references, by the names that `evidence cite` takes."""

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from evidence.dataset.citations import PROSE
+from evidence.dataset.citations import TEXT_STYLES
 from evidence.dataset.dataset import Dataset
 from evidence.errors import EvidenceError
 from evidence.report.cite import (
@@ -73,7 +73,7 @@ def export_document(
         Id of the figure or table, as its page shows it.
     file_format : {"docx", "latex", "html"}
     style : str
-        Style of the references, one of `evidence.dataset.citations.PROSE`.
+        Style of the references, one of `evidence.dataset.citations.TEXT_STYLES`.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def export_document(
     """
     item = read_figure_or_table(reports, name)
     cited = citation_references(dataset.bibliography, [item.part], [], dataset.project)
-    references = _references_html([PROSE[style](reference) for reference in cited])
+    references = _references_html([TEXT_STYLES[style](reference) for reference in cited])
     is_wide = isinstance(item, FinishedTable) and len(item.columns) > MAX_UPRIGHT_COLUMNS
     if isinstance(item, FinishedTable):
         body, folder = _table_html(item, is_wide), None

@@ -18,7 +18,7 @@ from html import escape
 from importlib.metadata import version
 from pathlib import Path
 
-from evidence.dataset.citations import bibtex
+from evidence.dataset.citations import format_bibtex
 from evidence.dataset.dataset import Dataset
 from evidence.figures.layout import Layout, draw
 from evidence.figures.style import house_style, stamp
@@ -153,7 +153,7 @@ def write_figure(
     contents = render_figure(layout, record)
     contents["csv"] = as_csv(layout.frame).encode()
     keys = [study["key"] for study in record.studies]
-    contents["bib"] = bibtex(dataset.bibliography.some(keys)).encode()
+    contents["bib"] = format_bibtex(dataset.bibliography.select(keys)).encode()
     paths = [folder / f"{layout.id}.{suffix}" for suffix in contents]
     for path, content in zip(paths, contents.values(), strict=True):
         path.write_bytes(content)

@@ -21,6 +21,7 @@ from pathlib import Path
 import pandas as pd
 
 from evidence.dataset import schema
+from evidence.dataset.citations import format_vancouver
 from evidence.dataset.dataset import Dataset
 from evidence.figures.layout import Layout
 from evidence.figures.style import FONTS
@@ -103,7 +104,7 @@ def figure_record(
         alt=layout.alt,
         reading=list(layout.reading),
         studies=[
-            {"key": key, "reference": str(source), "link": source.link}
+            {"key": key, "reference": format_vancouver(source), "link": source.link}
             for key, source in sources.items()
         ],
         licence=_licence(dataset),

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from string import Formatter
 
+from evidence.dataset.citations import format_vancouver
 from evidence.dataset.dataset import Dataset
 from evidence.dataset.schema import BIBLIOGRAPHY_FILE
 from evidence.provenance.methods import METHODS
@@ -173,10 +174,10 @@ def references(dataset: Dataset, keys: Iterable[str]) -> str:
     """The sources as a list that footnotes link to, sorted, each with its most lasting address."""
     cited = [dataset.bibliography[key] for key in dict.fromkeys(keys)]
     items = "".join(
-        f'<li id="{anchor("ref", ref.key)}">{escape(str(ref))}'
+        f'<li id="{anchor("ref", ref.key)}">{escape(format_vancouver(ref))}'
         + (f' <a href="{escape(ref.link)}">link</a>' if ref.link else "")
         + "</li>"
-        for ref in sorted(cited, key=str)
+        for ref in sorted(cited, key=format_vancouver)
     )
     heading = sentence_html(sources_counted(dataset, keys))
     return f"<h3>{heading}</h3><ol class='references'>{items}</ol>"

@@ -16,7 +16,7 @@ import pandas as pd
 
 from evidence.analysis.gaps.unknowns import Unknown
 from evidence.analysis.results import select_results
-from evidence.dataset.citations import bibtex
+from evidence.dataset.citations import format_bibtex
 from evidence.dataset.dataset import Dataset, load_dataset
 from evidence.errors import ParameterError
 from evidence.figures.layout import Layout
@@ -199,7 +199,7 @@ class Report:
         write_csv(machine_readable.unknowns_frame(entries), self._out / "unknowns.csv")
         for name, text in (
             ("unknowns.json", machine_readable.unknowns_json(entries)),
-            ("unknowns.bib", bibtex(self.dataset.bibliography.some(keys))),
+            ("unknowns.bib", format_bibtex(self.dataset.bibliography.select(keys))),
         ):
             (self._out / name).write_text(text, encoding="utf-8")
         links = (

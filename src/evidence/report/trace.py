@@ -11,6 +11,7 @@ from pathlib import Path
 
 from evidence.analysis.claims import claim_audit as audited
 from evidence.analysis.results import select_results
+from evidence.dataset.citations import format_vancouver
 from evidence.dataset.dataset import Dataset
 from evidence.errors import EvidenceError
 from evidence.figures.layout import Layout
@@ -44,7 +45,8 @@ class Trace:
             lines += [f"         not confirmed: {row.unconfirmed}"] if row.unconfirmed else []
             place = f" ({row.locator})" if row.locator else ""
             lines += [
-                f"         read in: {dataset.bibliography[key]}{place}" for key in row.sources
+                f"         read in: {format_vancouver(dataset.bibliography[key])}{place}"
+                for key in row.sources
             ]
         return "\n".join(lines)
 
@@ -54,7 +56,12 @@ class Trace:
         for row in found["rows"]:
             references = [dataset.bibliography[key] for key in row["sources"]]
             row["sources"] = [
-                {"key": ref.key, "reference": str(ref), "doi": ref.doi, "link": ref.link}
+                {
+                    "key": ref.key,
+                    "reference": format_vancouver(ref),
+                    "doi": ref.doi,
+                    "link": ref.link,
+                }
                 for ref in references
             ]
         return found
@@ -137,7 +144,7 @@ def _study(dataset: Dataset, asked: str) -> list[Trace]:
     if results.empty:
         return []
     designs = dataset.designs[dataset.designs["study"] == asked]
-    says = str(dataset.bibliography[asked])
+    says = format_vancouver(dataset.bibliography[asked])
     chains = [_chain(dataset, f"study {asked}", says, designs["address"])]
     return chains + [_chain(dataset, "  result", "", [row]) for row in results["address"]]
 
@@ -230,5 +237,6 @@ def _shown(name: str, figures: dict[str, dict]) -> str:
 
 def _words(dataset: Dataset, name: str) -> str:
     method = METHODS[name]
-    known = method.reference in dataset.bibliography
-    return method.description + (f" ({dataset.bibliography[method.reference]})" if known else "")
+    if method.reference not in dataset.bibliography:
+        return method.description
+    return f"{method.description} ({format_vancouver(dataset.bibliography[method.reference])})"
