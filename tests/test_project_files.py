@@ -28,7 +28,7 @@ def test_lock_names_every_dependency_and_no_address():
     assert not re.search(r"https?://|--index|--find-links", lock)
     pinned = {re.split(r"==", line)[0] for line in lock.splitlines() if "==" in line}
     wanted = [*DEPENDENCIES, *PROJECT["dependency-groups"]["dev"]]
-    assert {re.split(r"[<>=~!]", name)[0] for name in wanted} <= pinned
+    assert {re.split(r"[<>=~!\[]", name)[0] for name in wanted} <= pinned
 
 
 def test_every_dependency_has_a_reason():
@@ -46,6 +46,16 @@ def test_readme_commands_exist(capsys):
             cli.main([command, "--help"])
     for notebook in re.findall(r"notebooks/(\w+\.ipynb)", README):
         assert (ROOT / "notebooks" / notebook).is_file()
+
+
+def test_readme_example_runs(capsys):
+    (example,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    exec(compile(example, "README.md", "exec"), {})
+    assert capsys.readouterr().out.startswith("Pooled over ")
+
+
+def test_readme_is_short():
+    assert len(README.splitlines()) <= 150
 
 
 def test_readme_links_arrive():
