@@ -82,7 +82,7 @@ SLIPS = {
     "DIRECTION": (13, {"direction": "no difference"}),
     "LARGE": (5, {"value": "5", "as_printed": "5", "ci_low": "4.6", "ci_high": "5.4"}),
     "EFFECT": (13, {"value": "6.9", "as_printed": "6.9"}),
-    "PEOPLE": (3, {"n": "70", "events": "14", "as_printed": "14/70"}),
+    "PARTICIPANTS": (3, {"n": "70", "events": "14", "as_printed": "14/70"}),
     "ARMS": (11, {"events": "16", "as_printed": "16"}),
     "TWIN": (10, {"value": "6.15", "spread": "2.2", "as_printed": "6.15 (SD 2.2)"}),
     "DOSE": (13, {"dose_mg_per_kg": "70"}),
@@ -118,7 +118,7 @@ def test_more_with_a_part_than_with_the_whole(clean):
     rows = clean.rows(STUDIES)
     row = dict(zip(rows[0], rows[2], strict=True))
     clean.row(**row | {"outcome": "well risen", "events": "5", "as_printed": "5/20"})
-    assert ("WITHIN", f"{STUDIES}:14") in found(clean)
+    assert ("SUBSET", f"{STUDIES}:14") in found(clean)
 
 
 def test_a_source_older_than_its_study(clean):
@@ -132,9 +132,9 @@ def test_a_malformed_trial_number(clean):
 
 
 def test_every_check_is_tested_and_says_what_it_looks_for():
-    tested = {*SLIPS, "WITHIN", "YEAR", "REGISTRY"}
+    tested = {*SLIPS, "SUBSET", "YEAR", "REGISTRY"}
     assert {check.code for check in CHECKS} == tested
-    assert all(check.about.endswith(".") and check.resolution for check in CHECKS)
+    assert all(check.description.endswith(".") and check.resolution for check in CHECKS)
 
 
 def test_a_sign_that_the_text_does_not_print_is_found_unless_words_tell_it(clean):
@@ -188,7 +188,7 @@ def test_grim_power_by_hand(clean):
     results = select_results(clean.dataset())
     one = results[results["address"] == f"{STUDIES}:2"]
     power = grim_power(one).numbers
-    assert power["looked"].value == 1
+    assert power["tested"].value == 1
     assert power["power"].value == pytest.approx(83 / 101)
     many = one.assign(n=300)
     assert grim_power(many).numbers["able"].value == 0

@@ -12,22 +12,20 @@ from datetime import date
 
 import pandas as pd
 
+from evidence.dataset import schema
 from evidence.dataset.dataset import Dataset
 from evidence.errors import ParameterError
 from evidence.files import digest
 from evidence.provenance.sentence import Number, Sentence, confidence_level, count, format_percent
 from evidence.statistics.confidence_intervals import wilson_interval
 
-DIGEST_COLUMNS = ("study", "arm", "versus", "outcome", "instrument", "time", "time_unit", "measure",
-                  "n", "events", "value", "spread", "spread_kind", "ci_low", "ci_high", "p_value",
-                  "p_adjusted", "direction", "as_printed", "source", "locator")  # fmt: skip
-"""What a result states and where that was read; a note may change without a new audit."""
+AUDITED_COLUMNS = schema.STUDIES.with_role("audited")
 CONFIDENCE = 0.95
 
 
 def row_digest(row) -> str:
     """Return 12 hexadecimal digits that change with anything a result states."""
-    cells = (getattr(row, name) for name in DIGEST_COLUMNS)
+    cells = (getattr(row, name) for name in AUDITED_COLUMNS)
     return digest("\x1f".join("" if pd.isna(cell) else str(cell) for cell in cells), 12)
 
 

@@ -8,11 +8,12 @@ counts only, perhaps with none.
 """
 
 import re
-from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
 import pandas as pd
+
+from evidence.dataset.csv_reader import map_cells
 
 # Some journals print a fraction without the zero before its point.
 _NUMBER = re.compile(r"(?<![\w.])[-−]?(?:\d+(?:,\d{3})*(?:\.\d+)?|\.\d+)")
@@ -72,25 +73,11 @@ def count_ranges(as_printed: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.
         `last` is below `first` if no count is possible, and -1 for a text without a percentage.
     """
     # Python integers: a text may print more digits than 64 bits hold.
-    parsed = map_texts(as_printed, lambda text: _percentage(text) or (-1, 0), object)
+    parsed = map_cells(pd.Series(as_printed), lambda text: _percentage(text) or (-1, 0), object)
     digits, decimals = np.array(list(parsed), dtype=object).reshape(-1, 2).T
     n = np.asarray(n).astype(int).astype(object)
     first, last = _bounds(digits, decimals, n)
     return np.clip(first, 0, n + 1).astype(int), np.minimum(last, n).astype(int)
-
-
-def map_texts(texts: np.ndarray, function: Callable, dtype: type) -> np.ndarray:
-    """Apply a function to an array of texts, once to each different text.
-
-    Returns
-    -------
-    array of dtype, shape (K,)
-    """
-    codes, unique = pd.factorize(np.asarray(texts, dtype=object))
-    values = np.empty(len(unique), dtype)
-    for position, text in enumerate(unique):
-        values[position] = function(text)
-    return values[codes]
 
 
 def _percentage(as_printed: str) -> tuple[int, int] | None:

@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 
 from evidence.analysis.printed_numbers import count_ranges
+from evidence.dataset import schema
 from evidence.dataset.access_log import selection
 from evidence.dataset.dataset import Dataset, time_in_days
 from evidence.errors import ParameterError, not_one_of
 
 SCOPES = ("guide", "all")
-STUDY_COLUMNS = ["study", "label", "scope", "design", "randomised", "treatment", "comparator_kind",
-                 "blinding", "caveat"]  # fmt: skip
-OUTCOME_COLUMNS = ["outcome", "kind", "better", "complement", "display_order", "default_days"]
+STUDY_COLUMNS = ["study", *schema.DESIGNS.with_role("joined")]
+OUTCOME_COLUMNS = ["outcome", *schema.OUTCOMES.with_role("joined")]
 
 
 def require_known(parameter: str, words: Iterable[str], allowed: Sequence[str]) -> None:
@@ -50,7 +50,7 @@ def select_results(
     Returns
     -------
     DataFrame
-        The columns of `studies.csv` except `note`, `STUDY_COLUMNS`, `OUTCOME_COLUMNS`, and:
+        The columns of `studies.csv` except remarks, `STUDY_COLUMNS`, `OUTCOME_COLUMNS`, and:
         `days_low` and `days` (start and end of the time in days; NaN if none); `event_count`
         (events as printed, else the only count that the printed percentage allows) and
         `event_count_source` ("printed", "derived" or ""); `is_guide`; `confirmed`.
@@ -63,8 +63,10 @@ def select_results(
     require_known("scope", [scope], SCOPES)
     require_known("conditions", conditions, list(dataset.results["condition"].unique()))
     require_known("outcomes", outcomes, list(dataset.results["outcome"].unique()))
-    # Notes of the curators are on no page, so a new note must not change a report.
-    rows = _join(dataset.results.drop(columns="note"), _studies(dataset), "study")
+    # Remarks of the curators are on no page, so a new remark must not change a report.
+    rows = _join(
+        dataset.results.drop(columns=schema.STUDIES.with_role("remark")), _studies(dataset), "study"
+    )
     rows = _join(rows, dataset.outcomes[OUTCOME_COLUMNS], "outcome")
     rows["kind"] = rows["kind"].fillna("benefit")
     rows["better"] = rows["better"].fillna("neither")

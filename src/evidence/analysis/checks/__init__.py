@@ -1,4 +1,4 @@
-"""Consistency checks: numbers that cannot all be right, or are hard to believe."""
+"""Find numbers in the tables that cannot all be right, or are hard to believe."""
 
 from collections import defaultdict
 from dataclasses import replace
@@ -17,62 +17,60 @@ CHECKS = (*against_printed_text.CHECKS, *effect_estimates.CHECKS, *study_facts.C
 @selection
 @lru_cache(maxsize=MAX_CACHED_PROJECTS)
 def check_consistency(dataset: Dataset) -> list[Finding]:
-    """Every finding in the tables, sorted by row, with the waiver that lets it stand."""
+    """Run all checks and return their findings by row, each with its waiver if there is one."""
     results = select_results(dataset)
-    found = [finding for check in CHECKS for finding in check.findings(dataset, results)]
-    return sorted(_waived(dataset, found), key=lambda finding: (*_place(finding), finding.code))
+    findings = [finding for check in CHECKS for finding in check.run(dataset, results)]
+    findings = _apply_waivers(dataset, findings)
+    return sorted(findings, key=lambda finding: (*finding.position, finding.code))
 
 
 def require_consistent(dataset: Dataset) -> list[Finding]:
-    """The findings, if no error among them counts.
+    """Return the findings if no error without a waiver is among them.
 
     Raises
     ------
     DatasetError
-        With every error that nobody has waived.
+        Lists every error without a waiver.
     """
     findings = check_consistency(dataset)
-    counting = [finding for finding in findings if finding.is_blocking]
-    if counting:
+    blocking = [finding for finding in findings if finding.is_blocking]
+    if blocking:
+        hint = "or waive it in data/waivers.csv"
         raise DatasetError(
-            Problem(*_place(finding), finding.code, f"{finding.message}; {finding.resolution}, "
-                    "or waive it in data/waivers.csv")
-            for finding in counting
-        )  # fmt: skip
+            Problem(
+                *finding.position, finding.code, f"{finding.message}; {finding.resolution}, {hint}"
+            )
+            for finding in blocking
+        )
     return findings
 
 
-def _place(finding: Finding) -> tuple[str, int]:
-    file, _, line = finding.rows[0].rpartition(":")
-    return file, int(line)
-
-
-def _waived(dataset: Dataset, findings: list[Finding]) -> list[Finding]:
-    """The findings with the first waiver that lets each stand, and the waivers that wait for none.
-
-    Code and study stand in every waiver, arm, outcome and source only where one is meant.
-    """
+def _apply_waivers(dataset: Dataset, findings: list[Finding]) -> list[Finding]:
+    """Add the first matching waiver to each finding, and a finding for each unused waiver."""
     waivers = defaultdict(list)
-    for row in dataset.waivers.itertuples():
-        waivers[row.code, row.study].append(row)
-    idle = {row.address: row for rows in waivers.values() for row in rows}
-    every = []
+    for waiver in dataset.waivers.itertuples():
+        waivers[waiver.code, waiver.study].append(waiver)
+    unused = {waiver.address: waiver for rows in waivers.values() for waiver in rows}
+    checked = []
     for finding in findings:
-        near = waivers.get((finding.code, finding.study), ())
-        fitting = [row for row in near if _fits(row, finding)]
-        for row in fitting:
-            idle.pop(row.address, None)
-        if fitting:
-            said = f"{fitting[0].reason} — {fitting[0].signed_by}, {fitting[0].date}"
-            finding = replace(finding, waiver=said)
-        every.append(finding)
-    for row in idle.values():
-        says = f"no finding {row.code} is left that this would waive"
-        place = (row.study, row.arm, row.outcome, row.source)
-        every.append(Finding("WAIVER", "note", (row.address,), *place, says, "remove the line"))
-    return every
+        matching = [row for row in waivers[finding.code, finding.study] if _matches(row, finding)]
+        for waiver in matching:
+            unused.pop(waiver.address, None)
+        if matching:
+            first = matching[0]
+            reason = f"{first.reason} — {first.signed_by}, {first.date}"
+            finding = replace(finding, waiver=reason)
+        checked.append(finding)
+    for row in unused.values():
+        subject = (row.study, row.arm, row.outcome, row.source)
+        message = f"no {row.code} finding is left for this waiver"
+        checked.append(
+            Finding("WAIVER", "note", (row.address,), *subject, message, "remove the row")
+        )
+    return checked
 
 
-def _fits(waiver, finding: Finding) -> bool:
-    asked = ((name, getattr(waiver, name)) for name in ("arm", "outcome", "source"))
-    return all(not word or getattr(finding, name) == word for name, word in asked)
+def _matches(waiver, finding: Finding) -> bool:
+    """Whether a waiver of the same code and study applies; its blank cells match anything."""
+    cells = ((name, getattr(waiver, name)) for name in ("arm", "outcome", "source"))
+    return all(not cell or getattr(finding, name) == cell for name, cell in cells)

@@ -1,11 +1,11 @@
-"""What a check is, and what it finds.
+"""Define what a consistency check is and what it finds.
 
 Vocabulary
 ----------
-A *check* has a code, a severity and one sentence on what would resolve what it finds. `error`:
-the row contradicts itself, so one of its cells was copied wrongly; it must be mended or waived.
-`warning`: the text's own numbers do not fit together, or are hard to believe. `note`: worth a
-look. A *waiver* is a person's signed reason why a finding may stand; it is printed beside it.
+A *check* has a code, a severity and one phrase on how to resolve what it finds. `error`: the row
+contradicts itself, so a cell was copied wrongly and must be corrected or waived. `warning`: the
+source's own numbers do not agree, or are hard to believe. `note`: worth a look. A *waiver* is a
+curator's signed reason why a finding may stay; it is shown beside the finding.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,13 +17,13 @@ from evidence.dataset.dataset import Dataset
 
 SEVERITIES = ("error", "warning", "note")
 
-Found = Iterator[tuple]
-"""What a check yields: a row, what is wrong with it and, if more rows are in it, all addresses."""
+CheckResults = Iterator[tuple]
+"""What a check yields: a row, a message and, if more rows are involved, all their addresses."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that does not add up; `rows` are addresses, `resolution` what would settle it."""
+    """One inconsistency; `rows` are addresses, `resolution` says how to resolve it."""
 
     code: str
     severity: str
@@ -38,31 +38,37 @@ class Finding:
 
     @property
     def is_blocking(self) -> bool:
-        """Whether it is an error that nobody has waived: such a table makes no report."""
+        """Whether it is an error without a waiver, with which no report is built."""
         return self.severity == "error" and not self.waiver
 
+    @property
+    def position(self) -> tuple[str, int]:
+        """File and line of its first row."""
+        file, _, line = self.rows[0].rpartition(":")
+        return file, int(line)
+
     def __str__(self) -> str:
-        said = f"{self.rows[0]} {self.code} {self.severity}: {self.message}; {self.resolution}"
-        return f"{said} (waived: {self.waiver})" if self.waiver else said
+        text = f"{self.rows[0]} {self.code} {self.severity}: {self.message}; {self.resolution}"
+        return f"{text} (waived: {self.waiver})" if self.waiver else text
 
 
 @dataclass(frozen=True)
 class Check:
-    """A function that looks through the tables, with the words that all its findings share."""
+    """A function that searches the tables, with the words that all its findings share."""
 
     code: str
     severity: str
     resolution: str
-    find: Callable[[Dataset, pd.DataFrame], Found]
+    function: Callable[[Dataset, pd.DataFrame], CheckResults]
 
     @property
-    def about(self) -> str:
+    def description(self) -> str:
         """What it looks for, in one line."""
-        return self.find.__doc__.splitlines()[0]
+        return (self.function.__doc__ or "").splitlines()[0]
 
-    def findings(self, dataset: Dataset, results: pd.DataFrame) -> Iterator[Finding]:
-        """What it finds in the rows of `select_results`, nothing waived yet."""
-        for row, says, *addresses in self.find(dataset, results):
+    def run(self, dataset: Dataset, results: pd.DataFrame) -> Iterator[Finding]:
+        """Yield its findings in the rows of `select_results`, without waivers."""
+        for row, message, *addresses in self.function(dataset, results):
             yield Finding(
                 self.code,
                 self.severity,
@@ -71,11 +77,11 @@ class Check:
                 getattr(row, "arm", ""),
                 getattr(row, "outcome", ""),
                 row.source,
-                says,
+                message,
                 self.resolution,
             )
 
 
 def check(code: str, severity: str, resolution: str) -> Callable[..., Check]:
-    """Make a check of a function that yields what it finds; see `Found`."""
-    return lambda find: Check(code, severity, resolution, find)
+    """Turn a function that yields `CheckResults` into a check."""
+    return lambda function: Check(code, severity, resolution, function)
