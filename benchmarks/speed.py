@@ -138,7 +138,7 @@ def batch(project: Path, out: Path, grid: list[str], only: Sequence[str] = ()) -
         A report failed.
     """
     start = time.perf_counter()
-    for outcome in build_batch(project, grid=grid, out=out, how=BuildOptions(only=only)):
+    for outcome in build_batch(project, grid=grid, out=out, options=BuildOptions(only=only)):
         for name, says in outcome.failures.items():
             raise RuntimeError(f"{outcome.name} {name}: {says}")
     return time.perf_counter() - start

@@ -72,7 +72,7 @@ def vaccine_reports(tmp_path_factory):
     """Every notebook on the trials; read only."""
     project = vaccine_trials(tmp_path_factory.mktemp("topic") / "vaccine")
     assert [str(one) for one in check_consistency(project.dataset()) if one.counts] == []
-    return build_reports(project.root, given={"allow_nonrandomised": True}).out
+    return build_reports(project.root, parameters={"allow_nonrandomised": True}).folder
 
 
 def said_on(page):

@@ -85,7 +85,7 @@ def test_a_second_call_makes_only_what_failed(batch, capsys):
     assert error[0] == (
         "evidence: conditions-cake 10_bread: cell 5 failed: ValueError: no <b>cake</b> & no end"
     )
-    assert "1 of 1 done" in said.err
+    assert "1/1" in said.err
 
 
 def test_a_folder_of_somebody_s_holds_no_sets(project, tmp_path):

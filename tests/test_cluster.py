@@ -134,9 +134,9 @@ def files(folder):
 
 
 def batch(project, out, hold, maker=None):
-    how = BuildOptions(only=["slow"], **({"maker": maker} if maker else {}))
+    options = BuildOptions(only=["slow"], **({"executor": maker} if maker else {}))
     asked = {"grid": ["confidence=0.8,0.9,0.95"], "given": {"hold": hold}}
-    return list(build_batch(project, out=out, **asked, how=how))
+    return list(build_batch(project, out=out, **asked, options=options))
 
 
 def test_a_batch_is_the_same_as_here_though_a_worker_was_killed(bakery, scheduler, tmp_path):
@@ -160,7 +160,7 @@ def test_a_batch_is_the_same_as_here_though_a_worker_was_killed(bakery, schedule
         made = asking.result(120)
     places = {path.name for path in hold.iterdir()}
     assert places == {"go", f"one {lost}", *(f"two {level}" for level in ("0.8", "0.9", "0.95"))}
-    assert [(set(one.made), one.failures) for one in made] == [({"20_slow"}, {})] * 3
+    assert [(set(one.reasons), one.failures) for one in made] == [({"20_slow"}, {})] * 3
     found = files(out)
     batch(bakery, out, hold)  # at the same place, so that the paths it prints are the same
     assert files(out) == found, "all of it was taken over"
@@ -177,9 +177,12 @@ def test_a_notebook_that_fails_comes_back_with_its_traceback(bakery, scheduler, 
     out = tmp_path / "reports"
     told = []
     with worker(scheduler, tmp_path / "one"), DaskExecutor(address(scheduler)) as maker:
-        for how in (BuildOptions(only=["broken"], maker=maker), BuildOptions(only=["broken"])):
-            outcome = build_reports(bakery, out=out, how=how)
-            book = nbformat.read(outcome.kept["21_broken"], as_version=4)
+        for options in (
+            BuildOptions(only=["broken"], executor=maker),
+            BuildOptions(only=["broken"]),
+        ):
+            outcome = build_reports(bakery, out=out, options=options)
+            book = nbformat.read(outcome.failed_notebooks["21_broken"], as_version=4)
             told.append((outcome.failures, str(book.cells[-1].outputs)))
     assert told[0] == told[1]
     missing = f"No such file or directory: '{bakery}/data/oven.csv'"
@@ -193,11 +196,11 @@ def test_a_report_that_ends_its_workers_is_given_up(bakery, scheduler, tmp_path)
         worker(scheduler, tmp_path / "one", "--nanny"),  # which starts a killed worker anew
         DaskExecutor(address(scheduler)) as maker,
     ):
-        how = BuildOptions(only=["fatal"], maker=maker)
-        outcome = build_reports(bakery, out=tmp_path / "reports", how=how)
+        options = BuildOptions(only=["fatal"], executor=maker)
+        outcome = build_reports(bakery, out=tmp_path / "reports", options=options)
     says = outcome.failures["22_fatal"]
     assert says.startswith("2 workers died while making it, the last at tcp://127.0.0.1:")
-    assert not outcome.kept
+    assert not outcome.failed_notebooks
 
 
 def test_a_worker_with_other_code_is_refused_before_anything_runs(

@@ -80,7 +80,7 @@ def hostile(tmp_path_factory):
     )  # fmt: skip
     project.replace("references.bib", "does humming", f"does {MARKUP} humming")
     only = ["start", "studies", "comparison", "claims", "unknowns", "synthesis"]
-    return build_reports(project.root, how=BuildOptions(only=only)).out
+    return build_reports(project.root, options=BuildOptions(only=only)).folder
 
 
 class Acts(HTMLParser):

@@ -79,14 +79,14 @@ class Here(LocalExecutor):
     def prepare(self):
         """Nothing is to be loaded."""
 
-    def __call__(self, job, folder):
+    def execute(self, job, folder):
         make_here(job, folder)
 
 
 def make_here(job, folder):
     import nbformat
 
-    from evidence.build.execute import kept
+    from evidence.build.execute import format_notebook
 
     folder.mkdir(parents=True, exist_ok=True)
     notebook = nbformat.read(job.notebook, as_version=4)
@@ -97,7 +97,7 @@ def make_here(job, folder):
         if "parameters" in cell.metadata.get("tags", []):
             space |= {"project": str(job.project), "out": str(folder)}
     (folder / "notebooks").mkdir()
-    (folder / "notebooks" / f"{job.name}.ipynb").write_text(kept(notebook), "utf-8")
+    (folder / "notebooks" / f"{job.name}.ipynb").write_text(format_notebook(notebook), "utf-8")
 
 
 MOVES = ("open", "os.", "shutil.", "tempfile.")
@@ -127,8 +127,8 @@ def run_until(project, out, last):
                 os.kill(os.getpid(), signal.SIGKILL)
 
         sys.addaudithook(count)
-        how = BuildOptions(only=["10_bread"], maker=Here())
-        made = build_reports(project.root, out=out, how=how)
+        options = BuildOptions(only=["10_bread"], executor=Here())
+        made = build_reports(project.root, out=out, options=options)
         code = 1 if made.failures else 0
         os.write(tell, str(moves).encode())
     finally:
@@ -288,8 +288,8 @@ def test_two_runs_at_once_both_end_well(bread):
         if not pid:
             code = 1
             try:
-                how = BuildOptions(only=["10_bread"], maker=Here(), force=True)
-                code = len(build_reports(bread.root, out=out, how=how).failures)
+                options = BuildOptions(only=["10_bread"], executor=Here(), force=True)
+                code = len(build_reports(bread.root, out=out, options=options).failures)
             finally:
                 os._exit(code)
         pids.append(pid)

@@ -24,7 +24,7 @@ RANK = {
     "notebook": 5,
     "report": 6,
     "build": 7, "arguments": 7,
-    "compare": 8, "progress": 8,
+    "compare": 8,
     "commands": 9,
     "cli": 10,
 }  # fmt: skip
@@ -44,7 +44,7 @@ HOME = {
     "nbformat": {"build"},
     "pypandoc": {"report"},
     "yaml": {"notebook", "report", "build"},
-    "tqdm": {"progress"},
+    "tqdm": {"build"},
     "distributed": {"build"},
     "fsspec": {"build"},
     "pandas": {"dataset", "provenance", "analysis", "figures", "tables", "report", "compare"},

@@ -43,7 +43,7 @@ def report(project, out, *more):
 
 def fill(out, names, *, sets=False):
     """What a run does in its folder, in small."""
-    with output_location(out, sets=sets, said=lambda text: None) as there:
+    with output_location(out, is_batch=sets, status=lambda text: None) as there:
         if there.folder.exists():
             for path in sorted(there.folder.rglob("*"), reverse=True):
                 path.rmdir() if path.is_dir() else path.unlink()

@@ -165,7 +165,7 @@ def test_papermill_from_another_folder_gives_the_same_numbers(report, tmp_path):
 def test_only_carries_the_other_pages_over(report, tmp_path):
     out = tmp_path / "reports"
     shutil.copytree(report, out)
-    made = build_reports(ROOT, out=out, how=BuildOptions(only=["claims"]))
+    made = build_reports(ROOT, out=out, options=BuildOptions(only=["claims"]))
     assert made.reports == tuple(NAMES)
     assert (out / "02_comparison.html").read_bytes() == (report / "02_comparison.html").read_bytes()
     assert set(values(out)) == set(values(report))
@@ -176,7 +176,7 @@ def test_only_carries_the_other_pages_over(report, tmp_path):
 
 def test_unknown_notebook_and_unknown_condition_are_refused(tmp_path):
     with pytest.raises(ReportError, match="--only nosuch: is no notebook; there are 00_start"):
-        build_reports(ROOT, out=tmp_path / "r", how=BuildOptions(only=["nosuch"]))
+        build_reports(ROOT, out=tmp_path / "r", options=BuildOptions(only=["nosuch"]))
     assert cli.main(["report", "--project", str(ROOT), "--out", str(tmp_path / "r"),
                      "-p", "conditions=depresion"]) == 2  # fmt: skip
     assert not list(tmp_path.iterdir())
@@ -184,7 +184,9 @@ def test_unknown_notebook_and_unknown_condition_are_refused(tmp_path):
 
 def test_narrowed_run_says_so_and_keeps_other_conditions_out(tmp_path):
     project = small_project(tmp_path / "p", notebook="02_comparison")
-    build_reports(project, given={"conditions": ["PTSD"]}, how=BuildOptions(only=["02_comparison"]))
+    build_reports(
+        project, parameters={"conditions": ["PTSD"]}, options=BuildOptions(only=["02_comparison"])
+    )
     index = (project / "reports" / "index.html").read_text("utf-8")
     assert "Narrowed to part of the data by their parameters: 02_comparison." in index
     page = (project / "reports" / "02_comparison.html").read_text("utf-8")
@@ -199,7 +201,7 @@ def test_same_inputs_give_the_same_bytes_in_another_folder_and_time_zone(tmp_pat
         monkeypatch.setenv("TZ", zone)
         time.tzset()
         project = small_project(tmp_path / folder, notebook="02_comparison")
-        out = build_reports(project, how=BuildOptions(tiff=True, only=["02_comparison"])).out
+        out = build_reports(project, options=BuildOptions(tiff=True, only=["02_comparison"])).folder
         made.append(
             {str(p.relative_to(out)): p.read_bytes() for p in out.rglob("*") if p.is_file()}
         )
@@ -338,6 +340,6 @@ def test_studies_and_bibliography_alone_are_enough(tmp_path):
     for path in (project / "data").iterdir():
         if path.name != "studies.csv":
             path.unlink()
-    made = build_reports(project, how=BuildOptions(only=["studies", "comparison", "unknowns"]))
+    made = build_reports(project, options=BuildOptions(only=["studies", "comparison", "unknowns"]))
     assert len(made.reports) == 3
     assert (project / "reports" / "figures" / "fig-shares.svg").is_file()

@@ -6,7 +6,6 @@ import sys
 from dataclasses import replace
 
 from evidence.errors import MAX_PROBLEMS, EvidenceError, ParameterError
-from evidence.progress import Display
 
 
 def _check(options) -> int:
@@ -224,6 +223,7 @@ def _ask() -> tuple[str, str]:
 
 def _report(options) -> int:
     from evidence.build.build import BuildOptions, build_batch, build_reports
+    from evidence.build.progress import ProgressBar
     from evidence.build.remote_output import output_location
     from evidence.notebook.parameters import parse_assignments
 
@@ -238,41 +238,43 @@ def _report(options) -> int:
     )
     batch = bool(options.sets or options.grid)
     with contextlib.ExitStack() as stack:
-        progress = stack.enter_context(Display())
+        progress = stack.enter_context(ProgressBar())
         if options.scheduler:
             from evidence.build.dask_executor import DaskExecutor
 
-            how = replace(how, maker=stack.enter_context(DaskExecutor(options.scheduler)))
-        there = stack.enter_context(output_location(options.out, sets=batch, said=progress.said))
-        asked = {"out": there.folder, "given": given, "how": how, "progress": progress}
+            how = replace(how, executor=stack.enter_context(DaskExecutor(options.scheduler)))
+        there = stack.enter_context(
+            output_location(options.out, is_batch=batch, status=progress.status)
+        )
+        asked = {"out": there.folder, "parameters": given, "options": how, "progress": progress}
         if batch:
             sets = {"sets": options.sets, "grid": options.grid}
             made = list(build_batch(options.project, **sets, **asked))
         else:
             made = [build_reports(options.project, **asked)]
-    return _tell(made, there.shown, explain=options.explain)
+    return _tell(made, there.address_of, explain=options.explain)
 
 
 def _tell(made, shown, *, explain: bool) -> int:
     """What became of the reports, with paths as `shown` has them; 1 if some could not be made."""
     for outcome in made if explain else ():
-        for name, why in outcome.made.items():
+        for name, why in outcome.reasons.items():
             said = f"made: {why}" if why else "as it was: nothing that it is made from changed"
             if name in outcome.failures:
                 said = f"could not be made: {why}"
             print(f"{outcome.name} {name}: {said}".lstrip())
-    asked = [why for outcome in made for why in outcome.made.values()]
+    asked = [why for outcome in made for why in outcome.reasons.values()]
     failures = sum(len(outcome.failures) for outcome in made)
     counted = f"{sum(map(bool, asked)) - failures} reports, {asked.count('')} more as they were"
     figures, values = sum(one.figures for one in made), sum(one.values for one in made)
-    where = made[0].out.parent if made[0].name else made[0].out
+    where = made[0].folder.parent if made[0].name else made[0].folder
     print(f"made:  {counted}, {figures} figures, {values} values")
     print(f"where: {shown(where)}")
     print(f"open:  {shown(where / 'index.html')}", flush=True)
     for outcome in made:
         for name, says in outcome.failures.items():
             print(f"evidence: {outcome.name} {name}: {says}".replace(":  ", ": "), file=sys.stderr)
-            if kept := outcome.kept.get(name):
+            if kept := outcome.failed_notebooks.get(name):
                 print(f"the executed notebook with its traceback: {shown(kept)}", file=sys.stderr)
     if failures:
         print("an earlier page of what failed stays as it was", file=sys.stderr)

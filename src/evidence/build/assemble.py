@@ -1,12 +1,11 @@
-"""The page that leads to every set of a folder, read off the manifests of the sets themselves.
+"""From executed notebooks to finished reports: pages, index, values and manifest of a set.
 
-From executed notebooks to a folder of finished reports: pages, index, values, manifest.
+Also the index of a batch, which is written from the manifests of its sets.
 """
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -19,226 +18,186 @@ from evidence.build.output_folder import (
     failed_folder,
     read_manifest,
     require_owned_folder,
+    write_errors,
 )
 from evidence.build.plan import ReportPlan
 from evidence.dataset.dataset import Dataset
 from evidence.dataset.record_comparison import line_digests
-from evidence.errors import ReportError
+from evidence.files import atomic_write_text
 from evidence.notebook.parameters import COMMAND_OPTIONS, read_parameters
 from evidence.report import html_pages, index_page
 from evidence.report.footnotes import sentence_html
 
-
-def require_batch_folder(target: Path, project: Path) -> None:
-    """Never write sets into a folder that holds something else.
-
-    Raises
-    ------
-    ReportError
-    """
-    require_owned_folder(
-        target, project, lambda folder: (folder / BATCH_MARKER).is_file(), "that are no sets"
-    )
+SHARED_PARAMETERS = ("scope", "confidence")
+"""Parameters that the index takes over if all reports agree on them."""
 
 
-def create_marker_file(target: Path) -> None:
-    """Make the folder one that holds sets, if it is not.
-
-    Raises
-    ------
-    ReportError
-        Nothing can be written there.
-    """
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-        if not (target / BATCH_MARKER).is_file():
-            _replace(target / BATCH_MARKER, "{}\n")
-    except OSError as error:
-        raise ReportError(f"--out {target}: cannot be written: {error.strerror}") from None
-
-
-def write_batch_index(target: Path) -> Path:
-    """Write `index.html` and `sets.json`: every set with its parameters, reports and failures."""
-    from evidence.report.html_pages import render
-
-    sets = {path.name: read_manifest(path) for path in sorted(target.iterdir()) if path.is_dir()}
-    rows = [_row(target, name, manifest) for name, manifest in sets.items() if manifest]
-    page = render("sets.html", title="Reports by set of parameters", sets=rows)
-    told = {row["name"]: row["parameters"] for row in rows}
-    _replace(target / BATCH_MARKER, json.dumps(told, indent=1, ensure_ascii=False) + "\n")
-    _replace(target / INDEX, page)
-    return target / INDEX
-
-
-def _row(target: Path, name: str, manifest: dict) -> dict:
-    given: dict[str, object] = {}
-    for report in manifest["reports"].values():
-        given |= report["recipe"]["parameters"]
-    return {
-        "name": name,
-        "parameters": given,
-        "reports": list(manifest["reports"]),
-        "failures": list(_failures(target, name, manifest)),
-        "figures": manifest["figures"],
-    }
-
-
-def _failures(target: Path, name: str, manifest: dict) -> Iterator[dict[str, str]]:
-    for report, says in manifest["failed"].items():
-        kept = failed_folder(target / name) / f"{report}.ipynb"
-        link = kept.relative_to(target).as_posix() if kept.is_file() else ""
-        yield {"name": report, "says": says, "notebook": link}
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file so that it is the old one or the new one at any moment."""
-    new = path.with_name(f".{path.name}.new")
-    new.write_text(text, "utf-8")
-    new.replace(path)
-
-
-LISTS = ("values.json", "texts.json")
-SHARED = ("scope", "conditions", "outcomes", "confidence")
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What the manifest says of a report.
-
-    `parameters` are those it was made with, defaults and all; `recipe` as of
-    `evidence.build.fingerprint`; `inputs` are the checksums of the tables for which it holds, `files` the
-    digests of its files.
-    """
-
-    parameters: dict
-    recipe: dict
-    inputs: dict[str, str]
-    files: dict[str, str]
-
-    def now(self, inputs: dict[str, str]) -> "Entry":
-        """The same, for tables that differ in nothing that it read."""
-        return replace(self, inputs=inputs)
-
-
-def finish(
+def write_pages(
     dataset: Dataset,
-    wanted: ReportPlan,
-    entries: Mapping[str, Entry],
+    plan: ReportPlan,
+    entries: Mapping[str, dict],
     failures: Mapping[str, str],
     staging: Path,
 ) -> tuple[int, int]:
-    """Write everything that is not one report's own; returns how many figures and values there are.
+    """Write everything in a folder that is not one report's own.
 
     Parameters
     ----------
-    entries : mapping
-        The reports whose files are in `staging`, by name.
+    entries : mapping of str to dict
+        The manifest entries of the reports whose files are in `staging`: their `parameters`
+        including defaults, `recipe` (see `evidence.build.fingerprint`), `inputs` (checksums of the
+        tables for which they hold) and `files` with digests.
     failures : mapping of str to str
-        What went wrong, by the name of the report.
+        Messages by report.
+
+    Returns
+    -------
+    tuple of int
+        How many figures and values there are.
     """
-    executed = {
+    notebooks = {
         name: json.loads((staging / "notebooks" / f"{name}.ipynb").read_text("utf-8"))
         for name in entries
     }
-    described = {name: html_pages.describe_notebook(name, book) for name, book in executed.items()}
-    audited = sentence_html(error_rate(dataset), page="index")
-    beside = {path.name for path in (staging / "figures").glob("*")}
-    rendered = {
+    pages = {name: html_pages.describe_notebook(name, book) for name, book in notebooks.items()}
+    error_rate_html = sentence_html(error_rate(dataset), page="index")
+    figure_files = {path.name for path in (staging / "figures").glob("*")}
+    html = {
         name: html_pages.render_notebook(
             book,
-            described[name],
-            list(described.values()),
-            list(entries[name].parameters.items()),
-            entries[name].inputs,
-            audited,
-            beside,
-            wanted.name,
+            pages[name],
+            list(pages.values()),
+            list(entries[name]["parameters"].items()),
+            entries[name]["inputs"],
+            error_rate_html,
+            figure_files,
+            plan.name,
         )
-        for name, book in executed.items()
+        for name, book in notebooks.items()
     }
-    shared = _shared([entry.parameters for entry in entries.values()])
-    rendered["index"], ledger = index_page.render_index(
+    shared = _shared_parameters([entry["parameters"] for entry in entries.values()])
+    html["index"], index_values = index_page.render_index(
         dataset,
-        list(described.values()),
+        list(pages.values()),
         scope=shared.get("scope", "guide"),
         confidence=shared.get("confidence", 0.95),
         notes=_notes(dataset, entries),
-        failures=list(_failures_finishing(wanted.target, failures)),
-        within=wanted.name,
+        failures=list(_list_failures(plan.target, failures, plan.target)),
+        within=plan.name,
     )
-    for name, text in html_pages.resolve_row_links(rendered).items():
+    for name, text in html_pages.resolve_row_links(html).items():
         (staging / f"{name}.html").write_text(text, "utf-8")
-    kept, written = {"index": ledger.values}, {"index": ledger.texts}
+    values, texts = {"index": index_values.values}, {"index": index_values.texts}
     for name in entries:
         path = staging / "values" / f"{name}.json"
         if path.is_file():
             content = json.loads(path.read_text("utf-8"))
-            kept[name], written[name] = content["values"], content["texts"]
-    numbers = _by_page(kept)
-    _write_json(staging / "values.json", numbers)
-    _write_json(staging / "texts.json", _by_page(written))
+            values[name], texts[name] = content["values"], content["texts"]
     figures = len(list((staging / "figures").glob("*.svg")))
-    _write_json(
-        staging / MANIFEST,
-        {
-            "evidence": version("evidence"),
-            "inputs": dataset.checksums,
-            "lines": line_digests(dataset),
-            "figures": figures,
-            "values": len(numbers),
-            "failed": dict(failures),
-            "reports": {name: asdict(entry) for name, entry in entries.items()},
-            "pages": file_digests(staging, [*(f"{name}.html" for name in rendered), *LISTS]),
-        },
-    )
-    return figures, len(numbers)
-
-
-def used(notebook: Path, given: Mapping[str, object]) -> dict:
-    """The parameters of a report, with those that were left at their defaults."""
-    defaults = {name: about.default for name, about in read_parameters(notebook).parameters.items()}
-    return {
-        name: value for name, value in (defaults | given).items() if name not in COMMAND_OPTIONS
+    n_values = sum(map(len, values.values()))
+    _write_json(staging / "values.json", _by_page(values))
+    _write_json(staging / "texts.json", _by_page(texts))
+    page_files = [*(f"{name}.html" for name in html), "values.json", "texts.json"]
+    manifest = {
+        "evidence": version("evidence"),
+        "inputs": dataset.checksums,
+        "lines": line_digests(dataset),
+        "figures": figures,
+        "values": n_values,
+        "failed": dict(failures),
+        "reports": dict(entries),
+        "pages": file_digests(staging, page_files),
     }
+    _write_json(staging / MANIFEST, manifest)
+    return figures, n_values
+
+
+def used_parameters(notebook: Path, values: Mapping[str, object]) -> dict[str, object]:
+    """Return the parameters of a report, including those that have their default value."""
+    declared = read_parameters(notebook).parameters
+    defaults = {name: parameter.default for name, parameter in declared.items()}
+    return {
+        name: value for name, value in {**defaults, **values}.items() if name not in COMMAND_OPTIONS
+    }
+
+
+def create_batch_folder(target: Path, project: Path) -> None:
+    """Create the folder of a batch unless it exists; the marker says that later ones may write it.
+
+    Raises
+    ------
+    ReportError
+        It holds something else, or cannot be written.
+    """
+    marker = target / BATCH_MARKER
+    require_owned_folder(target, project, lambda _: marker.is_file(), "that are not report sets")
+    with write_errors(target):
+        target.mkdir(parents=True, exist_ok=True)
+        if not marker.is_file():
+            atomic_write_text(marker, "{}\n")
+
+
+def write_batch_index(target: Path) -> None:
+    """Write `index.html` and `sets.json`: every set with its parameters, reports and failures."""
+    manifests = {path.name: read_manifest(path) for path in sorted(target.iterdir())}
+    rows = [_batch_row(target, name, content) for name, content in manifests.items() if content]
+    page = html_pages.render("sets.html", title="Reports by set of parameters", sets=rows)
+    parameters = {row["name"]: row["parameters"] for row in rows}
+    text = json.dumps(parameters, indent=1, ensure_ascii=False) + "\n"
+    atomic_write_text(target / BATCH_MARKER, text)
+    atomic_write_text(target / INDEX, page)
+
+
+def _batch_row(target: Path, name: str, manifest: dict) -> dict:
+    parameters: dict[str, object] = {}
+    for report in manifest["reports"].values():
+        parameters |= report["recipe"]["parameters"]
+    return {
+        "name": name,
+        "parameters": parameters,
+        "reports": list(manifest["reports"]),
+        "failures": list(_list_failures(target / name, manifest["failed"], target)),
+        "figures": manifest["figures"],
+    }
+
+
+def _list_failures(
+    reports: Path, failures: Mapping[str, str], page_folder: Path
+) -> Iterator[dict[str, str]]:
+    """Yield each report that failed, why, and where its notebook is from a page."""
+    for name, message in failures.items():
+        notebook = failed_folder(reports) / f"{name}.ipynb"
+        link = Path(os.path.relpath(notebook, page_folder)).as_posix()
+        yield {"name": name, "says": message, "notebook": link if notebook.is_file() else ""}
 
 
 def _by_page(parts: Mapping[str, dict]) -> dict:
     return {f"{name}/{key}": entry for name in parts for key, entry in parts[name].items()}
 
 
-def _write_json(path: Path, content) -> None:
+def _write_json(path: Path, content: object) -> None:
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
-def _shared(parameters: Sequence[Mapping[str, object]]) -> dict:
-    """Shared parameters on which all reports of this run agree."""
+def _shared_parameters(parameters: Sequence[Mapping[str, object]]) -> dict:
     first = parameters[0] if parameters else {}
     return {
         name: first[name]
-        for name in SHARED
-        if name in first and all(other.get(name) == first[name] for other in parameters)
+        for name in SHARED_PARAMETERS
+        if name in first and all(values.get(name) == first[name] for values in parameters)
     }
 
 
-def _failures_finishing(target: Path, failures: Mapping[str, str]) -> Iterable[dict[str, str]]:
-    """Each report that could not be made, why, and where its notebook is from the index."""
-    for name, says in failures.items():
-        notebook = failed_folder(target) / f"{name}.ipynb"
-        link = os.path.relpath(notebook, target) if notebook.is_file() else ""
-        yield {"name": name, "says": says, "notebook": Path(link).as_posix() if link else ""}
-
-
-def _notes(dataset: Dataset, entries: Mapping[str, Entry]) -> list[str]:
-    """What the index must admit: reports from earlier data, or made with other parameters."""
+def _notes(dataset: Dataset, entries: Mapping[str, dict]) -> list[str]:
+    """Tell the index of reports from earlier data or from part of the data."""
     notes = []
-    old = [name for name, entry in entries.items() if entry.inputs != dataset.checksums]
-    if old:
-        notes.append(f"Made from earlier data and not renewed in this run: {', '.join(old)}.")
-    narrow = [
+    if old := [name for name, entry in entries.items() if entry["inputs"] != dataset.checksums]:
+        notes.append(f"Made from earlier data and not rebuilt this time: {', '.join(old)}.")
+    restricted = [
         name
         for name, entry in entries.items()
-        if entry.parameters.get("conditions") or entry.parameters.get("outcomes")
+        if entry["parameters"].get("conditions") or entry["parameters"].get("outcomes")
     ]
-    if narrow:
-        notes.append(f"Narrowed to part of the data by their parameters: {', '.join(narrow)}.")
+    if restricted:
+        notes.append(f"Restricted to part of the data by parameters: {', '.join(restricted)}.")
     return notes

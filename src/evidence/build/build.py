@@ -1,20 +1,20 @@
-"""Reports made: those that would come out otherwise, in parallel, each set put in place as a whole.
+"""Build the reports that are out of date, in parallel, and publish each set atomically.
 
-A report that fails does not stop the others. Its notebook is kept with the traceback, and the page
-that an earlier run made of it stays, marked as such.
-
-What `evidence report` asks for: one folder of reports, or one for each of many sets.
+`build_reports` fills one folder of reports, `build_batch` one folder per set of parameters. A report
+that fails does not stop the others: its notebook is kept with the traceback, and its previous page
+stays, marked as such.
 """
 
 import contextlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from evidence.build.execute import Failure, LocalExecutor, keep
+from evidence.build.execute import Failure, Job, LocalExecutor
 from evidence.build.fingerprint import file_digests
 from evidence.build.output_folder import (
     exclusive,
@@ -24,258 +24,42 @@ from evidence.build.output_folder import (
     require_replaceable,
     staging_folder,
     swap_folder,
+    write_errors,
 )
-from evidence.build.plan import ReportPlan, changes, is_current, reasons
+from evidence.build.plan import Compare, ReportPlan, changes, is_current, reasons
+from evidence.build.progress import Progress
 from evidence.dataset.project_folder import find_project
 from evidence.errors import ParameterError, ReportError
 from evidence.notebook.locate import notebooks_of
-from evidence.notebook.parameters import (
-    NotebookParameters,
-    read_parameters,
-    validate_parameters,
-)
+from evidence.notebook.parameters import NotebookParameters, read_parameters, validate_parameters
 
-WORK = ".jobs"
-"""Where in a folder that is being filled each report has a folder of its own."""
+if TYPE_CHECKING:
+    from evidence.dataset.dataset import Dataset
 
-
-@dataclass(frozen=True)
-class BuildResult:
-    """What became of one set.
-
-    `reports` are all that stand in `out` now; `made` says of each that was asked for why it was
-    made, empty if it would have been the same; `failures` says of some what went wrong, and `kept`
-    where their executed notebooks are.
-    """
-
-    name: str
-    out: Path
-    reports: tuple[str, ...]
-    figures: int
-    values: int
-    made: Mapping[str, str] = field(default_factory=dict)
-    failures: Mapping[str, str] = field(default_factory=dict)
-    kept: Mapping[str, Path] = field(default_factory=dict)
-
-
-class Progress:
-    """Told what happens, by several threads at once; this one keeps it to itself."""
-
-    def planned(self, jobs: int) -> None:
-        """So many reports have to be made."""
-
-    def began(self, job: str) -> None:
-        """A report is being made from now on."""
-
-    def ended(self, job: str, failure: Failure | None) -> None:
-        """A report is made, or is not."""
-
-    def said(self, text: str) -> None:
-        """Something else that takes time."""
-
-
-def build_sets(
-    sets: Sequence[ReportPlan],
-    dataset,
-    *,
-    jobs: int | None = None,
-    maker: LocalExecutor,
-    progress: Progress | None = None,
-) -> Iterator[BuildResult]:
-    """Make the reports of some sets; each set is in place when its outcome is told.
-
-    Parameters
-    ----------
-    dataset : callable
-        Reads and checks the tables; asked only if some set is not as it would become.
-    jobs : int, optional
-        So many reports at once; as many as the maker says.
-    maker : Maker
-        Makes each report, possibly on another machine.
-
-    Raises
-    ------
-    DatasetError, ReportError
-        Nothing was made: the tables are at fault, or a folder cannot be written.
-    """
-    progress = progress or Progress()
-    open_sets = []
-    for wanted in sets:
-        recover(wanted.target)
-        if is_current(wanted):
-            yield _as_it_was(wanted)
-        else:
-            open_sets.append(wanted)
-    if not open_sets:
-        return
-    if any(wanted.engine == "evidence" for wanted in open_sets):
-        maker.prepare()
-    from evidence.dataset.record_comparison import RecordComparison
-    from evidence.report.figure_files import prune_cache
-    from evidence.report.index_page import precompute_index
-
-    dataset = dataset()
-    compare = RecordComparison(dataset).changes
-    open_sets = [replace(wanted, parameters=wanted.checked()) for wanted in open_sets]
-    for wanted in open_sets:
-        require_replaceable(wanted.target, wanted.project)
-    progress.said("looking for what changed")
-    plans = [(wanted, reasons(wanted, compare)) for wanted in open_sets]
-    progress.planned(sum(bool(why) for _, found in plans for why in found.values()))
-    with contextlib.ExitStack() as stack:
-        pool = stack.enter_context(_pool(jobs or maker.jobs, maker))
-        filling = [
-            _Filling(wanted, why, compare, stack, pool, maker, progress) for wanted, why in plans
-        ]
-        waiting = {future for one in filling for future in one.futures}
-        if waiting:
-            precompute_index(dataset)
-        while filling:
-            for one in [one for one in filling if one.done]:
-                filling.remove(one)
-                progress.said(f"pages {one.wanted.name}".strip())
-                yield one.finish(dataset)
-            if waiting and filling:
-                _, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-    prune_cache()
-
-
-@contextlib.contextmanager
-def _pool(jobs: int, maker: LocalExecutor) -> Iterator[ThreadPoolExecutor]:
-    """Threads that each wait for one report; all end if this one is stopped."""
-    pool = ThreadPoolExecutor(jobs)
-    try:
-        yield pool
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        maker.stop()
-        raise
-    finally:
-        pool.shutdown()
-
-
-class _Filling:
-    """The folder of one set while its reports are being made."""
-
-    def __init__(self, wanted, why, compare, stack, pool, maker, progress):
-        self.wanted, self.why, self._compare = wanted, why, compare
-        self._old = read_manifest(wanted.target).get("reports", {})
-        self._stack = contextlib.ExitStack()
-        stack.enter_context(self._stack)
-        self.staging = self._stack.enter_context(staging_folder(wanted.target))
-        # As it is now: a notebook that is edited while it runs is another one.
-        self._recipes = {name: wanted.recipe(name) for name in why}
-        self.futures: dict[Future, str] = {}
-        for name in [name for name, reason in why.items() if reason]:
-            run = _told(maker, progress, f"{wanted.name} {name}".strip())
-            future = pool.submit(run, wanted.job(name), self.staging / WORK / name)
-            self.futures[future] = name
-
-    @property
-    def done(self) -> bool:
-        """Whether each of its reports is made or has failed."""
-        return all(future.done() for future in self.futures)
-
-    def finish(self, dataset) -> BuildResult:
-        """Put reports and pages together, and in the place of the old ones."""
-        from evidence.build.assemble import Entry, finish, used
-
-        made = {name: future.result() for future, name in self.futures.items()}
-        failures = {name: failure for name, failure in made.items() if failure}
-        names = set(self.why) - set(failures)
-        names |= set(self._old) if self.wanted.partial else set(self._old) & set(failures)
-        entries = {}
-        for name in sorted(names):
-            if name in made and name not in failures:
-                files = self._take(self.staging / WORK / name)
-                entries[name] = Entry(
-                    used(self.wanted.notebooks[name], self.wanted.parameters[name]),
-                    self._recipes[name],
-                    dataset.checksums,
-                    file_digests(self.staging, files),
-                )
-                continue
-            old = Entry(**self._old[name])
-            asked = name in self.why and name not in failures
-            current = asked or not changes(self.wanted.target, name, self._compare)
-            entries[name] = old.now(dataset.checksums) if current else old
-            for file in old.files:
-                _copy(self.wanted.target / file, self.staging / file)
-        said = {name: failure.says for name, failure in sorted(failures.items())}
-        place = failed_folder(self.wanted.target)
-        shutil.rmtree(place, ignore_errors=True)
-        kept = {name: place / f"{name}.ipynb" for name in failures if failures[name].notebook}
-        for name, path in kept.items():
-            keep(failures[name], path)
-        shutil.rmtree(self.staging / WORK, ignore_errors=True)
-        figures, values = finish(dataset, self.wanted, entries, said, self.staging)
-        swap_folder(self.staging, self.wanted.target)
-        self._stack.close()
-        target = self.wanted.target
-        return BuildResult(
-            self.wanted.name, target, tuple(entries), figures, values, dict(self.why), said, kept
-        )
-
-    def _take(self, folder: Path) -> list[str]:
-        """Move the files of one report into the folder of all; two may have one alike."""
-        files = sorted(path for path in folder.rglob("*") if path.is_file())
-        for path in files:
-            there = self.staging / path.relative_to(folder)
-            if there.is_file() and there.read_bytes() != path.read_bytes():
-                raise ReportError(
-                    f"{path.relative_to(folder)}: two reports write it, and differently; "
-                    f"the second is {folder.name}"
-                )
-            there.parent.mkdir(parents=True, exist_ok=True)
-            path.replace(there)
-        return [path.relative_to(folder).as_posix() for path in files]
-
-
-def _told(maker: LocalExecutor, progress: Progress, said: str):
-    """A maker that tells of its beginning and end."""
-
-    def run(job, folder):
-        progress.began(said)
-        failure = maker(job, folder)
-        progress.ended(said, failure)
-        return failure
-
-    return run
-
-
-def _copy(old: Path, new: Path) -> None:
-    new.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(old, new)
-
-
-def _as_it_was(wanted: ReportPlan) -> BuildResult:
-    manifest = read_manifest(wanted.target)
-    counted = manifest["figures"], manifest["values"]
-    made = dict.fromkeys(wanted.notebooks, "")
-    return BuildResult(wanted.name, wanted.target, tuple(manifest["reports"]), *counted, made)
+WORK_FOLDER = ".jobs"
+"""Holds a folder for each report of a set while the set is being built."""
 
 
 @dataclass(frozen=True)
 class BuildOptions:
-    """How reports are made, whichever they are.
+    """How reports are built.
 
     Attributes
     ----------
     only : sequence of str
-        Make the reports of these notebooks only; other finished ones are taken over.
+        Build the reports of these notebooks only; finished reports of others are kept.
     force : bool
-        Make also what would come out the same.
+        Rebuild everything, even if up to date.
     tiff : bool
         Write each figure as TIFF as well.
     engine : {"evidence", "kernel"}
-        Fork each notebook's kernel from a process with the libraries loaded, or start each anew
-        with papermill's own engine.
+        Fork each notebook's process with the libraries loaded, or use papermill's own engine.
     memory_limit : int, optional
         MiB that each notebook may take on top of the loaded libraries.
     jobs : int, optional
-        So many reports at once; as many as the maker says, which is as many as there are cores.
-    maker : Maker
-        Makes each report, here if nothing else is said.
+        Number of reports to build in parallel; by default one per core or thread of the executor.
+    executor : LocalExecutor
+        Builds each report: on this machine or, as a `DaskExecutor`, on a cluster.
     """
 
     only: Sequence[str] = ()
@@ -284,9 +68,9 @@ class BuildOptions:
     engine: str = "evidence"
     memory_limit: int | None = None
     jobs: int | None = None
-    maker: LocalExecutor = field(default_factory=LocalExecutor)
+    executor: LocalExecutor = field(default_factory=LocalExecutor)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.memory_limit is not None and (self.memory_limit < 1 or self.engine != "evidence"):
             rule = "a whole number of MiB above 0, and not with --engine kernel"
             raise ParameterError(f"--memory {self.memory_limit}: {rule}")
@@ -294,61 +78,70 @@ class BuildOptions:
             raise ParameterError(f"--jobs {self.jobs}: a whole number above 0")
 
 
-def find_notebooks(project: Path, only: Sequence[str] = ()) -> dict[str, Path]:
-    """The package's own notebooks and the project's, in order; `only` picks some by their names.
+@dataclass(frozen=True)
+class BuildResult:
+    """The finished reports of one set.
 
-    Raises
-    ------
-    ReportError
-        A name, or beginning of one, that matches none.
+    Attributes
+    ----------
+    name : str
+        The name of the set; empty if there is only one.
+    folder : Path
+    reports : tuple of str
+        All reports in the folder, including those that were kept.
+    figures, values : int
+        How many there are in all.
+    reasons : mapping of str to str
+        For each requested report why it was built; empty if it is up to date.
+    failures : mapping of str to str
+        Messages by report.
+    failed_notebooks : mapping of str to Path
+        Executed notebooks with their tracebacks, by report.
     """
-    found = notebooks_of(project)
-    if not only:
-        return found
-    chosen = {}
-    for name in only:
-        wanted = Path(name).name.removesuffix(".ipynb")
-        matches = [stem for stem in found if stem.startswith(wanted) or stem[3:].startswith(wanted)]
-        if not wanted or not matches:
-            raise ReportError(f"--only {name}: is no notebook; there are {', '.join(found)}")
-        chosen |= {stem: found[stem] for stem in matches}
-    return {stem: path for stem, path in found.items() if stem in chosen}
+
+    name: str
+    folder: Path
+    reports: tuple[str, ...]
+    figures: int
+    values: int
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    failures: Mapping[str, str] = field(default_factory=dict)
+    failed_notebooks: Mapping[str, Path] = field(default_factory=dict)
 
 
 def build_reports(
     project: str | Path = "",
     *,
     out: str | Path | None = None,
-    given: Mapping[str, object] | None = None,
-    how: BuildOptions | None = None,
+    parameters: Mapping[str, object] | None = None,
+    options: BuildOptions | None = None,
     progress: Progress | None = None,
 ) -> BuildResult:
-    """Check the data, make what changed, and put the finished pages in place of the old ones.
+    """Check the data, build the reports that are out of date, and replace the previous ones.
 
     Parameters
     ----------
     project : path
         See `find_project`.
     out : path
-        Where the reports go, by default `reports` in the project. Replaced as a whole when all
-        is done.
-    given : mapping
-        Parameters by name, of the types that the notebooks declare; see `publishing.parameters`.
+        The folder of the reports, by default `reports` in the project.
+    parameters : mapping of str to object
+        Notebook parameters by name.
 
     Raises
     ------
     DatasetError, ParameterError, ReportError
-        Before anything is written. A notebook that fails is told of in the outcome; `OUT.failed/`
-        keeps it with its traceback.
+        Before anything is written. A notebook that fails is reported in the result, and
+        `OUT.failed/` holds it with its traceback.
     """
-    how, progress = how or BuildOptions(), progress or Progress()
+    options, progress = options or BuildOptions(), progress or Progress()
     folder = find_project(project)
-    read = _reader(folder)
+    read = _dataset_reader(folder)
     target = Path(out or folder / "reports").resolve()
-    wanted = _wanted("", folder, target, given or {}, how, read)
-    with exclusive(target, lambda: progress.said("waiting for another run")):
-        (outcome,) = build_sets([wanted], read, jobs=how.jobs, maker=how.maker, progress=progress)
-    return outcome
+    plan = _plan_set("", folder, target, parameters or {}, options, read)
+    with exclusive(target, lambda: progress.status("waiting for another build")):
+        (result,) = build_sets([plan], read, options, progress)
+    return result
 
 
 def build_batch(
@@ -357,13 +150,13 @@ def build_batch(
     sets: Sequence[str] = (),
     grid: Sequence[str] = (),
     out: str | Path | None = None,
-    given: Mapping[str, object] | None = None,
-    how: BuildOptions | None = None,
+    parameters: Mapping[str, object] | None = None,
+    options: BuildOptions | None = None,
     progress: Progress | None = None,
 ) -> Iterator[BuildResult]:
-    """Make the reports of many sets, each in a folder of its own, and one index to all of them.
+    """Build many sets of parameters, each in a folder of its own, and an index of all of them.
 
-    Each set is in place when its outcome is told. Sets that stand in `out` from earlier calls stay.
+    Each set is published before its result is yielded. Sets of earlier calls are kept.
 
     Parameters
     ----------
@@ -373,97 +166,328 @@ def build_batch(
         Texts such as `conditions=a,b`, which together make one grid.
     out : path
         Holds a folder for each set and the index; by default `report-sets` in the project.
-    given : mapping
+    parameters : mapping of str to object
         Parameters that all sets share.
 
     Raises
     ------
     DatasetError, ParameterError, ReportError
-        Before anything is written; as of `make_reports`.
+        Before anything is written; as in `build_reports`.
     """
-    from evidence.build.assemble import create_marker_file, require_batch_folder, write_batch_index
+    from evidence.build.assemble import create_batch_folder, write_batch_index
     from evidence.build.parameter_sets import choose_sets, expand_sets, parse_grid, read_sets
 
-    how, progress = how or BuildOptions(), progress or Progress()
+    options, progress = options or BuildOptions(), progress or Progress()
     folder = find_project(project)
-    read = _reader(folder)
-    chosen = choose_sets(read_sets(folder), sets) if sets else []
-    chosen += [parse_grid(grid)] if grid else []
+    read = _dataset_reader(folder)
+    requested = choose_sets(read_sets(folder), sets) if sets else []
+    requested += [parse_grid(grid)] if grid else []
     target = Path(out or folder / "report-sets").resolve()
-    require_batch_folder(target, folder)
-    wanted = []
-    for one in expand_sets(chosen, lambda names: _declared(folder, names or how.only), read):
-        if both := sorted(set(one.parameters) & set(given or {})):
-            raise ParameterError(f"-p {both[0]}: {one.name} gives it as well; give it once")
-        values = {**(given or {}), **one.parameters}
-        picked = replace(how, only=one.notebooks or how.only)
-        wanted.append(
-            _wanted(one.name, folder, target / one.name, values, picked, read, one.origins)
+    plans = []
+    for item in expand_sets(
+        requested, lambda names: _read_parameters(folder, names or options.only), read
+    ):
+        if twice := sorted(set(item.parameters) & set(parameters or {})):
+            raise ParameterError(f"-p {twice[0]}: {item.name} sets it as well; give it once")
+        values = {**(parameters or {}), **item.parameters}
+        own_options = replace(options, only=item.notebooks or options.only)
+        plans.append(
+            _plan_set(
+                item.name, folder, target / item.name, values, own_options, read, item.origins
+            )
         )
-    with exclusive(target, lambda: progress.said("waiting for another run")):
-        create_marker_file(target)
+    with exclusive(target, lambda: progress.status("waiting for another build")):
+        create_batch_folder(target, folder)
         try:
-            yield from build_sets(wanted, read, jobs=how.jobs, maker=how.maker, progress=progress)
+            yield from build_sets(plans, read, options, progress)
         finally:
             write_batch_index(target)
 
 
-def _declared(project: Path, only: Sequence[str]) -> dict[str, NotebookParameters]:
-    return {name: read_parameters(path) for name, path in find_notebooks(project, only).items()}
+def build_sets(
+    plans: Sequence[ReportPlan],
+    read_dataset: "Callable[[], Dataset]",
+    options: BuildOptions,
+    progress: Progress,
+) -> Iterator[BuildResult]:
+    """Build what is out of date in some sets; yield the result of each set when it is published.
 
-
-def _wanted(
-    name: str,
-    project: Path,
-    target: Path,
-    given: Mapping[str, object],
-    how: BuildOptions,
-    read: Callable,
-    where: Mapping[str, str] | None = None,
-) -> ReportPlan:
-    """One set with typed parameters; words of the data are looked at unless all is as it was.
+    Parameters
+    ----------
+    read_dataset : callable
+        Reads and checks the tables; called only if some set is out of date.
 
     Raises
     ------
-    ParameterError, ReportError
+    DatasetError, ReportError
+        Nothing was built: the tables have errors, or a folder cannot be written.
     """
-    notebooks = find_notebooks(project, how.only)
-    known = _declared(project, how.only)
+    outdated = []
+    for plan in plans:
+        recover(plan.target)
+        if is_current(plan):
+            yield _unchanged(plan)
+        else:
+            outdated.append(plan)
+    if outdated:
+        yield from _build_outdated(outdated, read_dataset, options, progress)
+
+
+def _build_outdated(
+    plans: Sequence[ReportPlan],
+    read_dataset: "Callable[[], Dataset]",
+    options: BuildOptions,
+    progress: Progress,
+) -> Iterator[BuildResult]:
+    if options.engine == "evidence":
+        options.executor.prepare()
+    from evidence.dataset.record_comparison import RecordComparison
+    from evidence.report.figure_files import prune_cache
+    from evidence.report.index_page import precompute_index
+
+    dataset = read_dataset()
+    compare = RecordComparison(dataset).changes
+    plans = [replace(plan, parameters=plan.checked()) for plan in plans]
+    for plan in plans:
+        require_replaceable(plan.target, plan.project)
+    progress.status("looking for changes")
+    set_reasons = [reasons(plan, compare) for plan in plans]
+    progress.start(sum(bool(reason) for found in set_reasons for reason in found.values()))
+    with contextlib.ExitStack() as stack:
+        pool = stack.enter_context(_thread_pool(options))
+        builds = [
+            _SetBuild(plan, found, compare, stack)
+            for plan, found in zip(plans, set_reasons, strict=True)
+        ]
+        running: dict[Future, _SetBuild] = {}
+        for build in builds:
+            for job, folder in build.jobs():
+                future = pool.submit(_execute, options.executor, job, folder, build.name, progress)
+                build.futures[job.name] = future
+                running[future] = build
+        if running:
+            precompute_index(dataset)
+        for build in builds:
+            if not build.futures:
+                yield build.publish(dataset)
+        for future in as_completed(running):
+            build = running.pop(future)
+            if build not in running.values():
+                progress.status(f"writing pages {build.name}".strip())
+                yield build.publish(dataset)
+    prune_cache()
+
+
+@contextlib.contextmanager
+def _thread_pool(options: BuildOptions) -> Iterator[ThreadPoolExecutor]:
+    """Threads that each wait for one report; all reports end if this process is interrupted."""
+    pool = ThreadPoolExecutor(options.jobs or options.executor.jobs)
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        options.executor.stop()
+        raise
+    finally:
+        pool.shutdown()
+
+
+def _execute(
+    executor: LocalExecutor, job: Job, folder: Path, set_name: str, progress: Progress
+) -> Failure | None:
+    label = f"{set_name} {job.name}".strip()
+    progress.begin(label)
+    failure = executor.execute(job, folder)
+    progress.finish(label, failed=failure is not None)
+    return failure
+
+
+class _SetBuild:
+    """One set while it is being built in a folder beside the finished one."""
+
+    def __init__(
+        self,
+        plan: ReportPlan,
+        set_reasons: Mapping[str, str],
+        compare: Compare,
+        stack: contextlib.ExitStack,
+    ) -> None:
+        self.name = plan.name
+        self.futures: dict[str, Future] = {}
+        self._plan, self._reasons, self._compare = plan, set_reasons, compare
+        self._previous = read_manifest(plan.target).get("reports", {})
+        self._staging = stack.enter_context(staging_folder(plan.target))
+        # Recorded before the notebook runs: if it is edited meanwhile, the report is out of date.
+        self._recipes = {name: plan.recipe(name) for name in set_reasons}
+
+    def jobs(self) -> Iterator[tuple[Job, Path]]:
+        """Yield the reports to build and a new folder for each."""
+        for name, reason in self._reasons.items():
+            if reason:
+                yield self._plan.job(name), self._staging / WORK_FOLDER / name
+
+    def publish(self, dataset: "Dataset") -> BuildResult:
+        """Collect new and kept reports, write the pages, and replace the previous folder."""
+        with write_errors(self._plan.target):
+            return self._publish(dataset)
+
+    def _publish(self, dataset: "Dataset") -> BuildResult:
+        from evidence.build.assemble import write_pages
+
+        plan, results = self._plan, {name: future.result() for name, future in self.futures.items()}
+        failures = {name: failure for name, failure in sorted(results.items()) if failure}
+        names = set(self._reasons) - set(failures)
+        names |= set(self._previous) if plan.partial else set(self._previous) & set(failures)
+        entries = {
+            name: self._add_new(name, dataset)
+            if name in results and name not in failures
+            else self._keep_previous(name, dataset, requested=name not in failures)
+            for name in sorted(names)
+        }
+        failed_notebooks = _keep_notebooks(failures, failed_folder(plan.target))
+        shutil.rmtree(self._staging / WORK_FOLDER, ignore_errors=True)
+        messages = {name: failure.message for name, failure in failures.items()}
+        figures, values = write_pages(dataset, plan, entries, messages, self._staging)
+        swap_folder(self._staging, plan.target)
+        return BuildResult(
+            plan.name,
+            plan.target,
+            tuple(entries),
+            figures,
+            values,
+            dict(self._reasons),
+            messages,
+            failed_notebooks,
+        )
+
+    def _add_new(self, name: str, dataset: "Dataset") -> dict:
+        """Move the files of one report into the folder of the set; return its manifest entry."""
+        from evidence.build.assemble import used_parameters
+
+        folder = self._staging / WORK_FOLDER / name
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        for path in files:
+            moved = self._staging / path.relative_to(folder)
+            if moved.is_file() and moved.read_bytes() != path.read_bytes():
+                raise ReportError(
+                    f"{path.relative_to(folder)}: {name} and another report write this file with "
+                    "different content; rename the figure or table in one of them"
+                )
+            moved.parent.mkdir(parents=True, exist_ok=True)
+            path.replace(moved)
+        paths = [path.relative_to(folder).as_posix() for path in files]
+        return {
+            "parameters": used_parameters(self._plan.notebooks[name], self._plan.parameters[name]),
+            "recipe": self._recipes[name],
+            "inputs": dataset.checksums,
+            "files": file_digests(self._staging, paths),
+        }
+
+    def _keep_previous(self, name: str, dataset: "Dataset", *, requested: bool) -> dict:
+        """Copy the files of a finished report; return its manifest entry."""
+        entry = self._previous[name]
+        for file in entry["files"]:
+            copy = self._staging / file
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(self._plan.target / file, copy)
+        is_current = requested and name in self._reasons
+        if is_current or not changes(self._plan.target, name, self._compare):
+            return {**entry, "inputs": dataset.checksums}
+        return entry
+
+
+def _keep_notebooks(failures: Mapping[str, Failure], folder: Path) -> dict[str, Path]:
+    """Copy notebooks that failed to where they can be read, in place of those of the last build."""
+    shutil.rmtree(folder, ignore_errors=True)
+    notebooks = {}
+    for name, failure in failures.items():
+        if failure.notebook:
+            folder.mkdir(exist_ok=True)
+            notebooks[name] = Path(shutil.copy(failure.notebook, folder / f"{name}.ipynb"))
+    return notebooks
+
+
+def _unchanged(plan: ReportPlan) -> BuildResult:
+    manifest = read_manifest(plan.target)
+    counts = manifest["figures"], manifest["values"]
+    up_to_date = dict.fromkeys(plan.notebooks, "")
+    return BuildResult(plan.name, plan.target, tuple(manifest["reports"]), *counts, up_to_date)
+
+
+def find_notebooks(project: Path, only: Sequence[str] = ()) -> dict[str, Path]:
+    """Return the notebooks of the package and the project in order, or those that `only` names.
+
+    Raises
+    ------
+    ReportError
+        A name, or the beginning of one, matches no notebook.
+    """
+    notebooks = notebooks_of(project)
+    if not only:
+        return notebooks
+    chosen = set()
+    for name in only:
+        start = Path(name).name.removesuffix(".ipynb")
+        matches = {stem for stem in notebooks if start and stem.startswith(start)}
+        # Numbers at the beginning of a file name only sort the notebooks.
+        matches |= {stem for stem in notebooks if start and stem[3:].startswith(start)}
+        if not matches:
+            available = ", ".join(notebooks)
+            raise ReportError(f"--only {name}: there is no such notebook. Available: {available}")
+        chosen |= matches
+    return {stem: path for stem, path in notebooks.items() if stem in chosen}
+
+
+def _read_parameters(project: Path, only: Sequence[str]) -> dict[str, NotebookParameters]:
+    return {name: read_parameters(path) for name, path in find_notebooks(project, only).items()}
+
+
+def _plan_set(
+    name: str,
+    project: Path,
+    target: Path,
+    values: Mapping[str, object],
+    options: BuildOptions,
+    read_dataset: "Callable[[], Dataset]",
+    origins: Mapping[str, str] | None = None,
+) -> ReportPlan:
+    """Return one set with typed parameters; only faulty ones are compared with the data yet."""
+    declared = _read_parameters(project, options.only)
 
     def checked() -> dict[str, dict[str, object]]:
-        return validate_parameters(given, known, read(), where)
+        return validate_parameters(values, declared, read_dataset(), origins)
 
     return ReportPlan(
         name,
         project,
         target,
-        notebooks,
-        _taken(given, known) or checked(),
+        find_notebooks(project, options.only),
+        _typed(values, declared) or checked(),
         checked,
-        partial=bool(how.only),
-        force=how.force,
-        tiff=how.tiff,
-        engine=how.engine,
-        memory_limit=how.memory_limit,
+        partial=bool(options.only),
+        force=options.force,
+        tiff=options.tiff,
+        engine=options.engine,
+        memory_limit=options.memory_limit,
     )
 
 
-def _taken(
-    given: Mapping[str, object], known: Mapping[str, NotebookParameters]
+def _typed(
+    values: Mapping[str, object], declared: Mapping[str, NotebookParameters]
 ) -> dict[str, dict] | None:
     """Check names and types only, for which no table is read; None if something is wrong."""
-    if not given:
-        return {notebook: {} for notebook in known}
+    if not values:
+        return {notebook: {} for notebook in declared}
     with contextlib.suppress(ParameterError):
-        return validate_parameters(given, known)
+        return validate_parameters(values, declared)
     return None
 
 
-def _reader(project: Path) -> Callable:
-    """Reads and checks the tables when first asked, once."""
+def _dataset_reader(project: Path) -> "Callable[[], Dataset]":
+    """Return a function that reads and checks the tables when it is first called."""
 
     @cache
-    def read():
+    def read() -> "Dataset":
         from evidence.analysis.checks import require_consistent
         from evidence.dataset.dataset import load_dataset
 

@@ -167,7 +167,7 @@ class DaskExecutor(LocalExecutor):
     def prepare(self) -> None:
         """Nothing: what the first report waits for loads on the workers."""
 
-    def __call__(self, job: Job, folder: Path) -> Failure | None:
+    def execute(self, job: Job, folder: Path) -> Failure | None:
         """As of `make`; it waits while a worker makes the report."""
         from distributed import CancelledError, KilledWorker
 
@@ -272,7 +272,7 @@ def execute_on_worker(
         if (executed := f"notebooks/{job.name}.ipynb") in files:
             in_json = {_in_json(there): _in_json(path) for there, path in moved.items()}
             files[executed] = _moved(files[executed].decode(), in_json).encode()
-        return WorkerResult(files, failure and _moved(failure.says, moved))
+        return WorkerResult(files, _moved(failure.message, moved) if failure else None)
 
 
 def _hold(parcel: Parcel) -> Parcel:

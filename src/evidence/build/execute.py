@@ -1,28 +1,39 @@
-"""One report made: its notebook executed by papermill into a folder of its own."""
+"""Build one report: papermill executes its notebook into a new folder."""
 
 import json
 import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-# Every kernel warns at its start that its loopback connection is not encrypted.
-QUIET_KERNEL = "--IPKernelApp.log_level=ERROR"
-# How papermill runs a notebook, by what `--engine` says.
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
 ENGINES = {
     "evidence": {"engine_name": "evidence"},
-    "kernel": {"engine_name": "nbclient", "extra_arguments": [QUIET_KERNEL]},
+    # Without this argument, every kernel warns that its connection is not encrypted.
+    "kernel": {"engine_name": "nbclient", "extra_arguments": ["--IPKernelApp.log_level=ERROR"]},
 }
+"""The arguments of papermill for each choice of `--engine`."""
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 @dataclass(frozen=True)
 class Job:
-    """A report to be made.
+    """A report to be built.
 
-    `engine` is "evidence" (fork the kernel from a process with the libraries loaded) or "kernel"
-    (start one), `memory_limit` what the notebook may take, in MiB on top of the libraries.
+    Attributes
+    ----------
+    name : str
+    notebook, project : Path
+    parameters : mapping of str to object
+    tiff : bool
+        Whether each figure is also written as TIFF.
+    engine : {"evidence", "kernel"}
+        Fork the notebook's process with the libraries loaded, or start a Jupyter kernel.
+    memory_limit : int, optional
+        MiB that the notebook may take on top of the libraries.
     """
 
     name: str
@@ -36,99 +47,67 @@ class Job:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a report could not be made, in a line, and the executed notebook, if it came so far."""
+    """Why a report could not be built, in one line, and the notebook with the traceback if any."""
 
-    says: str
+    message: str
     notebook: Path | None = None
 
 
-def execute_report(job: Job, folder: Path) -> Failure | None:
-    """Fill a new folder with the files of one report; whatever goes wrong is told, not raised.
+class LocalExecutor:
+    """Builds reports on this machine, each in a process of its own."""
 
-    It may be called from several threads at once: the working folder of this process stays.
+    def __init__(self) -> None:
+        self.jobs = available_cores()
+
+    def prepare(self) -> None:
+        """Start loading the libraries that notebooks need, while the tables are read."""
+        from evidence.build.notebook_process import start_fork_server
+
+        start_fork_server()
+
+    def execute(self, job: Job, folder: Path) -> Failure | None:
+        """Build one report in a new folder; see `execute_report`."""
+        return execute_report(job, folder)
+
+    def stop(self) -> None:
+        """End all reports that are being built; each of them fails."""
+        from evidence.build.engine import stop_all
+
+        stop_all()
+
+
+def execute_report(job: Job, folder: Path) -> Failure | None:
+    """Write the files of one report into a new folder; several threads may do so at once.
+
+    Returns
+    -------
+    Failure or None
+        Every error is returned, so that a report that fails does not stop the others.
     """
-    folder.mkdir(parents=True)
     executed = folder / "notebooks" / f"{job.name}.ipynb"
     try:
-        executed.parent.mkdir()
+        executed.parent.mkdir(parents=True)
         _execute(job, folder, executed)
         if job.tiff:
             from evidence.report.figure_files import add_tiffs
 
             add_tiffs(folder / "figures")
     except Exception as error:
-        return Failure(_said(error), executed if executed.is_file() else None)
+        return Failure(_describe(error), executed if executed.is_file() else None)
     return None
 
 
-class LocalExecutor:
-    """Makes reports, several at once: this one here, each in a process of its own."""
-
-    def __init__(self):
-        self.jobs = cores()
-
-    def prepare(self) -> None:
-        """Let what the first report waits for load while the tables are read."""
-        from evidence.build.notebook_process import start_fork_server
-
-        start_fork_server()
-
-    def __call__(self, job: Job, folder: Path) -> Failure | None:
-        """As of `make`."""
-        return execute_report(job, folder)
-
-    def stop(self) -> None:
-        """End those that are being made; whoever waits for them need not wait longer."""
-        from evidence.build.engine import stop_all
-
-        stop_all()
-
-
-def cores() -> int:
-    """How many reports are made at once here where nothing else is said."""
+def available_cores() -> int:
+    """Return how many CPU cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
-def _execute(job: Job, folder: Path, executed: Path) -> None:
-    import papermill
-    from jupyter_core.utils import ensure_event_loop
+def format_notebook(notebook: "NotebookNode") -> str:
+    """Return an executed notebook as JSON that is the same for the same data, wherever it was built.
 
-    limit = {"memory_limit": job.memory_limit} if job.memory_limit is not None else {}
-    try:
-        notebook = papermill.execute_notebook(
-            str(job.notebook),
-            str(executed),
-            parameters={**job.parameters, "project": str(job.project), "out": str(folder)},
-            progress_bar=False,
-            # Papermill's own way is to change the folder of this whole process.
-            resources={"metadata": {"path": str(job.notebook.parent)}},
-            # It is written when the last cell is done or one has failed; nobody reads it before.
-            request_save_on_cell_execute=False,
-            **ENGINES[job.engine],
-            **limit,
-        )
-    finally:
-        # Papermill begins a loop for each thread and never ends it.
-        ensure_event_loop().close()
-    executed.write_text(kept(notebook), "utf-8")
-
-
-def _said(error: Exception) -> str:
-    from papermill.exceptions import PapermillExecutionError
-
-    if isinstance(error, PapermillExecutionError):
-        return f"cell {error.exec_count} failed: {error.ename}: {error.evalue}"
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename or 'a file'}: {error.strerror}"
-    return f"{type(error).__name__}: {error}"
-
-
-def kept(notebook) -> str:
-    """An executed notebook as it is written, without places, timings, chance and widgets' states.
-
-    What is left can be shared, and is the same for the same data: a widget is named at random.
+    Folders, timings, random names and the state of widgets are left out.
     """
     notebook.metadata.pop("papermill", None)
     notebook.metadata.pop("widgets", None)
@@ -138,7 +117,7 @@ def kept(notebook) -> str:
         for output in cell.get("outputs", []):
             output.get("data", {}).pop(WIDGET, None)
         if "injected-parameters" in cell.metadata.get("tags", []):
-            # Papermill gives this cell another id at random in every run.
+            # Papermill gives this cell a random id.
             cell.id = "injected-parameters"
             lines = cell.source.splitlines()
             cell.source = "\n".join(
@@ -147,7 +126,35 @@ def kept(notebook) -> str:
     return json.dumps(notebook, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
 
 
-def keep(failure: Failure, place: Path) -> None:
-    """Put the executed notebook of a failed report where it can be read."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(failure.notebook, place)
+def _execute(job: Job, folder: Path, executed: Path) -> None:
+    import papermill
+    from jupyter_core.utils import ensure_event_loop
+
+    limit = {} if job.memory_limit is None else {"memory_limit": job.memory_limit}
+    try:
+        notebook = papermill.execute_notebook(
+            str(job.notebook),
+            str(executed),
+            parameters={**job.parameters, "project": str(job.project), "out": str(folder)},
+            progress_bar=False,
+            # With `cwd`, papermill would change the working directory of all threads.
+            resources={"metadata": {"path": str(job.notebook.parent)}},
+            # The notebook is written once, when the last cell is done or one has failed.
+            request_save_on_cell_execute=False,
+            **ENGINES[job.engine],
+            **limit,
+        )
+    finally:
+        # papermill opens an event loop in each thread and leaves it open.
+        ensure_event_loop().close()
+    executed.write_text(format_notebook(notebook), "utf-8")
+
+
+def _describe(error: Exception) -> str:
+    from papermill.exceptions import PapermillExecutionError
+
+    if isinstance(error, PapermillExecutionError):
+        return f"cell {error.exec_count} failed: {error.ename}: {error.evalue}"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'a file'}: {error.strerror}"
+    return f"{type(error).__name__}: {error}"

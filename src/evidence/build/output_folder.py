@@ -1,13 +1,12 @@
-"""The folder of finished reports: replaced as a whole, in one step, by one run at a time.
+"""The folder of finished reports: replaced as a whole, by one build at a time.
 
-A run that is killed at any moment leaves the old folder or the new one, and beside it at most a
-half-filled one that the next run takes away.
+A build that is killed at any moment leaves the previous folder or the new one. What it leaves beside
+them is removed by the next build, which also brings the previous folder back if the build was killed
+between the two renames of a swap.
 """
 
 import contextlib
-import ctypes
 import json
-import os
 import re
 import shutil
 import tempfile
@@ -20,26 +19,26 @@ BATCH_MARKER = "sets.json"
 INDEX = "index.html"
 MANIFEST = "manifest.json"
 NEW, PREVIOUS = ".new", ".previous"
-"""How the folders end that stand beside the finished one for a while."""
+"""The ends of the names of folders that exist beside the finished one during a build."""
 
 
 def failed_folder(target: Path) -> Path:
-    """Where notebooks that failed are kept, with their tracebacks."""
+    """Return where notebooks that failed are kept with their tracebacks."""
     return target.with_name(f"{target.name}.failed")
 
 
 def read_manifest(target: Path) -> dict:
-    """What the reports in a folder were made from; empty unless a run of this version finished."""
-    content = _manifest(target)
+    """Read what the reports in a folder were made from; empty unless this version finished it."""
+    content = _read_manifest(target)
     return content if {"reports", "pages", "failed"} <= set(content) else {}
 
 
 def is_report_folder(target: Path) -> bool:
-    """Whether a run finished in a folder, of this version or an earlier one."""
-    return "reports" in _manifest(target)
+    """Return whether a build of any version finished in a folder."""
+    return "reports" in _read_manifest(target)
 
 
-def _manifest(target: Path) -> dict:
+def _read_manifest(target: Path) -> dict:
     try:
         content = json.loads((target / MANIFEST).read_text("utf-8"))
     except (OSError, ValueError):
@@ -48,44 +47,44 @@ def _manifest(target: Path) -> dict:
 
 
 def require_replaceable(target: Path, project: Path) -> None:
-    """Never replace a folder that this command did not make.
+    """Refuse to replace a folder that no build made.
 
     Raises
     ------
     ReportError
     """
-    require_owned_folder(target, project, is_report_folder, "that no report run made")
+    require_owned_folder(target, project, is_report_folder, "that are not reports")
 
 
 def require_owned_folder(
-    target: Path, project: Path, is_own: Callable[[Path], bool], others: str
+    target: Path, project: Path, is_owned: Callable[[Path], bool], contents: str
 ) -> None:
-    """Refuse a place that holds something else than what is to be written; `others` names it.
+    """Refuse a folder that holds something else; `contents` ends the message.
 
     Raises
     ------
     ReportError
     """
     if target == project or target in project.parents:
-        raise ReportError(f"--out {target}: holds the project itself; name a folder of its own")
+        raise ReportError(f"--out {target}: this folder holds the project; choose another one")
     if target.exists() and not target.is_dir():
-        raise ReportError(f"--out {target}: is a file; name a folder")
-    if target.is_dir() and any(target.iterdir()) and not is_own(target):
-        raise ReportError(f"--out {target}: holds files {others}; name another folder")
+        raise ReportError(f"--out {target}: this is a file; choose a folder")
+    if target.is_dir() and any(target.iterdir()) and not is_owned(target):
+        raise ReportError(f"--out {target}: holds files {contents}; choose another folder")
 
 
 @contextlib.contextmanager
 def exclusive(target: Path, waiting: Callable[[], None]) -> Iterator[None]:
-    """Be the only run that writes this folder; `waiting` is called if another one does.
+    """Hold the lock of a folder; `waiting` is called if another build holds it.
 
     Raises
     ------
     ReportError
-        Nothing can be written there.
+        The lock cannot be written.
     """
     from filelock import FileLock, Timeout
 
-    with _named(target):
+    with write_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(target.with_name(f".{target.name}.lock"))
         try:
@@ -97,7 +96,7 @@ def exclusive(target: Path, waiting: Callable[[], None]) -> Iterator[None]:
         recover(target)
         yield
     finally:
-        # Who waited for this very file sees that it is gone, and makes a new one.
+        # A build that waits for this very file notices that it is gone and creates a new one.
         with contextlib.suppress(OSError):
             Path(lock.lock_file).unlink()
         lock.release()
@@ -105,62 +104,54 @@ def exclusive(target: Path, waiting: Callable[[], None]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def staging_folder(target: Path) -> Iterator[Path]:
-    """A new folder beside `target` that is gone afterwards, whatever happens.
+    """Create a folder beside `target` that is removed afterwards, whatever happens.
 
     Raises
     ------
     ReportError
-        It cannot be made, or something in it cannot be written.
     """
-    with _named(target):
-        beside = {"prefix": f".{target.name}.", "suffix": NEW, "dir": target.parent}
-        staging = Path(tempfile.mkdtemp(**beside))
+    with write_errors(target):
+        staging = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=NEW, dir=target.parent))
     try:
-        with _named(target):
-            yield staging
+        yield staging
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 
 
 @contextlib.contextmanager
-def _named(target: Path) -> Iterator[None]:
+def write_errors(target: Path) -> Iterator[None]:
+    """Turn an OSError into one line about `--out`."""
     try:
         yield
     except OSError as error:
-        place = error.filename or target
-        raise ReportError(f"--out {target}: cannot be written: {place}: {error.strerror}") from None
+        path = error.filename or target
+        raise ReportError(f"--out {target}: cannot be written: {path}: {error.strerror}") from None
 
 
 def swap_folder(staging: Path, target: Path) -> None:
-    """Let the new folder take the place of the old one, in one step where the system has it."""
+    """Put a new folder in the place of the previous one, which is removed."""
+    # tempfile makes folders that nobody else can read.
     staging.chmod(0o755)
-    if not target.exists():
+    previous = _previous(target)
+    if target.exists():
+        target.rename(previous)
+    try:
         staging.rename(target)
-    elif not _exchange(staging, target):
-        target.rename(_previous(target))
-        staging.rename(target)
-        shutil.rmtree(_previous(target), ignore_errors=True)
+    except OSError:
+        previous.rename(target)
+        raise
+    shutil.rmtree(previous, ignore_errors=True)
+
+
+def recover(target: Path) -> None:
+    """Bring back a folder that was moved away and not replaced; remove unfinished ones."""
+    if _previous(target).exists() and not target.exists():
+        _previous(target).rename(target)
+    left_over = re.compile(rf"{re.escape(f'.{target.name}')}(\.[^.]+{NEW}|{PREVIOUS})")
+    for path in target.parent.iterdir() if target.parent.is_dir() else ():
+        if left_over.fullmatch(path.name) and path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _previous(target: Path) -> Path:
     return target.with_name(f".{target.name}{PREVIOUS}")
-
-
-def recover(target: Path) -> None:
-    """Bring back what was taken away and not replaced; remove what was not finished."""
-    if _previous(target).exists() and not target.exists():
-        _previous(target).rename(target)
-    ours = re.compile(rf"{re.escape(f'.{target.name}')}(\.[^.]+{NEW}|{PREVIOUS})")
-    for left in target.parent.iterdir() if target.parent.is_dir() else ():
-        if ours.fullmatch(left.name) and left.is_dir():
-            shutil.rmtree(left, ignore_errors=True)
-
-
-def _exchange(one: Path, other: Path) -> bool:
-    """Exchange two folders at once, by Linux's renameat2; False where there is no such call."""
-    here, exchange = -100, 2
-    try:
-        call = ctypes.CDLL(None, use_errno=True).renameat2
-    except (AttributeError, OSError, TypeError):
-        return False
-    return call(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0

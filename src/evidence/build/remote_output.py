@@ -26,19 +26,19 @@ from evidence.files import path_digest
 
 
 class OutputLocation:
-    """Where reports go: `folder` is on this machine, `shown` says how a path in it is called."""
+    """Where reports go: `folder` is on this machine, `address_of` says how a path in it is called."""
 
     def __init__(self, folder: Path | None):
         self.folder = folder
 
-    def shown(self, path: Path) -> str:
+    def address_of(self, path: Path) -> str:
         """The path, or the address that stands for it."""
         return str(path)
 
 
 @contextlib.contextmanager
 def output_location(
-    out: str | None, *, sets: bool, said: Callable[[str], None]
+    out: str | None, *, is_batch: bool, status: Callable[[str], None]
 ) -> Iterator[OutputLocation]:
     """Where `--out` says that reports go; what is made there is sent off in the end.
 
@@ -46,9 +46,9 @@ def output_location(
     ----------
     out : str, optional
         A path, or an address such as `s3://bucket/reports`, for which fsspec knows the protocol.
-    sets : bool
+    is_batch : bool
         Whether it holds a folder for each of many sets, or reports themselves.
-    said : callable
+    status : callable
         Told what takes time.
 
     Raises
@@ -62,15 +62,15 @@ def output_location(
     if out.startswith("file://"):
         yield OutputLocation(Path(url2pathname(urlsplit(out).path)))
         return
-    mirror = _Mirror(out, sets=sets)
+    mirror = _Mirror(out, sets=is_batch)
     try:
-        said(f"fetching {out}")
+        status(f"fetching {out}")
         mirror.fetch()
         try:
             yield mirror
         finally:
             # After an error too: the sets that were finished before are whole.
-            said(f"sending {out}")
+            status(f"sending {out}")
             mirror.send()
     finally:
         mirror.close()
@@ -95,7 +95,7 @@ class _Mirror(OutputLocation):
         self._there: dict[str, str] = {}
         self._unsent = False
 
-    def shown(self, path: Path) -> str:
+    def address_of(self, path: Path) -> str:
         """The address of a file of the mirror."""
         inside = path.relative_to(self._here).as_posix()
         return f"{self._address.rpartition('/')[0]}/{inside}"

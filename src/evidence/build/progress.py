@@ -1,0 +1,66 @@
+"""The progress of a build, and the bar that shows it on the command line."""
+
+import sys
+import threading
+
+
+class Progress:
+    """Receives the progress of a build from several threads; this one ignores it."""
+
+    def start(self, reports: int) -> None:
+        """Expect this many reports."""
+
+    def begin(self, report: str) -> None:
+        """Note that a report is being built."""
+
+    def finish(self, report: str, *, failed: bool) -> None:
+        """Note that a report is finished or has failed."""
+
+    def status(self, text: str) -> None:
+        """Note what else takes time."""
+
+
+class ProgressBar(Progress):
+    """Shows a tqdm bar on the error output while reports are built; a context manager."""
+
+    def __init__(self) -> None:
+        self._bar = None
+        self._failed = 0
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> "ProgressBar":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def start(self, reports: int) -> None:
+        """Show an empty bar; none if nothing is to be built."""
+        if reports:
+            from tqdm import tqdm
+
+            # A log file gets a line now and then, a terminal one that moves.
+            pause = 0.1 if sys.stderr.isatty() else 30
+            self._bar = tqdm(total=reports, unit="report", leave=False, mininterval=pause)
+
+    def begin(self, report: str) -> None:
+        """Show the name of the report."""
+        with self._lock:
+            self._bar.set_description(report)
+
+    def finish(self, report: str, *, failed: bool) -> None:
+        """Advance the bar and count failures."""
+        with self._lock:
+            self._failed += failed
+            if self._failed:
+                self._bar.set_postfix(failed=self._failed, refresh=False)
+            self._bar.update()
+
+    def status(self, text: str) -> None:
+        """Show a text in place of the name of the report."""
+        if self._bar is not None:
+            with self._lock:
+                self._bar.set_description(text)
+        elif sys.stderr.isatty():
+            sys.stderr.write(f"{text} ...\n")
