@@ -95,7 +95,7 @@ class Dataset:
     @selection
     def designs_of(self, studies: Sequence[str]) -> pd.DataFrame:
         """Return the rows of `designs.csv` for some studies, without the notes of its editors."""
-        designs = self.designs.drop(columns="note")
+        designs = self.designs.drop(columns=schema.DESIGNS.with_role("remark"))
         return designs[designs["study"].isin(studies)].reset_index(drop=True)
 
     @selection
@@ -118,7 +118,7 @@ class Dataset:
             by_file.setdefault(address.rpartition(":")[0], []).append(address)
         frames = {}
         for file in by_file.keys() & self._tables.keys():
-            frame = self._tables[file].drop(columns="note", errors="ignore")
+            frame = self._tables[file].drop(columns=schema.BY_FILE[file].with_role("remark"))
             frames[file] = frame[frame["address"].isin(by_file[file])]
             if self.log is not None:
                 self.log.record_rows(by_file[file], row_digests(frames[file]))

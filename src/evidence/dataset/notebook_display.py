@@ -71,62 +71,55 @@ def sortable(table: str) -> str:
 
 
 MAX_ROWS_SHOWN = 500
-"""Rows on display; more of them make a notebook too large to open."""
-HEADERS = {
-    "n": "n (people)",
+"""Rows that a notebook displays; more of them make it too large to open."""
+_COLUMNS = [column for table in reversed(schema.TABLES) for column in table.columns]
+DESCRIPTIONS = {column.name: column.description for column in _COLUMNS}
+"""The meaning of each column; the first table wins where several have one of the name."""
+HEADERS = {column.name: column.header for column in _COLUMNS if column.header} | {
     "k": "k (studies)",
-    "events": "events (people)",
-    "event_count": "counted (people)",
-    "n_randomised": "randomised (people)",
-    "n_analysed": "analysed (people)",
-    "dose_mg_per_kg": "dose (mg per kg)",
-    "infusion_minutes": "infusion (minutes)",
-    "sessions": "sessions (times)",
-    "value": "value (natural scale)",
-    "ci_low": "interval, low (as value)",
-    "ci_high": "interval, high (as value)",
-    "spread": "spread (as value)",
+    "event_count": "event count (participants)",
     "days_low": "earliest time (days)",
     "days": "time (days)",
-    "longest": "longest look (days)",
-    "high_risk": "at high risk (share)",
+    "longest": "longest follow-up (days)",
+    "high_risk": "at high risk (proportion)",
 }
-"""Columns whose names do not say what they are counted in."""
-ABOUT_COLUMNS = {
-    column.name: column.description for table in reversed(schema.TABLES) for column in table.columns
-}
-"""What each column means; where several tables have one of the name, as in the first."""
+"""Headers with units, also for columns that are derived."""
 
 
 class Frame(pd.DataFrame):
-    """A data frame like any other, but for how a notebook shows it; blank columns are left out."""
+    """A DataFrame that notebooks show with units and sortable headers, without blank columns.
+
+    What is selected from a frame, or joined to it, is a frame again.
+    """
 
     @property
-    def _constructor(self):
+    def _constructor(self) -> type["Frame"]:
         return Frame
 
     def _repr_html_(self) -> str:
-        blank = self.isna() | (self.astype(object) == "")
-        shown = self.loc[:, ~blank.all()] if len(self) else self
-        head = "".join(
-            f'<th scope="col" title="{escape(ABOUT_COLUMNS.get(str(name), ""))}">'
-            f"{escape(HEADERS.get(str(name), str(name).replace('_', ' ')))}</th>"
-            for name in shown.columns
-        )
+        is_blank = self.isna() | (self.astype(object) == "")
+        shown = self.loc[:, ~is_blank.all()] if len(self) else self
+        head = "".join(_header(str(name)) for name in shown.columns)
         body = "\n".join(
             f"<tr>{''.join(map(_cell, row))}</tr>"
             for row in shown.head(MAX_ROWS_SHOWN).itertuples(index=False, name=None)
         )
-        size = f"{len(self):,} rows"
+        caption = f"{len(self):,} row{'s' * (len(self) != 1)}"
         if len(self) > MAX_ROWS_SHOWN:
-            size += f", the first {MAX_ROWS_SHOWN} shown"
+            caption += f", the first {MAX_ROWS_SHOWN} shown"
         return sortable(
-            f"<table><caption>{size}</caption><thead><tr>{head}</tr></thead>"
+            f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead>"
             f"<tbody>{body}</tbody></table>"
         )
 
 
-def _cell(value) -> str:
+def _header(name: str) -> str:
+    header = HEADERS.get(name, name.replace("_", " "))
+    title = escape(DESCRIPTIONS.get(name, ""))
+    return f'<th scope="col" title="{title}">{escape(header)}</th>'
+
+
+def _cell(value: object) -> str:
     if isinstance(value, list | tuple):
         return f"<td>{escape('; '.join(map(str, value)))}</td>"
     if pd.api.types.is_scalar(value) and pd.isna(value):

@@ -20,7 +20,7 @@ def line_digests(dataset: Dataset) -> dict[str, str]:
     """
     lines: dict[str, str] = {}
     for table in schema.TABLES:
-        rows = digests(dataset.frame(table).drop(columns="note", errors="ignore"))
+        rows = digests(dataset.frame(table).drop(columns=table.with_role("remark")))
         lines |= {address or table.file: content for address, content in rows.items()}
     for key, source in dataset.bibliography.items():
         lines[f"{BIBLIOGRAPHY_FILE}:{key}"] = digests(source)[""]

@@ -274,7 +274,7 @@ INSTRUMENTS = Table(
         _text("instrument", "the name used in data/studies.csv", required=True),
         _word("integer", "whether the score of a single person is a whole number", ("yes", "no"),
               required=True),
-        _text("note", "the basis of this judgement", required=True),
+        _text("note", "the basis of this judgement", "remark", required=True),
     ),
 )  # fmt: skip
 
@@ -528,3 +528,4 @@ TABLES = (
     WAIVERS,
     AUDITS,
 )
+BY_FILE = {table.file: table for table in TABLES}

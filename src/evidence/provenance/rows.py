@@ -68,7 +68,8 @@ def filled_cells(dataset: Dataset, addresses: Iterable[str]) -> dict[str, dict[s
     records, cells_by_address = _records(dataset, addresses), {}
     for address in addresses:
         table, row = records[address]
-        cells = {name: cell_text(row[name]) for name in table.names if name != "note"}
+        remarks = table.with_role("remark")
+        cells = {name: cell_text(row[name]) for name in table.names if name not in remarks}
         cells_by_address[address] = {name: cell for name, cell in cells.items() if cell}
     return cells_by_address
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evidence.dataset.bibliography import Author, Bibliography, Reference
+from evidence.dataset.citations import format_vancouver
 from evidence.dataset.dataset import Dataset
 from evidence.errors import EvidenceError
 from evidence.provenance.values import read_figure_records
@@ -143,7 +144,7 @@ def citation_references(
         )
     project = read_citation_file(folder) if parts else None
     found = [bibliography[key] for key in cited]
-    return [*sorted(found, key=str), *(project.reference(part) for part in parts)]
+    return [*sorted(found, key=format_vancouver), *(project.reference(part) for part in parts)]
 
 
 @dataclass(frozen=True)
