@@ -72,17 +72,17 @@ def run(project, monkeypatch, answers, *arguments):
 
 
 def test_answers_are_kept_at_once_and_a_second_call_goes_on(project, monkeypatch, capsys):
-    assert run(project, monkeypatch, "y\nn\n\nn\n72%\nq\n", "--by", "A. Reader") == 0
+    assert run(project, monkeypatch, "y\nn\n\nn\n72%\nq\n", "--auditor", "A. Reader") == 0
     out = capsys.readouterr().out
-    assert "2 answers kept in data/audits.csv" in out
+    assert "2 answers saved in data/audits.csv" in out
     assert "2 results drawn by chance" in out
     with project.path("data/audits.csv").open(newline="", encoding="utf-8") as handle:
         rows = list(csv.DictReader(handle))
     assert [(row["answer"], row["found"]) for row in rows] == [("confirmed", ""), ("wrong", "72%")]
     assert {row["signed_by"] for row in rows} == {"A. Reader"}
-    assert run(project, monkeypatch, "s\n", "--by", "A. Reader") == 0
+    assert run(project, monkeypatch, "s\n", "--auditor", "A. Reader") == 0
     out = capsys.readouterr().out
-    assert "0 answers kept" in out
+    assert "0 answers saved" in out
     assert "1 of 2: " in out  # four rows are confirmed, two are done
 
 
@@ -95,7 +95,7 @@ def test_each_row_is_shown_with_its_source(project, monkeypatch, capsys):
 
 def test_somebody_must_sign(project, monkeypatch, capsys):
     assert run(project, monkeypatch, "") == 2
-    assert "--by: is missing; say who looks" in capsys.readouterr().err
+    assert "--auditor is missing" in capsys.readouterr().err
 
 
 def test_a_table_that_cannot_be_written_is_said(project, monkeypatch, capsys):

@@ -22,7 +22,7 @@ def batch(tmp_path_factory):
     only = ["--only", "bread", "--only", "again"]
     command = ["report", "--project", str(project.root), "--jobs", "2", "--grid"]
     project.codes = [
-        cli.main([*command, "conditions=bread", "confidence=0.9", *only]),
+        cli.main([*command, "conditions=bread", "--grid", "confidence=0.9", *only]),
         cli.main([*command, "conditions=bread,cake", *only]),
     ]
     return project
@@ -73,14 +73,14 @@ def test_a_second_call_makes_only_what_failed(batch, capsys):
     command = ["report", "--project", str(batch.root), "--only", "bread", "--only", "again"]
     assert cli.main([*command, "--grid", "conditions=bread,cake", "--explain"]) == 1
     said = capsys.readouterr()
-    was = "as it was: nothing that it is made from changed"
+    was = "up to date"
     assert said.out.splitlines()[:4] == [
         f"conditions-bread 10_bread: {was}",
         f"conditions-bread 11_again: {was}",
-        "conditions-cake 10_bread: could not be made: there is no finished report",
+        "conditions-cake 10_bread: failed: there is no finished report",
         f"conditions-cake 11_again: {was}",
     ]
-    assert "made:  0 reports, 3 more as they were" in said.out
+    assert "0 reports built, 3 up to date" in said.out
     error = said.err.rpartition("\r")[2].splitlines()
     assert error[0] == (
         "evidence: conditions-cake 10_bread: cell 5 failed: ValueError: no <b>cake</b> & no end"

@@ -249,7 +249,7 @@ def test_ctrl_c_calls_the_reports_off(bakery, scheduler, tmp_path):
         run.send_signal(signal.SIGINT)
         error = run.communicate(timeout=60)[1]
         assert run.returncode == 130
-        assert error.splitlines()[-1].startswith("evidence: stopped; the previous reports are")
+        assert error.splitlines()[-1].startswith("evidence: stopped. The previous reports are")
         assert not any(scheduler.processing().values())
     assert not out.exists()
 

@@ -281,7 +281,7 @@ def test_a_full_disk_is_one_clear_line(begun, tmp_path):
     assert (done.returncode, done.stderr) == (
         1, f"evidence: {tmp_path / 'other'}: cannot be written: File too large\n"
     )  # fmt: skip
-    versions = ("changes", begun.root, begun.root, "--out", "c.md", "--project", begun.root)
+    versions = ("diff", begun.root, begun.root, "--out", "c.md", "--project", begun.root)
     done = limited(*versions, folder=tmp_path)
     assert (done.returncode, done.stderr) == (
         1, "evidence: --out c.md: cannot be written: File too large\n"

@@ -210,7 +210,7 @@ def test_no_process_is_left_when_the_command_is_killed_or_stopped(bread, tmp_pat
         said = asking.communicate(timeout=60)[1]
         assert asking.returncode == (130 if asked == signal.SIGINT else -signal.SIGKILL)
         if asked == signal.SIGINT:
-            line = "evidence: stopped; the previous reports are as they were"
+            line = "evidence: stopped. The previous reports are unchanged."
             assert said.rstrip().endswith(line)
             assert "Traceback" not in said
         for _ in range(100):

@@ -23,10 +23,10 @@ RANK = {
     "figures": 4, "tables": 4,
     "notebook": 5,
     "report": 6,
-    "build": 7, "arguments": 7,
+    "build": 7,
     "compare": 8,
-    "commands": 9,
-    "cli": 10,
+    "cli": 9,
+    "__main__": 10,
 }  # fmt: skip
 HOME = {
     "scipy": {"statistics"},
@@ -45,6 +45,7 @@ HOME = {
     "pypandoc": {"report"},
     "yaml": {"notebook", "report", "build"},
     "tqdm": {"build"},
+    "click": {"cli"},
     "distributed": {"build"},
     "fsspec": {"build"},
     "pandas": {"dataset", "provenance", "analysis", "figures", "tables", "report", "compare"},

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import nbformat
 import pytest
-
 from evidence.notebook.parameter_cell import declared
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -9,9 +9,9 @@ from pathlib import Path
 import nbformat
 import papermill
 import pytest
+from evidence.notebook.parameter_rules import split_assignments, take
 from papermill.exceptions import PapermillExecutionError
 
-from evidence.notebook.parameter_rules import split_assignments, take
 from tests.conftest import ROOT
 from tests.test_parameters import every, notebook, said
 

@@ -334,10 +334,10 @@ def test_the_map_as_a_table_leads_to_its_rows(shipped):
 def test_freshness_is_asked_for_by_day(bakery, capsys):
     bakery.put("data/unknowns.csv", 2, last_searched="2025-01-02", review_due="2026-01-02")
     command = ["check", "--project", str(bakery.root)]
-    assert cli.main([*command, "--on", "2026-01-02"]) == 0
+    assert cli.main([*command, "--due-by", "2026-01-02"]) == 0
     assert "STALE" not in capsys.readouterr().out
-    assert cli.main([*command, "--on", "2026-01-03"]) == 0
+    assert cli.main([*command, "--due-by", "2026-01-03"]) == 0
     said = capsys.readouterr().out
     assert "data/unknowns.csv:2 STALE warning: unknown U1 was last looked at on 2025-01-02" in said
-    assert cli.main([*command, "--on", "soon"]) == 2
-    assert "--on: 'soon' is not a day such as 2026-11-24" in capsys.readouterr().err
+    assert cli.main([*command, "--due-by", "soon"]) == 2
+    assert "'soon' does not match the format '%Y-%m-%d'" in capsys.readouterr().err

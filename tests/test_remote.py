@@ -61,7 +61,7 @@ def test_a_run_fills_an_address_and_the_next_one_makes_nothing(bakery, memory, t
     assert report(bakery, "memory://shelf/reports") == 0
     said = capsys.readouterr().out
     assert said.endswith(
-        "where: memory://shelf/reports\nopen:  memory://shelf/reports/index.html\n"
+        "folder: memory://shelf/reports\nopen:   memory://shelf/reports/index.html\n"
     )
     kept = contents(memory)
     assert report(bakery, str(tmp_path / "reports")) == 0
@@ -74,7 +74,7 @@ def test_a_run_fills_an_address_and_the_next_one_makes_nothing(bakery, memory, t
     times = {name: memory.modified(name) for name in kept}
     capsys.readouterr()
     assert report(bakery, "memory://shelf/reports", "--explain") == 0
-    assert "20_slow: as it was: nothing" in capsys.readouterr().out
+    assert "20_slow: up to date" in capsys.readouterr().out
     assert {name: memory.modified(name) for name in memory.find("/")} == times
     assert contents(memory) == kept
 
@@ -215,7 +215,7 @@ def test_an_address_of_this_machine_is_its_folder(bakery, tmp_path, capsys):
     address = out.as_uri()
     assert "%20" in address
     assert report(bakery, address) == 0
-    assert f"where: {out}\n" in capsys.readouterr().out
+    assert f"folder: {out}\n" in capsys.readouterr().out
     assert (out / "manifest.json").is_file()
     (out / "manifest.json").unlink()
     assert report(bakery, address) == 1
@@ -232,7 +232,7 @@ def test_a_report_that_changed_is_made_again_there(tmp_path, memory, capsys):
     project.put("data/studies.csv", 3, events="5", as_printed="5/20")
     capsys.readouterr()
     assert report(project.root, "memory://shelf/r", "--explain") == 0
-    assert "20_slow: made: data/studies.csv:3 changed" in capsys.readouterr().out
+    assert "20_slow: built: data/studies.csv:3 changed" in capsys.readouterr().out
     after = contents(memory)
     changed = {name.rpartition("/")[2] for name in before if before[name] != after.get(name)}
     assert {"manifest.json", "values.json", "20_slow.ipynb", "20_slow.html"} <= changed

@@ -15,7 +15,6 @@ import pytest
 from evidence import cli
 from evidence.build.build import BuildOptions, build_reports
 from evidence.build.output_folder import MANIFEST, recover
-from evidence.commands import COMMANDS
 from evidence.errors import ReportError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -264,7 +263,7 @@ def test_interrupt_leaves_the_old_reports(tmp_path, monkeypatch, capsys):
 
     monkeypatch.setattr("papermill.execute_notebook", interrupted)
     assert cli.main(["report", "--project", str(project), "--only", "claims"]) == 130
-    assert "stopped; the previous reports are as they were" in capsys.readouterr().err
+    assert "stopped. The previous reports are unchanged." in capsys.readouterr().err
     assert [path.name for path in old.iterdir()] == [MANIFEST]
     assert not list(project.glob(".reports.*"))
 
@@ -301,7 +300,7 @@ def test_broken_data_write_nothing_and_exit_1(tmp_path, capsys):
     assert cli.main(["report", "--project", str(project), "--only", "claims"]) == 1
     error = capsys.readouterr().err
     assert re.search(r"data/studies\.csv:\d+ events: 733 is more than n \(111\)", error)
-    assert error.endswith("2 problems found, nothing written\n")
+    assert error.endswith("2 problems found. Nothing was written.\n")
     assert not (project / "reports").exists()
 
 
@@ -314,22 +313,20 @@ def test_three_lines_at_the_end(tmp_path, capsys):
     project = small_project(tmp_path)
     assert cli.main(["report", "--project", str(project), "--only", "claims"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split(":")[0] for line in lines] == ["made", "where", "open"]
+    assert lines[0].startswith("1 report built, 0 up to date (")
+    assert [line.split(":")[0] for line in lines[1:]] == ["folder", "open"]
     assert lines[2].endswith("index.html")
 
 
-@pytest.mark.parametrize("command", sorted(COMMANDS))
+@pytest.mark.parametrize("command", sorted(cli.evidence.commands))
 def test_help_has_an_example(command, capsys):
-    with pytest.raises(SystemExit) as stopped:
-        cli.main([command, "--help"])
-    assert stopped.value.code == 0
-    assert f"evidence {command}" in capsys.readouterr().out.split("example")[1]
+    assert cli.main([command, "--help"]) == 0
+    assert f"evidence {command}" in capsys.readouterr().out.split("Examples:")[1]
 
 
 def test_misuse_exits_with_2(capsys):
-    with pytest.raises(SystemExit) as stopped:
-        cli.main(["repport"])
-    assert stopped.value.code == 2
+    assert cli.main(["repport"]) == 2
+    assert "No such command 'repport'. (Did you mean" in capsys.readouterr().err
 
 
 def test_studies_and_bibliography_alone_are_enough(tmp_path):

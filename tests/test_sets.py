@@ -8,7 +8,6 @@ from evidence.notebook.parameter_checks import resolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evidence.arguments import parser
 from evidence.build.build import find_notebooks
 from evidence.build.new_project import EXAMPLE, create_project
 from evidence.build.parameter_sets import (
@@ -285,11 +284,3 @@ def test_the_sets_of_this_project_and_of_the_example_can_be_run(root):
 
 def test_a_new_project_has_sets(tmp_path):
     assert set(read_sets(create_project(tmp_path / "new"))) == {"level-90", "by-condition"}
-
-
-def test_the_command_line_takes_sets_and_a_grid():
-    given = ["report", "--set", "a", "--set", "b", "--grid", "x=1,2", "y=each", "--grid", "z=3"]
-    options = parser().parse_args(given)
-    assert (options.sets, options.grid) == (["a", "b"], ["x=1,2", "y=each", "z=3"])
-    plain = parser().parse_args(["report"])
-    assert (plain.sets, plain.grid) == ([], [])

@@ -156,7 +156,7 @@ def test_treatments_are_mixed_only_by_name(graded):  # noqa: F811
     refused = pool_studies(dataset, select_results(dataset), outcome="infection", measure="rr")
     assert isinstance(refused, Refusal)
     assert "the treatments differ (sham: trial0; vaccine: trial1" in refused.reasons[0]
-    assert "(--treatments)" in refused.reasons[0]
+    assert "with --treatment" in refused.reasons[0]
 
 
 @pytest.fixture
@@ -197,8 +197,9 @@ def test_groups_are_pooled_apart_and_compared(grouped, capsys):
     assert len(data["regression"]["beta"]) == 2
     assert cli.main([*command, "--by", "comparator", "--moderator", "dose"]) == 0
     printed = capsys.readouterr().out
-    assert "comparator inactive (trial" in printed
-    assert "regression: {'moderator': 'dose'" in printed
+    assert "\nComparator inactive. Pooled over " in printed
+    assert "Difference between subgroups: Q " in printed
+    assert "For each mg per kg more the effect changes by " in printed
 
 
 def test_refused_charts_of_one_outcome_are_told_apart(grouped):

@@ -114,7 +114,10 @@ def test_command_prints_every_number_at_full_precision(vaccine, capsys):
     assert found["trim_and_fill"]["missing"] == 1
     assert len(found["studies"]) == 13
     assert cli.main([*arguments, "--measure", "rr"]) == 0
-    assert "estimate on the natural scale: 0.489" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "risk ratio of infection 0.49, interval 0.32 to 0.75" in printed
+    assert "Heterogeneity: I² 92%, Q 152.23 (df 12, p " in printed
+    assert "None" not in printed
 
 
 def test_command_refuses_with_every_reason(capsys):
@@ -124,7 +127,7 @@ def test_command_refuses_with_every_reason(capsys):
     assert "randomised (Krupitsky 2007, Dakwar 2019) and other studies (Krupitsky 1997)" in said
     assert "the conditions differ (alcohol dependence: Krupitsky 1997; heroin dependence" in said
     assert cli.main(["pool", "--outcome", "abstinence", "--measure", "oddsratio"]) == 2
-    assert "measure: 'oddsratio' is not one of: rr, or" in capsys.readouterr().err
+    assert "'oddsratio' is not one of 'rr', 'or'" in capsys.readouterr().err
 
 
 def test_one_study_is_no_pool(vaccine):

@@ -1,50 +1,687 @@
-"""The command `evidence`: where it begins, and where every error that a person can act on ends.
+"""The command line: one function per command, with its options beside it.
 
-Exit codes: 0 done, 1 the data or a notebook is at fault or a figure is no longer current, 2 the
-command was misused, 130 stopped, 141 whoever read the output went away.
+Exit codes: 0 success, 1 the data or a notebook is at fault or a figure is out of date, 2 the
+command itself is wrong, 130 stopped, 141 the reader of the output went away.
 """
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from evidence.arguments import parser
+import click
+
+from evidence.errors import MAX_PROBLEMS, DatasetError, EvidenceError, ParameterError
+
+# Whoever asks for help does not wait for pandas: the commands import what they need.
+if TYPE_CHECKING:
+    from evidence.analysis.checks.finding import Finding
+    from evidence.build.build import BuildResult
+
+MEASURES = ("rr", "or", "rd", "smd", "md", "proportion")
+METHODS = ("reml", "dl", "pm", "common", "mh", "peto")
+TESTS = ("knha", "knha-adhoc", "z")
+SUBGROUPS = ("condition", "treatment", "comparator", "blinding", "risk")
+MODERATORS = ("dose", "days", "year")
+CITATION_STYLES = ("vancouver", "apa", "markdown", "bibtex", "ris", "csl-json")
+REFERENCE_STYLES = ("vancouver", "apa")
+"""Words of the libraries below, which take too long to import for a help text; a test compares."""
+ANSWERS = {"y": "confirmed", "n": "wrong", "f": "not found", "s": "skip", "q": "stop"}
+QUESTION = "[y]es, confirmed  [n]o, wrong  [f] not found there  [s]kip  [q]uit: "
+
+project_option = click.option(
+    "--project",
+    default="",
+    metavar="DIR",
+    help="Project folder, with references.bib and data/ (default: this folder or a parent).",
+)
+reports_option = click.option(
+    "--reports",
+    default="",
+    metavar="DIR",
+    help="Folder of finished reports (default: reports in the project).",
+)
+format_option = click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(("text", "json")),
+    default="text",
+    show_default=True,
+    help="Output format.",
+)
+
+
+@click.group(
+    context_settings={"max_content_width": 100},
+    epilog="Run 'evidence COMMAND --help' for the options of a command, with examples.",
+)
+@click.version_option(package_name="evidence", message="evidence %(version)s")
+def evidence() -> None:
+    """Track what studies reported, compare it, and list what remains unknown."""
+
+
+def command(name: str, *examples: str) -> Callable[[Callable], click.Command]:
+    """Register a command with its examples."""
+    epilog = "\b\nExamples:\n" + "\n".join(f"  {example}" for example in examples)
+    return evidence.command(name, epilog=epilog)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; see the module for the exit codes."""
-    options = parser().parse_args(arguments)
-    # Whoever only asked for help does not wait for what the commands need.
-    from evidence.commands import COMMANDS
-    from evidence.errors import DatasetError, EvidenceError, ParameterError
+    """Run a command and turn errors that a user can act on into messages.
 
+    Returns
+    -------
+    int
+        The exit code; see the module.
+    """
     try:
-        code = COMMANDS[options.command](options)
+        code = evidence.main(arguments, prog_name="evidence", standalone_mode=False)
         sys.stdout.flush()
-        return code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
     except DatasetError as error:
-        print(error, file=sys.stderr)
-        said = "1 problem" if error.count == 1 else f"{error.count:,} problems"
-        print(f"{said} found, nothing written", file=sys.stderr)
+        problems = "1 problem" if error.count == 1 else f"{error.count:,} problems"
+        click.echo(f"{error}\n{problems} found. Nothing was written.", err=True)
         return 1
-    except ParameterError as error:
-        print(f"evidence: {error}", file=sys.stderr)
-        return 2
     except EvidenceError as error:
-        print(f"evidence: {error}", file=sys.stderr)
-        return 1
+        click.echo(f"evidence: {error}", err=True)
+        return 2 if isinstance(error, ParameterError) else 1
     except BrokenPipeError:
         # Python would complain once more when it closes the output that nobody reads.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        print(f"evidence: {place}{error.strerror or error}", file=sys.stderr)
+        path = f"{error.filename}: " if error.filename else ""
+        click.echo(f"evidence: {path}{error.strerror or error}", err=True)
         return 1
-    except KeyboardInterrupt:
-        print("\nevidence: stopped; the previous reports are as they were", file=sys.stderr)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("\nevidence: stopped. The previous reports are unchanged.", err=True)
         return 130
+    return code or 0
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+@command("check", "evidence check", "evidence check --project bread --due-by 2027-12-01")
+@click.option(
+    "--due-by",
+    type=click.DateTime(formats=["%Y-%m-%d"]),
+    metavar="DATE",
+    help="Also list unknowns and claims that are overdue for review on this date.",
+)
+@project_option
+def check(due_by: datetime | None, project: str) -> int:
+    """Check the tables and the bibliography, and whether the numbers are consistent.
+
+    Every problem is one line with file and line number. An error must be corrected or waived
+    before reports can be built.
+    """
+    from evidence.analysis.audit_sample import overdue_reviews
+    from evidence.analysis.checks import check_consistency
+    from evidence.dataset.dataset import load_dataset
+    from evidence.provenance.sentence import count
+
+    dataset = load_dataset(project)
+    findings = check_consistency(dataset)
+    _print_findings(findings)
+    for line in overdue_reviews(dataset, due_by.date().isoformat()) if due_by else ():
+        click.echo(line)
+    errors = sum(finding.is_blocking for finding in findings)
+    waived = sum(bool(finding.waiver) for finding in findings)
+    parts = (
+        count(len(dataset.results), "result"),
+        count(dataset.results["study"].nunique(), "study", "studies"),
+        count(len(dataset.claims), "claim"),
+        count(len(dataset.unknowns), "unknown"),
+        count(len(dataset.bibliography), "source"),
+    )
+    click.echo(
+        f"{', '.join(part.text for part in parts)}: {count(errors, 'error').text}, "
+        f"{waived} waived, {count(len(findings) - errors - waived, 'warning or note', 'warnings and notes').text}"
+    )
+    return 1 if errors else 0
+
+
+def _print_findings(findings: "list[Finding]") -> None:
+    """Print one line each; of very many only the first, errors before others."""
+    from collections import Counter
+
+    order = sorted(range(len(findings)), key=lambda index: not findings[index].is_blocking)
+    for index in sorted(order[:MAX_PROBLEMS]):
+        click.echo(findings[index])
+    omitted = Counter(findings[index].code for index in order[MAX_PROBLEMS:])
+    if omitted:
+        codes = ", ".join(f"{number:,} {code}" for code, number in sorted(omitted.items()))
+        click.echo(f"and more that are not listed: {codes}")
+
+
+@command(
+    "report",
+    "evidence report",
+    "evidence report -p scope=all -p confidence=0.9",
+    "evidence report --only comparison -p conditions=depression,PTSD",
+    "evidence report --set by-condition",
+    "evidence report --grid conditions=each --grid confidence=0.9,0.95",
+    "evidence report --set all --scheduler tcp://192.0.2.7:8786",
+    "evidence report --out s3://bucket/reports",
+)
+@click.option(
+    "-p",
+    "parameters",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Set a notebook parameter; repeatable. Write a list as a,b or as JSON.",
+)
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="NOTEBOOK",
+    help="Build only this notebook and keep the other pages; repeatable.",
+)
+@click.option(
+    "--set",
+    "sets",
+    multiple=True,
+    metavar="NAME",
+    help="Build a set or grid of parameters from reports.yml, or 'all' of them; repeatable.",
+)
+@click.option(
+    "--grid",
+    multiple=True,
+    metavar="NAME=A,B",
+    help="Build one set per combination of these values; repeatable. 'each' stands for every word.",
+)
+@click.option(
+    "--out",
+    metavar="DIR",
+    help="Output folder, or an address such as s3://bucket/reports (default: reports in the "
+    "project; report-sets for sets and grids).",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Number of reports to build in parallel (default: CPU cores).",
+)
+@click.option("--force", is_flag=True, help="Rebuild everything, even if up to date.")
+@click.option("--explain", is_flag=True, help="Say why each report was built.")
+@click.option("--tiff", is_flag=True, help="Also write each figure as TIFF, for journals.")
+@click.option(
+    "--engine",
+    type=click.Choice(("evidence", "kernel")),
+    default="evidence",
+    show_default=True,
+    help="evidence: fork each notebook from a process that has loaded the libraries. "
+    "kernel: papermill's own engine.",
+)
+@click.option(
+    "--memory",
+    "memory_limit",
+    type=click.IntRange(1),
+    metavar="MIB",
+    help="Memory limit of each notebook on top of the libraries (Linux; default: none).",
+)
+@click.option(
+    "--scheduler",
+    default="",
+    metavar="ADDRESS",
+    help="Build on the workers of this Dask scheduler, such as tcp://192.0.2.7:8786.",
+)
+@project_option
+def report(
+    parameters: tuple[str, ...],
+    sets: tuple[str, ...],
+    grid: tuple[str, ...],
+    out: str | None,
+    explain: bool,
+    scheduler: str,
+    project: str,
+    **build_options: Any,
+) -> int:
+    """Check the data, run the notebooks, and write pages, figures and values.
+
+    The previous reports are replaced when everything is finished. Reports that are up to date are
+    not rebuilt, and a report that fails does not stop the others.
+    """
+    import contextlib
+    from dataclasses import replace
+
+    from evidence.build.build import BuildOptions, build_batch, build_reports
+    from evidence.build.progress import ProgressBar
+    from evidence.build.remote_output import output_location
+    from evidence.notebook.parameters import parse_assignments
+
+    values = parse_assignments(parameters)
+    options = BuildOptions(**build_options)
+    is_batch = bool(sets or grid)
+    with contextlib.ExitStack() as stack:
+        progress = stack.enter_context(ProgressBar())
+        if scheduler:
+            from evidence.build.dask_executor import DaskExecutor
+
+            options = replace(options, executor=stack.enter_context(DaskExecutor(scheduler)))
+        output = stack.enter_context(
+            output_location(out, is_batch=is_batch, status=progress.status)
+        )
+        arguments = {
+            "out": output.folder,
+            "parameters": values,
+            "options": options,
+            "progress": progress,
+        }
+        if is_batch:
+            results = list(build_batch(project, sets=sets, grid=grid, **arguments))
+        else:
+            results = [build_reports(project, **arguments)]
+    if explain:
+        _print_reasons(results)
+    return _print_results(results, output.address_of)
+
+
+def _print_reasons(results: "list[BuildResult]") -> None:
+    for result in results:
+        for name, reason in result.reasons.items():
+            state = f"built: {reason}" if reason else "up to date"
+            if name in result.failures:
+                state = f"failed: {reason}"
+            click.echo(f"{result.name} {name}: {state}".lstrip())
+
+
+def _print_results(results: "list[BuildResult]", show_path: Callable[[Path], str]) -> int:
+    from evidence.provenance.sentence import count
+
+    reasons = [reason for result in results for reason in result.reasons.values()]
+    failed = sum(len(result.failures) for result in results)
+    built = count(sum(map(bool, reasons)) - failed, "report").text
+    figures = count(sum(result.figures for result in results), "figure").text
+    values = count(sum(result.values for result in results), "value").text
+    folder = results[0].folder.parent if results[0].name else results[0].folder
+    click.echo(f"{built} built, {reasons.count('')} up to date ({figures}, {values})")
+    click.echo(f"folder: {show_path(folder)}")
+    click.echo(f"open:   {show_path(folder / 'index.html')}")
+    sys.stdout.flush()
+    for result in results:
+        for name, message in result.failures.items():
+            label = f"{result.name} {name}".strip()
+            click.echo(f"evidence: {label}: {message}", err=True)
+            if notebook := result.failed_notebooks.get(name):
+                click.echo(f"Notebook with the traceback: {show_path(notebook)}", err=True)
+    if failed:
+        click.echo("The previous pages of failed reports were kept.", err=True)
+    return 1 if failed else 0
+
+
+@command(
+    "pool",
+    "evidence pool --outcome response --measure rr --treatment ketamine",
+    "evidence pool --outcome response --measure rr --by comparator --moderator dose",
+    "evidence pool --outcome response --measure or --method mh --format json",
+)
+@click.option("--outcome", required=True, metavar="WORD", help="An outcome in data/outcomes.csv.")
+@click.option("--measure", required=True, type=click.Choice(MEASURES), help="Effect measure.")
+@click.option(
+    "--method",
+    type=click.Choice(METHODS),
+    default="reml",
+    show_default=True,
+    help="REML, DerSimonian-Laird (dl), Paule-Mandel (pm), common effect (common; EE in metafor), "
+    "Mantel-Haenszel (mh) or Peto.",
+)
+@click.option(
+    "--test",
+    type=click.Choice(TESTS),
+    default="knha",
+    show_default=True,
+    help="Confidence interval: Knapp-Hartung (knha), Knapp-Hartung never narrower than Wald "
+    "(knha-adhoc; adhoc in metafor) or Wald (z).",
+)
+@click.option(
+    "--confidence",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.95,
+    show_default=True,
+    help="Coverage of the intervals.",
+)
+@click.option(
+    "--time-days",
+    type=click.FloatRange(0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="Time after treatment in days; each study's nearest result is used.",
+)
+@click.option(
+    "--max-time-ratio",
+    type=click.FloatRange(1),
+    default=3.0,
+    show_default=True,
+    help="Use results up to this many times earlier or later.",
+)
+@click.option(
+    "--condition",
+    "conditions",
+    multiple=True,
+    metavar="WORD",
+    help="Only this condition; repeatable.",
+)
+@click.option(
+    "--treatment",
+    "treatments",
+    multiple=True,
+    metavar="WORD",
+    help="Only this treatment; repeatable.",
+)
+@click.option(
+    "--comparator",
+    "comparators",
+    multiple=True,
+    metavar="WORD",
+    help="Only this comparator; repeatable.",
+)
+@click.option("--by", "subgroup_by", type=click.Choice(SUBGROUPS), help="Add a subgroup analysis.")
+@click.option("--moderator", type=click.Choice(MODERATORS), help="Add a meta-regression.")
+@click.option(
+    "--allow-nonrandomised",
+    is_flag=True,
+    help="Pool randomised and non-randomised studies together.",
+)
+@format_option
+@project_option
+def pool(output_format: str, project: str, **question: Any) -> int:
+    """Run a meta-analysis of one outcome, or say why the studies should not be pooled.
+
+    The command prints the studies, the pooled effect with its prediction interval, heterogeneity and
+    sensitivity analyses; as JSON at full precision.
+    """
+    import json
+
+    from evidence.analysis.narrative.pooled_results import format_pool
+    from evidence.analysis.pooling.pooled_estimate import meta_analyse
+    from evidence.analysis.results import select_results
+    from evidence.dataset.dataset import load_dataset
+
+    dataset = load_dataset(project)
+    given = {name: value for name, value in question.items() if value is not None}
+    estimate = meta_analyse(dataset, select_results(dataset), **given)
+    if output_format == "json":
+        click.echo(json.dumps(estimate.as_data(), indent=1, ensure_ascii=False))
+    else:
+        click.echo("\n".join(format_pool(estimate, question["confidence"])))
+    return 0
+
+
+@command(
+    "why",
+    "evidence why C01",
+    "evidence why zarate2006",
+    "evidence why fig-dose-response",
+    "evidence why data/studies.csv:4",
+    "evidence why 'index/zarate2006/ketamine/response/1 day.share' --format json",
+)
+@click.argument("name")
+@format_option
+@reports_option
+@project_option
+def why(name: str, output_format: str, reports: str, project: str) -> int:
+    """Trace a number, figure, claim or study back to its source.
+
+    NAME is a claim, unknown, study, row such as data/studies.csv:4, figure, table or value. The
+    command prints where it is shown, how it was computed, the rows behind it, and for each row
+    what the source prints and on which page.
+    """
+    import json
+
+    from evidence.dataset.dataset import load_dataset
+    from evidence.report.trace import trace_number
+
+    dataset = load_dataset(project)
+    traces = trace_number(dataset, _reports_folder(reports, dataset.project), name)
+    if output_format == "json":
+        content = [trace.as_data(dataset) for trace in traces]
+        click.echo(json.dumps(content, indent=1, ensure_ascii=False))
+    else:
+        click.echo("\n\n".join(trace.as_text(dataset) for trace in traces))
+    return 0
+
+
+def _reports_folder(reports: str, project: Path) -> Path:
+    return Path(reports or project / "reports")
+
+
+@command(
+    "cite",
+    "evidence cite fig-shares",
+    "evidence cite fig-shares --style ris > fig-shares.ris",
+    "evidence cite reports/figures/fig-shares.json --style apa",
+    "evidence cite zarate2006 berman2000 --style bibtex",
+)
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.option(
+    "--style",
+    type=click.Choice(CITATION_STYLES),
+    default="vancouver",
+    show_default=True,
+    help="Citation style or file format.",
+)
+@reports_option
+@project_option
+def cite(names: tuple[str, ...], style: str, reports: str, project: str) -> int:
+    """Print the citation of a figure, table or source.
+
+    NAME is the id of a figure or table, the JSON file of a figure, or a BibTeX key. The primary
+    studies come first, then the figure with its version, as part of the project in CITATION.cff.
+    """
+    from evidence.dataset.citations import STYLES
+    from evidence.dataset.dataset import load_dataset
+    from evidence.report.cite import cited_sources
+
+    dataset = load_dataset(project)
+    sources = cited_sources(dataset, _reports_folder(reports, dataset.project), names)
+    click.echo(STYLES[style](sources), nl=False)
+    return 0
+
+
+@command(
+    "export",
+    "evidence export tab-studies --format docx --out studies.docx",
+    "evidence export tab-summary-of-findings --format latex --style apa",
+    "evidence export fig-shares --format html --out fig-shares.html",
+)
+@click.argument("name")
+@click.option(
+    "--format",
+    "file_format",
+    type=click.Choice(("docx", "latex", "html")),
+    required=True,
+    help="File format.",
+)
+@click.option(
+    "--style",
+    type=click.Choice(REFERENCE_STYLES),
+    default="vancouver",
+    show_default=True,
+    help="Style of the references.",
+)
+@click.option("--out", default="", metavar="FILE", help="File to write (default: print).")
+@reports_option
+@project_option
+def export(name: str, file_format: str, style: str, out: str, reports: str, project: str) -> int:
+    """Export a figure or table for a manuscript (Word, LaTeX or HTML).
+
+    NAME is the id of a figure or table, as shown on its page. Caption and references are included.
+    """
+    from evidence.dataset.dataset import load_dataset
+    from evidence.report.export import export_document, write_document
+
+    if file_format == "docx" and not out:
+        raise ParameterError(f"a Word document cannot be printed. Name a file: --out {name}.docx")
+    dataset = load_dataset(project)
+    item = (dataset, _reports_folder(reports, dataset.project), name, file_format, style)
+    if not out:
+        click.echo(export_document(*item).decode(), nl=False)
+        return 0
+    for path in write_document(*item, Path(out)):
+        click.echo(f"written: {path}")
+    return 0
+
+
+@command(
+    "identify",
+    "evidence identify ~/Downloads/image-17.png",
+    "evidence identify fig-dose-response@1a2b3c4 --format json",
+)
+@click.argument("figure", metavar="FILE")
+@format_option
+@reports_option
+@project_option
+def identify(figure: str, output_format: str, reports: str, project: str) -> int:
+    """Identify a figure file and say whether it is current.
+
+    FILE is a picture of any name, or the id printed at the lower right corner of one. The command
+    prints figure, version, rows and studies, and what has changed since. The exit code is 0 if the
+    figure is current, else 1.
+    """
+    import json
+
+    from evidence.dataset.dataset import load_dataset
+    from evidence.report.identify_figure import identify_figure
+
+    dataset = load_dataset(project)
+    found = identify_figure(dataset, _reports_folder(reports, dataset.project), figure)
+    if output_format == "json":
+        click.echo(json.dumps(found.as_data(), indent=1, ensure_ascii=False))
+    else:
+        click.echo(found.as_text())
+    return 0 if found.current else 1
+
+
+@command(
+    "diff",
+    "evidence diff HEAD~1 .",
+    "evidence diff v0.1 v0.2 --format html --out changes.html",
+    "evidence diff old/reports/values.json reports/values.json",
+)
+@click.argument("old")
+@click.argument("new")
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(("markdown", "html", "json")),
+    default="markdown",
+    show_default=True,
+    help="Output format.",
+)
+@click.option("--out", default="", metavar="FILE", help="File to write (default: print).")
+@project_option
+def diff(old: str, new: str, output_format: str, out: str, project: str) -> int:
+    """Show what changed between two versions of a project, and why.
+
+    OLD and NEW are each a git revision, a project folder, or the values.json of finished reports.
+    The command lists changed rows, key numbers with the cause of each change, conclusions that
+    crossed a stated threshold, and unknowns that were opened, narrowed or answered. All numbers
+    are computed with the installed code; no code of another version is run.
+    """
+    from evidence.compare.document import FORMATS
+    from evidence.compare.git_versions import compare_versions
+
+    differences = compare_versions(old, new, project)
+    text = FORMATS[output_format](differences)
+    if not out:
+        click.echo(text, nl=False)
+        return 0
+    try:
+        Path(out).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise EvidenceError(f"--out {out}: cannot be written: {error.strerror}") from None
+    click.echo(f"written: {out}" + (" (no change)" if differences.is_empty else ""))
+    return 0
+
+
+@command(
+    "audit", "evidence audit --auditor 'A. Reader' --sample 20 --seed 1", "evidence audit --list"
+)
+@click.option(
+    "--sample",
+    type=click.IntRange(1),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="Number of rows.",
+)
+@click.option(
+    "--seed", type=int, default=1, show_default=True, metavar="N", help="Seed of the random sample."
+)
+@click.option("--auditor", default="", metavar="NAME", help="Your name; an ORCID may follow.")
+@click.option("--list", "list_only", is_flag=True, help="Show the sample and ask nothing.")
+@project_option
+def audit(sample: int, seed: int, auditor: str, list_only: bool, project: str) -> int:
+    """Check a random sample of rows against their sources.
+
+    The command shows each row with its source and asks whether the source says so. Answers are
+    saved in data/audits.csv at once, and every report states the resulting error rate.
+    """
+    from evidence.analysis.audit_sample import draw_sample, error_rate
+    from evidence.dataset.dataset import append_row, load_dataset
+    from evidence.dataset.schema import AUDITS
+    from evidence.provenance.sentence import count
+    from evidence.report.trace import trace_number
+
+    if not auditor and not list_only:
+        raise ParameterError("--auditor is missing. Give your name: --auditor 'A. Reader'")
+    dataset = load_dataset(project)
+    rows = draw_sample(dataset, sample, seed)
+    saved = 0
+    for number, row in enumerate(rows.itertuples(), start=1):
+        (trace,) = trace_number(dataset, dataset.project, row.address)
+        click.echo(f"\n{number} of {len(rows)}: {trace.as_text(dataset)}")
+        if list_only:
+            continue
+        answer, found = _ask()
+        if answer == "stop":
+            break
+        if answer == "skip":
+            continue
+        cells = {name: getattr(row, name) for name in ("row", "study", "arm", "outcome")}
+        cells |= {"as_printed": row.as_printed, "answer": answer, "found": found}
+        cells |= {"signed_by": auditor, "date": date.today().isoformat(), "seed": seed}
+        append_row(dataset.project, AUDITS, cells)
+        saved += 1
+    if not list_only:
+        click.echo(f"\n{count(saved, 'answer').text} saved in {AUDITS.file}")
+        click.echo(error_rate(load_dataset(dataset.project)))
+    return 0
+
+
+def _ask() -> tuple[str, str]:
+    """Ask for an answer, and for what the source says if it is wrong; no answer stops."""
+    while True:
+        try:
+            answer = ANSWERS.get(input(QUESTION).strip().lower()[:1])
+            if answer == "wrong":
+                if found := input("What does the source say? ").strip():
+                    return answer, found
+            elif answer:
+                return answer, ""
+        except EOFError:
+            return "stop", ""
+
+
+@command(
+    "new", "evidence new bread && cd bread && evidence report", "evidence new bread --notebooks"
+)
+@click.argument("folder", metavar="DIR")
+@click.option("--notebooks", is_flag=True, help="Copy the notebooks into it, to change them.")
+def new(folder: str, notebooks: bool) -> int:
+    """Create a project on a topic of your own.
+
+    DIR does not exist yet or is empty. The new project has two invented studies on which all
+    commands work at once; replace them with your own.
+    """
+    import shlex
+
+    from evidence.build.new_project import create_project
+
+    project = create_project(folder, notebooks=notebooks)
+    click.echo(f"created: {project}, a working project with two invented studies")
+    click.echo(f"next:    evidence report --project {shlex.quote(str(project))}")
+    return 0

@@ -8,13 +8,11 @@ row that was changed after its audit counts as not audited.
 
 import random
 from collections.abc import Iterator
-from datetime import date
 
 import pandas as pd
 
 from evidence.dataset import schema
 from evidence.dataset.dataset import Dataset
-from evidence.errors import ParameterError
 from evidence.files import digest
 from evidence.provenance.sentence import Number, Sentence, confidence_level, count, format_percent
 from evidence.statistics.confidence_intervals import wilson_interval
@@ -100,17 +98,3 @@ def overdue_reviews(dataset: Dataset, day: str) -> Iterator[str]:
                 f"{row['address']} OVERDUE warning: {key} {row[key]} was due for review on "
                 f"{row['review_due']} ({searched}); search for newer studies"
             )
-
-
-def parse_date(text: str) -> str:
-    """Return an ISO date unchanged.
-
-    Raises
-    ------
-    ParameterError
-        The text is not a date.
-    """
-    try:
-        return date.fromisoformat(text).isoformat()
-    except ValueError:
-        raise ParameterError(f"--on: '{text}' is not a date such as 2026-11-24") from None

@@ -1,6 +1,7 @@
 """Sentences about pooled estimates: the effect, its heterogeneity, and why studies are not pooled."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -218,3 +219,67 @@ def _design_and_outcomes(dataset: Dataset, study: str, outcomes: Collection[str]
             "outcomes": Number(None, join_words(names) or "no confirmed result"),
         },
     )
+
+
+ANALYSIS_LABELS = {
+    "leave_one_out": "Leave-one-out analysis",
+    "cumulative": "Cumulative meta-analysis",
+    "egger": "Egger's test",
+    "trim_and_fill": "Trim and fill",
+    "subgroups": "Subgroup analysis",
+    "subgroup_test": "Test for subgroup differences",
+    "regression": "Meta-regression",
+}
+
+
+def format_pool(estimate: PooledEstimate, confidence: float) -> Iterator[str]:
+    """Yield the lines of a plain-text report: a table of the studies, then the results."""
+    yield capitalise(measure_label(estimate.measure, estimate.outcome))
+    yield ""
+    back = INVERSE_LINK.get(estimate.measure, float)
+    total = estimate.studies["weight"].sum()
+    rows = [("Study", "Effect", f"{100 * confidence:g}% CI", "Weight")]
+    for study in estimate.studies.itertuples():
+        ends = map(back, (study.yi, study.ci_low, study.ci_high))
+        effect, low, high = format_estimates(estimate.measure, *ends)
+        weight = f"{study.weight / total:.0%}" if total > 0 else "–"
+        rows.append((study.label, effect, f"{low} to {high}", weight))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for label, *numbers in rows:
+        padded = (cell.rjust(width) for cell, width in zip(numbers, widths[1:], strict=True))
+        yield "  ".join((label.ljust(widths[0]), *padded))
+    yield ""
+    computed = replace(estimate, omitted_analyses={})
+    yield from map(str, describe_pool(replace(computed, subgroup_by="")))
+    yield from _sensitivity(estimate)
+    for name, reason in estimate.omitted_analyses.items():
+        yield f"{ANALYSIS_LABELS.get(name, capitalise(name))}: not computed ({reason})."
+    if estimate.subgroup_by:
+        yield ""
+        yield f"By {estimate.subgroup_by}"
+        yield from map(str, describe_pool(replace(computed, regression=None)))
+        if estimate.subgroup_test and estimate.subgroup_test.Q_df:
+            test = estimate.subgroup_test
+            yield f"Difference between subgroups: {_test('Q', test.Q, test.Q_df, test.Q_p)}."
+
+
+def _sensitivity(estimate: PooledEstimate) -> Iterator[str]:
+    """Heterogeneity and sensitivity analyses, as far as they were computed."""
+    pooled = estimate.pooled
+    if isinstance(pooled, PooledMean):
+        yield f"Heterogeneity: I² {pooled.I2:.0f}%, {_test('Q', pooled.Q, pooled.Q_df, pooled.Q_p)}."
+    if estimate.leave_one_out:
+        effects = [estimate.natural(rest)["estimate"] for rest in estimate.leave_one_out]
+        low, high = format_estimates(estimate.measure, min(effects), max(effects))
+        yield f"Leaving out one study at a time: {low} to {high}."
+    if estimate.egger:
+        yield f"Egger's test: {_test('t', estimate.egger.t, estimate.egger.df, estimate.egger.p)}."
+    if estimate.trim_and_fill:
+        filled = estimate.natural(estimate.trim_and_fill.filled)
+        effect, low, high, *_ = format_estimates(estimate.measure, *filled.values())
+        missing = count(estimate.trim_and_fill.missing, "missing study", "missing studies").text
+        yield f"Trim and fill: {missing}, effect {effect} ({low} to {high})."
+
+
+def _test(name: str, statistic: float, df: int, p: float) -> str:
+    return f"{name} {statistic:.2f} (df {df}, p {p:.2g})"

@@ -246,7 +246,7 @@ def reasons_not_to_pool(
             listed = "; ".join(
                 f"{value or 'not stated'}: {names}" for value, names in values.items()
             )
-            yield f"the {field}s differ ({listed}); name the ones to pool (--{field}s)"
+            yield f"the {field}s differ ({listed}); name the ones to pool (--{field})"
 
 
 def _no_study(dataset: Dataset, question: Question, results: pd.DataFrame | None) -> str:

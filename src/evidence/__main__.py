@@ -1,0 +1,54 @@
+"""Start the command line, as `evidence` or `python -m evidence`.
+
+The overview of the commands is printed from here, because importing click takes three times as
+long as starting Python.
+"""
+
+import sys
+
+COMMANDS = {
+    "check": "Check the tables and the bibliography, and whether the numbers are consistent.",
+    "report": "Check the data, run the notebooks, and write pages, figures and values.",
+    "pool": "Run a meta-analysis of one outcome, or say why the studies should not be pooled.",
+    "why": "Trace a number, figure, claim or study back to its source.",
+    "cite": "Print the citation of a figure, table or source.",
+    "export": "Export a figure or table for a manuscript (Word, LaTeX or HTML).",
+    "identify": "Identify a figure file and say whether it is current.",
+    "diff": "Show what changed between two versions of a project, and why.",
+    "audit": "Check a random sample of rows against their sources.",
+    "new": "Create a project on a topic of your own.",
+}
+USAGE = """\
+Usage: evidence COMMAND [OPTIONS]
+
+Track what studies reported, compare it, and list what remains unknown.
+
+Commands:
+{commands}
+
+Options:
+  --version  Print the version.
+  --help     Print this overview.
+
+Run 'evidence COMMAND --help' for the options of a command, with examples.
+"""
+
+
+def overview() -> str:
+    """Return the overview of all commands."""
+    lines = [f"  {name:<10}{text}" for name, text in COMMANDS.items()]
+    return USAGE.format(commands="\n".join(lines))
+
+
+def main() -> int:
+    """Run the command line and return its exit code."""
+    if sys.argv[1:] in ([], ["--help"]):
+        sys.stdout.write(overview())
+        return 0
+    from evidence.cli import main as run_command
+
+    return run_command()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
