@@ -1,7 +1,4 @@
-"""Studies and their pool: a line a study and a diamond, or the pool as it grew study by study.
-
-What a person chose to look at is drawn so as well, with the diamond where there can be one.
-"""
+"""Forest plots: studies and their pooled estimate, by subgroup, cumulative, and for the explorer."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -9,13 +6,12 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from evidence.analysis.narrative.pooled_results import format_estimates, method_label
+from evidence.analysis.narrative.pooled_results import format_estimates, measure_label, method_label
 from evidence.analysis.pooling.explorer_query import ANY, ExplorerQuery, QueryResult, run_query
 from evidence.analysis.pooling.pooled_estimate import INVERSE_LINK, PooledEstimate, Refusal
-from evidence.analysis.pooling.question import measure_label
 from evidence.dataset.dataset import Dataset
 from evidence.figures import style
-from evidence.figures.layout import Layout, draw
+from evidence.figures.layout import Layout, draw, row_addresses
 from evidence.provenance.methods import ci_methods
 from evidence.provenance.sentence import (
     Number,
@@ -34,330 +30,311 @@ METHODS = ci_methods("effect", "effect", "estimate", "ci_low", "ci_high") | {
     "pi_low": "prediction",
     "pi_high": "prediction",
 }
+EMPTY_COLUMNS = ["name", "label", "estimate", "address"]
+STUDY_TEXT = "Each line is a study with its {level} confidence interval"
+POOL_TEXT = (
+    "The square grows with the study's weight; the diamond is the pooled estimate ({how}), and "
+    "the thin line through it is the prediction interval for a further study."
+)
+RISK_TEXT = (
+    "The sign before a line is the study's overall risk of bias; an empty circle means that it was "
+    "not judged."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ForestLayout(Layout):
-    """`frame`: one row a line, top to bottom, on the natural scale: `label`, `says`, `estimate`,
-    `ci_low`, `ci_high`, `weight`, `pi_low`, `pi_high`, `kind` (heading, study, pooled or
-    cumulative), and `risk`, the level of the risk of bias of a study.
+    """One line per row of `frame`, top to bottom, on the natural scale.
+
+    `frame` has `label`, `details`, `estimate`, `ci_low`, `ci_high`, `weight`, `pi_low`, `pi_high`,
+    `kind` (heading, study, pooled or cumulative) and `risk` (the study's level of risk of bias).
     """
 
     measure: str
     outcome: str
 
 
-def lay_out_forest(pooled: PooledEstimate | Refusal) -> ForestLayout:
-    """Every study with its interval and weight, the pool below them with prediction interval.
-
-    Where studies were also pooled by groups, each group with its own pool, and none of all.
-    """
-    name = f"fig-forest-by-{pooled.subgroup_by}" if pooled.subgroup_by else "fig-forest"
-    told = f", by {pooled.subgroup_by}" if pooled.subgroup_by else ": studies and their pool"
-    title = f"{pooled.outcome.capitalize()}{told}"
-    if isinstance(pooled, Refusal):
-        return _empty(name, title, pooled)
-    template = (
-        "Each line is a study with its {level} interval; the square grows with its weight, the "
-        "diamond is the pooled estimate ({how}). The thin line through the diamond is where a further study "
-        "is expected. The sign before a line is the study's overall risk of bias, an empty circle "
-        "that nobody judged it."
-    )
-    if not pooled.subgroup_by:
-        lines = [_study(pooled, row) for row in pooled.studies.itertuples()]
-        lines.append(_diamond(pooled, "all together", pooled.studies, pooled.pooled))
-        return _layout(name, title, template, pooled, lines)
-    lines = []
-    for group in pooled.subgroups:
-        word = group.name or "not stated"
-        lines.append({"name": word, "kind": "heading", "label": f"{pooled.subgroup_by}: {word}",
-                      "says": "", "risk": "",
-                      "address": " ".join(group.studies["address"])})  # fmt: skip
-        weights = group.pooled.weights if group.pooled else np.nan
-        for row in group.studies.assign(weight=weights).itertuples():
-            lines.append(_study(pooled, row))
-        if group.pooled:
-            lines.append(_diamond(pooled, f"{word}, together", group.studies, group.pooled))
-    return _layout(
-        name,
-        title,
-        template + " A group of one study has no pool. {difference}",
-        pooled,
-        lines,
-        difference=_difference(pooled),
-    )
-
-
-def _difference(pooled: PooledEstimate) -> Number:
-    """Whether the groups differ, as a sentence of its own."""
-    test = pooled.subgroup_test
-    if test is None or not test.Q_df:
-        said = pooled.omitted_analyses.get(
-            "subgroup_test", pooled.omitted_analyses.get("subgroups", "")
-        )
-        return Number(None, f"{capitalise(said)}.")
-    rows = tuple(" ".join(pooled.studies["address"]).split())
-    text = f"Test that the groups differ: Q {test.Q:.2f}, p {test.Q_p:.2g}."
-    return Number(test.Q_p, text, rows, "groups")
-
-
-def lay_out_cumulative(pooled: PooledEstimate | Refusal) -> ForestLayout:
-    """The pool after each study, oldest first: how the first estimate fared."""
-    title = "How the estimate changed with each study"
-    if isinstance(pooled, Refusal):
-        return _empty("fig-cumulative", title, pooled)
-    first = pooled.studies.iloc[0]
-    lines = [_study(pooled, next(pooled.studies.head(1).itertuples()))]
-    for place, found in enumerate(pooled.cumulative, start=1):
-        row = pooled.studies.iloc[place]
-        rows = " ".join(pooled.studies["address"].iloc[: place + 1])
-        line = _line(pooled, "cumulative", f"with {row['label']}", f"{found.k} studies", found)
-        lines.append(line | {"address": rows})
-    return _layout(
-        "fig-cumulative",
-        title,
-        "The first line is {first} alone, each further line the pooled estimate of all studies up "
-        "to the one named ({how}, {level} intervals).",
-        pooled,
-        lines,
-        first=Number(None, first["label"]),
-    )
-
-
-def _empty(identity: str, title: str, refusal: Refusal) -> ForestLayout:
-    columns = ["name", "label", "estimate", "address"]
-    return ForestLayout(
-        id=identity,
-        title=title,
-        caption=Sentence(f"{identity}.caption", "Nothing is drawn."),
-        alt="",
-        reading=(),
-        frame=pd.DataFrame(columns=columns),
-        empty=f"Not pooled: {'; '.join(refusal.reasons)}.",
-        measure=refusal.measure,
-        outcome=refusal.outcome,
-    )
-
-
-def _line(pooled, kind, label, says, found, *, weight=np.nan, pi=(np.nan, np.nan)) -> dict:
-    back = INVERSE_LINK.get(pooled.measure, float)
-    numbers = (found.estimate, found.ci_low, found.ci_high, *pi)
-    names = ("estimate", "ci_low", "ci_high", "pi_low", "pi_high")
-    natural = {name: float(back(number)) for name, number in zip(names, numbers, strict=True)}
-    about = {"name": label, "kind": kind, "label": label, "says": says, "risk": ""}
-    return about | {"weight": weight} | natural
-
-
-def _diamond(pooled: PooledEstimate, label: str, studies: pd.DataFrame, found) -> dict:
-    pi = [getattr(found, name, np.nan) for name in ("pi_low", "pi_high")]
-    line = _line(pooled, "pooled", label, f"{found.k} studies", found, pi=pi)
-    return line | {"address": " ".join(studies["address"])}
-
-
-def _study(pooled: PooledEstimate, row) -> dict:
-    says = row.comparison
-    if np.isfinite(row.n2):
-        says = f"{row.events1:.0f}/{row.n1:.0f} against {row.events2:.0f}/{row.n2:.0f}"
-    elif np.isfinite(row.events1):
-        says = f"{row.events1:.0f}/{row.n1:.0f}"
-    if np.isfinite(row.days):
-        says += f", {format_duration(row.days)}"
-    own = _Own(row.yi, row.ci_low, row.ci_high)
-    line = _line(pooled, "study", row.label, says, own, weight=float(row.weight))
-    return line | {"name": row.study, "risk": row.risk, "address": row.address}
-
-
-class _Own(NamedTuple):
-    """The numbers of one study under the names that a pool has."""
+class _Interval(NamedTuple):
+    """An estimate with its confidence interval, on the scale of pooling."""
 
     estimate: float
     ci_low: float
     ci_high: float
 
 
-def _layout(identity, title, template, pooled: PooledEstimate, lines, **numbers) -> ForestLayout:
-    found = pooled.pooled
-    said = {
-        "level": confidence_level(getattr(found, "confidence", 0.95)),
-        "how": Number(None, method_label(pooled)),
+def lay_out_forest(pooled: PooledEstimate | Refusal) -> ForestLayout:
+    """Lay out every study with its confidence interval and weight, and the pooled estimate.
+
+    If subgroups were pooled, each subgroup has its own pooled estimate and there is none of all.
+    """
+    by = pooled.subgroup_by
+    identity = f"fig-forest-by-{by}" if by else "fig-forest"
+    title = f"{pooled.outcome.capitalize()}{f', by {by}' if by else ': forest plot'}"
+    if isinstance(pooled, Refusal):
+        return _empty(identity, title, pooled)
+    template = f"{STUDY_TEXT}. {POOL_TEXT} {RISK_TEXT}"
+    if not by:
+        lines = [_study_line(pooled, row) for row in pooled.studies.itertuples()]
+        lines.append(_pooled_line(pooled, "all studies", pooled.studies, pooled.pooled))
+        return _lay_out(identity, title, template, pooled, lines)
+    lines = []
+    for group in pooled.subgroups:
+        name = group.name or "not stated"
+        heading = {"name": name, "kind": "heading", "label": f"{by}: {name}", "details": "",
+                   "risk": "", "address": " ".join(group.studies["address"])}  # fmt: skip
+        weights = group.pooled.weights if group.pooled else np.nan
+        studies = group.studies.assign(weight=weights)
+        lines += [heading, *(_study_line(pooled, row) for row in studies.itertuples())]
+        if group.pooled:
+            lines.append(_pooled_line(pooled, f"{name}, pooled", group.studies, group.pooled))
+    template += " A subgroup of one study has no pooled estimate."
+    test, numbers = pooled.subgroup_test, {}
+    # Why there is no test is part of the text on these studies (`describe_pool`).
+    if test is not None and test.Q_df:
+        template += " Test for subgroup differences: {difference}."
+        text = f"Q {test.Q:.2f}, p {test.Q_p:.2g}"
+        rows = row_addresses(pooled.studies)
+        numbers["difference"] = Number(test.Q_p, text, rows, "groups")
+    return _lay_out(identity, title, template, pooled, lines, **numbers)
+
+
+def lay_out_cumulative(pooled: PooledEstimate | Refusal) -> ForestLayout:
+    """Lay out the pooled estimate after each study, oldest first."""
+    title = "Cumulative meta-analysis: how the estimate changed with each study"
+    if isinstance(pooled, Refusal):
+        return _empty("fig-cumulative", title, pooled)
+    lines = [_study_line(pooled, next(pooled.studies.head(1).itertuples()))]
+    for number, estimate in enumerate(pooled.cumulative, start=1):
+        studies = pooled.studies.head(number + 1)
+        label = f"with {studies['label'].iloc[-1]}"
+        line = _line(pooled, "cumulative", label, f"{estimate.k} studies", estimate)
+        lines.append(line | {"address": " ".join(studies["address"])})
+    return _lay_out(
+        "fig-cumulative",
+        title,
+        "The first line is {first} alone; each further line is the pooled estimate of all studies "
+        "up to the one named ({how}), with {level} confidence intervals.",
+        pooled,
+        lines,
+        first=Number(None, pooled.studies["label"].iloc[0]),
+    )
+
+
+def lay_out_explorer_forest(
+    dataset: Dataset, results: pd.DataFrame, query: ExplorerQuery, *, confidence: float
+) -> ForestLayout:
+    """Lay out every study that answers a query, pooled where that is possible.
+
+    Parameters
+    ----------
+    results : DataFrame
+        From `select_results`, in the scope of the query.
+    """
+    answer = run_query(dataset, results, query, confidence=confidence)
+    pooled = answer.pooled
+    lines = [_study_line(pooled, row) for row in answer.studies.itertuples()]
+    if isinstance(pooled, PooledEstimate):
+        lines.append(_pooled_line(pooled, "all studies", answer.studies, pooled.pooled))
+    reasons = "; ".join(pooled.reasons) if isinstance(pooled, Refusal) else ""
+    return ForestLayout(
+        id=EXPLORER_FOREST,
+        title=_query_title(query),
+        caption=_query_caption(answer, reasons),
+        alt=_alt(answer.query, len(answer.studies), lines),
+        reading=tuple(_line_sentence(query.measure, line) for line in lines),
+        frame=pd.DataFrame(lines) if lines else pd.DataFrame(columns=EMPTY_COLUMNS),
+        methods=METHODS,
+        empty="" if lines else f"{capitalise(reasons)}.",
+        measure=query.measure,
+        outcome=query.outcome,
+    )
+
+
+def _query_title(query: ExplorerQuery) -> str:
+    words = [word for word in (query.condition, query.treatment) if word != ANY]
+    if query.comparator != ANY and query.measure != "proportion":
+        words.append(f"against {query.comparator}")
+    label = capitalise(measure_label(query.measure, query.outcome))
+    return f"{label}: {', '.join(words)}" if words else label
+
+
+def _query_caption(answer: QueryResult, reasons: str) -> Sentence:
+    name = f"{EXPLORER_FOREST}.caption"
+    if answer.studies.empty:
+        return Sentence(name, "Nothing is drawn.")
+    time_days = answer.query.time_days
+    numbers = {
+        "level": confidence_level(answer.confidence),
+        "near": parameter(time_days, format_duration(time_days)),
     }
-    frame = pd.DataFrame(lines)
+    studies = f"{STUDY_TEXT}, at its time nearest to {{near}} after treatment."
+    if isinstance(answer.pooled, Refusal):
+        numbers["reasons"] = Number(None, reasons)
+        return Sentence(name, f"{studies} Not pooled: {{reasons}}. {RISK_TEXT}", numbers)
+    numbers["how"] = Number(None, method_label(answer.pooled))
+    return Sentence(name, f"{studies} {POOL_TEXT} {RISK_TEXT}", numbers)
+
+
+def _empty(identity: str, title: str, refusal: Refusal) -> ForestLayout:
     return ForestLayout(
         id=identity,
         title=title,
-        caption=Sentence(f"{identity}.caption", template, said | numbers),
+        caption=Sentence(f"{identity}.caption", "Nothing is drawn."),
+        alt="",
+        reading=(),
+        frame=pd.DataFrame(columns=EMPTY_COLUMNS),
+        empty=f"Not pooled: {'; '.join(refusal.reasons)}.",
+        measure=refusal.measure,
+        outcome=refusal.outcome,
+    )
+
+
+def _lay_out(identity, title, template, pooled: PooledEstimate, lines, **numbers) -> ForestLayout:
+    numbers |= {
+        "level": confidence_level(getattr(pooled.pooled, "confidence", 0.95)),
+        "how": Number(None, method_label(pooled)),
+    }
+    return ForestLayout(
+        id=identity,
+        title=title,
+        caption=Sentence(f"{identity}.caption", template, numbers),
         alt=_alt(pooled, len(pooled.studies), lines),
-        reading=tuple(_read(pooled.measure, row) for row in lines),
-        frame=frame,
+        reading=tuple(_line_sentence(pooled.measure, line) for line in lines),
+        frame=pd.DataFrame(lines),
         methods=METHODS,
         measure=pooled.measure,
         outcome=pooled.outcome,
     )
 
 
-def _alt(asked: PooledEstimate | ExplorerQuery, k: int, lines: list[dict]) -> str:
-    """How many studies, and what the last line says: the pool of all, or of the last group."""
+def _line(
+    pooled: PooledEstimate | Refusal, kind: str, label: str, details: str, estimate, **more
+) -> dict:
+    """Return a line of the frame, its numbers back on the natural scale."""
+    back = INVERSE_LINK.get(pooled.measure, float)
+    names = ("estimate", "ci_low", "ci_high", "pi_low", "pi_high")
+    natural = {name: float(back(getattr(estimate, name, np.nan))) for name in names}
+    line = {"name": label, "kind": kind, "label": label, "details": details, "risk": ""}
+    return line | {"weight": np.nan} | natural | more
+
+
+def _pooled_line(pooled: PooledEstimate, label: str, studies: pd.DataFrame, estimate) -> dict:
+    rows = " ".join(studies["address"])
+    return _line(pooled, "pooled", label, f"{estimate.k} studies", estimate, address=rows)
+
+
+def _study_line(pooled: PooledEstimate | Refusal, row) -> dict:
+    details = row.comparison
+    if np.isfinite(row.n2):
+        details = f"{row.events1:.0f}/{row.n1:.0f} against {row.events2:.0f}/{row.n2:.0f}"
+    elif np.isfinite(row.events1):
+        details = f"{row.events1:.0f}/{row.n1:.0f}"
+    if np.isfinite(row.days):
+        details += f", {format_duration(row.days)}"
+    estimate = _Interval(row.yi, row.ci_low, row.ci_high)
+    own = {"weight": float(row.weight), "name": row.study, "risk": row.risk}
+    return _line(pooled, "study", row.label, details, estimate, **own, address=row.address)
+
+
+def _alt(query: PooledEstimate | ExplorerQuery, k: int, lines: list[dict]) -> str:
+    """State how many studies there are, and the last pooled estimates."""
     studies = count(k, "study", "studies")
-    chart = f"Chart of the {measure_label(asked.measure, asked.outcome)} in {studies}"
-    pools = [row for row in lines if row["kind"] in ("pooled", "cumulative")]
-    said = [f"{row['label']} {_text(asked.measure, row)}" for row in pools[-3:]]
-    return f"{chart}. Pooled: {'; '.join(said)}." if said else f"{chart}, none pooled."
+    chart = f"Forest plot of the {measure_label(query.measure, query.outcome)} in {studies}"
+    pools = [line for line in lines if line["kind"] in ("pooled", "cumulative")]
+    texts = [f"{line['label']} {_estimate_text(query.measure, line)}" for line in pools[-3:]]
+    return f"{chart}. Pooled: {'; '.join(texts)}." if texts else f"{chart}, none pooled."
 
 
-def _read(measure: str, row: dict) -> str:
-    if row["kind"] == "heading":
-        return f"{capitalise(row['label'])}."
-    who = row["label"] if row["kind"] == "study" else capitalise(row["label"])
-    text = f"{who} ({row['says']}): {_text(measure, row)}"
-    if row["kind"] == "study":
-        text += f", risk of bias {style.RISK[row['risk']][2]}"
-    if np.isfinite(row["weight"]):
-        text += f", weight {format_percent(row['weight'])}"
-    if np.isfinite(row["pi_low"]):
-        low, high = format_estimates(measure, row["pi_low"], row["pi_high"])
-        text += f", a further study is expected between {low} and {high}"
+def _line_sentence(measure: str, line: dict) -> str:
+    label = line["label"] if line["kind"] == "study" else capitalise(line["label"])
+    if line["kind"] == "heading":
+        return f"{label}."
+    text = f"{label} ({line['details']}): {_estimate_text(measure, line)}"
+    if line["kind"] == "study":
+        text += f", risk of bias {style.RISK[line['risk']][2]}"
+    if np.isfinite(line["weight"]):
+        text += f", weight {format_percent(line['weight'])}"
+    if np.isfinite(line["pi_low"]):
+        low, high = format_estimates(measure, line["pi_low"], line["pi_high"])
+        text += f", prediction interval {low} to {high}"
     return f"{text}."
 
 
-def _text(measure: str, row: dict) -> str:
-    middle, low, high = format_estimates(measure, row["estimate"], row["ci_low"], row["ci_high"])
-    return f"{middle} ({low} to {high})" if np.isfinite(row["ci_low"]) else f"{middle}, no interval"
-
-
-def lay_out_explorer_forest(
-    dataset: Dataset, results: pd.DataFrame, view: ExplorerQuery, *, confidence: float
-) -> ForestLayout:
-    """Every study that bears on a view with its interval; `results` are of the view's scope."""
-    seen = run_query(dataset, results, view, confidence=confidence)
-    lines = [_study(seen.pooled, row) for row in seen.studies.itertuples()]
-    if not isinstance(seen.pooled, Refusal):
-        lines.append(_diamond(seen.pooled, "all together", seen.studies, seen.pooled.pooled))
-    columns = ["name", "label", "estimate", "address"]
-    return ForestLayout(
-        id=EXPLORER_FOREST,
-        title=_view_title(view),
-        caption=_view_caption(seen),
-        alt=_alt(seen.query, len(seen.studies), lines),
-        reading=tuple(_read(view.measure, row) for row in lines),
-        frame=pd.DataFrame(lines) if lines else pd.DataFrame(columns=columns),
-        methods=METHODS,
-        empty="" if lines else f"{capitalise('; '.join(seen.pooled.reasons))}.",
-        measure=view.measure,
-        outcome=view.outcome,
+def _estimate_text(measure: str, line: dict) -> str:
+    estimate, low, high = format_estimates(
+        measure, line["estimate"], line["ci_low"], line["ci_high"]
     )
-
-
-def _view_title(view: ExplorerQuery) -> str:
-    said = [word for word in (view.condition, view.treatment) if word != ANY]
-    if view.comparator != ANY and view.measure != "proportion":
-        said.append(f"against {view.comparator}")
-    return capitalise(measure_label(view.measure, view.outcome)) + (
-        f": {', '.join(said)}" if said else ""
-    )
-
-
-def _view_caption(seen: QueryResult) -> Sentence:
-    name = f"{EXPLORER_FOREST}.caption"
-    if seen.studies.empty:
-        return Sentence(name, "Nothing is drawn.")
-    said = {
-        "level": confidence_level(seen.confidence),
-        "near": parameter(seen.query.time_days, format_duration(seen.query.time_days)),
-    }
-    lines = (
-        "Each line is a study with its {level} interval, at its time nearest to {near} after "
-        "treatment. "
-    )
-    sign = (
-        " The sign before a line is the study's overall risk of bias, an empty circle that nobody "
-        "judged it."
-    )
-    if isinstance(seen.pooled, Refusal):
-        said["reasons"] = Number(None, "; ".join(seen.pooled.reasons))
-        return Sentence(name, lines + "Not pooled: {reasons}." + sign, said)
-    said["how"] = Number(None, method_label(seen.pooled))
-    diamond = (
-        "The square grows with the weight; the diamond is the pooled estimate ({how}), and the thin line "
-        "through it is where a further study is expected."
-    )
-    return Sentence(name, lines + diamond + sign, said)
+    return f"{estimate} ({low} to {high})" if np.isfinite(line["ci_low"]) else f"{estimate}, no CI"
 
 
 @draw.register
 def draw_forest(layout: ForestLayout):
-    """Names at the left, marks in the middle, numbers at the right."""
-    frame = layout.frame
+    """Draw names at the left, marks in the middle, numbers at the right."""
+    lines = layout.frame.to_dict("records")
     with style.house_style():
-        figure, axis = style.new_figure(8.6, 0.42 * len(frame) + 1.3)
-        for place, row in enumerate(frame.to_dict("records")):
-            if row["kind"] != "heading":
-                _draw_line(axis, place, row)
-            if row["kind"] == "study":
-                _draw_risk(axis, place, row["risk"])
-        axis.set_ylim(len(frame) - 0.4, -0.6)
-        names = [f"{row.label}\n{row.says}".strip() for row in frame.itertuples()]
-        axis.set_yticks(range(len(frame)), names, fontsize=8)
-        axis.tick_params(axis="y", pad=16)
-        for text, kind in zip(axis.get_yticklabels(), frame["kind"], strict=True):
-            text.set_weight("bold" if kind == "heading" else "normal")
-        _scale(axis, layout)
-        right = axis.secondary_yaxis("right")
+        figure, axes = style.new_figure(8.6, 0.42 * len(lines) + 1.3)
+        for y, line in enumerate(lines):
+            if line["kind"] != "heading":
+                _draw_line(axes, y, line)
+            if line["kind"] == "study":
+                _draw_risk(axes, y, line["risk"])
+        axes.set_ylim(len(lines) - 0.4, -0.6)
+        names = [f"{line['label']}\n{line['details']}".strip() for line in lines]
+        axes.set_yticks(range(len(lines)), names, fontsize=8)
+        axes.tick_params(axis="y", pad=16)
+        for text, line in zip(axes.get_yticklabels(), lines, strict=True):
+            text.set_weight("bold" if line["kind"] == "heading" else "normal")
+        _format_effect_axis(axes, layout)
+        right = axes.secondary_yaxis("right")
         texts = [
-            "" if row["kind"] == "heading" else _text(layout.measure, row)
-            for row in frame.to_dict("records")
+            "" if line["kind"] == "heading" else _estimate_text(layout.measure, line)
+            for line in lines
         ]
-        right.set_yticks(range(len(frame)), texts, fontsize=8)
+        right.set_yticks(range(len(lines)), texts, fontsize=8)
         right.tick_params(length=0)
         right.spines["right"].set_visible(False)
-        axis.grid(axis="x")
+        axes.grid(axis="x")
     return figure
 
 
-def _draw_line(axis, place, row):
-    colour = style.BLUE if row["kind"] == "study" else style.INK
-    if np.isfinite(row["pi_low"]):
-        axis.plot([row["pi_low"], row["pi_high"]], [place, place], color=style.QUIET, lw=0.9)
-    # In an SVG each mark is an element of this name, by its line from the top.
-    named = {"gid": f"mark-{place}"}
-    if row["kind"] == "pooled":
-        x = [row["ci_low"], row["estimate"], row["ci_high"], row["estimate"]]
-        axis.fill(x, [place, place - 0.22, place, place + 0.22], color=style.VERMILION, **named)
+def _draw_line(axes, y, line):
+    colour = style.BLUE if line["kind"] == "study" else style.INK
+    if np.isfinite(line["pi_low"]):
+        axes.plot([line["pi_low"], line["pi_high"]], [y, y], color=style.QUIET, lw=0.9)
+    # In an SVG each mark is an element with this id: the explorer links its table to the marks.
+    identity = {"gid": f"mark-{y}"}
+    if line["kind"] == "pooled":
+        x = [line["ci_low"], line["estimate"], line["ci_high"], line["estimate"]]
+        axes.fill(x, [y, y - 0.22, y, y + 0.22], color=style.VERMILION, **identity)
         return
-    axis.plot([row["ci_low"], row["ci_high"]], [place, place], color=colour, lw=1.6)
-    weight = row["weight"] if np.isfinite(row["weight"]) else 0.25
-    mark = "s" if row["kind"] == "study" else "D"
-    axis.plot(row["estimate"], place, mark, ms=4 + 9 * np.sqrt(weight), color=colour, **named)
+    axes.plot([line["ci_low"], line["ci_high"]], [y, y], color=colour, lw=1.6)
+    weight = line["weight"] if np.isfinite(line["weight"]) else 0.25
+    mark = "s" if line["kind"] == "study" else "D"
+    axes.plot(line["estimate"], y, mark, ms=4 + 9 * np.sqrt(weight), color=colour, **identity)
 
 
-def _draw_risk(axis, place, level):
-    """The sign of a level between name and line, outside the axes."""
+def _draw_risk(axes, y, level):
+    """Draw the sign of a level of risk of bias between name and line, outside the axes."""
     sign, colour, _ = style.RISK[level]
-    where = {"xycoords": ("axes fraction", "data"), "ha": "center", "va": "center"}
     circle = {"boxstyle": "circle,pad=0.18", "fc": colour if level else "white",
               "ec": colour if level else style.QUIET}  # fmt: skip
-    axis.annotate(
-        sign or " ", (0, place), (-8, 0), textcoords="offset points", fontsize=7,
-        weight="bold", color=style.INK if level == "some" else "white", bbox=circle, **where,
+    axes.annotate(
+        sign or " ", (0, y), (-8, 0), xycoords=("axes fraction", "data"),
+        textcoords="offset points", ha="center", va="center", fontsize=7, weight="bold",
+        color=style.INK if level == "some" else "white", bbox=circle,
     )  # fmt: skip
 
 
-def _scale(axis, layout: ForestLayout):
-    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+def _format_effect_axis(axes, layout: ForestLayout):
+    from matplotlib.ticker import FuncFormatter
 
-    null = style.NO_EFFECT.get(layout.measure)
-    if null is not None:
-        axis.axvline(null, color=style.QUIET, lw=1, ls="--")
-    axis.set_xlabel(measure_label(layout.measure, layout.outcome))
+    if layout.measure in style.NO_EFFECT:
+        axes.axvline(style.NO_EFFECT[layout.measure], color=style.QUIET, lw=1, ls="--")
+    axes.set_xlabel(measure_label(layout.measure, layout.outcome))
     if layout.measure in ("proportion", "rd"):
-        axis.xaxis.set_major_formatter(FuncFormatter(lambda tick, _: format_percent(tick)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda tick, _: format_percent(tick)))
     if layout.measure == "proportion":
-        axis.set_xlim(0, 1)
+        axes.set_xlim(0, 1)
     if layout.measure in ("rr", "or"):
-        columns = layout.frame[["ci_low", "ci_high"]]
-        low, high = min(0.5, columns.min().min() / 1.2), max(2.0, columns.max().max() * 1.2)
-        axis.set_xscale("log")
-        axis.set_xlim(low, high)
-        ticks = [t for t in (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 64) if low <= t <= high]
-        axis.xaxis.set_major_locator(FixedLocator(ticks))
-        axis.xaxis.set_minor_locator(NullLocator())
-        axis.xaxis.set_major_formatter(FuncFormatter(lambda tick, _: f"{tick:g}"))
+        low, high = layout.frame["ci_low"].min() / 1.2, layout.frame["ci_high"].max() * 1.2
+        style.format_ratio_axis(axes.xaxis, min(0.5, low), max(2.0, high))

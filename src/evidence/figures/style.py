@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 FONTS = Path(__file__).parent / "fonts"
 INK = "#1a1a1a"
@@ -56,7 +57,7 @@ GUIDE_MARK = {"marker": "D", "ls": "", "mew": 1.5, "mec": VERMILION, "label": "w
 NO_EFFECT = {"rr": 1.0, "or": 1.0, "rd": 0.0, "smd": 0.0, "md": 0.0}
 """The value of each effect measure at which the groups do not differ."""
 
-RC = {
+RC: dict[Any, Any] = {
     "font.family": ["Evidence Sans", "DejaVu Sans"],
     "font.size": 9,
     "axes.titlesize": 10,
