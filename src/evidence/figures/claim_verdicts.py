@@ -1,7 +1,4 @@
-"""The guide against its sources: one line a claim, its verdict as a mark and in words.
-
-Where the rows alone give another verdict, its mark stands beside it.
-"""
+"""The guide against its sources: one line per claim, its verdict as a mark and in words."""
 
 from dataclasses import dataclass
 
@@ -16,52 +13,52 @@ from evidence.figures import style
 from evidence.figures.layout import Layout, draw, shortened
 from evidence.provenance.sentence import Sentence, count, join_sentences, join_words
 
-COLUMNS = (("claim", 0.0), ("label", 0.045), ("guide_value", 0.40), ("source_value", 0.655))
-WIDTHS = {"label": 60, "guide_value": 42, "source_value": 44}
+# Each column of text: its heading, its left edge as a part of the width, and its characters.
+COLUMNS = {
+    "label": ("claim", 0.045, 60),
+    "guide_value": ("the guide says", 0.40, 42),
+    "source_value": ("its source says", 0.655, 44),
+}
+MARK_X, COMPUTED_MARK_X = 0.012, 0.03
+FRAME_COLUMNS = [
+    "name", "claim", "label", "guide_value", "source_value", "verdict", "overruled",
+    "computed_verdict", "compared_rows", "address",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClaimVerdictsLayout(Layout):
-    """`frame`: one row a claim (`line`, `label`, `guide_value`, `source_value`, the verdicts).
+    """One line per claim under a heading for each verdict.
 
-    Texts are cut to the width of their column; `blocks` gives each verdict's first line.
+    `frame` has `line`, `label`, `guide_value`, `source_value` (cut to the width of their columns)
+    and the verdicts; `blocks` gives the line of each verdict's heading.
     """
 
     blocks: dict[str, int]
 
 
 def lay_out_claim_verdicts(claims: pd.DataFrame) -> ClaimVerdictsLayout:
-    """The claims of `synthesis.claims.audit`, grouped by verdict, a heading line a group."""
-    lines, blocks, line = [], {}, 0
-    for row in claims.itertuples():
-        if row.verdict not in blocks:
-            blocks[row.verdict] = line
-            line += 1
-        lines.append(line)
-        line += 1
-    columns = ["name", "claim", "label", "guide_value", "source_value", "verdict", "overruled"]
-    frame = claims[[*columns, "computed_verdict", "compared_rows", "address"]]
-    frame = frame.assign(line=lines)
-    for column, width in WIDTHS.items():
+    """Lay out claims from `claim_verdicts`, grouped by verdict."""
+    lines: list[int] = []
+    blocks: dict[str, int] = {}
+    for verdict in claims["verdict"]:
+        blocks.setdefault(verdict, len(lines) + len(blocks))
+        lines.append(len(lines) + len(blocks))
+    frame = claims[FRAME_COLUMNS].assign(line=lines)
+    for column, (_, _, width) in COLUMNS.items():
         frame[column] = [shortened(text, width) for text in frame[column]]
-    said = [
-        f"{row.claim}: {row.verdict}. {row.label} — guide: {row.guide_value}; "
-        f"source: {row.source_value}."
-        + (f" Computed from the rows: {row.computed_verdict}." if row.overruled else "")
-        for row in claims.itertuples()
-    ]
     return ClaimVerdictsLayout(
         id="fig-claims",
         title="The guide against its sources",
         caption=join_sentences(
             "fig-claims.caption",
-            Sentence("", "One line a claim of the guide."),
+            Sentence("", "Each line is a claim of the guide."),
             claims_sentence(claims),
             computed_verdict_summary(claims),
-            Sentence("", "Where they overrule it, a second, grey mark is the computed verdict."),
+            Sentence("", "A second, grey mark is the computed verdict where it was overruled."),
         ),
         alt=_alt(claims),
-        reading=tuple(said),
+        reading=tuple(_claim_sentence(row) for row in claims.itertuples()),
         frame=frame.reset_index(drop=True),
         methods={"computed_verdict": "verdict"},
         empty="" if len(claims) else "No claim of the guide is about these results.",
@@ -70,7 +67,7 @@ def lay_out_claim_verdicts(claims: pd.DataFrame) -> ClaimVerdictsLayout:
 
 
 def _alt(claims: pd.DataFrame) -> str:
-    """How many claims have which verdict."""
+    """State how many claims have which verdict."""
     verdicts = [f"{verdict} ({k})" for verdict, k in claims_by_verdict(claims).items() if k]
     return (
         f"Table of {count(len(claims), 'claim')} of the guide, each beside what its source says, "
@@ -78,39 +75,41 @@ def _alt(claims: pd.DataFrame) -> str:
     )
 
 
+def _claim_sentence(row) -> str:
+    computed = f" Computed from the rows: {row.computed_verdict}." if row.overruled else ""
+    return (
+        f"{row.claim}: {row.verdict}. {row.label} – guide: {row.guide_value}; "
+        f"source: {row.source_value}.{computed}"
+    )
+
+
 @draw.register
 def draw_claim_verdicts(layout: ClaimVerdictsLayout):
-    """Four columns of text under a heading for each verdict, with its mark."""
+    """Draw columns of text under a heading for each verdict, with its mark."""
     lines = len(layout.frame) + len(layout.blocks)
     counts = claims_by_verdict(layout.frame)
+    centred = {"ha": "center", "va": "center"}
     with style.house_style():
-        figure, axis = style.new_figure(10.6, 0.225 * (lines + 1.6))
-        axis.set_axis_off()
-        axis.set_xlim(0, 1)
-        axis.set_ylim(lines + 0.3, -1.3)
-        for name, x in COLUMNS[1:]:
-            head = {
-                "label": "claim",
-                "guide_value": "the guide says",
-                "source_value": "its source says",
-            }[name]
-            axis.text(x, -0.95, head, fontsize=8.5, color=style.QUIET, va="center")
+        figure, axes = style.new_figure(10.6, 0.225 * (lines + 1.6))
+        axes.set_axis_off()
+        axes.set_xlim(0, 1)
+        axes.set_ylim(lines + 0.3, -1.3)
+        for heading, x, _ in COLUMNS.values():
+            axes.text(x, -0.95, heading, fontsize=8.5, color=style.QUIET, va="center")
         for verdict, line in layout.blocks.items():
             mark, colour = style.VERDICTS[verdict]
-            axis.axhline(line - 0.42, color=style.FAINT, lw=0.8)
-            axis.text(0.012, line, mark, color=colour, fontsize=10, va="center", ha="center")
-            words = f"{verdict} ({counts[verdict]})"
-            axis.text(0.045, line, words, weight="bold", color=style.INK, va="center")
+            axes.axhline(line - 0.42, color=style.FAINT, lw=0.8)
+            axes.text(MARK_X, line, mark, color=colour, fontsize=10, **centred)
+            heading = f"{verdict} ({counts[verdict]})"
+            axes.text(COLUMNS["label"][1], line, heading, weight="bold", va="center")
         for row in layout.frame.itertuples():
             mark, colour = style.VERDICTS[row.verdict]
-            axis.text(0.012, row.line, mark, color=colour, fontsize=8, va="center", ha="center")
+            axes.text(MARK_X, row.line, mark, color=colour, fontsize=8, **centred)
             if row.overruled:
                 mark, _ = style.VERDICTS[row.computed_verdict]
-                axis.text(
-                    0.03, row.line, mark, color=style.QUIET, fontsize=8, va="center", ha="center"
-                )
-            for name, x in COLUMNS[1:]:
-                text = axis.text(x, row.line, getattr(row, name), fontsize=8, va="center")
+                axes.text(COMPUTED_MARK_X, row.line, mark, color=style.QUIET, fontsize=8, **centred)
+            for column, (_, x, _) in COLUMNS.items():
+                text = axes.text(x, row.line, getattr(row, column), fontsize=8, va="center")
                 # Only the last column can reach beyond the axes: the others need no measuring.
-                text.set_in_layout(name == COLUMNS[-1][0])
+                text.set_in_layout(column == "source_value")
     return figure

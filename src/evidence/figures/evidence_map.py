@@ -1,4 +1,4 @@
-"""What remains unknown: two ways of telling results apart, filled by how much evidence there is."""
+"""Evidence map: how many studies and participants there are on each combination, and where none."""
 
 from dataclasses import dataclass
 
@@ -11,24 +11,30 @@ from evidence.analysis.gaps.evidence_map import evidence_map_cells
 from evidence.analysis.gaps.unknowns import TIMES
 from evidence.dataset.dataset import Dataset
 from evidence.figures import style
-from evidence.figures.layout import Layout, draw
+from evidence.figures.layout import Layout, draw, row_addresses
 from evidence.provenance.sentence import Number, Sentence, capitalise, count, join_words
 
-WORDS = {
+ACROSS = {"outcome": "condition", "dose": "time"}
+"""What the columns of a map stand for, by what its rows stand for."""
+CELL_WORDS = {
     "outcome": ("a condition and an outcome", "the evidence on one outcome in one condition"),
     "dose": ("a dose and a time", "the evidence on one dose at one time"),
 }
-"""What a cell is a combination of, and what a bubble is, by what the rows of the map are."""
-ACROSS = {"outcome": "condition", "dose": "time"}
-BESIDE = ("study", "outcome", "days")
-"""What a treated arm has in common with the group that it was compared with."""
+"""What a cell combines, and what a bubble stands for."""
+ARM_COLUMNS = ("study", "outcome", "days")
+"""What a treated arm has in common with its comparator."""
+MIN_AREA, AREA_RANGE = 110, 390
+"""Areas of bubbles in square points: the smallest keeps a study of unknown size visible."""
+EMPTY_COLOUR, GRID_COLOUR = "#9a9a9a", "#eeeeee"
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvidenceMapLayout(Layout):
-    """`frame`: one row a cell (`row`, `column`, `k`, `n`, `area`); empty cells are rows too.
+    """One cell per combination of a row and a column.
 
-    `down` and `across` are the words of rows and columns, `sides` what they are words for.
+    `frame` has `row`, `column`, `k` (studies), `n` (participants), `area` and `certainty`, also
+    for empty cells. `down` and `across` are the labels of rows and columns, `sides` what they
+    stand for. `sentence` states how many cells are empty.
     """
 
     sides: tuple[str, str]
@@ -40,7 +46,7 @@ class EvidenceMapLayout(Layout):
 def lay_out_evidence_map(
     dataset: Dataset, results: pd.DataFrame, *, down: str = "outcome"
 ) -> EvidenceMapLayout:
-    """Every cell of the grid: bubbles grow with participants, empty cells stay visible.
+    """Lay out every cell of the map, the empty ones too.
 
     Parameters
     ----------
@@ -51,147 +57,143 @@ def lay_out_evidence_map(
     """
     across = ACROSS[down]
     frame = evidence_map_cells(dataset, results, down=down, across=across)
-    rows = comparative_rows(results)
-    frame["certainty"] = [_best(dataset, rows, cell) for cell in frame["address"]]
-    rows_of, columns_of = (tuple(frame[side].unique()) for side in ("down", "across"))
-    frame["column"] = frame["across"].map({word: i for i, word in enumerate(columns_of)})
-    frame["row"] = frame["down"].map({word: i for i, word in enumerate(rows_of)})
+    comparative = comparative_rows(results)
+    frame["certainty"] = [_best_certainty(dataset, comparative, c) for c in frame["address"]]
+    row_labels, column_labels = (tuple(frame[side].unique()) for side in ("down", "across"))
+    frame["column"] = frame["across"].map({label: i for i, label in enumerate(column_labels)})
+    frame["row"] = frame["down"].map({label: i for i, label in enumerate(row_labels)})
     most = max(int(frame["n"].max()) if len(frame) else 0, 1)
-    # Area, not radius, stands for people; the floor keeps a study of unknown size visible.
-    frame["area"] = np.where(frame["k"] > 0, 110 + 390 * frame["n"] / most, 0.0)
-    rows = tuple(dict.fromkeys(" ".join(frame["address"]).split()))
-    combined, each = WORDS[down]
+    # The area, not the radius, stands for participants.
+    frame["area"] = np.where(frame["k"] > 0, MIN_AREA + AREA_RANGE * frame["n"] / most, 0.0)
+    addresses = row_addresses(frame)
+    combination, bubble = CELL_WORDS[down]
     sentence = Sentence(
         f"gaps.{down}",
-        f"Of {{cells}} of {combined}, {{empty}} are empty and {{single}} rest on one study.",
+        f"Of {{cells}} of {combination}, {{empty}} are empty and {{single}} rest on one study.",
         {
-            "cells": count(len(frame), "combination", rows=rows, method="cells"),
-            "empty": _number(frame["k"] == 0, rows),
-            "single": _number(frame["k"] == 1, rows),
+            "cells": count(len(frame), "combination", rows=addresses, method="cells"),
+            "empty": _cell_count(frame["k"] == 0, addresses),
+            "single": _cell_count(frame["k"] == 1, addresses),
         },
     )
     identity = "fig-gaps" if down == "outcome" else f"fig-gaps-by-{down}"
     return EvidenceMapLayout(
         id=identity,
-        title=f"What has been measured, and what has not: {down} by {across}",
+        title=f"Evidence map: what was measured, and what was not, {down} by {across}",
         caption=Sentence(
             f"{identity}.caption",
-            f"Each bubble is {each}: its area grows with the participants, counted beside it; the "
-            "number inside is how many studies. Mark and colour are the certainty that rules "
-            "suggest for the best comparison in it. Only confirmed results of studies with "
-            "participants of their own are counted; the guide, reviews and unconfirmed numbers "
-            f"are not. An empty square: nobody has measured it here. {sentence.template}",
+            f"Each bubble is {bubble}: its area grows with the number of participants, given "
+            "beside it; the number inside is the number of studies. Mark and colour are the "
+            "certainty that rules suggest for the best comparison in it. Only confirmed results "
+            "of studies with participants of their own count, not the guide, reviews or "
+            "unconfirmed numbers. An empty square is a combination that no study measured. "
+            f"{sentence.template}",
             sentence.numbers,
         ),
         alt=_alt(frame, sentence, down, across),
-        reading=_read(frame),
+        reading=_cell_sentences(frame),
         frame=frame,
         methods={"k": "studies", "n": "participants"},
         empty="" if len(frame) else "No result on a benefit or harm among these.",
         sides=(down, across),
-        down=rows_of,
-        across=columns_of,
+        down=row_labels,
+        across=column_labels,
         sentence=sentence,
     )
 
 
-def _best(dataset: Dataset, rows: list[dict], cell: str) -> str:
-    """The best certainty of any body of evidence that rests on rows of a cell; empty if none."""
+def _best_certainty(dataset: Dataset, rows: list[dict], cell: str) -> str:
+    """Return the best certainty of a body of evidence that rests on rows of a cell, or nothing."""
     addresses = set(cell.split())
-    inside = [row for row in rows if row["address"] in addresses]
-    wanted = {name: {str(row[name]) for row in inside} for name in BESIDE}
-    # A treated arm needs the group that it was compared with, which has no dose of its own.
-    both = [
+    treated = [row for row in rows if row["address"] in addresses]
+    shared = {name: {str(row[name]) for row in treated} for name in ARM_COLUMNS}
+    # A treated arm needs its comparator, which has no dose of its own.
+    relevant = [
         row
         for row in rows
         if row["address"] in addresses
-        or (row["role"] == "comparator" and all(str(row[name]) in wanted[name] for name in BESIDE))
+        or (
+            row["role"] == "comparator"
+            and all(str(row[name]) in values for name, values in shared.items())
+        )
     ]
-    rated = [grade_certainty(dataset, body) for body in bodies_for(dataset, both, times=TIMES)]
-    levels = [found.decided or found.suggested for found in rated]
+    bodies = bodies_for(dataset, relevant, times=TIMES)
+    gradings = [grade_certainty(dataset, body) for body in bodies]
+    levels = [grading.decided or grading.suggested for grading in gradings]
     return max(levels, key=LEVELS.index, default="")
 
 
-def _number(which: pd.Series, rows: tuple[str, ...]) -> Number:
-    return Number(int(which.sum()), str(int(which.sum())), rows, "cells")
+def _cell_count(is_counted: pd.Series, addresses: tuple[str, ...]) -> Number:
+    k = int(is_counted.sum())
+    return Number(k, str(k), addresses, "cells")
 
 
 def _alt(frame: pd.DataFrame, sentence: Sentence, down: str, across: str) -> str:
-    """The size of the grid, how much of it is empty, and where most studies are."""
+    """State the size of the map, how much of it is empty, and where most studies are."""
     if frame.empty:
         return ""
     most = frame.loc[frame["k"].idxmax()]
     return (
-        f"Map of evidence: {count(frame['across'].nunique(), across)} by "
+        f"Evidence map of {count(frame['across'].nunique(), across)} by "
         f"{count(frame['down'].nunique(), down)}. {sentence} Most studies, {most['k']}, "
         f"are on {most['across']}, {most['down']}."
     )
 
 
-def _read(frame: pd.DataFrame) -> tuple[str, ...]:
-    """The filled cells one by one, then for each condition what nobody measured."""
-    said = [
+def _cell_sentences(frame: pd.DataFrame) -> tuple[str, ...]:
+    """Describe the filled cells one by one, then list what no study measured."""
+    sentences = [
         f"{capitalise(row.across)}, {row.down}: {count(row.k, 'study', 'studies')}, "
-        f"{count(row.n, 'participant')}"
-        + (f", certainty {row.certainty}." if row.certainty else ", not rated.")
+        f"{count(row.n, 'participant')}, "
+        f"{f'certainty {row.certainty}' if row.certainty else 'not rated'}."
         for row in frame[frame["k"] > 0].itertuples()
     ]
     empty = frame[frame["k"] == 0].groupby("across", sort=False)["down"]
     return (
-        *said,
-        *(f"{capitalise(name)}, nothing on {join_words(rows)}." for name, rows in empty),
+        *sentences,
+        *(f"{capitalise(name)}: no study on {join_words(labels)}." for name, labels in empty),
     )
 
 
 @draw.register
 def draw_evidence_map(layout: EvidenceMapLayout):
-    """A bubble or an empty square in every cell."""
+    """Draw a bubble or an empty square in every cell."""
     columns, rows = len(layout.across), len(layout.down)
+    filled = layout.frame[layout.frame["k"] > 0]
+    empty = layout.frame[layout.frame["k"] == 0]
     with style.house_style():
-        figure, axis = style.new_figure(2.0 + 0.86 * columns, 1.5 + 0.36 * rows)
-        filled = layout.frame[layout.frame["k"] > 0]
-        empty = layout.frame[layout.frame["k"] == 0]
+        figure, axes = style.new_figure(2.0 + 0.86 * columns, 1.5 + 0.36 * rows)
         for level, cells in filled.groupby("certainty"):
             mark, colour = style.CERTAINTY[level]
             look = {"marker": mark, "fc": colour if level else "white", "ec": colour}
-            axis.scatter(cells["column"], cells["row"], s=cells["area"], **look)
-        axis.plot(empty["column"], empty["row"], "s", ms=9, mfc="none", mec="#9a9a9a", mew=0.8)
-        for row in filled.itertuples():
-            inside = axis.text(
-                row.column,
-                row.row,
-                str(row.k),
-                ha="center",
-                va="center_baseline",
-                color="white" if row.certainty else style.INK,
-                weight="bold",
-                fontsize=8.5,
-            )
-            inside.set_in_layout(False)
-            axis.text(row.column + 0.3, row.row, f"{row.n:,}", va="center", fontsize=7.5)
-        axis.set_xlim(-0.6, columns - 0.4)
-        axis.set_ylim(rows - 0.4, -0.6)
-        axis.set_xticks(
+            axes.scatter(cells["column"], cells["row"], s=cells["area"], **look)
+        axes.plot(empty["column"], empty["row"], "s", ms=9, mfc="none", mec=EMPTY_COLOUR, mew=0.8)
+        for cell in filled.itertuples():
+            studies = axes.text(
+                cell.column, cell.row, str(cell.k), ha="center", va="center_baseline",
+                color="white" if cell.certainty else style.INK, weight="bold", fontsize=8.5,
+            )  # fmt: skip
+            studies.set_in_layout(False)
+            axes.text(cell.column + 0.3, cell.row, f"{cell.n:,}", va="center", fontsize=7.5)
+        axes.set_xlim(-0.6, columns - 0.4)
+        axes.set_ylim(rows - 0.4, -0.6)
+        axes.set_xticks(
             range(columns), layout.across, rotation=38, ha="left", rotation_mode="anchor"
         )
-        axis.xaxis.tick_top()
-        axis.tick_params(length=0, colors=style.INK)
-        axis.set_yticks(range(rows), layout.down)
-        for spine in axis.spines.values():
-            spine.set_visible(False)
-        axis.set_axisbelow(True)
-        axis.grid(color="#eeeeee")
-        _key(figure, set(layout.frame.loc[layout.frame["k"] > 0, "certainty"]))
+        axes.xaxis.tick_top()
+        axes.tick_params(length=0, colors=style.INK)
+        axes.set_yticks(range(rows), layout.down)
+        axes.spines[:].set_visible(False)
+        axes.set_axisbelow(True)
+        axes.grid(color=GRID_COLOUR)
+        _add_legend(figure, set(filled["certainty"]))
     return figure
 
 
-def _key(figure, levels: set[str]):
-    from matplotlib.lines import Line2D
-
-    shown = {level: look for level, look in style.CERTAINTY.items() if level in levels}
-    handles = [
-        Line2D([], [], ls="", marker=mark, mfc=colour if level else "white", mec=colour, ms=8)
-        for level, (mark, colour) in shown.items()
-    ]
-    words = [f"certainty {level}" if level else "not rated" for level in shown]
-    figure.legend(handles, words, loc="outside lower left", ncols=3, fontsize=8)
+def _add_legend(figure, levels: set[str]):
+    marks = [
+        {"ls": "", "marker": mark, "mfc": colour if level else "white", "mec": colour, "ms": 8,
+         "label": f"certainty {level}" if level else "not rated"}
+        for level, (mark, colour) in style.CERTAINTY.items() if level in levels
+    ]  # fmt: skip
+    style.legend(figure, marks, loc="left", fontsize=8)

@@ -75,7 +75,7 @@ def lay_out_forest(pooled: PooledEstimate | Refusal) -> ForestLayout:
     template = f"{STUDY_TEXT}. {POOL_TEXT} {RISK_TEXT}"
     if not by:
         lines = [_study_line(pooled, row) for row in pooled.studies.itertuples()]
-        lines.append(_pooled_line(pooled, "all studies", pooled.studies, pooled.pooled))
+        lines.append(_pooled_line(pooled, "pooled estimate", pooled.studies, pooled.pooled))
         return _lay_out(identity, title, template, pooled, lines)
     lines = []
     for group in pooled.subgroups:
@@ -134,7 +134,7 @@ def lay_out_explorer_forest(
     pooled = answer.pooled
     lines = [_study_line(pooled, row) for row in answer.studies.itertuples()]
     if isinstance(pooled, PooledEstimate):
-        lines.append(_pooled_line(pooled, "all studies", answer.studies, pooled.pooled))
+        lines.append(_pooled_line(pooled, "pooled estimate", answer.studies, pooled.pooled))
     reasons = "; ".join(pooled.reasons) if isinstance(pooled, Refusal) else ""
     return ForestLayout(
         id=EXPLORER_FOREST,
@@ -242,7 +242,7 @@ def _alt(query: PooledEstimate | ExplorerQuery, k: int, lines: list[dict]) -> st
     chart = f"Forest plot of the {measure_label(query.measure, query.outcome)} in {studies}"
     pools = [line for line in lines if line["kind"] in ("pooled", "cumulative")]
     texts = [f"{line['label']} {_estimate_text(query.measure, line)}" for line in pools[-3:]]
-    return f"{chart}. Pooled: {'; '.join(texts)}." if texts else f"{chart}, none pooled."
+    return f"{chart}: {'; '.join(texts)}." if texts else f"{chart}, not pooled."
 
 
 def _line_sentence(measure: str, line: dict) -> str:

@@ -1,5 +1,6 @@
-"""Risk of bias: every judgement as a sign in a coloured circle, and the shares of each domain."""
+"""Risk of bias: each judgement as a sign in a coloured circle, and the proportions per domain."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -10,14 +11,17 @@ from evidence.figures.layout import Layout, draw
 from evidence.provenance.sentence import Sentence, count, format_percent, join_sentences, join_words
 
 OVERALL = "overall"
+ALL_LEVELS = (*LEVELS, "")
+NOT_JUDGED = "The risk of bias of these studies has not been judged yet."
 
 
 @dataclass(frozen=True, kw_only=True)
 class RiskOfBiasLayout(Layout):
-    """`frame`: one row a circle: `tool`, `line` and `lane` within its tool, `level`, `judgement`.
+    """One circle per judgement, in one panel per tool.
 
-    `panels` gives for each tool its columns (the domains, then overall) and its lines (label, who
-    judged).
+    `frame` has `tool`, `line` and `lane` within the tool, `level`, `judgement`, `overruled`.
+    `panels` gives for each tool its columns (the domains, then overall) and its lines (label of the
+    study, who judged).
     """
 
     panels: dict[str, tuple[list[str], list[tuple[str, str]]]]
@@ -25,155 +29,241 @@ class RiskOfBiasLayout(Layout):
 
 @dataclass(frozen=True, kw_only=True)
 class RiskOfBiasSummaryLayout(Layout):
-    """`frame`: one row a domain and level: `tool`, `domain`, `level`, `k` (sets), `share`, `left`.
+    """One part of a stacked bar per domain and level, in one panel per tool.
 
-    `panels` gives for each tool its domains, top to bottom.
+    `frame` has `tool`, `domain`, `level`, `k` (judgements), `share` (their proportion) and `area`
+    (the left end of the part). `panels` gives for each tool its domains, top to bottom.
     """
 
     panels: dict[str, list[str]]
 
 
-def _by_tool(appraisals: list[Appraisal]) -> dict[str, list[Appraisal]]:
-    found: dict[str, list[Appraisal]] = {}
-    for entry in appraisals:
-        found.setdefault(entry.tool.name, []).append(entry)
-    return found
-
-
-def _columns(entries: list[Appraisal]) -> list[str]:
-    """The domains that any of these studies is asked for, and the overall if there is one."""
-    asked = {word for entry in entries for word in entry.tool.applicable_domains(entry.design)}
-    words = [word for word in entries[0].tool.domains if word in asked]
-    return words + ([OVERALL] if any(entry.overall for entry in entries) else [])
-
-
-def _judged(entry: Appraisal, column: str) -> tuple[str, str]:
-    """The judgement of a column and the rows behind it; empty if nobody judged."""
-    if column == OVERALL:
-        return entry.overall, entry.address
-    row = entry.domains.get(column)
-    return (row["judgement"], row["address"]) if row else ("", "")
-
-
 def lay_out_risk_of_bias(appraisals: list[Appraisal]) -> RiskOfBiasLayout:
-    """A line a study and judge, a column a domain, one panel for each tool."""
-    rows, panels, said = [], {}, []
-    for tool, entries in _by_tool(appraisals).items():
-        columns = _columns(entries)
-        lines = [(entry.label, entry.judge) for entry in entries]
-        panels[tool] = (columns, lines)
-        for line, entry in enumerate(entries):
-            words = []
+    """Lay out one line per study and judge and one column per domain, with one panel per tool."""
+    rows, panels, sentences = [], {}, []
+    for tool, group in _by_tool(appraisals).items():
+        columns = _columns(group)
+        panels[tool] = (columns, [(appraisal.label, appraisal.judge) for appraisal in group])
+        for line, appraisal in enumerate(group):
+            judged = []
             for lane, column in enumerate(columns):
-                judgement, address = _judged(entry, column)
-                if column != OVERALL and column not in entry.tool.applicable_domains(entry.design):
+                if not _applies(appraisal, column):
                     continue
-                words.append(f"{column} {judgement or 'not judged'}")
+                judgement, address = _judgement(appraisal, column)
+                judged.append(f"{column} {judgement or 'not judged'}")
                 rows.append(
                     {
-                        "name": f"{entry.name}/{column}",
+                        "name": f"{appraisal.name}/{column}",
                         "tool": tool,
                         "line": line,
                         "lane": lane,
-                        "level": entry.tool.levels.get(judgement, ""),
+                        "level": appraisal.tool.levels.get(judgement, ""),
                         "judgement": judgement,
-                        "overruled": column == OVERALL and entry.overruled,
-                        "address": address or entry.address,
+                        "overruled": column == OVERALL and appraisal.overruled,
+                        "address": address or appraisal.address,
                     }
                 )
-            said.append(f"{entry.label}, by {entry.judge}, {tool}: {', '.join(words)}.")
+            sentences.append(
+                f"{appraisal.label}, by {appraisal.judge}, {tool}: {', '.join(judged)}."
+            )
+    addresses = [row for appraisal in appraisals for row in appraisal.address.split()]
+    sets = count(
+        len(appraisals), "set of judgements", "sets of judgements", addresses, "risk_of_bias"
+    )
+    frame = pd.DataFrame(rows)
     return RiskOfBiasLayout(
         id="fig-risk-of-bias",
         title="Risk of bias of each study",
         caption=join_sentences(
             "fig-risk-of-bias.caption",
+            Sentence("", "Each line is a study and a judge: {sets}.", {"sets": sets}),
             Sentence(
-                "", "One line a study and judge: {sets}.",
-                {"sets": count(len(appraisals), "set of judgements", "sets of judgements",
-                               (row for entry in appraisals for row in entry.address.split()),
-                               "risk_of_bias")},
+                "",
+                "A dot in the corner of an overall judgement means that the judge departs from "
+                "the tool's rule.",
             ),
-            Sentence("", "A dot in the corner of an overall: the judge departs from the rule."),
         ),
-        alt=_alt(pd.DataFrame(rows), len(appraisals)),
-        reading=tuple(said),
-        frame=pd.DataFrame(rows),
+        alt=_alt(frame, len(appraisals)),
+        reading=tuple(sentences),
+        frame=frame,
         methods={"level": "risk_of_bias"},
-        empty="" if appraisals else "Nobody has judged the risk of bias of these studies yet.",
+        empty="" if appraisals else NOT_JUDGED,
         panels=panels,
-    )  # fmt: skip
-
-
-def _alt(frame: pd.DataFrame, sets: int) -> str:
-    """How many sets of judgements, and how often each level was given."""
-    if frame.empty:
-        return ""
-    levels = [
-        f"{style.RISK[level][2]} ({(frame['level'] == level).sum()})"
-        for level in (*LEVELS, "")
-        if level in set(frame["level"])
-    ]
-    return (
-        f"Table of signs: {count(sets, 'set')} of judgements on the risk of bias, a line each and "
-        f"a column a domain. {count(len(frame), 'judgement')}: {join_words(levels)}."
     )
 
 
 def lay_out_risk_of_bias_summary(appraisals: list[Appraisal]) -> RiskOfBiasSummaryLayout:
-    """For each domain the share of sets at each level, one panel for each tool."""
-    rows, panels = [], {}
-    for tool, entries in _by_tool(appraisals).items():
-        columns = _columns(entries)
-        panels[tool] = columns
-        for column in columns:
-            asked = [
-                entry
-                for entry in entries
-                if column == OVERALL or column in entry.tool.applicable_domains(entry.design)
-            ]
-            levels = [entry.tool.levels.get(_judged(entry, column)[0], "") for entry in asked]
-            left = 0.0
-            for level in (*LEVELS, ""):
-                k = levels.count(level)
-                if k:
-                    share = k / len(asked)
-                    rows.append(
-                        {
-                            "name": f"{tool}/{column}/{level or 'not judged'}",
-                            "tool": tool, "domain": column, "level": level, "k": k,
-                            "share": share, "area": left,
-                            "address": " ".join(_judged(entry, column)[1] or entry.address
-                                                for entry, at in zip(asked, levels, strict=True)
-                                                if at == level),
-                        }
-                    )  # fmt: skip
-                    left += share
-    words = [
-        f"{row['tool']}, {row['domain']}: {row['k']} {style.RISK[row['level']][2]}, "
-        f"{format_percent(row['share'])}."
-        for row in rows
-    ]
+    """Lay out the proportion of judgements at each level per domain, with one panel per tool."""
+    rows: list[dict] = []
+    panels = {tool: _columns(group) for tool, group in _by_tool(appraisals).items()}
+    for tool, group in _by_tool(appraisals).items():
+        for column in panels[tool]:
+            rows += _bar(tool, column, [one for one in group if _applies(one, column)])
     return RiskOfBiasSummaryLayout(
         id="fig-risk-summary",
-        title="Risk of bias, domain by domain",
+        title="Risk of bias by domain",
         caption=Sentence(
             "fig-risk-summary.caption",
-            "The share of judgements at each level in each domain; studies count alike. The number "
-            "on each part is the number of judgements.",
+            "Proportion of judgements at each level in each domain; all studies count the same. "
+            "The number on each part is the number of judgements.",
         ),
-        alt=f"Stacked bars: the share of judgements at each level of risk of bias in "
+        alt="Stacked bars of the proportion of judgements at each level of risk of bias in "
         f"{count(sum(map(len, panels.values())), 'domain')} of "
         f"{count(len(panels), 'tool')}, {count(len(appraisals), 'set')} of judgements.",
-        reading=tuple(words),
+        reading=tuple(
+            f"{row['tool']}, {row['domain']}: {row['k']} {style.RISK[row['level']][2]}, "
+            f"{format_percent(row['share'])}."
+            for row in rows
+        ),
         frame=pd.DataFrame(rows),
         methods={"k": "risk_of_bias", "share": "risk_of_bias"},
-        empty="" if appraisals else "Nobody has judged the risk of bias of these studies yet.",
+        empty="" if appraisals else NOT_JUDGED,
         panels=panels,
     )
 
 
-def _panels(heights: list[int], unit: float, extra: float):
-    """One axis a tool below each other, high enough for its lines."""
+def _by_tool(appraisals: list[Appraisal]) -> dict[str, list[Appraisal]]:
+    groups: dict[str, list[Appraisal]] = {}
+    for appraisal in appraisals:
+        groups.setdefault(appraisal.tool.name, []).append(appraisal)
+    return groups
+
+
+def _columns(appraisals: list[Appraisal]) -> list[str]:
+    """Return the domains that apply to any of these studies, and overall if any has it."""
+    tool = appraisals[0].tool
+    domains = [
+        domain for domain in tool.domains if any(_applies(one, domain) for one in appraisals)
+    ]
+    return domains + ([OVERALL] if any(one.overall for one in appraisals) else [])
+
+
+def _applies(appraisal: Appraisal, column: str) -> bool:
+    return column == OVERALL or column in appraisal.tool.applicable_domains(appraisal.design)
+
+
+def _judgement(appraisal: Appraisal, column: str) -> tuple[str, str]:
+    """Return the judgement of a column and the rows behind it; empty if it was not judged."""
+    if column == OVERALL:
+        return appraisal.overall, appraisal.address
+    row = appraisal.domains.get(column)
+    return (row["judgement"], row["address"]) if row else ("", "")
+
+
+def _bar(tool: str, column: str, appraisals: list[Appraisal]) -> list[dict]:
+    """Return the parts of the bar of one domain, from the left."""
+    parts, left = [], 0.0
+    judgements = [_judgement(appraisal, column) for appraisal in appraisals]
+    for level in ALL_LEVELS:
+        addresses = [
+            address or appraisal.address
+            for appraisal, (judgement, address) in zip(appraisals, judgements, strict=True)
+            if appraisal.tool.levels.get(judgement, "") == level
+        ]
+        if not addresses:
+            continue
+        proportion = len(addresses) / len(appraisals)
+        parts.append(
+            {
+                "name": f"{tool}/{column}/{level or 'not judged'}",
+                "tool": tool,
+                "domain": column,
+                "level": level,
+                "k": len(addresses),
+                "share": proportion,
+                "area": left,
+                "address": " ".join(addresses),
+            }
+        )
+        left += proportion
+    return parts
+
+
+def _alt(frame: pd.DataFrame, sets: int) -> str:
+    """State how many sets of judgements there are, and how often each level was given."""
+    if frame.empty:
+        return ""
+    levels = [
+        f"{style.RISK[level][2]} ({(frame['level'] == level).sum()})"
+        for level in ALL_LEVELS
+        if level in set(frame["level"])
+    ]
+    return (
+        f"Traffic-light plot of {count(sets, 'set')} of judgements on the risk of bias, one line "
+        f"each and one column per domain. {count(len(frame), 'judgement')}: {join_words(levels)}."
+    )
+
+
+@draw.register
+def draw_risk_of_bias(layout: RiskOfBiasLayout):
+    """Draw one panel per tool, one below the other."""
+    frame = layout.frame
+    with style.house_style():
+        figure, panels = _new_panels([len(lines) for _, lines in layout.panels.values()], 0.3, 1.25)
+        for axes, (tool, (columns, lines)) in zip(panels, layout.panels.items(), strict=True):
+            rows = frame[frame["tool"] == tool]
+            for level, judged in rows.groupby("level"):
+                _draw_circles(axes, judged, level)
+            dots = rows[rows["overruled"].astype(bool)]
+            axes.plot(dots["lane"] + 0.3, dots["line"] - 0.3, ".", ms=5, color=style.INK)
+            axes.set_xlim(-0.6, 7.6)
+            axes.set_ylim(len(lines) - 0.4, -0.6)
+            labels = [column.replace(" ", "\n") for column in columns]
+            axes.set_xticks(range(len(columns)), labels, fontsize=8)
+            axes.xaxis.tick_top()
+            axes.tick_params(length=0)
+            axes.set_yticks(range(len(lines)), [f"{label}  ({judge})" for label, judge in lines])
+            axes.tick_params(axis="y", labelsize=8.5)
+            axes.set_title(tool, pad=8)
+            axes.spines[:].set_visible(False)
+        _add_legend(figure, frame["level"])
+    return figure
+
+
+def _draw_circles(axes, rows: pd.DataFrame, level: str):
+    """Draw all circles of one level, each with its sign."""
+    sign, colour, _ = style.RISK[level]
+    if not level:
+        axes.plot(rows["lane"], rows["line"], "o", ms=15, mfc="white", mec=style.QUIET, mew=0.8)
+        return
+    axes.plot(rows["lane"], rows["line"], "o", ms=15, color=colour)
+    look = {"ha": "center", "va": "center_baseline", "color": _ink(level), "weight": "bold"}
+    for x, y in zip(rows["lane"], rows["line"], strict=True):
+        axes.text(x, y, sign, fontsize=10, **look).set_in_layout(False)
+
+
+@draw.register
+def draw_risk_of_bias_summary(layout: RiskOfBiasSummaryLayout):
+    """Draw stacked bars, each part with its sign and number."""
+    frame = layout.frame
+    with style.house_style():
+        figure, panels = _new_panels([len(names) for names in layout.panels.values()], 0.34, 0.9)
+        for axes, (tool, columns) in zip(panels, layout.panels.items(), strict=True):
+            parts = frame[frame["tool"] == tool]
+            lines = parts["domain"].map(columns.index)
+            colours = [style.RISK[level][1] for level in parts["level"]]
+            axes.barh(
+                lines, parts["share"], left=parts["area"], color=colours, height=0.72, ec="white"
+            )
+            for line, row in zip(lines, parts.itertuples(), strict=True):
+                text = axes.text(
+                    row.area + row.share / 2, line, f"{style.RISK[row.level][0]} {row.k}".strip(),
+                    color=_ink(row.level), ha="center", va="center_baseline", fontsize=8,
+                    weight="bold",
+                )  # fmt: skip
+                text.set_in_layout(False)
+            style.format_percent_axis(axes)
+            axes.set_ylim(len(columns) - 0.5, -0.5)
+            axes.set_yticks(range(len(columns)), columns)
+            axes.tick_params(length=0)
+            axes.spines["left"].set_visible(False)
+            axes.set_title(tool, pad=6)
+        _add_legend(figure, frame["level"])
+    return figure
+
+
+def _new_panels(heights: list[int], unit: float, extra: float):
+    """Return a figure with one panel per tool, each high enough for its lines."""
     total = unit * sum(heights) + extra * len(heights) + 0.4
     figure, axes = style.new_figure(
         8.6, total, nrows=len(heights), height_ratios=heights, squeeze=False
@@ -181,88 +271,17 @@ def _panels(heights: list[int], unit: float, extra: float):
     return figure, axes[:, 0]
 
 
-@draw.register
-def draw_risk_of_bias(layout: RiskOfBiasLayout):
-    """Circles with signs; the words of the signs below."""
-    with style.house_style():
-        heights = [len(lines) for _, lines in layout.panels.values()]
-        figure, axes = _panels(heights, 0.3, 1.25)
-        for axis, (tool, (columns, lines)) in zip(axes, layout.panels.items(), strict=True):
-            rows = layout.frame[layout.frame["tool"] == tool]
-            for level, lights in rows.groupby("level"):
-                _lights(axis, lights, level)
-            dots = rows[rows["overruled"].astype(bool)]
-            axis.plot(dots["lane"] + 0.3, dots["line"] - 0.3, ".", ms=5, color=style.INK)
-            axis.set_xlim(-0.6, 7.6)
-            axis.set_ylim(len(lines) - 0.4, -0.6)
-            axis.set_xticks(
-                range(len(columns)), [c.replace(" ", "\n") for c in columns], fontsize=8
-            )
-            axis.xaxis.tick_top()
-            axis.tick_params(length=0)
-            axis.set_yticks(range(len(lines)), [f"{label}  ({who})" for label, who in lines])
-            axis.tick_params(axis="y", labelsize=8.5)
-            axis.set_title(tool, pad=8)
-            for spine in axis.spines.values():
-                spine.set_visible(False)
-        _key(figure, set(layout.frame["level"]))
-    return figure
+def _ink(level: str) -> str:
+    """Return a colour of text that can be read on the colour of a level."""
+    return style.INK if level in ("some", "") else "white"
 
 
-def _lights(axis, rows, level):
-    """All circles of one level, each with its sign."""
-    sign, colour, _ = style.RISK[level]
-    if not level:
-        axis.plot(rows["lane"], rows["line"], "o", ms=15, mfc="white", mec=style.QUIET, mew=0.8)
-        return
-    axis.plot(rows["lane"], rows["line"], "o", ms=15, color=colour)
-    ink = style.INK if level == "some" else "white"
-    look = {"ha": "center", "va": "center_baseline", "color": ink, "weight": "bold"}
-    for x, y in zip(rows["lane"], rows["line"], strict=True):
-        axis.text(x, y, sign, fontsize=10, **look).set_in_layout(False)
-
-
-def _key(figure, levels: set[str]):
-    from matplotlib.lines import Line2D
-
-    handles, words = [], []
-    for level in (*LEVELS, ""):
-        if level in levels:
-            sign, colour, said = style.RISK[level]
-            fill = colour if level else "white"
-            edge = colour if level else style.QUIET
-            handles.append(Line2D([], [], ls="", marker="o", ms=10, mfc=fill, mec=edge))
-            words.append(f"{sign}  {said}".strip())
-    figure.legend(handles, words, loc="outside lower left", ncols=3, fontsize=8)
-
-
-@draw.register
-def draw_risk_of_bias_summary(layout: RiskOfBiasSummaryLayout):
-    """Stacked bars, each part with its sign and number."""
-    frame = layout.frame
-    with style.house_style():
-        figure, axes = _panels([len(names) for names in layout.panels.values()], 0.34, 0.9)
-        for axis, (tool, columns) in zip(axes, layout.panels.items(), strict=True):
-            parts = frame[frame["tool"] == tool]
-            lines = parts["domain"].map(columns.index)
-            colours = [style.RISK[level][1] for level in parts["level"]]
-            axis.barh(
-                lines, parts["share"], left=parts["area"], color=colours, height=0.72, ec="white"
-            )
-            for line, row in zip(lines, parts.itertuples(), strict=True):
-                said = f"{style.RISK[row.level][0]} {row.k}".strip()
-                ink = "white" if row.level not in ("some", "") else style.INK
-                text = axis.text(
-                    row.area + row.share / 2, line, said, color=ink,
-                    ha="center", va="center_baseline", fontsize=8, weight="bold",
-                )  # fmt: skip
-                text.set_in_layout(False)
-            axis.set_xlim(0, 1)
-            axis.set_ylim(len(columns) - 0.5, -0.5)
-            axis.set_yticks(range(len(columns)), columns)
-            axis.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
-            axis.tick_params(length=0)
-            axis.spines["left"].set_visible(False)
-            axis.set_title(tool, pad=6)
-        _key(figure, set(frame["level"]))
-    return figure
+def _add_legend(figure, levels: Iterable[str]):
+    present, marks = set(levels), []
+    for level in ALL_LEVELS:
+        if level in present:
+            sign, colour, words = style.RISK[level]
+            fill, edge = (colour, colour) if level else ("white", style.QUIET)
+            marks.append({"ls": "", "marker": "o", "ms": 10, "mfc": fill, "mec": edge,
+                          "label": f"{sign}  {words}".strip()})  # fmt: skip
+    style.legend(figure, marks, loc="left", fontsize=8)

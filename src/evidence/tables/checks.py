@@ -57,7 +57,7 @@ def tabulate_query(layout) -> ReportTable:
     shown = pd.DataFrame(
         {
             "study": [row["label"] for row in rows],
-            "what was compared": [row["says"] for row in rows],
+            "what was compared": [row["details"] for row in rows],
             MEASURE_LABELS.get(layout.measure, "share of people"): [
                 format_estimates(layout.measure, row["estimate"])[0] for row in rows
             ],
