@@ -1,4 +1,4 @@
-"""Doses of all trials: each treated arm against its comparison, by what could be felt."""
+"""Doses across trials: each treated arm against the comparator of its own trial, by blinding."""
 
 from dataclasses import dataclass, replace
 
@@ -17,7 +17,7 @@ from evidence.analysis.pooling.study_effects import (
 from evidence.dataset.dataset import Dataset
 from evidence.dataset.schema import UNSIZED_MEASURES
 from evidence.figures import style
-from evidence.figures.layout import Layout, draw
+from evidence.figures.layout import Layout, centred_offsets, ci_label, draw, row_addresses
 from evidence.provenance.sentence import (
     Number,
     Sentence,
@@ -29,24 +29,24 @@ from evidence.provenance.sentence import (
 from evidence.statistics.confidence_intervals import critical_value
 
 BLINDING = {
-    "open label": ("D", style.VERMILION, "open label: people knew"),
+    "open label": ("D", style.VERMILION, "open label: participants knew"),
     "inactive comparator": ("s", style.YELLOW, "inactive comparator: it cannot be felt"),
     "active placebo": ("o", style.BLUE, "active placebo: it has effects of its own"),
     "indistinguishable": ("^", style.GREEN, "indistinguishable: nobody could feel a difference"),
     "": ("x", style.QUIET, "not stated"),
 }
-
-
-WORDED = {"better": "▲", "no difference": "○", "worse": "▼"}
+DIRECTION_MARKS = {"better": "▲", "no difference": "○", "worse": "▼"}
 UNBOUNDED_WINDOW = 400.0
-"""A window that lets every time count, so that each trial is shown at the one nearest."""
+"""A ratio of times that admits every time, so that each trial is shown at its nearest."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AllTrialsDoseLayout(Layout):
-    """`frame`: one row an arm on the natural scale: `dose`, `offset` (to part arms of one dose),
-    `estimate`, `ci_low`, `ci_high` (NaN where the text prints none), `found` (the direction, where
-    no size is printed), `blinding`, `label`.
+    """One mark per treated arm, by dose.
+
+    `frame` has on the natural scale `estimate`, `ci_low`, `ci_high` (NaN where none is reported),
+    and `dose`, `offset` (to set arms of one dose apart), `direction` (where no effect size is
+    reported), `blinding` and `label`.
     """
 
     measure: str
@@ -56,219 +56,225 @@ class AllTrialsDoseLayout(Layout):
 def lay_out_dose_effect_all_trials(
     dataset: Dataset, results: pd.DataFrame, question: Question, *, confidence: float
 ) -> AllTrialsDoseLayout:
-    """Every treated arm with a stated dose per weight against the comparison of its own trial.
+    """Lay out every treated arm with a dose per weight against the comparator of its own trial.
 
-    Each trial at the time nearest to the one asked for, however far; sizes without an interval and
-    findings without a size are shown as what they are.
+    Each trial is shown at the time nearest to that of the question, however far. Effect sizes
+    without a confidence interval and directions without an effect size are shown as such.
+
+    Parameters
+    ----------
+    results : DataFrame
+        From `select_results`.
+    confidence : float
+        Coverage of the confidence intervals.
     """
-    asked = replace(question, max_time_ratio=UNBOUNDED_WINDOW)
-    arms = select_study_effects(dataset, results, asked, by_arm=True)
-    arms = arms[arms["dose_mg_per_kg"] > 0]
-    half = critical_value(confidence) * np.sqrt(arms["vi"])
-    known = ~crossover_without_correlation(arms)
-    back = INVERSE_LINK.get(question.measure, float)
-    sized = pd.DataFrame(
-        {
-            "study": arms["study"],
-            "label": arms["label"],
-            "dose": arms["dose_mg_per_kg"],
-            "days": arms["days"],
-            "estimate": [float(back(value)) for value in arms["yi"]],
-            "ci_low": [float(back(value)) for value in (arms["yi"] - half).where(known)],
-            "ci_high": [float(back(value)) for value in (arms["yi"] + half).where(known)],
-            "found": "",
-            "blinding": arms["blinding"],
-            "address": arms["address"],
-        }
+    question = replace(question, max_time_ratio=UNBOUNDED_WINDOW)
+    computed = _computed_effects(dataset, results, question, confidence)
+    frame = pd.concat(
+        [computed, _other_findings(results, question, computed["study"])], ignore_index=True
     )
-    frame = pd.concat([sized, _otherwise(results, asked, sized)], ignore_index=True)
-    frame = frame.sort_values(["dose", "found", "study"], kind="stable").reset_index(drop=True)
-    lane = [frame["dose"], frame["found"] != ""]
-    place = frame.groupby(lane).cumcount()
-    size = frame.groupby(lane)["dose"].transform("size")
-    frame["offset"] = place - (size - 1) / 2
+    frame = frame.sort_values(["dose", "direction", "study"], kind="stable").reset_index(drop=True)
+    frame["offset"] = centred_offsets(frame, [frame["dose"], frame["direction"] != ""])
     frame["name"] = [f"{row.study}/{row.dose:g} mg per kg" for row in frame.itertuples()]
-    shown = frame["found"] == ""
-    several = frame.loc[frame["study"].duplicated(keep=False), "label"].unique()
-    numbers = {
-        "arms": count(int(shown.sum()), "treated arm", None, _rows(frame[shown]), "effect"),
-        "treatment": Number(None, join_words(question.treatments) or "all treatments"),
-        "level": confidence_level(confidence),
-        "worded": count(int((~shown).sum()), "arm", None, _rows(frame[~shown]), "effect"),
-        "shared": Number(
-            None,
-            f" The arms of {join_words(several)} share one comparison group."
-            if len(several)
-            else "",
-        ),
-    }
+    identity = f"fig-doses-{question.measure}"
+    label = f"{MEASURE_LABELS[question.measure]} of {question.outcome}"
     return AllTrialsDoseLayout(
-        id=f"fig-doses-{question.measure}",
-        title=f"Dose and effect over all trials: {MEASURE_LABELS[question.measure]} of {question.outcome}",
-        caption=Sentence(
-            f"fig-doses-{question.measure}.caption",
-            "{arms} of {treatment}, each against the comparison of its own trial at the time "
-            "nearest to that asked for, with {level} intervals; an open mark is a size without "
-            "one: none is printed, or the two groups are the same people. Shape and colour say "
-            "whether people could tell what they got."
-            + (
-                " For {worded} only the direction was read, shown below the chart."
-                if not shown.all()
-                else ""
-            )
-            + "{shared}",
-            numbers,
-        ),
+        id=identity,
+        title=f"Dose and effect across trials: {label}",
+        caption=_caption(identity, question, frame, confidence),
         alt=_alt(question, frame),
-        reading=_read(question.measure, frame),
+        reading=tuple(
+            _arm_sentence(question.measure, row, confidence) for row in frame.itertuples()
+        ),
         frame=frame,
         methods=dict.fromkeys(["estimate", "ci_low", "ci_high"], "effect") | {"days": "days"},
-        empty="" if len(frame) else "No trial here states a dose per weight and what it did.",
+        empty="" if len(frame) else "No trial here states a dose per weight and its effect.",
         measure=question.measure,
         outcome=question.outcome,
     )
 
 
-def _otherwise(results: pd.DataFrame, question: Question, known: pd.DataFrame) -> pd.DataFrame:
-    """Arms of which a size without interval, or a direction only, was read."""
+def _computed_effects(
+    dataset: Dataset, results: pd.DataFrame, question: Question, confidence: float
+) -> pd.DataFrame:
+    """Return one effect with its confidence interval per treated arm, on the natural scale."""
+    arms = select_study_effects(dataset, results, question, by_arm=True)
+    arms = arms[arms["dose_mg_per_kg"] > 0]
+    margin = critical_value(confidence) * np.sqrt(arms["vi"])
+    has_interval = ~crossover_without_correlation(arms)
+    back = INVERSE_LINK.get(question.measure, float)
+    limits = {
+        "estimate": arms["yi"],
+        "ci_low": (arms["yi"] - margin).where(has_interval),
+        "ci_high": (arms["yi"] + margin).where(has_interval),
+    }
+    natural = {name: [float(back(y)) for y in values] for name, values in limits.items()}
+    return _arm_frame(arms, **natural, direction="")
+
+
+def _other_findings(results: pd.DataFrame, question: Question, computed: pd.Series) -> pd.DataFrame:
+    """Return arms with an effect size but no confidence interval, or with a direction only."""
     rows = evidence_rows(results)
     rows = rows[
         (rows["outcome"] == question.outcome)
         & (rows["role"] == "contrast")
         & (rows["dose_mg_per_kg"] > 0)
-        & ~rows["study"].isin(known["study"])
+        & ~rows["study"].isin(computed)
     ]
     for grouping in ("condition", "treatment"):
         if question.named_values(grouping):
             rows = rows[rows[grouping].isin(question.named_values(grouping))]
-    word, _ = PRINTED_EFFECTS[question.measure]
-    # Before any row goes: a column put into a frame without rows brings its own.
-    rows = rows.assign(sized=rows["measure"].eq(word) & rows["value"].notna())
+    measure, _ = PRINTED_EFFECTS[question.measure]
+    # Set before rows are removed: a column that is added to an empty frame gets another type.
+    rows = rows.assign(sized=rows["measure"].eq(measure) & rows["value"].notna())
     rows = rows[rows["sized"] | rows["measure"].isin(UNSIZED_MEASURES)]
     rows = rows.sort_values("sized", ascending=False, kind="stable")
     rows = rows.drop_duplicates(["study", "dose_mg_per_kg"])
-    sizes = [
+    values = [
         align_sign(row, question.measure, np.full(3, row["value"]))[0] for _, row in rows.iterrows()
     ]
+    return _arm_frame(
+        rows,
+        estimate=pd.Series(values, rows.index, dtype=float).where(rows["sized"]),
+        ci_low=np.nan,
+        ci_high=np.nan,
+        direction=rows["direction"].where(~rows["sized"], ""),
+    )
+
+
+def _arm_frame(rows: pd.DataFrame, **columns) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "study": rows["study"],
             "label": rows["label"],
             "dose": rows["dose_mg_per_kg"],
             "days": rows["days"],
-            "estimate": pd.Series(sizes, rows.index, dtype=float).where(rows["sized"]),
-            "ci_low": np.nan,
-            "ci_high": np.nan,
-            "found": rows["direction"].where(~rows["sized"], ""),
+            **columns,
             "blinding": rows["blinding"],
             "address": rows["address"],
         }
     )
 
 
-def _rows(frame: pd.DataFrame) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(" ".join(frame["address"]).split()))
+def _caption(identity: str, question: Question, frame: pd.DataFrame, confidence: float) -> Sentence:
+    is_sized = frame["direction"] == ""
+    shared = frame.loc[frame["study"].duplicated(keep=False), "label"].unique()
+    sized, worded = frame[is_sized], frame[~is_sized]
+    numbers = {
+        "arms": count(len(sized), "treated arm", None, row_addresses(sized), "effect"),
+        "treatment": Number(None, join_words(question.treatments) or "all treatments"),
+        "level": confidence_level(confidence),
+        "worded": count(len(worded), "arm", None, row_addresses(worded), "effect"),
+        "shared": Number(None, join_words(shared)),
+    }
+    template = (
+        "{arms} of {treatment}, each against the comparator of its own trial at the time nearest "
+        "to that asked for, with {level} confidence intervals. An open mark has none: none is "
+        "reported, or the two groups are the same participants. Shape and colour say whether "
+        "participants could tell what they received."
+    )
+    if len(worded):
+        template += " For {worded} only the direction was read, shown below the chart."
+    if len(shared):
+        template += " The arms of {shared} share one comparator group."
+    return Sentence(f"{identity}.caption", template, numbers)
 
 
 def _alt(question: Question, frame: pd.DataFrame) -> str:
-    """Over which doses and sizes the arms spread."""
-    shown = frame[frame["found"] == ""]
-    if shown.empty:
-        return f"Chart of {question.outcome} by dose, without any size."
-    low, high = format_estimates(question.measure, shown["estimate"].min(), shown["estimate"].max())
-    doses = sorted(shown["dose"].unique())
-    over = f"at {doses[0]:g}" if len(doses) == 1 else f"from {doses[0]:g} to {doses[-1]:g}"
+    """State the range of doses and of effects."""
+    sized = frame[frame["direction"] == ""]
+    if sized.empty:
+        return f"Chart of {question.outcome} by dose, without any effect size."
+    low, high = format_estimates(question.measure, sized["estimate"].min(), sized["estimate"].max())
+    doses = sorted(sized["dose"].unique())
+    span = f"at {doses[0]:g}" if len(doses) == 1 else f"from {doses[0]:g} to {doses[-1]:g}"
     return (
-        f"Chart of {question.outcome} by dose: {count(len(shown), 'arm')} of "
-        f"{count(shown['study'].nunique(), 'trial')} {over} mg/kg, "
-        f"{MEASURE_LABELS[question.measure]} from {low} to {high}."
+        f"Chart of {question.outcome} by dose: {count(len(sized), 'arm')} of "
+        f"{count(sized['study'].nunique(), 'trial')} {span} mg/kg, "
+        f"{MEASURE_LABELS[question.measure]} {low if low == high else f'from {low} to {high}'}."
     )
 
 
-def _read(measure: str, frame: pd.DataFrame) -> tuple[str, ...]:
-    said = []
-    for row in frame.itertuples():
-        how = f", {row.blinding}" if row.blinding else ""
-        who = f"{row.label}, {row.dose:g} mg/kg, {format_duration(row.days)}{how}"
-        if row.found:
-            said.append(f"{who}: {row.found}, size not given.")
-        else:
-            middle, low, high = format_estimates(measure, row.estimate, row.ci_low, row.ci_high)
-            ends = f", from {low} to {high}." if np.isfinite(row.ci_low) else ", no interval given."
-            said.append(f"{who}: {middle}{ends}")
-    return tuple(said)
+def _arm_sentence(measure: str, row, confidence: float) -> str:
+    blinding = f", {row.blinding}" if row.blinding else ""
+    arm = f"{row.label}, {row.dose:g} mg/kg, {format_duration(row.days)}{blinding}"
+    if row.direction:
+        return f"{arm}: {row.direction}, size not given."
+    estimate, low, high = format_estimates(measure, row.estimate, row.ci_low, row.ci_high)
+    has_interval = np.isfinite(row.ci_low)
+    interval = f"({ci_label(confidence)} {low} to {high})" if has_interval else "(no CI reported)"
+    return f"{arm}: {estimate} {interval}."
 
 
 @draw.register
 def draw_dose_effect_all_trials(layout: AllTrialsDoseLayout):
-    """One place a dose, its arms side by side; below, what was reported in words."""
+    """Draw one column per dose, its arms side by side; below, directions in words."""
     frame = layout.frame
     doses = sorted(frame["dose"].unique())
     step = 0.8 / max(int(frame.groupby("dose").size().max()), 4)
-    worded = frame["found"] != ""
-    lines = int(frame[worded].groupby("dose").size().max()) if worded.any() else 0
+    worded = frame[frame["direction"] != ""]
+    lines = int(worded.groupby("dose").size().max()) if len(worded) else 0
     with style.house_style():
-        figure, (axis, strip) = style.new_figure(
+        figure, (axes, strip) = style.new_figure(
             8.6, 4.8 + 0.2 * lines, nrows=2, sharex=True, height_ratios=[4.2, 0.2 * lines + 0.01]
         )
-        x = frame["dose"].map(doses.index) + step * frame["offset"]
-        for blinding, (mark, colour, words) in BLINDING.items():
-            rows = frame[(frame["blinding"] == blinding) & ~worded]
-            if len(rows):
-                at = x[rows.index]
-                axis.vlines(at, rows["ci_low"], rows["ci_high"], color=colour, lw=1.5)
-                axis.plot([], [], mark, ms=7, color=colour, label=words)
-            for place, row in zip(x[rows.index], rows.itertuples(), strict=True):
-                _mark(axis, place, row, mark, colour)
-        axis.axhline(style.NO_EFFECT[layout.measure], color=style.QUIET, lw=1, ls="--")
-        if layout.measure in ("rr", "or"):
-            _ratios(axis, frame)
-        else:
-            low, high = axis.get_ylim()
-            # Room for the names that stand on end above the marks.
-            axis.set_ylim(low, high + 0.45 * (high - low))
-        axis.set_ylabel(f"{MEASURE_LABELS[layout.measure]}\nof {layout.outcome}")
-        axis.grid(axis="y")
-        if worded.any():
-            _draw_worded(strip, frame[worded], doses)
-        else:
-            strip.set_yticks([])
+        sized = frame.assign(x=frame["dose"].map(doses.index) + step * frame["offset"])
+        sized = sized[sized["direction"] == ""]
+        for row in sized.itertuples():
+            _draw_arm(axes, row)
+        axes.axhline(style.NO_EFFECT[layout.measure], color=style.QUIET, lw=1, ls="--")
+        _format_effect_axis(axes, layout)
+        _draw_directions(strip, worded, doses)
         strip.set_ylim(max(lines, 1) - 0.4, -0.6)
         strip.spines[["left", "bottom"]].set_visible(False)
         strip.set_xticks(range(len(doses)), [f"{dose:g} mg/kg" for dose in doses])
         strip.tick_params(axis="x", length=0)
         strip.set_xlim(-0.6, len(doses) - 0.4)
-        figure.legend(loc="outside lower left", ncols=2, fontsize=8)
+        marks = [
+            {"marker": mark, "ls": "", "ms": 7, "color": colour, "label": label}
+            for blinding, (mark, colour, label) in BLINDING.items()
+            if blinding in set(sized["blinding"])
+        ]
+        style.legend(figure, marks, loc="left", ncols=2, fontsize=8)
     return figure
 
 
-def _draw_worded(strip, rows: pd.DataFrame, doses: list[float]):
-    """The signs of directions with the names of their trials, one below the other at each dose."""
-    for dose, group in rows.groupby("dose"):
-        for line, row in enumerate(group.itertuples()):
-            said = f"{WORDED[row.found]} {row.label}"
-            strip.text(doses.index(dose), line, said, ha="center", va="center", fontsize=7.5)
-    strip.set_yticks([0], ["in words only:\n▲ better  ○ no different"], fontsize=8, va="top")
-
-
-def _mark(axis, place, row, mark, colour):
-    """An effect with the name of its trial above it; open where no interval is printed."""
-    bare = not np.isfinite(row.ci_high)
-    axis.plot(place, row.estimate, mark, ms=7, mec=colour, mfc="white" if bare else colour)
-    axis.annotate(
+def _draw_arm(axes, row):
+    """Draw an effect with the name of its trial above it; open without a confidence interval."""
+    mark, colour, _ = BLINDING[row.blinding]
+    has_interval = np.isfinite(row.ci_high)
+    if has_interval:
+        axes.vlines(row.x, row.ci_low, row.ci_high, color=colour, lw=1.5)
+    fill = colour if has_interval else "white"
+    axes.plot(row.x, row.estimate, mark, ms=7, mec=colour, mfc=fill)
+    axes.annotate(
         f"{row.label}, {format_duration(row.days)}",
-        (place, row.estimate if bare else row.ci_high),
-        (0, 8 if bare else 4),
-        textcoords="offset points",
-        rotation=90, ha="center", va="bottom", fontsize=7.5,
+        (row.x, row.ci_high if has_interval else row.estimate),
+        (0, 4 if has_interval else 8),
+        textcoords="offset points", rotation=90, ha="center", va="bottom", fontsize=7.5,
     )  # fmt: skip
 
 
-def _ratios(axis, frame: pd.DataFrame):
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+def _draw_directions(strip, worded: pd.DataFrame, doses: list[float]):
+    """Write directions with the names of their trials, one below the other at each dose."""
+    strip.set_yticks([])
+    for dose, group in worded.groupby("dose"):
+        for line, row in enumerate(group.itertuples()):
+            text = f"{DIRECTION_MARKS[row.direction]} {row.label}"
+            strip.text(doses.index(dose), line, text, ha="center", va="center", fontsize=7.5)
+    if len(worded):
+        key = "direction only:\n▲ better  ○ no different"
+        strip.set_yticks([0], [key], fontsize=8, va="top")
 
-    axis.set_yscale("log")
-    axis.set_ylim(min(0.5, frame["ci_low"].min() / 1.2), max(2.0, frame["ci_high"].max() * 3))
-    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axis.yaxis.set_major_formatter(FuncFormatter(lambda tick, _: f"{tick:g}"))
-    axis.yaxis.set_minor_formatter(NullFormatter())
+
+def _format_effect_axis(axes, layout: AllTrialsDoseLayout):
+    """Leave room for the names that stand upright above the marks."""
+    frame = layout.frame
+    if layout.measure in ("rr", "or"):
+        low, high = frame["ci_low"].min() / 1.2, frame["ci_high"].max() * 3
+        style.format_ratio_axis(axes.yaxis, np.nanmin([0.5, low]), np.nanmax([2.0, high]))
+    else:
+        low, high = axes.get_ylim()
+        axes.set_ylim(low, high + 0.45 * (high - low))
+    axes.set_ylabel(f"{MEASURE_LABELS[layout.measure]}\nof {layout.outcome}")
+    axes.grid(axis="y")

@@ -1,4 +1,4 @@
-"""What was still seen after hours, days, weeks, a year: one lane a study, time on a log axis."""
+"""Findings over time since treatment: one lane per study, from minutes to years on a log axis."""
 
 from dataclasses import dataclass, field
 
@@ -7,7 +7,7 @@ import pandas as pd
 from evidence.analysis.follow_up import findings_over_time, follow_up_by_study
 from evidence.dataset.dataset import Dataset
 from evidence.figures import style
-from evidence.figures.layout import Layout, draw, shortened
+from evidence.figures.layout import Layout, draw, row_addresses, shortened
 from evidence.provenance.sentence import (
     Number,
     Sentence,
@@ -18,11 +18,12 @@ from evidence.provenance.sentence import (
 )
 
 MARKS = {
-    "better": ("o", style.BLUE, True, "better than its comparison"),
-    "proportion": ("s", style.GREEN, True, "share of people, nothing to compare with"),
+    "better": ("o", style.BLUE, True, "better than the comparator"),
+    "proportion": ("s", style.GREEN, True, "proportion without a comparator"),
     "no difference": ("o", style.INK, False, "no difference found"),
-    "worse": ("v", style.VERMILION, True, "worse than its comparison"),
+    "worse": ("v", style.VERMILION, True, "worse than the comparator"),
 }
+"""Mark, colour, whether filled, and description of each finding, in the order of drawing."""
 TICKS = {
     1 / 24: "1 hour",
     1.0: "1 day",
@@ -31,14 +32,21 @@ TICKS = {
     365.25: "1 year",
 }
 START, END = 1 / 48, 3 * 365.25
+DOTTED = (0, (1, 2))
+NOT_MEASURED = {"facecolor": "none", "hatch": "////", "edgecolor": "#bdbdbd", "lw": 0}
+COLUMNS = [
+    "name", "study", "label", "outcome", "lane", "days_low", "days", "finding", "text", "confirmed",
+    "address",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
 class FollowUpLayout(Layout):
-    """`frame`: one row a mark (`lane`, `days_low`, `days`, `finding`, `text`); `lanes`: one a study.
+    """One lane per study and one mark per finding.
 
-    `lanes` has `label`, `measured_to` and `followed_to` in days. `guide` holds what the guide
-    says about durations: `lane`, `days_low`, `days`, `text`.
+    `frame` has `lane`, `days_low`, `days`, `finding` and `text`. `lanes` has one row per study with
+    `label`, and `measured_to` and `followed_to` in days. `guide` holds the times that the guide
+    names: `lane`, `days_low`, `days`, `text`.
     """
 
     lanes: pd.DataFrame = field(repr=False)
@@ -48,260 +56,183 @@ class FollowUpLayout(Layout):
 def lay_out_follow_up(
     dataset: Dataset, results: pd.DataFrame, *, confidence: float = 0.95
 ) -> FollowUpLayout:
-    """Every time at which a study reports on a benefit, and the silence after the last one."""
-    found = findings_over_time(results, confidence=confidence)
-    rows = follow_up_by_study(dataset, found)
-    place = {study: number for number, study in enumerate(rows["study"])}
-    found = found.assign(
-        lane=found["study"].map(place),
+    """Lay out every time at which a study reports on a benefit, and the time not measured.
+
+    Parameters
+    ----------
+    results : DataFrame
+        From `select_results`.
+    confidence : float
+        Coverage of the confidence intervals that decide whether a difference was found.
+    """
+    findings = findings_over_time(results, confidence=confidence)
+    lanes = follow_up_by_study(dataset, findings)
+    lane_numbers = {study: number for number, study in enumerate(lanes["study"])}
+    findings = findings.assign(
+        lane=findings["study"].map(lane_numbers),
         name=[
             f"{row.study}/{row.outcome}/{format_duration(row.days)}/{row.finding}"
-            for row in found.itertuples()
+            for row in findings.itertuples()
         ],
     )
-    found = found.drop_duplicates(["lane", "days_low", "days", "outcome", "finding"])
-    guide = results[results["is_guide"] & (results["days"] > 0) & results["study"].isin(place)]
+    findings = findings.drop_duplicates(["lane", "days_low", "days", "outcome", "finding"])
+    is_named = (results["days"] > 0) & results["study"].isin(lane_numbers)
+    guide = results[results["is_guide"] & is_named]
     guide = guide.assign(
-        lane=guide["study"].map(place),
+        lane=guide["study"].map(lane_numbers),
         text=[format_time(row.time, row.time_unit) for row in guide.itertuples()],
     )
     guide = guide.drop_duplicates(["lane", "days_low", "days"])
-    longest = rows["measured_to"].max() if len(rows) else float("nan")
-    latest = tuple(" ".join(rows.loc[rows["measured_to"] == longest, "address"]).split())
-    columns = [
-        "name",
-        "study",
-        "label",
-        "outcome",
-        "lane",
-        "days_low",
-        "days",
-        "finding",
-        "text",
-        "confirmed",
-        "address",
-    ]
     return FollowUpLayout(
         id="fig-durability",
-        title="How long an effect was still seen",
-        caption=Sentence(
-            "fig-durability.caption",
-            "One lane a study; time since treatment began, on a log scale. Filled blue: better "
-            "than the comparison; open: no difference found; green square: a share of people "
-            "without a comparison; half-filled marks were not confirmed at their source. A dotted "
-            "line is time in which people were followed but no result is in the tables; hatching "
-            "is time in which nothing was measured. Diamonds are times that the guide names. "
-            "The longest result here is at {longest}.{absent}",
-            {
-                "longest": Number(longest, format_duration(longest), latest, "days"),
-                "absent": Number(None, _absent(results, place)),
-            },
-        ),
-        alt=_alt(rows, found),
-        reading=_read(rows, found, guide),
-        frame=found[columns].reset_index(drop=True),
+        title="How long an effect was seen",
+        caption=_caption(results, lanes),
+        alt=_alt(lanes, findings),
+        reading=_study_sentences(lanes, findings, guide),
+        frame=findings[COLUMNS].reset_index(drop=True),
         methods={"days_low": "days", "days": "days"},
-        empty="" if len(found) else "No result on a benefit at a stated time among these.",
-        lanes=rows,
+        empty="" if len(findings) else "No result on a benefit at a stated time among these.",
+        lanes=lanes,
         guide=guide[["lane", "days_low", "days", "text", "address"]].reset_index(drop=True),
     )
 
 
-def _absent(results: pd.DataFrame, place: dict[str, int]) -> str:
-    """Which studies of benefits have no lane, because no tested result of theirs has a time."""
-    rows = results[(results["kind"] == "benefit") & ~results["is_guide"]]
-    labels = rows.loc[~rows["study"].isin(place), "label"].unique()
-    if not len(labels):
-        return ""
-    return f" Without a result that could be placed in time: {join_words(labels)}."
-
-
-def _alt(rows: pd.DataFrame, found: pd.DataFrame) -> str:
-    """How many studies, how far they reach, and what was found how often."""
-    if found.empty:
-        return ""
-    findings = [
-        f"{words} ({(found['finding'] == name).sum()})"
-        for name, (_, _, _, words) in MARKS.items()
-        if name in set(found["finding"])
-    ]
-    return (
-        f"Chart of what {count(len(rows), 'study', 'studies')} found at which time, from "
-        f"{format_duration(found['days'].min())} to {format_duration(found['days'].max())} after treatment began: "
-        f"{join_words(findings)}."
+def _caption(results: pd.DataFrame, lanes: pd.DataFrame) -> Sentence:
+    longest = lanes["measured_to"].max() if len(lanes) else float("nan")
+    latest = lanes[lanes["measured_to"] == longest]
+    benefits = results[(results["kind"] == "benefit") & ~results["is_guide"]]
+    undated = benefits.loc[~benefits["study"].isin(lanes["study"]), "label"].unique()
+    return Sentence(
+        "fig-durability.caption",
+        "Each lane is a study; time since treatment began, on a log scale. Filled blue: better than "
+        "the comparator; open: no difference found; green square: a proportion without a "
+        "comparator; half-filled marks were not confirmed in their source. A dotted line is time "
+        "with follow-up but no result in the tables; hatching is time in which nothing was "
+        "measured. Diamonds are times that the guide names. The longest result here is at "
+        "{longest}."
+        + (" Studies without a result at a stated time: {absent}." if len(undated) else ""),
+        {
+            "longest": Number(longest, format_duration(longest), row_addresses(latest), "days"),
+            "absent": Number(None, join_words(undated)),
+        },
     )
 
 
-def _read(rows: pd.DataFrame, found: pd.DataFrame, guide: pd.DataFrame) -> tuple[str, ...]:
-    parts = []
-    for row in rows.itertuples():
-        for moment in found[found["study"] == row.study].itertuples():
-            low, high = format_duration(moment.days_low), format_duration(moment.days)
-            time = high if moment.days_low == moment.days else f"{low} to {high}"
-            parts.append(
-                f"{row.label}, {moment.outcome} at {time}: {MARKS[moment.finding][3]}"
-                + (f" ({moment.text})" if moment.text else "")
-                + ("." if moment.confirmed else ", not confirmed at its source.")
+def _alt(lanes: pd.DataFrame, findings: pd.DataFrame) -> str:
+    """State how many studies there are, how far they reach, and what was found how often."""
+    if findings.empty:
+        return ""
+    words = [
+        f"{description} ({(findings['finding'] == finding).sum()})"
+        for finding, (*_, description) in MARKS.items()
+        if finding in set(findings["finding"])
+    ]
+    return (
+        f"Chart of what {count(len(lanes), 'study', 'studies')} found at which time, from "
+        f"{format_duration(findings['days'].min())} to {format_duration(findings['days'].max())} "
+        f"after treatment began: {join_words(words)}."
+    )
+
+
+def _study_sentences(
+    lanes: pd.DataFrame, findings: pd.DataFrame, guide: pd.DataFrame
+) -> tuple[str, ...]:
+    sentences = []
+    for lane in lanes.itertuples():
+        for row in findings[findings["study"] == lane.study].itertuples():
+            low, high = format_duration(row.days_low), format_duration(row.days)
+            time = high if row.days_low == row.days else f"{low} to {high}"
+            sentences.append(
+                f"{lane.label}, {row.outcome} at {time}: {MARKS[row.finding][3]}"
+                + (f" ({row.text})" if row.text else "")
+                + ("." if row.confirmed else ", not confirmed in its source.")
             )
-        parts += [
-            f"The guide names {said.text} for {row.label}."
-            for said in guide[guide["study"] == row.study].itertuples()
+        sentences += [
+            f"The guide names {text} for {lane.label}."
+            for text in guide.loc[guide["study"] == lane.study, "text"]
         ]
-        parts.append(
-            f"{row.label} has results up to {format_duration(row.measured_to)} and followed people for "
-            f"{format_duration(row.followed_to)}; after that nothing was measured."
+        sentences.append(
+            f"{lane.label} has results up to {format_duration(lane.measured_to)} and follow-up to "
+            f"{format_duration(lane.followed_to)}; after that nothing was measured."
         )
-    return tuple(parts)
+    return tuple(sentences)
 
 
 @draw.register
 def draw_follow_up(layout: FollowUpLayout):
-    """Lanes sorted by how far they reach, the unmeasured time hatched."""
+    """Draw lanes sorted by how far they reach, with the time not measured hatched."""
+    lanes = layout.lanes
     with style.house_style():
-        figure, axis = style.new_figure(9.6, 0.56 * len(layout.lanes) + 1.7)
-        for place, row in enumerate(layout.lanes.itertuples()):
-            axis.plot([START, row.measured_to], [place, place], color=style.FAINT, lw=1.2, zorder=1)
-            if row.followed_to > row.measured_to:
-                axis.plot(
-                    [row.measured_to, row.followed_to],
-                    [place, place],
-                    ls=(0, (1, 2)),
-                    color=style.QUIET,
-                    lw=1.4,
-                    zorder=1,
-                )
-            axis.fill_betweenx(
-                [place - 0.3, place + 0.3],
-                row.followed_to * 1.12,
-                END,
-                facecolor="none",
-                hatch="////",
-                lw=0,
-                edgecolor="#bdbdbd",
-            )
+        figure, axes = style.new_figure(9.6, 0.56 * len(lanes) + 1.7)
+        for y, lane in enumerate(lanes.itertuples()):
+            axes.plot([START, lane.measured_to], [y, y], color=style.FAINT, lw=1.2, zorder=1)
+            if lane.followed_to > lane.measured_to:
+                line = {"ls": DOTTED, "color": style.QUIET, "lw": 1.4, "zorder": 1}
+                axes.plot([lane.measured_to, lane.followed_to], [y, y], **line)
+            axes.fill_betweenx([y - 0.3, y + 0.3], lane.followed_to * 1.12, END, **NOT_MEASURED)
         for row in layout.guide.itertuples():
-            _draw_guide(axis, row)
-        _draw_moments(axis, layout.frame)
-        axis.set_xscale("log")
-        axis.set_xlim(START, END)
-        axis.set_xticks(list(TICKS), list(TICKS.values()))
-        axis.minorticks_off()
-        axis.grid(axis="x")
-        axis.set_ylim(len(layout.lanes) - 0.45, -0.55)
-        axis.set_yticks(range(len(layout.lanes)), _names(layout), linespacing=1.35)
-        axis.set_xlabel("time since treatment began (log scale)")
-        _draw_key(figure, layout)
+            _draw_guide_time(axes, row)
+        _draw_findings(axes, layout.frame)
+        axes.set_xscale("log")
+        axes.set_xlim(START, END)
+        axes.set_xticks(list(TICKS), list(TICKS.values()))
+        axes.minorticks_off()
+        axes.grid(axis="x")
+        axes.set_ylim(len(lanes) - 0.45, -0.55)
+        outcomes = layout.frame.groupby("lane")["outcome"].unique()
+        names = [
+            f"{label}\n{shortened(', '.join(outcomes[y]), 34)}"
+            for y, label in enumerate(lanes["label"])
+        ]
+        axes.set_yticks(range(len(lanes)), names, linespacing=1.35)
+        axes.set_xlabel("time since treatment began (log scale)")
+        _add_legend(figure, layout)
     return figure
 
 
-def _names(layout: FollowUpLayout) -> list[str]:
-    """Each study with the outcomes its marks stand for."""
-    outcomes = layout.frame.groupby("lane")["outcome"].unique()
-    return [
-        f"{row.label}\n{shortened(', '.join(outcomes[place]), 34)}"
-        for place, row in enumerate(layout.lanes.itertuples())
-    ]
-
-
-def _draw_moments(axis, frame):
-    rank = {
-        found: number
-        for number, found in enumerate(("better", "proportion", "no difference", "worse"))
-    }
+def _draw_findings(axes, frame):
+    """Draw the findings of each time, several above one another."""
+    order = list(MARKS)
     for _, rows in frame.groupby(["lane", "days"], sort=False):
-        # Of the same finding the confirmed one is shown; several stand above one another.
-        shown = {
-            row.finding: row for row in sorted(rows.itertuples(), key=lambda row: row.confirmed)
-        }
-        for number, row in enumerate(sorted(shown.values(), key=lambda row: rank[row.finding])):
+        # Of the same finding the confirmed one is shown.
+        shown = {row.finding: row for row in sorted(rows.itertuples(), key=lambda r: r.confirmed)}
+        ordered = sorted(shown.values(), key=lambda row: order.index(row.finding))
+        for number, row in enumerate(ordered):
             y = row.lane + (number - (len(shown) - 1) / 2) * 0.3
-            mark, colour, filled, _ = MARKS[row.finding]
+            mark, colour, is_filled, _ = MARKS[row.finding]
             if row.days > row.days_low:
-                low = max(row.days_low, START)
-                axis.plot(
-                    [low, row.days],
-                    [y, y],
-                    color=colour,
-                    lw=4,
-                    alpha=0.35,
-                    solid_capstyle="butt",
-                    zorder=2,
-                )
-            axis.plot(
-                row.days,
-                y,
-                mark,
-                ms=7,
-                mec=colour,
-                mew=1.5,
-                zorder=3,
-                mfc=colour if filled else "white",
-                markerfacecoloralt="white",
+                span = {"color": colour, "lw": 4, "alpha": 0.35, "solid_capstyle": "butt"}
+                axes.plot([max(row.days_low, START), row.days], [y, y], **span, zorder=2)
+            axes.plot(
+                row.days, y, mark, ms=7, mec=colour, mew=1.5, zorder=3,
+                mfc=colour if is_filled else "white", markerfacecoloralt="white",
                 fillstyle="full" if row.confirmed else "left",
-            )
+            )  # fmt: skip
 
 
-def _draw_guide(axis, row):
-    y = row.lane + 0.4
+def _draw_guide_time(axes, row):
+    y, look = row.lane + 0.4, {"ms": 4.5, "mfc": "white", "mec": style.VERMILION, "zorder": 3}
     if row.days > row.days_low > 0:
-        axis.plot([row.days_low, row.days], [y, y], color=style.VERMILION, lw=1.2, zorder=2)
-        axis.plot(row.days_low, y, "D", ms=4.5, mfc="white", mec=style.VERMILION, zorder=3)
-    axis.plot(row.days, y, "D", ms=4.5, mfc="white", mec=style.VERMILION, mew=1.2, zorder=3)
+        axes.plot([row.days_low, row.days], [y, y], color=style.VERMILION, lw=1.2, zorder=2)
+        axes.plot(row.days_low, y, "D", **look)
+    axes.plot(row.days, y, "D", mew=1.2, **look)
 
 
-def _draw_key(figure, layout):
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch
-
+def _add_legend(figure, layout):
     present = set(layout.frame["finding"])
-    handles = [
-        Line2D(
-            [],
-            [],
-            ls="",
-            marker=mark,
-            ms=7,
-            mec=colour,
-            mew=1.5,
-            mfc=colour if filled else "white",
-            label=words,
-        )
-        for found, (mark, colour, filled, words) in MARKS.items()
-        if found in present
-    ]
+    marks = [
+        {"ls": "", "marker": mark, "ms": 7, "mec": colour, "mew": 1.5,
+         "mfc": colour if is_filled else "white", "label": label}
+        for finding, (mark, colour, is_filled, label) in MARKS.items() if finding in present
+    ]  # fmt: skip
     if not layout.frame["confirmed"].all():
-        handles.append(
-            Line2D(
-                [],
-                [],
-                ls="",
-                marker="o",
-                ms=7,
-                mec=style.QUIET,
-                mfc=style.QUIET,
-                markerfacecoloralt="white",
-                fillstyle="left",
-                label="half filled: not confirmed at its source",
-            )
-        )
+        marks.append({"ls": "", "marker": "o", "ms": 7, "color": style.QUIET,
+                      "markerfacecoloralt": "white", "fillstyle": "left",
+                      "label": "half filled: not confirmed in its source"})  # fmt: skip
     if len(layout.guide):
-        handles.append(
-            Line2D(
-                [],
-                [],
-                ls="",
-                marker="D",
-                ms=4.5,
-                mfc="white",
-                mew=1.2,
-                mec=style.VERMILION,
-                label="time the guide names",
-            )
-        )
-    handles.append(
-        Line2D([], [], ls=(0, (1, 2)), lw=1.4, color=style.QUIET, label="followed, no result read")
-    )
-    handles.append(
-        Patch(facecolor="none", hatch="////", edgecolor="#bdbdbd", lw=0, label="not measured")
-    )
-    figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=8.5)
+        own = {"ms": 4.5, "mfc": "white", "mew": 1.2, "label": "time the guide names"}
+        marks.append(style.GUIDE_MARK | own)
+    marks.append({"ls": DOTTED, "lw": 1.4, "color": style.QUIET,
+                  "label": "follow-up without a result in the tables"})  # fmt: skip
+    marks.append(NOT_MEASURED | {"label": "not measured"})
+    style.legend(figure, marks, fontsize=8.5)

@@ -111,7 +111,10 @@ def draw_specification_curve(layout: SpecificationCurveLayout):
         _draw_curve(curve, layout)
         for y, (choice, value) in enumerate(lanes):
             _draw_choice(choices, y, layout.frame[layout.frame[choice] == value])
-        choices.set_yticks(range(len(lanes)), [value or CHOICE_LABELS.get(choice, choice) for choice, value in lanes])
+        choices.set_yticks(
+            range(len(lanes)),
+            [value or CHOICE_LABELS.get(choice, choice) for choice, value in lanes],
+        )
         for text, (_, value) in zip(choices.get_yticklabels(), lanes, strict=True):
             text.set(fontsize=8, weight="normal" if value else "bold")
         choices.set_ylim(len(lanes) - 0.4, -0.6)
