@@ -107,7 +107,8 @@ def lay_out_cumulative(pooled: PooledEstimate | Refusal) -> ForestLayout:
     for number, estimate in enumerate(pooled.cumulative, start=1):
         studies = pooled.studies.head(number + 1)
         label = f"with {studies['label'].iloc[-1]}"
-        line = _line(pooled, "cumulative", label, f"{estimate.k} studies", estimate)
+        interval = _Interval(estimate.estimate, estimate.ci_low, estimate.ci_high)
+        line = _line(pooled, "cumulative", label, f"{estimate.k} studies", interval)
         lines.append(line | {"address": " ".join(studies["address"])})
     return _lay_out(
         "fig-cumulative",
