@@ -1,6 +1,7 @@
 """Select the results of a report and join them with their study and outcome."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,7 @@ import pandas as pd
 from evidence.analysis.printed_numbers import count_ranges
 from evidence.dataset import schema
 from evidence.dataset.access_log import selection
-from evidence.dataset.dataset import Dataset, time_in_days
+from evidence.dataset.dataset import MAX_CACHED_PROJECTS, Dataset, time_in_days
 from evidence.errors import ParameterError, not_one_of
 
 SCOPES = ("guide", "all")
@@ -63,6 +64,18 @@ def select_results(
     require_known("scope", [scope], SCOPES)
     require_known("conditions", conditions, list(dataset.results["condition"].unique()))
     require_known("outcomes", outcomes, list(dataset.results["outcome"].unique()))
+    rows = _all_results(dataset)
+    if scope == "guide":
+        rows = rows[rows["scope"] == "guide"]
+    if conditions:
+        rows = rows[rows["condition"].isin(list(conditions))]
+    if outcomes:
+        rows = rows[rows["outcome"].isin(list(outcomes))]
+    return rows.reset_index(drop=True)
+
+
+@lru_cache(maxsize=MAX_CACHED_PROJECTS)
+def _all_results(dataset: Dataset) -> pd.DataFrame:
     # Remarks of the curators are on no page, so a new remark must not change a report.
     rows = _join(
         dataset.results.drop(columns=schema.STUDIES.with_role("remark")), _studies(dataset), "study"
@@ -76,13 +89,7 @@ def select_results(
     rows["is_guide"] = rows["reported_by"] == "guide"
     rows["confirmed"] = rows["verified"] == "yes"
     rows["event_count"], rows["event_count_source"] = _event_counts(rows)
-    if scope == "guide":
-        rows = rows[rows["scope"] == "guide"]
-    if conditions:
-        rows = rows[rows["condition"].isin(list(conditions))]
-    if outcomes:
-        rows = rows[rows["outcome"].isin(list(outcomes))]
-    return rows.reset_index(drop=True)
+    return rows
 
 
 def last_assessments(dataset: Dataset, studies: Sequence[str]) -> pd.Series:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from evidence.dataset import schema
-from evidence.dataset.access_log import AccessLog, row_digests, selection
+from evidence.dataset.access_log import AccessLog, digests, row_digests, selection
 from evidence.dataset.bibliography import Bibliography, Reference, read_bibliography
 from evidence.dataset.csv_reader import map_cells, read_tables
 from evidence.dataset.notebook_display import Frame
@@ -129,10 +129,12 @@ class Dataset:
         """The sources by BibTeX key."""
         return self._references if self.log is None else _LoggedBibliography(self)
 
-    @selection
     def reference(self, key: str) -> Reference | None:
         """Return the source of a key, or None."""
-        return self._references.get(key)
+        reference = self._references.get(key)
+        if self.log is not None:
+            self.log.record_rows([f"{BIBLIOGRAPHY_FILE}:{key}"], source_digests(reference))
+        return reference
 
     @selection
     def reference_at(self, line: int) -> Reference | None:
@@ -161,6 +163,15 @@ class Dataset:
     def _repr_html_(self) -> str:
         rows = [(table.file, len(self.frame(table)), table.row) for table in schema.TABLES]
         return Frame(rows, columns=["table", "rows", "a row is"])._repr_html_()
+
+
+def source_digests(*references: Reference | None) -> dict[str, str]:
+    """Return the digest of each source by `references.bib:KEY`."""
+    return {
+        f"{BIBLIOGRAPHY_FILE}:{reference.key}": digests(reference)[""]
+        for reference in references
+        if reference is not None
+    }
 
 
 class _LoggedBibliography(Bibliography):

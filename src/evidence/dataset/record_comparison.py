@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from evidence.dataset import schema
 from evidence.dataset.access_log import digests, evaluate, row_digests
-from evidence.dataset.dataset import Dataset
+from evidence.dataset.dataset import Dataset, source_digests
 from evidence.dataset.schema import BIBLIOGRAPHY_FILE
 from evidence.errors import EvidenceError
 from evidence.files import path_digest
@@ -22,9 +22,7 @@ def line_digests(dataset: Dataset) -> dict[str, str]:
     for table in schema.TABLES:
         rows = digests(dataset.frame(table).drop(columns=table.with_role("remark")))
         lines |= {address or table.file: content for address, content in rows.items()}
-    for key, source in dataset.bibliography.items():
-        lines[f"{BIBLIOGRAPHY_FILE}:{key}"] = digests(source)[""]
-    return lines
+    return lines | source_digests(*dataset.bibliography.values())
 
 
 class RecordComparison:
@@ -69,13 +67,15 @@ class RecordComparison:
                 yield f"{address} {change}"
         if not changed_lines:
             yield from (f"{address} changed" for address in sorted(differing - {""}))
-            yield from (f"the result of {_call(entry)} changed" for entry in unexplained)
+            if "" in differing:
+                yield from (f"the result of {_call(entry)} changed" for entry in unexplained)
         for name, content in record["files"].items():
             if path_digest(self._dataset.project / name) != content:
                 yield f"{name} changed"
 
     def _changed_rows(self, rows: Mapping[str, str]) -> set[str]:
-        present: dict[str, str] = {}
+        keys = (address.removeprefix(f"{BIBLIOGRAPHY_FILE}:") for address in rows)
+        present = source_digests(*map(self._dataset.bibliography.get, keys))
         for frame in self._dataset.rows_by_file(rows).values():
             present |= row_digests(frame)
         return {address for address, content in rows.items() if present.get(address, "") != content}
