@@ -67,4 +67,4 @@ def test_tables_sort_in_a_notebook_and_bring_no_script_to_a_page(project, tmp_pa
     assert "<script>" in table._repr_html_()
     for out, scripts in (("", 1), (str(tmp_path), 0)):
         shown = open_report("x", project=dataset.project, out=out).table(table)
-        assert shown._repr_mimebundle_()["text/html"].count("<script>") == scripts
+        assert shown.html.count("<script>") == scripts

@@ -155,7 +155,7 @@ def test_the_executed_notebook_needs_no_kernel_and_no_server(report, tmp_path):
 
 
 def test_contents_lead_to_notebooks_and_on_a_page_to_pages(report):
-    shown = open_report("00_start", project=ROOT).contents()._repr_mimebundle_()["text/html"]
+    shown = open_report("00_start", project=ROOT).contents().html
     assert '<a href="03_dose_response.ipynb">' in shown
     page = (report / "00_start.html").read_text("utf-8")
     assert '<a href="03_dose_response.html">' in page

@@ -10,7 +10,13 @@ from importlib.resources import files
 
 import pytest
 
-from evidence.report.html_pages import OFFERED, add_downloads, add_heading_ids, resolve_row_links
+from evidence.report.html_pages import (
+    DOWNLOADS,
+    METADATA,
+    Page,
+    render_notebook,
+    resolve_row_links,
+)
 from evidence.tables.html_table import ReportTable
 from tests.conftest import ROOT, require_tool
 
@@ -288,7 +294,7 @@ def test_a_link_shows_a_row_that_was_filtered_away(context, report):
 
 def test_claims_and_unknowns_lead_to_each_other(context, report):
     unknowns = json.loads((report / "unknowns.json").read_text("utf-8"))
-    asked = next(entry for entry in unknowns if entry["claims"] and entry["raised"] == "asked")
+    asked = next(entry for entry in unknowns if entry["claims"] and entry["origin"] == "listed")
     with opened(context, report, "06_unknowns", f"#tab-unknowns-{asked['unknown']}") as page:
         row = page.locator("tr:target")
         assert row.locator("th").inner_text() == f"{asked['unknown']}: {asked['question']}"
@@ -355,7 +361,7 @@ def test_every_figure_offers_its_files_and_its_numbers(context, report):
             links = page.locator(f"#{identity} + .files a").evaluate_all(
                 "all => all.map((a) => a.getAttribute('href'))"
             )
-            forms = [form for group in OFFERED.values() for form in group]
+            forms = [form for group in DOWNLOADS.values() for form in group]
             beside = [f"figures/{identity}.{form}" for form in forms
                       if (report / "figures" / f"{identity}.{form}").is_file()]  # fmt: skip
             assert len(beside) >= 4
@@ -393,24 +399,57 @@ def test_links_to_rows_of_no_page_become_words():
     assert found["two"] == other.replace('"#tab-x-1"', '"one.html#tab-x-1"')
 
 
-def test_headings_get_ids_that_are_there_once():
-    found = add_heading_ids(
-        '<h2 id="section-one">One</h2><h2>One</h2><h3>One &amp; <b>two</b></h3><h4>x</h4>'
+def page_of(*cells, figure_files=()):
+    """The page of an executed notebook with these Markdown cells (texts) and outputs (pairs)."""
+    book = {
+        "cells": [
+            {"cell_type": "markdown", "source": cell}
+            if isinstance(cell, str)
+            else {"cell_type": "code", "source": "x", "outputs": [
+                {"output_type": "display_data", "data": cell[0], "metadata": cell[1]}
+            ]}
+            for cell in cells
+        ]
+    }  # fmt: skip
+    pages = [Page("01_a", "First", "What?"), Page("02_b", "Second", "Why?")]
+    return render_notebook(book, pages[0], pages, [], {}, "", figure_files)
+
+
+def test_headings_have_unique_ids_and_are_listed():
+    page = page_of(
+        "# T\n\n## One\n\ntext\n\n## One\n\n### One & `two`",
+        ({"text/html": "<h3 id='x'>Own</h3>"}, {METADATA: {"headings": [[3, "x", "Own"]]}}),
     )
-    assert [(heading.level, heading.id, heading.text) for heading in found.headings] == [
-        (2, "section-one", "One"),
-        (2, "section-one-2", "One"),
-        (3, "section-one-two", "One & two"),
+    assert '<h3 id="section-one-two">One &amp; <code>two</code></h3>' in page
+    contents = re.findall(r'<li class="level(\d)"><a href="#([^"]+)">([^<]+)</a>', page)
+    assert contents == [
+        ("2", "section-one", "One"),
+        ("2", "section-one-2", "One"),
+        ("3", "section-one-two", "One &amp; two"),
+        ("3", "x", "Own"),
     ]
-    assert '<h3 id="section-one-two">One &amp; <b>two</b></h3><h4>x</h4>' in found.html
 
 
-def test_only_files_beside_a_figure_are_offered():
-    html = add_downloads(
-        '<figure id="fig-x"><img></figure>', {"fig-x.svg", "fig-x.bib", "fig-y.pdf"}
-    )
-    assert re.findall(r'href="([^"]+)"', html) == ["figures/fig-x.svg", "figures/fig-x.bib"]
-    assert "Cite: <a" in html
+def test_links_to_notebooks_lead_to_their_pages():
+    page = page_of("# T\n\n[b](02_b.ipynb), [c](03_c.ipynb), [d](https://d.example/e.ipynb)")
+    assert '<a href="02_b.html">b</a>, c, <a href="https://d.example/e.ipynb">d</a>' in page
+
+
+def test_a_list_of_notebooks_becomes_a_list_of_pages():
+    page = page_of(({"text/html": '<a href="02_b.ipynb">'}, {METADATA: {"lists_pages": True}}))
+    assert '<li><a href="02_b.html">Second</a>: Why?</li>' in page
+    assert '.ipynb"' not in page.split("<details>")[0]
+
+
+def test_only_files_that_exist_are_offered_below_a_figure():
+    figure = ({"text/html": '<figure id="fig-x"></figure>'}, {METADATA: {"figure": "fig-x"}})
+    page = page_of(figure, figure_files={"fig-x.svg", "fig-x.bib", "fig-y.pdf"})
+    (links,) = re.findall(r'<p class="files">(.*?)</p>', page, re.DOTALL)
+    assert re.findall(r'href="([^"]+)"', links) == ["figures/fig-x.svg", "figures/fig-x.bib"]
+    assert re.sub(r"<[^>]+>", "", " ".join(links.split())) == "Download: SVG · Cite: BibTeX"
+    notes = ({"text/html": '<ol id="numbers-fig-x"></ol>'}, {})
+    assert 'href="#numbers-fig-x">every number with its rows</a>' in page_of(figure, notes)
+    assert '<p class="files">' not in page_of(figure)
 
 
 def test_keys_links_and_filters_of_a_table_are_in_its_cells():

@@ -83,7 +83,7 @@ def write_pages(
         confidence=shared.get("confidence", 0.95),
         notes=_notes(dataset, entries),
         failures=list(_list_failures(plan.target, failures, plan.target)),
-        within=plan.name,
+        set_name=plan.name,
     )
     for name, text in html_pages.resolve_row_links(html).items():
         (staging / f"{name}.html").write_text(text, "utf-8")
@@ -168,7 +168,7 @@ def _list_failures(
     for name, message in failures.items():
         notebook = failed_folder(reports) / f"{name}.ipynb"
         link = Path(os.path.relpath(notebook, page_folder)).as_posix()
-        yield {"name": name, "says": message, "notebook": link if notebook.is_file() else ""}
+        yield {"name": name, "reason": message, "notebook": link if notebook.is_file() else ""}
 
 
 def _by_page(parts: Mapping[str, dict]) -> dict:

@@ -9,6 +9,7 @@ Whatever is picked out of such a table, or joined to it, is one again.
 """
 
 from html import escape
+from pathlib import Path
 
 import pandas as pd
 
@@ -31,42 +32,17 @@ STYLE = """
 .evidence-frame [aria-sort=descending] button::after { content: " ▼"; }
 """
 
-# Numbers are compared by `data-sort` where a cell has it; cells without content come last.
-SCRIPT = """
-(() => {
-  const table = document.currentScript.previousElementSibling.querySelector("table");
-  const order = new Intl.Collator("en", { numeric: true }).compare;
-  const key = (row, place) => {
-    const cell = row.cells[place], text = cell.textContent.trim();
-    if ((cell.dataset.sort ?? text) === "" || text === "—") return null;
-    return cell.dataset.sort === undefined ? text : Number(cell.dataset.sort);
-  };
-  [...table.tHead.rows[0].cells].forEach((head, place) => {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.append(...head.childNodes);
-    head.append(button);
-    button.addEventListener("click", () => {
-      const down = head.getAttribute("aria-sort") === "ascending";
-      for (const cell of table.tHead.rows[0].cells) cell.removeAttribute("aria-sort");
-      head.setAttribute("aria-sort", down ? "descending" : "ascending");
-      table.tBodies[0].append(...[...table.tBodies[0].rows].sort((one, other) => {
-        const [a, b] = [key(one, place), key(other, place)];
-        if (a === null || b === null) return (a === null) - (b === null);
-        const before = typeof a === "number" ? a - b : order(a, b);
-        return down ? -before : before;
-      }));
-    });
-  });
-})();
-"""
+SORT_SCRIPT = Path(__file__).with_name("table_sort.js").read_text("utf-8")
+"""The function `makeSortable(table, onSort)`, also for the pages and the explorer."""
 
 
 def sortable(table: str) -> str:
     """The HTML of one table, in a single element, with the style and script of its own."""
     return (
         f'<style>{STYLE}</style>\n<div class="evidence-frame">{table}</div>'
-        f"<script>{SCRIPT}</script>"
+        f"<script>(() => {{\n{SORT_SCRIPT}"
+        'makeSortable(document.currentScript.previousElementSibling.querySelector("table"));\n'
+        "})();</script>"
     )
 
 

@@ -25,12 +25,14 @@ from evidence.analysis.results import select_results
 from evidence.figures.forest_plot import lay_out_explorer_forest
 from evidence.figures.layout import Layout
 from evidence.report.figure_files import DisplayedFigure
+from evidence.report.html_pages import METADATA
 from evidence.report.report import Report, open_report
 from evidence.report.trace import trace_figure_marks
 from evidence.tables.checks import tabulate_query
 
 NOTEBOOK = "00_start"
 FILE = "view.yml"
+REPRODUCE = "Reproduce this view"
 SORTS = ("condition", "treatment", "outcome", "measure", "comparator", "scope", "time_days")
 _MEANINGS = {"proportion": "share of people"} | MEASURE_LABELS
 _TEMPLATES = files("evidence.report") / "templates"
@@ -123,7 +125,9 @@ class Explorer(anywidget.AnyWidget):
             self._shown = self._report.figure(layout, **vars(self.view))
             self._report.table(table)
         else:
-            self._shown = DisplayedFigure(layout, self._report.describe(layout, **vars(self.view)))
+            self._shown = DisplayedFigure(
+                layout, self._report.describe_figure(layout, **vars(self.view))
+            )
         self._chains = trace_figure_marks(self._report.dataset, self._report.name, layout)
         drawn = {
             "name": self._shown.record.name,
@@ -163,7 +167,7 @@ class Explorer(anywidget.AnyWidget):
     def to_html(self) -> str:
         """The view as it stands, without anything that needs a kernel."""
         return (
-            f"{self._shown.to_html()}\n{self.table}\n<h3>Reproduce this view</h3>\n"
+            f"{self._shown.to_html()}\n{self.table}\n<h3 id='reproduce'>{REPRODUCE}</h3>\n"
             f"<p>{escape(self.name)} again, with <code>{FILE}</code> in the folder of the "
             f"project:</p>\n<pre>{escape(self.parameters)}</pre>\n"
             f"<pre>{escape(self.command)}</pre>"
@@ -171,8 +175,13 @@ class Explorer(anywidget.AnyWidget):
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         data, metadata = super()._repr_mimebundle_()
+        content: dict[str, object] = {"headings": [[3, "reproduce", REPRODUCE]]}
+        if not self.empty:
+            content["figure"] = self._shown.layout.id
         text = f"{self.title}. {self.empty or self._shown.layout.alt}"
-        return data | {"text/html": self.to_html(), "text/plain": text}, metadata
+        return data | {"text/html": self.to_html(), "text/plain": text}, metadata | {
+            METADATA: content
+        }
 
 
 def explore(

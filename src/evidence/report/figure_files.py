@@ -28,6 +28,7 @@ from evidence.report import figure_metadata
 from evidence.report.figure_identity import FigureRecord, drawing_code
 from evidence.report.figure_metadata import convert_to_tiff, file_metadata
 from evidence.report.footnotes import sentence_html
+from evidence.report.html_pages import METADATA
 from evidence.report.machine_readable import as_csv
 
 FORMATS = ("svg", "pdf", "png")
@@ -216,6 +217,7 @@ class DisplayedFigure:
             f"<details><summary>This chart in words</summary><ul>{marks}</ul></details></figure>"
         )
 
-    def _repr_mimebundle_(self, include=None, exclude=None):
+    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
         text = self.layout.empty or f"{self.layout.title}. {self.layout.alt}"
-        return {"text/html": self.to_html(), "text/plain": text}
+        content = {} if self.layout.empty else {METADATA: {"figure": self.layout.id}}
+        return {"text/html": self.to_html(), "text/plain": text}, content

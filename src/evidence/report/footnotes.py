@@ -1,11 +1,12 @@
-"""Footnotes to every number of a page: how it came about, from which rows, read where.
+"""Sources and footnotes at the end of a page: how each number was computed, and from which rows.
 
-They need no script: each number is a link to its footnote, each footnote one back; they stand
-folded at the end of the page, and on paper they are simply its end.
+They work without a script: each number links to its footnote, and each footnote back to its number.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from html import escape
+from operator import itemgetter
 from string import Formatter
 
 from evidence.dataset.citations import format_vancouver
@@ -14,178 +15,176 @@ from evidence.dataset.schema import BIBLIOGRAPHY_FILE
 from evidence.provenance.methods import METHODS
 from evidence.provenance.rows import MAX_ROWS_DESCRIBED, describe_rows, row_ranges
 from evidence.provenance.sentence import Sentence, count, join_words
+from evidence.provenance.values import ValueStore
+from evidence.report.html_pages import Headings, as_markup, render
 from evidence.tables.html_table import anchor
 
 MAX_STUDIES_NAMED = 24
-"""Up to so many studies behind a number are named where their rows are too many to list."""
+"""If a number has too many rows to list, up to this many of its studies are named instead."""
 
 
 def sentence_html(sentence: Sentence, page: str = "") -> str:
-    """A sentence as HTML, marked with its name, every number in it a link to its footnote.
+    """Return a sentence as HTML in which every number links to its footnote.
 
-    `page` is given where the footnotes stand on another page.
+    Parameters
+    ----------
+    page : str
+        The page that has the footnotes, if it is another one.
     """
-    said = {
+    numbers = {
         name: _link(f"{sentence.name}.{name}", number.text, page)
         if number.value is not None
         else escape(number.text)
         for name, number in sentence.numbers.items()
     }
-    html = Formatter().vformat(escape(sentence.template, quote=False), (), said)
+    html = Formatter().vformat(escape(sentence.template, quote=False), (), numbers)
     name = f"{page}/{sentence.name}" if page else sentence.name
     return f'<span data-text="{escape(name)}">{html}</span>'
 
 
 def _link(name: str, text: str, page: str) -> str:
-    there = anchor("why", name)
+    footnote = anchor("why", name)
     if page:
-        return f'<a class="number" href="{page}.html#{there}">{escape(text)}</a>'
-    return f'<a class="number" id="{anchor("at", name)}" href="#{there}">{escape(text)}</a>'
+        return f'<a class="number" href="{page}.html#{footnote}">{escape(text)}</a>'
+    return f'<a class="number" id="{anchor("at", name)}" href="#{footnote}">{escape(text)}</a>'
 
 
-def footnotes(dataset: Dataset, entries: Mapping[str, dict], titles: Mapping[str, str]) -> str:
-    """The section of footnotes to the values of a page, and the rows that they rest on.
+@dataclass(frozen=True)
+class Footnote:
+    """The footnote to a number in a sentence (`text`), or to a mark or table row (`columns`).
+
+    `rows` are the addresses to link to; if they are too many, `summary` describes them instead.
+    """
+
+    key: str
+    text: str
+    method: str
+    columns: tuple[tuple[str, str], ...]
+    rows: tuple[str, ...]
+    summary: str
+
+
+def sources_and_footnotes(
+    dataset: Dataset,
+    store: ValueStore,
+    titles: Mapping[str, str],
+    sources: Iterable[str] = (),
+    headings: Headings | None = None,
+) -> str:
+    """Return the list of sources and the footnotes to all numbers of a page as HTML.
 
     Parameters
     ----------
-    entries : mapping
-        Values by name, as in `values.json`; those of one mark or table row share a footnote.
+    store : ValueStore
+        The numbers of the page; the number of sources is added to them.
     titles : mapping of str to str
-        What to call the figures and tables of the page, by id.
+        The headings for the footnotes of figures and tables, by id.
+    sources : iterable of str
+        BibTeX keys to list beside those that the numbers rest on.
+    headings : Headings
+        Where the headings of this part are listed.
     """
-    notes = _grouped(entries)
-    if not notes:
-        return ""
-    few = [entry["rows"] for group in notes.values() for entry in group.values()]
-    addresses = [row for rows in few if len(rows) <= MAX_ROWS_DESCRIBED for row in rows]
-    shown: dict[str, str] = {}
-    for key, group in notes.items():
-        identity = key.partition(":")[0] if key.partition(":")[0] in titles else ""
-        shown[identity] = shown.get(identity, "") + _note(dataset, key, group)
-    parts = [
-        _collapse(
-            titles.get(name, "Numbers in the text"), "ol", anchor("numbers", name or "text"), items
-        )
-        for name, items in shown.items()
-    ]
-    methods = _methods(dataset, (entry["method"] for entry in entries.values()))
-    parts.append(_collapse("How they were made", "ul", "methods", methods))
-    rows = "".join(_row(dataset, row) for row in describe_rows(dataset, addresses))
-    if rows:
-        parts.append(_collapse("The rows behind them", "ul", "rows", rows))
-    heading = "<h3 id='footnotes'>Where every number comes from</h3>"
-    return f'<section class="addresses">{heading}{"".join(parts)}</section>'
-
-
-def _collapse(words: str, kind: str, identity: str, items: str) -> str:
-    """A list under a line that unfolds it; a link into it unfolds it too, and so does paper."""
-    return (
-        f"<details><summary>{escape(words)}</summary>"
-        f'<{kind} class="footnotes" id="{identity}">{items}</{kind}></details>'
+    headings = headings or Headings()
+    keys = {*sources, *_sources_behind(dataset, store.values)}
+    source_count = count_sources(dataset, sorted(keys))
+    store.add(source_count)
+    rows_of_numbers = (entry["rows"] for entry in store.values.values())
+    addresses = [row for rows in rows_of_numbers if len(rows) <= MAX_ROWS_DESCRIBED for row in rows]
+    return render(
+        "footnotes.html",
+        headings=headings,
+        sources_heading=headings.add(3, str(source_count), "sources").id,
+        source_count=as_markup(sentence_html(source_count)),
+        references=sorted(
+            ((format_vancouver(source), source) for source in dataset.bibliography.select(keys)),
+            key=itemgetter(0),
+        ),
+        sections=_sections(dataset, store.values, titles),
+        methods=_methods(dataset, {entry["method"] for entry in store.values.values()}),
+        rows=[(row, _labels(dataset, row.sources)) for row in describe_rows(dataset, addresses)],
     )
 
 
-def _grouped(entries: Mapping[str, dict]) -> dict[str, dict[str, dict]]:
-    """Values by mark, table row or sentence number; sentences first."""
+def count_sources(dataset: Dataset, keys: Iterable[str]) -> Sentence:
+    """Count the sources of a page, as a sentence that heads their list."""
+    lines = [f"{BIBLIOGRAPHY_FILE}:{dataset.bibliography[key].line}" for key in keys]
+    number = count(len(lines), "source", rows=lines)
+    return Sentence("sources.counted", "{sources} of these results", {"sources": number})
+
+
+def _sources_behind(dataset: Dataset, entries: Mapping[str, dict]) -> set[str]:
+    """Return the keys of all sources and formulas that the footnotes to these values name."""
+    addresses = dict.fromkeys(row for entry in entries.values() for row in entry["rows"])
+    formulas = {METHODS[entry["method"]].reference for entry in entries.values()}
+    keys = {key for row in describe_rows(dataset, addresses) for key in row.sources}
+    return keys | {key for key in formulas if key in dataset.bibliography}
+
+
+def _sections(
+    dataset: Dataset, entries: Mapping[str, dict], titles: Mapping[str, str]
+) -> list[tuple[str, str, list[Footnote]]]:
+    """Return title, id and footnotes of each figure, each table and the text; the text first."""
     groups: dict[str, dict[str, dict]] = {}
     for name, entry in entries.items():
-        key, column = name.rpartition(".")[::2] if "text" not in entry else (name, "")
+        key, column = (name, "") if "text" in entry else name.rpartition(".")[::2]
         groups.setdefault(key, {})[column] = entry
-    is_frame = {key: "" not in group for key, group in groups.items()}
-    return dict(sorted(groups.items(), key=lambda item: is_frame[item[0]]))
+    sections: dict[str, list[Footnote]] = {"": []}
+    for key, columns in groups.items():
+        identity = key.partition(":")[0] if "" not in columns else ""
+        section = identity if identity in titles else ""
+        sections.setdefault(section, []).append(_footnote(dataset, key, columns))
+    return [
+        (titles.get(name, "Numbers in the text"), anchor("numbers", name or "text"), notes)
+        for name, notes in sections.items()
+        if notes
+    ]
 
 
-def _note(dataset: Dataset, key: str, group: Mapping[str, dict]) -> str:
-    first = next(iter(group.values()))
-    if "text" in first:
-        said = f'<a href="#{anchor("at", key)}">{escape(first["text"])}</a> '
-        said += _method(first["method"])
-    else:
-        by_method: dict[str, list[str]] = {}
-        for column, entry in group.items():
-            words = f"{column.replace('_', ' ')} {_short(entry['value'])}"
-            by_method.setdefault(entry["method"], []).append(words)
-        said = "; ".join(
-            f"{escape(', '.join(words))} {_method(method)}" for method, words in by_method.items()
-        )
-    rows = list(dict.fromkeys(row for entry in group.values() for row in entry["rows"]))
-    name = f"<code>{escape(key)}</code>"
-    return f'<li id="{anchor("why", key)}">{name}: {said} — {_addresses(dataset, rows)}</li>'
+def _footnote(dataset: Dataset, key: str, columns: Mapping[str, dict]) -> Footnote:
+    by_method: dict[str, list[str]] = {}
+    for column, entry in columns.items():
+        words = f"{column.replace('_', ' ')} {_format(entry['value'])}"
+        by_method.setdefault(entry["method"], []).append(words)
+    rows = tuple(dict.fromkeys(row for entry in columns.values() for row in entry["rows"]))
+    summary = _summarise(dataset, rows)
+    return Footnote(
+        key,
+        text=columns[""]["text"] if "" in columns else "",
+        method=columns[""]["method"] if "" in columns else "",
+        columns=()
+        if "" in columns
+        else tuple((", ".join(words), method) for method, words in by_method.items()),
+        rows=() if summary else rows,
+        summary=summary,
+    )
 
 
-def _short(value) -> str:
+def _format(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _method(name: str) -> str:
-    return f'(<a href="#{anchor("method", name)}">{escape(name)}</a>)'
-
-
-def _methods(dataset: Dataset, names: Iterable[str]) -> str:
-    """What each method does, and whose formula it is."""
-    items = ""
-    for name in sorted(set(names)):
-        method = METHODS[name]
-        key = method.reference if method.reference in dataset.bibliography else ""
-        link = f', <a href="#{anchor("ref", key)}">{escape(dataset.label(key))}</a>' if key else ""
-        words = f"<strong>{escape(name)}</strong>: {escape(method.description)}{link}"
-        items += f'<li id="{anchor("method", name)}">{words}</li>'
-    return items
-
-
-def _addresses(dataset: Dataset, rows: Iterable[str]) -> str:
-    """A few rows as links; many as ranges of lines, with the names of their studies."""
-    rows = list(rows)
+def _summarise(dataset: Dataset, rows: tuple[str, ...]) -> str:
+    """Describe rows that are too many to link, with the names of their studies; else empty."""
     if not rows:
         return "no row of the tables"
-    if len(rows) > MAX_ROWS_DESCRIBED:
-        of = dataset.studies_at(rows)
-        named = (
-            join_words(dataset.label(study) for study in of)
-            if 0 < len(of) <= MAX_STUDIES_NAMED
-            else ""
-        )
-        whose = f" of {escape(named)}" if named else ""
-        return f"{len(rows)} rows{whose}: {escape(', '.join(row_ranges(rows)))}"
-    return ", ".join(f'<a href="#{anchor("row", row)}">{escape(row)}</a>' for row in rows)
+    if len(rows) <= MAX_ROWS_DESCRIBED:
+        return ""
+    studies = dataset.studies_at(list(rows))
+    names = join_words(dataset.label(study) for study in studies)
+    of_studies = f" of {names}" if 0 < len(studies) <= MAX_STUDIES_NAMED else ""
+    return f"{len(rows)} rows{of_studies}: {', '.join(row_ranges(rows))}"
 
 
-def _row(dataset: Dataset, row) -> str:
-    printed = f": “{escape(row.as_printed)}”" if row.as_printed else ""
-    doubt = f" — not confirmed: {escape(row.unconfirmed)}" if row.unconfirmed else ""
-    links = ", ".join(
-        f'<a href="#{anchor("ref", key)}">{escape(dataset.label(key))}</a>' for key in row.sources
-    )
-    place = ", ".join(part for part in (links, escape(row.locator)) if part)
-    return (
-        f'<li id="{anchor("row", row.address)}"><code>{escape(row.address)}</code> '
-        f"{escape(row.description)}{printed}{doubt}{f'; read in {place}' if place else ''}</li>"
-    )
+def _methods(
+    dataset: Dataset, names: Iterable[str]
+) -> list[tuple[str, str, list[tuple[str, str]]]]:
+    """Return each method with its description and the source of its formula."""
+    return [
+        (name, METHODS[name].description, _labels(dataset, [METHODS[name].reference]))
+        for name in sorted(names)
+    ]
 
 
-def sources_counted(dataset: Dataset, keys: Iterable[str]) -> Sentence:
-    """How many texts are cited, as the heading of their list."""
-    cited = [f"{BIBLIOGRAPHY_FILE}:{dataset.bibliography[key].line}" for key in dict.fromkeys(keys)]
-    counted = count(len(cited), "source", rows=cited)
-    return Sentence("sources.counted", "{sources} of these results", {"sources": counted})
-
-
-def references(dataset: Dataset, keys: Iterable[str]) -> str:
-    """The sources as a list that footnotes link to, sorted, each with its most lasting address."""
-    cited = [dataset.bibliography[key] for key in dict.fromkeys(keys)]
-    items = "".join(
-        f'<li id="{anchor("ref", ref.key)}">{escape(format_vancouver(ref))}'
-        + (f' <a href="{escape(ref.link)}">link</a>' if ref.link else "")
-        + "</li>"
-        for ref in sorted(cited, key=format_vancouver)
-    )
-    heading = sentence_html(sources_counted(dataset, keys))
-    return f"<h3>{heading}</h3><ol class='references'>{items}</ol>"
-
-
-def sources_of(dataset: Dataset, entries: Mapping[str, dict]) -> list[str]:
-    """The keys of all texts, and of all formulas, that the footnotes to these values name."""
-    rows = dict.fromkeys(row for entry in entries.values() for row in entry["rows"])
-    keys = [key for row in describe_rows(dataset, rows) for key in row.sources]
-    formulas = {METHODS[entry["method"]].reference for entry in entries.values()}
-    return keys + sorted(key for key in formulas if key in dataset.bibliography)
+def _labels(dataset: Dataset, keys: Iterable[str]) -> list[tuple[str, str]]:
+    """Return the keys that the bibliography has, each with its short name."""
+    return [(key, dataset.label(key)) for key in keys if key in dataset.bibliography]

@@ -1,36 +1,37 @@
-"""Executed notebooks as web pages of one file each.
+"""Executed notebooks as HTML pages of one file each.
 
-No page asks any server for anything: pictures, style and the one script are inside, and a content
-security policy forbids the rest, by the digests of style and script.
+A page loads nothing: figures, style and script are inside it, and a content security policy blocks
+everything else.
 """
 
 import base64
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from html import escape, unescape
+from html import escape
 from importlib.metadata import version
 from importlib.resources import files
-from itertools import count
 
+from evidence.dataset.notebook_display import SORT_SCRIPT
 from evidence.files import digest
 from evidence.tables.html_table import anchor
 
-OFFERED = {
-    "download": {"svg": "SVG", "pdf": "PDF", "png": "PNG", "tiff": "TIFF"},
-    "data": {"csv": "plotted numbers (CSV)", "json": "description (JSON)"},
-    "cite": {"bib": "BibTeX"},
+DOWNLOADS = {
+    "Download": {"svg": "SVG", "pdf": "PDF", "png": "PNG", "tiff": "TIFF"},
+    "Data": {"csv": "plotted numbers (CSV)", "json": "description (JSON)"},
+    "Cite": {"bib": "BibTeX"},
 }
-"""What is linked to under a figure where such a file lies beside it, by the end of its name."""
-
-SHOWN = ("text/html", "text/markdown", "image/png", "text/plain")
-"""Kinds of output that a page shows, the first that there is."""
+"""What a page offers below a figure, by suffix, if the report wrote such a file."""
+OUTPUT_TYPES = ("text/html", "text/markdown", "image/png", "text/plain")
+"""The types of notebook output that a page shows; the first that is present."""
+METADATA = "evidence"
+"""The key of an output's metadata under which a report describes its content to the page."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """A report's place in the navigation: `name` (of its files), `title` and `question`."""
+    """The place of a report in the navigation."""
 
     name: str
     title: str
@@ -38,241 +39,293 @@ class Page:
 
     @property
     def label(self) -> str:
-        """The name without its number, short enough for the navigation of a phone."""
+        """The name without its number, short enough for the navigation on a phone."""
         return re.sub(r"^\d+_", "", self.name).replace("_", " ").capitalize()
 
 
 @dataclass(frozen=True)
 class Heading:
-    """A heading of a page, as its table of contents lists it."""
+    """A heading as the table of contents of its page lists it."""
 
     level: int
     id: str
     text: str
 
 
+class Headings:
+    """The headings of a page, listed in `entries` while the page is put together."""
+
+    def __init__(self) -> None:
+        self.entries: list[Heading] = []
+
+    def add(self, level: int, text: str, identity: str = "") -> Heading:
+        """List a heading; without an id it gets one from its text that no other heading has."""
+        identity = identity or anchor("section", text.lower())
+        taken = {heading.id for heading in self.entries}
+        candidates = [identity, *(f"{identity}-{number}" for number in range(2, len(taken) + 2))]
+        heading = Heading(level, next(name for name in candidates if name not in taken), text)
+        self.entries.append(heading)
+        return heading
+
+    def html(self, level: int, text: str, identity: str = "") -> str:
+        """List a heading and return it as HTML; templates call this as `heading(...)`."""
+        import markupsafe
+
+        heading = self.add(level, text, identity)
+        element = '<h{0} id="{1}">{2}</h{0}>'
+        return markupsafe.Markup(element).format(level, heading.id, text)
+
+
 @dataclass(frozen=True)
-class Content:
-    """The content of a page whose headings can all be linked to, and these headings."""
+class Block:
+    """A cell of Markdown or an output as HTML, with the figure in it or the list of all pages."""
 
     html: str
-    headings: tuple[Heading, ...]
+    figure: str = ""
+    lists_pages: bool = False
 
 
 @dataclass(frozen=True)
 class Inlined:
-    """A style or script inside a page, and the digest by which the page's policy lets it pass."""
+    """A style or script inside a page, and the digest by which the page's policy allows it."""
 
     text: str
     digest: str
 
 
-def _inlined(name: str) -> Inlined:
-    import markupsafe
-
-    text = files("evidence.report").joinpath(f"templates/{name}").read_text("utf-8")
+@cache
+def _inlined(*texts: str) -> Inlined:
+    text = "\n".join(texts)
     checksum = base64.b64encode(bytes.fromhex(digest(text))).decode()
-    return Inlined(markupsafe.Markup(text), markupsafe.Markup(f"sha256-{checksum}"))
+    return Inlined(as_markup(text), as_markup(f"sha256-{checksum}"))
 
 
 @cache
-def _templates():
+def _read_template(name: str) -> str:
+    return files("evidence.report").joinpath(f"templates/{name}").read_text("utf-8")
+
+
+@cache
+def _environment():
     import jinja2
 
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.PackageLoader("evidence.report"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
+    environment.globals["anchor"] = anchor
+    return environment
 
 
-def render(template: str, **content) -> str:
-    """A page from a template, its style inside it; texts in `content` are escaped."""
+def as_markup(html: str) -> str:
+    """Mark HTML as safe, so that a template does not escape it."""
+    import markupsafe
+
+    return markupsafe.Markup(html)
+
+
+def render(template: str, *, headings: Headings | None = None, **content: object) -> str:
+    """Fill a template of `report/templates`, with style and script at hand; texts are escaped.
+
+    Parameters
+    ----------
+    headings : Headings
+        Headings inside `content`; the template adds its own.
+    """
+    headings = Headings() if headings is None else headings
     page = (
-        _templates()
+        _environment()
         .get_template(template)
         .render(
-            style=_inlined("style.css"),
-            script=_inlined("page.js"),
-            headed=add_heading_ids,
+            style=_inlined(_read_template("style.css")),
+            script=_inlined(SORT_SCRIPT, _read_template("page.js")),
+            headings=headings.entries,
+            heading=headings.html,
             **content,
         )
     )
     return page + "\n"
 
 
-def add_heading_ids(html: str) -> Content:
-    """Give every heading of the second and third level an id, and list them."""
-    import markupsafe
-
-    found: list[Heading] = []
-    taken = set(re.findall(r"""\bid=["']([^"']+)""", html))
-
-    def name(match):
-        level, before, text = int(match[1]), match[2], match[3]
-        plain = unescape(re.sub(r"<[^>]+>", "", text)).strip()
-        given = re.search(r"""\bid=["']([^"']+)""", before)
-        identity = given[1] if given else _free(anchor("section", plain.lower()), taken)
-        taken.add(identity)
-        found.append(Heading(level, identity, plain))
-        return match[0] if given else f'<h{level} id="{identity}"{before}>{text}</h{level}>'
-
-    html = re.sub(r"<h([23])\b([^>]*)>(.*?)</h\1>", name, html, flags=re.DOTALL)
-    return Content(markupsafe.Markup(html), tuple(found))
-
-
-def _free(identity: str, taken: Collection[str]) -> str:
-    """The id itself, or with the first number behind it that makes it the only one."""
-    others = (f"{identity}-{number}" for number in count(2))
-    return identity if identity not in taken else next(i for i in others if i not in taken)
-
-
-def resolve_row_links(pages: Mapping[str, str]) -> dict[str, str]:
-    """Pages by name, with the links among them to rows of tables led to the page that has the row.
-
-    A table says by id which row of which table it means. Where no page has it, such as in a run
-    of part of the data, the words stay and the link goes.
-    """
-    row = r'\bid="(tab-[^"]+)"'
-    home = {identity: name for name, html in pages.items() for identity in re.findall(row, html)}
-    found = {}
-    for name, html in pages.items():
-        own = set(re.findall(row, html))
-
-        def lead(match, own=own):
-            if match[2] in own:
-                return match[0]
-            page = home.get(match[2])
-            return f'{match[1]}"{page}.html#{match[2]}"{match[3]}' if page else match[4]
-
-        link = r'(<a\b[^>]*\bhref=)"#(tab-[^"]+)"([^>]*>([^<]*)</a>)'
-        found[name] = re.sub(link, lead, html)
-    return found
-
-
-def _markdown(text: str) -> str:
-    from markdown_it import MarkdownIt
-
-    return MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
-
-
 def render_text(title: str, text: str) -> str:
-    """A page of one file from Markdown, outside of any run of reports."""
-    import markupsafe
-
-    return render("text.html", title=title, content=markupsafe.Markup(_markdown(text)))
-
-
-def describe_notebook(name: str, notebook) -> Page:
-    """Title and question of a notebook from its first Markdown cell."""
-    return describe_text(
-        name,
-        next((_source(one) for one in notebook["cells"] if one["cell_type"] == "markdown"), ""),
-    )
-
-
-def describe_text(name: str, text: str) -> Page:
-    """Title and question from Markdown: its heading and its first paragraph."""
-    lines = text.strip().splitlines()
-    title = lines[0].lstrip("# ").strip() if lines and lines[0].startswith("#") else name
-    rest = "\n".join(lines[1:]).strip()
-    question = " ".join(rest.split("\n\n")[0].split())
-    return Page(name, title, re.sub(r"[*_`]", "", question))
+    """Make a self-contained page of Markdown that belongs to no report."""
+    return render("text.html", title=title, content=as_markup(render_markdown(text)))
 
 
 def render_notebook(
-    notebook,
+    notebook: Mapping,
     page: Page,
     pages: Sequence[Page],
     parameters: Sequence[tuple[str, object]],
     inputs: Mapping[str, str],
     audited: str,
-    beside: Collection[str] = (),
-    within: str = "",
+    figure_files: Collection[str] = (),
+    set_name: str = "",
 ) -> str:
-    """One self-contained HTML page from an executed notebook; the code stays folded away.
+    """Make a self-contained HTML page of an executed notebook; its code is folded away.
 
-    `inputs` are the checksums of the tables; `audited`, as HTML, says at the foot how many results
-    a person has held to their sources; `beside` names the files in the folder of figures, `within`
-    the set that the page is one of.
+    Parameters
+    ----------
+    inputs : mapping
+        The checksum of each table, by file name.
+    audited : str
+        The sentence on the audit for the foot of the page, as HTML.
+    figure_files : collection of str
+        The names of the files in the folder of figures.
+    set_name : str
+        The parameter set that the page belongs to, if any.
     """
-    import markupsafe
-
-    blocks = []
-    for cell in notebook["cells"]:
-        if cell["cell_type"] == "markdown":
-            blocks.append(_markdown(_source(cell)))
-        elif cell["cell_type"] == "code":
-            blocks.append("".join(map(_output, cell["outputs"])))
-    html = rewrite_notebook_links("\n".join(blocks), [one.name for one in pages])
+    headings = Headings()
+    blocks = list(_blocks(notebook, headings, {known.name for known in pages}))
     code = [_source(cell) for cell in notebook["cells"] if cell["cell_type"] == "code"]
     return render(
         "page.html",
+        headings=headings,
         title=page.title,
-        here=page.name,
+        current=page.name,
         pages=pages,
         parameters=[(name, repr(value)) for name, value in parameters],
-        within=within,
-        inputs=list(inputs.items()),
+        set_name=set_name,
+        inputs=inputs.items(),
         program=version("evidence"),
         code="\n\n".join(code),
-        audited=markupsafe.Markup(audited),
-        content=markupsafe.Markup(add_downloads(html, beside)),
+        audited=as_markup(audited),
+        blocks=[(block, _downloads(block.figure, figure_files)) for block in blocks],
+        footnoted={block.figure for block in blocks if _has_footnotes(block.figure, blocks)},
     )
 
 
-def rewrite_notebook_links(html: str, names: Collection[str]) -> str:
-    """Links to notebooks as links to their pages; where there is no such page, the words alone."""
-
-    def lead(match):
-        return f'<a href="{match[1]}.html">{match[2]}</a>' if match[1] in names else match[2]
-
-    return re.sub(r'<a href="([\w-]+)\.ipynb">(.*?)</a>', lead, html)
-
-
-def _source(cell) -> str:
-    """The text of a cell, which the format allows to be a list of lines."""
-    return _joined(cell["source"])
+def _blocks(notebook: Mapping, headings: Headings, pages: Collection[str]) -> Iterator[Block]:
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            yield Block(as_markup(render_markdown(_source(cell), headings, pages)))
+        for output in cell.get("outputs", ()):
+            content = output.get("metadata", {}).get(METADATA, {})
+            for level, identity, text in content.get("headings", ()):
+                headings.add(level, text, identity)
+            html = as_markup(_output(output))
+            yield Block(html, content.get("figure", ""), content.get("lists_pages", False))
 
 
-def _joined(text: str | list[str]) -> str:
+def _downloads(figure: str, figure_files: Collection[str]) -> dict[str, list[tuple[str, str]]]:
+    """List the files of a figure by purpose, each with its label."""
+    offered = {
+        purpose: [
+            (f"figures/{figure}.{suffix}", label)
+            for suffix, label in suffixes.items()
+            if f"{figure}.{suffix}" in figure_files
+        ]
+        for purpose, suffixes in DOWNLOADS.items()
+    }
+    return {purpose: links for purpose, links in offered.items() if links}
+
+
+def _has_footnotes(figure: str, blocks: Sequence[Block]) -> bool:
+    notes = f'id="{anchor("numbers", figure)}"'
+    return bool(figure) and any(notes in block.html for block in blocks)
+
+
+def render_markdown(
+    text: str, headings: Headings | None = None, pages: Collection[str] | None = None
+) -> str:
+    """Turn Markdown into HTML; HTML inside it is shown as text.
+
+    Parameters
+    ----------
+    headings : Headings
+        Where headings of level 2 and 3 are listed; they then have an id.
+    pages : collection of str
+        The pages that exist: links to their notebooks lead to them, links to other notebooks are
+        removed.
+    """
+    from markdown_it import MarkdownIt
+
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    tokens = markdown.parse(text)
+    for token, following in zip(tokens, [*tokens[1:], None], strict=True):
+        if headings is not None and token.type == "heading_open" and token.tag in ("h2", "h3"):
+            plain = "".join(child.content for child in following.children)
+            token.attrSet("id", headings.add(int(token.tag[1]), plain).id)
+        if pages is not None:
+            _link_notebooks(token.children or (), pages)
+    return markdown.renderer.render(tokens, markdown.options, {})
+
+
+def _link_notebooks(tokens: Sequence, pages: Collection[str]) -> None:
+    """Lead links to notebooks to their pages; without such a page, hide the link."""
+    is_hidden = False
+    for token in tokens:
+        if token.type == "link_open":
+            notebook = re.fullmatch(r"([\w-]+)\.ipynb", str(token.attrGet("href")))
+            is_hidden = bool(notebook) and notebook[1] not in pages
+            if notebook:
+                token.attrSet("href", f"{notebook[1]}.html")
+        if token.type in ("link_open", "link_close"):
+            token.hidden = is_hidden
+
+
+def _source(cell: Mapping) -> str:
+    """Return the text of a cell, which the notebook format allows to be a list of lines."""
+    return _join(cell["source"])
+
+
+def _join(text: str | list[str]) -> str:
     return text if isinstance(text, str) else "".join(text)
 
 
-def _output(output) -> str:
+def _output(output: Mapping) -> str:
     if output["output_type"] == "stream":
-        return f"<pre>{escape(_joined(output['text']))}</pre>"
+        return f"<pre>{escape(_join(output['text']))}</pre>"
     if output["output_type"] == "error":
         return f"<pre>{escape(output['ename'])}: {escape(output['evalue'])}</pre>"
-    data = {kind: _joined(text) for kind, text in output["data"].items() if kind in SHOWN}
-    if "text/html" in data:
-        return data["text/html"]
-    if "text/markdown" in data:
-        return _markdown(data["text/markdown"])
-    if "image/png" in data:
-        picture = data["image/png"].strip()
-        return f'<img alt="output of this cell" src="data:image/png;base64,{picture}">'
-    return f"<pre>{escape(data.get('text/plain', ''))}</pre>"
+    kind = next((name for name in OUTPUT_TYPES if name in output["data"]), "")
+    content = _join(output["data"].get(kind, ""))
+    if kind == "text/html":
+        return content
+    if kind == "text/markdown":
+        return render_markdown(content)
+    if kind == "image/png":
+        return f'<img alt="output of this cell" src="data:image/png;base64,{content.strip()}">'
+    return f"<pre>{escape(content)}</pre>"
 
 
-def add_downloads(html: str, beside: Collection[str]) -> str:
-    """Links to a figure's files and to the footnotes to its numbers, put under each figure."""
-
-    def links(match):
-        identity = match[1]
-        groups = [
-            f"{purpose.capitalize()}: " + ", ".join(said)
-            for purpose, forms in OFFERED.items()
-            if (said := [_file(identity, *form) for form in forms.items()
-                         if f"{identity}.{form[0]}" in beside])
-        ]  # fmt: skip
-        notes = anchor("numbers", identity)
-        if f'id="{notes}"' in html:
-            groups.append(f'<a href="#{notes}">every number with its rows</a>')
-        return f'{match[0]}\n<p class="files">{" · ".join(groups)}</p>'
-
-    return re.sub(r'<figure id="([\w-]+)"[^>]*>.*?</figure>', links, html, flags=re.DOTALL)
+def describe_notebook(name: str, notebook: Mapping) -> Page:
+    """Read the title and question of a notebook from its first Markdown cell."""
+    texts = [_source(cell) for cell in notebook["cells"] if cell["cell_type"] == "markdown"]
+    lines = (texts or [""])[0].strip().splitlines()
+    title = lines[0].lstrip("# ").strip() if lines and lines[0].startswith("#") else name
+    first_paragraph = "\n".join(lines[1:]).strip().split("\n\n")[0]
+    return Page(name, title, re.sub(r"[*_`]", "", " ".join(first_paragraph.split())))
 
 
-def _file(identity: str, form: str, words: str) -> str:
-    return f'<a href="figures/{identity}.{form}" download>{words}</a>'
+def resolve_row_links(pages: Mapping[str, str]) -> dict[str, str]:
+    """Lead links between rows of tables to the page that shows the row.
+
+    A table links to a row of another table by its id alone, because the notebook that writes it
+    cannot know which page will show the row. If no page does, as in a run on part of the data, the
+    link is removed and its words stay.
+
+    Parameters
+    ----------
+    pages : mapping of str to str
+        The HTML of all pages by name.
+    """
+    row = r'\bid="(tab-[^"]+)"'
+    page_of = {identity: name for name, html in pages.items() for identity in re.findall(row, html)}
+    resolved = {}
+    for name, html in pages.items():
+        own_rows = set(re.findall(row, html))
+
+        def lead(match, own_rows=own_rows):
+            before, identity, after, words = match.groups()
+            if identity in own_rows:
+                return match[0]
+            page = page_of.get(identity)
+            return f'{before}"{page}.html#{identity}"{after}' if page else words
+
+        link = r'(<a\b[^>]*\bhref=)"#(tab-[^"]+)"([^>]*>([^<]*)</a>)'
+        resolved[name] = re.sub(link, lead, html)
+    return resolved

@@ -1,9 +1,12 @@
-"""The index page: it opens with the answer, and every number in it is computed."""
+"""The index page: the main findings, certainty, disagreements and unknowns, all computed."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from html import escape
+
+import pandas as pd
 
 from evidence.analysis.audit_sample import error_rate
 from evidence.analysis.claims import claim_audit
@@ -16,17 +19,12 @@ from evidence.provenance.sentence import Sentence, capitalise, count, join_words
 from evidence.provenance.values import ValueStore
 from evidence.report.figure_files import DisplayedFigure, title_sentence
 from evidence.report.figure_identity import figure_record
-from evidence.report.footnotes import (
-    footnotes,
-    references,
-    sentence_html,
-    sources_counted,
-    sources_of,
-)
-from evidence.report.html_pages import Page, render
+from evidence.report.footnotes import sentence_html, sources_and_footnotes
+from evidence.report.html_pages import Headings, Page, as_markup, render
 from evidence.tables.html_table import CLAIMS_TABLE, UNKNOWNS_TABLE, anchor
 
-AddSentence = Callable[[Sentence], str]
+SentenceToHtml = Callable[[Sentence], str]
+MAX_DISAGREEMENTS = 8
 
 
 def render_index(
@@ -37,74 +35,80 @@ def render_index(
     confidence: float,
     notes: Sequence[str] = (),
     failures: Sequence[Mapping[str, str]] = (),
-    within: str = "",
+    set_name: str = "",
 ) -> tuple[str, ValueStore]:
-    """The page that opens with the answer, and the values and texts of its sentences.
+    """Make the index page, which opens with the findings.
 
     Parameters
     ----------
+    scope : {"guide", "all"}
+    confidence : float
+        Confidence level of all intervals, between 0 and 1.
     notes : sequence of str
-        What a reader must know about this run, such as reports carried over from earlier data.
+        What a reader must know about this build, such as reports made from earlier data.
     failures : sequence of mapping
-        Of each report that could not be made `name`, what it `says`, and where its `notebook` is.
-    within : str
-        The set that the page is one of.
+        For each report that could not be built its `name`, the `reason`, and the address of its
+        executed `notebook`.
+    set_name : str
+        The parameter set that the page belongs to, if any.
+
+    Returns
+    -------
+    tuple of str and ValueStore
+        The page, and the numbers and sentences on it.
     """
-    import markupsafe
+    store = ValueStore()
 
-    everything, results = _results(dataset, "all"), _results(dataset, scope)
-    ledger = ValueStore()
-
-    def say(sentence: Sentence) -> str:
-        ledger.add(sentence)
-        return markupsafe.Markup(sentence_html(sentence))
+    def to_html(sentence: Sentence) -> str:
+        store.add(sentence)
+        return as_markup(sentence_html(sentence))
 
     names = [page.name for page in pages]
+    results = _results(dataset, scope)
     studies = study_findings.headline_studies(dataset, results)
     layout = lay_out_proportions_by_arm(results, confidence=confidence)
-    ledger.add(title_sentence(layout))
-    ledger.add(layout.caption)
-    shown_by = _page(names, "comparison")
+    store.add(title_sentence(layout))
+    store.add(layout.caption)
+    figure_page = _page(names, "comparison")
     parameters = {"scope": scope, "confidence": confidence}
-    about = figure_record(layout, dataset, report=shown_by, parameters=parameters)
+    record = figure_record(layout, dataset, report=figure_page, parameters=parameters)
+    headings = Headings()
     page = render(
         "index.html",
+        headings=headings,
         title=_title(dataset),
-        here="index",
+        current="index",
         pages=pages,
         notes=notes,
         failures=failures,
-        within=within,
-        opening=say(_opening(dataset, everything)),
-        studies=[_study(dataset, results, study, confidence, say) for study in studies],
-        glance=capitalise(join_words(layout.outcomes)) or "Shares",
-        figure=markupsafe.Markup(DisplayedFigure(layout, about).to_html()),
-        figure_page=shown_by,
-        sure=[say(line) for line in study_findings.certainty_sentences(dataset, results)],
-        claims=_claims(dataset, studies, say, names),
-        unknowns=_unknowns(dataset, say, names),
-        audited=say(error_rate(dataset)),
-        footnotes=lambda: markupsafe.Markup(_footnotes(dataset, ledger)),
+        set_name=set_name,
+        opening=to_html(_opening(dataset, _results(dataset, "all"))),
+        studies=[_study(dataset, results, study, confidence, to_html) for study in studies],
+        certainty=[
+            to_html(sentence) for sentence in study_findings.certainty_sentences(dataset, results)
+        ],
+        claims=_claims(dataset, studies, to_html, names),
+        unknowns=_unknowns(dataset, to_html, names),
+        chart_heading=f"{capitalise(join_words(layout.outcomes)) or 'Proportions'} at a glance",
+        figure=as_markup(DisplayedFigure(layout, record).to_html()),
+        figure_page=figure_page,
+        audited=to_html(error_rate(dataset)),
+        # Called at the end of the page: by then the store holds every number on it.
+        sources=lambda: as_markup(sources_and_footnotes(dataset, store, {}, headings=headings)),
     )
-    return page, ledger
+    return page, store
 
 
 def _title(dataset: Dataset) -> str:
-    told = "what is known, how sure, and what is not"
-    guide = len(dataset.guide) or len(dataset.claims)
-    return f"The guide and its sources: {told}" if guide else capitalise(told)
+    if len(dataset.guide) or len(dataset.claims):
+        return "The guide and its sources: what is known, how certain it is, and what is unknown"
+    return "What is known, how certain it is, and what is unknown"
 
 
-def _footnotes(dataset: Dataset, ledger: ValueStore) -> str:
-    cited = sources_of(dataset, ledger.values)
-    ledger.add(sources_counted(dataset, cited))
-    return references(dataset, cited) + footnotes(dataset, ledger.values, {})
-
-
-def _opening(dataset: Dataset, results) -> Sentence:
+def _opening(dataset: Dataset, results: pd.DataFrame) -> Sentence:
     of_studies = results[results["design"] != "guide"]
     studies = of_studies["study"].nunique()
-    template = "{results} of {studies} stand in the tables, each with the place where it was read."
+    template = "The tables hold {results} of {studies}, each with the page where it was read."
     numbers = {
         "results": count(len(results), "result", rows=results["address"]),
         "studies": count(studies, "study", "studies", of_studies["address"], "distinct_studies"),
@@ -112,34 +116,38 @@ def _opening(dataset: Dataset, results) -> Sentence:
     if len(dataset.guide):
         guide = dataset.guide.sort_values("rank").drop_duplicates("guide_ref")
         numbered = guide[guide["guide_ref"].str.fullmatch(r"\d+")]
-        found = numbered[numbered["status"].isin(["identified", "probable"])]
-        template += (
-            " Of the guide's {references}, {found} could be matched to a text with some confidence."
-        )
+        matched = numbered[numbered["status"].isin(["identified", "probable"])]
+        template += " Of the guide's {references}, {found} could be matched to a text."
         numbers["references"] = count(len(numbered), "numbered reference", rows=numbered["address"])
-        numbers["found"] = row_count(found["address"])
+        numbers["found"] = row_count(matched["address"])
     return Sentence("index.opening", template, numbers)
 
 
-def _study(dataset, results, study, confidence, say) -> dict:
+def _study(
+    dataset: Dataset,
+    results: pd.DataFrame,
+    study: str,
+    confidence: float,
+    to_html: SentenceToHtml,
+) -> dict[str, object]:
     rows = results[results["study"] == study]
-    found = study_findings.study_findings(results, study, confidence=confidence)
+    findings = study_findings.study_findings(results, study, confidence=confidence)
     return {
         "label": rows["label"].iloc[0],
-        "design": say(study_findings.introduce_study(dataset, study)),
-        "findings": [say(_capital(sentence)) for sentence in found],
-        "caveat": say(study_findings.study_caveat(rows)) if rows["caveat"].iloc[0] else "",
+        "design": to_html(study_findings.introduce_study(dataset, study)),
+        "findings": [to_html(_capitalise(sentence)) for sentence in findings],
+        "caveat": to_html(study_findings.study_caveat(rows)) if rows["caveat"].iloc[0] else "",
     }
 
 
-def _capital(sentence: Sentence) -> Sentence:
-    """The sentence with a capital at its start, also where it starts with a number's text."""
+def _capitalise(sentence: Sentence) -> Sentence:
+    """Give the sentence a capital at its start, also where it starts with a number's text."""
     first = re.match(r"\{(\w+)\}", sentence.template)
     if first is None:
         return replace(sentence, template=capitalise(sentence.template))
     number = sentence.numbers[first[1]]
-    said = {first[1]: replace(number, text=capitalise(number.text))}
-    return replace(sentence, numbers=sentence.numbers | said)
+    capitalised = {first[1]: replace(number, text=capitalise(number.text))}
+    return replace(sentence, numbers=sentence.numbers | capitalised)
 
 
 def _page(names: Sequence[str], ending: str) -> str:
@@ -147,48 +155,46 @@ def _page(names: Sequence[str], ending: str) -> str:
 
 
 @lru_cache(maxsize=4)
-def _results(dataset: Dataset, scope: str):
+def _results(dataset: Dataset, scope: str) -> pd.DataFrame:
     return select_results(dataset, scope=scope)
 
 
 def precompute_index(dataset: Dataset) -> None:
-    """Compute what every index says of the tables as a whole, for when nothing else is to be done.
-
-    The pages then need not wait for it.
-    """
+    """Compute what every index needs, so that it is ready when the reports are."""
     find_unknowns(dataset)
     claim_audit.judge_claims(dataset)
 
 
-def _claims(dataset, studies, say, names) -> dict | None:
+def _claims(
+    dataset: Dataset, studies: list[str], to_html: SentenceToHtml, names: Sequence[str]
+) -> dict[str, object] | None:
     if dataset.claims.empty:
         return None
-    audited = claim_audit.sort_by_verdict(claim_audit.judge_claims(dataset))
-    parting = claim_audit.disagreements(audited, studies)[:8]
+    claims = claim_audit.sort_by_verdict(claim_audit.judge_claims(dataset))
+    disagreements = claim_audit.disagreements(claims, studies)[:MAX_DISAGREEMENTS]
     return {
-        "summary": say(claim_audit.claims_sentence(audited)),
-        "lines": [say(line) + _row(CLAIMS_TABLE, line) for line in parting],
+        "summary": to_html(claim_audit.claims_sentence(claims)),
+        "lines": [to_html(line) + _link_to_row(CLAIMS_TABLE, line) for line in disagreements],
         "page": _page(names, "claims"),
     }
 
 
-def _unknowns(dataset, say, names) -> dict | None:
+def _unknowns(
+    dataset: Dataset, to_html: SentenceToHtml, names: Sequence[str]
+) -> dict[str, object] | None:
     entries = find_unknowns(dataset)
     if not entries:
         return None
+    top = unknowns.top_unknowns(entries)
     return {
-        "summary": say(unknowns.unknowns_summary(entries)),
-        "lines": [
-            say(line) + _row(UNKNOWNS_TABLE, line) for line in unknowns.top_unknowns(entries)
-        ],
+        "summary": to_html(unknowns.unknowns_summary(entries)),
+        "lines": [to_html(line) + _link_to_row(UNKNOWNS_TABLE, line) for line in top],
         "page": _page(names, "unknowns"),
     }
 
 
-def _row(table: str, sentence: Sentence) -> str:
-    """A link from a sentence on a claim or an unknown to its row, whichever page that is on."""
-    import markupsafe
-
+def _link_to_row(table: str, sentence: Sentence) -> str:
+    """Link a sentence on a claim or an unknown to its row, on whichever page that is."""
     name = sentence.name.partition(".")[2]
-    words = name if re.fullmatch(r"\w+", name) else "in the register"
-    return markupsafe.Markup(' <a class="row" href="#{}">{}</a>').format(anchor(table, name), words)
+    label = name if re.fullmatch(r"\w+", name) else "details"
+    return as_markup(f' <a class="row" href="#{anchor(table, name)}">{escape(label)}</a>')

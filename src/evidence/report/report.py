@@ -1,13 +1,9 @@
-"""What a notebook holds in its hand: one report being written, shown as it grows.
-
-The notebook opens it with its parameters, hands it layouts, tables and sentences, and closes it.
-With `out` it also leaves files behind: `figures/`, `tables/`, and `values/NAME.json`. Without, it
-only shows.
-"""
+"""The report that a notebook opens, fills with figures, tables and sentences, and closes."""
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -20,6 +16,7 @@ from evidence.dataset.citations import format_bibtex
 from evidence.dataset.dataset import Dataset, load_dataset
 from evidence.errors import ParameterError
 from evidence.figures.layout import Layout
+from evidence.files import atomic_write_text
 from evidence.notebook.locate import notebooks_of
 from evidence.notebook.parameters import validate_arguments
 from evidence.provenance.sentence import Sentence
@@ -28,33 +25,50 @@ from evidence.report import machine_readable
 from evidence.report.cite import studies_at
 from evidence.report.figure_files import DisplayedFigure, title_sentence, write_figure
 from evidence.report.figure_identity import FigureRecord, figure_record
-from evidence.report.footnotes import (
-    footnotes,
-    references,
-    sentence_html,
-    sources_counted,
-    sources_of,
-)
-from evidence.report.html_pages import describe_text
+from evidence.report.footnotes import sentence_html, sources_and_footnotes
+from evidence.report.html_pages import METADATA, Headings, describe_notebook
 from evidence.report.machine_readable import write_csv, write_table
 from evidence.tables.gaps import tabulate_unknowns
 from evidence.tables.html_table import ReportTable
 
-FORMS = ("text/html", "text/plain")
 
-
+@dataclass(frozen=True)
 class HtmlOutput:
-    """Something to display in a notebook that is HTML and has a plain-text twin."""
+    """HTML to display in a notebook, with the same in plain text.
 
-    def __init__(self, html: str, text: str):
-        self._bundle = dict(zip(FORMS, (html, text), strict=True))
+    `content` tells the page that is made of the notebook what the HTML contains: see
+    `evidence.report.html_pages.METADATA`.
+    """
 
-    def _repr_mimebundle_(self, include=None, exclude=None):
-        return self._bundle
+    html: str
+    text: str
+    content: Mapping[str, object] = field(default_factory=dict)
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
+        data = {"text/html": self.html, "text/plain": self.text}
+        return data, {METADATA: dict(self.content)} if self.content else {}
+
+
+@dataclass(frozen=True)
+class FigureList:
+    """Several figures, displayed one after the other."""
+
+    figures: Sequence[DisplayedFigure]
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        for figure in self.figures:
+            display(figure)
+        if not self.figures:
+            text = "These results have nothing to draw."
+            display(HtmlOutput(f'<p class="empty">{text}</p>', text))
 
 
 class Report:
-    """One report: its data and parameters (read-only), and the files it leaves if `out` is set.
+    """A report while its notebook runs: shows figures, tables and sentences and records numbers.
+
+    If `out` was given, it also writes `figures/`, `tables/` and `values/NAME.json` there.
 
     Attributes
     ----------
@@ -62,13 +76,22 @@ class Report:
     results : DataFrame
         The rows of the report's scope, conditions and outcomes; see `select_results`.
     scope, conditions, outcomes, confidence
-        The shared parameters, checked.
+        The shared parameters, validated.
     parameters : dict
-        These and the notebook's own: what makes the report again.
+        All parameters of the notebook except its folders.
     """
 
     def __init__(
-        self, name, dataset: Dataset, *, scope, conditions, outcomes, confidence, out, own=None
+        self,
+        name: str,
+        dataset: Dataset,
+        *,
+        scope: str,
+        conditions: Sequence[str],
+        outcomes: Sequence[str],
+        confidence: float,
+        out: str,
+        own: Mapping[str, object] | None = None,
     ):
         self.name = name
         self.dataset = dataset
@@ -89,126 +112,132 @@ class Report:
         self._out = Path(out) if out else None
         if self._out:
             self._out.mkdir(parents=True, exist_ok=True)
-        self._ledger = ValueStore()
+        self._store = ValueStore()
         self._figures: list[dict] = []
         self._tables: list[str] = []
         self._titles: dict[str, str] = {}
 
     @cached_property
-    def everything(self) -> pd.DataFrame:
-        """The results of all studies: what nobody measured can only be said of everything."""
+    def all_results(self) -> pd.DataFrame:
+        """The results of all studies; whether nobody measured something depends on all of them."""
         return select_results(self.dataset)
 
     @property
-    def narrowed(self) -> bool:
+    def is_narrowed(self) -> bool:
         """Whether the parameters leave out any part of the data."""
         return bool(self.conditions or self.outcomes)
 
-    def describe(self, layout: Layout, **own) -> FigureRecord:
-        """The record of a chart of this report; `own` are further parameters that it hangs on."""
+    def describe_figure(self, layout: Layout, **own: object) -> FigureRecord:
+        """Return the record of a chart; `own` adds parameters that only this chart depends on."""
         parameters = self.parameters | own
         return figure_record(layout, self.dataset, report=self.name, parameters=parameters)
 
-    def figure(self, layout: Layout, **own) -> DisplayedFigure:
-        """Show a chart; write its files (see `write_figure`) and keep its numbers.
+    def figure(self, layout: Layout, **own: object) -> DisplayedFigure:
+        """Show a chart, write its files (see `write_figure`) and record its numbers.
 
-        `own` as of `describe`.
+        Parameters
+        ----------
+        own
+            Parameters that only this chart depends on.
         """
-        about = self.describe(layout, **own)
-        self._ledger.add(title_sentence(layout))
-        self._ledger.add(layout.caption)
+        record = self.describe_figure(layout, **own)
+        self._store.add(title_sentence(layout))
+        self._store.add(layout.caption)
         self._titles[layout.id] = f"Numbers of the figure: {layout.title}"
         svg = b""
         if not layout.empty:
-            self._ledger.add_frame(layout.id, layout.frame, layout.methods)
+            self._store.add_frame(layout.id, layout.frame, layout.methods)
             if self._out:
-                paths = write_figure(layout, about, self.dataset, self._out / "figures")
+                paths = write_figure(layout, record, self.dataset, self._out / "figures")
                 svg = paths[0].read_bytes()
         self._figures.append(
             {
                 "id": layout.id,
-                "version": about.version,
+                "version": record.version,
                 "title": layout.title,
                 "alt": layout.alt,
                 "caption": str(layout.caption),
                 "empty": layout.empty,
             }
         )
-        return DisplayedFigure(layout, about, svg)
+        return DisplayedFigure(layout, record, svg)
 
-    def figures(self, layouts: Iterable[Layout]) -> HtmlOutput:
+    def figures(self, layouts: Iterable[Layout]) -> FigureList:
         """Show several charts, each as `figure` does."""
-        shown = [self.figure(layout)._repr_mimebundle_() for layout in layouts]
-        if not shown:
-            text = "Nothing to draw among these results."
-            return HtmlOutput(f'<p class="empty">{text}</p>', text)
-        return HtmlOutput(*("\n".join(one[form] for one in shown) for form in FORMS))
+        return FigureList([self.figure(layout) for layout in layouts])
 
     def table(self, table: ReportTable) -> HtmlOutput:
-        """Show a table and keep its numbers; write it as JSON and CSV for `out`."""
+        """Show a table, write it as JSON and CSV, and record its numbers."""
         if table.frame.empty:
-            text = f"{table.caption}: nothing here."
+            text = f"{table.caption}: no rows."
             return HtmlOutput(f'<p class="empty">{escape(text)}</p>', text)
         self._titles[table.id] = f"Numbers of the table: {table.caption}"
-        self._ledger.add_frame(table.id, table.numbers, table.methods)
+        self._store.add_frame(table.id, table.numbers, table.methods)
         self._tables.append(table.id)
-        # A page has its own way to sort; only shown, the table brings one along.
-        html = table.to_html() if self._out else table._repr_html_()
-        if self._out:
-            addresses = [row for cell in table.numbers["address"] for row in str(cell).split()]
-            write_table(table, studies_at(self.dataset, addresses), self._out / "tables")
-            html += (
-                f'<p class="files"><a href="tables/{escape(table.id)}.csv">this table (CSV)</a></p>'
-            )
-        return HtmlOutput(html, table.frame.to_string(index=False))
+        text = table.frame.to_string(index=False)
+        if not self._out:
+            # Only a table in a notebook needs a sort script of its own: a page has one already.
+            return HtmlOutput(table._repr_html_(), text)
+        addresses = [row for cell in table.numbers["address"] for row in str(cell).split()]
+        write_table(table, studies_at(self.dataset, addresses), self._out / "tables")
+        links = _file_links("", {f"tables/{table.id}.csv": "this table (CSV)"})
+        return HtmlOutput(table.to_html() + links, text)
 
     def text(self, sentences: Sentence | Iterable[Sentence]) -> HtmlOutput:
-        """Show computed sentences, several as a list, and keep their numbers."""
-        one = isinstance(sentences, Sentence)
-        said = [sentences] if one else list(sentences)
-        for sentence in said:
-            self._ledger.add(sentence)
-        if not said:
-            return HtmlOutput(
-                '<p class="empty">Nothing to say about these results.</p>', "Nothing."
-            )
-        if one:
-            return HtmlOutput(f"<p>{sentence_html(said[0])}</p>", str(said[0]))
-        items = "".join(f"<li>{sentence_html(sentence)}</li>" for sentence in said)
-        return HtmlOutput(f"<ul>{items}</ul>", "\n".join(f"- {sentence}" for sentence in said))
+        """Show a sentence as a paragraph, or several as a list, and record their numbers."""
+        if isinstance(sentences, Sentence):
+            self._store.add(sentences)
+            return HtmlOutput(f"<p>{sentence_html(sentences)}</p>", str(sentences))
+        listed = list(sentences)
+        for sentence in listed:
+            self._store.add(sentence)
+        if not listed:
+            text = "These results have nothing to report here."
+            return HtmlOutput(f'<p class="empty">{text}</p>', text)
+        items = "".join(f"<li>{sentence_html(sentence)}</li>" for sentence in listed)
+        return HtmlOutput(f"<ul>{items}</ul>", "\n".join(f"- {sentence}" for sentence in listed))
 
     def reviews(self, claims: pd.DataFrame) -> HtmlOutput:
-        """Put the claims of `audit` into the page as ClaimReview; write them as JSON-LD and CSV."""
+        """Put the verdicts on claims into the page as ClaimReview; write them as JSON-LD and CSV.
+
+        Parameters
+        ----------
+        claims : DataFrame
+            From `claim_verdicts`.
+        """
         text = machine_readable.claims_json_ld(self.dataset, claims, page=f"{self.name}.html")
         if self._out:
-            (self._out / "claims.jsonld").write_text(text + "\n", encoding="utf-8")
+            atomic_write_text(self._out / "claims.jsonld", f"{text}\n")
             write_csv(machine_readable.claims_frame(claims), self._out / "claims.csv")
-        html = (
-            f'<script type="application/ld+json">\n{text}\n</script>\n'
-            '<p class="files">For machines: <a href="claims.csv">claims.csv</a> · '
-            '<a href="claims.jsonld">claims.jsonld</a> (schema.org ClaimReview)</p>'
+        files = {
+            "claims.csv": "claims.csv",
+            "claims.jsonld": "claims.jsonld (schema.org ClaimReview)",
+        }
+        script = f'<script type="application/ld+json">\n{text}\n</script>\n'
+        return HtmlOutput(
+            script + _file_links("Machine-readable: ", files),
+            f"{len(claims)} claims as ClaimReview",
         )
-        return HtmlOutput(html, f"{len(claims)} claims as ClaimReview")
 
     def unknowns(self, entries: list[Unknown]) -> HtmlOutput:
-        """Show a register of unknowns as a table; write it as CSV, JSON and BibTeX for `out`."""
-        shown = self.table(tabulate_unknowns(entries))
+        """Show unknowns as a table; write them as CSV and JSON, and their studies as BibTeX."""
+        table = self.table(tabulate_unknowns(entries))
         if not self._out or not entries:
-            return shown
+            return table
         keys = [key for entry in entries for key in entry.evidence["study"]]
         write_csv(machine_readable.unknowns_frame(entries), self._out / "unknowns.csv")
         for name, text in (
             ("unknowns.json", machine_readable.unknowns_json(entries)),
             ("unknowns.bib", format_bibtex(self.dataset.bibliography.select(keys))),
         ):
-            (self._out / name).write_text(text, encoding="utf-8")
-        links = (
-            '<p class="files">For machines: <a href="unknowns.csv">unknowns.csv</a> · '
-            '<a href="unknowns.json">unknowns.json</a> · '
-            '<a href="unknowns.bib">unknowns.bib</a> (the studies that bear on them)</p>'
-        )
-        bundle = shown._repr_mimebundle_()
-        return HtmlOutput(bundle["text/html"] + links, bundle["text/plain"])
+            atomic_write_text(self._out / name, text)
+        files = {
+            "unknowns.csv": "unknowns.csv",
+            "unknowns.json": "unknowns.json",
+            "unknowns.bib": "unknowns.bib (studies)",
+        }
+        links = _file_links("Machine-readable: ", files)
+        return HtmlOutput(table.html + links, table.text)
 
     def input_file(self, path: str | Path) -> Path:
         """Return the path of a file that this report reads, so that a change of it is noticed.
@@ -224,47 +253,53 @@ class Report:
         return self.dataset.project / path
 
     def contents(self) -> HtmlOutput:
-        """Links to the other notebooks of the project, each with its question."""
-        found = []
+        """List the other notebooks of the project, each with its question and a link."""
         self.input_file("notebooks")
-        for path in notebooks_of(self.dataset.project).values():
-            cells = json.loads(self.dataset.read_text(path))["cells"]
-            text = next((cell["source"] for cell in cells if cell["cell_type"] == "markdown"), "")
-            if path.stem != self.name:
-                found.append(describe_text(path.stem, "".join(text)))
+        pages = [
+            describe_notebook(path.stem, json.loads(self.dataset.read_text(path)))
+            for path in notebooks_of(self.dataset.project).values()
+            if path.stem != self.name
+        ]
         items = "".join(
             f'<li><a href="{escape(page.name)}.ipynb">{escape(page.title)}</a>: '
             f"{escape(page.question)}</li>"
-            for page in found
+            for page in pages
         )
-        plain = "\n".join(f"{page.name}: {page.title}. {page.question}" for page in found)
-        return HtmlOutput(f"<ul>{items}</ul>", plain)
+        text = "\n".join(f"{page.name}: {page.title}. {page.question}" for page in pages)
+        return HtmlOutput(f"<ul>{items}</ul>", text, {"lists_pages": True})
 
     def close(self) -> HtmlOutput:
-        """Show footnotes and sources; for `out` write `values/NAME.json` and `reads/NAME.json`."""
-        cited = [*self.results["study"], *self.results["source"]]
-        cited += sources_of(self.dataset, self._ledger.values)
-        self._ledger.add(sources_counted(self.dataset, cited))
+        """Show sources and footnotes; write `values/NAME.json` and `reads/NAME.json`."""
+        headings = Headings()
+        html = sources_and_footnotes(
+            self.dataset,
+            self._store,
+            self._titles,
+            sources=[*self.results["study"], *self.results["source"]],
+            headings=headings,
+        )
         if self._out:
             content = {
                 "figures": self._figures,
                 "tables": self._tables,
-                "texts": self._ledger.texts,
-                "values": self._ledger.values,
+                "texts": self._store.texts,
+                "values": self._store.values,
             }
-            self._write("values", content)
-        html = references(self.dataset, cited) + footnotes(
-            self.dataset, self._ledger.values, self._titles
-        )
+            path = self._out / "values" / f"{self.name}.json"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            text = json.dumps(content, indent=1, ensure_ascii=False, sort_keys=True)
+            path.write_text(f"{text}\n", encoding="utf-8")
         if self._out and self.dataset.log is not None:
             self.dataset.log.write(self._out / "reads" / f"{self.name}.json")
-        return HtmlOutput(html, str(sources_counted(self.dataset, cited)))
+        listed = [[heading.level, heading.id, heading.text] for heading in headings.entries]
+        return HtmlOutput(html, headings.entries[0].text, {"headings": listed})
 
-    def _write(self, kind: str, content: dict) -> None:
-        path = self._out / kind / f"{self.name}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(content, indent=1, ensure_ascii=False, sort_keys=True)
-        path.write_text(text + "\n", encoding="utf-8")
+
+def _file_links(purpose: str, files: Mapping[str, str]) -> str:
+    links = " · ".join(
+        f'<a href="{escape(name)}">{escape(text)}</a>' for name, text in files.items()
+    )
+    return f'<p class="files">{purpose}{links}</p>'
 
 
 def open_report(
@@ -276,37 +311,37 @@ def open_report(
     outcomes: Sequence[str] = (),
     confidence: float = 0.95,
     out: str = "",
-    **own,
+    **own: object,
 ) -> Report:
-    """Read and check a project's tables and open a report on the part of them asked for.
+    """Load a project's data and open a report on the part of them that the parameters select.
 
     Parameters
     ----------
     name : str
-        The notebook's name; its values are written as `values/NAME.json`.
+        The name of the notebook, such as `01_studies`.
     project : str
-        Folder with `references.bib` and `data/`; empty finds it (see `find_project`).
+        Folder with `references.bib` and `data/`; empty: see `find_project`.
     scope : {"guide", "all"}
-        Studies that the guide rests on, or later and contextual ones as well.
+        Studies that the guide rests on, or later and wider ones as well.
     conditions, outcomes : sequence of str
-        Words of the data; none means all.
+        Words of the data to keep; empty: all.
     confidence : float
-        Coverage of all intervals, between 0 and 1.
+        Confidence level of all intervals, between 0 and 1.
     out : str
-        Folder for figure files and values; empty writes nothing.
+        Folder for figure files and values; empty: write nothing.
     own
-        The notebook's own parameters; each figure keeps them for the command that makes it again.
+        The notebook's own parameters; they are part of the record of each figure.
 
     Raises
     ------
     DatasetError
         With every problem of the tables.
     ParameterError
-        Every parameter that is wrong by the rule of `publishing.parameters`: of another type,
-        outside its vocabulary, or put into the notebook by papermill and not declared there.
+        With every parameter that is unknown, has the wrong type or a value that does not occur in
+        the data.
     """
     if not re.fullmatch(r"\w[\w-]*", name):
-        raise ParameterError(f"name: {name!r} is no name of a notebook, such as '01_studies'")
+        raise ParameterError(f"name: {name!r} is not a notebook name such as '01_studies'")
     shared = {
         "scope": scope,
         "conditions": conditions,
