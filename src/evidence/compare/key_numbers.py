@@ -9,7 +9,7 @@ import pandas as pd
 from evidence.analysis.certainty.evidence_body import EvidenceBody, evidence_bodies
 from evidence.analysis.certainty.grade import conclusion, grade_certainty
 from evidence.analysis.claims import claim_audit
-from evidence.analysis.gaps.unknowns import TIMES
+from evidence.analysis.gaps.unknowns import BODY_TIMES
 from evidence.analysis.narrative import study_findings
 from evidence.analysis.narrative.pooled_results import format_estimates
 from evidence.analysis.pooling.pooled_estimate import Refusal, pool_studies
@@ -56,7 +56,7 @@ def key_numbers(dataset: Dataset) -> dict[str, KeyNumber]:
         *_findings(dataset, results, studies),
         *_in_sentence(claim_audit.claims_sentence(claim_audit.claim_verdicts(dataset, results))),
         *_proportions(dataset, results, studies),
-        *(_effect(dataset, body) for body in evidence_bodies(dataset, results, times=TIMES)),
+        *(_effect(dataset, body) for body in evidence_bodies(dataset, results, times=BODY_TIMES)),
     ]
     return {number.name: number for number in numbers}
 

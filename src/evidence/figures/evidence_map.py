@@ -8,7 +8,7 @@ import pandas as pd
 from evidence.analysis.certainty.evidence_body import bodies_for, comparative_rows
 from evidence.analysis.certainty.grade import LEVELS, grade_certainty
 from evidence.analysis.gaps.evidence_map import evidence_map_cells
-from evidence.analysis.gaps.unknowns import TIMES
+from evidence.analysis.gaps.unknowns import BODY_TIMES
 from evidence.dataset.dataset import Dataset
 from evidence.figures import style
 from evidence.figures.layout import Layout, draw, row_addresses
@@ -117,7 +117,7 @@ def _best_certainty(dataset: Dataset, rows: list[dict], cell: str) -> str:
             and all(str(row[name]) in values for name, values in shared.items())
         )
     ]
-    bodies = bodies_for(dataset, relevant, times=TIMES)
+    bodies = bodies_for(dataset, relevant, times=BODY_TIMES)
     gradings = [grade_certainty(dataset, body) for body in bodies]
     levels = [grading.decided or grading.suggested for grading in gradings]
     return max(levels, key=LEVELS.index, default="")

@@ -1,11 +1,12 @@
-"""The register of unknowns and the map of evidence as tables."""
+"""Show the unknowns and the evidence map as tables."""
+
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from evidence.analysis.gaps.unknowns import Unknown
-from evidence.analysis.narrative.pooled_results import format_estimates
-from evidence.analysis.pooling.question import measure_label
+from evidence.analysis.narrative.pooled_results import format_estimates, measure_label
 from evidence.provenance.sentence import count, format_duration, format_percent
 from evidence.tables.html_table import CLAIMS_TABLE, UNKNOWNS_TABLE, ReportTable, anchor
 
@@ -13,7 +14,7 @@ METHODS = {
     "k": "studies",
     "n": "participants",
     "randomised": "studies",
-    "longest": "longest_follow_up",
+    "longest_follow_up": "longest_follow_up",
     "high_risk": "risk_of_bias",
     "per_arm": "required_trial",
     "required": "required_trial",
@@ -21,66 +22,62 @@ METHODS = {
 }
 
 
-def tabulate_unknowns(entries: list[Unknown]) -> ReportTable:
-    """One row an unknown: what is known, why it is open, and what would settle it."""
-    shown = pd.DataFrame(
+def tabulate_unknowns(unknowns: Sequence[Unknown]) -> ReportTable:
+    """Return a table with one row per unknown: the evidence, why it is open, and what is needed."""
+    frame = pd.DataFrame(
         {
-            "question": [_question(entry) for entry in entries],
-            "status": [_status(entry) for entry in entries],
-            "evidence": [_evidence(entry) for entry in entries],
-            "certainty": [_certainty(entry) for entry in entries],
-            "why it is open": [_why(entry) for entry in entries],
-            "what would settle it": [required_trial_text(entry) for entry in entries],
-            "claims": ["; ".join(entry.claims) or "—" for entry in entries],
-            "last looked": [
-                format_search_dates(entry.last_searched, entry.review_due) for entry in entries
+            "question": [_question(unknown) for unknown in unknowns],
+            "status": [_status(unknown) for unknown in unknowns],
+            "evidence": [_evidence(unknown) for unknown in unknowns],
+            "certainty": [_certainty(unknown) for unknown in unknowns],
+            "why it is open": [_reasons(unknown) for unknown in unknowns],
+            "what would settle it": [required_trial_text(unknown) for unknown in unknowns],
+            "claims": ["; ".join(unknown.claims) or "—" for unknown in unknowns],
+            "last searched": [
+                format_search_dates(unknown.last_searched, unknown.review_due)
+                for unknown in unknowns
             ],
-            "bearing on it": ["; ".join(entry.labels) or "nothing" for entry in entries],
+            "studies": ["; ".join(unknown.labels) or "none" for unknown in unknowns],
         }
     )
     numbers = pd.DataFrame(
         [
             {
-                "name": entry.name,
-                "k": entry.k,
-                "n": entry.n,
-                "randomised": entry.randomised,
-                "longest": entry.longest_follow_up,
-                "high_risk": entry.high_risk,
-                "per_arm": entry.required_trial.per_arm,
-                "required": entry.required_trial.required,
-                "fraction": entry.required_trial.fraction,
-                "address": entry.addresses,
+                "name": unknown.name,
+                "k": unknown.k,
+                "n": unknown.n,
+                "randomised": unknown.randomised,
+                "longest_follow_up": unknown.longest_follow_up,
+                "high_risk": unknown.high_risk,
+                "per_arm": unknown.required_trial.per_arm,
+                "required": unknown.required_trial.required,
+                "fraction": unknown.required_trial.fraction,
+                "address": unknown.addresses,
             }
-            for entry in entries
+            for unknown in unknowns
         ],
         columns=["name", *METHODS, "address"],
-    )
-    numbers["per_arm"] = numbers["per_arm"].astype("Int64")
+    ).astype({"per_arm": "Int64"})
     links = {
-        (place, "claims"): {claim: anchor(CLAIMS_TABLE, claim) for claim in entry.claims}
-        for place, entry in enumerate(entries)
-        if entry.claims
+        (row, "claims"): {claim: anchor(CLAIMS_TABLE, claim) for claim in unknown.claims}
+        for row, unknown in enumerate(unknowns)
+        if unknown.claims
     }
     return ReportTable(
         UNKNOWNS_TABLE,
-        "The register of unknowns",
-        shown,
+        "What remains unknown",
+        frame,
         numbers,
         METHODS,
         links,
-        sort_keys={"evidence": [entry.n for entry in entries]},
+        sort_keys={"evidence": [unknown.n for unknown in unknowns]},
         filter_columns=("status", "claims"),
     )
 
 
-def unknown_title(entry: Unknown) -> str:
-    """The name of an unknown in a text: its number, or the cell that nobody filled."""
-    return ", ".join(entry.name.split("/"))
-
-
-def _question(entry: Unknown) -> str:
-    return f"{entry.name}: {entry.question}" if entry.origin == "listed" else entry.question
+def unknown_title(unknown: Unknown) -> str:
+    """Return the short name of an unknown: its number, or its cell in words."""
+    return ", ".join(unknown.name.split("/"))
 
 
 def format_search_dates(last_searched: str, review_due: str) -> str:
@@ -90,110 +87,124 @@ def format_search_dates(last_searched: str, review_due: str) -> str:
     return f"{last_searched}, review due {review_due}" if review_due else last_searched
 
 
-def _status(entry: Unknown) -> str:
-    if entry.curated_status and entry.curated_status != entry.computed_status:
-        return f"{entry.curated_status}; computed: {entry.computed_status}, overruled: {entry.status_reason}"
-    return entry.status
+def required_trial_text(unknown: Unknown) -> str:
+    """Describe the trial or source that would settle an unknown."""
+    if unknown.origin == "source":
+        return "identifying the source that the guide relies on"
+    if unknown.comparison:
+        blinding = "" if unknown.any_blinded else " with effective blinding"
+        text = f"a randomised trial{blinding} against {unknown.comparison}"
+    else:
+        text = "a larger study that follows participants from their start"
+    trial = unknown.required_trial
+    if np.isfinite(trial.follow_up_days):
+        text += f", with a follow-up of at least {format_duration(trial.follow_up_days)}"
+    return f"{text}; {_sample_size(unknown)}"
 
 
-def _evidence(entry: Unknown) -> str:
-    if not entry.k:
+def _sample_size(unknown: Unknown) -> str:
+    """Participants per arm, at the observed comparator proportion or over a range."""
+    trial = unknown.required_trial
+    if not len(trial.sizes):
+        return "no sample size without a stated minimal important difference"
+    sizes = trial.sizes[trial.sizes["power"] == trial.sizes["power"].iloc[0]]
+    power = f"for a power of {format_percent(sizes['power'].iloc[0])}"
+    by_risk = np.isfinite(sizes["risk"]).all()
+    each = [
+        f"{row.per_arm:,} at {format_percent(row.risk)} in the comparator arm"
+        for row in sizes.itertuples()
+        if by_risk
+    ]
+    if trial.per_arm is None:
+        smallest = f"{sizes['per_arm'].iloc[0]:,} for the minimal important SMD"
+        return f"per arm {', '.join(each) or smallest}, {power}"
+    text = f"{trial.per_arm:,} per arm {power}"
+    if by_risk:
+        text = f"per arm {each[0]} as observed ({', '.join(each[1:])}), {power}"
+    participants = unknown.best.body.participants
+    if participants:
+        have = f"{participants:,} of {int(np.ceil(trial.required)):,} participants"
+        fraction = format_percent(min(trial.fraction, 1))
+        text += f"; {fraction} of the required information exists ({have})"
+    return text
+
+
+def _question(unknown: Unknown) -> str:
+    prefix = f"{unknown.name}: " if unknown.origin == "listed" else ""
+    return prefix + unknown.question
+
+
+def _status(unknown: Unknown) -> str:
+    if unknown.curated_status and unknown.curated_status != unknown.computed_status:
+        computed = unknown.computed_status
+        return f"{unknown.curated_status}; computed: {computed}, overruled: {unknown.status_reason}"
+    return unknown.status
+
+
+def _evidence(unknown: Unknown) -> str:
+    if not unknown.k:
         return "none"
     designs = ", ".join(
-        f"{number} {design or 'not stated'}" for design, number in entry.designs.items()
+        f"{number} {design or 'not stated'}" for design, number in unknown.designs.items()
     )
-    said = f"{count(entry.k, 'study', 'studies')} ({designs}), {count(entry.n, 'person', 'people')}"
-    if np.isfinite(entry.longest_follow_up):
-        said += f", longest look {format_duration(entry.longest_follow_up)}"
-    said += f"; {format_percent(entry.high_risk)} at high risk of bias or not randomised"
-    return said + (
-        "; some hid what people got" if entry.any_blinded else "; none hid what people got"
-    )
+    studies, participants = _studies_and_participants(unknown.k, unknown.n)
+    text = f"{studies} ({designs}), {participants}"
+    if np.isfinite(unknown.longest_follow_up):
+        text += f", longest follow-up {format_duration(unknown.longest_follow_up)}"
+    text += f"; {format_percent(unknown.high_risk)} at high risk of bias or not randomised"
+    return text + ("; some effectively blinded" if unknown.any_blinded else "; none effectively "
+                   "blinded")  # fmt: skip
 
 
-def _certainty(entry: Unknown) -> str:
-    """The most certain body of evidence: its level, effect, and what that says."""
-    if entry.best is None:
+def _certainty(unknown: Unknown) -> str:
+    """The most certain body of evidence: its level, effect and conclusion."""
+    if unknown.best is None:
         return "—"
-    body = entry.best.body
-    decided = f", decided {entry.best.decided}" if entry.best.decided else ""
-    said = f"{entry.best.suggested} suggested{decided} ({', '.join(body.name.split('/'))})"
+    body = unknown.best.body
+    decided = f", decided {unknown.best.decided}" if unknown.best.decided else ""
+    text = f"{unknown.best.suggested} suggested{decided} ({', '.join(body.name.split('/'))})"
     if not np.isfinite(body.effect[0]):
-        return said
+        return text
     measure = body.question.measure
-    middle, low, high = format_estimates(measure, *body.natural)
-    said += f": {measure_label(measure, body.question.outcome)} {middle} ({low} to {high})"
+    estimate, low, high = format_estimates(measure, *body.natural)
+    text += f": {measure_label(measure, body.question.outcome)} {estimate} ({low} to {high})"
     natural = body.pooled.natural_scale() if body.pooled else {}
     if np.isfinite(natural.get("pi_low", np.nan)):
         low, high = format_estimates(measure, natural["pi_low"], natural["pi_high"])
-        said += f", a further study {low} to {high}"
-    return f"{said}; {entry.conclusion}"
+        text += f", prediction interval {low} to {high}"
+    return f"{text}; {unknown.conclusion}"
 
 
-def _why(entry: Unknown) -> str:
-    said = [f"{code}: {rule}" for code, rule in entry.codes.items()]
-    return "; ".join([*said, *filter(None, [entry.why_open])])
-
-
-def required_trial_text(entry: Unknown) -> str:
-    """The trial that would settle an unknown, in words."""
-    if entry.origin == "source":
-        return "the text that the guide had in mind"
-    found = entry.required_trial
-    if entry.comparison:
-        blind = "" if entry.any_blinded else ", people not knowing what they get"
-        said = f"a randomised trial against {entry.comparison}{blind}"
-    else:
-        said = "a study of more people from their start"
-    if np.isfinite(found.follow):
-        said += f", following them for at least {format_duration(found.follow)}"
-    return f"{said}; {_size(entry)}"
-
-
-def _size(entry: Unknown) -> str:
-    """People in each arm of that trial: from what was seen, else over a range."""
-    found = entry.required_trial
-    if not len(found.sizes):
-        return "its size cannot be said before somebody says what matters"
-    rows = found.sizes[found.sizes["power"] == found.sizes["power"].iloc[0]]
-    power = f"for a power of {format_percent(rows['power'].iloc[0])}"
-    each = [
-        f"{r.per_arm:,} at {format_percent(r.rate)} without treatment" for r in rows.itertuples()
-    ]
-    if found.per_arm is None:
-        if not np.isfinite(rows["rate"]).all():
-            each = [
-                f"{rows['per_arm'].iloc[0]:,} for the smallest standardised difference that matters"
-            ]
-        return f"in each arm {', '.join(each)}, {power}"
-    said = f"{found.per_arm:,} in each arm {power}"
-    if np.isfinite(rows["rate"].iloc[0]):
-        said = f"in each arm {each[0]} as seen ({', '.join(each[1:])}), {power}"
-    if entry.best.body.participants:
-        exists = f"{entry.best.body.participants:,} of {int(np.ceil(found.required)):,} people"
-        said += f"; {format_percent(min(found.fraction, 1))} of the information exists ({exists})"
-    return said
+def _reasons(unknown: Unknown) -> str:
+    codes = [f"{code}: {reason}" for code, reason in unknown.codes.items()]
+    return "; ".join([*codes, *filter(None, [unknown.why_open])])
 
 
 def tabulate_evidence_map(layout) -> ReportTable:
-    """A map of evidence as a table, each cell that is not empty a link.
+    """Return an evidence map as a table whose filled cells link to their studies.
 
-    `layout` is that of the map; a cell leads to the studies in it.
+    Parameters
+    ----------
+    layout : EvidenceMapLayout
     """
-    cells = {(row.down, row.across): row for row in layout.frame.itertuples()}
-    shown, links = [], {}
-    for place, down in enumerate(layout.down):
-        line = {layout.sides[0]: down}
+    cells = {(cell.down, cell.across): cell for cell in layout.frame.itertuples()}
+    records, links = [], {}
+    for row, down in enumerate(layout.down):
+        record = {layout.sides[0]: down}
         for across in layout.across:
-            row = cells[down, across]
-            text = "nobody"
-            if row.k:
-                text = f"{count(row.k, 'study', 'studies')}, {count(row.n, 'person', 'people')}"
-                text += f", {row.certainty}" if row.certainty else ""
-                links[place, across] = anchor("why", f"{layout.id}:{row.name}")
-            line[across] = text
-        shown.append(line)
+            cell = cells[down, across]
+            record[across] = "none"
+            if cell.k:
+                certainty = f", {cell.certainty}" if cell.certainty else ""
+                record[across] = ", ".join(_studies_and_participants(cell.k, cell.n)) + certainty
+                links[row, across] = anchor("why", f"{layout.id}:{cell.name}")
+        records.append(record)
     numbers = pd.DataFrame({"name": list(layout.down), "address": ""})
-    caption = f"Studies, people and the best certainty, {layout.sides[0]} by {layout.sides[1]}"
+    sides = " by ".join(layout.sides)
+    caption = f"Studies, participants and best certainty, {sides}"
     identity = layout.id.replace("fig-", "tab-")
-    return ReportTable(identity, caption, pd.DataFrame(shown), numbers, links=links)
+    return ReportTable(identity, caption, pd.DataFrame(records), numbers, links=links)
+
+
+def _studies_and_participants(k: int, n: int) -> tuple[str, str]:
+    return str(count(k, "study", "studies")), str(count(n, "participant"))

@@ -1,10 +1,10 @@
-"""Verdicts computed from rows: what the guide says, held against what other texts report.
+"""Compute a verdict on a claim by comparing the guide's rows with the sources' rows.
 
 Vocabulary
 ----------
-Two numbers *fit* if the intervals fit from which each was rounded; a source's number fits a range
-of the guide if it lies in it. A source is *worse* than the guide if it does not fit and is less
-good for those concerned.
+Two numbers *match* if the ranges from which they were rounded overlap; a source's number matches a
+range of the guide if it lies within it. A source is *worse* than the guide if it does not match and
+reports less benefit or more harm.
 """
 
 import re
@@ -18,15 +18,18 @@ from evidence.dataset.row_filter import filter_rows
 from evidence.provenance.sentence import join_words
 
 NOT_CHECKABLE = "not checkable"
-INPUT_COLUMNS = ("label", "is_guide", "confirmed", "arm", "outcome", "complement", "measure", "value", "n",
-        "time", "days", "days_low", "direction", "better", "as_printed", "dose_mg_per_kg",
-        "infusion_minutes", "address")  # fmt: skip
-"""The columns of results that are looked at here."""
+COMPARED_COLUMNS = ("label", "is_guide", "confirmed", "arm", "outcome", "complement", "measure",
+                    "value", "n", "time", "days", "days_low", "direction", "better", "as_printed",
+                    "dose_mg_per_kg", "infusion_minutes", "address")  # fmt: skip
+UNITS = {"dose_mg_per_kg": " mg/kg", "infusion_minutes": " minutes", "n": ""}
+DIRECTION_RANKS = {"worse": 0, "no difference": 1, "better": 2}
+TOLERANCE = 1e-9
+_UP_TO = re.compile(r"\bup to\b")
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A verdict with the comparisons that led to it and the addresses of all rows compared."""
+    """A verdict, the comparisons that led to it, and the addresses of all rows compared."""
 
     verdict: str
     reason: str
@@ -34,160 +37,159 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Extent:
-    """From where to where a row's number reaches, how finely it is printed, and all its numbers."""
+class PrintedRange:
+    """The range a row states, half a unit of its last digit, and all its numbers."""
 
     low: float
     high: float
-    slack: float
+    rounding: float
     numbers: tuple[float, ...]
 
 
-def judge_claim(results: pd.DataFrame, claim) -> Verdict:
-    """The verdict that the rows of a claim give by themselves.
+@dataclass(frozen=True)
+class _Comparison:
+    """One row of the guide against one of a source."""
 
-    All sources fit: agrees. At least half of them: omits detail. Fewer: overstated if all that
-    do not fit are worse, else differs; differs also if the numbers of people are not the same.
-    A claim without rows of the guide, but with rows of sources, omits detail if it is an
-    omission. Where nothing can be held against anything: not checkable.
+    matches: bool
+    is_worse: bool
+    n_difference: str
+    printed: str
+    label: str
+
+
+def judge_claim(results: pd.DataFrame, claim) -> Verdict:
+    """Compute the verdict that the rows of a claim give by themselves.
+
+    All sources match: agrees. At least half match: omits detail. Fewer match: overstated if all
+    others are worse, else differs. A different n also means differs. An omission of the guide that
+    a source reports omits detail. If nothing can be compared: not checkable.
 
     Parameters
     ----------
     results : DataFrame
         All rows, from `select_results`.
-    claim : row of `claims.csv`
+    claim : named tuple
+        A row of `claims.csv`.
     """
-    said = filter_rows(claim.guide_rows, results, INPUT_COLUMNS)
-    said = said[said["is_guide"]]
-    sources = filter_rows(claim.source_rows, results, INPUT_COLUMNS)
+    guide = filter_rows(claim.guide_rows, results, COMPARED_COLUMNS)
+    guide = guide[guide["is_guide"]]
+    sources = filter_rows(claim.source_rows, results, COMPARED_COLUMNS)
     sources = sources[~sources["is_guide"]]
     if sources["confirmed"].any():
         sources = sources[sources["confirmed"]]
-    rows = (*said["address"], *sources["address"])
-    if claim.kind == "omission" and said.empty and len(sources):
-        return Verdict("omits detail", "the guide gives nothing to compare", rows)
-    compared = [
+    rows = (*guide["address"], *sources["address"])
+    if claim.kind == "omission" and guide.empty and len(sources):
+        return Verdict("omits detail", "the guide does not mention it", rows)
+    comparisons = [
         comparison
-        for row in said.itertuples()
+        for row in guide.itertuples()
         for source in _counterparts(row, sources, claim.quantity)
         if (comparison := _compare(row, source, claim.quantity))
     ]
-    if not compared:
-        return Verdict(NOT_CHECKABLE, "no row of a source gives what the guide says", rows)
-    return Verdict(_verdict(compared), _because(compared), rows)
+    if not comparisons:
+        return Verdict(NOT_CHECKABLE, "no row of a source reports what the guide states", rows)
+    return Verdict(_verdict(comparisons), _reason(comparisons), rows)
 
 
 def _counterparts(row, sources: pd.DataFrame, quantity: str) -> Iterable:
-    """The sources' rows about the same arm, or all of them if none has its name."""
-    same = sources[sources["arm"] == row.arm]
-    return (sources if quantity or same.empty else same).itertuples()
-
-
-@dataclass(frozen=True)
-class _Comparison:
-    fits: bool
-    worse: bool
-    people: str
-    printed: str
-    label: str
+    """The sources' rows on the same arm, or all if no arm has its name."""
+    same_arm = sources[sources["arm"] == row.arm]
+    return (sources if quantity or same_arm.empty else same_arm).itertuples()
 
 
 def _compare(row, source, quantity: str) -> _Comparison | None:
-    """How one row of a source stands to one of the guide; None if they have nothing in common."""
-    wanted = _extent(row)
-    found = _column(source, quantity) if quantity else _extent(source)
+    """Compare a row of the guide with one of a source; None if they share no kind of number."""
+    stated = _printed_range(row)
+    reported = _column_range(source, quantity) if quantity else _printed_range(source)
     if row.measure == source.measure == "date":
-        fits, worse = _fits_date(row.as_printed, source.as_printed), False
-    elif wanted and found:
+        matches, is_worse = _dates_match(row.as_printed, source.as_printed), False
+    elif stated and reported:
         if row.complement and source.outcome == row.complement:
-            found = Extent(1 - found.high, 1 - found.low, found.slack, ())
-        fits, worse = _fits(row, wanted, found), _is_worse(row.better, wanted, found)
+            low, high = 1 - reported.high, 1 - reported.low
+            reported = PrintedRange(low, high, reported.rounding, ())
+        matches = _ranges_match(row, stated, reported)
+        is_worse = _is_worse(row.better, stated, reported)
     elif row.direction and source.direction:
-        fits = row.direction == source.direction
-        worse = GOOD.index(source.direction) < GOOD.index(row.direction)
+        matches = row.direction == source.direction
+        is_worse = DIRECTION_RANKS[source.direction] < DIRECTION_RANKS[row.direction]
     else:
         return None
     printed = source.as_printed.replace(" percent", "%") or source.direction
     if quantity:
-        printed = f"{found.low:g}{UNITS[quantity]}"
-    is_other = pd.notna(row.n) and pd.notna(source.n) and row.n != source.n
-    people = f"{source.n} people and not {row.n}" if is_other else ""
-    return _Comparison(fits, worse and not fits, people, printed, source.label)
+        printed = f"{reported.low:g}{UNITS[quantity]}"
+    has_other_n = pd.notna(row.n) and pd.notna(source.n) and row.n != source.n
+    n_difference = f"n = {source.n}, not {row.n}" if has_other_n else ""
+    return _Comparison(matches, is_worse and not matches, n_difference, printed, source.label)
 
 
-GOOD = ("worse", "no difference", "better")
-UNITS = {"dose_mg_per_kg": " mg/kg", "infusion_minutes": " minutes", "n": ""}
-
-
-def _extent(row) -> Extent | None:
-    """What a row reports as a number: its value, its time if it is about time, or its text."""
+def _printed_range(row) -> PrintedRange | None:
+    """The value of a row, its time if it is about time, or the range in its text."""
     printed = printed_numbers(row.as_printed)
     if pd.notna(row.value):
-        scale = 0.01 if row.measure in ("proportion", "modelled proportion") else 1.0
         is_percentage = "%" in row.as_printed or "percent" in row.as_printed
-        slack = rounding(printed[0]) * (scale if is_percentage else 1.0) if printed else 0.0
-        return Extent(row.value, row.value, slack, (row.value,))
+        is_proportion = row.measure in ("proportion", "modelled proportion")
+        scale = 0.01 if is_percentage and is_proportion else 1.0
+        half_unit = rounding(printed[0]) * scale if printed else 0.0
+        return PrintedRange(row.value, row.value, half_unit, (row.value,))
     if row.measure in ("range", "statement") and row.time:
-        return Extent(row.days_low, row.days, 0.0, ())
+        return PrintedRange(row.days_low, row.days, 0.0, ())
     if row.measure == "range" and printed:
         scale = 0.01 if "%" in row.as_printed else 1.0
         numbers = tuple(scale * float(number) for number in printed)
-        slack = scale * max(map(rounding, printed)) if len(numbers) == 1 else 0.0
+        half_unit = scale * rounding(printed[0]) if len(numbers) == 1 else 0.0
         low = 0.0 if _UP_TO.search(row.as_printed) else numbers[0]
-        return Extent(low, numbers[-1], slack, numbers)
+        return PrintedRange(low, numbers[-1], half_unit, numbers)
     return None
 
 
-_UP_TO = re.compile(r"\bup to\b")
+def _column_range(row, column: str) -> PrintedRange | None:
+    value = getattr(row, column)
+    return None if pd.isna(value) else PrintedRange(value, value, 0.0, (value,))
 
 
-def _column(row, name: str) -> Extent | None:
-    value = getattr(row, name)
-    return None if pd.isna(value) else Extent(float(value), float(value), 0.0, (float(value),))
+def _ranges_match(row, stated: PrintedRange, reported: PrintedRange) -> bool:
+    # More than two numbers are a list, such as the doses tested.
+    if len(stated.numbers) > 2:
+        return any(abs(number - reported.low) < TOLERANCE for number in stated.numbers)
+    slack = stated.rounding + reported.rounding + TOLERANCE
+    low = -slack if row.measure == "maximum" else stated.low - slack
+    return low <= reported.low and reported.high <= stated.high + slack
 
 
-def _fits(row, wanted: Extent, found: Extent) -> bool:
-    if len(wanted.numbers) > 2:
-        return any(abs(number - found.low) < 1e-9 for number in wanted.numbers)
-    slack = wanted.slack + found.slack + 1e-9
-    low = -slack if row.measure == "maximum" else wanted.low - slack
-    return low <= found.low and found.high <= wanted.high + slack
-
-
-def _is_worse(better: str, wanted: Extent, found: Extent) -> bool:
+def _is_worse(better: str, stated: PrintedRange, reported: PrintedRange) -> bool:
     if better == "higher":
-        return found.low < wanted.low
-    return better == "lower" and found.high > wanted.high
+        return reported.low < stated.low
+    return better == "lower" and reported.high > stated.high
 
 
-def _fits_date(said: str, found: str) -> bool:
-    """Whether a date is the other one, with or without the day: March 2019 fits 5 March 2019."""
-    return found == said or found.endswith(f" {said}")
+def _dates_match(stated: str, reported: str) -> bool:
+    """Whether the dates agree, with or without the day: March 2019 matches 5 March 2019."""
+    return reported == stated or reported.endswith(f" {stated}")
 
 
-def _verdict(compared: list[_Comparison]) -> str:
-    off = [comparison for comparison in compared if not comparison.fits]
-    if any(comparison.people for comparison in compared):
+def _verdict(comparisons: list[_Comparison]) -> str:
+    others = [comparison for comparison in comparisons if not comparison.matches]
+    if any(comparison.n_difference for comparison in comparisons):
         return "differs"
-    if not off:
+    if not others:
         return "agrees"
-    if 2 * len(off) <= len(compared):
+    if 2 * len(others) <= len(comparisons):
         return "omits detail"
-    return "overstated" if all(comparison.worse for comparison in off) else "differs"
+    return "overstated" if all(comparison.is_worse for comparison in others) else "differs"
 
 
-def _because(compared: list[_Comparison]) -> str:
-    """What fits, what does not and where the people differ, by source."""
-    groups = (
-        ("fits", [(c.printed, c.label) for c in compared if c.fits]),
-        ("does not fit", [(c.printed, c.label) for c in compared if not c.fits]),
-        ("but", [(c.people, c.label) for c in compared if c.people]),
+def _reason(comparisons: list[_Comparison]) -> str:
+    """What matches, what does not and where n differs, with the sources."""
+    parts = (
+        ("matches", [(c.label, c.printed) for c in comparisons if c.matches]),
+        ("does not match", [(c.label, c.printed) for c in comparisons if not c.matches]),
+        ("but", [(c.label, c.n_difference) for c in comparisons if c.n_difference]),
     )
-    return "; ".join(f"{verb} {_by_label(pairs)}" for verb, pairs in groups if pairs)
+    return "; ".join(f"{verb} {_by_source(pairs)}" for verb, pairs in parts if pairs)
 
 
-def _by_label(pairs: list[tuple[str, str]]) -> str:
-    printed: dict[str, dict[str, None]] = {}
-    for words, label in pairs:
-        printed.setdefault(label, {})[words] = None
-    return join_words(f"{join_words(words)} ({label})" for label, words in printed.items())
+def _by_source(pairs: list[tuple[str, str]]) -> str:
+    texts: dict[str, list[str]] = {}
+    for label, text in dict.fromkeys(pairs):
+        texts.setdefault(label, []).append(text)
+    return join_words(f"{join_words(words)} ({label})" for label, words in texts.items())

@@ -1,11 +1,4 @@
-"""What was measured and what nobody has: two ways of telling results apart, crossed.
-
-Vocabulary
-----------
-Only confirmed results of studies with participants of their own are counted as evidence; what
-the guide says, what reviews pool and what was not read at its source is not. `k` is the number
-of studies, `n` the number of their participants.
-"""
+"""Count the studies and participants in each cell of an evidence map."""
 
 from itertools import product
 
@@ -28,70 +21,69 @@ TIME_BANDS = {
     "up to a year": 366.0,
     "later": np.inf,
 }
-"""Up to how many days each word reaches, from where the one before it ends."""
+"""The last day of each band."""
+CELL_COLUMNS = ["name", "down", "across", "k", "n", "labels", "address"]
 
 
 def evidence_map_cells(
     dataset: Dataset, results: pd.DataFrame, *, down: str, across: str
 ) -> pd.DataFrame:
-    """Every combination with `k`, `n`, `labels` and `address`; empty ones are rows too.
+    """Count the evidence in every cell, also in empty ones.
 
-    All words that `results` have on benefits and harms span the grid, also those that only the
-    guide speaks of: a cell without evidence is the finding.
+    All words that `results` use for benefits and harms span the map, also those of the guide: a
+    cell without evidence is a finding.
 
     Parameters
     ----------
+    dataset : Dataset
     results : DataFrame
         From `select_results`.
     down, across : {"outcome", "condition", "dose", "time"}
-        What its rows and its columns are.
+        What the rows and the columns of the map are.
+
+    Returns
+    -------
+    DataFrame
+        `CELL_COLUMNS`: `k` studies and `n` participants, their labels and addresses.
     """
-    shown = results[results["kind"].isin(OUTCOME_KINDS)]
-    shown = shown.assign(time=_bands(shown["days"]), dose=_doses(shown))
-    shown = shown[(shown[down] != "") & (shown[across] != "")]
-    rows = evidence_rows(shown)[["study", "label", "address", down, across]]
-    found = dict(list(rows.groupby([down, across], sort=False)))
-    whose, cells = participants_by_study(dataset), []
-    for one, two in product(_order(dataset, shown, down), _order(dataset, shown, across)):
-        group = found.get((one, two), rows.iloc[:0])
-        k, n = count_studies_and_participants(whose, group)
-        cells.append(
-            {
-                "name": f"{two}/{one}",
-                "down": one,
-                "across": two,
-                "k": k,
-                "n": n,
-                "labels": "; ".join(group["label"].unique()),
-                "address": " ".join(group["address"]),
-            }
-        )
-    return pd.DataFrame(cells, columns=["name", "down", "across", "k", "n", "labels", "address"])
+    rows = results[results["kind"].isin(OUTCOME_KINDS)]
+    rows = rows.assign(time=_time_bands(rows["days"]), dose=_doses(rows))
+    rows = rows[(rows[down] != "") & (rows[across] != "")]
+    sizes = participants_by_study(dataset)
+    evidence = evidence_rows(rows)[["study", "label", "address", down, across]]
+    groups = dict(list(evidence.groupby([down, across], sort=False)))
+    cells = []
+    for row, column in product(_order(dataset, rows, down), _order(dataset, rows, across)):
+        group = groups.get((row, column), evidence.iloc[:0])
+        k, n = count_studies_and_participants(sizes, group)
+        labels, addresses = "; ".join(group["label"].unique()), " ".join(group["address"])
+        cells.append((f"{column}/{row}", row, column, k, n, labels, addresses))
+    return pd.DataFrame(cells, columns=CELL_COLUMNS)
 
 
-def _bands(days: pd.Series) -> pd.Series:
-    """For each time the first word of `SPANS` that it falls under; empty where there is none."""
-    ends = list(TIME_BANDS.values())
-    place = np.searchsorted(ends, days.fillna(np.inf))
-    words = pd.Series([list(TIME_BANDS)[min(index, len(ends) - 1)] for index in place], days.index)
-    return words.where(days > 0, "")
+def _time_bands(days: pd.Series) -> pd.Series:
+    """The first band that includes each time; empty before treatment or without a time."""
+    bands = np.array(list(TIME_BANDS), dtype=object)
+    positions = np.searchsorted(list(TIME_BANDS.values()), days.fillna(np.inf))
+    return pd.Series(bands[np.minimum(positions, len(bands) - 1)], days.index).where(days > 0, "")
 
 
 def _doses(rows: pd.DataFrame) -> pd.Series:
-    """The dose and route of treated arms, in words; empty where it is not told, or a comparator."""
-    dose = rows["dose_mg_per_kg"].map(lambda number: f"{number:g} mg/kg")
-    told = (rows["dose_mg_per_kg"] > 0) & (rows["role"] != "comparator")
-    return (dose.astype(str) + (" " + rows["route"]).where(rows["route"] != "", "")).where(told, "")
+    """Dose and route of treated arms in words; empty for comparators or an unknown dose."""
+    dose = rows["dose_mg_per_kg"].map(lambda number: f"{number:g} mg/kg").astype(str)
+    route = (" " + rows["route"]).where(rows["route"] != "", "")
+    is_treated = (rows["dose_mg_per_kg"] > 0) & (rows["role"] != "comparator")
+    return (dose + route).where(is_treated, "")
 
 
-def _order(dataset: Dataset, rows: pd.DataFrame, kind: str) -> list[str]:
-    """The words of one side of the grid: by the tables, or from low to high."""
-    present = list(rows[kind].unique())
-    if kind == "time":
+def _order(dataset: Dataset, rows: pd.DataFrame, dimension: str) -> list[str]:
+    """The words along one side of the map, in the order of the tables or from low to high."""
+    present = list(rows[dimension].unique())
+    if dimension == "time":
         return list(TIME_BANDS) if present else []
-    if kind == "dose":
+    if dimension == "dose":
         lowest = rows.groupby("dose")["dose_mg_per_kg"].min()
-        return sorted(present, key=lambda word: (lowest[word], word))
-    if kind == "outcome" and len(dataset.outcomes):
-        return [word for word in dataset.outcomes["outcome"] if word in set(present)]
+        return sorted(present, key=lambda dose: (lowest[dose], dose))
+    if dimension == "outcome" and len(dataset.outcomes):
+        return [outcome for outcome in dataset.outcomes["outcome"] if outcome in set(present)]
     return present

@@ -1,11 +1,11 @@
-"""What would settle a question: the trial that is wanted, its size, and how much of it exists.
+"""Compute the size and follow-up of the trial that would settle an unknown.
 
 Vocabulary
 ----------
-The *required information size* is the number of people that one adequate trial needs, or what a
-pool needs if its studies differ: divided by 1 - D². The *diversity* D² is the share by which the
-variance of the pooled effect falls if the studies are taken not to differ. The *information
-fraction* is the share of the required size that the best body of evidence already holds.
+The *required information size* is the number of participants one adequate trial needs; for a pool
+of differing studies it is divided by 1 − D². The *diversity* D² is the proportion by which the
+variance of the pooled effect falls if the studies are assumed not to differ. The *information
+fraction* is the part of the required size that the best body of evidence already has.
 
 References
 ----------
@@ -30,82 +30,88 @@ from evidence.statistics.confidence_intervals import wilson_interval
 from evidence.statistics.sample_size import size_for_means, size_for_proportions
 
 POWERS = (0.8, 0.9)
-BASELINE_RATES = (0.1, 0.25, 0.5)
-"""Shares in the comparison group for which a size is given where none was seen."""
+COMPARATOR_RISKS = (0.1, 0.25, 0.5)
+"""Comparator proportions for which sizes are given if none was observed."""
 
 
 @dataclass(frozen=True)
 class RequiredTrial:
-    """The trial wanted.
+    """The trial that would settle an unknown.
 
-    `sizes`: one row a control rate (NaN on a scale) and power, with `per_arm`, rounded up; `seen`
-    tells whether that rate, or the spread on the scale, was seen; the ends of its interval follow.
-    `required` and `fraction` as in the module, `follow` the days for which people must be followed;
-    NaN if unknown.
+    Attributes
+    ----------
+    sizes : DataFrame
+        One row per comparator proportion `risk` (NaN on a scale) and `power`: `per_arm`, rounded
+        up, and `observed`, whether the proportion or the SD on the scale was observed. The limits
+        of the CI of an observed proportion follow it.
+    required, fraction : float
+        The required information size in participants and the information fraction; NaN if unknown.
+    follow_up_days : float
+        Days for which participants must be followed; NaN if unknown.
     """
 
-    matters: float
     sizes: pd.DataFrame
     required: float
     fraction: float
-    follow: float
+    follow_up_days: float
 
     @property
     def per_arm(self) -> int | None:
-        """People in each arm at the first power and the rate seen; None if it cannot be said."""
-        rows = self.sizes[self.sizes["seen"]]
-        return int(rows["per_arm"].iloc[0]) if len(rows) else None
+        """Participants per arm at the first power and the observed proportion; None if unknown."""
+        observed = self.sizes[self.sizes["observed"]]
+        return int(observed["per_arm"].iloc[0]) if len(observed) else None
 
 
 def required_trial(
-    dataset: Dataset, best: Certainty | None, outcome: str, follow: float = np.nan
+    dataset: Dataset, best: Certainty | None, outcome: str, follow_up_days: float = np.nan
 ) -> RequiredTrial:
-    """The size of the trial that would see what matters on an outcome.
+    """Compute the size of a trial that would detect the minimal important difference.
 
     Parameters
     ----------
+    dataset : Dataset
     best : Certainty or None
-        The body of evidence from which the rate without treatment is taken; without one, sizes
-        are given for a range of rates.
-    follow : float, optional
-        Days for which the question asks; by default those at which the best body looked.
+        The body of evidence from which the comparator proportion is taken; without one, sizes are
+        given for a range of proportions.
+    outcome : str
+    follow_up_days : float, optional
+        Days that the question asks for; by default the latest time in the best body.
     """
-    matters = body_mid(dataset, best.body) if best else None
-    if best and not best.body.is_binary:
-        sizes = list(_on_a_scale(best.body, matters)) or list(_standardised(dataset, outcome))
+    body = best.body if best else None
+    if body and not body.is_binary:
+        sizes = list(_sizes_on_scale(body, body_mid(dataset, body)))
     else:
-        rates = _rates(best.body) if best else ()
-        sizes = list(_by_rate(dataset, outcome, rates)) or list(_standardised(dataset, outcome))
-    frame = pd.DataFrame(sizes, columns=["rate", "power", "per_arm", "seen"])
+        sizes = list(_sizes_by_risk(dataset, outcome, _observed_risks(body)))
+    sizes = sizes or list(_standardised_sizes(dataset, outcome))
+    frame = pd.DataFrame(sizes, columns=["risk", "power", "per_arm", "observed"])
     required = fraction = np.nan
-    seen = frame[frame["seen"]]
-    if best and len(seen):
-        required = 2 * float(seen["per_arm"].iloc[0]) / (1 - diversity(best.body))
-        fraction = best.body.participants / required
-    if best and not np.isfinite(follow):
-        follow = float(best.body.studies["days"].max())
-    known = matters if matters is not None else np.nan
-    return RequiredTrial(known, frame, required, fraction, follow)
+    observed = frame[frame["observed"]]
+    if body and len(observed):
+        required = 2 * float(observed["per_arm"].iloc[0]) / (1 - diversity(body))
+        fraction = body.participants / required
+    if body and not np.isfinite(follow_up_days):
+        follow_up_days = float(body.studies["days"].max())
+    return RequiredTrial(frame, required, fraction, follow_up_days)
 
 
 def diversity(body: EvidenceBody) -> float:
-    """D² of a pool, at least 0 and below 1; 0 for a single study."""
+    """Compute D² of a pool, from 0 (also for a single study) to below 1."""
     tau2 = getattr(body.pooled.pooled, "tau2", 0.0) if body.pooled else 0.0
     vi = body.studies["vi"].to_numpy(float)
     return float(1 - np.sum(1 / (vi + tau2)) / np.sum(1 / vi))
 
 
-def _rates(body: EvidenceBody) -> tuple[float, ...]:
-    """The share with the outcome in the comparison groups, and the ends of its interval."""
-    if not body.comparator_risk > 0:
+def _observed_risks(body: EvidenceBody | None) -> tuple[float, ...]:
+    """The comparator proportion and the limits of its CI; nothing if none was observed."""
+    if not (body and body.comparator_risk > 0):
         return ()
-    found = wilson_interval(body.studies["events2"].sum(), body.studies["n2"].sum())
-    return tuple(float(rate) for rate in found)
+    interval = wilson_interval(body.studies["events2"].sum(), body.studies["n2"].sum())
+    return tuple(float(risk) for risk in interval)
 
 
-def _on_a_scale(body: EvidenceBody, matters: float | None) -> Iterator[dict]:
-    """Sizes for a difference of means, with the standard deviation that its studies had."""
-    if matters is None:
+def _sizes_on_scale(body: EvidenceBody, mid: float | None) -> Iterator[dict]:
+    """Sizes for a difference of means, with the SD of the body's studies."""
+    if mid is None:
         return
     studies = body.studies.dropna(subset=["n1", "n2"])
     if body.question.measure == "smd":
@@ -116,27 +122,27 @@ def _on_a_scale(body: EvidenceBody, matters: float | None) -> Iterator[dict]:
     else:
         return
     for power in POWERS:
-        yield _size(np.nan, power, size_for_means(matters, sd, power=power), True)
+        yield _size(np.nan, power, size_for_means(mid, sd, power=power), True)
 
 
-def _standardised(dataset: Dataset, outcome: str) -> Iterator[dict]:
-    """Sizes for a standardised difference that matters, if one is stated and nothing was seen."""
-    matters = minimal_important_difference(dataset, outcome, "smd")
-    for power in POWERS if matters is not None else ():
-        yield _size(np.nan, power, size_for_means(matters, power=power), False)
+def _standardised_sizes(dataset: Dataset, outcome: str) -> Iterator[dict]:
+    """Sizes for a stated minimal important SMD, where nothing was observed."""
+    mid = minimal_important_difference(dataset, outcome, "smd")
+    for power in POWERS if mid is not None else ():
+        yield _size(np.nan, power, size_for_means(mid, power=power), False)
 
 
-def _by_rate(dataset: Dataset, outcome: str, seen: tuple[float, ...]) -> Iterator[dict]:
-    """Sizes for the rate that was seen and its ends, or for a range; `rr` wants a share of it."""
-    for rate in seen or BASELINE_RATES:
-        matters = mid_as_risk_difference(dataset, outcome, rate)
-        if matters is None:
+def _sizes_by_risk(dataset: Dataset, outcome: str, observed: tuple[float, ...]) -> Iterator[dict]:
+    """Sizes for the observed proportion and the limits of its CI, else for a range."""
+    for risk in observed or COMPARATOR_RISKS:
+        mid = mid_as_risk_difference(dataset, outcome, risk)
+        if mid is None:
             return
-        better = rate + matters if rate + matters < 1 else rate - matters
+        other_risk = risk + mid if risk + mid < 1 else risk - mid
         for power in POWERS:
-            size = size_for_proportions(rate, better, power=power)
-            yield _size(rate, power, size, rate in seen[:1])
+            size = size_for_proportions(risk, other_risk, power=power)
+            yield _size(risk, power, size, risk in observed[:1])
 
 
-def _size(rate: float, power: float, per_arm: float, seen: bool) -> dict:
-    return {"rate": rate, "power": power, "per_arm": int(np.ceil(per_arm)), "seen": seen}
+def _size(risk: float, power: float, per_arm: float, observed: bool) -> dict:
+    return {"risk": risk, "power": power, "per_arm": int(np.ceil(per_arm)), "observed": observed}

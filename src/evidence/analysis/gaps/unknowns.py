@@ -1,13 +1,12 @@
-"""The register of unknowns: what is asked and what nobody measured, with the evidence on each.
+"""Collect the unknowns: what is asked and not measured, with the evidence on each.
 
 Vocabulary
 ----------
-An *entry* is a question of `unknowns.csv`, or one that the tables raise by themselves: a *gap*, a
-cell of condition, treatment, outcome, comparison and time that a claim of the guide speaks of and
-that no trial or one trial fills (at the time that the claim is about, or later), or a claim or
-reference whose source nobody could identify. Its *codes* are
-the reasons of Robinson why it is open: A insufficient or imprecise, B risk of bias, C consistency
-unknown or lacking, D not the right information.
+An unknown is *listed* (a question of `unknowns.csv`), *derived* (a claim is about a condition,
+treatment, outcome, comparator and follow-up that at most one trial measured), or about a *source*
+(a claim or reference whose source nobody could identify). Its *codes* are Robinson's reasons for a
+gap: A insufficient or imprecise, B risk of bias, C consistency unknown or lacking, D not the right
+information.
 
 References
 ----------
@@ -36,56 +35,61 @@ from evidence.analysis.pooling.study_effects import PRINTED_EFFECTS
 from evidence.analysis.results import select_results
 from evidence.dataset.access_log import selection
 from evidence.dataset.dataset import MAX_CACHED_PROJECTS, Dataset
-from evidence.dataset.notebook_display import Frame
 from evidence.dataset.row_filter import COLUMNS, filter_rows, parse_query
 from evidence.dataset.schema import UNKNOWN_STATUSES
 
-TIMES = (1.0, 3.0, 7.0, 28.0, 90.0, 365.0)
-"""Times around which the bearing evidence is put together, in days."""
-BANDS = {
+BODY_TIMES = (1.0, 3.0, 7.0, 28.0, 90.0, 365.0)
+"""Days around which evidence is put together to bodies of evidence."""
+FOLLOW_UP_BANDS = {
     "up to three days": (0.0, 3.5, 3.0),
     "up to a month": (3.5, 31.0, 28.0),
     "beyond a month": (31.0, np.inf, 31.0),
 }
-"""After how many days each band begins and ends, and for how many a trial must follow people."""
-COMPARED = ("inactive", "active")
-"""Kinds of comparison that a claim on an effect needs: one that is not any_blinded, one that is."""
-MEASURED = ("proportion", "mean", *(word for word, _ in PRINTED_EFFECTS.values()))
-TRIAL = ["study", "condition", "treatment", "outcome", "comparator_kind", "randomised", "days"]
-MAX_LISTED = dict.fromkeys(
-    ("study", "label", *COLUMNS, *TRIAL, "blinding", "time", "time_unit", "value",
-     "as_printed", "address")
-)  # fmt: skip
-"""The columns of the results that bear on an unknown: to cut them from all takes long."""
-HALF = 0.5
-Participants = Mapping[str, tuple[str, int]]
-"""As of `gaps.people_of`."""
+"""Days after which each band begins, until which it lasts, and that a trial in it must follow."""
+COMPARATOR_KINDS = ("inactive", "active")
+"""Comparators that a claim on an effect needs: without and with effects that can be felt."""
+EFFECTIVE_BLINDING = ("active placebo", "indistinguishable")
+EFFECT_MEASURES = ("proportion", "mean", *(measure for measure, _ in PRINTED_EFFECTS.values()))
+CELL_COLUMNS = ["condition", "treatment", "outcome"]
+EVIDENCE_COLUMNS = list(dict.fromkeys((
+    "study", "label", *COLUMNS, *CELL_COLUMNS, "comparator_kind", "randomised", "blinding", "time",
+    "time_unit", "value", "as_printed", "address",
+)))  # fmt: skip
+"""The columns kept of the results: selecting rows from all of them takes long."""
+MAJORITY = 0.5
 
 
 @dataclass(frozen=True)
 class Unknown:
-    """One unknown in the form of EPICOT+, with everything that is computed of it.
+    """One unknown in the form of EPICOT+, with what is computed from the evidence on it.
 
-    `k`, `n`, `randomised` count studies and people; `longest` is in days, NaN if none. `best` is
-    the most certain body of evidence that bears on it, `concludes` what its interval says against
-    no effect and what matters. `high_risk` is the share of studies at high risk of bias or not
-    randomised, `any_blinded` whether any hid from people what they got. `codes` gives for each reason the
-    rule that fired. `computed` is the status by rule, `stated` the curator's, with `reason`; the
-    curator wins.
+    Attributes
+    ----------
+    evidence : DataFrame
+        The rows that address it; `address` is its own row.
+    k, n, randomised : int
+        Studies, participants and randomised studies.
+    longest_follow_up : float
+        In days; NaN if there is no evidence.
+    best : Certainty or None
+        The most certain body of evidence; `conclusion` compares its CI with no effect and the
+        minimal important difference.
+    high_risk : float
+        Proportion of studies at high risk of bias or not randomised.
+    any_blinded : bool
+        Whether a study used an active placebo or an indistinguishable treatment.
+    codes : dict
+        For each of Robinson's reasons the rule that applies.
+    computed_status, curated_status : str
+        The status by rule and the curators', which takes precedence, with `status_reason`.
     """
 
     name: str
     question: str
-    population: str
-    intervention: str
-    comparison: str
-    outcome: str
-    asked_on: str
-    section: str
-    claims: tuple[str, ...]
-    why_open: str
-    evidence: pd.DataFrame = field(repr=False)
     address: str
+    why_open: str
+    claims: tuple[str, ...]
+    evidence: pd.DataFrame = field(repr=False)
     k: int
     n: int
     randomised: int
@@ -97,291 +101,266 @@ class Unknown:
     codes: dict[str, str]
     computed_status: str
     required_trial: RequiredTrial
+    origin: str
+    population: str = ""
+    intervention: str = ""
+    comparison: str = ""
+    outcome: str = ""
+    follow_up: str = ""
+    asked_on: str = ""
+    section: str = ""
     curated_status: str = ""
     status_reason: str = ""
-    origin: str = "listed"
     last_searched: str = ""
     review_due: str = ""
-    follow_up: str = ""
 
     @property
     def status(self) -> str:
-        """How much of it is left: the curator's word before the computed one."""
+        """Open, narrowed or settled."""
         return self.curated_status or self.computed_status
 
     @property
     def designs(self) -> dict[str, int]:
-        """How many of the studies have each design, the most frequent first."""
+        """The number of studies with each design, the most frequent first."""
         return dict(self.evidence.drop_duplicates("study")["design"].value_counts())
 
     @property
     def labels(self) -> list[str]:
-        """The studies that bear on it."""
+        """The studies that address it."""
         return list(self.evidence["label"].unique())
 
     @property
     def addresses(self) -> str:
-        """Its own row and every row that bears on it."""
+        """Its own row and every row that addresses it, separated by spaces."""
         return " ".join([*self.address.split(), *self.evidence["address"]])
-
-
-class Unknowns(list[Unknown]):
-    """Entries in their order; a notebook shows them as a table, one row an unknown."""
-
-    def _repr_html_(self) -> str:
-        return Frame(
-            {
-                "question": [entry.question for entry in self],
-                "status": [entry.status for entry in self],
-                "k": [entry.k for entry in self],
-                "randomised": [entry.randomised for entry in self],
-                "n": [entry.n for entry in self],
-                "longest": [entry.longest_follow_up for entry in self],
-                "high_risk": [entry.high_risk for entry in self],
-                "certainty": [
-                    entry.best.decided or entry.best.suggested if entry.best else ""
-                    for entry in self
-                ],
-                "why it is open": [entry.why_open for entry in self],
-                "claims": [entry.claims for entry in self],
-                "bearing on it": [entry.labels for entry in self],
-            }
-        )._repr_html_()
 
 
 @selection
 @lru_cache(maxsize=MAX_CACHED_PROJECTS)
-def find_unknowns(dataset: Dataset) -> Unknowns:
-    """The register of everything that is in the tables; see `register`."""
-    return register(dataset, select_results(dataset))
+def find_unknowns(dataset: Dataset) -> list[Unknown]:
+    """Return all unknowns, the most important first; see `unknowns_of_results`."""
+    return unknowns_of_results(dataset, select_results(dataset))
 
 
-def register(dataset: Dataset, results: pd.DataFrame) -> Unknowns:
-    """Every unknown, the most important first.
+def unknowns_of_results(dataset: Dataset, results: pd.DataFrame) -> list[Unknown]:
+    """Return the unknowns that remain with these results.
 
-    Open ones stand before narrowed and settled ones; of these, first those that more claims of the
-    guide touch, then those on which fewer people stand.
+    Open ones come before narrowed and settled ones; of these, first those with more claims, then
+    those with fewer participants.
     """
     rows = evidence_rows(results)
-    compared = {row["address"]: row for row in comparative_rows(rows)}
-    known = _Known(dataset, rows[list(MAX_LISTED)], participants_by_study(dataset), compared)
-    found = [*_asked(known), *_gaps(known, results), *_untraced(known)]
-    return Unknowns(
-        sorted(
-            found,
-            key=lambda entry: (
-                UNKNOWN_STATUSES.index(entry.status), -len(entry.claims), entry.n, entry.name,
-            ),
-        )
-    )  # fmt: skip
+    comparative = {row["address"]: row for row in comparative_rows(rows)}
+    evidence = _Evidence(
+        dataset, rows[EVIDENCE_COLUMNS], participants_by_study(dataset), comparative
+    )
+    unknowns = [*_listed(evidence), *_derived(evidence, results), *_about_sources(evidence)]
+
+    def importance(unknown: Unknown) -> tuple:
+        status = UNKNOWN_STATUSES.index(unknown.status)
+        return status, -len(unknown.claims), unknown.n, unknown.name
+
+    return sorted(unknowns, key=importance)
 
 
 @dataclass(frozen=True)
-class _Known:
-    """What entries are made of: the evidence, whose it is, and by address what compares groups."""
+class _Evidence:
+    """The evidence, its participants by study, and its comparative rows by address."""
 
     dataset: Dataset
     rows: pd.DataFrame
-    whose: Participants
-    compared: Mapping[str, dict]
+    sizes: Mapping[str, tuple[str, int]]
+    comparative: Mapping[str, dict]
 
 
-def _asked(known: _Known) -> Iterator[Unknown]:
-    for row in known.dataset.unknowns.itertuples():
-        about = {
-            name: getattr(row, name)
-            for name in ("question", "population", "intervention", "comparison", "outcome",
-                         "asked_on", "section", "why_open")
-        }  # fmt: skip
-        yield _entry(
-            known,
-            filter_rows(row.where, known.rows),
+def _listed(evidence: _Evidence) -> Iterator[Unknown]:
+    columns = ("question", "population", "intervention", "comparison", "outcome", "asked_on",
+               "section", "why_open", "claims", "address", "status_reason", "last_searched",
+               "review_due")  # fmt: skip
+    for row in evidence.dataset.unknowns.itertuples():
+        yield _unknown(
+            evidence,
+            filter_rows(row.where, evidence.rows),
+            origin="listed",
             name=row.unknown,
-            claims=row.claims,
-            address=row.address,
             curated_status=row.status,
-            status_reason=row.status_reason,
-            last_searched=row.last_searched,
-            review_due=row.review_due,
-            follow=_asked_for(row.where),
-            **about,
+            follow_up_days=_earliest_day(row.where),
+            **{column: getattr(row, column) for column in columns},
         )
 
 
-def _asked_for(query: str) -> float:
-    """The days from which on a query asks for results; NaN if it does not say."""
+def _earliest_day(query: str) -> float:
+    """The day from which on a query selects results; NaN if it does not say."""
     days = [
-        float(condition.values[0])
-        for condition in parse_query(query)
-        if condition.column == "days" and condition.comparison in (">", ">=")
+        float(predicate.values[0])
+        for predicate in parse_query(query)
+        if predicate.column == "days" and predicate.comparison in (">", ">=")
     ]
     return max(days, default=np.nan) or np.nan
 
 
-def _spoken_of(dataset: Dataset, results: pd.DataFrame) -> dict[tuple[str, str, str], list]:
-    """Condition, treatment and outcome of every claim on something that can be compared.
-
-    With each, the claims and the earliest time at which they or their studies look.
-    """
-    kinds = dict(zip(dataset.outcomes["outcome"], dataset.outcomes["kind"], strict=True))
-    measured = results.loc[results["measure"].isin(MEASURED), "outcome"].unique()
-    cells: dict[tuple[str, str, str], list] = {}
-    for claim in dataset.claims.itertuples():
-        if kinds.get(claim.outcome) not in OUTCOME_KINDS or claim.outcome not in measured:
-            continue
-        about = results[results["study"].isin(claim.studies)]
-        about = about[(about["outcome"] == claim.outcome) & (about["treatment"] != "")]
-        about = about[~about["comparator_kind"].isin(["", "none"])]
-        for cell, rows in about.groupby(["condition", "treatment"], sort=False):
-            cells.setdefault((*cell, claim.outcome), []).append((claim, rows["days"].min()))
-    return cells
-
-
-def _gaps(known: _Known, results: pd.DataFrame) -> Iterator[Unknown]:
-    """Cells that claims speak of and that no trial, or a single one, fills."""
-    trials: dict[tuple, list] = {}
-    for place, row in enumerate(known.rows[TRIAL].itertuples(index=False)):
-        if row.randomised == "yes":
-            cell = (row.condition, row.treatment, row.outcome)
-            trials.setdefault(cell, []).append((place, row))
-    for (condition, treatment, outcome), spoken in _spoken_of(known.dataset, results).items():
-        claims = [claim for claim, _ in spoken]
-        earliest = min((days for _, days in spoken if np.isfinite(days)), default=0.0)
-        cell = trials.get((condition, treatment, outcome), [])
-        for band, (after, until, follow) in BANDS.items():
+def _derived(evidence: _Evidence, results: pd.DataFrame) -> Iterator[Unknown]:
+    """Cells that claims are about and that at most one trial measured."""
+    trials = evidence.rows[evidence.rows["randomised"] == "yes"]
+    trials_by_cell = dict(list(trials.groupby(CELL_COLUMNS, sort=False)))
+    for cell, claims_and_days in _claimed_cells(evidence.dataset, results).items():
+        condition, treatment, outcome = cell
+        claims = [claim for claim, _ in claims_and_days]
+        earliest = min((days for _, days in claims_and_days if np.isfinite(days)), default=0.0)
+        in_cell = trials_by_cell.get(cell, trials.iloc[:0])
+        for band, (after, until, follow_up_days) in FOLLOW_UP_BANDS.items():
             if earliest > until:
                 continue
-            within = [(place, row) for place, row in cell if after < row.days <= until]
-            studies = {kind: set() for kind in COMPARED}
-            for _, row in within:
-                studies.setdefault(row.comparator_kind, set()).add(row.study)
-            thin = [kind for kind in COMPARED if len(studies[kind]) < 2]
-            if thin:
-                comparison = f"an {' or an '.join(thin)} comparison"
-                bearing = [place for place, row in within if row.comparator_kind in thin]
-                yield _entry(
-                    known,
-                    known.rows.iloc[bearing],
-                    name="/".join((condition, treatment, outcome, band)),
-                    question=f"What does {treatment} do to {outcome} {band}, against {comparison}?",
-                    population=f"people with {condition}",
-                    intervention=treatment,
-                    comparison=comparison,
-                    outcome=outcome,
-                    asked_on="",
-                    follow_up=band,
-                    section=claims[0].section,
-                    claims=tuple(dict.fromkeys(claim.claim for claim in claims)),
-                    why_open="",
-                    address=" ".join(claim.address for claim in claims),
-                    origin="derived",
-                    follow=follow,
-                )
-
-
-def _untraced(known: _Known) -> Iterator[Unknown]:
-    """References that nobody could identify, and claims that rest on nothing that can be held."""
-    dataset = known.dataset
-    refs = [[ref.strip() for ref in cell.split(";")] for cell in dataset.claims["guide_refs"]]
-    best = dataset.guide.drop_duplicates("guide_ref")
-    for row in best[best["status"] == "unresolved"].itertuples():
-        touching = [row.guide_ref in given for given in refs]
-        yield _source(
-            known,
-            name=f"source/{row.guide_ref}",
-            question=f"Where does it come from: {row.passage}?",
-            claims=tuple(dataset.claims.loc[touching, "claim"]),
-            why_open=row.reason,
-            address=row.address,
-        )
-    for row in dataset.claims[dataset.claims["verdict"] == NOT_CHECKABLE].itertuples():
-        if not row.guide_refs:
-            yield _source(
-                known,
-                name=f"source/{row.claim}",
-                question=f"Where does it come from: {row.statement}?",
-                section=row.section,
-                claims=(row.claim,),
-                why_open=row.reason,
-                address=row.address,
-                last_searched=row.last_searched,
-                review_due=row.review_due,
+            in_band = in_cell[(in_cell["days"] > after) & (in_cell["days"] <= until)]
+            trial_counts = in_band.groupby("comparator_kind")["study"].nunique()
+            missing = [kind for kind in COMPARATOR_KINDS if trial_counts.get(kind, 0) < 2]
+            if not missing:
+                continue
+            comparison = f"an {' or an '.join(missing)} comparator"
+            yield _unknown(
+                evidence,
+                in_band[in_band["comparator_kind"].isin(missing)],
+                origin="derived",
+                name="/".join((*cell, band)),
+                question=f"What is the effect of {treatment} on {outcome} {band}, against "
+                f"{comparison}?",
+                population=f"people with {condition}",
+                intervention=treatment,
+                comparison=comparison,
+                outcome=outcome,
+                follow_up=band,
+                section=claims[0].section,
+                claims=tuple(dict.fromkeys(claim.claim for claim in claims)),
+                why_open="",
+                address=" ".join(claim.address for claim in claims),
+                follow_up_days=follow_up_days,
             )
 
 
-def _source(known: _Known, **about) -> Unknown:
-    blank = dict.fromkeys(
-        ("population", "intervention", "comparison", "outcome", "asked_on", "section"), ""
-    )
-    return _entry(known, known.rows.iloc[:0], origin="source", **(blank | about))
+def _claimed_cells(dataset: Dataset, results: pd.DataFrame) -> dict[tuple, list[tuple]]:
+    """Condition, treatment and outcome of each claim on an effect.
+
+    For each cell the claims, each with the earliest day at which its studies measured.
+    """
+    kinds = dict(zip(dataset.outcomes["outcome"], dataset.outcomes["kind"], strict=True))
+    measured = set(results.loc[results["measure"].isin(EFFECT_MEASURES), "outcome"])
+    cells: dict[tuple, list[tuple]] = {}
+    for claim in dataset.claims.itertuples():
+        if kinds.get(claim.outcome) not in OUTCOME_KINDS or claim.outcome not in measured:
+            continue
+        rows = results[
+            results["study"].isin(claim.studies)
+            & (results["outcome"] == claim.outcome)
+            & (results["treatment"] != "")
+            & ~results["comparator_kind"].isin(["", "none"])
+        ]
+        for cell, group in rows.groupby(CELL_COLUMNS, sort=False):
+            cells.setdefault(cell, []).append((claim, group["days"].min()))
+    return cells
 
 
-def _entry(known: _Known, bearing: pd.DataFrame, *, follow: float = np.nan, **about) -> Unknown:
-    dataset = known.dataset
-    k, n = count_studies_and_participants(known.whose, bearing)
-    compared = [known.compared[row] for row in bearing["address"] if row in known.compared]
-    rated = [grade_certainty(dataset, body) for body in bodies_for(dataset, compared, times=TIMES)]
-    best = max(rated, key=_certainty, default=None)
-    designs = set(zip(bearing["study"], bearing["randomised"] == "yes", strict=True))
-    studies = {study for study, _ in designs}
-    randomised = sum(trial for _, trial in designs)
-    judged = applicable_appraisals(dataset, "", list(studies))
-    high = {study for study, entry in judged.items() if entry.level in ("high", "critical")}
-    loose = {study for study, trial in designs if not trial}
-    high_risk = len(high | loose) / len(studies) if studies else np.nan
-    any_blinded = bool(bearing["blinding"].isin(["active placebo", "indistinguishable"]).any())
-    codes = dict(_codes(k, best, high_risk, any_blinded))
+def _about_sources(evidence: _Evidence) -> Iterator[Unknown]:
+    """References and claims whose source nobody could identify."""
+    claims, guide = evidence.dataset.claims, evidence.dataset.guide
+    references = [{ref.strip() for ref in cell.split(";")} for cell in claims["guide_refs"]]
+    best_matches = guide.drop_duplicates("guide_ref")
+    for row in best_matches[best_matches["status"] == "unresolved"].itertuples():
+        cites = [row.guide_ref in cited for cited in references]
+        yield _unknown(
+            evidence,
+            evidence.rows.iloc[:0],
+            origin="source",
+            name=f"source/{row.guide_ref}",
+            question=f"Where does it come from: {row.passage}?",
+            claims=tuple(claims.loc[cites, "claim"]),
+            why_open=row.reason,
+            address=row.address,
+        )
+    uncheckable = claims[(claims["verdict"] == NOT_CHECKABLE) & (claims["guide_refs"] == "")]
+    for row in uncheckable.itertuples():
+        yield _unknown(
+            evidence,
+            evidence.rows.iloc[:0],
+            origin="source",
+            name=f"source/{row.claim}",
+            question=f"Where does it come from: {row.statement}?",
+            section=row.section,
+            claims=(row.claim,),
+            why_open=row.reason,
+            address=row.address,
+            last_searched=row.last_searched,
+            review_due=row.review_due,
+        )
+
+
+def _unknown(
+    evidence: _Evidence, rows: pd.DataFrame, *, follow_up_days: float = np.nan, **fields
+) -> Unknown:
+    """An unknown with what is computed from the rows that address it."""
+    dataset = evidence.dataset
+    k, n = count_studies_and_participants(evidence.sizes, rows)
+    is_comparative = rows["address"].isin(list(evidence.comparative))
+    comparative = [evidence.comparative[row] for row in rows.loc[is_comparative, "address"]]
+    bodies = bodies_for(dataset, comparative, times=BODY_TIMES)
+    certainties = [grade_certainty(dataset, body) for body in bodies]
+    best = max(certainties, key=_certainty_order, default=None)
+    studies = set(rows["study"])
+    randomised = set(rows.loc[rows["randomised"] == "yes", "study"])
+    appraisals = applicable_appraisals(dataset, "", list(studies))
+    at_high_risk = {key for key, entry in appraisals.items() if entry.level in ("high", "critical")}
+    at_high_risk |= set(rows.loc[rows["randomised"] != "yes", "study"])
+    high_risk = len(at_high_risk) / len(studies) if studies else np.nan
+    any_blinded = bool(rows["blinding"].isin(EFFECTIVE_BLINDING).any())
     return Unknown(
-        evidence=bearing,
+        evidence=rows,
         k=k,
         n=n,
-        randomised=randomised,
-        longest_follow_up=float(bearing["days"].max()) if len(bearing) else np.nan,
+        randomised=len(randomised),
+        longest_follow_up=float(rows["days"].max()) if len(rows) else np.nan,
         best=best,
         conclusion=conclusion(dataset, best.body) if best else "",
         high_risk=high_risk,
         any_blinded=any_blinded,
-        codes=codes,
-        computed_status=_status(k, randomised, best),
-        required_trial=required_trial(dataset, best, about["outcome"], follow),
-        **about,
+        codes=dict(_codes(k, best, high_risk, any_blinded)),
+        computed_status=_computed_status(k, len(randomised), best),
+        required_trial=required_trial(dataset, best, fields.get("outcome", ""), follow_up_days),
+        **fields,
     )
 
 
-def _certainty(rated: Certainty) -> tuple:
-    level = rated.decided or rated.suggested
-    return LEVELS.index(level), rated.body.participants, len(rated.body.studies)
+def _certainty_order(certainty: Certainty) -> tuple:
+    level = certainty.decided or certainty.suggested
+    return LEVELS.index(level), certainty.body.participants, len(certainty.body.studies)
 
 
 def _codes(
     k: int, best: Certainty | None, high_risk: float, any_blinded: bool
 ) -> Iterator[tuple[str, str]]:
-    """Each reason that applies, with the rule that fired."""
+    """Robinson's reasons that apply, each with the rule."""
     domains = {rating.domain: rating for rating in best.domains} if best else {}
     if k == 0:
-        yield "A", "no study bears on it"
+        yield "A", "no study addresses it"
     elif best is None:
-        yield "A", "no study gives a size of effect against a comparison"
+        yield "A", "no study gives an effect estimate against a comparator"
     elif domains["imprecision"].levels_down:
         yield "A", domains["imprecision"].reason
-    if k and high_risk >= HALF:
-        yield "B", "half of the studies or more are at high risk of bias, or not randomised"
+    if k and high_risk >= MAJORITY:
+        yield "B", "at least half of the studies are at high risk of bias or not randomised"
     if k == 1:
-        yield "C", "a single study has nothing to agree with"
+        yield "C", "a single study cannot show consistency"
     elif best and domains["inconsistency"].levels_down:
         yield "C", domains["inconsistency"].reason
     if k and not any_blinded:
-        yield "D", "no study hid from people what they got"
+        yield "D", "no study blinded its participants effectively"
     elif best and domains["indirectness"].levels_down:
         yield "D", domains["indirectness"].reason
 
 
-def _status(k: int, randomised: int, best: Certainty | None) -> str:
-    """Settled: moderate certainty or more, and precise. Narrowed: two trials, not very low."""
+def _computed_status(k: int, randomised: int, best: Certainty | None) -> str:
+    """Settled: at least moderate certainty and precise. Narrowed: two trials, not very low."""
     if best is None:
         return "open"
     level = LEVELS.index(best.decided or best.suggested)
-    precise = not next(r for r in best.domains if r.domain == "imprecision").levels_down
-    if level >= LEVELS.index("moderate") and precise and k > 1:
+    imprecision = next(rating for rating in best.domains if rating.domain == "imprecision")
+    if level >= LEVELS.index("moderate") and not imprecision.levels_down and k > 1:
         return "settled"
     return "narrowed" if randomised > 1 and level > 0 else "open"

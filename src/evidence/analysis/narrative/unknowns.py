@@ -1,5 +1,6 @@
-"""The register of unknowns in plain sentences, for those who want no table."""
+"""Write the unknowns as plain sentences."""
 
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -11,110 +12,102 @@ from evidence.analysis.eligible_evidence import (
     evidence_rows,
     participants_by_study,
 )
-from evidence.analysis.gaps.unknowns import BANDS, Unknown
+from evidence.analysis.gaps.unknowns import FOLLOW_UP_BANDS, Unknown
 from evidence.analysis.results import select_results
 from evidence.dataset.access_log import selection
 from evidence.dataset.dataset import MAX_CACHED_PROJECTS, Dataset
 from evidence.provenance.sentence import Number, Sentence, count, format_duration
 
 TEMPLATES = {
-    ("source", False): "Nobody could find where this comes from: {question}",
+    ("source", False): "No source could be identified for this: {question}",
     ("derived", False): (
         "No trial has measured {outcome} with {intervention} {follow_up} in {population}, against "
         "{comparison}."
     ),
     ("derived", True): (
-        "Only {people} in {studies} tell of {outcome} with {intervention} {follow_up} in "
+        "Only {studies} with {participants} measured {outcome} with {intervention} {follow_up} in "
         "{population}, against {comparison}."
     ),
-    ("listed", False): "{question} Nobody has measured it in a study of these tables.",
-    ("listed", True): "{question} Only {people} in {studies} tell of it; longest look: {longest}.",
+    ("listed", False): "{question} No study in these tables has measured it.",
+    ("listed", True): (
+        "{question} Evidence: {studies}, {participants}, longest follow-up {longest_follow_up}."
+    ),
 }
+"""By the origin of an unknown and whether there is any evidence on it."""
 
 
-def unknown_sentence(entry: Unknown) -> Sentence:
-    """An unknown in one plain sentence, for those who want no table."""
-    rows = tuple(entry.evidence["address"])
-    numbers = {
-        "people": count(entry.n, "person", "people", rows, "participants"),
-        "studies": count(entry.k, "study", "studies", rows, "studies"),
-        "longest": Number(
-            entry.longest_follow_up if np.isfinite(entry.longest_follow_up) else None, format_duration(entry.longest_follow_up), rows,
-            "longest_follow_up",
-        ),
-    }  # fmt: skip
-    question = entry.question
-    if entry.origin == "source":
+def unknown_sentence(unknown: Unknown) -> Sentence:
+    """Return an unknown as one plain sentence with its evidence."""
+    rows, days = tuple(unknown.evidence["address"]), unknown.longest_follow_up
+    longest_follow_up = days if np.isfinite(days) else None
+    question = unknown.question
+    if unknown.origin == "source":
         question = question.partition(": ")[2].rstrip("?.") + "."
-    words = {
-        name: Number(None, str(getattr(entry, name)))
-        for name in ("outcome", "intervention", "population", "follow_up", "comparison")
+    numbers = {
+        "participants": count(unknown.n, "participant", None, rows, "participants"),
+        "studies": count(unknown.k, "study", "studies", rows, "studies"),
+        "longest_follow_up": Number(
+            longest_follow_up, format_duration(days), rows, "longest_follow_up"
+        ),
+        "question": Number(None, question),
     }
-    template = TEMPLATES[entry.origin, entry.k > 0]
-    return Sentence(
-        f"unknown.{entry.name}", template, numbers | words | {"question": Number(None, question)}
-    )
+    for name in ("outcome", "intervention", "population", "follow_up", "comparison"):
+        numbers[name] = Number(None, getattr(unknown, name))
+    template = TEMPLATES[unknown.origin, unknown.k > 0]
+    return Sentence(f"unknown.{unknown.name}", template, numbers)
 
 
-def top_unknowns(entries: list[Unknown], k: int = 10) -> list[Sentence]:
-    """The most important unknowns, a sentence each; see `register` for the order."""
-    return [unknown_sentence(entry) for entry in entries[:k]]
+def top_unknowns(unknowns: Sequence[Unknown], k: int = 10) -> list[Sentence]:
+    """Return the `k` most important unknowns, one sentence each."""
+    return [unknown_sentence(unknown) for unknown in unknowns[:k]]
 
 
 @selection
 @lru_cache(maxsize=MAX_CACHED_PROJECTS)
 def follow_up_attrition(dataset: Dataset) -> Sentence:
-    """How few of the people in trials were still looked at after each band of time."""
+    """State how many trial participants were still followed after each band of time."""
     rows = evidence_rows(select_results(dataset))
     trials = rows[(rows["randomised"] == "yes") & rows["kind"].isin(OUTCOME_KINDS)]
-    numbers = {"all": _people(dataset, trials)}
-    template = "{all} were in the trials of these tables"
-    for after, *_ in list(BANDS.values())[1:]:
-        later = trials[trials["days"] > after]
+    numbers = {"all": _participants(dataset, trials)}
+    template = "The trials in these tables included {all}"
+    for after, *_ in list(FOLLOW_UP_BANDS.values())[1:]:
         key = f"beyond_{after:g}".replace(".", "_")
-        numbers[key] = _people(dataset, later)
+        numbers[key] = _participants(dataset, trials[trials["days"] > after])
         numbers[f"{key}_span"] = Number(None, format_duration(np.floor(after)))
-        template += f"; {{{key}}} were looked at beyond {{{key}_span}}"
+        template += f"; {{{key}}} were followed beyond {{{key}_span}}"
     return Sentence("unknowns.followed", template + ".", numbers)
 
 
-def _people(dataset: Dataset, rows: pd.DataFrame) -> Number:
-    return count(
-        count_studies_and_participants(participants_by_study(dataset), rows)[1],
-        "person",
-        "people",
-        rows["address"],
-        "participants",
-    )
-
-
-def unknowns_summary(entries: list[Unknown]) -> Sentence:
-    """How many unknowns there are, how they arose and how much of them is left."""
-    if not entries:
+def unknowns_summary(unknowns: Sequence[Unknown]) -> Sentence:
+    """State how many unknowns there are, where they come from, and their status."""
+    if not unknowns:
         return Sentence(
-            "unknowns.summary", "The register is empty: nobody asks, and no claim raises anything."
+            "unknowns.summary",
+            "There are no unknowns: the curators list none, and no claim lacks evidence.",
         )
-    addresses = [row for entry in entries for row in entry.address.split()]
 
-    def number(which, noun="") -> Number:
-        chosen = [entry for entry in entries if which(entry)]
-        rows = [row for entry in chosen for row in entry.address.split()]
-        text = f"{len(chosen)} {noun}".strip()
-        return Number(len(chosen), text, tuple(dict.fromkeys(rows)), "unknowns")
-
-    numbers = {
-        "all": count(len(entries), "unknown", rows=dict.fromkeys(addresses), method="unknowns"),
-        "asked": number(lambda entry: entry.origin == "listed"),
-        "gaps": number(lambda entry: entry.origin == "derived"),
-        "sources": number(lambda entry: entry.origin == "source"),
-        "open": number(lambda entry: entry.status == "open"),
-        "narrowed": number(lambda entry: entry.status == "narrowed"),
-        "settled": number(lambda entry: entry.status == "settled"),
-    }
+    numbers = {"all": _total(unknowns, "unknown")}
+    for origin in ("listed", "derived", "source"):
+        numbers[origin] = _total(u for u in unknowns if u.origin == origin)
+    for status in ("open", "narrowed", "settled"):
+        numbers[status] = _total(u for u in unknowns if u.status == status)
     return Sentence(
         "unknowns.summary",
-        "{all}: {asked} asked by people, {gaps} that the tables raise because a claim speaks of "
-        "what no trial or one trial measured, {sources} on sources that nobody could find. {open} "
-        "are open, {narrowed} narrowed, {settled} settled.",
+        "{all}: {listed} listed by the curators, {derived} derived from claims with at most one "
+        "trial, {source} about sources that could not be identified. Status: {open} open, "
+        "{narrowed} narrowed, {settled} settled.",
         numbers,
     )
+
+
+def _participants(dataset: Dataset, rows: pd.DataFrame) -> Number:
+    _, n = count_studies_and_participants(participants_by_study(dataset), rows)
+    return count(n, "participant", None, rows["address"], "participants")
+
+
+def _total(unknowns: Iterable[Unknown], noun: str = "") -> Number:
+    unknowns = list(unknowns)
+    addresses = tuple(dict.fromkeys(row for u in unknowns for row in u.address.split()))
+    if noun:
+        return count(len(unknowns), noun, None, addresses, "unknowns")
+    return Number(len(unknowns), str(len(unknowns)), addresses, "unknowns")
