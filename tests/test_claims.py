@@ -167,7 +167,7 @@ def test_shipped_numeric_claims_are_computed(shipped):
 
 
 def test_the_contradictions_of_the_guide_are_found(shipped):
-    lines = contradictions(shipped, select_results(shipped))
+    lines = contradictions(shipped)
     found = {line.name for line in lines}
     assert {
         "contradiction.C05.C12",  # 0.5 mg/kg a microdose, and among the upper doses tested
@@ -186,11 +186,11 @@ def test_statements_contradict_only_where_they_meet(project):
             quality=quality, excludes=excludes, as_said=f"it is {quality}", locator="p. 1",
         )  # fmt: skip
     dataset = project.dataset()
-    (line,) = contradictions(dataset, select_results(dataset))
+    (line,) = contradictions(dataset)
     assert "dough (2 days)" in str(line)
     project.put("data/statements.csv", 3, low="2.5")
     dataset = project.dataset()
-    assert contradictions(dataset, select_results(dataset)) == []
+    assert contradictions(dataset) == []
 
 
 def test_claim_review(project):

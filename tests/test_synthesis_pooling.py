@@ -302,7 +302,7 @@ def test_a_refusal_is_drawn_as_its_reasons(vaccine):
 
 
 def test_the_headline_studies_are_told_apart(shipped):
-    said = [str(sentence) for sentence in why_not_pooled(shipped, select_results(shipped))]
+    said = [str(sentence) for sentence in why_not_pooled(shipped)]
     assert said[0] == (
         "Zarate 2006, Fava 2018 and Krupitsky 1997 are not pooled: no outcome is reported by all "
         "of them."

@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from html import escape
 from pathlib import Path
 
@@ -116,11 +115,6 @@ class Report:
         self._figures: list[dict] = []
         self._tables: list[str] = []
         self._titles: dict[str, str] = {}
-
-    @cached_property
-    def all_results(self) -> pd.DataFrame:
-        """The results of all studies; whether nobody measured something depends on all of them."""
-        return select_results(self.dataset)
 
     @property
     def is_narrowed(self) -> bool:

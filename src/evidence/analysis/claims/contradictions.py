@@ -11,6 +11,8 @@ from itertools import combinations
 
 import pandas as pd
 
+from evidence.analysis.results import select_results
+from evidence.dataset.access_log import selection
 from evidence.dataset.dataset import Dataset
 from evidence.dataset.row_filter import filter_rows
 from evidence.provenance.sentence import Number, Sentence, join_words
@@ -18,14 +20,10 @@ from evidence.provenance.sentence import Number, Sentence, join_words
 UNITS = {"dose_mg_per_kg": "mg/kg", "days": "days"}
 
 
-def contradictions(dataset: Dataset, results: pd.DataFrame) -> list[Sentence]:
-    """Return a sentence for each contradiction between two statements or statement and trial.
-
-    Parameters
-    ----------
-    results : DataFrame
-        All rows, from `select_results`.
-    """
+@selection
+def contradictions(dataset: Dataset) -> list[Sentence]:
+    """Return a sentence for each contradiction between two statements or statement and trial."""
+    results = select_results(dataset)
     statements = list(dataset.statements.itertuples())
     sentences = [
         _contradicting_statements(first, second)

@@ -15,6 +15,8 @@ from evidence.analysis.pooling.pooled_estimate import (
     Subgroup,
 )
 from evidence.analysis.pooling.question import measure_label
+from evidence.analysis.results import select_results
+from evidence.dataset.access_log import selection
 from evidence.dataset.dataset import Dataset
 from evidence.provenance.sentence import (
     Number,
@@ -89,8 +91,10 @@ def describe_pool(pooled: PooledEstimate | Refusal) -> list[Sentence]:
     return sentences + omitted
 
 
-def why_not_pooled(dataset: Dataset, results: pd.DataFrame) -> list[Sentence]:
+@selection
+def why_not_pooled(dataset: Dataset) -> list[Sentence]:
     """Return sentences on why the studies that the index opens with are not pooled."""
+    results = select_results(dataset)
     studies = headline_studies(dataset, results)
     benefits = results["study"].isin(studies) & (results["kind"] == "benefit")
     rows = results[benefits & is_evidence(results)]
