@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from evidence.errors import MAX_PROBLEMS, DatasetError, EvidenceError, ParameterError
+from evidence.files import format_json
 
 # Whoever asks for help does not wait for pandas: the commands import what they need.
 if TYPE_CHECKING:
@@ -393,8 +394,6 @@ def pool(output_format: str, project: str, **question: Any) -> int:
     The command prints the studies, the pooled effect with its prediction interval, heterogeneity and
     sensitivity analyses; as JSON at full precision.
     """
-    import json
-
     from evidence.analysis.narrative.pooled_results import format_pool
     from evidence.analysis.pooling.pooled_estimate import meta_analyse
     from evidence.analysis.results import select_results
@@ -404,7 +403,7 @@ def pool(output_format: str, project: str, **question: Any) -> int:
     given = {name: value for name, value in question.items() if value is not None}
     estimate = meta_analyse(dataset, select_results(dataset), **given)
     if output_format == "json":
-        click.echo(json.dumps(estimate.as_data(), indent=1, ensure_ascii=False))
+        click.echo(format_json(estimate.as_data()), nl=False)
     else:
         click.echo("\n".join(format_pool(estimate, question["confidence"])))
     return 0
@@ -429,8 +428,6 @@ def why(name: str, output_format: str, reports: str, project: str) -> int:
     command prints where it is shown, how it was computed, the rows behind it, and for each row
     what the source prints and on which page.
     """
-    import json
-
     from evidence.dataset.dataset import load_dataset
     from evidence.report.trace import trace_number
 
@@ -438,7 +435,7 @@ def why(name: str, output_format: str, reports: str, project: str) -> int:
     traces = trace_number(dataset, _reports_folder(reports, dataset.project), name)
     if output_format == "json":
         content = [trace.as_data(dataset) for trace in traces]
-        click.echo(json.dumps(content, indent=1, ensure_ascii=False))
+        click.echo(format_json(content), nl=False)
     else:
         click.echo("\n\n".join(trace.as_text(dataset) for trace in traces))
     return 0
@@ -541,15 +538,13 @@ def identify(figure: str, output_format: str, reports: str, project: str) -> int
     prints figure, version, rows and studies, and what has changed since. The exit code is 0 if the
     figure is current, else 1.
     """
-    import json
-
     from evidence.dataset.dataset import load_dataset
     from evidence.report.identify_figure import identify_figure
 
     dataset = load_dataset(project)
     found = identify_figure(dataset, _reports_folder(reports, dataset.project), figure)
     if output_format == "json":
-        click.echo(json.dumps(found.as_data(), indent=1, ensure_ascii=False))
+        click.echo(format_json(found.as_data()), nl=False)
     else:
         click.echo(found.as_text())
     return 0 if found.current else 1

@@ -1,6 +1,7 @@
 """Digests of texts, files and folders, and files that are written as a whole."""
 
 import hashlib
+import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -35,6 +36,11 @@ def combined_digest(folder: Path, paths: Iterable[Path], length: int = 64) -> st
 def relative_path(path: Path, folder: Path) -> str:
     """Return a path as written from a folder, with `/` between its parts on every system."""
     return Path(os.path.relpath(path, folder)).as_posix()
+
+
+def format_json(content: object, *, sort_keys: bool = False) -> str:
+    """Format plain data as JSON for a file that people may read."""
+    return json.dumps(content, indent=1, ensure_ascii=False, sort_keys=sort_keys) + "\n"
 
 
 def atomic_write_text(path: Path, text: str) -> None:

@@ -23,7 +23,7 @@ from evidence.build.output_folder import (
 from evidence.build.plan import ReportPlan
 from evidence.dataset.dataset import Dataset
 from evidence.dataset.record_comparison import line_digests
-from evidence.files import atomic_write_text
+from evidence.files import atomic_write_text, format_json
 from evidence.notebook.parameters import COMMAND_OPTIONS, read_parameters
 from evidence.report import html_pages, index_page
 from evidence.report.footnotes import sentence_html
@@ -143,7 +143,7 @@ def write_batch_index(target: Path) -> None:
     rows = [_batch_row(target, name, content) for name, content in manifests.items() if content]
     page = html_pages.render("sets.html", title="Reports by set of parameters", sets=rows)
     parameters = {row["name"]: row["parameters"] for row in rows}
-    text = json.dumps(parameters, indent=1, ensure_ascii=False) + "\n"
+    text = format_json(parameters)
     atomic_write_text(target / BATCH_MARKER, text)
     atomic_write_text(target / INDEX, page)
 
@@ -176,7 +176,7 @@ def _by_page(parts: Mapping[str, dict]) -> dict:
 
 
 def _write_json(path: Path, content: object) -> None:
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    path.write_text(format_json(content), "utf-8")
 
 
 def _shared_parameters(parameters: Sequence[Mapping[str, object]]) -> dict:

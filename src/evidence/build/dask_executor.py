@@ -23,7 +23,7 @@ from pathlib import Path, PurePosixPath
 from evidence.build.execute import Failure, Job, LocalExecutor, execute_report
 from evidence.build.fingerprint import code_digest, library_versions
 from evidence.errors import ReportError
-from evidence.files import path_digest, relative_path
+from evidence.files import format_json, path_digest, relative_path
 from evidence.notebook.locate import own_notebooks
 
 Parcel = dict[str, bytes]
@@ -310,7 +310,7 @@ def _record_moved(record: bytes, here: Path, project: Path, moved: Mapping[str, 
         relative_path(Path(_moved(path, moved)), project): content_digest
         for path, content_digest in paths.items()
     }
-    return (json.dumps(content, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode()
+    return format_json(content, sort_keys=True).encode()
 
 
 def _in_json(text: str) -> str:

@@ -1,11 +1,12 @@
 """Build one report: papermill executes its notebook into a new folder."""
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from evidence.files import format_json
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -123,7 +124,7 @@ def format_notebook(notebook: "NotebookNode") -> str:
             cell.source = "\n".join(
                 line for line in lines if not line.startswith(("project = ", "out = "))
             )
-    return json.dumps(notebook, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+    return format_json(notebook, sort_keys=True)
 
 
 def _execute(job: Job, folder: Path, executed: Path) -> None:

@@ -7,11 +7,11 @@ References
 akl2024.
 """
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict
 
 from evidence.compare.version_diff import CROSSED, Change, RowChange, VersionDiff
+from evidence.files import format_json
 from evidence.provenance.sentence import count
 from evidence.report.html_pages import render_text
 
@@ -21,7 +21,7 @@ NO_CHANGE = "No change."
 def diff_json(diff: VersionDiff) -> str:
     """Format the differences as JSON, with `no_change` (true or false) first."""
     content = {"no_change": diff.is_empty, **asdict(diff)}
-    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    return format_json(content)
 
 
 def diff_markdown(diff: VersionDiff) -> str:

@@ -4,12 +4,12 @@ Text from the bibliography never becomes syntax: line breaks start no new tag, a
 are escaped.
 """
 
-import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from evidence.dataset.bibliography import NO_DATE, Author, Reference
+from evidence.files import format_json
 
 
 @dataclass(frozen=True)
@@ -426,7 +426,7 @@ def _ris_name(author: Author) -> str:
 def format_csl_json(sources: Iterable[Reference]) -> str:
     """Format sources as CSL-JSON: an array of items with the variables that are known."""
     items = [_csl_item(source) for source in sources]
-    return json.dumps(items, indent=1, ensure_ascii=False) + "\n"
+    return format_json(items)
 
 
 def _csl_item(source: Reference) -> dict:

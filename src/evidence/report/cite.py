@@ -1,14 +1,5 @@
-"""How a figure or table is cited: the primary studies first, then itself as part of the project.
+"""Cite figures and tables of finished reports: the primary studies first, then the project."""
 
-Vocabulary
-----------
-A *part* is a figure or table of the project, cited as `fig-x` or, where its version is known, as
-`fig-x@1a2b3c4`. The project says in `CITATION.cff` who made it.
-
-The figures and tables of a finished run, found by the ids that the pages show.
-"""
-
-import difflib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,7 +8,7 @@ from pathlib import Path
 from evidence.dataset.bibliography import Author, Bibliography, Reference
 from evidence.dataset.citations import format_vancouver
 from evidence.dataset.dataset import Dataset
-from evidence.errors import EvidenceError
+from evidence.errors import EvidenceError, did_you_mean
 from evidence.provenance.values import read_figure_records
 
 CITATION_FILE = "CITATION.cff"
@@ -26,7 +17,7 @@ REQUIRED_FIELDS = ("cff-version", "message", "title", "authors")
 
 @dataclass(frozen=True)
 class CitedPart:
-    """A figure or table as it is cited: `version` and `licence` are empty where not known."""
+    """A figure or table as it is cited; `version` and `licence` are empty if not known."""
 
     id: str
     title: str
@@ -36,13 +27,13 @@ class CitedPart:
 
     @property
     def name(self) -> str:
-        """The id with its version, as one writes it into a text."""
+        """The id with its version, such as `fig-shares@1a2b3c4`."""
         return f"{self.id}@{self.version}" if self.version else self.id
 
 
 @dataclass(frozen=True)
 class CitedProject:
-    """Who made the project and which version this is, from its `CITATION.cff`."""
+    """The authors and the version of the project, from its `CITATION.cff`."""
 
     title: str
     authors: tuple[Author, ...]
@@ -51,7 +42,7 @@ class CitedProject:
     url: str
 
     def reference(self, part: CitedPart) -> Reference:
-        """A part of the project as a reference, with its project as container."""
+        """Return a figure or table as a reference, with the project as its container."""
         kind = "figure" if part.id.startswith("fig-") else "table"
         return Reference(
             key=part.name.replace("@", "-"),
@@ -73,53 +64,56 @@ class CitedProject:
 
 
 def read_citation_file(folder: Path) -> CitedProject:
-    """The project in `folder` as its `CITATION.cff` names it.
+    """Read the `CITATION.cff` of a project.
 
     Raises
     ------
     EvidenceError
-        The file is missing, is no YAML, or lacks what the Citation File Format requires.
+        If the file is missing, is not YAML or lacks a field that the Citation File Format requires.
     """
     import yaml
 
     path = folder / CITATION_FILE
-    needed = f"a figure is cited with its {', '.join(REQUIRED_FIELDS)}"
     try:
         content = yaml.safe_load(path.read_text("utf-8"))
     except FileNotFoundError:
-        raise EvidenceError(f"{path}: is missing; {needed}") from None
+        fields = ", ".join(REQUIRED_FIELDS)
+        raise EvidenceError(
+            f"{path}: missing. Write one with {fields} to cite a figure or table"
+        ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        said = " ".join(str(error).split())
-        raise EvidenceError(f"{path}: cannot be read as YAML: {said}") from None
+        message = " ".join(str(error).split())
+        raise EvidenceError(f"{path}: not valid YAML: {message}") from None
     content = content if isinstance(content, Mapping) else {}
-    missing = [key for key in REQUIRED_FIELDS if not content.get(key)]
-    if missing:
-        raise EvidenceError(f"{path}: has no {', '.join(missing)}; {needed}")
-    people = content["authors"]
-    if not isinstance(people, list) or not all(_is_named(person) for person in people):
-        rule = "a person by family-names and given-names, anybody else by name"
-        raise EvidenceError(f"{path}: authors is not a list of names; each is given as {rule}")
+    if missing := [key for key in REQUIRED_FIELDS if not content.get(key)]:
+        raise EvidenceError(f"{path}: required fields are missing: {', '.join(missing)}")
+    authors = content["authors"]
+    if not isinstance(authors, list) or not all(map(_is_named, authors)):
+        raise EvidenceError(
+            f"{path}: authors must be a list of persons (family-names, given-names) and "
+            "organisations (name)"
+        )
     return CitedProject(
         title=str(content["title"]),
-        authors=tuple(map(_author, people)),
+        authors=tuple(map(_author, authors)),
         version=str(content.get("version", "")),
         year=str(content.get("date-released", ""))[:4],
         url=str(content.get("url") or content.get("repository-code") or ""),
     )
 
 
-def _is_named(person) -> bool:
+def _is_named(person: object) -> bool:
     return isinstance(person, Mapping) and bool(person.get("name") or person.get("family-names"))
 
 
 def _author(person: Mapping) -> Author:
     if "name" in person:
         return Author(str(person["name"]))
-    words = {name: str(person.get(name, "")) for name in ("name-particle", "family-names")}
+    particle, family = (str(person.get(key, "")) for key in ("name-particle", "family-names"))
     return Author(
-        " ".join(filter(None, words.values())),
+        " ".join(filter(None, (particle, family))),
         str(person.get("given-names", "")),
-        words["name-particle"],
+        particle,
         str(person.get("name-suffix", "")),
     )
 
@@ -127,52 +121,58 @@ def _author(person: Mapping) -> Author:
 def citation_references(
     bibliography: Bibliography, parts: Iterable[CitedPart], keys: Iterable[str], folder: Path
 ) -> list[Reference]:
-    """Primary studies, then other sources named by their keys, then the parts themselves.
+    """List the references to cite: primary studies and other sources, then the figures and tables.
+
+    Parameters
+    ----------
+    keys : iterable of str
+        BibTeX keys of sources to cite beside the studies of the figures and tables.
+    folder : path
+        The folder with the `CITATION.cff`.
 
     Raises
     ------
     EvidenceError
-        A key that the bibliography does not have, or no usable `CITATION.cff` for a part.
+        If the bibliography lacks a key, or there is no usable `CITATION.cff` for a figure or table.
     """
     parts = list(parts)
-    studies = [key for part in parts for key in part.studies]
-    cited = list(dict.fromkeys([*studies, *keys]))
-    missing = [key for key in cited if key not in bibliography]
-    if missing:
+    cited = dict.fromkeys([*(key for part in parts for key in part.studies), *keys])
+    if missing := [key for key in cited if key not in bibliography]:
         raise EvidenceError(
-            f"{', '.join(missing)}: not in references.bib; the figure was made from other sources"
+            f"{', '.join(missing)}: not in references.bib; the figure is from another version of "
+            "the data"
         )
     project = read_citation_file(folder) if parts else None
-    found = [bibliography[key] for key in cited]
-    return [*sorted(found, key=format_vancouver), *(project.reference(part) for part in parts)]
+    sources = sorted((bibliography[key] for key in cited), key=format_vancouver)
+    return [*sources, *(project.reference(part) for part in parts)]
 
 
 @dataclass(frozen=True)
 class FinishedFigure:
-    """A figure of a finished run: its words, and the folder with its files."""
+    """A figure of finished reports, with the folder of its files."""
 
     part: CitedPart
     caption: str
     alt: str
     folder: Path
 
-    def file(self, form: str) -> Path:
-        """The file of this figure in one form.
+    def file(self, suffix: str) -> Path:
+        """Return the path of the figure in one format.
 
         Raises
         ------
         EvidenceError
-            The run left no such file.
+            If there is no such file.
         """
-        path = self.folder / f"{self.part.id}.{form}"
+        path = self.folder / f"{self.part.id}.{suffix}"
         if not path.is_file():
-            raise EvidenceError(f"{path}: is missing; renew the reports with: evidence report")
+            raise EvidenceError(f"{path}: missing. Rebuild the reports with: evidence report")
         return path
 
 
 @dataclass(frozen=True)
 class FinishedTable:
-    """A table of a finished run as it stands on its page: all cells are texts."""
+    """A table of finished reports as its page shows it; all cells are text."""
 
     part: CitedPart
     columns: tuple[str, ...]
@@ -180,28 +180,30 @@ class FinishedTable:
 
 
 def studies_at(dataset: Dataset, addresses: Iterable[str]) -> list[str]:
-    """The primary studies that rows of the tables are about, sorted; the guide is none."""
+    """List the primary studies that rows of the tables are about, sorted, without the guide."""
     studies = dataset.studies_at(list(dict.fromkeys(addresses)))
     designs = dataset.designs_of(studies)
     return sorted({*studies} - {*designs.loc[designs["design"] == "guide", "study"]})
 
 
-def cited_sources(dataset: Dataset, reports: Path, asked: Iterable[str]) -> list[Reference]:
-    """What to cite for figures, tables and sources: primary studies first, the project last.
+def cited_sources(dataset: Dataset, reports: Path, names: Iterable[str]) -> list[Reference]:
+    """List what to cite for figures, tables and sources: primary studies first, the project last.
 
     Parameters
     ----------
-    asked : iterable of str
-        Ids of figures and tables of the finished `reports`, paths of figure files with their JSON
-        beside them, and BibTeX keys.
+    reports : path
+        The folder of finished reports.
+    names : iterable of str
+        Ids of figures and tables of the reports, paths of figure files with their JSON file beside
+        them, and BibTeX keys.
 
     Raises
     ------
     EvidenceError
-        One of them is nothing of all this, or a figure without a usable `CITATION.cff`.
+        If a name is none of these, or a figure or table has no usable `CITATION.cff`.
     """
     parts, keys = [], []
-    for name in asked:
+    for name in names:
         if name in dataset.bibliography:
             keys.append(name)
         elif name.endswith(".json") or Path(name).is_file():
@@ -211,40 +213,64 @@ def cited_sources(dataset: Dataset, reports: Path, asked: Iterable[str]) -> list
     return citation_references(dataset.bibliography, parts, keys, dataset.project)
 
 
-def read_figure_or_table(reports: Path, asked: str) -> FinishedFigure | FinishedTable:
-    """A figure or table by its id.
+def read_figure_or_table(reports: Path, name: str) -> FinishedFigure | FinishedTable:
+    """Read a figure or table of finished reports by its id.
 
     Raises
     ------
     EvidenceError
-        No finished run, nothing of that id, or a figure that has nothing drawn.
+        If there are no finished reports, nothing of that id or version, or an empty figure.
     """
-    identity, _, version = asked.partition("@")
-    figures, tables = read_figure_records(reports), _tables(reports)
+    identity, _, version = name.partition("@")
+    figures = read_figure_records(reports)
+    tables = {path.stem: path for path in sorted((reports / "tables").glob("*.json"))}
     if identity in tables:
-        return _tabulated(tables[identity])
+        return _read_table(tables[identity])
     if identity not in figures:
-        raise EvidenceError(_unknown(asked, [*figures, *tables]))
-    figure = _figure(reports, figures[identity])
+        names = [*figures, *tables]
+        raise EvidenceError(
+            f"{name}: not a figure or table of the reports and not a source."
+            f"{did_you_mean(name, names)} Available: {', '.join(names)}"
+        )
+    figure = _read_figure(reports, figures[identity])
     if version and version != figure.part.version:
         raise EvidenceError(
-            f"{asked}: the figure in {reports} has version {figure.part.version}; ask for "
-            f"{identity}, or name the file that you have"
+            f"{name}: the figure in {reports} has version {figure.part.version}. Cite {identity}, "
+            "or give the path of your file"
         )
     return figure
 
 
+def _read_figure(reports: Path, record: Mapping) -> FinishedFigure:
+    if record["empty"]:
+        raise EvidenceError(f"{record['id']}: this figure is empty. {record['empty']}")
+    folder = reports / "figures"
+    part = read_sidecar(folder / f"{record['id']}.json")
+    return FinishedFigure(part, record["caption"], record["alt"], folder)
+
+
+def _read_table(path: Path) -> FinishedTable:
+    content = json.loads(path.read_text("utf-8"))
+    part = CitedPart(content["id"], content["caption"], tuple(content["studies"]))
+    return FinishedTable(part, tuple(content["columns"]), tuple(map(tuple, content["rows"])))
+
+
 def read_sidecar(path: Path) -> CitedPart:
-    """A figure as it is cited, from the JSON file beside it or beside a file of its own.
+    """Read how to cite a figure from the JSON file beside it.
+
+    Parameters
+    ----------
+    path : path
+        The JSON file, or a file of the figure beside it.
 
     Raises
     ------
     EvidenceError
-        There is no such file, or it does not describe a figure.
+        If there is no such file, or it does not describe a figure.
     """
-    beside = path.with_suffix(".json")
+    sidecar = path.with_suffix(".json")
     try:
-        content = json.loads(beside.read_text("utf-8"))
+        content = json.loads(sidecar.read_text("utf-8"))
         return CitedPart(
             content["id"],
             content["title"],
@@ -253,34 +279,11 @@ def read_sidecar(path: Path) -> CitedPart:
             content["licence"]["name"],
         )
     except FileNotFoundError:
-        raise EvidenceError(f"{beside}: is missing; a figure is cited from the file") from None
+        raise EvidenceError(
+            f"{sidecar}: missing. To cite a figure file, keep its JSON file beside it"
+        ) from None
     except (ValueError, TypeError, KeyError):
         raise EvidenceError(
-            f"{beside}: does not describe a figure; it must hold id, title, studies, version "
-            "and licence"
+            f"{sidecar}: does not describe a figure; it needs id, title, studies, version and "
+            "licence"
         ) from None
-
-
-def _tables(reports: Path) -> dict[str, Path]:
-    return {path.stem: path for path in sorted((reports / "tables").glob("*.json"))}
-
-
-def _tabulated(path: Path) -> FinishedTable:
-    content = json.loads(path.read_text("utf-8"))
-    part = CitedPart(content["id"], content["caption"], tuple(content["studies"]))
-    return FinishedTable(part, tuple(content["columns"]), tuple(map(tuple, content["rows"])))
-
-
-def _figure(reports: Path, known: dict) -> FinishedFigure:
-    """A figure as its sidecar has it."""
-    if known["empty"]:
-        raise EvidenceError(f"{known['id']}: has nothing drawn: {known['empty']}")
-    folder = reports / "figures"
-    part = read_sidecar(folder / f"{known['id']}.json")
-    return FinishedFigure(part, known["caption"], known["alt"], folder)
-
-
-def _unknown(asked: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(asked, known, n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]}? There are" if near else "; there are"
-    return f"{asked}: is no figure or table of the reports and no source{hint} {', '.join(known)}"

@@ -22,7 +22,7 @@ from evidence.dataset.citations import format_bibtex
 from evidence.dataset.dataset import Dataset
 from evidence.figures.layout import Layout, draw
 from evidence.figures.style import house_style, stamp
-from evidence.files import digest, path_digest
+from evidence.files import digest, format_json, path_digest
 from evidence.provenance.sentence import Number, Sentence
 from evidence.report import figure_metadata
 from evidence.report.figure_identity import FigureRecord, drawing_code
@@ -164,8 +164,7 @@ def write_figure(
 def _write_sidecar(content: dict, paths: list[Path]) -> Path:
     checksums = {path.name: path_digest(path) for path in paths}
     path = paths[0].with_suffix(".json")
-    text = json.dumps({**content, "files": checksums}, indent=1, ensure_ascii=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    path.write_text(format_json({**content, "files": checksums}), encoding="utf-8")
     return path
 
 

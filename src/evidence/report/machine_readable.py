@@ -1,11 +1,5 @@
-"""Tables as files: JSON for other programs and for `evidence export`, CSV for spreadsheets.
+"""Write tables, claims and unknowns for other programs: CSV, JSON and schema.org ClaimReview."""
 
-The audited claims for machines: schema.org ClaimReview, and a plain table.
-
-The register of unknowns for other programs: CSV and JSON.
-"""
-
-import json
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -16,38 +10,63 @@ from evidence.analysis.gaps.unknowns import Unknown
 from evidence.dataset.access_log import selection
 from evidence.dataset.dataset import Dataset
 from evidence.dataset.schema import VERDICTS
+from evidence.files import format_json
 from evidence.provenance.values import to_json_value
 from evidence.tables.gaps import required_trial_text
 from evidence.tables.html_table import CLAIMS_TABLE, ReportTable, anchor
 
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?%?")
+NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?%?")
+# Full-width signs start formulas where they are typed; blanks before a sign are skipped.
+FORMULA = re.compile(r"\s*[=+\-@＝＋－＠]|[\t\r\n]")
+CLAIM_COLUMNS = (
+    "claim",
+    "label",
+    "statement",
+    "guide_value",
+    "source_value",
+    "verdict",
+    "reason",
+    "computed_verdict",
+    "computed_reason",
+    "overruled",
+    "address",
+    "compared_rows",
+)
+EPICOT_COLUMNS = (
+    "question",
+    "population",
+    "intervention",
+    "comparison",
+    "outcome",
+    "follow_up",
+    "asked_on",
+)
 
 
-def escape_formula(cell):
-    """A cell that no spreadsheet takes for a formula: what could start one gets an apostrophe.
+def escape_formula(cell: object) -> object:
+    """Put an apostrophe before a text that a spreadsheet would run as a formula.
 
     Numbers stay numbers, also with a sign; a true minus (−) starts no formula.
     """
-    if not isinstance(cell, str) or _NUMBER.fullmatch(cell):
+    if not isinstance(cell, str) or NUMBER.fullmatch(cell):
         return cell
-    # Full-width signs start formulas where they are typed; blanks before a sign are skipped.
-    return f"'{cell}" if re.match(r"\s*[=+\-@＝＋－＠]|[\t\r\n]", cell) else cell
+    return f"'{cell}" if FORMULA.match(cell) else cell
 
 
 def as_csv(frame: pd.DataFrame) -> str:
-    """A frame as CSV of harmless cells; the headers are cells as well."""
-    text = frame.select_dtypes(exclude="number").columns
-    frame = frame.assign(**{name: frame[name].map(escape_formula) for name in text})
+    """Format a frame as CSV in which no cell and no header is a formula."""
+    text_columns = frame.select_dtypes(exclude="number").columns
+    frame = frame.assign(**{name: frame[name].map(escape_formula) for name in text_columns})
     return frame.rename(columns=escape_formula).to_csv(index=False, lineterminator="\n")
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
-    """A frame as a file of harmless cells."""
+    """Write a frame as CSV; see `as_csv`."""
     path.write_text(as_csv(frame), "utf-8")
 
 
 def write_table(table: ReportTable, studies: Sequence[str], folder: Path) -> None:
-    """`id.json` and `id.csv` in `folder`: the cells as shown, and the studies they rest on."""
+    """Write a table as `ID.json` and `ID.csv`: the cells as shown, and the studies behind them."""
     folder.mkdir(parents=True, exist_ok=True)
     content = {
         "id": table.id,
@@ -56,26 +75,24 @@ def write_table(table: ReportTable, studies: Sequence[str], folder: Path) -> Non
         "rows": [[str(cell) for cell in row] for row in table.frame.itertuples(index=False)],
         "studies": list(studies),
     }
-    text = json.dumps(content, indent=1, ensure_ascii=False)
-    (folder / f"{table.id}.json").write_text(text + "\n", "utf-8")
+    (folder / f"{table.id}.json").write_text(format_json(content), "utf-8")
     write_csv(table.frame, folder / f"{table.id}.csv")
 
 
 def claims_json_ld(dataset: Dataset, claims: pd.DataFrame, *, page: str) -> str:
-    """One ClaimReview a claim, as JSON-LD that may stand inside a page.
+    """Format claims as ClaimReview in JSON-LD that can be put into a page.
 
-    The rating runs from 1 (differs) to 4 (agrees); a claim that nobody can check has the words
-    of its verdict and no number.
+    The rating runs from 1 (differs) to 4 (agrees). A claim that cannot be checked has no number.
 
     Parameters
     ----------
     claims : DataFrame
-        From `synthesis.claims.audit`.
+        From `claim_verdicts`.
     page : str
-        The page on which each claim has its row.
+        The page that has a row for each claim.
     """
     reviews = [_review(dataset, row, page) for row in claims.itertuples()]
-    text = json.dumps({"@context": "https://schema.org", "@graph": reviews}, indent=1)
+    text = format_json({"@context": "https://schema.org", "@graph": reviews})
     # "</script>" inside a text would end the element that the page puts around this.
     return text.replace("</", "<\\/")
 
@@ -98,7 +115,7 @@ def _review(dataset: Dataset, row, page: str) -> dict:
 
 
 def _appearance(dataset: Dataset, row) -> dict:
-    """The text that makes the claim: the source of the guide's rows, if there is only one."""
+    """Return the text that makes the claim: the source of the guide's rows, if it is only one."""
     guides = _guide_sources(dataset)
     return {"appearance": _work(dataset, guides[0])} if len(guides) == 1 else {}
 
@@ -116,45 +133,21 @@ def _work(dataset: Dataset, key: str) -> dict:
 
 
 def claims_frame(claims: pd.DataFrame) -> pd.DataFrame:
-    """The claims with both verdicts, their reasons and the rows that were compared."""
-    return pd.DataFrame(
-        {
-            "claim": claims["claim"],
-            "label": claims["label"],
-            "statement": claims["statement"],
-            "guide_value": claims["guide_value"],
-            "source_value": claims["source_value"],
-            "verdict": claims["verdict"],
-            "reason": claims["reason"],
-            "computed_verdict": claims["computed_verdict"],
-            "computed_reason": claims["computed_reason"].where(
-                claims["computed_verdict"] != "", ""
-            ),
-            "overruled": claims["overruled"].map({True: "yes", False: "no"}),
-            "address": claims["address"],
-            "compared_rows": claims["compared_rows"],
-        }
+    """Return the claims with both verdicts, their reasons and the rows that were compared."""
+    is_computed = claims["computed_verdict"] != ""
+    return claims[list(CLAIM_COLUMNS)].assign(
+        computed_reason=claims["computed_reason"].where(is_computed, ""),
+        overruled=claims["overruled"].map({True: "yes", False: "no"}),
     )
 
 
-EPICOT = (
-    "question",
-    "population",
-    "intervention",
-    "comparison",
-    "outcome",
-    "follow_up",
-    "asked_on",
-)
-
-
 def unknowns_records(entries: Iterable[Unknown]) -> list[dict]:
-    """One mapping an unknown: the parts of EPICOT+, what was computed, and the rows behind it."""
+    """Return each unknown as plain data: its EPICOT+ parts, what was computed, and its rows."""
     return [
         {
             "unknown": entry.name,
             "origin": entry.origin,
-            **{name: getattr(entry, name) for name in EPICOT},
+            **{name: getattr(entry, name) for name in EPICOT_COLUMNS},
             "section": entry.section,
             "claims": list(entry.claims),
             "status": entry.status,
@@ -176,7 +169,7 @@ def unknowns_records(entries: Iterable[Unknown]) -> list[dict]:
 
 
 def unknowns_frame(entries: Iterable[Unknown]) -> pd.DataFrame:
-    """The same as a table: lists are joined by semicolons."""
+    """Return unknowns as a table; lists are joined by semicolons."""
     return pd.DataFrame(
         [
             {
@@ -189,5 +182,5 @@ def unknowns_frame(entries: Iterable[Unknown]) -> pd.DataFrame:
 
 
 def unknowns_json(entries: Iterable[Unknown]) -> str:
-    """The same as JSON."""
-    return json.dumps(unknowns_records(entries), indent=1, ensure_ascii=False) + "\n"
+    """Format unknowns as JSON."""
+    return format_json(unknowns_records(entries))

@@ -15,7 +15,7 @@ from evidence.dataset.citations import format_bibtex
 from evidence.dataset.dataset import Dataset, load_dataset
 from evidence.errors import ParameterError
 from evidence.figures.layout import Layout
-from evidence.files import atomic_write_text
+from evidence.files import atomic_write_text, format_json
 from evidence.notebook.locate import notebooks_of
 from evidence.notebook.parameters import validate_arguments
 from evidence.provenance.sentence import Sentence
@@ -201,13 +201,13 @@ class Report:
         """
         text = machine_readable.claims_json_ld(self.dataset, claims, page=f"{self.name}.html")
         if self._out:
-            atomic_write_text(self._out / "claims.jsonld", f"{text}\n")
+            atomic_write_text(self._out / "claims.jsonld", text)
             write_csv(machine_readable.claims_frame(claims), self._out / "claims.csv")
         files = {
             "claims.csv": "claims.csv",
             "claims.jsonld": "claims.jsonld (schema.org ClaimReview)",
         }
-        script = f'<script type="application/ld+json">\n{text}\n</script>\n'
+        script = f'<script type="application/ld+json">\n{text}</script>\n'
         return HtmlOutput(
             script + _file_links("Machine-readable: ", files),
             f"{len(claims)} claims as ClaimReview",
@@ -281,8 +281,7 @@ class Report:
             }
             path = self._out / "values" / f"{self.name}.json"
             path.parent.mkdir(parents=True, exist_ok=True)
-            text = json.dumps(content, indent=1, ensure_ascii=False, sort_keys=True)
-            path.write_text(f"{text}\n", encoding="utf-8")
+            atomic_write_text(path, format_json(content, sort_keys=True))
         if self._out and self.dataset.log is not None:
             self.dataset.log.write(self._out / "reads" / f"{self.name}.json")
         listed = [[heading.level, heading.id, heading.text] for heading in headings.entries]

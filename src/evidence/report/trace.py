@@ -1,231 +1,260 @@
-"""The way back from a number to the page of the paper: what `evidence why` prints.
+"""Trace a number back to its source: what `evidence why` prints."""
 
-Vocabulary
-----------
-A *chain* leads from a printed number over the figure, table or sentence that shows it and the
-method that made it to its rows, and from each row to the text and place where it was read.
-"""
-
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from evidence.analysis.claims import claim_audit as audited
+from evidence.analysis.claims.claim_audit import claim_verdicts
 from evidence.analysis.results import select_results
 from evidence.dataset.citations import format_vancouver
 from evidence.dataset.dataset import Dataset
-from evidence.errors import EvidenceError
+from evidence.errors import EvidenceError, did_you_mean
 from evidence.figures.layout import Layout
 from evidence.provenance.methods import METHODS
 from evidence.provenance.rows import MAX_ROWS_DESCRIBED, SourceRow, describe_rows, row_ranges
 from evidence.provenance.values import ValueStore, read_build_files, read_figure_records
 
+MAX_NAMES_LISTED = 20
+LABEL_WIDTH = 14
+
 
 @dataclass(frozen=True)
 class Trace:
-    """Where one thing comes from: `says` what it is, `method` how it was made, `rows` from what."""
+    """Where something comes from.
+
+    Attributes
+    ----------
+    value : str
+        The number, or for a claim, unknown, study or row its content.
+    shown_in : str
+        The page with the figure, table or text that shows it.
+    computed_by : str
+        The method, with the source of its formula.
+    rows : tuple of SourceRow
+        The rows of the tables that it rests on.
+    """
 
     name: str
-    says: str
-    shown: str
-    method: str
+    value: str
+    shown_in: str
+    computed_by: str
     rows: tuple[SourceRow, ...]
 
     def as_text(self, dataset: Dataset) -> str:
-        """Several lines for a terminal, the formatted references of the sources among them."""
+        """Format the trace for a terminal, with the reference of each source."""
         lines = [self.name]
-        lines += [f"  is:    {self.says}"] if self.says else []
-        lines += [f"  shown: {self.shown}"] if self.shown else []
-        lines += [f"  made:  {self.method}"] if self.method else []
+        for label, text in (
+            ("value", self.value),
+            ("shown in", self.shown_in),
+            ("computed by", self.computed_by),
+        ):
+            lines += [_line(label, text)] if text else []
         if len(self.rows) > MAX_ROWS_DESCRIBED:
-            said = ", ".join(row_ranges(row.address for row in self.rows))
-            return "\n".join([*lines, f"  from:  {len(self.rows)} rows: {said}"])
+            ranges = ", ".join(row_ranges(row.address for row in self.rows))
+            return "\n".join([*lines, _line("source rows", f"{len(self.rows)}: {ranges}")])
         for row in self.rows:
             printed = f": “{row.as_printed}”" if row.as_printed else ""
-            lines.append(f"  from:  {row.address}  {row.description}{printed}")
-            lines += [f"         not confirmed: {row.unconfirmed}"] if row.unconfirmed else []
-            place = f" ({row.locator})" if row.locator else ""
-            lines += [
-                f"         read in: {format_vancouver(dataset.bibliography[key])}{place}"
-                for key in row.sources
-            ]
+            lines.append(_line("source row", f"{row.address}  {row.description}{printed}"))
+            lines += [_line("", f"not confirmed: {row.unconfirmed}")] if row.unconfirmed else []
+            locator = f" ({row.locator})" if row.locator else ""
+            for key in row.sources:
+                reference = format_vancouver(dataset.bibliography[key])
+                lines.append(_line("", f"read in: {reference}{locator}"))
         return "\n".join(lines)
 
     def as_data(self, dataset: Dataset) -> dict:
-        """The same for machines; each source with its reference and link."""
-        found = asdict(self)
-        for row in found["rows"]:
-            references = [dataset.bibliography[key] for key in row["sources"]]
+        """Return the trace as plain data, each source with its reference, DOI and link."""
+        data = asdict(self)
+        for row in data["rows"]:
+            sources = [dataset.bibliography[key] for key in row["sources"]]
             row["sources"] = [
                 {
-                    "key": ref.key,
-                    "reference": format_vancouver(ref),
-                    "doi": ref.doi,
-                    "link": ref.link,
+                    "key": source.key,
+                    "reference": format_vancouver(source),
+                    "doi": source.doi,
+                    "link": source.link,
                 }
-                for ref in references
+                for source in sources
             ]
-        return found
+        return data
 
 
-def trace_number(dataset: Dataset, reports: Path, asked: str) -> list[Trace]:
-    """The chains of whatever is asked for.
+def _line(label: str, text: str) -> str:
+    return f"  {label:{LABEL_WIDTH}}{text}"
+
+
+def trace_number(dataset: Dataset, reports: Path, query: str) -> list[Trace]:
+    """Trace whatever a query names.
 
     Parameters
     ----------
     reports : path
-        The folder of a finished run; only numbers and figures need it.
-    asked : str
-        A claim or an open question by its number, a study by its key, an address (file:line), or
-        from the reports the id of a figure or table, the name of a value, an unmistakable part of
-        one, or the text of a number as printed.
+        The folder of finished reports; only numbers, figures and tables need it.
+    query : str
+        A claim or unknown by its number, a study by its key, an address (file:line), the id of a
+        figure or table, the name of a value or an unambiguous part of it, or a number as printed.
+
+    Returns
+    -------
+    list of Trace
+        For a figure or table one per mark or row.
 
     Raises
     ------
     EvidenceError
-        Nothing of that name, too many, or no reports to look in.
+        If the query names nothing or too many things, or the reports are missing or out of date.
     """
-    for find in (_claim, _question, _study, _address):
-        chains = find(dataset, asked)
-        if chains:
-            return chains
-    entries, figures = _read(dataset, reports)
-    marks = _marks(entries, asked)
-    if marks:
-        return [_mark(dataset, name, group, figures) for name, group in marks.items()]
-    names = _names(entries, figures, asked)
-    return [_value(dataset, name, entries[name], figures) for name in names]
+    for trace in (_trace_claim, _trace_unknown, _trace_study, _trace_address):
+        if traces := trace(dataset, query):
+            return traces
+    entries, figures = _read_reports(dataset, reports)
+    if marks := _marks(entries, query):
+        return [_trace_mark(dataset, name, mark, figures) for name, mark in marks.items()]
+    names = _find_names(entries, figures, query)
+    return [_trace_value(dataset, name, entries[name], figures) for name in names]
 
 
 def trace_figure_marks(dataset: Dataset, page: str, layout: Layout) -> dict[str, Trace]:
-    """The chain of each mark of a figure that is on display and in no run, by the mark's name."""
-    ledger = ValueStore()
-    ledger.add_frame(layout.id, layout.frame, layout.methods)
-    # In the order of the names, as a finished run keeps them.
-    entries = {f"{page}/{name}": entry for name, entry in sorted(ledger.values.items())}
+    """Trace each mark of a figure that no finished report has, by the name of the mark."""
+    store = ValueStore()
+    store.add_frame(layout.id, layout.frame, layout.methods)
+    # Sorted like the values of a finished report, so that the texts are the same.
+    entries = {f"{page}/{name}": entry for name, entry in sorted(store.values.items())}
     figures = {layout.id: {"title": layout.title}}
-    before = f"{page}/{layout.id}:"
+    prefix = f"{page}/{layout.id}:"
     return {
-        name.removeprefix(before): _mark(dataset, name, group, figures)
-        for name, group in _marks(entries, layout.id).items()
+        name.removeprefix(prefix): _trace_mark(dataset, name, mark, figures)
+        for name, mark in _marks(entries, layout.id).items()
     }
 
 
-def _chain(dataset, name, says, addresses, *, shown="", method="") -> Trace:
-    return Trace(name, says, shown, method, tuple(describe_rows(dataset, addresses)))
+def _trace(
+    dataset: Dataset,
+    name: str,
+    value: str,
+    addresses: Iterable[str],
+    *,
+    shown_in: str = "",
+    computed_by: str = "",
+) -> Trace:
+    return Trace(name, value, shown_in, computed_by, tuple(describe_rows(dataset, addresses)))
 
 
-def _claim(dataset: Dataset, asked: str) -> list[Trace]:
-    if asked not in set(dataset.claims["claim"]):
+def _trace_claim(dataset: Dataset, claim: str) -> list[Trace]:
+    if claim not in set(dataset.claims["claim"]):
         return []
-    claims = audited.claim_verdicts(dataset, select_results(dataset))
-    row = next(claims[claims["claim"] == asked].itertuples())
-    says = f"{row.statement} — verdict of the curators: {row.verdict} ({row.reason})"
-    chain = _chain(dataset, f"claim {asked}", says, [row.address], shown="tab-claims, fig-claims")
-    if not row.computed_verdict:
-        return [chain]
-    words = f"{METHODS['verdict'].description}: {row.computed_reason}"
-    verdict = f"{row.computed_verdict}{', overruled by the curators' if row.overruled else ''}"
-    return [
-        chain,
-        _chain(dataset, "  computed verdict", verdict, row.compared_rows.split(), method=words),
-    ]
+    claims = claim_verdicts(dataset, select_results(dataset))
+    row = next(claims[claims["claim"] == claim].itertuples())
+    value = f"{row.statement} — verdict of the curators: {row.verdict} ({row.reason})"
+    shown_in = "table tab-claims, figure fig-claims"
+    traces = [_trace(dataset, f"claim {claim}", value, [row.address], shown_in=shown_in)]
+    if row.computed_verdict:
+        verdict = f"{row.computed_verdict}{', overruled by the curators' if row.overruled else ''}"
+        method = f"{METHODS['verdict'].description}: {row.computed_reason}"
+        rows = row.compared_rows.split()
+        traces.append(_trace(dataset, "computed verdict", verdict, rows, computed_by=method))
+    return traces
 
 
-def _question(dataset: Dataset, asked: str) -> list[Trace]:
-    rows = dataset.unknowns[dataset.unknowns["unknown"] == asked]
+def _trace_unknown(dataset: Dataset, unknown: str) -> list[Trace]:
+    rows = dataset.unknowns[dataset.unknowns["unknown"] == unknown]
     return [
-        _chain(dataset, f"open question {asked}", f"{row.question} {row.why_open}", [row.address])
+        _trace(dataset, f"unknown {unknown}", f"{row.question} {row.why_open}", [row.address])
         for row in rows.itertuples()
     ]
 
 
-def _study(dataset: Dataset, asked: str) -> list[Trace]:
-    results = dataset.results[dataset.results["study"] == asked]
+def _trace_study(dataset: Dataset, study: str) -> list[Trace]:
+    results = dataset.results[dataset.results["study"] == study]
     if results.empty:
         return []
-    designs = dataset.designs[dataset.designs["study"] == asked]
-    says = format_vancouver(dataset.bibliography[asked])
-    chains = [_chain(dataset, f"study {asked}", says, designs["address"])]
-    return chains + [_chain(dataset, "  result", "", [row]) for row in results["address"]]
+    designs = dataset.designs[dataset.designs["study"] == study]
+    reference = format_vancouver(dataset.bibliography[study])
+    trace = _trace(dataset, f"study {study}", reference, designs["address"])
+    return [trace, *(_trace(dataset, "result", "", [row]) for row in results["address"])]
 
 
-def _address(dataset: Dataset, asked: str) -> list[Trace]:
+def _trace_address(dataset: Dataset, address: str) -> list[Trace]:
     try:
-        (row,) = describe_rows(dataset, [asked])
+        (row,) = describe_rows(dataset, [address])
     except KeyError:
         return []
-    return [Trace(asked, row.description, "", "", (row,))]
+    return [Trace(address, row.description, "", "", (row,))]
 
 
-def _read(dataset: Dataset, reports: Path) -> tuple[dict[str, dict], dict[str, dict]]:
-    """Values and figures of a finished run made from the tables as they are now."""
+def _trace_mark(
+    dataset: Dataset, name: str, columns: Mapping[str, dict], figures: Mapping[str, dict]
+) -> Trace:
+    methods: dict[str, list[str]] = {}
+    for column, entry in columns.items():
+        methods.setdefault(_method(dataset, entry["method"]), []).append(column)
+    return _trace(
+        dataset,
+        name,
+        ", ".join(f"{column} {entry['value']}" for column, entry in columns.items()),
+        [row for entry in columns.values() for row in entry["rows"]],
+        shown_in=_shown_in(name, figures),
+        computed_by="; ".join(f"{', '.join(names)}: {text}" for text, names in methods.items()),
+    )
+
+
+def _trace_value(dataset: Dataset, name: str, entry: Mapping, figures: Mapping[str, dict]) -> Trace:
+    value = str(entry["value"])
+    if entry.get("text", value) != value:
+        value += f" (printed {entry['text']})"
+    shown_in, method = _shown_in(name, figures), _method(dataset, entry["method"])
+    return _trace(dataset, name, value, entry["rows"], shown_in=shown_in, computed_by=method)
+
+
+def _read_reports(dataset: Dataset, reports: Path) -> tuple[dict[str, dict], dict[str, dict]]:
+    """Return the values and figures of reports that were built from the tables of today."""
     entries, manifest = read_build_files(reports, "values.json", "manifest.json")
-    changed = [name for name in dataset.checksums if manifest["inputs"].get(name) !=
-               dataset.checksums[name]]  # fmt: skip
+    inputs = manifest["inputs"]
+    changed = [name for name, checksum in dataset.checksums.items() if inputs.get(name) != checksum]
     if changed:
         raise EvidenceError(
-            f"{reports}: was made before {', '.join(changed)} changed; renew it with: "
-            "evidence report"
+            f"{reports}: out of date, because {', '.join(changed)} changed since. Rebuild the "
+            "reports with: evidence report"
         )
     return entries, read_figure_records(reports)
 
 
-def _marks(entries: dict[str, dict], asked: str) -> dict[str, dict[str, dict]]:
-    """The numbers of a figure or table by its marks or rows."""
-    found: dict[str, dict[str, dict]] = {}
+def _marks(entries: Mapping[str, dict], figure: str) -> dict[str, dict[str, dict]]:
+    """Group the values of a figure or table by mark or row, each by column."""
+    marks: dict[str, dict[str, dict]] = {}
     for name, entry in entries.items():
-        if name.partition("/")[2].startswith(f"{asked}:"):
+        if name.partition("/")[2].startswith(f"{figure}:"):
             mark, _, column = name.rpartition(".")
-            found.setdefault(mark, {})[column] = entry
-    return found
+            marks.setdefault(mark, {})[column] = entry
+    return marks
 
 
-def _mark(dataset: Dataset, name: str, group: dict[str, dict], figures: dict[str, dict]) -> Trace:
-    methods: dict[str, list[str]] = {}
-    for column, entry in group.items():
-        methods.setdefault(_words(dataset, entry["method"]), []).append(column)
-    return _chain(
-        dataset,
-        name,
-        ", ".join(f"{column} {entry['value']}" for column, entry in group.items()),
-        [row for entry in group.values() for row in entry["rows"]],
-        shown=_shown(name, figures),
-        method="; ".join(f"{', '.join(columns)}: {words}" for words, columns in methods.items()),
-    )
-
-
-def _names(entries: dict[str, dict], figures: dict[str, dict], asked: str) -> list[str]:
-    """The values meant: by exact name, printed text, or an unmistakable part of a name."""
-    if asked in entries:
-        return [asked]
-    if figures.get(asked, {}).get("empty"):
-        raise EvidenceError(f"{asked}: has nothing drawn: {figures[asked]['empty']}")
-    printed = [name for name, entry in entries.items() if entry.get("text") == asked]
-    if printed:
+def _find_names(entries: Mapping[str, dict], figures: Mapping[str, dict], query: str) -> list[str]:
+    """Find values by exact name, printed text, or an unambiguous part of the name."""
+    if query in entries:
+        return [query]
+    if reason := figures.get(query, {}).get("empty"):
+        raise EvidenceError(f"{query}: this figure is empty. {reason}")
+    if printed := [name for name, entry in entries.items() if entry.get("text") == query]:
         return printed
-    part = [name for name in entries if asked in name]
-    if len(part) == 1:
-        return part
-    if part:
-        shown = "\n".join(f"  {name}" for name in part[:20])
-        more = f"\n  and {len(part) - 20} more" if len(part) > 20 else ""
-        raise EvidenceError(f"{asked}: is part of {len(part)} names; give one:\n{shown}{more}")
-    known = ", ".join(figures)
+    matches = [name for name in entries if query in name]
+    if len(matches) == 1:
+        return matches
+    if matches:
+        listed = "\n".join(f"  {name}" for name in matches[:MAX_NAMES_LISTED])
+        more = len(matches) - MAX_NAMES_LISTED
+        end = f"\n  and {more} more" if more > 0 else ""
+        raise EvidenceError(
+            f"{query}: {len(matches)} values have this in their name:\n{listed}{end}"
+        )
     raise EvidenceError(
-        f"{asked}: is no claim, question, study, address or value; figures are {known}; values are "
-        "named in values.json and at the end of each page"
+        f"{query}: not a claim, unknown, study, address, figure or value."
+        f"{did_you_mean(query, [*figures, *entries])} Figures: {', '.join(figures)}. "
+        "values.json lists all values."
     )
 
 
-def _value(dataset: Dataset, name: str, entry: dict, figures: dict[str, dict]) -> Trace:
-    says = str(entry["value"])
-    if entry.get("text") and entry["text"] != says:
-        says += f" (printed {entry['text']})"
-    method = _words(dataset, entry["method"])
-    return _chain(dataset, name, says, entry["rows"], shown=_shown(name, figures), method=method)
-
-
-def _shown(name: str, figures: dict[str, dict]) -> str:
+def _shown_in(name: str, figures: Mapping[str, dict]) -> str:
     page, _, rest = name.partition("/")
     identity = rest.partition(":")[0]
     if identity in figures:
@@ -235,7 +264,7 @@ def _shown(name: str, figures: dict[str, dict]) -> str:
     return f"{page}.html, in the text"
 
 
-def _words(dataset: Dataset, name: str) -> str:
+def _method(dataset: Dataset, name: str) -> str:
     method = METHODS[name]
     if method.reference not in dataset.bibliography:
         return method.description
