@@ -1,12 +1,12 @@
-"""A valid project of very many results: the texts of the shipped rows, numbers made up anew.
+"""Write a valid project of very many results: the texts of the shipped rows with other numbers.
 
-Each made-up study has a row for every shipped row and numbers of its own, so that texts repeat
-as often as people repeat them, and printed numbers hardly ever do. Each row is valid; only the
-ratios and differences are no longer those of the counts beside them, which a check finds.
+Each invented study has one row per shipped row and its own numbers, so that texts repeat as often as
+people repeat them and printed numbers hardly ever do. Every row is valid on its own; ratios and
+differences do not follow from the counts beside them, which a check finds.
 """
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -15,114 +15,125 @@ from evidence.dataset import schema
 
 ROOT = Path(__file__).resolve().parents[1]
 RATIOS = ("odds ratio", "risk ratio", "ratio")
-BROKEN = 40
-"""One note in so many goes over two lines, as a quoted cell may."""
+ROWS_PER_LINE_BREAK = 40
+"""One note in so many contains a line break, as a quoted cell may."""
+Row = Mapping[str, str]
 
 
 def write_many(folder: Path, *, rows: int, seed: int = 1) -> Path:
-    """A project in `folder` with exactly so many valid results; the same seed, the same files."""
+    """Write a project with exactly `rows` valid results; the same seed writes the same files."""
     (folder / "data").mkdir(parents=True)
-    shipped = list(_rows(schema.STUDIES))
-    depths = _depths(list(_rows(schema.OUTCOMES)))
-    studies = [f"trial{number}" for number in range(-(-rows // len(shipped)))]
-    made = (row for key in studies for row in _study(key, shipped, depths, Random(f"{key}/{seed}")))
-    _write(folder, schema.STUDIES, islice(made, rows))
+    templates = list(_read_shipped(schema.STUDIES))
+    depths = _depths(list(_read_shipped(schema.OUTCOMES)))
+    studies = [f"trial{number}" for number in range(-(-rows // len(templates)))]
+    results = (
+        row
+        for study in studies
+        for row in _results(study, templates, depths, Random(f"{study}/{seed}"))
+    )
+    doses = (row | {"source": "trial0"} for row in _read_shipped(schema.DOSES))
+    _write(folder, schema.STUDIES, islice(results, rows))
     _write(folder, schema.DESIGNS, map(_design, studies))
-    for table in (schema.OUTCOMES, schema.INSTRUMENTS):
-        _write(folder, table, _rows(table))
-    _write(folder, schema.DOSES, (row | {"source": "trial0"} for row in _rows(schema.DOSES)))
-    with (folder / "references.bib").open("w", encoding="utf-8") as handle:
-        for key in studies:
-            handle.write(f"@article{{{key}, author = {{Writer, Ann}}, title = {{On {key}}},")
-            handle.write(" year = {2001}}\n")
-            handle.write(f"@article{{{key}retold, author = {{Reader, Bo and Writer, Ann}},")
-            handle.write(f" title = {{Again on {key}}}, year = {{2003}}}}\n")
+    _write(folder, schema.OUTCOMES, _read_shipped(schema.OUTCOMES))
+    _write(folder, schema.INSTRUMENTS, _read_shipped(schema.INSTRUMENTS))
+    _write(folder, schema.DOSES, doses)
+    with (folder / schema.BIBLIOGRAPHY_FILE).open("w", encoding="utf-8") as file:
+        for study in studies:
+            file.write(f"@article{{{study}, author = {{Writer, Ann}}, title = {{On {study}}},")
+            file.write(" year = {2001}}\n")
+            file.write(f"@article{{{study}retold, author = {{Reader, Bo and Writer, Ann}},")
+            file.write(f" title = {{Again on {study}}}, year = {{2003}}}}\n")
     return folder
 
 
-def _rows(table: schema.Table) -> Iterator[dict[str, str]]:
-    with (ROOT / table.file).open(newline="", encoding="utf-8") as handle:
-        yield from csv.DictReader(handle)
+def _read_shipped(table: schema.Table) -> Iterator[dict[str, str]]:
+    with (ROOT / table.file).open(newline="", encoding="utf-8") as file:
+        yield from csv.DictReader(file)
 
 
-def _write(folder: Path, table: schema.Table, rows) -> None:
-    with (folder / table.file).open("w", newline="", encoding="utf-8") as handle:
-        writer = csv.DictWriter(handle, table.names, restval="", lineterminator="\n")
+def _write(folder: Path, table: schema.Table, rows: Iterable[Row]) -> None:
+    with (folder / table.file).open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, table.names, restval="", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
 
 
-def _depths(outcomes: list[dict[str, str]]) -> dict[str, int]:
-    """How many outcomes contain each: fewer people have what lies deeper."""
-    within = {row["outcome"]: row["subset_of"] for row in outcomes}
+def _depths(outcomes: Sequence[Row]) -> dict[str, int]:
+    """How many outcomes contain each: the deeper an outcome lies, the fewer participants have it."""
+    supersets = {row["outcome"]: row["subset_of"] for row in outcomes}
 
-    def depth(word: str) -> int:
-        return 1 + depth(within[word]) if within.get(word) else 0
+    def depth(outcome: str) -> int:
+        superset = supersets.get(outcome)
+        return 1 + depth(superset) if superset else 0
 
-    return {word: depth(word) for word in within}
+    return {outcome: depth(outcome) for outcome in supersets}
 
 
-def _design(key: str) -> dict[str, str]:
+def _design(study: str) -> Row:
     return {
-        "study": key, "label": f"Writer 2001 {key}", "scope": "guide",
+        "study": study, "label": f"Writer 2001 {study}", "scope": "guide",
         "design": "randomised parallel", "randomised": "yes", "comparator_kind": "inactive",
-        "n_analysed": "900", "followup": "60", "followup_unit": "year", "source": key,
+        "n_analysed": "900", "followup": "60", "followup_unit": "year", "source": study,
         "locator": "Methods",
     }  # fmt: skip
 
 
-def _study(key: str, shipped, depths: Mapping[str, int], random: Random):
-    """The shipped rows as those of one study: what was one study and text is now one cohort."""
+def _results(
+    study: str, templates: Sequence[Row], depths: Mapping[str, int], random: Random
+) -> Iterator[Row]:
+    """The shipped rows as those of one study: each shipped study and source becomes a cohort."""
     cohorts: dict[tuple[str, str], int] = {}
-    people: dict[str, int] = {}
-    for row in shipped:
-        cohort = cohorts.setdefault((row["study"], row["source"]), len(cohorts))
-        made = row | {
-            "study": key,
-            "source": key if row["study"] == row["source"] else f"{key}retold",
-        }
+    arm_sizes: dict[str, int] = {}
+    for template in templates:
+        cohort = cohorts.setdefault((template["study"], template["source"]), len(cohorts))
+        is_own = template["study"] == template["source"]
+        cells = {"study": study, "source": study if is_own else f"{study}retold"}
         for name in ("arm", "versus"):
-            if row[name]:
-                made[name] = f"{row[name]}, cohort {cohort}"
-        if row["population"]:
-            made["population"] = f"{row['population']}, of {key}"
-        if row["note"]:
-            blank = "\n" if random.randrange(BROKEN) == 0 else " "
-            made["note"] = f"{row['note']}{blank}In {key}."
-        n = people.setdefault(made["arm"], random.randint(120, 450))
-        yield made | _numbers(row, n, depths.get(row["outcome"], 0), random)
+            if template[name]:
+                cells[name] = f"{template[name]}, cohort {cohort}"
+        if template["population"]:
+            cells["population"] = f"{template['population']}, of {study}"
+        if template["note"]:
+            blank = "\n" if random.randrange(ROWS_PER_LINE_BREAK) == 0 else " "
+            cells["note"] = f"{template['note']}{blank}In {study}."
+        n = arm_sizes.setdefault(cells["arm"], random.randint(120, 450))
+        depth = depths.get(template["outcome"], 0)
+        yield {**template, **cells, **_numbers(template, n, depth, random)}
 
 
-def _numbers(row: Mapping[str, str], n: int, depth: int, random: Random) -> dict[str, str]:
-    """Numbers in the place of those that the row has, and the text that prints them."""
-    cells = {"n": str(n)} if row["n"] else {}
-    bare = cells | {"ci_low": "", "ci_high": "", "p_value": "", "p_adjusted": ""}
-    if row["measure"] == "proportion":
+def _numbers(template: Row, n: int, depth: int, random: Random) -> dict[str, str]:
+    """Random numbers in place of those of the template, and the text that prints them."""
+    cells = {"n": str(n)} if template["n"] else {}
+    without_ci = cells | dict.fromkeys(("ci_low", "ci_high", "p_value", "p_adjusted"), "")
+    measure = template["measure"]
+    if measure == "proportion":
         events = int(n * (0.7 - 0.25 * min(depth, 2) + random.uniform(-0.1, 0.1)))
-        percent = f"{100 * events / n:.1f}"
-        cells |= {"events": str(events)} if row["events"] else {}
-        cells |= {"value": f"{float(percent) / 100:.3f}"} if row["value"] else {}
-        printed = f"{events} of {n}, {percent}%" if row["events"] else f"{percent}%"
-        return bare | cells | {"as_printed": printed}
-    if row["measure"] == "count":
-        events = str(random.randint(1, n))
-        return cells | {"events": events, "as_printed": events}
-    if not row["value"]:
+        percentage = f"{100 * events / n:.1f}"
+        cells |= {"events": str(events)} if template["events"] else {}
+        cells |= {"value": f"{float(percentage) / 100:.3f}"} if template["value"] else {}
+        count = f"{events} of {n}, " if template["events"] else ""
+        return without_ci | cells | {"as_printed": f"{count}{percentage}%"}
+    if measure == "count":
+        events = random.randint(1, n)
+        return cells | {"events": str(events), "as_printed": str(events)}
+    if not template["value"]:
         return cells
     value = random.uniform(0.3, 2.5)
-    if row["spread"]:
-        value, spread = f"{10 * value:.2f}", f"{random.uniform(4, 6):.2f}"
-        return bare | {"value": value, "spread": spread, "as_printed": f"{value} (SD {spread})"}
-    if row["measure"] == "modelled proportion":
-        value = value / 3
-    if not row["ci_low"]:
-        value = f"{value:.2f}" if row["measure"] == "mean" else f"{value:.3f}"
-        return bare | {"value": value, "as_printed": value, "direction": ""}
+    if template["spread"]:
+        printed, spread = f"{10 * value:.2f}", f"{random.uniform(4, 6):.2f}"
+        text = f"{printed} (SD {spread})"
+        return without_ci | {"value": printed, "spread": spread, "as_printed": text}
+    if measure == "modelled proportion":
+        value /= 3
+    if not template["ci_low"]:
+        printed = f"{value:.2f}" if measure == "mean" else f"{value:.3f}"
+        return without_ci | {"value": printed, "as_printed": printed, "direction": ""}
     width = random.uniform(0.1, 0.25)
-    ends = (value - width, value, value + width)
-    if row["measure"] in RATIOS:
-        ends = (value / (1 + width), value, value * (1 + width))
-    low, value, high = (f"{number:.3f}" for number in ends)
-    printed = f"{value} (95% CI {low} to {high})"
-    found = {"value": value, "ci_low": low, "ci_high": high, "as_printed": printed}
-    return bare | found | {"direction": ""}
+    is_ratio = measure in RATIOS
+    ends = (
+        (value / (1 + width), value * (1 + width)) if is_ratio else (value - width, value + width)
+    )
+    low, printed, high = (f"{number:.3f}" for number in (ends[0], value, ends[1]))
+    text = f"{printed} (95% CI {low} to {high})"
+    cells |= {"value": printed, "ci_low": low, "ci_high": high, "as_printed": text}
+    return without_ci | cells | {"direction": ""}
