@@ -166,6 +166,8 @@ BROKEN_ENTRIES = [
      " title: 'x' has no comma after the value of title"),
     ("@misc{x y, author={A}, title={T}, year={2000}}",
      ": the key 'x y' contains a blank. Write it as one word."),
+    ("@misc{x, author={A, B, C, D}, title={T}, year={2000}}",
+     " author: a name in 'x' cannot be split. Write it as Last, First."),
     ("@misc{x, title={T}, year={2000}}", " author: 'x' has no author"),
     ("@misc{x, author={A}, title={T}}", " year: 'x' has no year"),
     ("@misc{x, author={A}, title={T}, year={soon}}",

@@ -55,12 +55,12 @@ def kind_of(source: Reference) -> Kind:
 
 
 def _one_line(text: str) -> str:
-    """Without line breaks, tabs and control characters, which formats made of tags depend on."""
+    """Replace line breaks, tabs and control characters, on which formats made of tags depend."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def _end_sentence(text: str) -> str:
-    """With a full stop, unless the text already ends in a mark."""
+    """Add a full stop, unless the text already ends in a mark."""
     text = _one_line(text)
     return text if re.search(r"[.?!]['\"’”»]?$", text) or not text else f"{text}."
 
@@ -111,13 +111,20 @@ def _vancouver_authors(source: Reference) -> str:
 
 
 def _vancouver_name(author: Author) -> str:
-    """A person without points and with at most two initials; an organisation as it is."""
+    """Write a person without points and with two initials at most, an organisation as it is."""
     if not author.first:
         return _one_line(author.last)
-    initials = author.initials[:2] if author.initials.isupper() else author.initials
+    initials = _vancouver_initials(author.first)
     suffix = author.suffix.rstrip(".")
     last = author.last.replace(".", "")
     return _one_line(f"{last} {initials} {_ORDINALS.get(suffix, suffix)}")
+
+
+def _vancouver_initials(first: str) -> str:
+    """Shorten Jean-Paul to JP; a name in a script without capitals stays whole."""
+    parts = [part for part in re.split(r"[\s.\-]+", first) if part]
+    letters = "".join(p[0] if p[0].lower() != p[0].upper() else p for p in parts)
+    return letters[:2] if letters.isupper() else letters
 
 
 def _vancouver_title(source: Reference) -> str:
@@ -128,7 +135,7 @@ def _vancouver_title(source: Reference) -> str:
 
 
 def _vancouver_publication(source: Reference) -> list[str]:
-    """Container, date, volume and pages; a container that is no journal is joined to the date."""
+    """List container, date, volume and pages; a container that is no journal joins the date."""
     form, container = kind_of(source).form, _one_line(source.container)
     date = "[date unknown]" if source.year in ("", NO_DATE) else _one_line(source.year)
     if form == "article":
@@ -151,7 +158,7 @@ def _vancouver_issue(source: Reference) -> str:
 
 
 def _vancouver_pages(source: Reference) -> str:
-    """856-864 as 856-64 and S12-S15 as S12-5; pages that end in a letter are not shortened."""
+    """Shorten 856-864 to 856-64 and S12-S15 to S12-5, but no pages that end in a letter."""
     first, last = page_range(source.pages)
     if not last:
         return re.sub("[‐‑‒–—]", "-", first)
@@ -205,7 +212,7 @@ class _Apa:
         return self.literal(_one_line(text))
 
     def title_and_container(self, source: Reference) -> list[str]:
-        """The title with what belongs to it, and what follows; one of the two is in italics."""
+        """Write the title with its details, and what follows it; one of the two is in italics."""
         form, container = kind_of(source).form, self.plain(source.container)
         if form == "article":
             return [_end_sentence(self.plain(source.title)), self.journal_issue(source)]
@@ -257,7 +264,7 @@ def _apa_name(author: Author) -> str:
 
 
 def _apa_initials(first: str) -> str:
-    """Jean-Paul B as J.-P. B.; a name in a script without capitals is not shortened."""
+    """Shorten Jean-Paul B to J.-P. B.; a name in a script without capitals stays whole."""
     initials = []
     for word in re.split(r"[\s.]+", first):
         letters = [part[0] for part in word.split("-") if part]
@@ -269,7 +276,7 @@ def _apa_initials(first: str) -> str:
 
 
 def _apa_pages(source: Reference) -> str:
-    """856–864; a page of many digits that is no range is the number of an article."""
+    """Write a range as 856–864; a single page of many digits is the number of an article."""
     first, last = page_range(source.pages)
     if last:
         return f"{first}–{last}"
@@ -309,11 +316,11 @@ def format_bibtex(sources: Iterable[Reference]) -> str:
     """Format sources as BibTeX that reads back as the same references."""
     # It takes long to import, and only who writes BibTeX needs it.
     import bibtexparser
-    from bibtexparser.model import Entry, Field
+    from bibtexparser.model import Block, Entry, Field
 
     layout = bibtexparser.BibtexFormat()
     layout.indent, layout.block_separator, layout.trailing_comma = "  ", "\n", True
-    entries = [
+    entries: list[Block] = [
         Entry(
             "misc" if kind_of(source).form == "figure" else source.kind,
             source.key,
@@ -326,7 +333,7 @@ def format_bibtex(sources: Iterable[Reference]) -> str:
 
 
 def _bibtex_fields(source: Reference) -> dict[str, str]:
-    """The fields that are known, escaped."""
+    """Return the fields that are known, escaped."""
     first, last = page_range(source.pages)
     names = [_bibtex_name(author) for author in source.authors]
     is_figure = kind_of(source).form == "figure"
@@ -387,11 +394,11 @@ def format_ris(sources: Iterable[Reference]) -> str:
 
 
 def _ris_record(source: Reference) -> dict[str, str | list[str]]:
-    """The fields that are known, by the names of rispy."""
+    """Return the fields that are known, by the names of rispy."""
     kind = kind_of(source)
     first, last = page_range(source.pages)
     names = [_ris_name(author) for author in source.authors]
-    fields = {
+    fields: dict[str, str | list[str]] = {
         "type_of_reference": kind.ris,
         "id": source.key,
         "authors": [*names, *(["et al."] if source.more_authors else [])],
@@ -458,7 +465,7 @@ def _csl_item(source: Reference) -> dict:
 
 
 def _csl_name(author: Author) -> dict[str, str]:
-    """The parts of a person's name; an organisation as one literal name."""
+    """Return the parts of a person's name; an organisation has one literal name."""
     if not author.first:
         return {"literal": _one_line(author.last)}
     parts = {
@@ -471,7 +478,7 @@ def _csl_name(author: Author) -> dict[str, str]:
 
 
 def _lines(style: Callable[[Reference], str], bullet: str = "") -> Callable:
-    """A style for one reference as a style for many: a line for each."""
+    """Turn a style for one reference into a style for many: a line for each."""
     return lambda sources: "".join(f"{bullet}{style(source)}\n" for source in sources)
 
 

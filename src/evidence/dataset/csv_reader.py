@@ -61,7 +61,7 @@ def map_cells(column: pd.Series, function: Callable[[str], object], dtype: type)
 def _read_file(
     path: Path, table: schema.Table, problems: ProblemList
 ) -> tuple[dict[str, pd.Categorical], list[int]]:
-    """The columns of one file and the line of each row; incomplete if there are problems."""
+    """Read the columns of one file and the line of each row; incomplete if there are problems."""
     lines: list[int] = []
     columns: dict[str, pd.Categorical] = {}
     try:
@@ -86,7 +86,7 @@ def _read_file(
 
 
 def _rows(reader, lines: list[int]) -> Iterator[list[str]]:
-    """The records that are not blank; the line on which each begins is added to `lines`."""
+    """Yield the records that are not blank, and add the line on which each begins to `lines`."""
     while True:
         # Before the record is read, so that an error is reported where its record begins.
         lines.append(reader.line_num + 1)
@@ -106,9 +106,9 @@ def _read_columns(
     file: str,
     problems: ProblemList,
 ) -> dict[str, pd.Categorical]:
-    """The columns by name; each distinct cell is stored once."""
+    """Read the columns by name; each distinct cell is stored once."""
     width = len(header)
-    numbers = [defaultdict(count().__next__) for _ in header]
+    numbers: list[dict[str, int]] = [defaultdict(count().__next__) for _ in header]
     codes: list[list[np.ndarray]] = [[np.empty(0, np.int32)] for _ in header]
     sizes: dict[int, int] = {}
     while chunk := list(islice(rows, CHUNK_ROWS)):
@@ -147,7 +147,7 @@ def _check_header(table: schema.Table, header: list[str], problems: ProblemList)
 
 
 def _first_undecodable(path: Path) -> tuple[int, str, str]:
-    """Line, column and message for the first byte that is not UTF-8."""
+    """Return line, column and message for the first byte that is not UTF-8."""
     content = path.read_bytes()
     try:
         content.decode("utf-8-sig")

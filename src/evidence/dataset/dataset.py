@@ -273,7 +273,7 @@ def build_dataset(
 
 
 def _convert(table: schema.Table, rows: pd.DataFrame) -> pd.DataFrame:
-    """The checked text as typed columns, with `address` (file:line) in place of the index."""
+    """Convert checked text into typed columns, with `address` (file:line) in place of the index."""
     columns = {column.name: _convert_column(column, rows[column.name]) for column in table.columns}
     addresses = [f"{table.file}:{line}" for line in rows.index]
     return Frame(columns | {"address": pd.array(addresses, dtype="str")})

@@ -37,7 +37,7 @@ SORT_SCRIPT = Path(__file__).with_name("table_sort.js").read_text("utf-8")
 
 
 def sortable(table: str) -> str:
-    """The HTML of one table, in a single element, with the style and script of its own."""
+    """Return the HTML of a table with its own style and script, in a single element."""
     return (
         f'<style>{STYLE}</style>\n<div class="evidence-frame">{table}</div>'
         f"<script>(() => {{\n{SORT_SCRIPT}"

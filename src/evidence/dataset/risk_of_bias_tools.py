@@ -133,7 +133,7 @@ def check_risk_of_bias(
 
 
 def _check_overall(problems: ProblemList, rows: pd.DataFrame, design_of: Mapping[str, str]) -> None:
-    """An overall judgement that the tool's rule does not give needs a reason."""
+    """Require a reason for overall judgements that the tool's rule does not give."""
     for (study, _, tool, *_), group in rows.groupby(SET_KEY, sort=False):
         judgements = dict(zip(group["domain"], group["judgement"], strict=True))
         by_rule = load_tools()[tool].overall_judgement(judgements, design_of.get(study, ""))

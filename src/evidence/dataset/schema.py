@@ -150,7 +150,7 @@ class Table:
 
 
 def _column(kind: str):
-    """A function that defines columns of one kind; roles are words separated by blanks."""
+    """Return a function that defines columns of one kind; roles are separated by blanks."""
 
     def define(name: str, description: str, roles: str = "", **options) -> Column:
         return Column(name, kind, description, roles=frozenset(roles.split()), **options)

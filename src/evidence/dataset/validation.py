@@ -130,7 +130,7 @@ def _check_foreign_keys(
     tables: Mapping[str, pd.DataFrame],
     bibliography: Collection[str] | None,
 ) -> None:
-    """Each key must be defined in the file it points into, unless the project lacks that file."""
+    """Require that keys are defined in the file they point into, if the project has it."""
     defined = {
         table.file: set(tables[table.file][table.columns[0].name].cat.categories) - {""}
         for table in (schema.STUDIES, schema.OUTCOMES, schema.CLAIMS)
@@ -174,7 +174,7 @@ class _Suggestions:
 def _check_studies_described(
     problems: ProblemList, results: pd.DataFrame, designs: pd.DataFrame
 ) -> None:
-    """Each study of the results needs a row in the table of designs, if there is one."""
+    """Require a row in the table of designs, if there is one, for each study of the results."""
     if designs.empty:
         return
     described = set(designs["study"].cat.categories)
@@ -193,7 +193,7 @@ def _check_studies_described(
 
 
 def _check_spelling(problems: ProblemList, results: pd.DataFrame, column: str) -> None:
-    """Two spellings of a word (capitals, blanks) would silently form two groups."""
+    """Report second spellings of a word (capitals, blanks): they would form a group of their own."""
     cells = results[column]
     folded = pd.Series(map_cells(cells, _fold, object), results.index, dtype="category")
     if len(folded.cat.categories) == len(cells.cat.categories):
@@ -397,7 +397,7 @@ ROW_RULES = (
 
 
 def _check_results(problems: ProblemList, rows: pd.DataFrame) -> None:
-    """Contradictions within a row; cells that are no numbers at all are reported elsewhere."""
+    """Report contradictions within a row; cells that are no numbers have their own message."""
     results = _Results(rows)
     with np.errstate(divide="ignore", invalid="ignore"):
         for rule in ROW_RULES:
