@@ -38,10 +38,10 @@ XYZ = np.array(
     [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]],
 )
 WHITE = np.array([0.9505, 1.0, 1.089])
-LEAST = 15.0
-"""More than six times what a trained eye just tells apart (2.3)."""
+MIN_DISTANCE = 15.0
+"""More than six times the difference that a trained eye just sees (2.3)."""
 
-# What each chart tells apart: for every word its colour, and its shape (mark and whether filled).
+# For each chart and every word in it, its colour and its shape (mark and whether filled).
 ARMS = {role: (style.COLOUR_OF_ARM[role], mark, True) for role, mark in style.MARK_OF_ARM.items()}
 CHARTS = {
     "arms": ARMS | {"guide": (style.VERMILION, "D", False)},
@@ -84,22 +84,22 @@ def test_conversion_gives_the_known_values_of_srgb_colours(colour, known):
 
 
 def test_red_and_green_of_a_traffic_light_would_fail():
-    """Without red cones the two are what the test is there to catch."""
+    """Without red cones these two look alike, which the next test must catch."""
     lights = ("#a65c2e", "#6f7a2e")
-    apart = [np.linalg.norm(lab(lights[0], eye) - lab(lights[1], eye)) for eye in EYES]
-    assert apart[0] > 2 * LEAST
-    assert min(apart) < LEAST
+    distances = [np.linalg.norm(lab(lights[0], eye) - lab(lights[1], eye)) for eye in EYES]
+    assert distances[0] > 2 * MIN_DISTANCE
+    assert min(distances) < MIN_DISTANCE
 
 
 @pytest.mark.parametrize("eye", EYES)
 @pytest.mark.parametrize("chart", CHARTS)
-def test_colours_of_a_chart_are_told_apart(chart, eye):
+def test_colours_of_a_chart_can_be_distinguished(chart, eye):
     colours = {colour for colour, _, _ in CHARTS[chart].values()}
-    near = {
+    distances = {
         pair: round(float(np.linalg.norm(lab(pair[0], eye) - lab(pair[1], eye))), 1)
         for pair in itertools.combinations(sorted(colours), 2)
     }
-    assert {pair: apart for pair, apart in near.items() if apart < LEAST} == {}
+    assert {pair: d for pair, d in distances.items() if d < MIN_DISTANCE} == {}
 
 
 @pytest.mark.parametrize("chart", CHARTS)

@@ -4,6 +4,20 @@ import re
 
 import pytest
 
+from evidence.analysis.certainty.risk_of_bias import appraisals
+from evidence.analysis.claims.claim_audit import claim_verdicts
+from evidence.analysis.pooling.question import Question, main_question
+from evidence.analysis.results import select_results
+from evidence.figures.arm_comparison import lay_out_arm_comparison
+from evidence.figures.claim_verdicts import lay_out_claim_verdicts
+from evidence.figures.dose_effect_all_trials import lay_out_dose_effect_all_trials
+from evidence.figures.dose_effect_one_trial import lay_out_dose_effect_one_trial
+from evidence.figures.evidence_map import lay_out_evidence_map
+from evidence.figures.follow_up_timeline import lay_out_follow_up
+from evidence.figures.proportions_by_arm import lay_out_proportions_by_arm
+from evidence.figures.risk_of_bias import lay_out_risk_of_bias
+from tests.test_figures import overlapping_texts
+
 NUMBERED = [str(number) for number in range(1, 20)]
 
 
@@ -102,3 +116,50 @@ def test_texts_speak_of_the_evidence_only(shipped):
         for column in frame.select_dtypes(exclude="number"):
             for cell in frame[column].map(str):
                 assert not words.search(cell), cell
+
+
+CHARTS = {
+    "proportions": lambda dataset, results: lay_out_proportions_by_arm(results),
+    "abstinence": lambda dataset, results: lay_out_arm_comparison(results, outcome="abstinence"),
+    "one trial": lambda dataset, results: lay_out_dose_effect_one_trial(results),
+    "follow-up": lay_out_follow_up,
+    "claims": lambda dataset, results: lay_out_claim_verdicts(claim_verdicts(dataset, results)),
+    "map": lay_out_evidence_map,
+    "map of doses": lambda dataset, results: lay_out_evidence_map(dataset, results, down="dose"),
+    "all trials": lambda dataset, results: lay_out_dose_effect_all_trials(
+        dataset,
+        results,
+        main_question(dataset, results, Question("depression severity", "smd")),
+        confidence=0.95,
+    ),
+    "risk of bias": lambda dataset, results: lay_out_risk_of_bias(
+        appraisals(dataset, list(results["study"].unique()))
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_no_text_overlaps_another_in_the_largest_figures(shipped, name, monkeypatch):
+    layout = CHARTS[name](shipped, select_results(shipped))
+    assert overlapping_texts(layout, monkeypatch) == []
+
+
+def test_abstinence_has_the_published_ratios_beside_the_guide(shipped):
+    """Ratios and limits: independent computation recorded with the study pages."""
+    layout = lay_out_arm_comparison(select_results(shipped, scope="guide"), outcome="abstinence")
+    frame = layout.frame.set_index("label")
+    first, second = frame.loc["Krupitsky 1997"], frame.loc["Krupitsky 2007"]
+    assert [round(first[name], 2) for name in ("rr", "rr_low", "rr_high")] == [2.74, 1.89, 3.98]
+    assert [round(second[name], 2) for name in ("rr", "rr_low", "rr_high")] == [2.25, 1.01, 5.03]
+    assert (first["guide1"], first["guide2"]) == (0.66, 0.24)
+    assert "Krupitsky 1997 was not randomised." in str(layout.caption)
+
+
+def test_only_the_lowest_dose_has_an_effect_size_and_is_no_different_after_adjustment(shipped):
+    layout = lay_out_dose_effect_one_trial(select_results(shipped, scope="guide"))
+    source = layout.frame[layout.frame["lane"] == "source"]
+    sized = source[source["has_estimate"]]
+    assert sized[["dose", "value", "p_adjusted"]].to_numpy().tolist() == [[0.1, -0.82, "0.14"]]
+    findings = source.drop_duplicates("dose").set_index("dose")["finding"].to_dict()
+    assert findings == {0.1: "no difference", 0.2: "no difference", 0.5: "better", 1.0: "better"}
+    assert sum(layout.sizes.values()) == 99
