@@ -1,13 +1,14 @@
 """Notebooks are thin, take the same parameters, and carry no outputs."""
 
 import ast
-from pathlib import Path
 
 import nbformat
+import papermill
 import pytest
-from evidence.notebook.parameter_cell import declared
 
-ROOT = Path(__file__).resolve().parents[1]
+from evidence.notebook.parameters import read_parameters
+from tests.conftest import ROOT
+
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 SHARED = {
     "project": "str",
@@ -23,20 +24,6 @@ BANNED = (ast.FunctionDef, ast.ClassDef, ast.For, ast.While, ast.Try, ast.Lambda
 def code_cells(path):
     cells = nbformat.read(path, as_version=4).cells
     return [cell for cell in cells if cell.cell_type == "code"]
-
-
-def test_there_are_the_start_and_the_eight():
-    assert [path.stem for path in NOTEBOOKS] == [
-        "00_start",
-        "01_studies",
-        "02_comparison",
-        "03_dose_response",
-        "04_durability",
-        "05_claims",
-        "06_unknowns",
-        "07_synthesis",
-        "08_appraisal",
-    ]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -67,28 +54,29 @@ def test_notebook_is_thin_and_clean(path):
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_parameters_are_shared_typed_and_explained(path):
-    found = declared(path)
-    assert {name: str(found[name].type) for name in SHARED} == SHARED
-    assert all(len(parameter.help) > 15 for parameter in found.values())
+    parameters = read_parameters(path).parameters
+    assert {name: parameters[name].type for name in SHARED} == SHARED
+    assert all(len(parameter.help) > 15 for parameter in parameters.values())
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_papermill_lists_the_same_parameters(path):
-    """`papermill --help-notebook` reads the cell by a pattern of its own."""
-    import papermill
-
-    read = papermill.inspect_notebook(str(path))
-    assert {name: (info["inferred_type_name"], info["help"]) for name, info in read.items()} == {
-        name: (str(parameter.type), parameter.help) for name, parameter in declared(path).items()
+    """`papermill --help-notebook` reads the cell with a pattern of its own."""
+    listed = papermill.inspect_notebook(str(path))
+    assert {
+        name: (about["inferred_type_name"], about["help"]) for name, about in listed.items()
+    } == {
+        name: (parameter.type, parameter.help)
+        for name, parameter in read_parameters(path).parameters.items()
     }
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_report_is_told_every_parameter(path):
-    """Figures keep them for the command that makes them again."""
+def test_report_gets_every_parameter(path):
+    """Each figure prints them in the command that makes it again."""
     (opening,) = (cell.source for cell in code_cells(path) if "open_report(\n" in cell.source)
-    given = {word.arg for word in ast.parse(opening).body[0].value.keywords}
-    assert given == set(declared(path))
+    arguments = {keyword.arg for keyword in ast.parse(opening).body[0].value.keywords}
+    assert arguments == set(read_parameters(path).parameters)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -1,17 +1,15 @@
-"""Sets and grids of parameters: read with their lines, expanded, and refused in a line."""
+"""Sets and grids of parameters are read with their lines, expanded and named."""
 
 import re
 
 import pytest
-from evidence.notebook.parameter_cell import declared
-from evidence.notebook.parameter_checks import resolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evidence.build.build import find_notebooks
-from evidence.build.new_project import EXAMPLE, create_project
+from evidence.build.new_project import EXAMPLE
 from evidence.build.parameter_sets import (
-    LONGEST,
+    MAX_NAME,
     Grid,
     ParameterSet,
     choose_sets,
@@ -21,13 +19,15 @@ from evidence.build.parameter_sets import (
     read_sets,
     set_name,
 )
+from evidence.dataset.dataset import load_dataset
 from evidence.errors import DatasetError, ParameterError
+from evidence.notebook.parameters import read_parameters, validate_parameters
 from tests.conftest import ROOT, Project
 
-GIVEN = """\
-# a remark
+REPORTS_YML = """\
+# a comment
 sets:
-  ptsd:
+  level-90:
     conditions: [bread]
     confidence: 0.9
   quick:
@@ -47,41 +47,35 @@ def bread(tmp_path_factory):
     return Project(tmp_path_factory.mktemp("sets") / "bread").dataset()
 
 
-def by(dataset):
-    def declared_by(only):
-        return {
-            name: declared(path) for name, path in find_notebooks(dataset.project, only).items()
-        }
-
-    return declared_by
+def declared(dataset, only=()):
+    notebooks = find_notebooks(dataset.project, only)
+    return {name: read_parameters(path) for name, path in notebooks.items()}
 
 
-def named(folder, text):
+def read(folder, text):
     folder.joinpath("reports.yml").write_text(text, "utf-8")
     return read_sets(folder)
 
 
-def expanded(dataset, *texts):
-    return expand(parse_grid(texts), by(dataset)(()), dataset)
+def expand_texts(dataset, *texts):
+    return expand(parse_grid(texts), declared(dataset), lambda: dataset)
 
 
 def test_sets_and_grids_are_read_with_their_lines(tmp_path):
     assert read_sets(tmp_path) == {}
-    assert named(tmp_path, "") == {}
-    assert named(tmp_path, GIVEN) == {
-        "ptsd": ParameterSet(
-            "ptsd",
+    assert read(tmp_path, "") == {}
+    assert read(tmp_path, REPORTS_YML) == {
+        "level-90": ParameterSet(
+            "level-90",
             {"conditions": ["bread"], "confidence": 0.9},
-            (),
-            {"conditions": "reports.yml:4", "confidence": "reports.yml:5"},
+            origins={"conditions": "reports.yml:4", "confidence": "reports.yml:5"},
         ),
         "quick": ParameterSet("quick", {}, ("comparison",)),
         "plain": ParameterSet("plain", {}),
         "by-condition": Grid(
             "by-condition",
             {"conditions": "each", "confidence": [0.9, 0.95], "scope": "all"},
-            (),
-            {
+            origins={
                 "conditions": "reports.yml:11",
                 "confidence": "reports.yml:12",
                 "scope": "reports.yml:13",
@@ -93,71 +87,72 @@ def test_sets_and_grids_are_read_with_their_lines(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("sets: [", "reports.yml:1: it is not YAML: expected the node content"),
-        ("a: 1\n--- \nb: 2", "reports.yml:2: it is not YAML: but found another document"),
-        ("- a", "reports.yml:1: it needs sets: or grids: at its beginning"),
-        ("set:\n  a: {}", "reports.yml:1: set is no part of it; it has sets and grids"),
-        ("sets:", "reports.yml:1 sets: sets needs a name, and below it parameters"),
-        ("sets:\n  a:", "reports.yml:2 a: a needs parameters, one a line, such as confidence: 0.9"),
-        ("sets:\n  a: {}\n  a: {}", "reports.yml:3 sets: a stands there twice; keep one"),
-        ("sets:\n  a: {}\nsets: {}", "reports.yml:3: sets stands there twice; keep one"),
-        ("sets:\n  a:\n    x: 1\n    x: 2", "reports.yml:4 a: x stands there twice; keep one"),
-        ("sets:\n  a: {}\ngrids:\n  a: {x: 1}", "reports.yml:4 grids: a names a set and a grid"),
-        ("sets:\n  all: {}", "reports.yml:2 sets: all stands for all sets; choose another name"),
-        ("sets:\n  con: {}", "reports.yml:2 sets: con is a device on some systems"),
-        ("sets:\n  com1.x: {}", "com1.x is a device on some systems; choose another name"),
-        ("sets:\n  By Me: {}", "sets: 'By Me' is no name of a set; write small letters"),
-        ("sets:\n  ../x: {}", "'../x' is no name of a set"),
-        ("sets:\n  a/b: {}", "'a/b' is no name of a set"),
-        ("sets:\n  a..b: {}", "'a..b' is no name of a set"),
-        ("sets:\n  '': {}", "'' is no name of a set"),
-        ("sets:\n  '\u202ea': {}", "'<U+202E>a' is no name of a set"),
-        (f"sets:\n  {'a' * 101}: {{}}", "is no name of a set"),
-        ("sets:\n  [a]: {}", "reports.yml:2 sets: a list or mapping is no name"),
-        ("sets:\n  a:\n    x: {y: 1}", "reports.yml:3 x: its value is a mapping; give a"),
-        ("sets:\n  a:\n    x: [[1]]", "reports.yml:3 x: its value is a list in a list; give a"),
-        ("grids:\n  a:\n    x: [[[1]]]", "reports.yml:3 x: its value is a list in a list"),
-        ("sets:\n  a:\n    x: 2024-13-01", "reports.yml:3 x: 2024-13-01 is no plain value"),
-        ("sets:\n  a:\n    x: !!python/name:os.system a", "a is no plain value; write it"),
-        ("sets:\n  a:\n    '-p x': 1", "reports.yml:3 a: -p x is no name of a parameter"),
-        ("sets:\n  a:\n    notebooks: 3", "reports.yml:3 notebooks: it needs names of notebooks"),
-        ("sets:\n  a:\n    notebooks: []", "it needs names of notebooks, such as [comparison]"),
-        ("grids:\n  a: {}", "reports.yml:2 grids: a makes no set; give a parameter several values"),
-        ("grids:\n  a:\n    x: []", "reports.yml:3 x: the list has no value; list some"),
+        ("sets: [", "reports.yml:1: not valid YAML: expected the node content"),
+        ("a: 1\n--- \nb: 2", "reports.yml:2: not valid YAML: but found another document"),
+        ("- a", "reports.yml:1: expected sets: or grids:"),
+        ("set:\n  a: {}", "reports.yml:1 set: unknown key. Available: sets, grids"),
+        ("sets:", "reports.yml:1 sets: expected a name with parameters"),
+        ("sets:\n  a:", "reports.yml:2 sets.a: expected parameters, such as confidence: 0.9"),
+        ("sets:\n  a: {}\n  a: {}", "reports.yml:3 sets.a: appears twice. Keep one"),
+        ("sets:\n  a:\n    x: 1\n    x: 2", "reports.yml:4 sets.a.x: appears twice. Keep one"),
+        ("sets:\n  a: {}\ngrids:\n  a: {x: 1}", "reports.yml:4 grids.a: is both a set and a grid"),
+        ("sets:\n  all: {}", "reports.yml:2 sets.all: stands for all sets. Choose another name"),
+        ("sets:\n  com1.x: {}", "reports.yml:2 sets.com1.x: Windows does not allow this name"),
+        ("sets:\n  By Me: {}", "sets.By Me: not a valid name. Use lower-case letters"),
+        ("sets:\n  ../x: {}", "sets.../x: not a valid name"),
+        ("sets:\n  '\u202ea': {}", "sets.<U+202E>a: not a valid name"),
+        (f"sets:\n  {'a' * 101}: {{}}", "not a valid name"),
+        ("sets:\n  [a]: {}", "reports.yml:2: not valid YAML: found unhashable key"),
+        ("sets:\n  a:\n    x: 2024-13-01", "reports.yml: not valid YAML: month must be in 1..12"),
+        ("sets:\n  a:\n    x: !!python/name:os.system a", "reports.yml:3: not valid YAML: could not"),
+        ("sets:\n  a:\n    notebooks: 3", "reports.yml:3 sets.a.notebooks: expected names, such as"),
+        ("grids:\n  a: {}", "reports.yml:2 grids.a: expected a parameter, such as conditions: each"),
+        ("grids:\n  a:\n    x: []", "reports.yml:3 grids.a.x: has no value. List some, or write"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_in_the_file_is_said_with_its_line(tmp_path, text, message):
+def test_a_problem_in_the_file_is_reported_with_its_line(tmp_path, text, message):
     with pytest.raises(DatasetError) as caught:
-        named(tmp_path, text)
+        read(tmp_path, text)
     assert message in str(caught.value)
 
 
-def test_every_fault_of_the_file_is_said_at_once(tmp_path):
+def test_all_problems_of_the_file_are_reported_at_once(tmp_path):
     with pytest.raises(DatasetError) as caught:
-        named(tmp_path, "sets:\n  All: {}\n  b:\n    x: {}\ngrids:\n  c: {}\n")
-    assert [problem.line for problem in caught.value.problems] == [2, 4, 6]
+        read(tmp_path, "sets:\n  All: {}\n  b: 3\ngrids:\n  c: {}\n")
+    assert [problem.line for problem in caught.value.problems] == [2, 3, 5]
 
 
-def test_a_file_that_is_no_text_or_explodes_is_one_line(tmp_path):
+def test_a_file_that_is_not_text_or_explodes_is_one_message(tmp_path):
     path = tmp_path / "reports.yml"
     path.write_bytes(b"\xff\xfe\xfa")
-    with pytest.raises(DatasetError, match=r"reports.yml: it is not text in UTF-8"):
+    with pytest.raises(DatasetError, match=r"reports.yml: not UTF-8 text"):
         read_sets(tmp_path)
     laughs = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 30))
-    with pytest.raises(DatasetError, match="a1 is no part of it"):
-        named(tmp_path, "a0: &a0 [x]\n" + laughs)
-    with pytest.raises(DatasetError, match=r"reports.yml: it is not YAML"):
-        named(tmp_path, "sets: " + "[" * 5000)
+    with pytest.raises(DatasetError, match="a1: unknown key"):
+        read(tmp_path, "a0: &a0 [x]\n" + laughs)
+    with pytest.raises(DatasetError, match=r"reports.yml: not valid YAML"):
+        read(tmp_path, "sets: " + "[" * 5000)
     path.unlink()
     path.mkdir()
-    with pytest.raises(DatasetError, match=r"reports.yml: it cannot be read: Is a directory"):
+    with pytest.raises(DatasetError, match=r"reports.yml: cannot be read: Is a directory"):
         read_sets(tmp_path)
 
 
-def test_a_grid_makes_one_set_for_each_combination(tmp_path, bread):
-    known = named(tmp_path, GIVEN)
-    made = expand_sets(choose_sets(known, ["by-condition"]), by(bread), bread)
-    assert {one.name: dict(one.parameters) for one in made} == {
+@pytest.mark.parametrize("value", ["{y: 1}", "[[1]]", "null", ".nan"])
+def test_a_value_that_no_parameter_accepts_is_refused_with_its_line(bread, tmp_path, value):
+    (one,) = read(tmp_path, f"sets:\n  a:\n    conditions: {value}").values()
+    with pytest.raises(ParameterError) as caught:
+        validate_parameters(one.parameters, declared(bread), bread, one.origins)
+    assert str(caught.value).startswith(
+        "reports.yml:3: 00_start and 8 other notebooks: conditions:"
+    )
+
+
+def test_a_grid_expands_to_one_set_per_combination(tmp_path, bread):
+    known = read(tmp_path, REPORTS_YML)
+    chosen = choose_sets(known, ["by-condition"])
+    sets = expand_sets(chosen, lambda only: declared(bread, only), lambda: bread)
+    assert {one.name: dict(one.parameters) for one in sets} == {
         f"conditions-{word}_confidence-{level}_scope-all": {
             "conditions": [word],
             "confidence": level,
@@ -166,9 +161,9 @@ def test_a_grid_makes_one_set_for_each_combination(tmp_path, bread):
         for word in ("bread", "cake")
         for level in (0.9, 0.95)
     }
-    for one in made:
-        assert one.where["scope"] == "reports.yml:13"
-        assert resolve(one.parameters, by(bread)(one.notebooks), bread)["01_studies"]
+    for one in sets:
+        assert one.origins["scope"] == "reports.yml:13"
+        assert validate_parameters(one.parameters, declared(bread), bread)["01_studies"]
 
 
 @pytest.mark.parametrize(
@@ -185,55 +180,54 @@ def test_a_grid_makes_one_set_for_each_combination(tmp_path, bread):
         (['condition=[""]'], ["condition"]),
     ],
 )
-def test_a_grid_may_be_typed(bread, texts, names):
-    assert [one.name for one in expanded(bread, *texts)] == names
+def test_a_grid_can_be_typed(bread, texts, names):
+    assert [one.name for one in expand_texts(bread, *texts)] == names
 
 
 @pytest.mark.parametrize(
     ("texts", "message"),
     [
-        (["conditions"], "--grid conditions: write it as name=value, such as scope=all"),
+        (["conditions"], "--grid conditions: write name=value, such as scope=all"),
         (["a=1", "a=2"], "--grid a=2: a is given twice"),
-        (["outcomes=risen,"], "has nothing between two commas or at an end; write outcomes=a,b or"),
-        (["outcomes="], "--grid outcomes=: has nothing between two commas"),
-        (["outcomes=[]"], "--grid outcomes=[]: has nothing between two commas"),
-        (["outcomes=[risen"], "--grid outcomes=[risen: is not a JSON list"),
-        (["time_days=each"], "--grid: time_days: has no words to take each of; list the values"),
-        (["confidence=0.9,0.90"], "--grid: makes confidence-0.9 twice; give each value once"),
+        (["outcomes=risen,"], "--grid outcomes=risen,: has an empty item. Write outcomes=a,b or"),
+        (["outcomes=[]"], "--grid outcomes=[]: has no value. Write outcomes=each for all"),
+        (["outcomes=[risen"], "--grid outcomes=[risen: not a JSON list"),
+        (["time_days=each"], "--grid: time_days: has no vocabulary for each. List the values"),
+        (["confidence=0.9,0.90"], "--grid: makes confidence-0.9 twice. Give each value once"),
         ([f"time_days={','.join(map(str, range(600)))}", f"times={','.join('123456789')}",
-          "scope=each"], "makes 10800 sets (time_days 600 × times 9 × scope 2); at most 10000"),
+          "scope=each"], "makes 10800 sets (time_days 600 × times 9 × scope 2). The limit is 10000"),
     ],
 )  # fmt: skip
-def test_a_grid_that_cannot_be_made_is_refused(bread, texts, message):
+def test_a_grid_that_cannot_be_expanded_is_refused(bread, texts, message):
     with pytest.raises(ParameterError) as caught:
-        expanded(bread, *texts)
+        expand_texts(bread, *texts)
     assert message in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("texts", "message"),
+    ("text", "message"),
     [
-        (["conditons=each"], "conditons: is no parameter; did you mean 'conditions'?"),
-        (["conditions=brad"], "conditions: 'brad' is none of bread, cake; did you mean 'bread'?"),
-        (["confidence=soon"], "confidence: 'soon' is not a float; give a number, such as 0.5"),
-        (["confidence=95"], "confidence: 95 is not between 0 and 1; 95 % is 0.95"),
-        (['conditions=[{"a": 1}]'], 'conditions: [{"a": 1}] is not a list[str]'),
-        (["out=a,b"], "out: is set with --out"),
+        ("conditons=each", "conditons: unknown parameter. Did you mean 'conditions'?"),
+        ("conditions=brad", "'brad' is not one of: bread, cake. Did you mean 'bread'?"),
+        ("confidence=soon", "confidence: Input should be a valid number, not 'soon'"),
+        ('conditions=[{"a": 1}]', 'conditions: {"a": 1} is not text'),
+        ("out=a,b", "out: set it with --out"),
     ],
 )
-def test_values_of_a_grid_are_held_to_the_one_rule(bread, texts, message):
-    for one in expanded(bread, *texts):
+def test_values_of_a_grid_are_checked_like_all_others(bread, text, message):
+    for one in expand_texts(bread, text):
         with pytest.raises(ParameterError) as caught:
-            resolve(one.parameters, by(bread)(()), bread, one.where)
+            validate_parameters(one.parameters, declared(bread), bread)
         assert message in str(caught.value)
 
 
-def test_sets_of_one_name_and_other_values_cannot_both_be_asked_for(bread):
+def test_two_different_sets_of_one_name_are_refused(bread):
     one = ParameterSet("conditions-cake", {"conditions": ["bread"]})
     grid = Grid("b", {"conditions": ["cake"]})
-    with pytest.raises(ParameterError, match="conditions-cake: two of the sets asked"):
-        expand_sets([one, grid], by(bread), bread)
-    assert len(expand_sets([grid, Grid("c", grid.axes)], by(bread), bread)) == 1
+    options = (lambda only: declared(bread, only), lambda: bread)
+    with pytest.raises(ParameterError, match="conditions-cake: two different sets have this name"):
+        expand_sets([one, grid], *options)
+    assert len(expand_sets([grid, Grid("c", grid.axes)], *options)) == 1
 
 
 VALUES = st.text() | st.floats(allow_nan=False) | st.integers() | st.booleans()
@@ -242,45 +236,41 @@ NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,40}", fullmatch=True)
 
 @settings(deadline=None)
 @given(st.dictionaries(NAMES, VALUES | st.lists(VALUES), min_size=1))
-def test_the_name_of_a_set_is_a_safe_folder(parameters):
+def test_the_name_of_a_set_is_safe_for_a_folder(parameters):
     name = set_name(parameters)
     assert re.fullmatch(r"[a-z0-9._-]*", name)
-    assert len(name) <= LONGEST
+    assert len(name) <= MAX_NAME
     assert ".." not in name
     assert name[:1] not in (".", "-")
 
 
 @given(st.lists(st.text(st.sampled_from("abB/. -é"), max_size=6), min_size=2, unique=True))
 @settings(deadline=None, max_examples=50)
-def test_other_values_have_other_names(words):
-    axes = {"study": words}
-    made = expand(Grid("a", axes), {}, None)
-    assert len({one.name for one in made}) == len(words)
+def test_different_values_give_different_names(words):
+    sets = expand(Grid("a", {"study": words}), {}, lambda: None)
+    assert len({one.name for one in sets}) == len(words)
 
 
-def test_only_sets_that_the_project_names_can_be_asked_for(tmp_path):
-    known = named(tmp_path, GIVEN)
+def test_sets_are_chosen_by_name(tmp_path):
+    known = read(tmp_path, REPORTS_YML)
     assert [one.name for one in choose_sets(known, ["all"])] == list(known)
-    assert [one.name for one in choose_sets(known, ["quick", "ptsd", "quick"])] == ["quick", "ptsd"]
+    names = [one.name for one in choose_sets(known, ["quick", "level-90", "quick"])]
+    assert names == ["quick", "level-90"]
     with pytest.raises(ParameterError) as caught:
-        choose_sets(known, ["ptds"])
+        choose_sets(known, ["leve-90"])
     assert str(caught.value) == (
-        "--set ptds: 'ptds' is none of ptsd, quick, plain, by-condition, all; did you mean 'ptsd'?"
+        "--set: 'leve-90' is not one of: level-90, quick, plain, by-condition, all. "
+        "Did you mean 'level-90'?"
     )
-    with pytest.raises(ParameterError, match="--set a: the project has no sets; name them in"):
+    with pytest.raises(ParameterError, match="--set a: the project has no sets"):
         choose_sets({}, ["a"])
 
 
 @pytest.mark.parametrize("root", [ROOT, EXAMPLE], ids=["shipped", "example"])
-def test_the_sets_of_this_project_and_of_the_example_can_be_run(root):
-    from evidence.dataset.dataset import load_dataset
-
+def test_the_sets_of_this_project_and_of_the_example_are_valid(root):
     dataset = load_dataset(root)
-    made = expand_sets(choose_sets(read_sets(root), ["all"]), by(dataset), dataset)
-    assert len(made) >= 3
-    for one in made:
-        resolve(one.parameters, by(dataset)(one.notebooks), dataset, one.where)
-
-
-def test_a_new_project_has_sets(tmp_path):
-    assert set(read_sets(create_project(tmp_path / "new"))) == {"level-90", "by-condition"}
+    chosen = choose_sets(read_sets(root), ["all"])
+    sets = expand_sets(chosen, lambda only: declared(dataset, only), lambda: dataset)
+    assert len(sets) >= 3
+    for one in sets:
+        validate_parameters(one.parameters, declared(dataset, one.notebooks), dataset, one.origins)

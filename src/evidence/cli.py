@@ -28,6 +28,7 @@ SUBGROUPS = ("condition", "treatment", "comparator", "blinding", "risk")
 MODERATORS = ("dose", "days", "year")
 CITATION_STYLES = ("vancouver", "apa", "markdown", "bibtex", "ris", "csl-json")
 REFERENCE_STYLES = ("vancouver", "apa")
+DOCUMENT_FORMATS = ("docx", "latex", "html")
 """Words of the libraries below, which take too long to import for a help text; a test compares."""
 ANSWERS = {"y": "confirmed", "n": "wrong", "f": "not found", "s": "skip", "q": "stop"}
 QUESTION = "[y]es, confirmed  [n]o, wrong  [f] not found there  [s]kip  [q]uit: "
@@ -161,7 +162,7 @@ def _print_findings(findings: "list[Finding]") -> None:
     "report",
     "evidence report",
     "evidence report -p scope=all -p confidence=0.9",
-    "evidence report --only comparison -p conditions=depression,PTSD",
+    "evidence report --only comparison -p conditions=bread,cake",
     "evidence report --set by-condition",
     "evidence report --grid conditions=each --grid confidence=0.9,0.95",
     "evidence report --set all --scheduler tcp://192.0.2.7:8786",
@@ -315,9 +316,9 @@ def _print_results(results: "list[BuildResult]", show_path: Callable[[Path], str
 
 @command(
     "pool",
-    "evidence pool --outcome response --measure rr --treatment ketamine",
-    "evidence pool --outcome response --measure rr --by comparator --moderator dose",
-    "evidence pool --outcome response --measure or --method mh --format json",
+    "evidence pool --outcome risen --measure rr --treatment yeast",
+    "evidence pool --outcome risen --measure rr --by comparator --moderator dose",
+    "evidence pool --outcome risen --measure or --method mh --format json",
 )
 @click.option("--outcome", required=True, metavar="WORD", help="An outcome in data/outcomes.csv.")
 @click.option("--measure", required=True, type=click.Choice(MEASURES), help="Effect measure.")
@@ -412,10 +413,10 @@ def pool(output_format: str, project: str, **question: Any) -> int:
 @command(
     "why",
     "evidence why C01",
-    "evidence why zarate2006",
+    "evidence why baker1990",
     "evidence why fig-dose-response",
     "evidence why data/studies.csv:4",
-    "evidence why 'index/zarate2006/ketamine/response/1 day.share' --format json",
+    "evidence why 'index/baker1990/yeast/risen/1 day.share' --format json",
 )
 @click.argument("name")
 @format_option
@@ -450,7 +451,7 @@ def _reports_folder(reports: str, project: Path) -> Path:
     "evidence cite fig-shares",
     "evidence cite fig-shares --style ris > fig-shares.ris",
     "evidence cite reports/figures/fig-shares.json --style apa",
-    "evidence cite zarate2006 berman2000 --style bibtex",
+    "evidence cite baker1990 miller2001 --style bibtex",
 )
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @click.option(
@@ -488,7 +489,7 @@ def cite(names: tuple[str, ...], style: str, reports: str, project: str) -> int:
 @click.option(
     "--format",
     "file_format",
-    type=click.Choice(("docx", "latex", "html")),
+    type=click.Choice(DOCUMENT_FORMATS),
     required=True,
     help="File format.",
 )

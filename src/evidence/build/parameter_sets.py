@@ -349,7 +349,7 @@ def expand_sets(
 
 
 def set_name(parameters: Mapping[str, object]) -> str:
-    """Return a name for a set that is safe for a folder, such as conditions-ptsd_confidence-0.9.
+    """Return a name for a set that is safe for a folder, such as conditions-bread_confidence-0.9.
 
     It depends on the values alone; a name that would be too long ends in a digest.
     """

@@ -162,8 +162,8 @@ class NotebookParameters:
         except ValidationError as errors:
             problems += [(str(error["loc"][0]), _message(error)) for error in errors.errors()]
             return {}, problems
-        typed = checked.model_dump(mode="json", by_alias=True)
-        return {name: typed[name] for name in values if name in plain}, problems
+        typed = checked.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        return {name: typed[name] for name in values if name in typed}, problems
 
     def words(self, name: str, dataset: "Dataset") -> Sequence[object] | None:
         """Return every word that a parameter accepts; None where it has no vocabulary."""

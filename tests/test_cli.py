@@ -1,0 +1,138 @@
+"""The command line: help, messages, exit codes."""
+
+import json
+
+import pytest
+from click.shell_completion import ShellComplete
+
+from evidence import __main__ as start
+from evidence import cli
+from evidence.analysis.pooling import question
+from evidence.dataset import citations
+from evidence.report import export
+from evidence.statistics import meta_analysis
+from tests.test_synthesis_pooling import vaccine  # noqa: F401 - a fixture
+
+COMMANDS = sorted(cli.evidence.commands)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_examples_that_the_command_understands(command, capsys):
+    assert cli.main([command, "--help"]) == 0
+    examples = capsys.readouterr().out.split("Examples:")[1]
+    assert f"evidence {command}" in examples
+
+
+def test_the_overview_lists_every_command_with_its_help(capsys, monkeypatch):
+    """It is printed without click; see `evidence.__main__`."""
+    helps = {name: about.get_short_help_str(100) for name, about in cli.evidence.commands.items()}
+    assert helps == start.COMMANDS
+    monkeypatch.setattr("sys.argv", ["evidence", "--help"])
+    assert start.main() == 0
+    overview = capsys.readouterr().out
+    assert all(f"  {name} " in overview for name in COMMANDS)
+    monkeypatch.setattr("sys.argv", ["evidence", "--version"])
+    assert start.main() == 0
+    assert capsys.readouterr().out.startswith("evidence ")
+
+
+def test_the_words_of_the_options_are_those_of_the_package():
+    assert set(cli.MEASURES) == set(question.MEASURES)
+    assert set(cli.METHODS) == set(question.METHODS)
+    assert set(cli.TESTS) == set(meta_analysis.TESTS)
+    assert set(cli.SUBGROUPS) == set(question.SUBGROUP_COLUMNS)
+    assert set(cli.MODERATORS) == set(question.MODERATORS)
+    assert set(cli.CITATION_STYLES) == set(citations.STYLES)
+    assert set(cli.REFERENCE_STYLES) == set(citations.TEXT_STYLES)
+    assert set(cli.DOCUMENT_FORMATS) == set(export.FORMATS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["repport"], "No such command 'repport'. (Did you mean"),
+        (["report", "--jbos", "2"], "No such option '--jbos'. Did you mean '--jobs'?"),
+        (["report", "--jobs", "0"], "Invalid value for '--jobs': 0 is not in the range x>=1"),
+        (["report", "-p", "scope"], "-p scope: write name=value, such as scope=all"),
+        (["report", "-p", "scope=gide"], "scope: 'gide' is not one of: guide, all. Did you mean"),
+        (["check", "--due-by", "soon"], "'soon' does not match the format '%Y-%m-%d'"),
+        (["pool", "--outcome", "risen"], "Missing option '--measure'"),
+        (["pool", "--outcome", "rise", "--measure", "rr"], "'rise' is not one of: risen, height"),
+        (["audit"], "--auditor is missing. Give your name: --auditor 'A. Reader'"),
+        (["export", "fig-a", "--format", "docx"], "Name a file: --out fig-a.docx"),
+    ],
+)
+def test_a_wrong_command_exits_with_2_and_says_why(
+    project, monkeypatch, capsys, arguments, message
+):
+    monkeypatch.chdir(project.root)
+    assert cli.main(arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert "Traceback" not in error
+
+
+def test_faulty_data_exit_with_1_and_one_line_per_problem(project, capsys):
+    project.put("data/studies.csv", 2, n="many")
+    project.put("data/studies.csv", 3, n="few")
+    assert cli.main(["check", "--project", str(project.root)]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split()[0] for line in lines[:2]] == ["data/studies.csv:2", "data/studies.csv:3"]
+    assert lines[2:] == ["2 problems found. Nothing was written."]
+
+
+def test_a_folder_without_project_exits_with_1(tmp_path, capsys):
+    assert cli.main(["check", "--project", str(tmp_path)]) == 1
+    assert capsys.readouterr().err.startswith(f"evidence: {tmp_path}: ")
+
+
+def test_check_counts_what_it_read(project, capsys):
+    assert cli.main(["check", "--project", str(project.root)]) == 0
+    assert (
+        capsys.readouterr()
+        .out.splitlines()[-1]
+        .startswith("5 results, 2 studies, 1 claim, 1 unknown, 3 sources: 0 errors, 0 waived, ")
+    )
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, BrokenPipeError])
+def test_a_stopped_command_says_so_without_traceback(project, monkeypatch, capfd, error):
+    def stop(*arguments):
+        raise error
+
+    monkeypatch.setattr("evidence.analysis.checks.check_consistency", stop)
+    code = cli.main(["check", "--project", str(project.root)])
+    assert code == (130 if error is KeyboardInterrupt else 141)
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_pool_prints_rounded_numbers_with_labels_and_json_at_full_precision(
+    vaccine,  # noqa: F811
+    capsys,
+):
+    command = ["pool", "--project", str(vaccine.root), "--outcome", "infection"]
+    command += ["--measure", "rr", "--by", "blinding"]
+    assert cli.main(command) == 0
+    printed = capsys.readouterr().out
+    lines = printed.splitlines()
+    assert lines[2].split() == ["Study", "Effect", "95%", "CI", "Weight"]
+    assert lines[3].split() == ["trial0", "0.41", "0.13", "to", "1.26", "5%"]
+    assert "Heterogeneity: I² 92%, Q 152.23 (df 12, p " in printed
+    assert "Leaving out one study at a time: 0.45 to 0.53." in printed
+    assert "None" not in printed
+    assert "pi_formula" not in printed
+    assert cli.main([*command, "--format", "json"]) == 0
+    content = json.loads(capsys.readouterr().out)
+    assert content["pooled"]["estimate"] == pytest.approx(-0.7145, abs=1e-4)
+    assert content["pooled"]["k"] == len(content["studies"]) == 13
+
+
+def test_the_shell_completes_commands_options_and_words():
+    completion = ShellComplete(cli.evidence, {}, "evidence", "_EVIDENCE_COMPLETE")
+
+    def complete(*arguments, incomplete):
+        return [item.value for item in completion.get_completions(list(arguments), incomplete)]
+
+    assert complete(incomplete="re") == ["report"]
+    assert complete("report", incomplete="--ex") == ["--explain"]
+    assert complete("pool", "--test", incomplete="kn") == ["knha", "knha-adhoc"]
