@@ -41,7 +41,7 @@ def test_the_words_of_the_options_are_those_of_the_package():
     assert set(cli.METHODS) == set(question.METHODS)
     assert set(cli.TESTS) == set(meta_analysis.TESTS)
     assert set(cli.SUBGROUPS) == set(question.SUBGROUP_COLUMNS)
-    assert set(cli.MODERATORS) == set(question.MODERATORS)
+    assert set(cli.MODERATORS) == set(question.MODERATOR_COLUMNS)
     assert set(cli.CITATION_STYLES) == set(citations.STYLES)
     assert set(cli.REFERENCE_STYLES) == set(citations.TEXT_STYLES)
     assert set(cli.DOCUMENT_FORMATS) == set(export.FORMATS)

@@ -266,7 +266,7 @@ def report(
         output = stack.enter_context(
             output_location(out, is_batch=is_batch, status=progress.status)
         )
-        arguments = {
+        arguments: dict[str, Any] = {
             "out": output.folder,
             "parameters": values,
             "options": options,

@@ -304,7 +304,7 @@ def _each(
 
 
 def _as_declared(name: str, value: object, notebooks: Mapping[str, NotebookParameters]) -> object:
-    """A value as its type, so that equal values give equal names; wrong ones are refused later."""
+    """Convert a value to its type, so that equal values give equal names; ignore wrong ones."""
     for notebook in notebooks.values():
         if name in notebook.parameters:
             several = (get_origin(notebook.type_of(name)) or notebook.type_of(name)) in (

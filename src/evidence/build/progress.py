@@ -2,6 +2,7 @@
 
 import sys
 import threading
+from typing import Any
 
 
 class Progress:
@@ -24,7 +25,7 @@ class ProgressBar(Progress):
     """Shows a tqdm bar on the error output while reports are built; a context manager."""
 
     def __init__(self) -> None:
-        self._bar = None
+        self._bar: Any = None
         self._failed = 0
         self._lock = threading.Lock()
 

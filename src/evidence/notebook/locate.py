@@ -1,27 +1,26 @@
-"""Where notebooks are: those of this package, and those that a project puts in their place.
-
-Vocabulary
-----------
-The package's *own* notebooks run on any project. A notebook in a project's `notebooks/` takes the
-place of the own one of the same name; one of another name is run as well.
-"""
+"""Find notebooks: those of this package, and those of a project, which replace or add to them."""
 
 from pathlib import Path
 
 FOLDER = "notebooks"
 INSTALLED = Path(__file__).resolve().parents[1] / FOLDER
+"""Inside an installed package."""
 BESIDE_THE_SOURCE = Path(__file__).resolve().parents[3] / FOLDER
+"""In a checkout of the repository."""
 
 
 def own_notebooks() -> dict[str, Path]:
-    """The package's own notebooks by name: inside it, or beside its source where it is edited."""
-    return _in(INSTALLED) or _in(BESIDE_THE_SOURCE)
+    """Return the package's own notebooks by name; they run on any project."""
+    return _notebooks_in(INSTALLED) or _notebooks_in(BESIDE_THE_SOURCE)
 
 
 def notebooks_of(project: Path) -> dict[str, Path]:
-    """Every notebook that is run on a project, by name and in order."""
-    return dict(sorted({**own_notebooks(), **_in(project / FOLDER)}.items()))
+    """Return every notebook of a project by name, in order.
+
+    A notebook in the project's `notebooks/` replaces the package's own of the same name.
+    """
+    return dict(sorted({**own_notebooks(), **_notebooks_in(project / FOLDER)}.items()))
 
 
-def _in(folder: Path) -> dict[str, Path]:
+def _notebooks_in(folder: Path) -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("[!.]*.ipynb"))}

@@ -379,7 +379,7 @@ def validate_arguments(
 
 
 def _injected_unknown() -> Iterator[str]:
-    """The names that papermill assigned in this kernel although no earlier cell had them."""
+    """Yield the names that papermill assigned in this kernel although no earlier cell had them."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
     if shell is None:
@@ -403,7 +403,7 @@ def _assigned(source: str) -> Iterator[str]:
 
 
 def _unknown(name: str, declared: "Mapping | set[str]") -> tuple[str, str]:
-    """The name as a message shows it, and the message."""
+    """Return the name as a message shows it, and the message."""
     known = sorted(set(declared) - set(COMMAND_OPTIONS))
     available = ", ".join(known) or "none"
     hint = did_you_mean(name, known)
@@ -430,7 +430,7 @@ def _check_vocabulary(notebook: str, name: str, value: Any, dataset: "Dataset") 
 
 
 def _message(error: Mapping[str, Any]) -> str:
-    """One of pydantic's errors in a sentence with the value."""
+    """Say one of pydantic's errors in a sentence with the value."""
     if error["type"] == "vocabulary":
         return error["msg"]
     if error["type"] == "too_short":
@@ -476,7 +476,7 @@ def _from_json(text: str) -> object:
 
 
 def _plain(value: object) -> object:
-    """A value as JSON has it: text, number, true or false, or a list of these.
+    """Return a value as JSON has it: text, number, true or false, or a list of these.
 
     Raises
     ------

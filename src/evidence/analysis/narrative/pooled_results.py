@@ -273,13 +273,13 @@ def _sensitivity(estimate: PooledEstimate) -> Iterator[str]:
     if isinstance(pooled, PooledMean):
         yield f"Heterogeneity: I² {pooled.I2:.0f}%, {_test('Q', pooled.Q, pooled.Q_df, pooled.Q_p)}."
     if estimate.leave_one_out:
-        effects = [estimate.natural(rest)["estimate"] for rest in estimate.leave_one_out]
+        effects = [estimate.natural_scale(rest)["estimate"] for rest in estimate.leave_one_out]
         low, high = format_estimates(estimate.measure, min(effects), max(effects))
         yield f"Leaving out one study at a time: {low} to {high}."
     if estimate.egger:
         yield f"Egger's test: {_test('t', estimate.egger.t, estimate.egger.df, estimate.egger.p)}."
     if estimate.trim_and_fill:
-        filled = estimate.natural(estimate.trim_and_fill.filled)
+        filled = estimate.natural_scale(estimate.trim_and_fill.filled)
         effect, low, high, *_ = format_estimates(estimate.measure, *filled.values())
         missing = count(estimate.trim_and_fill.missing, "missing study", "missing studies").text
         yield f"Trim and fill: {missing}, effect {effect} ({low} to {high})."
