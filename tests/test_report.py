@@ -54,7 +54,9 @@ def test_every_figure_stands_there_in_all_forms(report):
 def test_index_opens_with_what_the_three_studies_found(report):
     text = re.sub(r"<[^>]+>", " ", (report / "index.html").read_text("utf-8"))
     text = re.sub(r"\s+", " ", text)
-    assert text.index("What is known") < text.index("How sure") < text.index("What is not known")
+    assert (
+        text.index("What is known") < text.index("Certainty") < text.index("What remains unknown")
+    )
     for said in (
         "12 of 17 (71%)",
         "73 of 111 (65.8%)",
