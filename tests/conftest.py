@@ -276,3 +276,7 @@ def require_tool(name: str) -> str:
     if found is None:
         pytest.skip(f"{name} is not installed here")
     return found
+
+
+# The trials build on Project above, hence the import at the end.
+from tests.vaccine_trials import graded, grouped, vaccine  # noqa: E402, F401

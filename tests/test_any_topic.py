@@ -23,7 +23,7 @@ from evidence.errors import EvidenceError
 from evidence.notebook import locate
 from tests.conftest import ROOT, Project
 from tests.shipped_words import ORDINARY, found_in, words_of
-from tests.test_synthesis_pooling import BCG, YEARS, arm, described
+from tests.vaccine_trials import BCG, YEARS, arm, described
 
 NAMES = [path.stem for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
 SOURCES = [
@@ -98,8 +98,8 @@ def test_the_pool_on_its_page_is_metafors(vaccine_reports):
     assert said == ["0.49", "0.33", "0.73"]
     text, _ = said_on(vaccine_reports / "07_synthesis.html")
     assert (
-        f"Pooled over 13 studies by random effects (REML) and Knapp and Hartung intervals: risk "
-        f"ratio of tuberculosis {said[0]} , interval {said[1]} to {said[2]}"
+        f"Pooled over 13 studies (random effects, REML, Knapp-Hartung): risk ratio of "
+        f"tuberculosis {said[0]} (95% CI {said[1]} to {said[2]} )"
     ) in text
     (pooled,) = (
         entry["value"]

@@ -11,7 +11,6 @@ import pytest
 import yaml
 
 from evidence.analysis.pooling.explorer_query import ANY, ExplorerQuery, fill_defaults
-from evidence.analysis.pooling.pooled_estimate import pool_studies
 from evidence.analysis.results import select_results
 from evidence.errors import ParameterError
 from evidence.figures.forest_plot import lay_out_explorer_forest
@@ -19,53 +18,61 @@ from evidence.report.explorer_widget import explore
 from evidence.report.figure_files import render_figure
 from evidence.report.figure_identity import figure_record
 from evidence.report.report import open_report
+from tests.vaccine_trials import BCG, TRIALS
 
 ROOT = Path(__file__).resolve().parents[1]
-SHARE = ExplorerQuery("response", "proportion", "depression", "ketamine", ANY, "all", 1.0)
+QUERY = ExplorerQuery("infection", "rr", "tuberculosis", "vaccine", ANY, "all", 1.0)
 
 
 def opened(**words):
     return explore(open_report("00_start", project=ROOT, scope="all"), **words)
 
 
-@pytest.fixture(scope="module")
-def everything(shipped):
-    return select_results(shipped)
+def layout_of(project, query):
+    dataset = project.dataset()
+    results = select_results(dataset)
+    return lay_out_explorer_forest(dataset, results, query, confidence=0.95)
 
 
-def test_empty_words_are_filled_by_what_most_studies_have(shipped, everything):
-    assert (
-        fill_defaults(shipped, everything, ExplorerQuery("", "proportion", "", "", "", "all", 1.0))
-        == SHARE
+def test_empty_fields_are_filled_by_what_most_studies_have(graded):
+    for line in (2, 3, 4):
+        graded.put("data/designs.csv", line, treatment="sham")
+    dataset = graded.dataset()
+    query = fill_defaults(
+        dataset, select_results(dataset), ExplorerQuery("", "rr", "", "", "", "all", 0.0)
     )
+    assert query == ExplorerQuery("infection", "rr", "tuberculosis", "vaccine", ANY, "all", 1.0)
 
 
-def test_a_view_holds_the_pool_and_its_studies(shipped, everything):
-    layout = lay_out_explorer_forest(shipped, everything, SHARE, confidence=0.95)
-    pooled = pool_studies(shipped, everything, **vars(SHARE.question))
+def test_a_query_is_answered_by_its_studies_and_their_pooled_estimate(graded):
+    layout = layout_of(graded, QUERY)
     studies, diamond = layout.frame[:-1], layout.frame.iloc[-1]
-    assert list(studies["name"]) == list(pooled.studies["study"])
-    assert "zarate2006" in set(studies["name"])
-    assert studies.iloc[0]["estimate"] == pytest.approx(12 / 17)
-    assert diamond["estimate"] == pooled.natural_scale()["estimate"]
-    assert "the diamond is the pool by random effects (REML)" in str(layout.caption)
+    assert set(studies["name"]) == set(TRIALS)
+    first = studies.set_index("name").loc["trial0"]
+    assert first["estimate"] == pytest.approx((4 / 123) / (11 / 139))
+    # metafor's REML
+    assert np.log(diamond["estimate"]) == pytest.approx(BCG["RR"]["REML|knha"]["estimate"])
 
 
-def test_without_a_pool_the_caption_says_why(shipped, everything):
-    """Su 2023: 15 of 42 against 5 of 42, a risk ratio of 3 with Katz's interval 1.20 to 7.51."""
-    view = ExplorerQuery("response", "rr", "depression", "ketamine", ANY, "all", 1.0)
-    layout = lay_out_explorer_forest(shipped, everything, view, confidence=0.95)
+def test_without_a_pooled_estimate_the_caption_says_why(grouped):
+    """4 of 123 against 11 of 139, with Katz's interval."""
+    layout = layout_of(grouped, QUERY)
     assert set(layout.frame["kind"]) == {"study"}
     assert "Not pooled: the comparators differ (" in str(layout.caption)
-    su = layout.frame.set_index("name").loc["su2023"]
-    assert su["estimate"] == pytest.approx((15 / 42) / (5 / 42))
-    half = 1.959963984540054 * np.sqrt(1 / 15 - 1 / 42 + 1 / 5 - 1 / 42)
-    assert su["ci_high"] == pytest.approx(3 * np.exp(half))
+    study = layout.frame.set_index("name").loc["trial0"]
+    half = 1.959963984540054 * np.sqrt(1 / 4 - 1 / 123 + 1 / 11 - 1 / 139)
+    assert study["ci_high"] == pytest.approx((4 / 123) / (11 / 139) * np.exp(half))
 
 
-def test_marks_are_elements_of_the_svg(shipped, everything):
-    layout = lay_out_explorer_forest(shipped, everything, SHARE, confidence=0.95)
-    picture = render_figure(layout, figure_record(layout, shipped), ["svg"])["svg"]
+def test_a_crossover_has_no_interval_in_the_explorer(graded):
+    graded.put("data/designs.csv", 2, design="randomised crossover")
+    study = layout_of(graded, QUERY).frame.set_index("name").loc["trial0"]
+    assert np.isnan([study["ci_low"], study["ci_high"]]).all()
+
+
+def test_marks_are_elements_of_the_svg(graded):
+    layout = layout_of(graded, QUERY)
+    picture = render_figure(layout, figure_record(layout, graded.dataset()), ["svg"])["svg"]
     named = re.findall(rb'<g id="mark-(\d+)"', picture)
     assert sorted(map(int, named)) == list(range(len(layout.frame)))
 
@@ -75,7 +82,7 @@ def test_chart_table_and_parameters_follow_a_choice():
     assert "12/17" in explorer.table
     before = explorer.svg
     explorer.outcome = "remission"
-    assert explorer.title == "Share of people with remission: depression, ketamine"
+    assert explorer.title == "Proportion with remission: depression, ketamine"
     assert explorer.svg != before
     assert "12/17" not in explorer.table
     assert yaml.safe_load(explorer.parameters)["outcome"] == "remission"
@@ -96,7 +103,7 @@ def test_a_choice_without_studies_is_an_answer():
     explorer = opened(measure="rr", treatment="ketamine", outcome="response")
     explorer.condition = "PTSD"
     assert explorer.empty == (
-        "No study among these results has confirmed numbers for this: "
+        "No study among these results has confirmed numbers for the "
         "risk ratio of response in PTSD, ketamine, near 1 day."
     )
     assert (explorer.svg, explorer.table) == ("", "")
@@ -114,7 +121,7 @@ def test_a_word_of_the_tables_that_the_report_leaves_out_is_an_answer():
     [
         ("condition", "depresion", "condition: 'depresion' is not one of: any, PTSD, "),
         ("measure", "hazard", "measure: 'hazard' is not one of: rr, or, rd"),
-        ("time_days", -1.0, "time_days: -1.0 is no number of days above 0"),
+        ("time_days", -1.0, "time_days: -1.0 is not a number of days; give one above 0"),
     ],
 )
 def test_unknown_words_are_refused(name, word, said):

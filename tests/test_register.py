@@ -17,7 +17,7 @@ from evidence.figures.layout import draw
 from evidence.report.machine_readable import unknowns_frame, unknowns_json
 from evidence.statistics.sample_size import size_for_means, size_for_proportions
 from evidence.tables.gaps import required_trial_text, tabulate_evidence_map, tabulate_unknowns
-from tests.test_appraisal import judge
+from tests.vaccine_trials import judge
 
 CELL = "bread/yeast/risen"
 

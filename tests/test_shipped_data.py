@@ -163,3 +163,10 @@ def test_only_the_lowest_dose_has_an_effect_size_and_is_no_different_after_adjus
     findings = source.drop_duplicates("dose").set_index("dose")["finding"].to_dict()
     assert findings == {0.1: "no difference", 0.2: "no difference", 0.5: "better", 1.0: "better"}
     assert sum(layout.sizes.values()) == 99
+
+
+def test_appraisals_follow_their_tools(shipped):
+    by_project = shipped.risk_of_bias[shipped.risk_of_bias["judged_by"] == "project"]
+    assert (by_project["reason"] != "").all()
+    zarate = {entry.tool.name: entry.overall for entry in appraisals(shipped, ["zarate2006"])}
+    assert (zarate["RoB 1 (2011)"], zarate["RoB 2 (2019)"]) == ("", "high")

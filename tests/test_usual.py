@@ -14,7 +14,7 @@ from evidence.analysis.results import select_results
 from evidence.dataset import schema
 from evidence.figures.arm_comparison import lay_out_arm_comparisons
 from evidence.figures.proportions_by_arm import lay_out_proportions_by_arm
-from tests.test_synthesis_pooling import arm, vaccine  # noqa: F401 - a fixture
+from tests.vaccine_trials import arm
 
 
 def results(project):
@@ -74,24 +74,24 @@ def test_shipped_questions_are_those_of_the_curators(shipped, measure):
     assert (found.outcome, found.time_days) == (wanted, 1)
 
 
-def test_a_measure_that_no_outcome_has_is_said_so(vaccine):  # noqa: F811
+def test_a_measure_that_no_outcome_has_is_said_so(vaccine):
     dataset, rows = vaccine.dataset(), results(vaccine)
     asked = main_question(dataset, rows, Question("", "smd", 0.0))
     assert asked.outcome == "infection"
     refused = pool_studies(dataset, rows, **vars(asked))
-    assert "no study has confirmed numbers for this" in refused.reasons[0]
+    assert "no study has confirmed numbers for the " in refused.reasons[0]
 
 
-def test_no_result_at_all_is_no_error(vaccine):  # noqa: F811
+def test_no_result_at_all_is_no_error(vaccine):
     dataset, nothing = vaccine.dataset(), results(vaccine).iloc[:0]
     asked = main_question(dataset, nothing, Question("", "rr", 0.0))
     refused = pool_studies(dataset, nothing, **vars(asked))
-    assert refused.reasons == ("these results hold nothing on any outcome",)
+    assert refused.reasons == ("no selected result reports any outcome",)
     assert lay_out_proportions_by_arm(nothing).empty
     assert lay_out_arm_comparisons(nothing) == ()
 
 
-def test_charts_speak_of_a_guide_and_of_times_only_where_there_are(project, vaccine):  # noqa: F811
+def test_charts_speak_of_a_guide_and_of_times_only_where_there_are(project, vaccine):
     with_guide, without = (
         lay_out_proportions_by_arm(results(project)),
         lay_out_proportions_by_arm(results(vaccine)),

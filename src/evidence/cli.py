@@ -406,7 +406,7 @@ def pool(output_format: str, project: str, **question: Any) -> int:
     if output_format == "json":
         click.echo(format_json(estimate.as_data()), nl=False)
     else:
-        click.echo("\n".join(format_pool(estimate, question["confidence"])))
+        click.echo("\n".join(format_pool(estimate)))
     return 0
 
 

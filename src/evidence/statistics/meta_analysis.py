@@ -123,20 +123,20 @@ class _Fit(NamedTuple):
     residuals: np.ndarray
 
 
-def check_effects(yi: ArrayLike, vi: ArrayLike, least: int = 2) -> tuple[np.ndarray, np.ndarray]:
+def check_effects(yi: ArrayLike, vi: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Return effects and variances as float arrays of shape (K,), or refuse them.
 
     Raises
     ------
     ValueError
-        Unequal or nested shapes, fewer than `least` studies, effects that are not finite, or
+        Unequal or nested shapes, fewer than 2 studies, effects that are not finite, or
         variances that are not above 0.
     """
     yi, vi = np.asarray(yi, float), np.asarray(vi, float)
     if yi.shape != vi.shape or yi.ndim != 1:
         raise ValueError(f"yi and vi must be two lists of one length; got {yi.shape}, {vi.shape}")
-    if len(yi) < least:
-        raise ValueError(f"{len(yi)} studies cannot be pooled; at least {least} are needed")
+    if len(yi) < 2:
+        raise ValueError(f"pooling needs at least 2 studies; there are {len(yi)}")
     if not np.all(np.isfinite(yi)):
         raise ValueError("an effect is missing or infinite")
     if not np.all(np.isfinite(vi) & (vi > 0)):

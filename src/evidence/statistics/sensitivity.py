@@ -62,7 +62,9 @@ def leave_one_out(yi: ArrayLike, vi: ArrayLike, **options) -> list[PooledMean]:
     ValueError
         Fewer than 3 studies.
     """
-    yi, vi = check_effects(yi, vi, least=3)
+    yi, vi = check_effects(yi, vi)
+    if len(yi) < 3:
+        raise ValueError(f"leave-one-out analysis needs at least 3 studies; there are {len(yi)}")
     return [pool(yi[others], vi[others], **options) for others in ~np.eye(len(yi), dtype=bool)]
 
 

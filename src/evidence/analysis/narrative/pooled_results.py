@@ -85,10 +85,29 @@ def describe_pool(pooled: PooledEstimate | Refusal) -> list[Sentence]:
         Sentence(
             f"{name}.{analysis}.left.out", "{reason}.", {"reason": Number(None, capitalise(reason))}
         )
-        for analysis, reason in pooled.omitted_analyses.items()
+        for analysis, reason in _distinct_reasons(pooled).items()
         if analysis in reported
     ]
     return sentences + omitted
+
+
+def format_pool(pooled: PooledEstimate) -> Iterator[str]:
+    """Yield the lines of a plain-text report: a table of the studies, then the results."""
+    yield capitalise(measure_label(pooled.measure, pooled.outcome))
+    yield ""
+    yield from _study_lines(pooled)
+    yield ""
+    yield from map(str, describe_pool(replace(pooled, subgroup_by="", omitted_analyses={})))
+    yield from _sensitivity_lines(pooled)
+    yield from (f"{capitalise(reason)}." for reason in _distinct_reasons(pooled).values())
+    if pooled.subgroup_by:
+        yield ""
+        yield f"By {pooled.subgroup_by}"
+        subgroups = replace(pooled, regression=None, omitted_analyses={})
+        yield from map(str, describe_pool(subgroups))
+        test = pooled.subgroup_test
+        if test and test.Q_df:
+            yield f"Difference between subgroups: {_test_text('Q', test.Q, test.Q_df, test.Q_p)}."
 
 
 @selection
@@ -210,6 +229,51 @@ def _slope(
     )
 
 
+def _distinct_reasons(pooled: PooledEstimate) -> dict[str, str]:
+    """Why analyses were omitted, without repetition."""
+    reasons: dict[str, str] = {}
+    for analysis, reason in pooled.omitted_analyses.items():
+        if reason not in reasons.values():
+            reasons[analysis] = reason
+    return reasons
+
+
+def _study_lines(pooled: PooledEstimate) -> Iterator[str]:
+    inverse = INVERSE_LINK.get(pooled.measure, float)
+    rows = [("Study", "Effect", pooled.ci_label, "Weight")]
+    for study in pooled.studies.itertuples():
+        natural = map(inverse, (study.yi, study.ci_low, study.ci_high))
+        effect, low, high = format_estimates(pooled.measure, *natural)
+        weight = f"{study.weight:.0%}" if np.isfinite(study.weight) else "–"
+        rows.append((study.label, effect, f"{low} to {high}", weight))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for label, *numbers in rows:
+        cells = (cell.rjust(width) for cell, width in zip(numbers, widths[1:], strict=True))
+        yield "  ".join((label.ljust(widths[0]), *cells))
+
+
+def _sensitivity_lines(pooled: PooledEstimate) -> Iterator[str]:
+    """Heterogeneity and sensitivity analyses, as far as they were computed."""
+    mean, egger, filled = pooled.pooled, pooled.egger, pooled.trim_and_fill
+    if isinstance(mean, PooledMean):
+        yield f"Heterogeneity: I² {mean.I2:.0f}%, {_test_text('Q', mean.Q, mean.Q_df, mean.Q_p)}."
+    if pooled.leave_one_out:
+        effects = [pooled.natural_scale(others)["estimate"] for others in pooled.leave_one_out]
+        low, high = format_estimates(pooled.measure, min(effects), max(effects))
+        yield f"Leaving out one study at a time: {low} to {high}."
+    if egger:
+        yield f"Egger's test: {_test_text('t', egger.t, egger.df, egger.p)}."
+    if filled:
+        natural = pooled.natural_scale(filled.filled)
+        effect, low, high, *_ = format_estimates(pooled.measure, *natural.values())
+        missing = count(filled.missing, "missing study", "missing studies")
+        yield f"Trim and fill: {missing}, effect {effect} ({pooled.ci_label} {low} to {high})."
+
+
+def _test_text(name: str, statistic: float, df: int, p: float) -> str:
+    return f"{name} = {statistic:.2f} (df = {df}, p = {p:.2g})"
+
+
 def _design_and_outcomes(dataset: Dataset, study: str, outcomes: Collection[str]) -> Sentence:
     design = dataset.designs_of([study])
     kind = design["design"].iloc[0] if len(design) else "design not stated"
@@ -223,67 +287,3 @@ def _design_and_outcomes(dataset: Dataset, study: str, outcomes: Collection[str]
             "outcomes": Number(None, join_words(names) or "no confirmed result"),
         },
     )
-
-
-ANALYSIS_LABELS = {
-    "leave_one_out": "Leave-one-out analysis",
-    "cumulative": "Cumulative meta-analysis",
-    "egger": "Egger's test",
-    "trim_and_fill": "Trim and fill",
-    "subgroups": "Subgroup analysis",
-    "subgroup_test": "Test for subgroup differences",
-    "regression": "Meta-regression",
-}
-
-
-def format_pool(estimate: PooledEstimate, confidence: float) -> Iterator[str]:
-    """Yield the lines of a plain-text report: a table of the studies, then the results."""
-    yield capitalise(measure_label(estimate.measure, estimate.outcome))
-    yield ""
-    back = INVERSE_LINK.get(estimate.measure, float)
-    total = estimate.studies["weight"].sum()
-    rows = [("Study", "Effect", f"{100 * confidence:g}% CI", "Weight")]
-    for study in estimate.studies.itertuples():
-        ends = map(back, (study.yi, study.ci_low, study.ci_high))
-        effect, low, high = format_estimates(estimate.measure, *ends)
-        weight = f"{study.weight / total:.0%}" if total > 0 else "–"
-        rows.append((study.label, effect, f"{low} to {high}", weight))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for label, *numbers in rows:
-        padded = (cell.rjust(width) for cell, width in zip(numbers, widths[1:], strict=True))
-        yield "  ".join((label.ljust(widths[0]), *padded))
-    yield ""
-    computed = replace(estimate, omitted_analyses={})
-    yield from map(str, describe_pool(replace(computed, subgroup_by="")))
-    yield from _sensitivity(estimate)
-    for name, reason in estimate.omitted_analyses.items():
-        yield f"{ANALYSIS_LABELS.get(name, capitalise(name))}: not computed ({reason})."
-    if estimate.subgroup_by:
-        yield ""
-        yield f"By {estimate.subgroup_by}"
-        yield from map(str, describe_pool(replace(computed, regression=None)))
-        if estimate.subgroup_test and estimate.subgroup_test.Q_df:
-            test = estimate.subgroup_test
-            yield f"Difference between subgroups: {_test('Q', test.Q, test.Q_df, test.Q_p)}."
-
-
-def _sensitivity(estimate: PooledEstimate) -> Iterator[str]:
-    """Heterogeneity and sensitivity analyses, as far as they were computed."""
-    pooled = estimate.pooled
-    if isinstance(pooled, PooledMean):
-        yield f"Heterogeneity: I² {pooled.I2:.0f}%, {_test('Q', pooled.Q, pooled.Q_df, pooled.Q_p)}."
-    if estimate.leave_one_out:
-        effects = [estimate.natural_scale(rest)["estimate"] for rest in estimate.leave_one_out]
-        low, high = format_estimates(estimate.measure, min(effects), max(effects))
-        yield f"Leaving out one study at a time: {low} to {high}."
-    if estimate.egger:
-        yield f"Egger's test: {_test('t', estimate.egger.t, estimate.egger.df, estimate.egger.p)}."
-    if estimate.trim_and_fill:
-        filled = estimate.natural_scale(estimate.trim_and_fill.filled)
-        effect, low, high, *_ = format_estimates(estimate.measure, *filled.values())
-        missing = count(estimate.trim_and_fill.missing, "missing study", "missing studies").text
-        yield f"Trim and fill: {missing}, effect {effect} ({low} to {high})."
-
-
-def _test(name: str, statistic: float, df: int, p: float) -> str:
-    return f"{name} {statistic:.2f} (df {df}, p {p:.2g})"

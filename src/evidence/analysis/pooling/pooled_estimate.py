@@ -331,7 +331,7 @@ def _pool_stratified(
             )
     except ValueError as error:
         raise PoolingError([str(error)]) from None
-    reason = f"method {method} has no study weights and no tau²"
+    reason = f"no sensitivity analyses: method {method} has no study weights and no tau²"
     names = ("leave_one_out", "cumulative", "egger", "trim_and_fill")
     return PooledEstimate(
         question=question,

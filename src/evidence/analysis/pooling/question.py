@@ -51,7 +51,7 @@ PICO_FIELDS = ("condition", "treatment", "comparator")
 
 
 def measure_label(measure: str, outcome: str) -> str:
-    """Return what is estimated: 'risk ratio of relapse', 'proportion with response'."""
+    """Return what is estimated in words, such as 'risk ratio of infection'."""
     if measure == "proportion":
         return f"proportion with {outcome}"
     return f"{MEASURE_LABELS[measure]} of {outcome}"

@@ -1,4 +1,4 @@
-"""Intervals pinned to published values, to metafor and to statsmodels; then their properties."""
+"""Confidence intervals against published values, metafor and statsmodels; then their properties."""
 
 import json
 import math
@@ -35,32 +35,32 @@ PAIRS = [(73, 111, 24, 100), (13, 26, 6, 27), (22, 40, 12, 40), (12, 20, 10, 20)
 )
 def test_wilson_gives_the_published_examples(events, n, low, high):
     """Newcombe 1998, Statistics in Medicine 17:857-872, Table I, method 3."""
-    found = wilson_interval(events, n)
-    assert round(float(found.ci_low), 4) == low
-    assert round(float(found.ci_high), 4) == high
+    interval = wilson_interval(events, n)
+    assert round(float(interval.ci_low), 4) == low
+    assert round(float(interval.ci_high), 4) == high
 
 
 @pytest.mark.parametrize("confidence", [0.8, 0.95, 0.99])
 @pytest.mark.parametrize(("events", "n"), COUNTS)
 def test_wilson_agrees_with_statsmodels(events, n, confidence):
-    found = wilson_interval(events, n, confidence)
+    interval = wilson_interval(events, n, confidence)
     low, high = proportion_confint(events, n, alpha=1 - confidence, method="wilson")
-    assert float(found.ci_low) == pytest.approx(low, abs=1e-12)
-    assert float(found.ci_high) == pytest.approx(high, abs=1e-12)
+    assert float(interval.ci_low) == pytest.approx(low, abs=1e-12)
+    assert float(interval.ci_high) == pytest.approx(high, abs=1e-12)
 
 
 def test_newcombe_gives_the_published_example():
     """Newcombe 1998, Statistics in Medicine 17:873-890, Table II, 56/70 - 48/80, method 10."""
-    found = risk_difference_interval(56, 70, 48, 80)
-    assert [round(float(value), 4) for value in found] == [0.2, 0.0524, 0.3339]
+    interval = risk_difference_interval(56, 70, 48, 80)
+    assert [round(float(value), 4) for value in interval] == [0.2, 0.0524, 0.3339]
 
 
 @pytest.mark.parametrize("pair", PAIRS)
 def test_risk_difference_agrees_with_statsmodels(pair):
-    found = risk_difference_interval(*pair)
+    interval = risk_difference_interval(*pair)
     low, high = confint_proportions_2indep(*pair, method="newcomb")
-    assert float(found.ci_low) == pytest.approx(low, abs=1e-12)
-    assert float(found.ci_high) == pytest.approx(high, abs=1e-12)
+    assert float(interval.ci_low) == pytest.approx(low, abs=1e-12)
+    assert float(interval.ci_high) == pytest.approx(high, abs=1e-12)
 
 
 @pytest.mark.parametrize("pair", PAIRS)
@@ -85,20 +85,20 @@ def test_ratios_agree_with_statsmodels(pair):
     ],
 )
 def test_ratios_of_the_trials(effect, pair, printed):
-    """The last is printed in the abstract of Grunebaum 2018; the others were worked out apart."""
+    """The last is printed in the abstract of Grunebaum 2018; the others were computed separately."""
     assert tuple(round(float(value), 2) for value in effect(*pair)) == printed
 
 
 @pytest.mark.parametrize("row", METAFOR["rows"], ids=lambda row: row["label"])
 def test_effects_agree_with_metafor(row):
-    """13 vaccine trials (dat.bcg); calls and versions stand in the file."""
+    """13 vaccine trials (dat.bcg); calls and versions are in the file."""
     a, b, c, d = row["counts"]
     pair = (a, a + b, c, c + d)
     z = critical_value(0.95)
     for effect, measure in ((risk_ratio_interval, "RR"), (odds_ratio_interval, "OR")):
-        found, (yi, vi) = effect(*pair), row[measure]
-        assert math.log(found.estimate) == pytest.approx(yi, rel=1e-10)
-        half = (math.log(found.ci_high) - math.log(found.ci_low)) / 2
+        interval, (yi, vi) = effect(*pair), row[measure]
+        assert math.log(interval.estimate) == pytest.approx(yi, rel=1e-10)
+        half = (math.log(interval.ci_high) - math.log(interval.ci_low)) / 2
         assert half == pytest.approx(z * math.sqrt(vi), rel=1e-10)
     assert float(risk_difference_interval(*pair).estimate) == pytest.approx(row["RD"][0], rel=1e-10)
 
@@ -109,40 +109,45 @@ levels = st.floats(0.5, 0.999)
 
 @given(counts, levels)
 def test_wilson_lies_inside_0_and_1_and_around_its_estimate(pair, confidence):
-    found = wilson_interval(*pair, confidence)
-    assert 0 <= found.ci_low <= found.estimate <= found.ci_high <= 1
-    assert found.ci_low < found.ci_high
+    interval = wilson_interval(*pair, confidence)
+    assert 0 <= interval.ci_low <= interval.estimate <= interval.ci_high <= 1
+    assert interval.ci_low < interval.ci_high
 
 
 @given(counts, levels)
-def test_wilson_of_those_without_is_the_mirror_image(pair, confidence):
+def test_wilson_is_symmetric_in_events_and_non_events(pair, confidence):
     events, n = pair
-    one, other = wilson_interval(events, n, confidence), wilson_interval(n - events, n, confidence)
-    assert float(one.ci_low) == pytest.approx(1 - float(other.ci_high), abs=1e-12)
+    with_event, without = (
+        wilson_interval(events, n, confidence),
+        wilson_interval(n - events, n, confidence),
+    )
+    assert float(with_event.ci_low) == pytest.approx(1 - float(without.ci_high), abs=1e-12)
 
 
 @given(counts)
-def test_more_confidence_is_wider(pair):
+def test_a_higher_confidence_is_wider(pair):
     narrow, wide = wilson_interval(*pair, 0.8), wilson_interval(*pair, 0.95)
     assert wide.ci_low <= narrow.ci_low
     assert wide.ci_high >= narrow.ci_high
 
 
 @given(counts, counts)
-def test_swapping_the_groups_turns_the_effect_round(one, two):
-    there, back = risk_difference_interval(*one, *two), risk_difference_interval(*two, *one)
-    assert float(there.estimate) == pytest.approx(-float(back.estimate), abs=1e-12)
-    assert float(there.ci_low) == pytest.approx(-float(back.ci_high), abs=1e-12)
-    ratio, inverse = risk_ratio_interval(*one, *two), risk_ratio_interval(*two, *one)
-    if one[0] and two[0]:
+def test_swapping_the_groups_reverses_the_effect(group1, group2):
+    forth = risk_difference_interval(*group1, *group2)
+    back = risk_difference_interval(*group2, *group1)
+    assert float(forth.estimate) == pytest.approx(-float(back.estimate), abs=1e-12)
+    assert float(forth.ci_low) == pytest.approx(-float(back.ci_high), abs=1e-12)
+    ratio = risk_ratio_interval(*group1, *group2)
+    inverse = risk_ratio_interval(*group2, *group1)
+    if group1[0] and group2[0]:
         assert float(ratio.estimate * inverse.estimate) == pytest.approx(1)
         assert float(ratio.ci_low * inverse.ci_high) == pytest.approx(1)
 
 
 @given(counts, counts)
-def test_risk_difference_stays_between_its_bounds(one, two):
-    found = risk_difference_interval(*one, *two)
-    assert -1 - 1e-12 <= found.ci_low <= found.estimate <= found.ci_high <= 1 + 1e-12
+def test_a_risk_difference_stays_between_its_bounds(group1, group2):
+    interval = risk_difference_interval(*group1, *group2)
+    assert -1 - 1e-12 <= interval.ci_low <= interval.estimate <= interval.ci_high <= 1 + 1e-12
 
 
 def test_a_zero_count_leaves_a_ratio_undefined_without_noise():
@@ -150,9 +155,9 @@ def test_a_zero_count_leaves_a_ratio_undefined_without_noise():
     assert all(np.isnan(value) for value in odds_ratio_interval(10, 10, 5, 10))
 
 
-def test_arrays_go_in_and_come_out():
-    found = wilson_interval([12, 5], 17)
-    assert found.estimate.shape == found.ci_low.shape == (2,)
+def test_arrays_are_broadcast():
+    interval = wilson_interval([12, 5], 17)
+    assert interval.estimate.shape == interval.ci_low.shape == (2,)
     assert risk_ratio_interval([73, 13], [111, 26], [24, 6], [100, 27]).ci_high.shape == (2,)
 
 

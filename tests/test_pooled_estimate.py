@@ -1,0 +1,400 @@
+"""Pooling from tables: the vaccine trials all the way, and what is refused."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from evidence import cli, describe_pool
+from evidence.analysis.narrative.pooled_results import why_not_pooled
+from evidence.analysis.pooling.pooled_estimate import (
+    PoolingError,
+    Refusal,
+    meta_analyse,
+    pool_studies,
+)
+from evidence.analysis.pooling.question import Question, main_question
+from evidence.analysis.pooling.study_effects import effects_by_study
+from evidence.analysis.results import select_results
+from evidence.dataset import schema
+from evidence.errors import ParameterError
+from evidence.figures.forest_plot import lay_out_cumulative, lay_out_forest
+from evidence.figures.layout import draw
+from evidence.statistics.meta_analysis import pool
+from tests.vaccine_trials import BCG, TRIALS, YEARS, arm, judge
+
+STUDIES, DESIGNS = "data/studies.csv", "data/designs.csv"
+
+
+def estimate(project, **options):
+    dataset = project.dataset()
+    question = {"outcome": "infection", "measure": "rr"}
+    return meta_analyse(dataset, select_results(dataset), **question | options)
+
+
+def estimate_or_refusal(project, **options):
+    dataset = project.dataset()
+    question = {"outcome": "infection", "measure": "rr", "test": "z"}
+    return pool_studies(dataset, select_results(dataset), **question | options)
+
+
+def refusal(project, **options):
+    with pytest.raises(PoolingError) as caught:
+        estimate(project, **options)
+    return " | ".join(caught.value.reasons)
+
+
+def sentences(project, **options):
+    return [str(sentence) for sentence in describe_pool(estimate_or_refusal(project, **options))]
+
+
+@pytest.mark.parametrize(("measure", "name"), [("rr", "RR"), ("or", "OR"), ("rd", "RD")])
+@pytest.mark.parametrize(("test", "fit"), [("z", "REML|z"), ("knha", "REML|knha")])
+def test_tables_give_metafors_numbers(vaccine, measure, name, test, fit):
+    ours = estimate(vaccine, measure=measure, test=test)
+    theirs = BCG[name][fit]
+    for key in ("estimate", "ci_low", "ci_high", "tau2", "I2", "Q"):
+        assert getattr(ours.pooled, key) == pytest.approx(theirs[key], rel=1e-6), key
+    assert list(ours.studies["year"]) == sorted(str(year) for year in YEARS)
+    assert ours.studies["weight"].sum() == pytest.approx(1)
+    assert ours.egger is not None
+    assert ours.trim_and_fill is not None
+    assert (len(ours.leave_one_out), len(ours.cumulative)) == (13, 12)
+
+
+@pytest.mark.parametrize(
+    ("method", "measure", "key", "label"),
+    [("mh", "rr", "MH_RR", "Mantel-Haenszel"), ("peto", "or", "PETO_pooled", "Peto")],
+)
+def test_stratified_methods_have_no_sensitivity_analyses(vaccine, method, measure, key, label):
+    ours = estimate(vaccine, method=method, measure=measure)
+    assert ours.pooled.estimate == pytest.approx(BCG[key]["estimate"], rel=1e-10)
+    assert f"({label}, Wald)" in str(describe_pool(ours)[0])
+    assert set(ours.omitted_analyses) == {"leave_one_out", "cumulative", "egger", "trim_and_fill"}
+
+
+def test_the_data_of_an_estimate_are_json_at_full_precision(vaccine):
+    data = json.loads(json.dumps(estimate(vaccine, test="z").as_data(), allow_nan=False))
+    theirs = BCG["RR"]["REML|z"]
+    assert data["pooled"]["estimate"] == pytest.approx(theirs["estimate"], rel=1e-9)
+    assert data["pooled"]["tau2_low"] == pytest.approx(theirs["tau2_Q_profile_ci"][0], abs=1e-4)
+    assert data["natural"]["estimate"] == pytest.approx(np.exp(theirs["estimate"]), rel=1e-9)
+    assert "Higgins" in data["pooled"]["pi_formula"]
+    assert data["leave_one_out"][0]["without"] == "trial0"
+    assert data["trim_and_fill"]["missing"] == 1
+    assert len(data["studies"]) == 13
+
+
+def test_the_command_prints_a_table_and_every_analysis(grouped, capsys):
+    command = ["pool", "--project", str(grouped.root), "--outcome", "infection", "--measure", "rr"]
+    command += ["--method", "dl", "--test", "z", "--by", "comparator", "--moderator", "dose"]
+    assert cli.main(command) == 0
+    printed = capsys.readouterr().out
+    assert re.search(r"^Study +Effect +95% CI +Weight$", printed, re.MULTILINE)
+    assert re.search(r"^trial0 +0\.41 +0\.13 to 1\.26 +\d+%$", printed, re.MULTILINE)
+    assert "Heterogeneity: I² 92%, Q = 152.23 (df = 12, p = " in printed
+    assert "\nComparator inactive. Pooled over 10 studies" in printed
+    assert "Difference between subgroups: Q = " in printed
+    assert "Per mg/kg the effect changes by " in printed
+    assert "None" not in printed
+    assert cli.main([*command, "--measure", "smd"]) == 1
+    assert "no study has confirmed numbers" in capsys.readouterr().err
+
+
+def test_every_reason_is_given_at_once(vaccine):
+    vaccine.put(DESIGNS, 2, randomised="no", design="cohort")
+    for line in (4, 5):
+        vaccine.put(STUDIES, line, condition="leprosy")
+    vaccine.put(DESIGNS, 5, cohort="trial2")
+    vaccine.put(DESIGNS, 6, design="randomised crossover")
+    reasons = refusal(vaccine).split(" | ")
+    assert reasons == [
+        "the two periods of a crossover have the same participants (trial4), "
+        "and their correlation is not known",
+        f"randomised ({', '.join(sorted_by_year(TRIALS[1:]))}) and non-randomised studies "
+        "(trial0) are pooled only on request (--allow-nonrandomised)",
+        "the same participants would be counted twice (trial2, trial3)",
+        f"the conditions differ (tuberculosis: {', '.join(sorted_by_year(TRIALS, but='trial1'))}; "
+        "leprosy: trial1); name the ones to pool (--condition)",
+    ]
+
+
+def sorted_by_year(trials, but=""):
+    years = dict(zip(TRIALS, YEARS, strict=True))
+    return sorted(set(trials) - {but}, key=lambda trial: (years[trial], trial))
+
+
+def test_nonrandomised_studies_are_pooled_on_request(vaccine):
+    vaccine.put(DESIGNS, 2, randomised="no", design="cohort")
+    assert "only on request" in refusal(vaccine)
+    assert estimate(vaccine, allow_nonrandomised=True).pooled.k == 13
+
+
+def test_treatments_are_mixed_only_by_name(graded):
+    graded.put(DESIGNS, 2, treatment="sham")
+    reason = refusal(graded)
+    assert reason.startswith("the treatments differ (sham: trial0; vaccine: trial1")
+    assert reason.endswith("name the ones to pool (--treatment)")
+    assert estimate(graded, treatments=["sham", "vaccine"]).pooled.k == 13
+
+
+def test_conditions_and_comparators_are_mixed_only_by_name(vaccine):
+    for line in (2, 3):
+        vaccine.put(STUDIES, line, condition="leprosy")
+    assert "the conditions differ (leprosy: trial0; tuberculosis: trial1" in refusal(vaccine)
+    assert estimate(vaccine, conditions=["leprosy", "tuberculosis"]).pooled.k == 13
+    assert estimate(vaccine, conditions=["tuberculosis"]).pooled.k == 12
+    vaccine.put(DESIGNS, 2, comparator_kind="active")
+    vaccine.put(DESIGNS, 3, comparator_kind="inactive")
+    both = ["leprosy", "tuberculosis"]
+    assert "the comparators differ (active: trial0; inactive: trial1; not stated: trial5" in (
+        refusal(vaccine, conditions=both)
+    )
+    options = {"conditions": both, "comparators": ["active", "inactive"]}
+    assert estimate(vaccine, **options).pooled.k == 2
+
+
+def test_one_study_is_not_pooled(vaccine):
+    vaccine.write(STUDIES, vaccine.rows(STUDIES)[:3])
+    assert refusal(vaccine) == (
+        "only one study (trial0) has confirmed numbers for the risk ratio of infection near "
+        "1 day; pooling needs two"
+    )
+
+
+def test_a_refusal_names_the_times_at_which_results_exist(vaccine):
+    for line in range(2, 28):
+        vaccine.put(STUDIES, line, time="1", time_unit="year")
+    window = "no study has confirmed numbers for the risk ratio of infection near 1 day (8 hours"
+    assert refusal(vaccine) == (
+        f"{window} to 3 days); results exist at 1 year (--time-days 365.25)"
+    )
+    assert refusal(vaccine, measure="smd").endswith("(8 hours to 3 days), nor at any other time")
+
+
+def test_results_far_from_the_time_asked_for_do_not_count(vaccine):
+    for study, day in (("trial0", "20"), ("trial1", "4"), ("trial2", "2")):
+        for name, role in (("vaccine", "intervention"), ("none", "comparator")):
+            vaccine.row(**arm(study, name, role, 3, 50, time=day, time_unit="day", outcome="death"))
+    vaccine.table(schema.OUTCOMES, outcome="death", kind="harm", better="lower", description="died")
+    near = estimate(vaccine, outcome="death", time_days=7)
+    assert list(near.studies["study"]) == ["trial0", "trial1"]
+    assert estimate(vaccine, outcome="death", time_days=7, max_time_ratio=10).pooled.k == 3
+
+
+def test_the_time_nearest_to_the_one_asked_for_is_used(vaccine):
+    for day, events in (("1", 5), ("30", 9)):
+        for study in ("trial0", "trial1"):
+            for name, role in (("vaccine", "intervention"), ("none", "comparator")):
+                vaccine.row(**arm(study, name, role, events, 100, time=day, time_unit="day"))
+    rows = select_results(vaccine.dataset())
+    rows = rows[rows["days"].notna()].to_dict("records")
+    for time_days, events in ((1, 5), (4, 5), (10, 9), (365, 9)):
+        effects = effects_by_study(rows, measure="rr", time_days=time_days)
+        assert [effect["events1"] for effect in effects] == [events, events]
+
+
+def test_a_method_that_does_not_fit_the_measure_is_refused(vaccine):
+    assert "Peto's method gives an odds ratio" in refusal(vaccine, method="peto")
+    reasons = refusal(vaccine, method="mh", measure="proportion")
+    assert "Mantel-Haenszel pools counts of two groups" in reasons
+
+
+def test_unconfirmed_numbers_never_count(vaccine):
+    vaccine.put(STUDIES, 2, verified="not read")
+    assert estimate(vaccine).pooled.k == 12
+
+
+def test_arms_that_share_a_comparator_are_combined(vaccine):
+    """4/123 and 6/77 against 11/139 are 10/200 against 11/139, the comparator counted once."""
+    vaccine.row(**arm("trial0", "vaccine, high", "intervention", 6, 77))
+    study = estimate(vaccine).studies.set_index("study").loc["trial0"]
+    assert [study[name] for name in ("events1", "n1", "events2", "n2")] == [10, 200, 11, 139]
+    assert study["yi"] == pytest.approx(np.log((10 / 200) / (11 / 139)))
+    assert study["comparison"] == "vaccine and vaccine, high versus none"
+
+
+def mean(study, name, role, value, sd, n):
+    return arm(
+        study, name, role, "", n,
+        measure="mean", value=value, spread=sd, spread_kind="sd", instrument="scale",
+        as_printed=f"{value} ({sd})",
+    )  # fmt: skip
+
+
+def test_means_of_arms_are_combined_as_if_one_arm(vaccine):
+    """10 (2), n 5 and 14 (2), n 5: mean 12, SD √((4·4 + 4·4 + 40) / 9) = 2.828."""
+    for study in ("trial0", "trial1"):
+        vaccine.row(**mean(study, "low", "intervention", "10", "2", "5"))
+        vaccine.row(**mean(study, "high", "intervention", "14", "2", "5"))
+        vaccine.row(**mean(study, "nothing", "comparator", "8", "2", "10"))
+    studies = estimate(vaccine, measure="md").studies
+    assert list(studies["yi"]) == [4.0, 4.0]
+    assert studies["vi"].iloc[0] == pytest.approx(8 / 10 + 4 / 10)
+    for line in (31, 32, 33):
+        vaccine.put(STUDIES, line, instrument="other scale")
+    assert refusal(vaccine, measure="md") == (
+        "the scales differ (scale, other scale); use measure smd"
+    )
+
+
+def test_a_printed_effect_is_used_where_means_are_missing(vaccine):
+    """0.5 (0.1 to 0.9): variance (0.8 / 3.92)²."""
+    for study in ("trial0", "trial1"):
+        printed = {
+            "versus": "none", "measure": "smd", "value": "0.5", "ci_low": "0.1", "ci_high": "0.9",
+            "as_printed": "0.5 (0.1 to 0.9)",
+        }  # fmt: skip
+        vaccine.row(**arm(study, "vaccine", "contrast", "", "", **printed))
+    studies = estimate(vaccine, measure="smd").studies
+    assert studies["vi"].iloc[0] == pytest.approx((0.8 / 3.919927969080108) ** 2)
+
+
+def test_a_pooled_estimate_in_words(vaccine):
+    """Metafor's REML: exp(-0.7145) = 0.49 (0.34 to 0.70), tau² 0.31; k = 13."""
+    effect, prediction = sentences(vaccine)
+    theirs = BCG["RR"]["REML|z"]
+    numbers = [f"{np.exp(theirs[key]):.2f}" for key in ("estimate", "ci_low", "ci_high")]
+    assert effect == (
+        "Pooled over 13 studies (random effects, REML, Wald): risk ratio of infection "
+        "{} (95% CI {} to {}).".format(*numbers)
+    )
+    low, high = (np.exp(theirs[f"pi_{end}_t_k_minus_2"]) for end in ("low", "high"))
+    assert f"prediction interval for a further study is {low:.2f} to {high:.2f};" in prediction
+    assert f"tau² is {theirs['tau2']:.2f} (95% CI " in prediction
+    assert "(90% CI " in sentences(vaccine, confidence=0.9)[0]
+
+
+def test_a_forest_plot_shows_metafors_numbers(vaccine):
+    pooled = estimate_or_refusal(vaccine)
+    layout = lay_out_forest(pooled)
+    assert list(layout.frame["kind"]) == ["study"] * 13 + ["pooled"]
+    diamond = layout.frame.iloc[-1]
+    theirs = BCG["RR"]["REML|z"]
+    assert diamond["estimate"] == pytest.approx(np.exp(theirs["estimate"]))
+    assert diamond["pi_high"] == pytest.approx(np.exp(theirs["pi_high_t_k_minus_2"]))
+    cumulative = lay_out_cumulative(pooled).frame
+    assert len(cumulative) == 13
+    assert cumulative["estimate"].iloc[-1] == pytest.approx(diamond["estimate"])
+    assert draw(layout).axes
+
+
+def test_a_refusal_is_shown_in_place_of_a_forest_plot(vaccine):
+    refused = estimate_or_refusal(vaccine, measure="smd")
+    (sentence,) = map(str, describe_pool(refused))
+    assert sentence.startswith("Not pooled: no study has confirmed numbers for the standardised ")
+    assert lay_out_forest(refused).empty == lay_out_cumulative(refused).empty == sentence
+    assert sentences(vaccine, outcome="fever") == ["Not pooled: no selected result reports fever."]
+    with pytest.raises(ParameterError, match="'magic' is not one of: rr, or"):
+        estimate_or_refusal(vaccine, measure="magic")
+
+
+def test_refusals_of_one_outcome_have_different_names(grouped):
+    """A page may hold several charts of which none can be drawn."""
+    refusals = [
+        estimate_or_refusal(grouped, measure="md", subgroup_by=by) for by in ("", "comparator")
+    ]
+    assert all(isinstance(refused, Refusal) for refused in refusals)
+    ids = [lay_out_forest(refused).id for refused in refusals]
+    assert ids == ["fig-forest", "fig-forest-by-comparator"]
+    names = [sentence.name for refused in refusals for sentence in describe_pool(refused)]
+    assert len(set(names)) == len(names)
+
+
+def test_subgroups_are_pooled_separately_and_compared(grouped):
+    pooled = estimate_or_refusal(grouped, method="dl", subgroup_by="comparator")
+    groups = {group.name: group for group in pooled.subgroups}
+    inactive = [study in TRIALS[:10] for study in pooled.studies["study"]]
+    yi, vi = pooled.studies["yi"][inactive], pooled.studies["vi"][inactive]
+    expected = pool(yi, vi, method="dl", test="z").estimate
+    assert groups["inactive"].pooled.estimate == pytest.approx(expected)
+    estimates = np.array([group.pooled.estimate for group in pooled.subgroups])
+    weights = np.array([group.pooled.se**-2 for group in pooled.subgroups])
+    q = np.sum(weights * (estimates - np.average(estimates, weights=weights)) ** 2)
+    assert pytest.approx(q) == pooled.subgroup_test.Q
+    assert pooled.as_data()["subgroups"]["difference"]["Q"] == pytest.approx(q)
+    assert "Comparator active. Pooled over 3 studies" in " ".join(map(str, describe_pool(pooled)))
+    layout = lay_out_forest(pooled)
+    kinds = list(layout.frame["kind"])
+    assert (kinds.count("heading"), kinds.count("study"), kinds.count("pooled")) == (2, 13, 2)
+    draw(layout)
+
+
+def test_subgroups_by_blinding_need_not_agree_in_the_comparator(grouped):
+    data = estimate_or_refusal(grouped, subgroup_by="blinding", moderator="dose").as_data()
+    assert set(data["subgroups"]["groups"]) == {"active placebo", "inactive comparator"}
+    assert len(data["regression"]["beta"]) == 2
+
+
+def test_a_meta_regression_in_words(grouped):
+    spoken = sentences(grouped, subgroup_by="comparator", moderator="dose")
+    assert any(sentence.startswith("Per mg/kg the effect changes by ") for sentence in spoken)
+
+
+def test_what_a_subgroup_of_one_study_cannot_give_is_said_once(grouped):
+    for line in (12, 13):
+        grouped.put(DESIGNS, line, comparator_kind="inactive")
+    spoken = sentences(grouped, subgroup_by="comparator")
+    assert any(
+        sentence.startswith("Comparator active. One study, trial12: risk ratio of infection")
+        for sentence in spoken
+    )
+    reason = "No subgroup test: fewer than two subgroups contain two or more studies."
+    assert spoken.count(reason) == 1
+
+
+def test_what_a_stratified_method_cannot_give_is_said(grouped):
+    options = {"subgroup_by": "comparator", "moderator": "dose"}
+    spoken = sentences(grouped, method="mh", **options)
+    assert "No subgroup analysis: method mh has none." in spoken
+    assert "No meta-regression on dose: method mh has none." in spoken
+    draw(lay_out_forest(estimate_or_refusal(grouped, method="mh", **options)))
+
+
+def test_too_few_studies_for_a_meta_regression(grouped):
+    for line in range(4, 28):
+        grouped.put(STUDIES, line, dose_mg_per_kg="")
+    grouped.put(STUDIES, 4, dose_mg_per_kg="2")
+    assert "No meta-regression on dose: 2 studies are too few for 2 coefficients." in sentences(
+        grouped, subgroup_by="blinding", moderator="dose"
+    )
+
+
+def test_risk_of_bias_is_part_of_a_study_effect(grouped):
+    judge(grouped, "trial0", ["high", "low", "low", "low", "low"])
+    pooled = estimate_or_refusal(grouped, subgroup_by="comparator")
+    risks = pooled.studies.set_index("study")["risk"]
+    assert (risks["trial0"], risks["trial1"]) == ("high", "")
+    layout = lay_out_forest(pooled)
+    line = "trial0 (4/123 against 11/139, 1 day): 0.41 (0.13 to 1.26), risk of bias high"
+    assert any(sentence.startswith(line) for sentence in layout.reading)
+    texts = [text.get_text() for text in draw(layout).axes[0].texts]
+    assert texts.count("×") == 1
+
+
+def test_an_open_question_is_narrowed_to_what_has_most_studies(graded):
+    for line in (2, 3, 4):
+        graded.put(DESIGNS, line, treatment="sham")
+    dataset = graded.dataset()
+    results = select_results(dataset)
+    question = main_question(dataset, results, Question("infection", "rr"))
+    assert (question.conditions, question.treatments) == (("tuberculosis",), ("vaccine",))
+    assert len(pool_studies(dataset, results, **vars(question)).studies) == 10
+
+
+def test_studies_without_a_common_outcome_are_introduced_separately(vaccine):
+    vaccine.put(STUDIES, 4, outcome="death")
+    vaccine.put(STUDIES, 5, outcome="death")
+    vaccine.table(
+        schema.OUTCOMES, outcome="death", kind="benefit", better="lower", description="died"
+    )
+    vaccine.put("data/outcomes.csv", 2, kind="benefit")
+    dataset = vaccine.dataset()
+    spoken = [str(sentence) for sentence in why_not_pooled(dataset)]
+    assert spoken == [
+        "trial0, trial1 and trial2 are not pooled: they have no outcome in common.",
+        "trial0: randomised parallel, infection.",
+        "trial1: randomised parallel, death.",
+        "trial2: randomised parallel, infection.",
+    ]
