@@ -264,7 +264,7 @@ def test_memory_limit_is_refused_where_it_cannot_be_set(capsys, monkeypatch):
         assert cli.main(["report", "--project", str(ROOT), *options]) == 2
         assert "--memory" in capsys.readouterr().err
     monkeypatch.setattr(sys, "platform", "darwin")
-    with pytest.raises(ReportError, match="memory limit of 9 MiB: needs Linux"):
+    with pytest.raises(ReportError, match="memory limit of 9 MiB: can only be set on Linux"):
         run("1", memory_limit=9)
 
 

@@ -1,4 +1,4 @@
-"""Reports kept at an address: fetched, renewed and sent back so that no reader is promised more."""
+"""Output on object storage: downloaded, renewed, and uploaded so that no manifest misses a file."""
 
 import json
 import re
@@ -7,23 +7,20 @@ import sys
 from pathlib import Path
 
 import fsspec
-import nbformat
 import pytest
 from fsspec.implementations.memory import MemoryFile
 
 from evidence import cli
 from evidence.build.remote_output import output_location
 from evidence.errors import ReportError
-from tests.conftest import Project
-from tests.test_cluster import REPORT, SHOW, write_notebook
-from tests.test_cluster import bakery as bakery_with_modules
 
-bakery = bakery_with_modules
+MANIFEST = json.dumps({"reports": {}, "pages": {}, "failed": {}})
+NEW_MANIFEST = json.dumps({"reports": {}, "pages": {}, "failed": {}, "figures": 1})
 
 
 @pytest.fixture
 def memory():
-    """A store that is empty before and afterwards."""
+    """The file system in memory, empty before and after the test."""
     files = fsspec.filesystem("memory")
     files.store.clear()
     files.pseudo_dirs[:] = [""]
@@ -32,208 +29,191 @@ def memory():
     files.pseudo_dirs[:] = [""]
 
 
-def contents(files, folder="/"):
-    return {name: files.cat_file(name) for name in files.find(folder)}
+@pytest.fixture
+def log(memory, monkeypatch):
+    """What is uploaded and deleted, in order."""
+    entries = []
+    put, remove = memory.put_file, memory.rm_file
+
+    def put_file(local, remote, **options):
+        entries.append(remote)
+        put(local, remote)
+
+    def rm_file(path):
+        entries.append(f"-{path}")
+        remove(path)
+
+    monkeypatch.setattr(memory, "put_file", put_file)
+    monkeypatch.setattr(memory, "rm_file", rm_file)
+    return entries
 
 
-def report(project, out, *more):
-    asked = ["--project", str(project), "--only", "slow", "--out", out, *more]
-    return cli.main(["report", *asked])
+@pytest.fixture
+def bakery(project):
+    project.notebook(
+        "10_bread",
+        "from evidence import tabulate_results",
+        "report.table(tabulate_results(report.dataset, report.results))",
+    )
+    return project
 
 
-def fill(out, names, *, sets=False):
-    """What a run does in its folder, in small."""
-    with output_location(out, is_batch=sets, status=lambda text: None) as there:
-        if there.folder.exists():
-            for path in sorted(there.folder.rglob("*"), reverse=True):
-                path.rmdir() if path.is_dir() else path.unlink()
+def build(project, out, *options):
+    return cli.main(
+        ["report", "--project", str(project.root), "--only", "bread", "--out", out, *options]
+    )
+
+
+def write(out, names, *, is_batch=False):
+    """Replace what is at an address as a build does."""
+    with output_location(out, is_batch=is_batch, status=lambda text: None) as location:
+        shutil.rmtree(location.folder, ignore_errors=True)
         for name, text in names.items():
-            path = there.folder.parent / name
+            path = location.folder.parent / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
 
 
-EMPTY = {"reports": {}, "pages": {}, "failed": {}}
-MANIFEST = json.dumps(EMPTY)
+def contents(memory):
+    return {name: memory.cat_file(name) for name in memory.find("/")}
 
 
-def test_a_run_fills_an_address_and_the_next_one_makes_nothing(bakery, memory, tmp_path, capsys):
-    assert report(bakery, "memory://shelf/reports") == 0
-    said = capsys.readouterr().out
-    assert said.endswith(
-        "folder: memory://shelf/reports\nopen:   memory://shelf/reports/index.html\n"
-    )
-    kept = contents(memory)
-    assert report(bakery, str(tmp_path / "reports")) == 0
-    here = {
+def test_reports_at_an_address_are_those_of_a_folder_and_are_not_built_twice(
+    bakery, memory, tmp_path, capsys
+):
+    address = "memory://shelf/reports"
+    assert build(bakery, address) == 0
+    assert f"{address}/index.html" in capsys.readouterr().out
+    first = contents(memory)
+    assert build(bakery, str(tmp_path / "reports")) == 0
+    assert first == {
         f"/shelf/reports/{path.relative_to(tmp_path / 'reports').as_posix()}": path.read_bytes()
         for path in (tmp_path / "reports").rglob("*")
         if path.is_file()
     }
-    assert kept == here
-    times = {name: memory.modified(name) for name in kept}
-    capsys.readouterr()
-    assert report(bakery, "memory://shelf/reports", "--explain") == 0
-    assert "20_slow: up to date" in capsys.readouterr().out
+    times = {name: memory.modified(name) for name in first}
+    assert build(bakery, address) == 0
     assert {name: memory.modified(name) for name in memory.find("/")} == times
-    assert contents(memory) == kept
+    bakery.put("data/studies.csv", 3, events="5", as_printed="5/20")
+    assert build(bakery, address) == 0
+    changed = {name for name, content in contents(memory).items() if content != first[name]}
+    assert {"/shelf/reports/manifest.json", "/shelf/reports/10_bread.html"} <= changed
 
 
-def test_sets_and_failed_notebooks_travel_too(bakery, memory, capsys):
-    asked = ["--project", str(bakery), "--only", "broken", "--grid", "confidence=0.9,0.95"]
-    assert cli.main(["report", *asked, "--out", "memory://shelf/sets/"]) == 1
-    names = memory.find("/")
-    assert {"/shelf/sets/sets.json", "/shelf/sets/index.html"} <= {*names}
-    said = capsys.readouterr().err
+def test_sets_and_failed_notebooks_are_uploaded_too(bakery, memory, capsys):
+    bakery.notebook("10_bread", "1 / 0")
+    assert build(bakery, "memory://shelf/sets/", "--grid", "confidence=0.9,0.95") == 1
+    names = set(memory.find("/"))
+    assert {"/shelf/sets/sets.json", "/shelf/sets/index.html"} <= names
     for level in ("0.9", "0.95"):
-        assert f"/shelf/sets/confidence-{level}/manifest.json" in names
-        failed = f"/shelf/sets/confidence-{level}.failed/21_broken.ipynb"
-        book = nbformat.reads(memory.cat_file(failed).decode(), as_version=4)
-        assert "oven.csv" in str(book.cells[-1].outputs)
-        assert f"its traceback: memory:/{failed}\n" in said
+        failed = f"/shelf/sets/confidence-{level}.failed/10_bread.ipynb"
+        assert {f"/shelf/sets/confidence-{level}/manifest.json", failed} <= names
+        assert f"memory:/{failed}" in capsys.readouterr().err or level == "0.95"
     assert not [name for name in names if "/." in name]
 
 
-def test_only_what_differs_is_sent_and_the_manifest_behind_it(memory, monkeypatch):
+def test_only_changed_files_are_uploaded_and_the_manifest_last(memory, log):
     first = {"r/a.html": "a", "r/b.html": "b", "r/old/c.csv": "c", "r/manifest.json": MANIFEST}
-    fill("memory://shelf/r", first | {"r.failed/x.ipynb": "{}"})
-    order = []
-    put, remove = memory.put_file, memory.rm_file
-    monkeypatch.setattr(
-        memory, "put_file", lambda here, there, **more: (order.append(there), put(here, there))
-    )
-    monkeypatch.setattr(memory, "rm_file", lambda path: (order.append(f"-{path}"), remove(path)))
-    newer = json.dumps(EMPTY | {"figures": 0})
-    second = {"r/a.html": "a", "r/b.html": "B", "r/d.html": "d", "r/manifest.json": newer}
-    fill("memory://shelf/r", second)
-    sent = [name for name in order if not name.endswith(".probe")]
-    assert sent == ["/shelf/r/b.html", "/shelf/r/d.html", "/shelf/r/manifest.json",
-                    "-/shelf/r/old/c.csv"]  # fmt: skip
-    assert {name.removeprefix("/shelf/") for name in memory.find("/shelf/r")} == set(second)
-    assert not memory.exists("/shelf/r/old")
+    write("memory://shelf/r", first | {"r.failed/x.ipynb": "{}"})
+    log.clear()
+    second = {"r/a.html": "a", "r/b.html": "B", "r/d.html": "d", "r/manifest.json": NEW_MANIFEST}
+    write("memory://shelf/r", second)
+    assert [name for name in log if ".probe" not in name] == [
+        "/shelf/r/b.html", "/shelf/r/d.html", "/shelf/r/manifest.json", "-/shelf/r/old/c.csv",
+    ]  # fmt: skip
+    names = {name.removeprefix("/shelf/") for name in memory.find("/shelf")}
+    assert names == set(second) | {"r.failed/x.ipynb"}
 
 
-def test_the_index_of_sets_goes_behind_every_set(memory, monkeypatch):
-    order = []
-    put = memory.put_file
-    monkeypatch.setattr(
-        memory, "put_file", lambda here, there, **more: (order.append(there), put(here, there))
-    )
+def test_index_of_a_batch_is_uploaded_after_its_sets(memory, log):
     names = ["sets.json", "index.html", "a/manifest.json", "a/index.html", "b/manifest.json"]
-    fill("memory://shelf/s", {f"s/{name}": "{}" for name in names}, sets=True)
-    order = [name.removeprefix("/shelf/s/") for name in order]
+    write("memory://shelf/s", {f"s/{name}": "{}" for name in names}, is_batch=True)
+    order = [name.removeprefix("/shelf/s/") for name in log if ".probe" not in name]
     assert order[0] == "a/index.html"
     assert set(order[1:3]) == {"a/manifest.json", "b/manifest.json"}
     assert set(order[3:]) == {"index.html", "sets.json"}
 
 
 @pytest.mark.parametrize("broken", ["b.html", "manifest.json"])
-def test_a_write_that_fails_leaves_a_manifest_whose_files_are_there(memory, monkeypatch, broken):
-    first = {"r/a.html": "a", "r/gone.html": "g", "r/manifest.json": MANIFEST}
-    fill("memory://shelf/r", first)
+def test_failed_upload_leaves_a_manifest_whose_files_exist(memory, monkeypatch, broken):
+    write("memory://shelf/r", {"r/a.html": "a", "r/gone.html": "g", "r/manifest.json": MANIFEST})
     put = memory.put_file
 
-    def full(here, there, **more):
-        if there.endswith(broken):
+    def put_file(local, remote, **options):
+        if remote.endswith(broken):
             raise OSError(28, "No space left on device")
-        put(here, there)
+        put(local, remote)
 
-    monkeypatch.setattr(memory, "put_file", full)
-    newer = json.dumps(EMPTY | {"figures": 1})
+    monkeypatch.setattr(memory, "put_file", put_file)
     with pytest.raises(ReportError) as caught:
-        fill("memory://shelf/r", {"r/b.html": "b", "r/manifest.json": newer})
-    says = r"--out memory://shelf/r: cannot be written, what was made is kept in (\S+): .*No space"
-    kept = re.match(says, str(caught.value))[1]
-    assert Path(kept, "r", "manifest.json").read_text() == newer
-    shutil.rmtree(kept)
+        write("memory://shelf/r", {"r/b.html": "b", "r/manifest.json": NEW_MANIFEST})
+    message = r"--out memory://shelf/r: cannot be written, the reports are in (\S+): .*No space"
+    rescued = Path(re.match(message, str(caught.value))[1])
+    assert (rescued / "manifest.json").read_text() == NEW_MANIFEST
+    shutil.rmtree(rescued.parent)
     assert memory.cat_file("/shelf/r/manifest.json").decode() == MANIFEST
-    assert {"/shelf/r/a.html", "/shelf/r/gone.html"} <= {*memory.find("/shelf/r")}
+    assert {"/shelf/r/a.html", "/shelf/r/gone.html"} <= set(memory.find("/shelf/r"))
 
 
-def test_an_address_that_cannot_be_written_is_refused_before_anything_is_made(
+def test_address_that_cannot_be_written_is_refused_before_anything_is_built(
     memory, monkeypatch, capsys, bakery
 ):
-    def denied(path, value, **more):
+    def pipe_file(path, value, **options):
         raise PermissionError("access denied\nand a page of reasons")
 
-    monkeypatch.setattr(memory, "pipe_file", denied)
-    assert report(bakery, "memory://shelf/r") == 1
-    says = "evidence: --out memory://shelf/r: cannot be written: access denied\n"
-    assert capsys.readouterr().err == says
+    monkeypatch.setattr(memory, "pipe_file", pipe_file)
+    assert build(bakery, "memory://shelf/r") == 1
+    message = "--out memory://shelf/r: cannot be written: access denied\n"
+    assert capsys.readouterr().err.endswith(message)
     assert contents(memory) == {}
 
 
 @pytest.mark.parametrize(
-    ("name", "sets", "says"),
+    ("name", "is_batch", "message"),
     [
-        ("r/letter.txt", False, "holds files that no report run made; name another folder"),
-        ("r/manifest.json", False, "holds files that no report run made; name another folder"),
-        ("r/manifest.json", True, "holds files that are no sets; name another folder"),
-        ("r", False, "cannot be read: it is a file; name a folder"),
-        ("r/../../up.txt", False, "cannot be read: '../../up.txt': is no name of a file"),
+        ("r/letter.txt", False, "holds files that are not reports; choose another folder"),
+        ("r/manifest.json", False, "holds files that are not reports; choose another folder"),
+        ("r/manifest.json", True, "holds files that are not report sets; choose another folder"),
+        ("r", False, "cannot be read: r is not a file in a folder"),
+        ("r/../../up.txt", False, "cannot be read: r/../../up.txt is not a file in a folder"),
     ],
 )
-def test_what_somebody_else_put_there_stays(memory, name, sets, says):
+def test_files_of_others_are_neither_copied_nor_changed(memory, name, is_batch, message):
     path = f"/shelf/{name}"
     memory.store[path] = MemoryFile(memory, path, b"dear reader")
-    with pytest.raises(ReportError, match=f"--out memory://shelf/r: {re.escape(says)}"):
-        fill("memory://shelf/r", {}, sets=sets)
+    with pytest.raises(ReportError, match=f"--out memory://shelf/r: {re.escape(message)}"):
+        write("memory://shelf/r", {}, is_batch=is_batch)
     assert {name: file.getvalue() for name, file in memory.store.items()} == {path: b"dear reader"}
 
 
 @pytest.mark.parametrize(
-    ("out", "says"),
+    ("out", "message"),
     [
         ("bread://shelf/r", "cannot be used: Protocol not known: bread"),
-        ("memory://", "is no folder; name one in it"),
+        ("memory://", "is not a folder; add the name of one"),
     ],
 )
-def test_an_address_that_is_none(memory, bakery, capsys, out, says):
-    assert report(bakery, out) == 1
-    assert capsys.readouterr().err.startswith(f"evidence: --out {out}: {says}")
+def test_wrong_address_is_refused(memory, out, message):
+    with pytest.raises(ReportError, match=message):
+        write(out, {})
 
 
-def test_a_protocol_whose_library_is_missing(memory, bakery, capsys, monkeypatch):
-    monkeypatch.setitem(sys.modules, "s3fs", None)
-    assert report(bakery, "s3://bucket/reports") == 1
-    assert capsys.readouterr().err == (
-        "evidence: --out s3://bucket/reports: cannot be used: Install s3fs to access S3\n"
-    )
-
-
-def test_without_fsspec_the_error_says_what_to_install(bakery, capsys, monkeypatch):
-    for name in ("fsspec", "fsspec.core"):
+@pytest.mark.parametrize(
+    ("modules", "message"),
+    [
+        (["s3fs"], "cannot be used: Install s3fs to access S3"),
+        (["fsspec", "fsspec.core"], "install fsspec with pip install 'evidence[url]'"),
+    ],
+)
+def test_missing_library_is_named(monkeypatch, modules, message):
+    for name in modules:
         monkeypatch.setitem(sys.modules, name, None)
-    assert report(bakery, "s3://bucket/reports") == 1
-    assert capsys.readouterr().err.endswith(
-        "cannot be used: install fsspec with pip install 'evidence[url]'\n"
-    )
+    with pytest.raises(ReportError, match=re.escape(message)):
+        write("s3://bucket/reports", {})
 
 
-def test_an_address_of_this_machine_is_its_folder(bakery, tmp_path, capsys):
-    out = tmp_path / "a shelf" / "reports"
-    address = out.as_uri()
-    assert "%20" in address
-    assert report(bakery, address) == 0
-    assert f"folder: {out}\n" in capsys.readouterr().out
-    assert (out / "manifest.json").is_file()
-    (out / "manifest.json").unlink()
-    assert report(bakery, address) == 1
-    assert "holds files that no report run made" in capsys.readouterr().err
-
-
-def test_a_report_that_changed_is_made_again_there(tmp_path, memory, capsys):
-    project = Project(tmp_path / "bread")
-    (project.root / "notebooks").mkdir()
-    (project.root / "notebooks" / "loaf.py").write_text("SHAPE = 'round'\n")
-    write_notebook(project.root / "notebooks" / "20_slow.ipynb", REPORT, SHOW, "report.close()")
-    assert report(project.root, "memory://shelf/r") == 0
-    before = contents(memory)
-    project.put("data/studies.csv", 3, events="5", as_printed="5/20")
-    capsys.readouterr()
-    assert report(project.root, "memory://shelf/r", "--explain") == 0
-    assert "20_slow: built: data/studies.csv:3 changed" in capsys.readouterr().out
-    after = contents(memory)
-    changed = {name.rpartition("/")[2] for name in before if before[name] != after.get(name)}
-    assert {"manifest.json", "values.json", "20_slow.ipynb", "20_slow.html"} <= changed
-    assert len(changed) < len(before)
+def test_file_address_is_a_folder_of_this_machine(tmp_path):
+    folder = tmp_path / "a shelf" / "reports"
+    with output_location(folder.as_uri(), is_batch=False, status=print) as location:
+        assert location.folder == folder
+        assert location.address_of(folder / "index.html") == str(folder / "index.html")

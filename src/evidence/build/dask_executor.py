@@ -1,141 +1,54 @@
-"""Folders as they travel to another machine and back: every file in memory, under its name.
+"""Build reports on the workers of a Dask scheduler.
 
-A parcel holds files only: no folder, link, mode or time of its own. Whoever opens one takes its
-names for what anybody may have written.
-
-Reports made on a Dask cluster: project and job travel there, the files of the report come back.
-
-A report that was being made on a worker that died is made again on another one. Every worker must
-have this package and its libraries in the versions of the asking side, because a report is known by
-them.
+The project is sent as one archive, and the files of each report come back as one. A worker with other
+versions of this package or its libraries is refused, because a report is identified by them.
 """
 
-import contextlib
-import json
+import io
 import logging
-import os
 import tempfile
-import threading
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+import zipfile
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
 
 from evidence.build.execute import Failure, Job, LocalExecutor, execute_report
 from evidence.build.fingerprint import code_digest, library_versions
 from evidence.errors import ReportError
-from evidence.files import format_json, path_digest, relative_path
+from evidence.files import path_digest
 from evidence.notebook.locate import own_notebooks
 
-Parcel = dict[str, bytes]
-"""The content of files by their names, which are relative and have `/` between their parts."""
-
-
-def pack(folder: Path, names: Iterable[str] = (".",)) -> Parcel:
-    """The files of these names, and all those in folders of these names; what is hidden stays.
-
-    A link to a file is packed as the file; a link to a folder is not followed.
-    """
-    found: Parcel = {}
-    for name in names:
-        top = folder / name
-        for path in [top] if top.is_file() else sorted(top.rglob("*")):
-            inside = path.relative_to(folder)
-            if path.is_file() and not any(part.startswith(".") for part in inside.parts):
-                found[inside.as_posix()] = path.read_bytes()
-    return found
-
-
-def unpack(parcel: Parcel, folder: Path) -> None:
-    """Write the files into a folder.
-
-    Raises
-    ------
-    ReportError
-        Before anything is written: a name leads out of the folder.
-    """
-    require_inside(parcel)
-    for name, content in parcel.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-
-
-def require_inside(names: Iterable[str]) -> None:
-    """Never write a file outside the folder that it is sent to.
-
-    Raises
-    ------
-    ReportError
-        A name that is absolute, leads upwards, or is not the same on every system.
-    """
-    for name in names:
-        parts = PurePosixPath(name).parts
-        if not parts or set("\\:\0") & set(name) or {"/", ".."} & set(parts):
-            raise ReportError(f"{name!r}: is no name of a file inside a folder; nothing is written")
-
-
-TRAVELS = (
-    "references.bib",
-    "reports.yml",
-    "CITATION.cff",
-    "LICENSE-DATA",
-    "data",
-    "notebooks",
-)
-"""What of a project goes to the workers: all that the package reads, and what lies beside it."""
-PATIENCE = 10
-"""Seconds in which scheduler and workers must answer."""
-
-
-@dataclass(frozen=True)
-class WorkerResult:
-    """What a worker sends back: the files, and why the report could not be made, if so."""
-
-    files: Parcel
-    says: str | None = None
+SENT = ("references.bib", "reports.yml", "CITATION.cff", "LICENSE-DATA", "data", "notebooks")
+"""What of a project is sent: all that the package reads, and what lies beside it."""
+TIMEOUT_SECONDS = 10
 
 
 class DaskExecutor(LocalExecutor):
-    """Makes reports on the workers of a scheduler, for as long as it is entered.
-
-    Parameters
-    ----------
-    address : str
-        Such as `tcp://192.0.2.7:8786`.
+    """Builds reports on the workers of a scheduler at, say, `tcp://192.0.2.7:8786`.
 
     Raises
     ------
     ReportError
-        When entered: no scheduler, no worker, or a worker with other versions. In a call: the
-        scheduler went away.
+        On entering the context: there is no scheduler, no worker, or a worker with other versions.
+        While building: the scheduler went away.
     """
 
-    def __init__(self, address: str):
+    def __init__(self, address: str) -> None:
         self._address = address
-        self._lock = threading.Lock()
-        self._parcels: dict[Path, object] = {}
-        self._running: set = set()
-        self._stopped = False
 
     def __enter__(self) -> "DaskExecutor":
         try:
             from distributed import Client
-            from distributed.comm import get_address_host_port
         except ModuleNotFoundError:
-            install = "install it with pip install 'evidence[cluster]'"
-            raise self._error(f"dask is not installed here; {install}") from None
-        try:
-            get_address_host_port(self._address)
-        except ValueError:
-            said = "is no address of a scheduler, such as tcp://192.0.2.7:8786"
-            raise self._error(said) from None
-        # What it logs is told here in one line.
+            install = "pip install 'evidence[cluster]'"
+            raise self._error(f"dask is not installed here; install it with {install}") from None
+        # The client logs every attempt to connect; the error below says it in one line.
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
         try:
-            self._client = Client(self._address, timeout=PATIENCE, set_as_default=False)
-        except OSError:
-            said = f"no scheduler answers there within {PATIENCE} seconds"
-            raise self._error(said) from None
+            self._client = Client(self._address, timeout=TIMEOUT_SECONDS, set_as_default=False)
+        except (OSError, ValueError):
+            message = f"no scheduler answers within {TIMEOUT_SECONDS} seconds; check the address"
+            raise self._error(f"{message}, such as tcp://192.0.2.7:8786") from None
         try:
             self._require_workers()
         except BaseException:
@@ -143,179 +56,104 @@ class DaskExecutor(LocalExecutor):
             raise
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self._client.close()
-
-    def _error(self, says: str) -> ReportError:
-        return ReportError(f"--scheduler {self._address}: {says}")
 
     def _require_workers(self) -> None:
         try:
-            self._client.wait_for_workers(1, timeout=PATIENCE)
+            self._client.wait_for_workers(1, timeout=TIMEOUT_SECONDS)
         except TimeoutError:
-            said = f"has no workers; start one with: dask worker {self._address}"
-            raise self._error(said) from None
+            start = f"dask worker {self._address}"
+            raise self._error(f"has no workers; start one with: {start}") from None
         self.jobs = sum(self._client.nthreads().values())
-        self._stand = environment_fingerprint()
-        for worker, found in self._client.run(environment_fingerprint, on_error="return").items():
-            if isinstance(found, Exception):
-                said = f"does not have this package as it is here: {_line(found)}"
-                raise self._error(f"worker {worker} {said}")
-            if unlike := _unlike(self._stand, found):
-                raise self._error(f"worker {worker} {unlike}")
+        self._versions = installed_versions()
+        answers = self._client.run(installed_versions, on_error="return")
+        for worker, versions in answers.items():
+            if isinstance(versions, Exception):
+                raise self._error(f"worker {worker} cannot load this package: {versions}")
+            if differences := describe_versions(versions, self._versions):
+                raise self._error(f"worker {worker} has {differences}")
 
     def prepare(self) -> None:
-        """Nothing: what the first report waits for loads on the workers."""
+        """Do nothing: the libraries are loaded on the workers."""
 
     def execute(self, job: Job, folder: Path) -> Failure | None:
-        """As of `make`; it waits while a worker makes the report."""
+        """Wait until a worker has built a report, and write its files into a new folder."""
         from distributed import CancelledError, KilledWorker
 
-        with self._lock:
-            if self._stopped:
-                raise self._error("stopped")
-            project = self._parcel(job.project)
-            home = {"report": folder, "own": _own_folder(), "project": job.project}
-            future = self._client.submit(
-                execute_on_worker, project, job, home, self._stand, pure=False
-            )
-            self._running.add(future)
         try:
-            made = future.result()
-        except KilledWorker as error:
-            times = error.allowed_failures + 1
-            last = getattr(error.last_worker, "address", "unknown")
-            dead = "1 worker" if times == 1 else f"{times} workers"
-            return Failure(f"{dead} died while making it, the last at {last}")
-        except (CancelledError, OSError) as error:
-            raise self._error(f"the scheduler went away: {_line(error)}") from None
-        finally:
-            with self._lock:
-                self._running.discard(future)
-            future.release()
-        unpack(made.files, folder)
-        if made.says is None:
-            return None
+            # The same bytes are one task, which is repeated if the worker that holds them dies.
+            project = self._client.submit(bytes, pack(job.project, SENT))
+            task = self._client.submit(execute_on_worker, project, job, self._versions, pure=False)
+            archive, message = task.result()
+        except KilledWorker:
+            return Failure("every worker that built it died; it may need more memory")
+        except (CancelledError, OSError, RuntimeError) as error:
+            raise self._error(f"the scheduler went away: {error}") from None
+        unpack(archive, folder)
         executed = folder / "notebooks" / f"{job.name}.ipynb"
-        return Failure(made.says, executed if executed.is_file() else None)
-
-    def _parcel(self, project: Path):
-        """The files of a project as they are now, once for all jobs: a task that only holds them.
-
-        What is scattered is lost with its worker; a task is run again.
-        """
-        if project not in self._parcels:
-            held = self._client.submit(_hold, pack(project, TRAVELS), pure=False)
-            self._parcels[project] = held
-        return self._parcels[project]
+        return Failure(message, executed if executed.is_file() else None) if message else None
 
     def stop(self) -> None:
-        """Let no further report be begun; one that a worker is at is ended there and dropped."""
-        with self._lock:
-            self._stopped = True
-            running = list(self._running)
-        self._client.cancel(running, force=True)
+        """Cancel all reports; the result of one that a worker has begun is dropped."""
+        self._client.close()
 
-
-def environment_fingerprint() -> dict:
-    """What decides a report and does not travel: code, libraries, and the package's notebooks."""
-    notebooks = {name: path_digest(path) for name, path in own_notebooks().items()}
-    return {"code": code_digest(), "libraries": library_versions(), "notebooks": notebooks}
-
-
-def _unlike(here: Mapping, there: Mapping) -> str:
-    """How a worker differs from the asking side, in words; empty if in nothing that matters."""
-    names = dict.fromkeys([*here["libraries"], *there["libraries"]])
-    pairs = [(name, *(side["libraries"].get(name, "none") for side in (there, here))) for name in
-             names]  # fmt: skip
-    said = [f"has {name} {theirs} and not {ours}" for name, theirs, ours in pairs if theirs != ours]
-    if here["code"] != there["code"]:
-        said.append("has other code of evidence")
-    if here["notebooks"] != there["notebooks"]:
-        said.append("has other notebooks in its package")
-    return "; ".join(said)
+    def _error(self, message: str) -> ReportError:
+        return ReportError(f"--scheduler {self._address}: {message}")
 
 
 def execute_on_worker(
-    project: Parcel, job: Job, home: Mapping[str, Path], asked: Mapping
-) -> WorkerResult:
-    """Make a report on this worker, so that it comes out as on the asking side.
-
-    Parameters
-    ----------
-    home : mapping
-        Where on the asking side report, project and the package's own notebooks are.
-    asked : mapping
-        As of `stand` there.
+    project: bytes, job: Job, versions: Mapping[str, str]
+) -> tuple[bytes, str | None]:
+    """Build a report on this worker; return an archive of its files, and why it failed if it did.
 
     Raises
     ------
     ReportError
-        This worker came later and differs from the asking side.
+        This worker joined later and has other versions than the machine that asks.
     """
-    if unlike := _unlike(asked, environment_fingerprint()):
-        raise ReportError(f"a worker that came later {unlike}")
-    with _place() as place:
-        here = {"report": place / "report", "own": _own_folder(), "project": place / "project"}
-        unpack(project, here["project"])
-        if job.notebook.is_relative_to(job.project):
-            notebook = here["project"] / job.notebook.relative_to(job.project)
-        else:
+    if differences := describe_versions(installed_versions(), versions):
+        raise ReportError(f"a worker that joined later has {differences}")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name).resolve()
+        unpack(project, folder / "project")
+        notebook = folder / "project" / "notebooks" / job.notebook.name
+        if not job.notebook.is_relative_to(job.project):
             notebook = own_notebooks()[job.name]
-        failure = execute_report(
-            replace(job, project=here["project"], notebook=notebook), here["report"]
-        )
-        files = pack(here["report"])
-        moved = {str(here[name]): str(home[name]) for name in here}
-        if (record := f"reads/{job.name}.json") in files:
-            files[record] = _record_moved(files[record], here["project"], job.project, moved)
-        if (executed := f"notebooks/{job.name}.ipynb") in files:
-            in_json = {_in_json(there): _in_json(path) for there, path in moved.items()}
-            files[executed] = _moved(files[executed].decode(), in_json).encode()
-        return WorkerResult(files, _moved(failure.message, moved) if failure else None)
+        job = replace(job, project=folder / "project", notebook=notebook)
+        failure = execute_report(job, folder / "report")
+        return pack(folder / "report"), failure.message if failure else None
 
 
-def _hold(parcel: Parcel) -> Parcel:
-    return parcel
+def installed_versions() -> dict[str, str]:
+    """Return what decides a report and is not sent: code, libraries and packaged notebooks."""
+    notebooks = {name: path_digest(path, 12) for name, path in own_notebooks().items()}
+    return {**library_versions(), "evidence code": code_digest(), **notebooks}
 
 
-@contextlib.contextmanager
-def _place() -> Iterator[Path]:
-    """A folder for one report in that of the worker, which dask clears away if the worker dies."""
-    from distributed import get_worker
-
-    with tempfile.TemporaryDirectory(dir=get_worker().local_directory) as place:
-        yield Path(place).resolve()
-
-
-def _own_folder() -> Path:
-    return next(iter(own_notebooks().values())).parent
+def describe_versions(versions: Mapping[str, str], required: Mapping[str, str]) -> str:
+    """Describe how some versions differ from the required ones; empty if they do not."""
+    return ", ".join(
+        f"{name} {versions.get(name, 'missing')} instead of {required.get(name, 'none')}"
+        for name in {**required, **versions}
+        if versions.get(name) != required.get(name)
+    )
 
 
-def _moved(text: str, moved: Mapping[str, str]) -> str:
-    """A text that names folders of this machine, as it would be on the asking one."""
-    for here, home in moved.items():
-        text = text.replace(here, home)
-    return text
+def pack(folder: Path, names: Iterable[str] = (".",)) -> bytes:
+    """Return an archive of files and folders without hidden ones; links become files."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:
+        for name in names:
+            top = folder / name
+            for path in [top] if top.is_file() else sorted(top.rglob("*")):
+                inside = path.relative_to(folder)
+                if path.is_file() and not any(part.startswith(".") for part in inside.parts):
+                    archive.write(path, inside)
+    return content.getvalue()
 
 
-def _record_moved(record: bytes, here: Path, project: Path, moved: Mapping[str, str]) -> bytes:
-    """A record of reading whose files outside the project are named from that on the asking side.
-
-    What lies at one place on both sides, such as on a shared disk, keeps its place.
-    """
-    content = json.loads(record)
-    paths = {os.path.normpath(here / name): digest for name, digest in content["files"].items()}
-    content["files"] = {
-        relative_path(Path(_moved(path, moved)), project): content_digest
-        for path, content_digest in paths.items()
-    }
-    return format_json(content, sort_keys=True).encode()
-
-
-def _in_json(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)[1:-1]
-
-
-def _line(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".splitlines()[0]
+def unpack(archive: bytes, folder: Path) -> None:
+    """Write the files of an archive into a folder; zipfile lets none be written outside it."""
+    with zipfile.ZipFile(io.BytesIO(archive)) as files:
+        files.extractall(folder)

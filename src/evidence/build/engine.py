@@ -50,8 +50,7 @@ class ForkEngine(NBClientEngine):
             MiB that the notebook may take on top of the loaded libraries. Beyond that, a cell fails
             with a MemoryError. Linux only.
         **options
-            Those of papermill's own engine, which runs if processes cannot be forked or if the
-            notebook asks for another kernel than `python3`.
+            Those of papermill's own engine, which runs where `can_fork` is false.
 
         Raises
         ------
@@ -62,8 +61,8 @@ class ForkEngine(NBClientEngine):
             from evidence.errors import ReportError
 
             raise ReportError(
-                f"memory limit of {memory_limit} MiB: needs Linux and a notebook for the kernel "
-                "python3; leave out --memory"
+                f"memory limit of {memory_limit} MiB: can only be set on Linux, for the kernel "
+                "python3, and not on a dask worker with a nanny; leave out --memory"
             )
         if not can_fork(kernel_name):
             return super().execute_managed_notebook(nb_man, kernel_name, **options)
@@ -71,8 +70,13 @@ class ForkEngine(NBClientEngine):
 
 
 def can_fork(kernel_name: str) -> bool:
-    """Return whether a forked process can stand in for this kernel."""
-    return kernel_name == "python3" and "forkserver" in multiprocessing.get_all_start_methods()
+    """Return whether a forked process can run a notebook for this kernel here.
+
+    Processes that are daemons, as dask's nannies start them, may not have children.
+    """
+    can_start = not multiprocessing.current_process().daemon
+    has_server = "forkserver" in multiprocessing.get_all_start_methods()
+    return kernel_name == "python3" and has_server and can_start
 
 
 def can_limit_memory(kernel_name: str) -> bool:

@@ -11,7 +11,7 @@ from evidence.files import format_json
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-ENGINES = {
+ENGINES: dict[str, dict] = {
     "evidence": {"engine_name": "evidence"},
     # Without this argument, every kernel warns that its connection is not encrypted.
     "kernel": {"engine_name": "nbclient", "extra_arguments": ["--IPKernelApp.log_level=ERROR"]},

@@ -290,5 +290,6 @@ def _limit_memory(mebibytes: int) -> None:
 
 def _end_with_parent() -> None:
     """End this process and those that it started when the one that asked for it is gone."""
-    wait([multiprocessing.parent_process().sentinel])
-    os.killpg(0, signal.SIGKILL)
+    if parent := multiprocessing.parent_process():
+        wait([parent.sentinel])
+        os.killpg(0, signal.SIGKILL)
