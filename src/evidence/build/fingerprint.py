@@ -72,7 +72,7 @@ def library_versions() -> dict[str, str]:
 
 
 def _files_beside(folder: Path) -> list[str]:
-    """The files of a folder and its subfolders that are neither notebooks nor hidden nor compiled."""
+    """List the files in a folder and its subfolders, except notebooks and hidden and compiled ones."""
     names = sorted(
         path.relative_to(folder)
         for path in folder.rglob("*")

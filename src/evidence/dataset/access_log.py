@@ -112,9 +112,11 @@ def evaluate(dataset, name: str, arguments: list) -> dict[str, str]:
 
 def digests(value: object) -> dict[str, str]:
     """Return a digest for each row of a frame with addresses, or one of everything under ""."""
-    is_table = isinstance(value, pd.DataFrame) and "address" in value and len(value) <= MAX_ROWS
-    if is_table and value["address"].is_unique:
-        return row_digests(value)
+    if isinstance(value, pd.DataFrame) and "address" in value and len(value) <= MAX_ROWS:
+        rows = row_digests(value)
+        # Rows that share an address cannot be told apart by it.
+        if len(rows) == len(value):
+            return rows
     return {"": digest(json.dumps(to_digestible(value)), DIGITS)}
 
 
@@ -153,7 +155,7 @@ def _row_hashes(frame: pd.DataFrame) -> list[str]:
 
 
 def _copy(value):
-    """The value for a caller who may change it; pandas copies columns when they are written to."""
+    """Copy a value for a caller who may change it; pandas copies a column when it is written to."""
     if isinstance(value, pd.DataFrame):
         return value.copy(deep=False)
     return copy(value) if isinstance(value, list | dict) else value

@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from evidence.dataset import schema
-from evidence.dataset.access_log import AccessLog, digests, row_digests, selection
+from evidence.dataset.access_log import DIGITS, AccessLog, row_digests, selection
 from evidence.dataset.bibliography import Bibliography, Reference, read_bibliography
 from evidence.dataset.csv_reader import map_cells, read_tables
 from evidence.dataset.notebook_display import Frame
@@ -22,7 +22,7 @@ from evidence.dataset.project_folder import find_project, table_checksums
 from evidence.dataset.schema import BIBLIOGRAPHY_FILE
 from evidence.dataset.validation import split_keys, validate_tables
 from evidence.errors import DatasetError, EvidenceError, ProblemList
-from evidence.files import atomic_write_text
+from evidence.files import atomic_write_text, digest
 
 MAX_CACHED_PROJECTS = 2
 """Projects whose tables stay in memory; large ones take as much memory again."""
@@ -94,7 +94,7 @@ class Dataset:
 
     @selection
     def designs_of(self, studies: Sequence[str]) -> pd.DataFrame:
-        """Return the rows of `designs.csv` for some studies, without the notes of its editors."""
+        """Return the rows of `designs.csv` for some studies, without remarks."""
         designs = self.designs.drop(columns=schema.DESIGNS.with_role("remark"))
         return designs[designs["study"].isin(studies)].reset_index(drop=True)
 
@@ -112,12 +112,12 @@ class Dataset:
         )
 
     def rows_by_file(self, addresses: Iterable[str]) -> dict[str, pd.DataFrame]:
-        """Return the rows at these addresses (file:line) by file, without notes."""
+        """Return the rows at these addresses (file:line) by file, without remarks."""
         by_file: dict[str, list[str]] = {}
         for address in addresses:
             by_file.setdefault(address.rpartition(":")[0], []).append(address)
         frames = {}
-        for file in by_file.keys() & self._tables.keys():
+        for file in filter(self._tables.__contains__, by_file):
             frame = self._tables[file].drop(columns=schema.BY_FILE[file].with_role("remark"))
             frames[file] = frame[frame["address"].isin(by_file[file])]
             if self.log is not None:
@@ -126,7 +126,7 @@ class Dataset:
 
     @property
     def bibliography(self) -> Bibliography:
-        """The sources by BibTeX key."""
+        """The sources by BibTeX key; in a logged dataset each access is recorded."""
         return self._references if self.log is None else _LoggedBibliography(self)
 
     def reference(self, key: str) -> Reference | None:
@@ -168,7 +168,7 @@ class Dataset:
 def source_digests(*references: Reference | None) -> dict[str, str]:
     """Return the digest of each source by `references.bib:KEY`."""
     return {
-        f"{BIBLIOGRAPHY_FILE}:{reference.key}": digests(reference)[""]
+        f"{BIBLIOGRAPHY_FILE}:{reference.key}": digest(repr(reference), DIGITS)
         for reference in references
         if reference is not None
     }

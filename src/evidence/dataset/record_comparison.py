@@ -16,7 +16,7 @@ from evidence.files import path_digest
 def line_digests(dataset: Dataset) -> dict[str, str]:
     """Return the digest of each row by its address, and of each source by `references.bib:KEY`.
 
-    Notes do not count. A table with very many rows has one digest, by its file.
+    Remarks do not count. A table with very many rows has one digest, by its file.
     """
     lines: dict[str, str] = {}
     for table in schema.TABLES:
@@ -81,7 +81,7 @@ class RecordComparison:
         return {address for address, content in rows.items() if present.get(address, "") != content}
 
     def _changed_rows_of(self, entry: Mapping) -> set[str]:
-        """The addresses at which a selection differs; "" if it is no frame or in another order."""
+        """Find the addresses at which a selection differs; "" if it is no frame or reordered."""
         key = json.dumps([entry["name"], entry["arguments"]])
         if key not in self._selections:
             self._selections[key] = evaluate(self._dataset, entry["name"], entry["arguments"])

@@ -7,14 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from evidence.dataset.dataset import Dataset
+from evidence.dataset.dataset import MAX_CACHED_PROJECTS, Dataset
 from evidence.dataset.risk_of_bias_tools import OVERALL, SET_KEY, Tool, load_tools
 from evidence.provenance.sentence import Number, Sentence, count, join_words
 
 LEVELS = ("low", "some", "unknown", "high", "critical")
 NOT_JUDGED = ""
 """The level of a study that nobody judged with a tool that gives an overall judgement."""
-MAX_APPRAISALS_CACHED = 1024
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ def applicable_appraisals(
     for study in studies:
         candidates = [
             appraisal
-            for appraisal in _appraisals_of_study(dataset, study)
+            for appraisal in _appraisals_by_study(dataset).get(study, [])
             if appraisal.overall and appraisal.outcome in ("", outcome)
         ]
         if candidates:
@@ -176,9 +175,12 @@ def _appraisal(
     )
 
 
-@lru_cache(maxsize=MAX_APPRAISALS_CACHED)
-def _appraisals_of_study(dataset: Dataset, study: str) -> list[Appraisal]:
-    return appraisals(dataset, [study])
+@lru_cache(maxsize=MAX_CACHED_PROJECTS)
+def _appraisals_by_study(dataset: Dataset) -> dict[str, list[Appraisal]]:
+    by_study: dict[str, list[Appraisal]] = {}
+    for appraisal in appraisals(dataset):
+        by_study.setdefault(appraisal.study, []).append(appraisal)
+    return by_study
 
 
 def _overruled(entry: Appraisal) -> Sentence:
