@@ -11,7 +11,6 @@ from evidence.analysis.pooling import question
 from evidence.dataset import citations
 from evidence.report import export
 from evidence.statistics import meta_analysis
-from tests.test_synthesis_pooling import vaccine  # noqa: F401 - a fixture
 
 COMMANDS = sorted(cli.evidence.commands)
 
@@ -106,10 +105,7 @@ def test_a_stopped_command_says_so_without_traceback(project, monkeypatch, capfd
     assert "Traceback" not in capfd.readouterr().err
 
 
-def test_pool_prints_rounded_numbers_with_labels_and_json_at_full_precision(
-    vaccine,  # noqa: F811
-    capsys,
-):
+def test_pool_prints_rounded_numbers_with_labels_and_json_at_full_precision(vaccine, capsys):
     command = ["pool", "--project", str(vaccine.root), "--outcome", "infection"]
     command += ["--measure", "rr", "--by", "blinding"]
     assert cli.main(command) == 0
@@ -117,7 +113,7 @@ def test_pool_prints_rounded_numbers_with_labels_and_json_at_full_precision(
     lines = printed.splitlines()
     assert lines[2].split() == ["Study", "Effect", "95%", "CI", "Weight"]
     assert lines[3].split() == ["trial0", "0.41", "0.13", "to", "1.26", "5%"]
-    assert "Heterogeneity: I² 92%, Q 152.23 (df 12, p " in printed
+    assert "Heterogeneity: I² 92%, Q = 152.23 (df = 12, p = " in printed
     assert "Leaving out one study at a time: 0.45 to 0.53." in printed
     assert "None" not in printed
     assert "pi_formula" not in printed
