@@ -12,8 +12,6 @@ from evidence.analysis.checks import CHECKS, check_consistency
 from evidence.analysis.checks.against_printed_text import grim_power
 from evidence.analysis.results import select_results
 from evidence.dataset import schema
-from evidence.dataset.dataset import load_dataset
-from evidence.dataset.text_checks import identifier_error
 from tests.conftest import ROOT
 
 STUDIES = "data/studies.csv"
@@ -215,41 +213,6 @@ def test_shipped_tables_have_no_error_that_counts(shipped):
 def test_findings_are_frozen(shipped):
     with pytest.raises(dataclasses.FrozenInstanceError):
         check_consistency(shipped)[0].message = ""
-
-
-@pytest.mark.parametrize(
-    ("name", "good"),
-    [
-        ("orcid", "0000-0002-1825-0097"),  # the registry's own example
-        ("orcid", "0000-0002-9079-593X"),
-        ("issn", "0378-5955"),  # the example of ISO 3297
-        ("issn", "2434-561X"),
-        ("doi", "10.1001/archpsyc.63.8.856"),
-        ("pmid", "16894061"),
-    ],
-)
-def test_identifiers(name, good):
-    assert identifier_error(name, good) == ""
-    if name in ("orcid", "issn"):
-        wrong = good[:-1] + ("1" if good[-1] != "1" else "2")
-        assert identifier_error(name, wrong) == (
-            f"{wrong} is not a valid {name.upper()}: the check digit is wrong"
-        )
-        swapped = good.replace("18", "81").replace("90", "09").replace("37", "73", 1)
-        swapped = swapped.replace("24", "42")
-        assert swapped != good
-        assert identifier_error(name, swapped)
-    assert "'x' is not a" in identifier_error(name, "x")
-
-
-def test_a_signature_with_a_wrong_orcid_is_refused(clean):
-    clean.put("data/waivers.csv", 2, signed_by="A. Miller 0000-0002-1825-0098")
-    from evidence.errors import DatasetError
-
-    with pytest.raises(
-        DatasetError, match=r"waivers.csv:2 signed_by: 0000-0002-1825-0098 is not a valid ORCID"
-    ):
-        load_dataset(clean.root)
 
 
 def test_output_that_nobody_reads_any_longer_is_no_error(project):

@@ -20,9 +20,8 @@ from evidence.build.build import BuildOptions, build_reports
 from evidence.build.new_project import create_project
 from evidence.build.output_folder import MANIFEST
 from evidence.dataset import schema
-from evidence.dataset.bibliography import MAX_LINE_CHARS
 from evidence.dataset.dataset import load_dataset
-from evidence.errors import DatasetError, ParameterError, ReportError
+from evidence.errors import ParameterError, ReportError
 from evidence.provenance.sentence import slug
 from evidence.report.report import open_report
 from tests.conftest import Project
@@ -173,68 +172,6 @@ def test_a_word_as_a_name(text, said):
     assert slug(text).startswith(said)
     assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", slug(text))
     assert len({slug(word) for word in ("a/b", "a b", "a.b", "A b", "a\\b")}) == 4
-
-
-@pytest.mark.parametrize(
-    ("character", "number"),
-    [
-        ("\u202e", "U+202E"),
-        ("\u2066", "U+2066"),
-        ("\u200f", "U+200F"),
-        ("\u200b", "U+200B"),
-        ("\u200d", "U+200D"),
-        ("\ufeff", "U+FEFF"),
-        ("\x00", "U+0000"),
-        ("\x1b", "U+001B"),
-        ("\u00ad", "U+00AD"),
-    ],
-)
-def test_a_character_that_nobody_sees_is_refused_with_its_line(begun, character, number):
-    begun.put("data/studies.csv", 3, arm=f"hum{character}ming")
-    begun.replace("references.bib", "once more", f"once {character}more")
-    with pytest.raises(DatasetError) as caught:
-        begun.dataset()
-    said = str(caught.value)
-    assert (
-        f"data/studies.csv:3 arm: 'hum<{number}>ming' contains the hidden character {number}."
-        in said
-    )
-    assert (
-        f"contains the hidden character {number}"
-        in said.split("references.bib:")[1].splitlines()[0]
-    )
-    assert character not in said
-
-
-@pytest.mark.parametrize("word", ["می‌خواهم", "क्‍ष", "Ångström", "naïve", "東京", "עברית", "a\r\nb"])
-def test_letters_of_every_script_are_welcome(begun, word):
-    begun.put("data/studies.csv", 3, note=word)
-    assert word in set(begun.dataset().results["note"])
-
-
-def test_an_address_that_is_none_is_refused(begun):
-    begun.replace("references.bib", "year = {2001},", "year = {2001}, url = {javascript:alert(1)},")
-    with pytest.raises(DatasetError, match=r"javascript:alert\(1\)' is not an address like https"):
-        begun.dataset()
-
-
-def test_ten_megabytes_in_a_cell_are_one_line(begun, capsys):
-    begun.put("data/studies.csv", 4, note="x" * 10_000_000)
-    begun.append("references.bib", "@misc{big, title = {" + "y" * 10_000_000 + "}}\n")
-    assert cli.main(["check", "--project", str(begun.root)]) == 1
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 3
-    assert f"the line has more than {MAX_LINE_CHARS:,} characters. Is it a reference?" in lines[1]
-    assert lines[0].startswith("data/studies.csv:4: a cell has more than 131,072 characters")
-    assert max(map(len, lines)) < 200
-
-
-def test_a_long_value_is_not_repeated_whole(begun):
-    begun.put("data/studies.csv", 4, role="z" * 100_000)
-    with pytest.raises(DatasetError) as caught:
-        begun.dataset()
-    assert len(str(caught.value)) < 400
-    assert "z…' is not one of: intervention" in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "", ".hidden", "a b"])

@@ -14,13 +14,18 @@ from pathlib import Path
 
 import pandas as pd
 
+from evidence.dataset import schema
 from evidence.errors import EvidenceError
 from evidence.provenance.sentence import Number, Sentence
 
 POSITION_COLUMNS = {"lane", "offset", "line", "row", "column", "area"}
 """Numeric columns of a plotted frame that only place a mark."""
-PRINTED_COLUMNS = {"counts", "as_printed", "guide_value", "source_value", "computed_verdict",
-                   "p_value", "p_adjusted"}  # fmt: skip
+PRINTED_COLUMNS = {"counts", "computed_verdict"} | {
+    column.name
+    for table in schema.TABLES
+    for column in table.columns
+    if column.kind in ("printed", "p")
+}
 """Text columns that hold numbers or verdicts as printed."""
 
 
