@@ -15,6 +15,7 @@ ORDINARY = {
     "oral": "a route of the vocabulary",
     "intranasal": "a route of the vocabulary",
     "subcutaneous": "a route of the vocabulary",
+    "placebo": "a comparator of the vocabulary",
     "age": "how old people or entries are",
     "death": "an outcome of any trial",
     "allocated": "the outcome by which arms are held against the number randomised",

@@ -34,7 +34,8 @@ from evidence.report.report import open_report
 from tests.conftest import ROOT, Project
 
 DEFAULTS = {
-    "str": '""', "int": "0", "float": "0.0", "bool": "False", "Path": '""', "date": '"2026-11-24"',
+    "str": '""', "int": "0", "float": "0.0", "bool": "False", "Path": 'Path("")',
+    "date": "date(2026, 11, 24)",
     'Literal["a=b", "c"]': '"c"', "Literal[1, 2]": "1", "tuple[float, ...]": "()",
     "tuple[int, str]": '(1, "a")',
 }  # fmt: skip
@@ -192,6 +193,7 @@ def test_a_parameters_cell_is_read_with_types_defaults_and_comments():
     ("source", "message"),
     [
         ("x: str = ''\ny = 3 * 7", "line 2: the default of y is not a plain value: 3 * 7"),
+        ("x: date = date(2024, 13, 1)", "the default of x is not a plain value: date(2024, 13, 1)"),
         ("x: int", "line 1: 'x: int' declares nothing. Write name: type = value"),
         ("\nfor i in x:\n  pass", "line 2: 'for i in x:' declares nothing"),
         ("a = b = 3", "line 1: 'a = b = 3' declares nothing"),

@@ -21,7 +21,7 @@ import tokenize
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date  # noqa: F401 - pydantic resolves the types of a parameters cell here
+from datetime import date
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
@@ -260,8 +260,8 @@ def parse_cell(notebook: str, source: str) -> NotebookParameters:
         if name in parameters:
             raise problem(node.lineno, f"{name} is declared twice")
         try:
-            default = ast.literal_eval(value)
-        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+            default = _literal(value)
+        except (ValueError, TypeError, OverflowError, RecursionError, MemoryError):
             shown = ast.unparse(value)
             raise problem(
                 node.lineno, f"the default of {name} is not a plain value: {shown}"
@@ -270,6 +270,16 @@ def parse_cell(notebook: str, source: str) -> NotebookParameters:
         declared = declared or type(default).__name__
         parameters[name] = Parameter(name, declared, default, comment, node.lineno)
     return NotebookParameters(notebook, parameters)
+
+
+def _literal(node: ast.expr) -> object:
+    """Evaluate a plain value, also as `Path("a")` or `date(2026, 11, 24)`."""
+    if isinstance(node, ast.Call) and not node.keywords:
+        name = ast.unparse(node.func).rpartition(".")[2]
+        arguments = [ast.literal_eval(argument) for argument in node.args]
+        if name in ("Path", "date"):
+            return {"Path": Path, "date": date}[name](*arguments)
+    return ast.literal_eval(node)
 
 
 def _comments(source: str) -> dict[int, str]:
