@@ -223,9 +223,7 @@ def test_command_says_what_is_wrong_and_what_to_do(bakery, tmp_path, capsys):
         assert output.out == ""
         return output.err.replace(str(tmp_path), "…")
 
-    assert "Name a file: --out tab-studies.docx" in error(
-        2, "tab-studies", "--format", "docx"
-    )
+    assert "Name a file: --out tab-studies.docx" in error(2, "tab-studies", "--format", "docx")
     assert "tab-studies" in error(1, "tab-studys", "--format", "html")
     out = str(tmp_path / "none" / "t.html")
     assert error(1, "tab-studies", "--format", "html", "--out", out) == (

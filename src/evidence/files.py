@@ -43,8 +43,8 @@ def format_json(content: object, *, sort_keys: bool = False) -> str:
     return json.dumps(content, indent=1, ensure_ascii=False, sort_keys=sort_keys) + "\n"
 
 
-def atomic_write_text(path: Path, text: str) -> None:
-    """Write a text file so that at any moment it is the old one or the new one."""
-    new = path.with_name(f".{path.name}.new")
-    new.write_text(text, "utf-8")
+def atomic_write(path: Path, content: bytes | str) -> None:
+    """Write a file, text in UTF-8, so that at any moment it is the old one or the new one."""
+    new = path.with_name(f".{path.name}.{os.getpid()}")
+    new.write_bytes(content.encode() if isinstance(content, str) else content)
     new.replace(path)

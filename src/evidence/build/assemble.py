@@ -23,7 +23,7 @@ from evidence.build.output_folder import (
 from evidence.build.plan import ReportPlan
 from evidence.dataset.dataset import Dataset
 from evidence.dataset.record_comparison import line_digests
-from evidence.files import atomic_write_text, format_json
+from evidence.files import atomic_write, format_json
 from evidence.notebook.parameters import COMMAND_OPTIONS, read_parameters
 from evidence.report import html_pages, index_page
 from evidence.report.footnotes import sentence_html
@@ -134,7 +134,7 @@ def create_batch_folder(target: Path, project: Path) -> None:
     with write_errors(target):
         target.mkdir(parents=True, exist_ok=True)
         if not marker.is_file():
-            atomic_write_text(marker, "{}\n")
+            atomic_write(marker, "{}\n")
 
 
 def write_batch_index(target: Path) -> None:
@@ -144,8 +144,8 @@ def write_batch_index(target: Path) -> None:
     page = html_pages.render("sets.html", title="Reports by set of parameters", sets=rows)
     parameters = {row["name"]: row["parameters"] for row in rows}
     text = format_json(parameters)
-    atomic_write_text(target / BATCH_MARKER, text)
-    atomic_write_text(target / INDEX, page)
+    atomic_write(target / BATCH_MARKER, text)
+    atomic_write(target / INDEX, page)
 
 
 def _batch_row(target: Path, name: str, manifest: dict) -> dict:

@@ -22,7 +22,7 @@ from evidence.dataset.citations import format_bibtex
 from evidence.dataset.dataset import Dataset
 from evidence.figures.layout import Layout, draw
 from evidence.figures.style import house_style, stamp
-from evidence.files import digest, format_json, path_digest
+from evidence.files import atomic_write, digest, format_json, path_digest
 from evidence.provenance.sentence import Number, Sentence
 from evidence.report import figure_metadata
 from evidence.report.figure_identity import FigureRecord, drawing_code
@@ -124,9 +124,7 @@ def _write_cache(path: Path | None, file_format: str, content: bytes) -> None:
     """Put a file into the cache, whole; if that fails, it is drawn again the next time."""
     with contextlib.suppress(OSError):
         if path:
-            temporary = path.with_suffix(f".{file_format}.{os.getpid()}")
-            temporary.write_bytes(content)
-            temporary.replace(path.with_suffix(f".{file_format}"))
+            atomic_write(path.with_suffix(f".{file_format}"), content)
 
 
 def prune_cache() -> None:

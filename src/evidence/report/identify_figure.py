@@ -9,7 +9,7 @@ from pathlib import Path
 
 from evidence.dataset import schema
 from evidence.dataset.dataset import Dataset
-from evidence.errors import EvidenceError
+from evidence.errors import EvidenceError, did_you_mean
 from evidence.files import path_digest
 from evidence.provenance.rows import MAX_ROWS_DESCRIBED, row_ranges
 from evidence.provenance.values import read_build_files, read_figure_records
@@ -145,8 +145,9 @@ def _todays_record(reports: Path, identity: str) -> tuple[dict, str, str]:
     """Today's record of a figure, the page that shows it, and the reason if it is empty."""
     figures = read_figure_records(reports)
     if identity not in figures:
+        hint = did_you_mean(identity, figures)
         raise EvidenceError(
-            f"{reports} has no figure {identity}. Available: {', '.join(figures) or 'none'}."
+            f"{reports} has no figure {identity}.{hint} Available: {', '.join(figures) or 'none'}."
         )
     page, empty = figures[identity]["page"], figures[identity]["empty"]
     record = {} if empty else read_build_files(reports, f"figures/{identity}.json")[0]

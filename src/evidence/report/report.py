@@ -15,7 +15,7 @@ from evidence.dataset.citations import format_bibtex
 from evidence.dataset.dataset import Dataset, load_dataset
 from evidence.errors import ParameterError
 from evidence.figures.layout import Layout
-from evidence.files import atomic_write_text, format_json
+from evidence.files import atomic_write, format_json
 from evidence.notebook.locate import notebooks_of
 from evidence.notebook.parameters import validate_arguments
 from evidence.provenance.sentence import Sentence
@@ -201,7 +201,7 @@ class Report:
         """
         text = machine_readable.claims_json_ld(self.dataset, claims, page=f"{self.name}.html")
         if self._out:
-            atomic_write_text(self._out / "claims.jsonld", text)
+            atomic_write(self._out / "claims.jsonld", text)
             write_csv(machine_readable.claims_frame(claims), self._out / "claims.csv")
         files = {
             "claims.csv": "claims.csv",
@@ -224,7 +224,7 @@ class Report:
             ("unknowns.json", machine_readable.unknowns_json(entries)),
             ("unknowns.bib", format_bibtex(self.dataset.bibliography.select(keys))),
         ):
-            atomic_write_text(self._out / name, text)
+            atomic_write(self._out / name, text)
         files = {
             "unknowns.csv": "unknowns.csv",
             "unknowns.json": "unknowns.json",
@@ -281,7 +281,7 @@ class Report:
             }
             path = self._out / "values" / f"{self.name}.json"
             path.parent.mkdir(parents=True, exist_ok=True)
-            atomic_write_text(path, format_json(content, sort_keys=True))
+            atomic_write(path, format_json(content, sort_keys=True))
         if self._out and self.dataset.log is not None:
             self.dataset.log.write(self._out / "reads" / f"{self.name}.json")
         listed = [[heading.level, heading.id, heading.text] for heading in headings.entries]
