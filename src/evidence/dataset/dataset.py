@@ -22,7 +22,7 @@ from evidence.dataset.project_folder import find_project, table_checksums
 from evidence.dataset.schema import BIBLIOGRAPHY_FILE
 from evidence.dataset.validation import split_keys, validate_tables
 from evidence.errors import DatasetError, EvidenceError, ProblemList
-from evidence.files import atomic_write_text, digest
+from evidence.files import atomic_write, digest
 
 MAX_CACHED_PROJECTS = 2
 """Projects whose tables stay in memory; large ones take as much memory again."""
@@ -317,6 +317,6 @@ def append_row(project: Path, table: schema.Table, cells: Mapping[str, object]) 
         elif not content.endswith("\n"):
             buffer.write("\n")
         writer.writerow(cells)
-        atomic_write_text(path, content + buffer.getvalue())
+        atomic_write(path, content + buffer.getvalue())
     except OSError as error:
         raise EvidenceError(f"{path}: cannot be written: {error.strerror}") from None
