@@ -49,9 +49,10 @@ def _table_section(table: schema.Table) -> str:
     ]
     for column in table.columns:
         words = f" One of: {', '.join(column.words)}." if column.words else ""
+        target = f" of `{column.target}`" if column.target else ""
         required = "yes" if column.required else ""
-        about = f"{column.about}.{words}".replace("|", "\\|")
-        lines.append(f"| `{column.name}` | {column.kind} | {required} | {about} |")
+        meaning = f"{column.description}.{words}".replace("|", "\\|")
+        lines.append(f"| `{column.name}` | {column.kind}{target} | {required} | {meaning} |")
     return "\n".join([*lines, ""])
 
 

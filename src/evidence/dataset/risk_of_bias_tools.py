@@ -83,7 +83,7 @@ def load_tools() -> dict[str, Tool]:
         tools[data["name"]] = Tool(
             name=data["name"],
             reference=data["reference"],
-            domains={entry["word"]: entry["about"] for entry in data["domains"]},
+            domains={entry["word"]: entry["description"] for entry in data["domains"]},
             designs={e["word"]: e["design"] for e in data["domains"] if "design" in e},
             levels={entry["word"]: entry["level"] for entry in data["judgements"]},
             rule=data["overall"],
