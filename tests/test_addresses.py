@@ -8,7 +8,6 @@ import pytest
 
 from evidence import cli
 from evidence.provenance.methods import METHODS
-from evidence.provenance.rows import describe_rows, row_ranges
 from evidence.report.trace import trace_number
 from tests.conftest import ROOT
 
@@ -109,7 +108,7 @@ def test_a_figure_a_claim_a_study_and_an_address(shipped, report):
     assert "figure fig-dose-response (Dose and effect in Fava 2018)" in figure[0].shown
     claim, computed = why(shipped, report, "C01")
     assert claim.rows[0].address == "data/claims.csv:2"
-    assert "17 people and not 18" in computed.method
+    assert "n = 17, not 18" in computed.method
     study = why(shipped, report, "krupitsky1997")
     assert study[0].rows[0].as_printed == "211 analysed, followed for 1 year"
     assert len(study) == 1 + (shipped.results["study"] == "krupitsky1997").sum()
@@ -181,24 +180,6 @@ def test_reports_that_are_missing_or_old_are_not_trusted(report, project, capsys
     code, _, err = run(capsys, old, "2.74")
     assert code == 1
     assert "was made before data/studies.csv changed" in err
-
-
-def test_ranges_by_hand():
-    rows = ["b:7", "a:2", "a:3", "a:4", "a:9", "b:8", "a:3"]
-    assert row_ranges(rows) == ["b:7-8", "a:2-4", "a:9"]
-    assert row_ranges([]) == []
-
-
-def test_rows_of_every_table_can_be_told(shipped):
-    for frame in (shipped.results, shipped.designs, shipped.claims, shipped.statements,
-                  shipped.guide, shipped.unknowns, shipped.outcomes, shipped.waivers,
-                  shipped.risk_of_bias, shipped.minimal_important_differences, shipped.grade_decisions,
-                  shipped.audits):  # fmt: skip
-        rows = describe_rows(shipped, frame["address"])
-        assert len(rows) == len(frame)
-        assert all(row.description for row in rows)
-    with pytest.raises(KeyError):
-        describe_rows(shipped, ["data/studies.csv:1"])
 
 
 NAMES = ["index", *(path.stem for path in sorted((ROOT / "notebooks").glob("*.ipynb")))]

@@ -51,7 +51,7 @@ def key_numbers(dataset: Dataset) -> dict[str, KeyNumber]:
     pooled proportion with each outcome of these studies, and the effect of each body of evidence.
     """
     results = select_results(dataset)
-    studies = study_findings.headline_studies(dataset, results)
+    studies = study_findings.featured_studies(dataset, results)
     numbers = [
         *_findings(dataset, results, studies),
         *_in_sentence(claim_audit.claims_sentence(claim_audit.claim_verdicts(dataset, results))),

@@ -65,7 +65,7 @@ def render_index(
 
     names = [page.name for page in pages]
     results = _results(dataset, scope)
-    studies = study_findings.headline_studies(dataset, results)
+    studies = study_findings.featured_studies(dataset, results)
     layout = lay_out_proportions_by_arm(results, confidence=confidence)
     store.add(title_sentence(layout))
     store.add(layout.caption)
@@ -85,7 +85,7 @@ def render_index(
         opening=to_html(_opening(dataset, _results(dataset, "all"))),
         studies=[_study(dataset, results, study, confidence, to_html) for study in studies],
         certainty=[
-            to_html(sentence) for sentence in study_findings.certainty_sentences(dataset, results)
+            to_html(sentence) for sentence in study_findings.evidence_limits(dataset, results)
         ],
         claims=_claims(dataset, studies, to_html, names),
         unknowns=_unknowns(dataset, to_html, names),
@@ -134,7 +134,7 @@ def _study(
     findings = study_findings.study_findings(results, study, confidence=confidence)
     return {
         "label": rows["label"].iloc[0],
-        "design": to_html(study_findings.introduce_study(dataset, study)),
+        "design": to_html(study_findings.describe_study(dataset, study)),
         "findings": [to_html(_capitalise(sentence)) for sentence in findings],
         "caveat": to_html(study_findings.study_caveat(rows)) if rows["caveat"].iloc[0] else "",
     }

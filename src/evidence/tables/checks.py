@@ -1,7 +1,4 @@
-"""What does not add up, with what would settle it and who let it stand.
-
-What a view shows, as a table: one row a line of its chart.
-"""
+"""Show the findings of the consistency checks, and the studies of an explorer query, as tables."""
 
 import numpy as np
 import pandas as pd
@@ -13,62 +10,58 @@ from evidence.dataset.dataset import Dataset
 from evidence.provenance.sentence import format_percent
 from evidence.tables.html_table import ReportTable
 
+RISK_LABELS = {"some": "some concerns", "unknown": "no information", "": "not judged"}
+"""Levels of risk of bias that need more words."""
+
 
 def tabulate_check_findings(dataset: Dataset, results: pd.DataFrame) -> ReportTable:
-    """One row a finding about the studies of `results`; waivers stand with reason and signature."""
+    """Return a table with one row per finding about the studies of `results`, with its waiver."""
     studies = set(results["study"])
     findings = [finding for finding in check_consistency(dataset) if finding.study in studies]
-    shown = pd.DataFrame(
+    addresses = [" ".join(finding.rows) for finding in findings]
+    frame = pd.DataFrame(
         {
             "study": [dataset.label(finding.study) for finding in findings],
-            "what does not add up": [finding.message for finding in findings],
-            "what would settle it": [finding.resolution for finding in findings],
-            "why it stands": [finding.waiver or "open" for finding in findings],
+            "finding": [finding.message for finding in findings],
+            "how to resolve it": [finding.resolution for finding in findings],
+            "why it is waived": [finding.waiver or "not waived" for finding in findings],
             "check": [f"{finding.code} ({finding.severity})" for finding in findings],
-            "rows": [" ".join(finding.rows).replace("data/", "") for finding in findings],
+            "rows": [address.replace("data/", "") for address in addresses],
         }
     )
-    numbers = pd.DataFrame(
-        {
-            "name": [f"{finding.code}/{finding.rows[0]}" for finding in findings],
-            "address": [" ".join(finding.rows) for finding in findings],
-        }
-    )
+    names = [f"{finding.code}/{finding.rows[0]}" for finding in findings]
+    numbers = pd.DataFrame({"name": names, "address": addresses})
     return ReportTable(
-        "tab-findings",
-        "Numbers that do not add up",
-        shown,
-        numbers,
-        filter_columns=("check",),
+        "tab-findings", "Inconsistent numbers", frame, numbers, filter_columns=("check",)
     )
-
-
-RISK = {"some": "some concerns", "unknown": "no information", "": "not judged"}
-"""Levels of the risk of bias that do not speak for themselves."""
 
 
 def tabulate_query(layout) -> ReportTable:
-    """The studies of a view and their pool, with the rows of the tables that each came from.
+    """Return a table with one row per study of an explorer query and one for its pool.
 
-    `layout` is that of the chart.
+    Parameters
+    ----------
+    layout : ForestLayout
+        The layout of the query's forest plot.
     """
     rows = layout.frame.to_dict("records")
-    ends = [format_estimates(layout.measure, row["ci_low"], row["ci_high"]) for row in rows]
-    shown = pd.DataFrame(
+    limits = [format_estimates(layout.measure, row["ci_low"], row["ci_high"]) for row in rows]
+    frame = pd.DataFrame(
         {
             "study": [row["label"] for row in rows],
-            "what was compared": [row["details"] for row in rows],
-            MEASURE_LABELS.get(layout.measure, "share of people"): [
+            "comparison": [row["details"] for row in rows],
+            MEASURE_LABELS.get(layout.measure, "proportion"): [
                 format_estimates(layout.measure, row["estimate"])[0] for row in rows
             ],
-            "interval": [f"{low} to {high}" for low, high in ends],
-            "weight": [format_percent(row["weight"]) if np.isfinite(row["weight"]) else "—"
-                       for row in rows],
-            "risk of bias": [RISK.get(row["risk"], row["risk"]) if row["kind"] == "study" else "—"
-                             for row in rows],
+            "CI": [f"{low} to {high}" for low, high in limits],
+            "weight": [
+                format_percent(row["weight"]) if np.isfinite(row["weight"]) else "—" for row in rows
+            ],
+            "risk of bias": [
+                RISK_LABELS.get(row["risk"], row["risk"]) if row["kind"] == "study" else "—"
+                for row in rows
+            ],
             "rows": [row["address"].replace("data/", "") for row in rows],
         }
-    )  # fmt: skip
-    return ReportTable(
-        "tab-view", "What each study brings", shown, layout.frame[["name", "address"]]
     )
+    return ReportTable("tab-view", "Effect of each study", frame, layout.frame[["name", "address"]])

@@ -1,4 +1,4 @@
-"""The studies and their results, as people read them."""
+"""Show the studies and their results as tables."""
 
 import numpy as np
 import pandas as pd
@@ -9,108 +9,102 @@ from evidence.dataset.dataset import Dataset
 from evidence.provenance.sentence import format_time
 from evidence.tables.html_table import ReportTable
 
+RESULT_NUMBERS = ["n", "events", "value", "spread", "ci_low", "ci_high", "as_printed", "address"]
+
 
 def tabulate_studies(dataset: Dataset, results: pd.DataFrame) -> ReportTable:
-    """One row a study of `results`: how it was done, how many took part, what to know of it."""
-    whose = participants_by_study(dataset)
-    counts = results.groupby("study", sort=False).size()
-    addresses = results.groupby("study", sort=False)["address"].agg(" ".join)
-    designs = dataset.designs_of(list(counts.index)).set_index("study")
-    shown, numbers = [], []
-    for study in counts.index:
-        row = designs.loc[study] if study in designs.index else pd.Series(dtype=object)
-        _, people = whose.get(study, (study, 0))
-        followup = row.get("followup")
-        followed = (
-            format_time(f"{followup:g}", row["followup_unit"])
-            if pd.notna(followup)
-            else "not stated"
-        )
-        shown.append(
+    """Return a table with one row per study: design, participants, follow-up and caveat."""
+    sizes = participants_by_study(dataset)
+    studies = list(results["study"].unique())
+    designs = dataset.designs_of(studies).set_index("study")
+    records, numbers = [], []
+    for study in studies:
+        rows = results[results["study"] == study]
+        design = designs.loc[study] if study in designs.index else pd.Series(dtype=object)
+        _, participants = sizes.get(study, (study, 0))
+        records.append(
             {
                 "study": dataset.label(study),
-                "condition": "; ".join(
-                    results.loc[results["study"] == study, "condition"].unique()
-                ),
-                "design": row.get("design", ""),
-                "people": f"{people:,}" if people else "not stated",
-                "compared with": row.get("comparator", "") or "—",
-                "followed for": followed,
-                "results": str(counts[study]),
-                "what to know": row.get("caveat", ""),
+                "condition": "; ".join(rows["condition"].unique()),
+                "design": design.get("design", ""),
+                "participants": f"{participants:,}" if participants else "not stated",
+                "comparator": design.get("comparator", "") or "—",
+                "follow-up": _follow_up(design),
+                "results": str(len(rows)),
+                "caveat": design.get("caveat", ""),
             }
         )
         numbers.append(
             {
                 "name": study,
-                "people": people or None,
-                "results": int(counts[study]),
-                "address": f"{row.get('address', '')} {addresses[study]}".strip(),
+                "participants": participants or None,
+                "results": len(rows),
+                "address": " ".join([*filter(None, [design.get("address", "")]), *rows["address"]]),
             }
         )
     return ReportTable(
         "tab-studies",
-        "Studies: how each was done",
-        pd.DataFrame(shown),
-        pd.DataFrame(numbers, columns=["name", "people", "results", "address"]).astype(
-            {"people": "Int64"}
+        "Studies and their designs",
+        pd.DataFrame(records),
+        pd.DataFrame(numbers, columns=["name", "participants", "results", "address"]).astype(
+            {"participants": "Int64"}
         ),
-        {"people": "participants", "results": "counted"},
+        {"participants": "participants", "results": "counted"},
         sort_keys={
-            "people": [row["people"] or np.nan for row in numbers],
-            "followed for": list(
-                last_assessments(dataset, list(counts.index)).reindex(counts.index)
-            ),
+            "participants": [row["participants"] or np.nan for row in numbers],
+            "follow-up": list(last_assessments(dataset, studies).reindex(studies)),
         },
         filter_columns=("condition", "design"),
     )
 
 
 def tabulate_results(dataset: Dataset, results: pd.DataFrame) -> ReportTable:
-    """One row a result: what was reported, as printed, by whom, and where it was read."""
+    """Return a table with one row per result: as printed, by whom, and where it was read."""
     labels = {key: dataset.label(key) for key in results["source"].unique()}
-    shown = pd.DataFrame(
+    rows = list(results.itertuples())
+    addresses = results["address"].str.removeprefix("data/")
+    frame = pd.DataFrame(
         {
             "study": results["label"],
-            "arm": [
-                f"{row.arm} against {row.versus}" if row.versus else row.arm
-                for row in results.itertuples()
-            ],
+            "arm": [f"{r.arm} against {r.versus}" if r.versus else r.arm for r in rows],
             "outcome": [
-                row.outcome + (f" ({row.instrument})" if row.instrument else "")
-                for row in results.itertuples()
+                f"{row.outcome} ({row.instrument})" if row.instrument else row.outcome
+                for row in rows
             ],
-            "time": [format_time(row.time, row.time_unit) or "—" for row in results.itertuples()],
+            "time": [format_time(row.time, row.time_unit) or "—" for row in rows],
             "n": [str(n) if pd.notna(n) else "—" for n in results["n"]],
-            "as printed": [_printed(row) for row in results.itertuples()],
-            "said by": results["reported_by"],
-            "read in": [f"{labels[row.source]}, {row.locator}" for row in results.itertuples()],
-            "confirmed": ["yes" if row.confirmed else row.verified for row in results.itertuples()],
-            "row": results["address"].str.removeprefix("data/"),
+            "as printed": [_printed_result(row) for row in rows],
+            "reported by": results["reported_by"],
+            "read in": [f"{labels[row.source]}, {row.locator}" for row in rows],
+            "confirmed": ["yes" if row.confirmed else row.verified for row in rows],
+            "row": addresses,
         }
     )
-    numbers = results[
-        ["n", "events", "value", "spread", "ci_low", "ci_high", "as_printed", "address"]
-    ].copy()
-    numbers.insert(0, "name", results["address"].str.removeprefix("data/"))
+    numbers = results[RESULT_NUMBERS].copy()
+    numbers.insert(0, "name", addresses)
     return ReportTable(
         "tab-results",
-        "Results, each with its address",
-        shown,
+        "Results, each with its row",
+        frame,
         numbers,
         sort_keys={"time": list(results["days"]), "n": list(results["n"])},
-        filter_columns=("study", "outcome", "said by", "confirmed"),
+        filter_columns=("study", "outcome", "reported by", "confirmed"),
     )
 
 
-def _printed(row) -> str:
+def _follow_up(design: pd.Series) -> str:
+    length = design.get("followup")
+    return format_time(f"{length:g}", design["followup_unit"]) if pd.notna(length) else "not stated"
+
+
+def _printed_result(row) -> str:
     parts = [row.as_printed] if row.as_printed else []
     if row.direction:
-        parts.append(row.direction if parts else f"{row.direction}, size not given")
+        parts.append(row.direction if parts else f"{row.direction}, effect size not reported")
     if row.measure == "count" and not parts:
         parts.append(str(row.events))
     if row.p_value and row.p_value not in row.as_printed:
         parts.append(f"p {row.p_value}")
     if row.p_adjusted:
-        parts.append(f"after correction p {row.p_adjusted}")
+        parts.append(f"adjusted p {row.p_adjusted}")
     return "; ".join(parts) or "in words only"

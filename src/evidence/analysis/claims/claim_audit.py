@@ -88,9 +88,8 @@ def claims_sentence(claims: pd.DataFrame) -> Sentence:
     }
     return Sentence(
         "claims.summary",
-        "Of {claims} checked, {agrees} agree with their source, {omits_detail} omit an important "
-        "detail, {overstated} overstate it, {differs} differ from it, and {not_checkable} cannot "
-        "be checked.",
+        "Verdicts on {claims}: {agrees} “agrees”, {omits_detail} “omits detail”, {overstated} "
+        "“overstated”, {differs} “differs”, {not_checkable} “not checkable”.",
         numbers | {"claims": count(len(claims), "claim", rows=claims["address"])},
     )
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from evidence.analysis.eligible_evidence import is_evidence
-from evidence.analysis.narrative.study_findings import headline_studies
+from evidence.analysis.narrative.study_findings import featured_studies
 from evidence.analysis.pooling.pooled_estimate import (
     INVERSE_LINK,
     PooledEstimate,
@@ -114,7 +114,7 @@ def format_pool(pooled: PooledEstimate) -> Iterator[str]:
 def why_not_pooled(dataset: Dataset) -> list[Sentence]:
     """Return sentences on why the studies that the index opens with are not pooled."""
     results = select_results(dataset)
-    studies = headline_studies(dataset, results)
+    studies = featured_studies(dataset, results)
     benefits = results["study"].isin(studies) & (results["kind"] == "benefit")
     rows = results[benefits & is_evidence(results)]
     outcomes = {study: set(rows.loc[rows["study"] == study, "outcome"]) for study in studies}

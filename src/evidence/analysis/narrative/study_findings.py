@@ -1,13 +1,4 @@
-"""The answer in plain words: what the headline studies found, how sure that is, what is open.
-
-Every sentence is assembled from rows; which studies come first is data (`designs.display_order`).
-
-What reviews found against different comparisons, and whether people could tell what they got.
-
-Vocabulary
-----------
-These numbers are those of the texts; they are set side by side here and not pooled.
-"""
+"""Write what single studies and reviews found as plain sentences, each number with its rows."""
 
 from collections.abc import Iterator
 
@@ -32,48 +23,59 @@ from evidence.provenance.sentence import (
     row_count,
 )
 
+MAX_STUDIES = 3
+"""Studies shown first if `designs.csv` ranks none."""
+MEASURE_WORDS = {"smd": "standardised mean difference"}
+PRINTED_LEVEL = Number(None, "95%")
+"""The confidence level of CIs as printed."""
+GUESSES = {
+    "guessed right": "guessed their treatment correctly",
+    "guessed wrong": "guessed their treatment wrongly",
+}
+"""Outcomes on whether participants could tell what they got."""
 
-def headline_studies(dataset: Dataset, results: pd.DataFrame) -> list[str]:
-    """Studies that the index opens with: those marked, in order; none marked gives the first 3."""
-    marked = (
-        dataset.designs[["study", "display_order"]].dropna().sort_values("display_order")["study"]
-    )
-    studies = list(marked) or list(results["study"].unique()[:3])
+
+def featured_studies(dataset: Dataset, results: pd.DataFrame) -> list[str]:
+    """Return the studies that the index shows first: those ranked in `designs.csv`, else three."""
+    designs = dataset.designs[["study", "display_order"]].dropna()
+    studies = list(designs.sort_values("display_order")["study"])
+    studies = studies or list(results["study"].unique()[:MAX_STUDIES])
     present = set(results["study"])
     return [study for study in studies if study in present]
 
 
-def introduce_study(dataset: Dataset, study: str) -> Sentence:
-    """Who was studied and how: 'randomised crossover, 18 people randomised (adults)'."""
-    rows = dataset.designs_of([study])
-    if rows.empty:
+def describe_study(dataset: Dataset, study: str) -> Sentence:
+    """Describe design and participants: Randomised crossover, 18 participants randomised (adults)."""
+    designs = dataset.designs_of([study])
+    if designs.empty:
         return Sentence(f"{study}.design", dataset.label(study))
-    row = rows.iloc[0]
-    randomised = pd.notna(row["n_randomised"])
-    size = row["n_randomised"] if randomised else row["n_analysed"]
-    numbers = {"design": Number(None, row["design"], (row["address"],))}
+    row = designs.iloc[0]
+    address = (row["address"],)
+    numbers = {"design": Number(None, capitalise(row["design"]), address)}
     template = "{design}"
-    if pd.notna(size):
-        numbers["size"] = count(size, "person", "people", [row["address"]], "copied")
-        template += ", {size} " + ("randomised" if randomised else "analysed")
+    for column, participle in (("n_randomised", "randomised"), ("n_analysed", "analysed")):
+        if pd.notna(row[column]):
+            numbers["size"] = count(row[column], "participant", None, address, "copied")
+            template += f", {{size}} {participle}"
+            break
     if row["population"]:
-        numbers["population"] = Number(None, row["population"], (row["address"],))
+        numbers["population"] = Number(None, row["population"], address)
         template += " ({population})"
     return Sentence(f"{study}.design", template + ".", numbers)
 
 
 def study_caveat(rows: pd.DataFrame) -> Sentence:
-    """The one thing a reader must know of the study of these rows."""
+    """Return the one thing a reader must know about the study of these rows."""
     first = rows.iloc[0]
-    words = {"caveat": Number(None, first["caveat"], (first["address"],))}
-    return Sentence(f"{first['study']}.caveat", "{caveat}", words)
+    numbers = {"caveat": Number(None, first["caveat"], (first["address"],))}
+    return Sentence(f"{first['study']}.caveat", "{caveat}", numbers)
 
 
 def study_findings(results: pd.DataFrame, study: str, *, confidence: float) -> list[Sentence]:
-    """What one study reported on benefits and main outcomes, confirmed, a sentence a finding.
+    """Return what a study reported on benefits and default outcomes, one sentence per finding.
 
-    Proportions with a comparison come with their difference; single proportions alone; sizes
-    and directions as printed. Shares that nobody confirmed come last and say so.
+    Proportions of two arms come with their risk ratio; single proportions, effect estimates and
+    directions as printed. Proportions not confirmed at their source come last and say so.
     """
     rows = results[
         (results["study"] == study)
@@ -81,168 +83,51 @@ def study_findings(results: pd.DataFrame, study: str, *, confidence: float) -> l
         & ~results["is_guide"]
         & ~(results["days"] <= 0)
     ]
-    rows, unread = rows[rows["confirmed"]], rows[~rows["confirmed"]]
-    unread = unread[~unread["outcome"].isin(rows["outcome"])]
-    compared = arm_pairs(rows, confidence=confidence)
+    rows, unconfirmed = rows[rows["confirmed"]], rows[~rows["confirmed"]]
+    unconfirmed = unconfirmed[~unconfirmed["outcome"].isin(rows["outcome"])]
+    pairs = arm_pairs(rows, confidence=confidence)
     return [
-        *_paired(compared),
-        *_alone(rows, compared),
-        *_worded(rows),
-        *_sized(rows),
-        *_alone(unread, compared, " — commonly cited, not confirmed at its source"),
+        *_pair_sentences(pairs, confidence),
+        *_proportion_sentences(rows, pairs),
+        *_direction_sentences(rows),
+        *_estimate_sentences(rows),
+        *_proportion_sentences(unconfirmed, pairs, ", commonly cited but not in its source"),
     ]
 
 
-def _paired(frame: pd.DataFrame) -> Iterator[Sentence]:
-    for row in frame.itertuples():
-        address = tuple(row.address.split())
-        yield Sentence(
-            f"{row.name}",
-            "{outcome}{time}: {one} with {arm}, {two} with {versus} "
-            "(risk ratio {ratio}, interval {ratio_interval}).",
-            {
-                "outcome": Number(None, row.outcome),
-                "time": Number(None, at_time(row.time, row.time_unit)),
-                "one": events_of_n(row.events1, row.n1, address[:1]),
-                "arm": Number(None, row.arm),
-                "two": events_of_n(row.events2, row.n2, address[1:]),
-                "versus": Number(None, row.versus),
-                "ratio": Number(row.rr, format_number(row.rr), address, "ratio"),
-                "ratio_interval": Number(
-                    format_interval(row.rr_low, row.rr_high),
-                    format_interval(row.rr_low, row.rr_high),
-                    address,
-                    "katz",
-                ),
-            },
-        )
-
-
-def _alone(rows: pd.DataFrame, compared: pd.DataFrame, doubt: str = "") -> Iterator[Sentence]:
-    """Shares of the treated that are in no pair."""
-    known = set(compared[PAIR_COLUMNS].itertuples(index=False, name=None))
-    single = rows[
-        (rows["measure"] == "proportion")
-        & rows["role"].isin(["intervention", "single arm"])
-        & rows["event_count"].notna()
-        & rows["n"].notna()
-    ]
-    alone = [row not in known for row in single[PAIR_COLUMNS].itertuples(index=False, name=None)]
-    single = single[alone].drop_duplicates(["outcome", "time", "arm"])
-    for row in single.itertuples():
-        yield Sentence(
-            f"{row.study}/{row.arm}/{row.outcome}/{format_time(row.time, row.time_unit)}",
-            "{outcome}{time}: {share} with {arm}" + doubt + ".",
-            {
-                "outcome": Number(None, row.outcome),
-                "time": Number(None, at_time(row.time, row.time_unit)),
-                "share": events_of_n(row.event_count, row.n, [row.address]),
-                "arm": Number(None, row.arm),
-            },
-        )
-
-
-def _sized(rows: pd.DataFrame) -> Iterator[Sentence]:
-    sized = rows[(rows["role"] == "contrast") & rows["value"].notna()]
-    names = _names(sized)
-    for row in sized.itertuples():
-        numbers = {
-            "outcome": Number(None, row.outcome),
-            "time": Number(None, at_time(row.time, row.time_unit)),
-            "arm": Number(None, row.arm),
-            "versus": Number(None, row.versus),
-            "measure": Number(None, MEASURE_ORDER.get(row.measure, row.measure)),
-            "value": Number(row.value, format_number(row.value), (row.address,)),
-        }
-        template = "{outcome}{time}: {arm} against {versus}, {measure} {value}"
-        if pd.notna(row.ci_low):
-            ends = format_interval(row.ci_low, row.ci_high)
-            numbers["interval"] = Number(ends, ends, (row.address,))
-            template += ", interval {interval}"
-        for column, words in (("p_value", "p"), ("p_adjusted", "after correction p")):
-            printed = getattr(row, column)
-            if printed:
-                numbers[column] = Number(printed, printed, (row.address,))
-                template += f", {words} {{{column}}}"
-        yield Sentence(names[row.Index], template + ".", numbers)
-
-
-def _names(sized: pd.DataFrame) -> pd.Series:
-    """A name a row; rows that would have the same one are told apart by where they differ."""
-    key = ["study", "arm", "outcome", "measure"]
-    names = sized[key].agg("/".join, axis=1) if len(sized) else sized["study"]
-    for column in ("time", "instrument", "definition", "versus", "source"):
-        same = sized.groupby(names)[column].transform("nunique") > 1
-        names = names.where(~same, names + "/" + sized[column])
-    return names
-
-
-MEASURE_ORDER = {"smd": "standardised difference"}
-
-
-def _worded(rows: pd.DataFrame) -> Iterator[Sentence]:
-    worded = rows[(rows["role"] == "contrast") & rows["value"].isna() & (rows["direction"] != "")]
-    keys = ["outcome", "time", "time_unit", "versus", "direction"]
-    for key, group in worded.groupby(keys, sort=False):
-        outcome, time, unit, versus, direction = key
-        first = group.iloc[0]
-        yield Sentence(
-            f"{first['study']}/{outcome}/{format_time(time, unit)}/{direction}",
-            "{outcome}{time}: {arms} {found} {versus}, size not given.",
-            {
-                "outcome": Number(None, outcome),
-                "time": Number(None, at_time(time, unit)),
-                "found": Number(
-                    None,
-                    {"no difference": "not different from"}.get(direction, f"{direction} than"),
-                    tuple(group["address"]),
-                ),
-                "versus": Number(None, versus),
-                "arms": Number(None, join_words(group["arm"].unique())),
-            },
-        )
-
-
-def certainty_sentences(dataset: Dataset, results: pd.DataFrame) -> list[Sentence]:
-    """What limits the trust in these results, counted: designs, comparisons, unread numbers."""
+def evidence_limits(dataset: Dataset, results: pd.DataFrame) -> list[Sentence]:
+    """State how many studies were randomised, with which comparators, and what is unconfirmed."""
     designs = dataset.designs_of(list(results["study"].unique()))
     primary = designs[designs["design"].isin(HUMAN_DESIGNS)]
     randomised = primary[primary["randomised"] == "yes"]
     active = randomised[randomised["comparator_kind"] == "active"]
-    unread = results[~results["confirmed"]]
+    unconfirmed = results[~results["confirmed"]]
     sentences = []
     if len(primary):
-        sentences.append(
-            Sentence(
-                "sure.designs",
-                "{studies} treated people or followed them; {randomised} by chance, {active} "
-                "of these against an active comparison and not only an inert one.",
-                {
-                    "studies": count(len(primary), "study", "studies", primary["address"]),
-                    "randomised": count(
-                        len(randomised), "allotted them", "allotted them", randomised["address"]
-                    ),
-                    "active": row_count(active["address"]),
-                },
-            )
+        numbers = {
+            "studies": count(len(primary), "study", "studies", primary["address"]),
+            "randomised": row_count(randomised["address"]),
+            "active": row_count(active["address"]),
+        }
+        template = (
+            "Of {studies} with participants, {randomised} randomised them, {active} of these with "
+            "an active comparator."
         )
-    if len(unread):
-        sentences.append(
-            Sentence(
-                "sure.unread",
-                "{unread} could not be confirmed at their source; they are drawn as such and "
-                "never counted as evidence.",
-                {"unread": count(len(unread), "result", rows=unread["address"])},
-            )
+        sentences.append(Sentence("certainty.designs", template, numbers))
+    if len(unconfirmed):
+        numbers = {
+            "unconfirmed": count(len(unconfirmed), "result", rows=unconfirmed["address"]),
+        }
+        template = (
+            "{unconfirmed} could not be confirmed at the source; charts mark them, and they never "
+            "count as evidence."
         )
+        sentences.append(Sentence("certainty.unconfirmed", template, numbers))
     return sentences
 
 
-GUESS_OUTCOMES = ("guessed right", "guessed wrong")
-
-
 def results_by_comparator(results: pd.DataFrame) -> Iterator[Sentence]:
-    """Effects that one text gives against two comparisons or more, a sentence an outcome."""
+    """Yield the effects that one review reports against two or more comparators, by outcome."""
     rows = results[
         (results["role"] == "contrast")
         & results["design"].isin(["meta-analysis", "systematic review"])
@@ -250,8 +135,8 @@ def results_by_comparator(results: pd.DataFrame) -> Iterator[Sentence]:
         & results[["value", "ci_low", "ci_high"]].notna().all(axis=1)
         & results["confirmed"]
     ]
-    place = ["study", "outcome", "measure", "time", "time_unit"]
-    for (study, outcome, measure, time, unit), group in rows.groupby(place, sort=False):
+    keys = ["study", "outcome", "measure", "time", "time_unit"]
+    for (study, outcome, measure, time, unit), group in rows.groupby(keys, sort=False):
         group = group.drop_duplicates("versus")
         if len(group) < 2:
             continue
@@ -259,14 +144,15 @@ def results_by_comparator(results: pd.DataFrame) -> Iterator[Sentence]:
             "label": Number(None, group["label"].iloc[0]),
             "outcome": Number(None, capitalise(outcome)),
             "time": Number(None, at_time(time, unit)),
-            "measure": Number(None, measure.replace("smd", "standardised difference")),
+            "measure": Number(None, MEASURE_WORDS.get(measure, measure)),
         }
         parts = []
-        for place_, row in enumerate(group.itertuples()):
-            said = f"{row.value:g} ({format_interval(row.ci_low, row.ci_high)})".replace("-", "−")
-            numbers[f"effect{place_}"] = Number(float(row.value), said, (row.address,))
-            numbers[f"versus{place_}"] = Number(None, row.versus)
-            parts.append(f"{{effect{place_}}} against {{versus{place_}}}")
+        for position, row in enumerate(group.itertuples()):
+            ci = format_interval(row.ci_low, row.ci_high)
+            text = f"{row.value:g} ({ci})".replace("-", "−")
+            numbers[f"effect{position}"] = Number(float(row.value), text, (row.address,))
+            numbers[f"versus{position}"] = Number(None, row.versus)
+            parts.append(f"{{effect{position}}} against {{versus{position}}}")
         yield Sentence(
             f"reviews.{study}.{outcome}.{measure}{at_time(time, unit)}",
             f"{{outcome}}{{time}} ({{label}}), {{measure}}: {'; '.join(parts)}.",
@@ -275,19 +161,129 @@ def results_by_comparator(results: pd.DataFrame) -> Iterator[Sentence]:
 
 
 def treatment_guesses(results: pd.DataFrame) -> Iterator[Sentence]:
-    """How many people could say what they had been given, a sentence a study."""
-    rows = results[results["outcome"].isin(GUESS_OUTCOMES) & results["value"].notna()]
+    """Yield how many participants of each arm guessed their treatment, one sentence per study."""
+    rows = results[results["outcome"].isin(GUESSES) & results["value"].notna()]
     for (study, outcome), group in rows.groupby(["study", "outcome"], sort=False):
         numbers = {
             "label": Number(None, group["label"].iloc[0]),
-            "outcome": Number(None, outcome),
+            "outcome": Number(None, GUESSES[outcome]),
         }
         parts = []
-        for place, row in enumerate(group.itertuples()):
-            numbers[f"share{place}"] = Number(
-                float(row.value), format_percent(row.value), (row.address,)
-            )
-            numbers[f"arm{place}"] = Number(None, row.arm)
-            parts.append(f"{{share{place}}} given {{arm{place}}}")
-        template = f"{{label}}: {join_words(parts)} {{outcome}} what they had got."
+        for position, row in enumerate(group.itertuples()):
+            proportion = Number(float(row.value), format_percent(row.value), (row.address,))
+            numbers |= {
+                f"proportion{position}": proportion,
+                f"arm{position}": Number(None, row.arm),
+            }
+            # Names of arms hold commas, so without quotes nobody sees where one ends.
+            parts.append(f"{{proportion{position}}} of the arm “{{arm{position}}}”")
+        template = f"{{label}}: {join_words(parts)} {{outcome}}."
         yield Sentence(f"guesses.{study}.{outcome}", template, numbers)
+
+
+def _outcome_at_time(row) -> dict[str, Number]:
+    time = at_time(row.time, row.time_unit)
+    return {"outcome": Number(None, row.outcome), "time": Number(None, time)}
+
+
+def _pair_sentences(pairs: pd.DataFrame, confidence: float) -> Iterator[Sentence]:
+    for row in pairs.itertuples():
+        address = tuple(row.address.split())
+        ci = format_interval(row.rr_low, row.rr_high)
+        yield Sentence(
+            row.name,
+            "{outcome}{time}: {proportion1} with {arm}, {proportion2} with {versus} "
+            "(risk ratio {ratio}, {level} CI {ratio_interval}).",
+            _outcome_at_time(row)
+            | {
+                "proportion1": events_of_n(row.events1, row.n1, address[:1]),
+                "arm": Number(None, row.arm),
+                "proportion2": events_of_n(row.events2, row.n2, address[1:]),
+                "versus": Number(None, row.versus),
+                "ratio": Number(row.rr, format_number(row.rr), address, "ratio"),
+                "level": Number(None, f"{100 * confidence:g}%"),
+                "ratio_interval": Number(ci, ci, address, "katz"),
+            },
+        )
+
+
+def _proportion_sentences(
+    rows: pd.DataFrame, pairs: pd.DataFrame, caveat: str = ""
+) -> Iterator[Sentence]:
+    """Proportions of treated arms that are in no pair."""
+    paired = set(pairs[PAIR_COLUMNS].itertuples(index=False, name=None))
+    treated = rows[
+        (rows["measure"] == "proportion")
+        & rows["role"].isin(["intervention", "single arm"])
+        & rows["event_count"].notna()
+        & rows["n"].notna()
+    ]
+    keys = treated[PAIR_COLUMNS].itertuples(index=False, name=None)
+    alone = treated[[key not in paired for key in keys]]
+    for row in alone.drop_duplicates(["outcome", "time", "arm"]).itertuples():
+        yield Sentence(
+            f"{row.study}/{row.arm}/{row.outcome}/{format_time(row.time, row.time_unit)}",
+            f"{{outcome}}{{time}}: {{proportion}} with {{arm}}{caveat}.",
+            _outcome_at_time(row)
+            | {
+                "proportion": events_of_n(row.event_count, row.n, [row.address]),
+                "arm": Number(None, row.arm),
+            },
+        )
+
+
+def _direction_sentences(rows: pd.DataFrame) -> Iterator[Sentence]:
+    """Contrasts that are reported without an estimate."""
+    is_worded = (rows["role"] == "contrast") & rows["value"].isna() & (rows["direction"] != "")
+    keys = ["outcome", "time", "time_unit", "versus", "direction"]
+    for _, group in rows[is_worded].groupby(keys, sort=False):
+        row = next(group.itertuples())
+        finding = f"{row.direction} than"
+        if row.direction == "no difference":
+            finding = "not different from"
+        time = format_time(row.time, row.time_unit)
+        yield Sentence(
+            f"{row.study}/{row.outcome}/{time}/{row.direction}",
+            "{outcome}{time}: {arms} {finding} {versus}, effect size not reported.",
+            _outcome_at_time(row)
+            | {
+                "arms": Number(None, join_words(group["arm"].unique())),
+                "finding": Number(None, finding, tuple(group["address"])),
+                "versus": Number(None, row.versus),
+            },
+        )
+
+
+def _estimate_sentences(rows: pd.DataFrame) -> Iterator[Sentence]:
+    """Contrasts with a printed estimate."""
+    contrasts = rows[(rows["role"] == "contrast") & rows["value"].notna()]
+    names = _unique_names(contrasts)
+    for row in contrasts.itertuples():
+        address = (row.address,)
+        numbers = _outcome_at_time(row) | {
+            "arm": Number(None, row.arm),
+            "versus": Number(None, row.versus),
+            "measure": Number(None, MEASURE_WORDS.get(row.measure, row.measure)),
+            "value": Number(row.value, format_number(row.value), address),
+            "level": PRINTED_LEVEL,
+        }
+        template = "{outcome}{time}: {arm} against {versus}, {measure} {value}"
+        if pd.notna(row.ci_low):
+            ci = format_interval(row.ci_low, row.ci_high)
+            numbers["interval"] = Number(ci, ci, address)
+            template += ", {level} CI {interval}"
+        for column, label in (("p_value", "p"), ("p_adjusted", "adjusted p")):
+            if printed := getattr(row, column):
+                numbers[column] = Number(printed, printed, address)
+                template += f", {label} {'' if printed[0] in '<>' else '= '}{{{column}}}"
+        yield Sentence(names[row.Index], template + ".", numbers)
+
+
+def _unique_names(contrasts: pd.DataFrame) -> pd.Series:
+    """A name for each row; equal ones are extended by what differs between them."""
+    keys = ["study", "arm", "outcome", "measure"]
+    names = contrasts[keys].agg("/".join, axis=1) if len(contrasts) else contrasts["study"]
+    for column in ("time", "instrument", "definition", "versus", "source"):
+        is_ambiguous = contrasts.groupby(names)[column].transform("nunique") > 1
+        names = names.where(~is_ambiguous, names + "/" + contrasts[column])
+    return names

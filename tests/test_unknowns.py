@@ -1,0 +1,317 @@
+"""Unknowns: what is computed for each, what opens and closes one, and what would settle it."""
+
+import json
+
+import numpy as np
+import pytest
+
+from evidence import follow_up_attrition, top_unknowns, unknowns_summary
+from evidence.analysis.audit_sample import overdue_reviews
+from evidence.analysis.certainty.evidence_body import evidence_bodies
+from evidence.analysis.gaps.required_trial import COMPARATOR_RISKS, diversity
+from evidence.analysis.gaps.unknowns import find_unknowns
+from evidence.analysis.results import select_results
+from evidence.dataset import schema
+from evidence.figures.evidence_map import lay_out_evidence_map
+from evidence.figures.layout import draw
+from evidence.report.machine_readable import unknowns_frame, unknowns_json
+from evidence.statistics.sample_size import size_for_means, size_for_proportions
+from evidence.tables.gaps import required_trial_text, tabulate_evidence_map, tabulate_unknowns
+from tests.vaccine_trials import judge
+
+CELL = "bread/yeast/risen"
+STUDIES = "data/studies.csv"
+
+
+@pytest.fixture
+def bakery(project):
+    """Two trials of yeast against nothing at one day, one of them also at two months."""
+    for line, study in ((2, "baker1990"), (3, "miller2001")):
+        project.put(
+            "data/designs.csv", line, treatment="yeast", comparator_kind="inactive",
+            blinding="inactive comparator", n_analysed="40",
+        )  # fmt: skip
+        for arm, role, events in (("yeast", "intervention", 14), ("none", "comparator", 5)):
+            for time, unit in (("1", "day"), ("2", "month")):
+                if unit == "day" or study == "miller2001":
+                    project.row(
+                        study=study, condition="bread", arm=arm, role=role, outcome="risen",
+                        definition="new", time=time, time_unit=unit, measure="proportion", n="20",
+                        events=str(events), as_printed=f"{events}/20", reported_by="publication",
+                        source=study, locator="p. 5", verified="yes",
+                    )  # fmt: skip
+    for line in (2, 3):
+        project.put(STUDIES, line, verified="not read")
+    return project
+
+
+def unknowns(project):
+    return {unknown.name: unknown for unknown in find_unknowns(project.dataset())}
+
+
+def drop_rows(project, column, value):
+    rows = project.rows(STUDIES)
+    position = rows[0].index(column)
+    project.write(STUDIES, [row for row in rows if row[position] != value])
+
+
+def mid(project, measure, value, outcome="risen"):
+    project.table(
+        schema.MINIMAL_IMPORTANT_DIFFERENCES, outcome=outcome, measure=measure, value=value,
+        source="baker1990", locator="p. 1", reason="so they say",
+    )  # fmt: skip
+
+
+def test_what_is_computed_for_a_listed_unknown(bakery):
+    unknown = unknowns(bakery)["U1"]
+    assert (unknown.origin, unknown.k, unknown.n, unknown.randomised) == ("listed", 1, 40, 1)
+    assert unknown.longest_follow_up == pytest.approx(2 * 365.25 / 12)
+    assert unknown.labels == ["Miller"]
+    assert unknown.status == unknown.computed_status == "open"
+    assert unknown.codes["C"] == "a single study cannot show consistency"
+    assert unknown.codes["D"] == "no study blinded its participants effectively"
+    assert str(top_unknowns([unknown])[0]) == (
+        "Does it last? Evidence: 1 study, 40 participants, longest follow-up 60.9 days."
+    )
+
+
+def test_the_codes_follow_from_the_evidence(bakery):
+    judge(bakery, "miller2001", ["high", "low", "low", "low", "low"])
+    codes = unknowns(bakery)["U1"].codes
+    assert codes["B"] == "at least half of the studies are at high risk of bias or not randomised"
+    bakery.put("data/designs.csv", 3, blinding="indistinguishable")
+    assert "D" not in unknowns(bakery)["U1"].codes
+    for query in ("outcome=risen and days>=4000", ""):
+        bakery.put("data/unknowns.csv", 2, where=query)
+        unknown = unknowns(bakery)["U1"]
+        assert unknown.codes == {"A": "no study addresses it"}
+        assert (unknown.k, unknown.n, unknown.status) == (0, 0, "open")
+
+
+def test_removing_the_only_long_study_changes_a_derived_unknown(bakery):
+    name = f"{CELL}/beyond a month"
+    before = unknowns(bakery)[name]
+    assert (before.origin, before.k, before.claims) == ("derived", 1, ("C1",))
+    drop_rows(bakery, "time_unit", "month")
+    after = unknowns(bakery)[name]
+    assert after.k == 0
+    assert [str(sentence) for sentence in top_unknowns([after, before])] == [
+        "No trial has measured risen with yeast beyond a month in people with bread, against an "
+        "inactive or an active comparator.",
+        "Only 1 study with 40 participants measured risen with yeast beyond a month in people "
+        "with bread, against an inactive or an active comparator.",
+    ]
+
+
+def test_a_comparison_with_two_trials_is_not_unknown(bakery):
+    name = f"{CELL}/up to three days"
+    assert unknowns(bakery)[name].comparison == "an active comparator"
+    for line in (2, 3):
+        bakery.put("data/designs.csv", line, comparator_kind="active")
+    assert unknowns(bakery)[name].comparison == "an inactive comparator"
+    # A claim on an outcome that is neither benefit nor harm gives no unknown.
+    bakery.put("data/outcomes.csv", 2, kind="flow", better="neither")
+    assert not [name for name in unknowns(bakery) if name.startswith("bread/")]
+
+
+def test_a_claim_on_late_results_gives_no_unknown_on_earlier_times(bakery):
+    rows = bakery.rows(STUDIES)
+    position = rows[0].index("time_unit")
+    for line, row in enumerate(rows[1:], start=2):
+        if row[position] == "day":
+            bakery.put(STUDIES, line, time="1", time_unit="year")
+    names = [name for name in unknowns(bakery) if name.startswith(CELL)]
+    assert names == [f"{CELL}/beyond a month"]
+
+
+def test_a_reference_or_claim_without_a_source_is_an_unknown(bakery):
+    bakery.put("data/claims.csv", 2, verdict="not checkable", reason="no text was found")
+    unknown = unknowns(bakery)["source/C1"]
+    assert (unknown.origin, unknown.why_open) == ("source", "no text was found")
+    bakery.put("data/guide.csv", 2, status="unresolved", source="")
+    bakery.put("data/claims.csv", 2, guide_refs="1")
+    after = unknowns(bakery)
+    assert "source/C1" not in after
+    unknown = after["source/1"]
+    assert (unknown.origin, unknown.claims, unknown.k) == ("source", ("C1",), 0)
+    sentence = str(top_unknowns([unknown])[0])
+    assert sentence == "No source could be identified for this: it rises."
+    assert required_trial_text(unknown) == "identifying the source that the guide relies on"
+
+
+def test_unknowns_are_ordered_by_status_claims_and_participants(bakery):
+    bakery.put("data/unknowns.csv", 2, claims="")
+    bakery.table(
+        schema.UNKNOWNS, unknown="U2", question="Why?", why_open="never asked", population="bread",
+        intervention="yeast", outcome="risen", asked_on="2026-11", raised_by="both",
+        status="settled", status_reason="seen",
+    )  # fmt: skip
+    found = find_unknowns(bakery.dataset())
+    order = [(["open", "narrowed", "settled"].index(u.status), -len(u.claims), u.n) for u in found]
+    assert order == sorted(order)
+    assert str(unknowns_summary(found)) == (
+        f"{len(found)} unknowns: 2 listed by the curators, {len(found) - 2} derived from claims "
+        "with at most one trial, 0 about sources that could not be identified. Status: "
+        f"{len(found) - 1} open, 0 narrowed, 1 settled."
+    )
+
+
+def test_curators_overrule_a_status_with_a_reason(bakery):
+    bakery.put("data/unknowns.csv", 2, status="settled", status_reason="everybody saw it rise")
+    unknown = unknowns(bakery)["U1"]
+    assert (unknown.computed_status, unknown.status) == ("open", "settled")
+    status = tabulate_unknowns([unknown]).frame["status"][0]
+    assert status == "settled; computed: open, overruled: everybody saw it rise"
+
+
+def test_the_required_size_from_the_observed_comparator_proportion(bakery):
+    mid(bakery, "rd", "0.2")
+    bakery.put("data/unknowns.csv", 2, where="outcome=risen and days=1")
+    unknown = unknowns(bakery)["U1"]
+    trial = unknown.required_trial
+    # 5 of 20 in each comparator arm are 25%; 45% is to be detected.
+    per_arm = int(np.ceil(size_for_proportions(0.25, 0.45)))
+    assert trial.per_arm == per_arm
+    assert trial.required == 2 * per_arm
+    assert trial.fraction == pytest.approx(80 / (2 * per_arm))
+    # The limits of the Wilson CI of 10 of 40 follow: 14.2 to 40.2%.
+    assert list(trial.sizes["power"]) == [0.8, 0.9] * 3
+    assert list(trial.sizes["risk"][::2]) == pytest.approx([0.25, 0.1419, 0.4019], abs=1e-4)
+    assert list(trial.sizes["observed"]) == [True] * 2 + [False] * 4
+    assert trial.follow_up_days == 1
+    text = required_trial_text(unknown)
+    assert f"per arm {per_arm} at 25% in the comparator arm as observed (" in text
+    assert "of the required information exists (80 of" in text
+
+
+def test_the_required_size_without_an_observed_proportion(bakery):
+    mid(bakery, "rr", "1.25")
+    drop_rows(bakery, "time_unit", "month")
+    sizes = unknowns(bakery)[f"{CELL}/beyond a month"].required_trial.sizes
+    assert list(sizes["risk"].unique()) == list(COMPARATOR_RISKS)
+    assert sizes["per_arm"][0] == int(np.ceil(size_for_proportions(0.1, 0.125)))
+    assert not sizes["observed"].any()
+
+
+def test_the_required_size_on_a_scale_uses_the_observed_sd(bakery):
+    """Lii 2023, MADRS at day 1: SD 7.6 of 20 and 10.0 of 19; 3 points are important."""
+    bakery.put("data/outcomes.csv", 3, better="lower")
+    mid(bakery, "md", "3", outcome="height")
+    for arm, role, n, mean, sd in (
+        ("yeast", "intervention", "20", "12", "7.6"),
+        ("none", "comparator", "19", "15", "10"),
+    ):
+        bakery.row(
+            study="miller2001", condition="bread", arm=arm, role=role, outcome="height", time="1",
+            time_unit="day", measure="mean", n=n, value=mean, spread=sd, spread_kind="sd",
+            as_printed=f"{mean} ({sd})", reported_by="publication", source="miller2001",
+            locator="p. 5", verified="yes",
+        )  # fmt: skip
+    bakery.put("data/unknowns.csv", 2, outcome="height", where="outcome=height and days=1")
+    # The variance of the difference is that of unequal spreads, expressed as one SD.
+    sd = ((7.6**2 / 20 + 10.0**2 / 19) / (1 / 20 + 1 / 19)) ** 0.5
+    assert unknowns(bakery)["U1"].required_trial.per_arm == int(np.ceil(size_for_means(3, sd)))
+
+
+def test_the_required_size_grows_with_diversity(bakery):
+    """D² by hand: 1 − (sum of 1/(v + tau²)) / (sum of 1/v), with the tau² of the pool."""
+    rows = bakery.rows(STUDIES)
+    line = next(n for n, row in enumerate(rows, 1) if "miller2001" in row and "14/20" in row)
+    bakery.put(STUDIES, line, events="5", as_printed="5/20")
+    dataset = bakery.dataset()
+    bodies = evidence_bodies(dataset, select_results(dataset), times=[1])
+    (body,) = [body for body in bodies if body.question.outcome == "risen"]
+    tau2, v = body.pooled.pooled.tau2, body.studies["vi"]
+    assert tau2 > 0
+    assert diversity(body) == pytest.approx(1 - sum(1 / (v + tau2)) / sum(1 / v))
+    # It is never below the inconsistency I² (Wetterslev 2009).
+    assert diversity(body) >= body.pooled.pooled.I2 / 100 - 1e-12
+
+
+def test_sizes_of_published_examples():
+    """R's power.prop.test prints 76.7; Gelman, Hill and Vehtari (2020, 16.3) 125.4 in two groups.
+
+    The book rounds the sum of the two quantiles to 2.8.
+    """
+    assert size_for_proportions(0.5, 0.75, power=0.9) == pytest.approx(76.7, abs=0.05)
+    assert 2 * size_for_means(0.5) == pytest.approx(125.4, rel=2e-3)
+
+
+def test_how_long_a_trial_must_follow_participants(bakery):
+    derived = unknowns(bakery)[f"{CELL}/beyond a month"]
+    assert derived.required_trial.follow_up_days == 31
+    # The question asks for results from day 2 on.
+    unknown = unknowns(bakery)["U1"]
+    assert unknown.required_trial.follow_up_days == 2
+    assert "with a follow-up of at least 2 days" in required_trial_text(unknown)
+    for query, days in (("outcome=risen", 1), ("", np.nan)):
+        bakery.put("data/unknowns.csv", 2, where=query)
+        trial = unknowns(bakery)["U1"].required_trial
+        np.testing.assert_equal(trial.follow_up_days, days)
+
+
+def test_how_many_participants_were_followed_beyond_each_band(bakery):
+    assert str(follow_up_attrition(bakery.dataset())) == (
+        "The trials in these tables included 80 participants; 40 participants were followed "
+        "beyond 3 days; 40 participants were followed beyond 31 days."
+    )
+
+
+def test_the_evidence_map_by_dose_and_time(bakery):
+    for line, row in enumerate(bakery.rows(STUDIES), start=1):
+        if "14/20" in row and "baker1990" in row:
+            bakery.put(STUDIES, line, dose_mg_per_kg="0.5", route="IV")
+    dataset = bakery.dataset()
+    results = select_results(dataset)
+    layout = lay_out_evidence_map(dataset, results, down="dose")
+    assert layout.down == ("0.5 mg/kg IV",)
+    assert layout.across[0] == "within a day"
+    assert list(layout.frame["k"]) == [1, 0, 0, 0, 0, 0]
+    # The comparator has no dose, and still counts for the certainty of the cell.
+    assert layout.frame["certainty"][0] != ""
+    html = tabulate_evidence_map(layout).to_html()
+    assert html.count('<td><a href="#why-fig-gaps-by-dose-') == 1
+    assert html.count("<td>none</td>") == 5
+    assert lay_out_evidence_map(dataset, results.iloc[:0], down="dose").empty
+
+
+def test_no_unknowns_and_a_thousand_studies(bakery):
+    for file in ("unknowns", "claims"):
+        bakery.path(f"data/{file}.csv").unlink()
+    assert find_unknowns(bakery.dataset()) == []
+    assert str(unknowns_summary([])).startswith("There are no unknowns")
+    assert tabulate_unknowns([]).frame.empty
+    keys = [f"many{number}" for number in range(1000)]
+    entries = [f"@misc{{{k}, author = {{A, B}}, title = {{T}}, year = {{2000}}}}\n" for k in keys]
+    bakery.append("references.bib", "".join(entries))
+    for file in (STUDIES, "data/designs.csv"):
+        rows = bakery.rows(file)
+        copied = [
+            row for row in rows if row[0] == "baker1990" and ("p. 5" in row or "Baker" in row)
+        ]
+        copies = [
+            [key if cell == "baker1990" else cell for cell in row] for key in keys for row in copied
+        ]
+        bakery.write(file, [*rows, *copies])
+    dataset = bakery.dataset()
+    layout = lay_out_evidence_map(dataset, select_results(dataset))
+    assert layout.frame["k"].max() == 1002
+    draw(layout)
+
+
+def test_unknowns_are_exported(bakery):
+    found = find_unknowns(bakery.dataset())
+    records = json.loads(unknowns_json(found))
+    assert [record["unknown"] for record in records] == [unknown.name for unknown in found]
+    assert records[-1]["study_keys"] == ["miller2001"]
+    assert len(unknowns_frame(found)) == len(found)
+
+
+def test_overdue_reviews_by_day(bakery):
+    bakery.put("data/unknowns.csv", 2, last_searched="2025-01-02", review_due="2026-01-02")
+    dataset = bakery.dataset()
+    assert list(overdue_reviews(dataset, "2026-01-02")) == []
+    assert list(overdue_reviews(dataset, "2026-01-03")) == [
+        "data/unknowns.csv:2 OVERDUE warning: unknown U1 was due for review on 2026-01-02 (last "
+        "searched 2025-01-02); search for newer studies"
+    ]
