@@ -179,8 +179,8 @@ def test_figures_say_everything_in_sign_and_words(project):
     assert "Baker, by ours, RoB 2 (2019): randomisation low, deviations some" in traffic.reading[0]
     lights = traffic.frame[traffic.frame["tool"] == "RoB 2 (2019)"]
     assert list(lights["level"]) == ["low", "some", "high", "low", "low", "high"]
-    shares = summary.frame.groupby(["tool", "domain"])["share"].sum()
-    assert shares.to_numpy() == pytest.approx(1)
+    proportions = summary.frame.groupby(["tool", "domain"])["proportion"].sum()
+    assert proportions.to_numpy() == pytest.approx(1)
     figure = draw(traffic)
     signs = [text.get_text() for axis in figure.axes for text in axis.texts]
     assert {"+", "–", "×"} <= set(signs)

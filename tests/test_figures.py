@@ -310,7 +310,7 @@ def test_claims_have_one_line_each_below_the_heading_of_their_verdict(layouts):
 
 def test_risk_summary_adds_up_to_all_judgements_of_a_domain(layouts):
     frame = layouts["risk summary"].frame
-    assert frame.groupby("domain")["share"].sum().to_numpy() == pytest.approx(1)
+    assert frame.groupby("domain")["proportion"].sum().to_numpy() == pytest.approx(1)
     assert set(frame["k"]) == {1}
 
 

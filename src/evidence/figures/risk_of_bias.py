@@ -31,8 +31,8 @@ class RiskOfBiasLayout(Layout):
 class RiskOfBiasSummaryLayout(Layout):
     """One part of a stacked bar per domain and level, in one panel per tool.
 
-    `frame` has `tool`, `domain`, `level`, `k` (judgements), `share` (their proportion) and `area`
-    (the left end of the part). `panels` gives for each tool its domains, top to bottom.
+    `frame` has `tool`, `domain`, `level`, `k` (judgements), `proportion` and `left` (its left
+    end). `panels` gives for each tool its domains, top to bottom.
     """
 
     panels: dict[str, list[str]]
@@ -98,7 +98,7 @@ def lay_out_risk_of_bias_summary(appraisals: list[Appraisal]) -> RiskOfBiasSumma
     panels = {tool: _columns(group) for tool, group in _by_tool(appraisals).items()}
     for tool, group in _by_tool(appraisals).items():
         for column in panels[tool]:
-            rows += _bar(tool, column, [one for one in group if _applies(one, column)])
+            rows += _bar(tool, column, [item for item in group if _applies(item, column)])
     return RiskOfBiasSummaryLayout(
         id="fig-risk-summary",
         title="Risk of bias by domain",
@@ -112,11 +112,11 @@ def lay_out_risk_of_bias_summary(appraisals: list[Appraisal]) -> RiskOfBiasSumma
         f"{count(len(panels), 'tool')}, {count(len(appraisals), 'set')} of judgements.",
         reading=tuple(
             f"{row['tool']}, {row['domain']}: {row['k']} {style.RISK[row['level']][2]}, "
-            f"{format_percent(row['share'])}."
+            f"{format_percent(row['proportion'])}."
             for row in rows
         ),
         frame=pd.DataFrame(rows),
-        methods={"k": "risk_of_bias", "share": "risk_of_bias"},
+        methods={"k": "risk_of_bias", "proportion": "risk_of_bias"},
         empty="" if appraisals else NOT_JUDGED,
         panels=panels,
     )
@@ -133,9 +133,9 @@ def _columns(appraisals: list[Appraisal]) -> list[str]:
     """Return the domains that apply to any of these studies, and overall if any has it."""
     tool = appraisals[0].tool
     domains = [
-        domain for domain in tool.domains if any(_applies(one, domain) for one in appraisals)
+        domain for domain in tool.domains if any(_applies(item, domain) for item in appraisals)
     ]
-    return domains + ([OVERALL] if any(one.overall for one in appraisals) else [])
+    return domains + ([OVERALL] if any(item.overall for item in appraisals) else [])
 
 
 def _applies(appraisal: Appraisal, column: str) -> bool:
@@ -170,8 +170,8 @@ def _bar(tool: str, column: str, appraisals: list[Appraisal]) -> list[dict]:
                 "domain": column,
                 "level": level,
                 "k": len(addresses),
-                "share": proportion,
-                "area": left,
+                "proportion": proportion,
+                "left": left,
                 "address": " ".join(addresses),
             }
         )
@@ -243,11 +243,16 @@ def draw_risk_of_bias_summary(layout: RiskOfBiasSummaryLayout):
             lines = parts["domain"].map(columns.index)
             colours = [style.RISK[level][1] for level in parts["level"]]
             axes.barh(
-                lines, parts["share"], left=parts["area"], color=colours, height=0.72, ec="white"
+                lines,
+                parts["proportion"],
+                left=parts["left"],
+                color=colours,
+                height=0.72,
+                ec="white",
             )
             for line, row in zip(lines, parts.itertuples(), strict=True):
                 text = axes.text(
-                    row.area + row.share / 2, line, f"{style.RISK[row.level][0]} {row.k}".strip(),
+                    row.left + row.proportion / 2, line, f"{style.RISK[row.level][0]} {row.k}".strip(),
                     color=_ink(row.level), ha="center", va="center_baseline", fontsize=8,
                     weight="bold",
                 )  # fmt: skip

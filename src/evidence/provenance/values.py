@@ -18,7 +18,7 @@ from evidence.dataset import schema
 from evidence.errors import EvidenceError
 from evidence.provenance.sentence import Number, Sentence
 
-POSITION_COLUMNS = {"lane", "offset", "line", "row", "column", "area"}
+POSITION_COLUMNS = {"lane", "offset", "line", "row", "column", "area", "left"}
 """Numeric columns of a plotted frame that only place a mark."""
 PRINTED_COLUMNS = {"counts", "computed_verdict"} | {
     column.name
