@@ -22,9 +22,8 @@ from evidence.build.parameter_sets import read_sets
 from evidence.dataset.text_checks import hidden_characters
 from evidence.errors import EvidenceError, ParameterError
 from evidence.notebook.allowed_values import EXCEPTIONS, VOCABULARIES
+from evidence.notebook.parameter_values import TextValue, parse_assignments
 from evidence.notebook.parameters import (
-    TextValue,
-    parse_assignments,
     parse_cell,
     read_parameters,
     shared_types,

@@ -97,7 +97,6 @@ def test_sets_and_grids_are_read_with_their_lines(tmp_path):
         ("sets:\n  a:\n    x: 1\n    x: 2", "reports.yml:4 sets.a.x: appears twice. Keep one"),
         ("sets:\n  a: {}\ngrids:\n  a: {x: 1}", "reports.yml:4 grids.a: is both a set and a grid"),
         ("sets:\n  all: {}", "reports.yml:2 sets.all: stands for all sets. Choose another name"),
-        ("sets:\n  com1.x: {}", "reports.yml:2 sets.com1.x: Windows does not allow this name"),
         ("sets:\n  By Me: {}", "sets.By Me: not a valid name. Use lower-case letters"),
         ("sets:\n  ../x: {}", "sets.../x: not a valid name"),
         ("sets:\n  '\u202ea': {}", "sets.<U+202E>a: not a valid name"),

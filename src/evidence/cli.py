@@ -252,7 +252,7 @@ def report(
     from evidence.build.build import BuildOptions, build_batch, build_reports
     from evidence.build.progress import ProgressBar
     from evidence.build.remote_output import output_location
-    from evidence.notebook.parameters import parse_assignments
+    from evidence.notebook.parameter_values import parse_assignments
 
     values = parse_assignments(parameters)
     options = BuildOptions(**build_options)

@@ -17,10 +17,11 @@ from typing import get_origin
 import yaml
 
 from evidence.dataset.dataset import Dataset
-from evidence.dataset.text_checks import reveal_hidden
+from evidence.dataset.text_checks import quote, reveal_hidden
 from evidence.errors import DatasetError, ParameterError, Problem, not_one_of
 from evidence.files import digest
-from evidence.notebook.parameters import NotebookParameters, TextValue, parse_assignments, quote
+from evidence.notebook.parameter_values import TextValue, parse_assignments
+from evidence.notebook.parameters import NotebookParameters
 from evidence.provenance.sentence import slug
 
 SETS_FILE = "reports.yml"
@@ -33,8 +34,6 @@ MAX_NAME = 100
 MAX_DEPTH = 3
 """Levels of keys in `reports.yml`: kind, name, parameter."""
 SET_NAME = re.compile(r"[a-z0-9]+([-_.][a-z0-9]+)*", re.ASCII)
-DEVICES = {"con", "prn", "aux", "nul", *(f"{n}{i}" for n in ("com", "lpt") for i in range(10))}
-"""Names that Windows does not allow for folders."""
 
 
 @dataclass(frozen=True)
@@ -185,8 +184,6 @@ class _SetsFile:
         name = path[-1]
         if name == ALL:
             self._add(path, "stands for all sets. Choose another name")
-        elif name.split(".")[0] in DEVICES:
-            self._add(path, "Windows does not allow this name. Choose another")
         elif not SET_NAME.fullmatch(name) or len(name) > MAX_NAME:
             rule = f"Use lower-case letters, digits and hyphens, at most {MAX_NAME}"
             self._add(path, f"not a valid name. {rule}")

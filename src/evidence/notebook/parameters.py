@@ -10,24 +10,22 @@ numbers, true or false, or a list of these, so that JSON, YAML, papermill and Py
 """
 
 import ast
-import datetime
 import functools
 import io
 import json
-import math
-import numbers
 import sys
 import tokenize
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
-from evidence.dataset.text_checks import hidden_characters, reveal_hidden
-from evidence.errors import EvidenceError, ParameterError, did_you_mean, not_one_of, shorten
+from evidence.dataset.text_checks import reveal_hidden
+from evidence.errors import EvidenceError, ParameterError, did_you_mean, not_one_of
 from evidence.notebook.locate import notebooks_of
+from evidence.notebook.parameter_values import TextValue, format_value, plain_value, read_text
 
 # pandas and pydantic take longer to import than an unchanged report takes to be recognised.
 if TYPE_CHECKING:
@@ -41,15 +39,6 @@ INJECTED = "# Parameters\n"
 COMMAND_OPTIONS = {"project": "--project", "out": "--out"}
 """Parameters that `evidence report` sets through options of its own."""
 MAX_NOTEBOOKS_NAMED = 3
-LARGEST_INTEGER = 2**63 - 1
-"""A larger one is not the same number in every JSON reader."""
-
-
-@dataclass(frozen=True)
-class TextValue:
-    """A value as typed on the command line, to be read as the type of its parameter."""
-
-    text: str
 
 
 @dataclass(frozen=True)
@@ -148,8 +137,8 @@ class NotebookParameters:
             value = values.get(name, parameter.default)
             try:
                 if isinstance(value, TextValue):
-                    value = _from_text(value.text, self.type_of(name))
-                plain[name] = _plain(value)
+                    value = read_text(value.text, self.type_of(name))
+                plain[name] = plain_value(value)
             except ValueError as error:
                 problems.append((name, str(error)))
         from pydantic import ValidationError
@@ -291,26 +280,6 @@ def _comments(source: str) -> dict[int, str]:
     }
 
 
-def parse_assignments(texts: Sequence[str], option: str = "-p") -> dict[str, TextValue]:
-    """Split `name=value` texts; the value is everything after the first equals sign.
-
-    Raises
-    ------
-    ParameterError
-        A text has no `=`, or a name is given twice.
-    """
-    values: dict[str, TextValue] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        name = name.strip()
-        if not equals or not name:
-            raise ParameterError(f"{option} {text}: write name=value, such as scope=all")
-        if name in values:
-            raise ParameterError(f"{option} {text}: {name} is given twice")
-        values[name] = TextValue(value)
-    return values
-
-
 def validate_parameters(
     values: Mapping[str, object],
     notebooks: Mapping[str, NotebookParameters],
@@ -376,7 +345,8 @@ def validate_arguments(
     known = {*shared_types(), *(arguments if on_disk is None else on_disk)}
     unknown = [name for name in arguments if name not in known]
     unknown += [name for name in _injected_unknown() if name not in unknown]
-    problems = [_unknown(name, on_disk or arguments) for name in unknown]
+    available = arguments if on_disk is None else on_disk
+    problems = [_unknown(name, available, f" in {notebook}.ipynb as saved") for name in unknown]
     parameters = {
         name: (on_disk or {}).get(name) or Parameter(name, "Any", value, "", 0)
         for name, value in arguments.items()
@@ -412,12 +382,12 @@ def _assigned(source: str) -> Iterator[str]:
         yield from (target.id for target in targets if isinstance(target, ast.Name))
 
 
-def _unknown(name: str, declared: "Mapping | set[str]") -> tuple[str, str]:
+def _unknown(name: str, declared: Iterable[str], where: str = "") -> tuple[str, str]:
     """Return the name as a message shows it, and the message."""
     known = sorted(set(declared) - set(COMMAND_OPTIONS))
     available = ", ".join(known) or "none"
     hint = did_you_mean(name, known)
-    return reveal_hidden(name), f"unknown parameter.{hint} Available: {available}"
+    return reveal_hidden(name), f"unknown parameter.{hint} Available{where}: {available}"
 
 
 def _names(notebooks: Sequence[str]) -> str:
@@ -435,7 +405,7 @@ def _check_vocabulary(notebook: str, name: str, value: Any, dataset: "Dataset") 
     for word in value if isinstance(value, list) else [value]:
         if known and word not in known.special and word not in known.words(dataset):
             special = [word or "''" for word in known.special]
-            message = not_one_of(quote(word), [*known.words(dataset), *special])
+            message = not_one_of(format_value(word), [*known.words(dataset), *special])
             raise PydanticCustomError("vocabulary", "{message}", {"message": message})
 
 
@@ -445,81 +415,4 @@ def _message(error: Mapping[str, Any]) -> str:
         return error["msg"]
     if error["type"] == "too_short":
         return "give at least one value"
-    return f"{error['msg'].replace('valid array', 'list')}, not {quote(error['input'])}"
-
-
-def quote(value: object) -> str:
-    """Show a value in a message: text in quotes, the rest as JSON, hidden characters by number."""
-    try:
-        text = repr(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    except (TypeError, ValueError, RecursionError):
-        text = repr(value)
-    return shorten(reveal_hidden(text).encode("utf-8", "backslashreplace").decode())
-
-
-def _from_text(text: str, declared: Any) -> object:
-    """Read text as a type; text that does not fit comes back as it is, for the model to refuse."""
-    if get_origin(declared) is Annotated:
-        return _from_text(text, get_args(declared)[0])
-    if (get_origin(declared) or declared) in (list, tuple):
-        return _list_from_text(text, declared)
-    if get_origin(declared) is Literal:
-        return next((w for w in get_args(declared) if text in (w, json.dumps(w))), text)
-    return _from_json(text) if declared in (int, float, bool) else text
-
-
-def _list_from_text(text: str, declared: Any) -> object:
-    if text.strip().startswith("["):
-        return _from_json(text)
-    words = [word.strip() for word in text.split(",")] if text.strip() else []
-    if "" in words:
-        raise ValueError(f"{quote(text)} has an empty item. Write a,b or a JSON list")
-    item = next(iter(get_args(declared)), str)
-    return [_from_text(word, item) for word in words]
-
-
-def _from_json(text: str) -> object:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return {"True": True, "False": False}.get(text, text)
-
-
-def _plain(value: object) -> object:
-    """Return a value as JSON has it: text, number, true or false, or a list of these.
-
-    Raises
-    ------
-    ValueError
-    """
-    if isinstance(value, list | tuple):
-        return [_scalar(item) for item in value]
-    return _scalar(value)
-
-
-def _scalar(value: object) -> object:
-    if isinstance(value, str):
-        return _visible(value)
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, numbers.Integral) and abs(int(value)) <= LARGEST_INTEGER:
-        return int(value)
-    if isinstance(value, numbers.Real) and not isinstance(value, numbers.Integral):
-        if math.isfinite(value):
-            return float(value)
-        raise ValueError(f"{quote(value)} is not a finite number")
-    if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
-        return value.isoformat()
-    if isinstance(value, PurePath):
-        return _visible(str(value))
-    raise ValueError(f"{quote(value)} is not text, a number, true or false, or a list of these")
-
-
-def _visible(text: str) -> str:
-    if mark := hidden_characters(text):
-        raise ValueError(f"{quote(text)} contains the invisible character {mark}. Remove it")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise ValueError(f"{quote(text)} is not valid UTF-8 text") from None
-    return str(text)
+    return f"{error['msg'].replace('valid array', 'list')}, not {format_value(error['input'])}"
