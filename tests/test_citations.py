@@ -19,11 +19,11 @@ from evidence.dataset.citations import (
 )
 
 
-def source(**given) -> Reference:
+def source(**values) -> Reference:
     """A reference with the fields that are given, an article unless said otherwise."""
     blank = {field.name: "" for field in fields(Reference)}
     rest = {"key": "k", "kind": "article", "authors": (), "more_authors": False, "line": 1}
-    return Reference(**blank | rest | given)
+    return Reference(**blank | rest | values)
 
 
 def doe(count: int) -> tuple[Author, ...]:
@@ -234,7 +234,7 @@ def test_names_from_bibtex_and_back(tmp_path, author, short, long, parts):
 
 
 @pytest.mark.parametrize(
-    ("given", "short", "long"),
+    ("values", "short", "long"),
     [
         ({"title": "T"}, "T. [date unknown].", "T. (n.d.)."),
         ({"title": "T", "year": "n.d.", "container": "J"}, "T. J. [date unknown].",
@@ -251,9 +251,9 @@ def test_names_from_bibtex_and_back(tmp_path, author, short, long, parts):
          "T. (2001). https://pubmed.ncbi.nlm.nih.gov/12/"),
     ],
 )  # fmt: skip
-def test_missing_fields_and_marks(given, short, long):
-    assert format_vancouver(source(**given)) == short
-    assert format_apa(source(**given)) == long
+def test_missing_fields_and_marks(values, short, long):
+    assert format_vancouver(source(**values)) == short
+    assert format_apa(source(**values)) == long
 
 
 def test_ris():

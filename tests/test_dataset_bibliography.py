@@ -16,8 +16,8 @@ def read(tmp_path):
 
 
 def entry(**fields):
-    given = {"author": "{Doe, Ann}", "title": "{T}", "year": "{2000}"} | fields
-    return "@article{k, " + ", ".join(f"{name} = {value}" for name, value in given.items()) + "}"
+    values = {"author": "{Doe, Ann}", "title": "{T}", "year": "{2000}"} | fields
+    return "@article{k, " + ", ".join(f"{name} = {value}" for name, value in values.items()) + "}"
 
 
 @pytest.mark.parametrize(

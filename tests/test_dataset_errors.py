@@ -184,23 +184,23 @@ def problems(project):
 @pytest.mark.parametrize(("file", "line", "cells", "expected"), BROKEN_CELLS)
 def test_broken_cell_is_refused_with_its_line_and_column(project, file, line, cells, expected):
     project.put(file, line, **cells)
-    found = problems(project)
-    assert any(text.startswith(f"{file}:{line} {expected}") for text in found), found
+    messages = problems(project)
+    assert any(text.startswith(f"{file}:{line} {expected}") for text in messages), messages
 
 
 @pytest.mark.parametrize("name", BROKEN_FILES)
 def test_broken_file_is_refused_with_one_clear_line(project, name):
     breaks, expected = BROKEN_FILES[name]
     breaks(project)
-    found = problems(project)
-    assert any(text.startswith(expected) for text in found), found
+    messages = problems(project)
+    assert any(text.startswith(expected) for text in messages), messages
 
 
 @pytest.mark.parametrize(("entry", "expected"), BROKEN_ENTRIES)
 def test_broken_entry_is_refused_with_its_line(project, entry, expected):
     project.append(SOURCES, f"{entry}\n")
-    found = problems(project)
-    assert f"{SOURCES}:5{expected}" in found
+    messages = problems(project)
+    assert f"{SOURCES}:5{expected}" in messages
 
 
 def test_rows_with_missing_or_extra_fields_are_refused_with_their_lines(project):

@@ -67,8 +67,8 @@ def test_every_cell_and_line_is_as_the_csv_module_reads_it(valid):
         cells = [row[column.name] for row in rows]
         if column.kind in ("integer", "number"):
             expected = np.array([float(cell or "nan") for cell in cells])
-            found = results[column.name].to_numpy(float, na_value=np.nan)
-            assert np.array_equal(found, expected, equal_nan=True), column.name
+            numbers = results[column.name].to_numpy(float, na_value=np.nan)
+            assert np.array_equal(numbers, expected, equal_nan=True), column.name
         else:
             assert results[column.name].tolist() == cells, column.name
 

@@ -29,10 +29,12 @@ def read_tables(project: Path) -> tuple[dict[str, pd.DataFrame], ProblemList]:
     """
     tables, problems = {}, ProblemList()
     for table in schema.TABLES:
-        found = ProblemList()
-        columns, lines = _read_file(project / table.file, table, found)
-        tables[table.file] = text_table(table, {} if found else columns, [] if found else lines)
-        problems.extend(found)
+        errors = ProblemList()
+        columns, lines = _read_file(project / table.file, table, errors)
+        if errors:
+            columns, lines = {}, []
+        tables[table.file] = text_table(table, columns, lines)
+        problems.extend(errors)
     return tables, problems
 
 

@@ -106,11 +106,11 @@ def check_risk_of_bias(
     file, tools = schema.RISK_OF_BIAS.file, load_tools()
     design_of = dict(zip(designs["study"], designs["design"], strict=True))
     rows = judgements.astype("str")
-    found = ProblemList()
+    word_problems = ProblemList()
     for row in rows.itertuples():
         tool = tools.get(row.tool)
         if tool is None:
-            found.add(file, row.Index, "tool", not_one_of(quote(row.tool), tools))
+            word_problems.add(file, row.Index, "tool", not_one_of(quote(row.tool), tools))
             continue
         domains = [*tool.applicable_domains(design_of.get(row.study, "")), OVERALL]
         if row.domain not in domains:
@@ -118,26 +118,30 @@ def check_risk_of_bias(
                 f"{tool.name} has no domain {quote(row.domain)} for this study. "
                 f"Available: {', '.join(domains)}"
             )
-            found.add(file, row.Index, "domain", message)
+            word_problems.add(file, row.Index, "domain", message)
         if row.judgement not in tool.levels:
             message = not_one_of(quote(row.judgement), tool.levels)
-            found.add(file, row.Index, "judgement", message)
+            word_problems.add(file, row.Index, "judgement", message)
         if row.judged_by == "project":
             for column in ("reason", "signed_by", "date"):
                 if not getattr(row, column):
                     message = "required value is missing: judgements of this project need it"
-                    found.add(file, row.Index, column, message)
-    if not found:
-        _check_overall(found, rows, design_of)
-    problems.extend(found)
+                    word_problems.add(file, row.Index, column, message)
+    problems.extend(word_problems)
+    # A rule can only be applied to words that the tool has.
+    if not word_problems:
+        _check_overall(problems, rows, design_of)
 
 
 def _check_overall(problems: ProblemList, rows: pd.DataFrame, design_of: Mapping[str, str]) -> None:
     """Require a reason for overall judgements that the tool's rule does not give."""
-    for (study, _, tool, *_), group in rows.groupby(SET_KEY, sort=False):
-        judgements = dict(zip(group["domain"], group["judgement"], strict=True))
+    sets: dict[tuple[str, ...], list] = {}
+    for row in rows.itertuples():
+        sets.setdefault(tuple(getattr(row, name) for name in SET_KEY), []).append(row)
+    for (study, _, tool, *_), members in sets.items():
+        judgements = {row.domain: row.judgement for row in members}
         by_rule = load_tools()[tool].overall_judgement(judgements, design_of.get(study, ""))
-        for row in group[(group["domain"] == OVERALL) & (group["reason"] == "")].itertuples():
-            if by_rule and row.judgement != by_rule:
+        for row in members:
+            if row.domain == OVERALL and not row.reason and by_rule not in ("", row.judgement):
                 message = f"'{row.judgement}' is '{by_rule}' by the tool's rule. Give the reason."
                 problems.add(schema.RISK_OF_BIAS.file, row.Index, "judgement", message)

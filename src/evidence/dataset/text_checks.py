@@ -19,13 +19,13 @@ def hidden_characters(text: str) -> str:
     # Nearly all texts are printable ASCII, which is found much faster than a pattern.
     if text.isascii() and text.isprintable():
         return ""
-    found = _HIDDEN.search(text)
-    return f"U+{ord(found[0]):04X}" if found else ""
+    match = _HIDDEN.search(text)
+    return f"U+{ord(match[0]):04X}" if match else ""
 
 
 def reveal_hidden(text: str) -> str:
     """Replace each hidden character by its number, so that a message can show the text."""
-    return _HIDDEN.sub(lambda found: f"<U+{ord(found[0]):04X}>", text)
+    return _HIDDEN.sub(lambda match: f"<U+{ord(match[0]):04X}>", text)
 
 
 def quote(text: str) -> str:

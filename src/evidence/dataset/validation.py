@@ -246,9 +246,9 @@ class _Results:
         """Return which rows have one of these words in a column."""
         return self._rows[name].isin(words).to_numpy()
 
-    def same(self, name: str, other: str) -> np.ndarray:
+    def same(self, name: str, second_name: str) -> np.ndarray:
         """Return which rows have the same text in two columns."""
-        return (self._rows[name].astype("str") == self._rows[other].astype("str")).to_numpy()
+        return (self._rows[name].astype("str") == self._rows[second_name].astype("str")).to_numpy()
 
     def reversed_range(self, name: str) -> np.ndarray:
         """Return which rows have a range whose end lies before its begin."""
