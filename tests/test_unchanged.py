@@ -66,7 +66,7 @@ def run(project, name, out, **parameters):
             space |= {"project": str(project.root), "out": str(out), **parameters}
         if last:
             value = eval(compile(ast.Expression(last.value), name, "eval"), space)
-            shown.append(value._repr_mimebundle_().get("text/html"))
+            shown += [repr(part._repr_mimebundle_()) for part in getattr(value, "figures", [value])]
     files = {
         path.relative_to(out): path.read_bytes()
         for path in sorted(out.rglob("*"))
@@ -239,28 +239,28 @@ def test_why_a_report_is_rebuilt_is_said(project, capsys):
         assert cli.main([*command, *more]) == 0
         return capsys.readouterr().out.splitlines()[0].removeprefix("10_bread: ")
 
-    up_to_date = "as it was: nothing that it is made from changed"
-    assert said() == "made: there is no finished report"
+    up_to_date = "up to date"
+    assert said() == "built: there is no finished report"
     assert said() == up_to_date
     project.put("data/studies.csv", 2, value="0.72", as_printed="72%")
-    assert said() == "made: data/studies.csv:2 changed"
+    assert said() == "built: data/studies.csv:2 changed"
     project.put("data/studies.csv", 2, note="a remark")
     assert said() == up_to_date
     project.path("notebooks/own.csv").write_text("a\n2\n")
-    assert said() == "made: notebooks/own.csv changed"
+    assert said() == "built: notebooks/own.csv changed"
     project.path("extra.txt").write_text("here")
-    assert said() == "made: extra.txt changed"
-    assert said("-p", "confidence=0.9") == "made: confidence was absent, is 0.9"
+    assert said() == "built: extra.txt changed"
+    assert said("-p", "confidence=0.9") == "built: confidence was absent, is 0.9"
     project.path("reports/10_bread.html").write_text("torn")
     assert said("-p", "confidence=0.9") == up_to_date
     assert "torn" not in project.path("reports/10_bread.html").read_text("utf-8")
     project.path("reports/notebooks/10_bread.ipynb").unlink()
     project.notebook("10_bread", "1 + 1")
-    assert said() == "made: its notebook was edited; confidence was 0.9, is absent"
+    assert said() == "built: its notebook was edited; confidence was 0.9, is absent"
     code = (
         "import sys; from evidence.build.build import build_reports, BuildOptions; "
-        f"result = build_reports({str(project.root)!r}, how=BuildOptions(only=['10_bread'])); "
-        "print(result.made, 'pandas' in sys.modules)"
+        f"result = build_reports({str(project.root)!r}, options=BuildOptions(only=['10_bread'])); "
+        "print(result.reasons, 'pandas' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "{'10_bread': ''} False\n"
@@ -268,9 +268,9 @@ def test_why_a_report_is_rebuilt_is_said(project, capsys):
 
 def test_a_notebook_without_a_record_is_always_built(project):
     project.notebook("10_bread", opens="class report:\n    close = staticmethod(lambda: None)")
-    how = BuildOptions(only=["10_bread"])
+    options = BuildOptions(only=["10_bread"])
     for reason in ("there is no finished report", "there is no record of what it read"):
-        assert build_reports(project.root, how=how).made == {"10_bread": reason}
+        assert build_reports(project.root, options=options).reasons == {"10_bread": reason}
 
 
 @dataclass

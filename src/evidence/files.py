@@ -6,6 +6,10 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+PACKAGE = Path(__file__).resolve().parent
+PACKAGE_PREFIX = "evidence:"
+"""Begins the recorded name of a file of this package or of the checkout that it runs from."""
+
 
 def digest(content: bytes | str, length: int = 64) -> str:
     """Return the first hexadecimal digits of the SHA-256 of some bytes, or of a text in UTF-8."""
@@ -33,9 +37,19 @@ def combined_digest(folder: Path, paths: Iterable[Path], length: int = 64) -> st
     return digest("\n".join(f"{name}\0{content}" for name, content in entries), length)
 
 
-def relative_path(path: Path, folder: Path) -> str:
-    """Return a path as written from a folder, with `/` between its parts on every system."""
-    return Path(os.path.relpath(path, folder)).as_posix()
+def recorded_name(path: Path, project: Path) -> str:
+    """Name a file from the project's folder, or from this package's, as any machine can find it."""
+    prefix, folder = "", project
+    if not path.is_relative_to(project) and path.is_relative_to(PACKAGE.parents[1]):
+        prefix, folder = PACKAGE_PREFIX, PACKAGE
+    return prefix + Path(os.path.relpath(path, folder)).as_posix()
+
+
+def recorded_path(name: str, project: Path) -> Path:
+    """Return the path of a file from its recorded name."""
+    if name.startswith(PACKAGE_PREFIX):
+        return PACKAGE / name.removeprefix(PACKAGE_PREFIX)
+    return project / name
 
 
 def format_json(content: object, *, sort_keys: bool = False) -> str:

@@ -13,7 +13,7 @@ from evidence.build.execute import Job
 from evidence.build.fingerprint import describe_differences, modified_files, report_inputs
 from evidence.build.output_folder import read_manifest
 from evidence.dataset.project_folder import table_checksums
-from evidence.files import path_digest
+from evidence.files import path_digest, recorded_path
 
 MAX_REASONS = 4
 """Reasons named for a report; of further ones only the number is given."""
@@ -100,7 +100,8 @@ def _is_current(plan: ReportPlan, name: str, report: Mapping, inputs: Mapping) -
         and report["inputs"] == inputs
         and (name not in plan.notebooks or report["recipe"] == plan.recipe(name))
         and not any(
-            path_digest(plan.project / path) != content for path, content in record["files"].items()
+            path_digest(recorded_path(file, plan.project)) != content
+            for file, content in record["files"].items()
         )
         and not modified_files(plan.target, report["files"])
     )

@@ -17,7 +17,7 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 
-from evidence.files import digest, path_digest, relative_path
+from evidence.files import digest, path_digest, recorded_name
 
 DIGITS = 12
 MAX_ROWS = 20_000
@@ -78,7 +78,7 @@ class AccessLog:
 
     def record_file(self, path: Path) -> None:
         """Record the content of a file, or the names in a folder; also if there is none."""
-        self._files[relative_path(path, self._project)] = path_digest(path)
+        self._files[recorded_name(path, self._project)] = path_digest(path)
         self._rewrite()
 
     def write(self, path: Path) -> None:

@@ -9,7 +9,7 @@ from evidence.dataset.access_log import digests, evaluate, row_digests
 from evidence.dataset.dataset import Dataset, source_digests
 from evidence.dataset.schema import BIBLIOGRAPHY_FILE
 from evidence.errors import EvidenceError
-from evidence.files import path_digest
+from evidence.files import path_digest, recorded_path
 
 
 @lru_cache(maxsize=2)
@@ -70,7 +70,7 @@ class RecordComparison:
             if "" in differing:
                 yield from (f"the result of {_call(entry)} changed" for entry in unexplained)
         for name, content in record["files"].items():
-            if path_digest(self._dataset.project / name) != content:
+            if path_digest(recorded_path(name, self._dataset.project)) != content:
                 yield f"{name} changed"
 
     def _changed_rows(self, rows: Mapping[str, str]) -> set[str]:
