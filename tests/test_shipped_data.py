@@ -6,7 +6,11 @@ from dataclasses import replace
 import pytest
 
 from evidence.analysis.certainty.risk_of_bias import appraisals
+from evidence.analysis.checks import check_consistency
 from evidence.analysis.claims.claim_audit import claim_verdicts
+from evidence.analysis.claims.contradictions import contradictions
+from evidence.analysis.eligible_evidence import cohorts
+from evidence.analysis.gaps.evidence_map import evidence_map_cells
 from evidence.analysis.pooling.question import Question, main_question
 from evidence.analysis.results import select_results
 from evidence.dataset.bibliography import NO_DATE, read_bibliography
@@ -176,3 +180,54 @@ def test_every_dated_source_comes_back_from_bibtex(shipped, tmp_path):
         back = bibliography[reference.key]
         # The curators' notes are not exported, and the lines are those of the new file.
         assert replace(back, note=reference.note, line=reference.line) == reference
+
+
+def test_no_error_of_the_tables_lacks_a_waiver(shipped):
+    assert not [finding for finding in check_consistency(shipped) if finding.is_blocking]
+
+
+def test_the_guide_states_percentages_that_are_impossible_with_its_n(shipped):
+    """71% and 29% of 18 are not possible; of 17 they are 12 and 5."""
+    messages = {
+        finding.message
+        for finding in check_consistency(shipped)
+        if finding.code == "GRIM" and finding.study == "zarate2006"
+    }
+    assert messages == {
+        f"{percent} is not possible with n = 18 (possible with n = 17, 21)"
+        for percent in ("71%", "29%")
+    }
+
+
+def test_a_verdict_is_computed_for_every_numeric_claim(shipped):
+    claims = claim_verdicts(shipped, select_results(shipped)).set_index("claim")
+    assert (claims.loc[claims["kind"] != "qualitative", "computed_verdict"] != "").all()
+    assert (claims.loc[claims["overruled"], "reason"] != "").all()
+    assert claims.loc[["C01", "C03", "C19", "C21"], "computed_verdict"].tolist() == [
+        "differs", "omits detail", "overstated", "agrees"
+    ]  # fmt: skip
+
+
+def test_the_contradictions_of_the_guide_are_found(shipped):
+    assert {
+        "contradiction.C05.C12",  # 0.5 mg/kg a microdose, and among the upper doses tested
+        "contradiction.C06.C13",  # 1 mg/kg a treatment, and dangerous
+        "contradiction.C09.fava2018",  # works in the lowest dosage
+        "contradiction.C07.C08",
+    } <= {sentence.name for sentence in contradictions(shipped)}
+
+
+def test_participants_of_a_secondary_analysis_are_not_counted_twice(shipped):
+    assert cohorts(shipped)["salloum2019"] == "fava2018"
+    results = select_results(shipped)
+    cells = evidence_map_cells(shipped, results, down="outcome", across="condition")
+    abstinence = cells.set_index("name").loc["alcohol dependence/abstinence"]
+    # The studies of 1997, 2020 and 2022; the retelling of 1997 in a review adds nobody.
+    assert abstinence["n"] == 211 + 40 + 96
+
+
+@pytest.mark.parametrize("measure", ["proportion", "rr", "smd"])
+def test_the_first_questions_are_those_of_the_curators(shipped, measure):
+    question = main_question(shipped, select_results(shipped), Question("", measure, 0.0))
+    outcome = "depression severity" if measure == "smd" else "response"
+    assert (question.outcome, question.time_days) == (outcome, 1)

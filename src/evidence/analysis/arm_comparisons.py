@@ -77,8 +77,10 @@ def add_confidence_intervals(rows: pd.DataFrame, confidence: float) -> pd.DataFr
     estimate = rows["value"].to_numpy(float, copy=True)
     low, high = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
     if has_count.any():
-        counts = rows.loc[has_count, ["event_count", "n"]].to_numpy(float).T
-        estimate[has_count], low[has_count], high[has_count] = wilson_interval(*counts, confidence)
+        events, n = rows.loc[has_count, ["event_count", "n"]].to_numpy(float).T
+        estimate[has_count], low[has_count], high[has_count] = wilson_interval(
+            events, n, confidence
+        )
     names = [
         f"{row.study}/{row.arm}/{row.outcome}/{format_time(row.time, row.time_unit) or 'any time'}"
         f"/{'guide' if row.is_guide else row.source}"

@@ -21,7 +21,7 @@ AUDITED_COLUMNS = schema.STUDIES.with_role("audited")
 CONFIDENCE = 0.95
 
 
-def row_digest(row) -> str:
+def row_digest(row: object) -> str:
     """Return 12 hexadecimal digits that change with anything a result states."""
     cells = (getattr(row, name) for name in AUDITED_COLUMNS)
     return digest("\x1f".join("" if pd.isna(cell) else str(cell) for cell in cells), 12)

@@ -60,7 +60,7 @@ def outcome_definitions(dataset: Dataset, outcomes: Iterable[str]) -> Iterator[S
 
 
 def _outcomes_by_studies(results: pd.DataFrame, measure: str) -> list[str]:
-    """Benefits and harms for which a measure can be computed, those with most studies first."""
+    """Return benefits and harms for which a measure can be computed, those with most studies first."""
     rows = evidence_rows(results)
     rows = rows[rows["kind"].isin(OUTCOME_KINDS)]
     studies = {

@@ -96,7 +96,7 @@ def _days(days: float, addresses: str) -> Number:
 
 
 def _pair_findings(rows: pd.DataFrame, confidence: float) -> pd.DataFrame:
-    """Findings of two arms with counts: on which side of 0 the CI of their difference lies."""
+    """Find on which side of 0 the CI of the difference of two counts lies."""
     pairs = arm_pairs(rows, confidence=confidence)
     sign = np.select([pairs["rd_low"] > 0, pairs["rd_high"] < 0], [1, -1], 0)
     sign = sign * np.where(pairs["better"] == "lower", -1, 1)
@@ -126,7 +126,7 @@ def _proportion_findings(rows: pd.DataFrame, confidence: float) -> pd.DataFrame:
 
 
 def _finding_of_contrast(row) -> str:
-    """The reported direction, or the side of an estimate that excludes no difference.
+    """Return the reported direction, or the side of an estimate that excludes no difference.
 
     An estimate with neither a CI nor a p value gives no finding. A reported direction says whom the
     estimate favours; without one its sign and the better side of the outcome do.

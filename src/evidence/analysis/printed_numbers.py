@@ -81,7 +81,7 @@ def count_ranges(as_printed: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.
 
 
 def _percentage(as_printed: str) -> tuple[int, int] | None:
-    """The digits of the first percentage as one integer, and how many are decimals."""
+    """Return the digits of the first percentage as one integer, and how many are decimals."""
     match = _PERCENTAGE.search(as_printed)
     if match is None:
         return None
@@ -90,6 +90,6 @@ def _percentage(as_printed: str) -> tuple[int, int] | None:
 
 
 def _bounds(digits, decimals, n):
-    """The smallest and largest count whose percentage rounds to these digits."""
+    """Return the smallest and largest count whose percentage rounds to these digits."""
     step = 200 * 10**decimals
     return -((1 - 2 * digits) * n // step), (2 * digits + 1) * n // step

@@ -108,7 +108,7 @@ def _join(rows: pd.DataFrame, table: pd.DataFrame, key: str) -> pd.DataFrame:
 
 
 def _studies(dataset: Dataset) -> pd.DataFrame:
-    """One row per study; without `designs.csv` the label comes from the bibliography."""
+    """Return one row per study; without `designs.csv` the label comes from the bibliography."""
     if len(dataset.designs):
         return dataset.designs[STUDY_COLUMNS]
     studies = dataset.results["study"].unique()
@@ -117,7 +117,7 @@ def _studies(dataset: Dataset) -> pd.DataFrame:
 
 
 def _event_counts(rows: pd.DataFrame) -> tuple[pd.Series, np.ndarray]:
-    """Events as printed, else the only count that a printed percentage of n allows."""
+    """Return events as printed, else the only count that a printed percentage of n allows."""
     is_printed = rows["events"].notna().to_numpy()
     has_percentage = rows["measure"].eq("proportion") & rows["n"].notna() & rows["events"].isna()
     percentages = rows.loc[has_percentage, ["as_printed", "n"]]

@@ -7,6 +7,7 @@ An *address* is `file:line` of a table of the project, such as `data/studies.csv
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -74,7 +75,7 @@ def filled_cells(dataset: Dataset, addresses: Iterable[str]) -> dict[str, dict[s
     return cells_by_address
 
 
-def cell_text(value) -> str:
+def cell_text(value: Any) -> str:
     """Turn a typed cell back into text; an empty cell is an empty text."""
     if isinstance(value, tuple):
         return "; ".join(value)

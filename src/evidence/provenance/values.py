@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -61,7 +62,7 @@ def read_figure_records(reports: Path) -> dict[str, dict]:
     }
 
 
-def to_json_value(value):
+def to_json_value(value: Any) -> Any:
     """Return plain Python values for JSON, all the way down; NaN, infinity and NA become None."""
     if isinstance(value, Mapping):
         return {str(key): to_json_value(entry) for key, entry in value.items()}
@@ -85,7 +86,7 @@ class ValueStore:
     texts : dict of str to {"text", "template"}
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.values: dict[str, dict] = {}
         self.texts: dict[str, dict] = {}
 

@@ -1,5 +1,7 @@
 """Show the findings of the consistency checks, and the studies of an explorer query, as tables."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -36,7 +38,7 @@ def tabulate_check_findings(dataset: Dataset, results: pd.DataFrame) -> ReportTa
     )
 
 
-def tabulate_query(layout) -> ReportTable:
+def tabulate_query(layout: Any) -> ReportTable:
     """Return a table with one row per study of an explorer query and one for its pool.
 
     Parameters

@@ -1,6 +1,7 @@
 """Show the unknowns and the evidence map as tables."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -103,7 +104,7 @@ def required_trial_text(unknown: Unknown) -> str:
 
 
 def _sample_size(unknown: Unknown) -> str:
-    """Participants per arm, at the observed comparator proportion or over a range."""
+    """State the participants per arm, at the observed comparator proportion or over a range."""
     trial = unknown.required_trial
     if not len(trial.sizes):
         return "no sample size without a stated minimal important difference"
@@ -121,7 +122,7 @@ def _sample_size(unknown: Unknown) -> str:
     text = f"{trial.per_arm:,} per arm {power}"
     if by_risk:
         text = f"per arm {each[0]} as observed ({', '.join(each[1:])}), {power}"
-    participants = unknown.best.body.participants
+    participants = unknown.best.body.participants if unknown.best else 0
     if participants:
         have = f"{participants:,} of {int(np.ceil(trial.required)):,} participants"
         fraction = format_percent(min(trial.fraction, 1))
@@ -157,7 +158,7 @@ def _evidence(unknown: Unknown) -> str:
 
 
 def _certainty(unknown: Unknown) -> str:
-    """The most certain body of evidence: its level, effect and conclusion."""
+    """Describe the most certain body of evidence: its level, effect and conclusion."""
     if unknown.best is None:
         return "—"
     body = unknown.best.body
@@ -180,7 +181,7 @@ def _reasons(unknown: Unknown) -> str:
     return "; ".join([*codes, *filter(None, [unknown.why_open])])
 
 
-def tabulate_evidence_map(layout) -> ReportTable:
+def tabulate_evidence_map(layout: Any) -> ReportTable:
     """Return an evidence map as a table whose filled cells link to their studies.
 
     Parameters

@@ -86,7 +86,7 @@ class ReportTable:
         return f'<tr id="{escape(anchor(self.id, name))}">{header}{"".join(cells)}</tr>\n'
 
     def _row_title(self, name: str, text: str) -> str:
-        """The first cell of a row, linked to the footnote on its numbers if it has any."""
+        """Return the first cell of a row, linked to the footnote on its numbers if it has any."""
         if self.numbers.columns.difference(["name", "address"]).empty:
             return escape(text)
         footnote = anchor("why", f"{self.id}:{name}")

@@ -71,6 +71,6 @@ def _apply_waivers(dataset: Dataset, findings: list[Finding]) -> list[Finding]:
 
 
 def _matches(waiver, finding: Finding) -> bool:
-    """Whether a waiver of the same code and study applies; its blank cells match anything."""
+    """Tell whether a waiver of the same code and study applies; its blank cells match anything."""
     cells = ((name, getattr(waiver, name)) for name in ("arm", "outcome", "source"))
     return all(not cell or getattr(finding, name) == cell for name, cell in cells)

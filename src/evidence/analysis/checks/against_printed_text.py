@@ -18,6 +18,7 @@ from evidence.analysis.printed_numbers import (
     rounding,
 )
 from evidence.dataset.csv_reader import map_cells
+from evidence.dataset.dataset import Dataset
 from evidence.provenance.sentence import Number, Sentence, count, format_percent
 
 TOLERANCE = 1e-6
@@ -30,7 +31,7 @@ _DECREASE = re.compile(r"\b(lower|fewer|less|fell|reduction|decreased?)\b")
 
 
 @check("PRINT", "error", "copy it again from the source")
-def numbers_not_printed(dataset, results) -> CheckResults:
+def numbers_not_printed(dataset: Dataset, results: pd.DataFrame) -> CheckResults:
     """Find a number that the row's own `as_printed` does not show, or shows with another sign."""
     for row in results[_may_not_be_printed(results)].itertuples():
         printed = [float(number) for number in printed_numbers(row.as_printed)]
@@ -90,7 +91,7 @@ def _contains(texts: Iterable[str], pattern: re.Pattern) -> np.ndarray:
 
 
 @check("PERCENT", "error", "check the count, n and the percentage")
-def counts_off_their_percentage(dataset, results) -> CheckResults:
+def counts_off_their_percentage(dataset: Dataset, results: pd.DataFrame) -> CheckResults:
     """Find a count that does not round to the percentage printed beside it."""
     rows = results.loc[results["events"].notna() & results["n"].notna()]
     first, last = _possible_ranges(rows)
@@ -101,7 +102,7 @@ def counts_off_their_percentage(dataset, results) -> CheckResults:
 
 
 @check("GRIM", "warning", "find out how many participants were analysed")
-def impossible_percentages(dataset, results) -> CheckResults:
+def impossible_percentages(dataset: Dataset, results: pd.DataFrame) -> CheckResults:
     """Find a percentage that no count of n participants gives, however halves are rounded (GRIM)."""
     rows = _proportions(results)
     first, last = _possible_ranges(rows)
@@ -140,7 +141,7 @@ def grim_power(results: pd.DataFrame) -> Sentence:
 
 @cache
 def _chance_to_fail(decimals: int, n: int) -> float:
-    """The proportion of percentages with so many decimals that no count of n gives."""
+    """Return the proportion of percentages with so many decimals that no count of n gives."""
     steps = 100 * 10**decimals
     exact = (Fraction(events * steps, n) for events in range(n + 1))
     half = Fraction(1, 2)
@@ -150,7 +151,7 @@ def _chance_to_fail(decimals: int, n: int) -> float:
 
 
 @check("GRIMMEAN", "warning", "find out how many were analysed and whether scores are integers")
-def impossible_means(dataset, results) -> CheckResults:
+def impossible_means(dataset: Dataset, results: pd.DataFrame) -> CheckResults:
     """Find a mean of integer scores that no sum of n scores gives (GRIM)."""
     is_integer = dataset.instruments["integer"] == "yes"
     instruments = dataset.instruments.loc[is_integer, "instrument"]
@@ -177,7 +178,7 @@ def _proportions(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def _possible_ranges(results: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """The first and last count that each row's printed percentage of n allows."""
+    """Return the first and last count that each row's printed percentage of n allows."""
     return count_ranges(results["as_printed"].to_numpy(object), results["n"].to_numpy(int))
 
 

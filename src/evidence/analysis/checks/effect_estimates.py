@@ -7,6 +7,7 @@ from evidence.analysis.arm_comparisons import arm_pairs
 from evidence.analysis.checks.finding import CheckResults, check
 from evidence.analysis.printed_numbers import printed_numbers, rounding
 from evidence.dataset.csv_reader import map_cells
+from evidence.dataset.dataset import Dataset
 from evidence.statistics.confidence_intervals import (
     odds_ratio_interval,
     risk_difference_interval,
@@ -27,7 +28,7 @@ FACTOR_AT_SAME_TIME, FACTOR_AT_ANY_TIME, FACTOR_AS_ERROR = 2.5, 1.4, 1.6
 
 
 @check("SDSE", "warning", "check whether it is a standard error")
-def errors_for_deviations(dataset, results) -> CheckResults:
+def errors_for_deviations(dataset: Dataset, results: pd.DataFrame) -> CheckResults:
     """Find a standard deviation that agrees with the others only if it is a standard error."""
     rows = results[
         (results["spread_kind"] == "sd") & results["n"].notna() & results["spread"].gt(0)
@@ -52,7 +53,7 @@ def errors_for_deviations(dataset, results) -> CheckResults:
 
 
 def _may_have_errors(rows: pd.DataFrame) -> np.ndarray:
-    """Rows on a scale whose smallest deviation is far below the second smallest."""
+    """Select rows on a scale whose smallest deviation is far below the second smallest."""
     scale = rows.groupby(SCALE, sort=False).ngroup()
     spread = rows["spread"].to_numpy()
     order = np.lexsort([spread, scale])
@@ -65,7 +66,7 @@ def _may_have_errors(rows: pd.DataFrame) -> np.ndarray:
 
 
 @check("CIP", "warning", "check both numbers")
-def intervals_against_p(dataset, results) -> CheckResults:
+def intervals_against_p(dataset: Dataset, results: pd.DataFrame) -> CheckResults:
     """Find a CI and a p value that disagree on whether there is a difference at 0.05."""
     rows, (low, _, high) = _with_intervals(results)
     # A limit rounded to no difference may lie on either side of it.
@@ -77,7 +78,7 @@ def intervals_against_p(dataset, results) -> CheckResults:
 
 
 @check("CISYM", "warning", "check the three numbers")
-def lopsided_intervals(dataset, results) -> CheckResults:
+def lopsided_intervals(dataset: Dataset, results: pd.DataFrame) -> CheckResults:
     """Find an estimate that is not in the middle of its CI, on the log scale for ratios."""
     rows, (low, middle, high) = _with_intervals(results)
     slack = map_cells(rows["as_printed"], _rounding_slack, float)
@@ -90,7 +91,7 @@ def lopsided_intervals(dataset, results) -> CheckResults:
 
 
 @check("DIRECTION", "warning", "check whom the finding favours and whether it is significant")
-def directions_against_numbers(dataset, results) -> CheckResults:
+def directions_against_numbers(dataset: Dataset, results: pd.DataFrame) -> CheckResults:
     """Find a direction that contradicts the p value or the CI of its row."""
     is_none = (results["direction"] == "no difference").to_numpy()
     p = results["p_adjusted"].where(results["p_adjusted"] != "", results["p_value"])
@@ -105,14 +106,14 @@ def directions_against_numbers(dataset, results) -> CheckResults:
 
 
 @check("LARGE", "warning", "check whether standard errors were taken for standard deviations")
-def incredible_effects(dataset, results) -> CheckResults:
+def incredible_effects(dataset: Dataset, results: pd.DataFrame) -> CheckResults:
     """Find a standardised mean difference beyond 3, larger than any known treatment effect."""
     for row in results[(results["measure"] == "smd") & results["value"].abs().gt(3)].itertuples():
         yield row, f"a standardised mean difference of {row.value:g} is hard to believe"
 
 
 @check("EFFECT", "warning", "check the counts, the effect, and whether it is adjusted")
-def effects_off_their_counts(dataset, results) -> CheckResults:
+def effects_off_their_counts(dataset: Dataset, results: pd.DataFrame) -> CheckResults:
     """Find a ratio or difference that the counts of its two arms do not give."""
     rows = results[results["measure"].isin(INTERVALS) & results["value"].notna()]
     pair = ["study", "arm", "versus", "outcome", "time", "time_unit"]
@@ -136,7 +137,7 @@ def effects_off_their_counts(dataset, results) -> CheckResults:
 
 
 def _with_intervals(results: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
-    """Rows with a CI, and their lower limit, estimate and upper limit, log for ratios, (3, K)."""
+    """Return rows with a CI, and their lower limit, estimate and upper limit, log for ratios, (3, K)."""
     has_all = results[["value", "ci_low", "ci_high"]].notna().all(axis=1)
     is_ratio = results["measure"].isin(RATIOS)
     rows = results[has_all & ~(is_ratio & (results["ci_low"] <= 0))]
@@ -147,7 +148,7 @@ def _with_intervals(results: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
 
 
 def _significance(printed: pd.Series) -> np.ndarray:
-    """Whether each printed p value is below 0.05, as 1 or 0; NaN if it does not say."""
+    """Tell whether each printed p value is below 0.05, as 1 or 0; NaN if it does not say."""
     return map_cells(printed, _is_significant, float)
 
 

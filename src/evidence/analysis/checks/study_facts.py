@@ -8,6 +8,7 @@ import pandas as pd
 from evidence.analysis.checks.finding import CheckResults, check
 from evidence.analysis.results import last_assessments
 from evidence.dataset.csv_reader import map_cells
+from evidence.dataset.dataset import Dataset
 from evidence.provenance.sentence import at_time
 
 _DOSE = re.compile(r"(?<![\d.])(\d+(?:\.\d+)?|\.\d+) mg/kg")
@@ -19,7 +20,7 @@ def _from_sources(results: pd.DataFrame) -> pd.DataFrame:
 
 
 @check("PARTICIPANTS", "error", "check n")
-def too_many_participants(dataset, results) -> CheckResults:
+def too_many_participants(dataset: Dataset, results: pd.DataFrame) -> CheckResults:
     """Find a row with more participants than its study."""
     sizes = dataset.designs.set_index("study")[["n_randomised", "n_analysed"]]
     largest = sizes.astype(float).max(axis=1)
@@ -30,7 +31,7 @@ def too_many_participants(dataset, results) -> CheckResults:
 
 
 @check("ARMS", "warning", "find the missing arm or participants")
-def arms_off_their_total(dataset, results) -> CheckResults:
+def arms_off_their_total(dataset: Dataset, results: pd.DataFrame) -> CheckResults:
     """Find arms whose sizes do not add up to the number randomised."""
     total = dataset.designs.set_index("study")["n_randomised"].dropna()
     rows = _from_sources(results[results["outcome"].eq("allocated") & results["events"].notna()])
@@ -46,7 +47,7 @@ def arms_off_their_total(dataset, results) -> CheckResults:
 
 
 @check("SUBSET", "warning", "check whether both were counted from the same scores")
-def subsets_beyond_their_outcome(dataset, results) -> CheckResults:
+def subsets_beyond_their_outcome(dataset: Dataset, results: pd.DataFrame) -> CheckResults:
     """Find more participants with an outcome than with the outcome that includes it."""
     outcomes = dataset.outcomes[dataset.outcomes["subset_of"] != ""]
     subsets = dict(zip(outcomes["outcome"], outcomes["subset_of"], strict=True))
@@ -75,7 +76,7 @@ def subsets_beyond_their_outcome(dataset, results) -> CheckResults:
 
 
 @check("TWIN", "note", "check the table again")
-def twin_arms(dataset, results) -> CheckResults:
+def twin_arms(dataset: Dataset, results: pd.DataFrame) -> CheckResults:
     """Find two arms with the same mean and the same spread."""
     rows = results[(results["measure"] == "mean") & results["spread"].notna()]
     keys = ["study", "outcome", "instrument", "time", "value", "spread", "source"]
@@ -86,7 +87,7 @@ def twin_arms(dataset, results) -> CheckResults:
 
 
 @check("DOSE", "warning", "check the unit: mg, mg/kg, or mg for a person of 70 kg")
-def unlikely_doses(dataset, results) -> CheckResults:
+def unlikely_doses(dataset: Dataset, results: pd.DataFrame) -> CheckResults:
     """Find a dose per kg outside the range that `doses.csv` gives for the drug and route."""
     for dose_range in dataset.doses.itertuples():
         low, high, route = dose_range.low, dose_range.high, dose_range.route
@@ -97,7 +98,7 @@ def unlikely_doses(dataset, results) -> CheckResults:
 
 
 @check("LABEL", "error", "check the dose")
-def doses_off_their_arm(dataset, results) -> CheckResults:
+def doses_off_their_arm(dataset: Dataset, results: pd.DataFrame) -> CheckResults:
     """Find a dose that differs from the one in the name of its arm."""
 
     def dose_in_name(arm: str) -> float:
@@ -111,7 +112,7 @@ def doses_off_their_arm(dataset, results) -> CheckResults:
 
 
 @check("FOLLOWUP", "warning", "check the time")
-def results_after_the_end(dataset, results) -> CheckResults:
+def results_after_the_end(dataset: Dataset, results: pd.DataFrame) -> CheckResults:
     """Find a result after the last assessment of its study."""
     end = results["study"].map(last_assessments(dataset, list(results["study"].unique())))
     for row in _from_sources(results[results["days"] > end.astype(float) * 1.01]).itertuples():
@@ -120,7 +121,7 @@ def results_after_the_end(dataset, results) -> CheckResults:
 
 
 @check("YEAR", "error", "give the right source")
-def sources_before_their_study(dataset, results) -> CheckResults:
+def sources_before_their_study(dataset: Dataset, results: pd.DataFrame) -> CheckResults:
     """Find a number from a source that is older than the study it is about."""
     years = {key: reference.year for key, reference in dataset.bibliography.items()}
     known = {key: float(year) for key, year in years.items() if year.isdigit()}
@@ -133,7 +134,7 @@ def sources_before_their_study(dataset, results) -> CheckResults:
 
 
 @check("REGISTRY", "error", "copy it again")
-def malformed_registrations(dataset, results) -> CheckResults:
+def malformed_registrations(dataset: Dataset, results: pd.DataFrame) -> CheckResults:
     """Find a ClinicalTrials.gov number that is not NCT and eight digits."""
     for row in dataset.designs.itertuples():
         for number in re.findall(r"NCT\w*", row.registration):

@@ -58,8 +58,8 @@ def _overlap(first, second) -> tuple[float, float] | None:
     return (low, high) if low <= high else None
 
 
-def _amount(statement, overlap: tuple[float, float]) -> str:
-    if not statement.quantity:
+def _amount(statement, overlap: tuple[float, float] | None) -> str:
+    if not statement.quantity or overlap is None:
         return ""
     low, high = overlap
     text = f"{low:g}" if low == high else f"{low:g} to {high:g}"
@@ -84,7 +84,7 @@ def _contradicting_statements(first, second) -> Sentence:
 
 
 def _contradicting_rows(statement, results: pd.DataFrame) -> pd.DataFrame:
-    """Confirmed rows within the statement's range whose direction differs from it."""
+    """Return confirmed rows within the statement's range whose direction differs from it."""
     rows = filter_rows(statement.source_rows, results)
     rows = rows[~rows["is_guide"] & rows["confirmed"] & (rows["direction"] != "")]
     if statement.quantity:

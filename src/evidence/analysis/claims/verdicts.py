@@ -10,6 +10,7 @@ reports less benefit or more harm.
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -57,7 +58,7 @@ class _Comparison:
     label: str
 
 
-def judge_claim(results: pd.DataFrame, claim) -> Verdict:
+def judge_claim(results: pd.DataFrame, claim: Any) -> Verdict:
     """Compute the verdict that the rows of a claim give by themselves.
 
     All sources match: agrees. At least half match: omits detail. Fewer match: overstated if all
@@ -92,7 +93,7 @@ def judge_claim(results: pd.DataFrame, claim) -> Verdict:
 
 
 def _counterparts(row, sources: pd.DataFrame, quantity: str) -> Iterable:
-    """The sources' rows on the same arm, or all if no arm has its name."""
+    """Return the sources' rows on the same arm, or all if no arm has its name."""
     same_arm = sources[sources["arm"] == row.arm]
     return (sources if quantity or same_arm.empty else same_arm).itertuples()
 
@@ -115,7 +116,7 @@ def _compare(row, source, quantity: str) -> _Comparison | None:
     else:
         return None
     printed = source.as_printed.replace(" percent", "%") or source.direction
-    if quantity:
+    if quantity and reported:
         printed = f"{reported.low:g}{UNITS[quantity]}"
     has_other_n = pd.notna(row.n) and pd.notna(source.n) and row.n != source.n
     n_difference = f"n = {source.n}, not {row.n}" if has_other_n else ""
@@ -123,7 +124,7 @@ def _compare(row, source, quantity: str) -> _Comparison | None:
 
 
 def _printed_range(row) -> PrintedRange | None:
-    """The value of a row, its time if it is about time, or the range in its text."""
+    """Return the value of a row, its time if it is about time, or the range in its text."""
     printed = printed_numbers(row.as_printed)
     if pd.notna(row.value):
         is_percentage = "%" in row.as_printed or "percent" in row.as_printed
@@ -163,7 +164,7 @@ def _is_worse(better: str, stated: PrintedRange, reported: PrintedRange) -> bool
 
 
 def _dates_match(stated: str, reported: str) -> bool:
-    """Whether the dates agree, with or without the day: March 2019 matches 5 March 2019."""
+    """Tell whether the dates agree, with or without the day: March 2019 matches 5 March 2019."""
     return reported == stated or reported.endswith(f" {stated}")
 
 
@@ -179,7 +180,7 @@ def _verdict(comparisons: list[_Comparison]) -> str:
 
 
 def _reason(comparisons: list[_Comparison]) -> str:
-    """What matches, what does not and where n differs, with the sources."""
+    """State what matches, what does not and where n differs, with the sources."""
     parts = (
         ("matches", [(c.label, c.printed) for c in comparisons if c.matches]),
         ("does not match", [(c.label, c.printed) for c in comparisons if not c.matches]),

@@ -62,14 +62,14 @@ def evidence_map_cells(
 
 
 def _time_bands(days: pd.Series) -> pd.Series:
-    """The first band that includes each time; empty before treatment or without a time."""
+    """Return the first band that includes each time; empty before treatment or without a time."""
     bands = np.array(list(TIME_BANDS), dtype=object)
     positions = np.searchsorted(list(TIME_BANDS.values()), days.fillna(np.inf))
     return pd.Series(bands[np.minimum(positions, len(bands) - 1)], days.index).where(days > 0, "")
 
 
 def _doses(rows: pd.DataFrame) -> pd.Series:
-    """Dose and route of treated arms in words; empty for comparators or an unknown dose."""
+    """Return dose and route of treated arms in words; empty for comparators or an unknown dose."""
     dose = rows["dose_mg_per_kg"].map(lambda number: f"{number:g} mg/kg").astype(str)
     route = (" " + rows["route"]).where(rows["route"] != "", "")
     is_treated = (rows["dose_mg_per_kg"] > 0) & (rows["role"] != "comparator")
@@ -77,7 +77,7 @@ def _doses(rows: pd.DataFrame) -> pd.Series:
 
 
 def _order(dataset: Dataset, rows: pd.DataFrame, dimension: str) -> list[str]:
-    """The words along one side of the map, in the order of the tables or from low to high."""
+    """Return the words along one side of the map, in the order of the tables or from low to high."""
     present = list(rows[dimension].unique())
     if dimension == "time":
         return list(TIME_BANDS) if present else []

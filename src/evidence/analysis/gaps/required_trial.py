@@ -102,7 +102,7 @@ def diversity(body: EvidenceBody) -> float:
 
 
 def _observed_risks(body: EvidenceBody | None) -> tuple[float, ...]:
-    """The comparator proportion and the limits of its CI; nothing if none was observed."""
+    """Return the comparator proportion and the limits of its CI; nothing if none was observed."""
     if not (body and body.comparator_risk > 0):
         return ()
     interval = wilson_interval(body.studies["events2"].sum(), body.studies["n2"].sum())
@@ -110,7 +110,7 @@ def _observed_risks(body: EvidenceBody | None) -> tuple[float, ...]:
 
 
 def _sizes_on_scale(body: EvidenceBody, mid: float | None) -> Iterator[dict]:
-    """Sizes for a difference of means, with the SD of the body's studies."""
+    """Yield sizes for a difference of means, with the SD of the body's studies."""
     if mid is None:
         return
     studies = body.studies.dropna(subset=["n1", "n2"])
@@ -126,14 +126,16 @@ def _sizes_on_scale(body: EvidenceBody, mid: float | None) -> Iterator[dict]:
 
 
 def _standardised_sizes(dataset: Dataset, outcome: str) -> Iterator[dict]:
-    """Sizes for a stated minimal important SMD, where nothing was observed."""
+    """Yield sizes for a stated minimal important SMD, where nothing was observed."""
     mid = minimal_important_difference(dataset, outcome, "smd")
-    for power in POWERS if mid is not None else ():
+    if mid is None:
+        return
+    for power in POWERS:
         yield _size(np.nan, power, size_for_means(mid, power=power), False)
 
 
 def _sizes_by_risk(dataset: Dataset, outcome: str, observed: tuple[float, ...]) -> Iterator[dict]:
-    """Sizes for the observed proportion and the limits of its CI, else for a range."""
+    """Yield sizes for the observed proportion and the limits of its CI, else for a range."""
     for risk in observed or COMPARATOR_RISKS:
         mid = mid_as_risk_difference(dataset, outcome, risk)
         if mid is None:

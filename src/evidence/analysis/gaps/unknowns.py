@@ -189,7 +189,7 @@ def _listed(evidence: _Evidence) -> Iterator[Unknown]:
 
 
 def _earliest_day(query: str) -> float:
-    """The day from which on a query selects results; NaN if it does not say."""
+    """Return the day from which on a query selects results; NaN if it does not say."""
     days = [
         float(predicate.values[0])
         for predicate in parse_query(query)
@@ -199,7 +199,7 @@ def _earliest_day(query: str) -> float:
 
 
 def _derived(evidence: _Evidence, results: pd.DataFrame) -> Iterator[Unknown]:
-    """Cells that claims are about and that at most one trial measured."""
+    """Yield cells that claims are about and that at most one trial measured."""
     trials = evidence.rows[evidence.rows["randomised"] == "yes"]
     trials_by_cell = dict(list(trials.groupby(CELL_COLUMNS, sort=False)))
     for cell, claims_and_days in _claimed_cells(evidence.dataset, results).items():
@@ -237,7 +237,7 @@ def _derived(evidence: _Evidence, results: pd.DataFrame) -> Iterator[Unknown]:
 
 
 def _claimed_cells(dataset: Dataset, results: pd.DataFrame) -> dict[tuple, list[tuple]]:
-    """Condition, treatment and outcome of each claim on an effect.
+    """Return condition, treatment and outcome of each claim on an effect.
 
     For each cell the claims, each with the earliest day at which its studies measured.
     """
@@ -259,7 +259,7 @@ def _claimed_cells(dataset: Dataset, results: pd.DataFrame) -> dict[tuple, list[
 
 
 def _about_sources(evidence: _Evidence) -> Iterator[Unknown]:
-    """References and claims whose source nobody could identify."""
+    """Yield references and claims whose source nobody could identify."""
     claims, guide = evidence.dataset.claims, evidence.dataset.guide
     references = [{ref.strip() for ref in cell.split(";")} for cell in claims["guide_refs"]]
     best_matches = guide.drop_duplicates("guide_ref")
@@ -295,7 +295,7 @@ def _about_sources(evidence: _Evidence) -> Iterator[Unknown]:
 def _unknown(
     evidence: _Evidence, rows: pd.DataFrame, *, follow_up_days: float = np.nan, **fields
 ) -> Unknown:
-    """An unknown with what is computed from the rows that address it."""
+    """Return an unknown with what is computed from the rows that address it."""
     dataset = evidence.dataset
     k, n = count_studies_and_participants(evidence.sizes, rows)
     is_comparative = rows["address"].isin(list(evidence.comparative))
@@ -335,7 +335,7 @@ def _certainty_order(certainty: Certainty) -> tuple:
 def _codes(
     k: int, best: Certainty | None, high_risk: float, any_blinded: bool
 ) -> Iterator[tuple[str, str]]:
-    """Robinson's reasons that apply, each with the rule."""
+    """Yield Robinson's reasons that apply, each with the rule."""
     domains = {rating.domain: rating for rating in best.domains} if best else {}
     if k == 0:
         yield "A", "no study addresses it"

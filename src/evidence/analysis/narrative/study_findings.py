@@ -210,7 +210,7 @@ def _pair_sentences(pairs: pd.DataFrame, confidence: float) -> Iterator[Sentence
 def _proportion_sentences(
     rows: pd.DataFrame, pairs: pd.DataFrame, caveat: str = ""
 ) -> Iterator[Sentence]:
-    """Proportions of treated arms that are in no pair."""
+    """Yield proportions of treated arms that are in no pair."""
     paired = set(pairs[PAIR_COLUMNS].itertuples(index=False, name=None))
     treated = rows[
         (rows["measure"] == "proportion")
@@ -233,7 +233,7 @@ def _proportion_sentences(
 
 
 def _direction_sentences(rows: pd.DataFrame) -> Iterator[Sentence]:
-    """Contrasts that are reported without an estimate."""
+    """Yield contrasts that are reported without an estimate."""
     is_worded = (rows["role"] == "contrast") & rows["value"].isna() & (rows["direction"] != "")
     keys = ["outcome", "time", "time_unit", "versus", "direction"]
     for _, group in rows[is_worded].groupby(keys, sort=False):
@@ -255,7 +255,7 @@ def _direction_sentences(rows: pd.DataFrame) -> Iterator[Sentence]:
 
 
 def _estimate_sentences(rows: pd.DataFrame) -> Iterator[Sentence]:
-    """Contrasts with a printed estimate."""
+    """Yield contrasts with a printed estimate."""
     contrasts = rows[(rows["role"] == "contrast") & rows["value"].notna()]
     names = _unique_names(contrasts)
     for row in contrasts.itertuples():
@@ -280,7 +280,7 @@ def _estimate_sentences(rows: pd.DataFrame) -> Iterator[Sentence]:
 
 
 def _unique_names(contrasts: pd.DataFrame) -> pd.Series:
-    """A name for each row; equal ones are extended by what differs between them."""
+    """Return a name for each row; equal ones are extended by what differs between them."""
     keys = ["study", "arm", "outcome", "measure"]
     names = contrasts[keys].agg("/".join, axis=1) if len(contrasts) else contrasts["study"]
     for column in ("time", "instrument", "definition", "versus", "source"):
