@@ -12,9 +12,11 @@ help: ## List these targets
 report: $(READY) ## Check the data, run every notebook, write reports/ (open reports/index.html)
 	$(BIN)/evidence report
 
-test: $(READY) ## Lint and run the whole test suite
+test: $(READY) ## Lint, check types, build the documentation and run the test suite
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 lab: $(READY) ## Open JupyterLab on the start page

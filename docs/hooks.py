@@ -8,6 +8,9 @@ import ast
 import re
 from pathlib import Path
 
+import click
+
+from evidence.cli import evidence
 from evidence.dataset import schema
 from evidence.dataset.bibliography import read_bibliography
 from evidence.dataset.citations import format_vancouver
@@ -70,6 +73,16 @@ def python_api() -> str:
     return "\n".join(blocks)
 
 
+def command_line() -> str:
+    """Return the help of every command, as the command itself prints it."""
+    group = click.Context(evidence, info_name="evidence")
+    sections = []
+    for name in evidence.list_commands(group):
+        context = click.Context(evidence.get_command(group, name), group, info_name=name)
+        sections.append(f"## evidence {name}\n\n```text\n{context.get_help()}\n```\n")
+    return "\n".join(sections)
+
+
 def decisions() -> str:
     """Return the architecture decision records as a list of links with their titles."""
     records = sorted((ROOT / "docs" / "adr").glob("*.md"))
@@ -79,4 +92,9 @@ def decisions() -> str:
     )
 
 
-GENERATORS = {"data model": data_model, "python api": python_api, "decisions": decisions}
+GENERATORS = {
+    "data model": data_model,
+    "python api": python_api,
+    "command line": command_line,
+    "decisions": decisions,
+}

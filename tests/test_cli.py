@@ -35,6 +35,16 @@ def test_the_overview_lists_every_command_with_its_help(capsys, monkeypatch):
     assert capsys.readouterr().out.startswith("evidence ")
 
 
+def test_shells_can_complete_commands(capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["evidence"])
+    for name, value in (("COMPLETE", "bash_complete"), ("WORDS", "evidence po"), ("CWORD", "1")):
+        prefix = "_EVIDENCE_" if name == "COMPLETE" else "COMP_"
+        monkeypatch.setenv(prefix + name, value)
+    with pytest.raises(SystemExit):
+        start.main()
+    assert "pool" in capsys.readouterr().out
+
+
 def test_the_words_of_the_options_are_those_of_the_package():
     assert set(cli.MEASURES) == set(question.MEASURES)
     assert set(cli.METHODS) == set(question.METHODS)

@@ -4,6 +4,7 @@ The overview of the commands is printed from here, because importing click takes
 long as starting Python.
 """
 
+import os
 import sys
 
 COMMANDS = {
@@ -42,7 +43,8 @@ def overview() -> str:
 
 def main() -> int:
     """Run the command line and return its exit code."""
-    if sys.argv[1:] in ([], ["--help"]):
+    is_completion = "_EVIDENCE_COMPLETE" in os.environ
+    if sys.argv[1:] in ([], ["--help"]) and not is_completion:
         sys.stdout.write(overview())
         return 0
     from evidence.cli import main as run_command
