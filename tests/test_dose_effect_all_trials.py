@@ -39,7 +39,7 @@ def test_each_arm_is_drawn_with_what_was_read_of_it(grouped):
     assert frame.loc["trial0", "ci_low"] == pytest.approx(-0.9)
     assert frame.loc["trial1", "estimate"] == -0.4
     assert np.isnan(frame.loc["trial1", "ci_low"])
-    assert (frame.loc["trial2", "found"], list(frame["dose"])) == ("no difference", [1, 2, 3])
+    assert (frame.loc["trial2", "direction"], list(frame["dose"])) == ("no difference", [1, 2, 3])
     assert "For 1 arm only the direction was read" in str(layout.caption)
     assert (
         "trial2, 3 mg/kg, 1 day, inactive comparator: no difference, size not given."
