@@ -70,10 +70,10 @@ def state_mid(project, measure, value):
     ],
 )
 def test_rob2_overall(judgements, overall):
-    asked = ROB2.applicable_domains(PARALLEL)
-    given = dict(zip(asked, judgements, strict=False))
-    assert len(asked) == 5
-    assert ROB2.overall_judgement(given, PARALLEL) == overall
+    domains = ROB2.applicable_domains(PARALLEL)
+    by_domain = dict(zip(domains, judgements, strict=False))
+    assert len(domains) == 5
+    assert ROB2.overall_judgement(by_domain, PARALLEL) == overall
 
 
 @pytest.mark.parametrize(
@@ -94,14 +94,12 @@ def test_robins_i_overall(worst, overall):
     assert ROBINS.overall_judgement(judgements, "cohort") == overall
 
 
-def test_a_crossover_is_asked_one_domain_more():
-    more = set(ROB2.applicable_domains("randomised crossover")) - set(
-        ROB2.applicable_domains(PARALLEL)
-    )
-    assert more == {"period and carryover"}
+def test_a_crossover_has_one_more_domain():
+    crossover = ROB2.applicable_domains("randomised crossover")
+    assert set(crossover) - set(ROB2.applicable_domains(PARALLEL)) == {"period and carryover"}
 
 
-def test_the_older_tool_has_no_overall():
+def test_the_older_tool_has_no_overall_judgement():
     old = load_tools()["RoB 1 (2011)"]
     assert old.overall_judgement(dict.fromkeys(old.domains, "high"), PARALLEL) == ""
 
@@ -125,7 +123,7 @@ def test_the_older_tool_has_no_overall():
         ({"source": "nobody"}, "source: 'nobody' is not defined in references.bib"),
     ],
 )
-def test_judgements_that_are_none(project, change, message):
+def test_judgements_outside_the_tool_are_refused(project, change, message):
     row = judged("baker1990", "randomisation", "low") | change
     project.table(schema.RISK_OF_BIAS, **row)
     with pytest.raises(DatasetError) as caught:
@@ -133,28 +131,28 @@ def test_judgements_that_are_none(project, change, message):
     assert message in str(caught.value)
 
 
-def test_an_overall_against_the_rule_needs_a_reason(project):
+def test_an_overall_judgement_against_the_rule_needs_a_reason(project):
     judge(project, "baker1990", ["low", "high", "low", "low", "low"], judged_by="review")
     overall = judged("baker1990", "overall", "some concerns", judged_by="review", reason="")
     project.table(schema.RISK_OF_BIAS, **overall)
     with pytest.raises(DatasetError) as caught:
         project.dataset()
-    said = "judgement: 'some concerns' is 'high' by the tool's rule. Give the reason."
-    assert f"data/risk_of_bias.csv:7 {said}" in str(caught.value)
+    message = "judgement: 'some concerns' is 'high' by the tool's rule. Give the reason."
+    assert f"data/risk_of_bias.csv:7 {message}" in str(caught.value)
     project.put("data/risk_of_bias.csv", 7, reason="one domain does not touch this outcome")
     dataset = project.dataset()
     (entry,) = appraisals(dataset)
     assert (entry.rule_judgement, entry.overall, entry.overruled) == ("high", "some concerns", True)
-    said = [str(sentence) for sentence in appraisal_summary(dataset, ["baker1990"])]
+    sentences = [str(sentence) for sentence in appraisal_summary(dataset, ["baker1990"])]
     assert (
         "Baker: some concerns instead of high, which the tool's rule gives, because one domain"
-        in said[-1]
+        in sentences[-1]
     )
     layout = lay_out_risk_of_bias([entry])
     assert layout.frame["overruled"].sum() == 1
 
 
-def test_which_of_several_appraisals_counts(project):
+def test_the_most_specific_published_appraisal_applies(project):
     judge(project, "baker1990", ["high", "low", "low", "low", "low"])
     judge(project, "baker1990", judged_by="review", source="miller2001")
     dataset = project.dataset()
@@ -166,7 +164,7 @@ def test_which_of_several_appraisals_counts(project):
     assert applicable_appraisals(dataset, "risen", ["miller2001"]) == {}
 
 
-def test_figures_say_everything_in_sign_and_words(project):
+def test_figures_show_judgements_in_signs_and_words(project):
     judge(project, "baker1990", ["low", "some concerns", "high", "low", "low"])
     project.table(
         schema.RISK_OF_BIAS,
@@ -187,7 +185,7 @@ def test_figures_say_everything_in_sign_and_words(project):
     draw(summary)
 
 
-def test_nobody_judged(project):
+def test_without_appraisals_figures_and_tables_are_empty(project):
     dataset = project.dataset()
     assert "not been judged" in lay_out_risk_of_bias([]).empty
     assert "not been judged" in lay_out_risk_of_bias_summary([]).empty

@@ -93,7 +93,9 @@ def test_chart_table_and_parameters_follow_a_choice():
 def test_a_mark_tells_its_rows_and_a_new_view_forgets_it():
     explorer = opened()
     explorer.picked = "su2023"
-    assert re.search(r"source row +data/studies\.csv:\d+  Su 2023, ketamine, response", explorer.why)
+    assert re.search(
+        r"source row +data/studies\.csv:\d+  Su 2023, ketamine, response", explorer.why
+    )
     assert "read in: Su TP" in explorer.why
     explorer.measure = "rr"
     assert (explorer.picked, explorer.why) == ("", "")

@@ -398,16 +398,14 @@ def _dersimonian_laird(sets: _Sets) -> np.ndarray:
 
 
 def _paule_mandel(sets: _Sets) -> np.ndarray:
-    """The tau² at which Q equals its degrees of freedom (paule1982)."""
+    """Find the tau² at which Q equals its degrees of freedom (paule1982)."""
     return _tau2_at_q(sets.df, sets)
 
 
 def _restricted_maximum_likelihood(sets: _Sets) -> np.ndarray:
-    """The tau² of greatest restricted likelihood (viechtbauer2005).
-
-    Fisher scoring can jump over the maximum for ever. Here the sign of the slope is taken on a
-    grid, each change from rise to fall is narrowed down, and the highest maximum wins.
-    """
+    """Find the tau² of greatest restricted likelihood (viechtbauer2005)."""
+    # Fisher scoring can jump over the maximum for ever. Instead, the sign of the slope is taken on
+    # a grid, each change from rise to fall is narrowed down, and the highest maximum wins.
     upper = _variance_bound(sets)
     while (rising := _likelihood_slope(upper, sets) > 0).any():
         upper = np.where(rising, 4 * upper, upper)
@@ -463,10 +461,8 @@ def _q_profile(sets: _Sets, confidence: float) -> tuple[float, float]:
 
 
 def _tau2_at_q(target: np.ndarray, sets: _Sets) -> np.ndarray:
-    """The tau² at which Q falls to the target of each set; 0 if it is below it from the start.
-
-    Q is a convex falling function of tau², so that Newton's steps from 0 approach it from below.
-    """
+    """Find the tau² at which Q falls to each set's target; 0 if Q is below it from the start."""
+    # Q is a convex, falling function of tau²: Newton's steps from 0 approach the root from below.
     tau2 = np.zeros(len(sets.y))
     for _ in range(_MAX_NEWTON_STEPS):
         w = _weights(tau2, sets.v)
@@ -482,7 +478,7 @@ def _tau2_at_q(target: np.ndarray, sets: _Sets) -> np.ndarray:
 
 
 def _variance_bound(sets: _Sets) -> np.ndarray:
-    """A first upper bound for tau²: the larger of the effects' variance and the largest vi."""
+    """Bound tau² by the larger of the effects' variance and the largest vi."""
     member = np.isfinite(sets.v)
     largest = np.max(sets.v, axis=-1, where=member, initial=0.0)
     return np.maximum(largest, np.var(sets.y, axis=-1, where=member))

@@ -137,7 +137,7 @@ def _addresses(studies: pd.DataFrame) -> tuple[str, ...]:
 def _estimate_numbers(
     pooled: PooledEstimate, natural: tuple[float, ...], rows: tuple[str, ...], method: str
 ) -> dict[str, Number]:
-    """What is estimated, the estimate and its CI, on the natural scale."""
+    """Name what is estimated, with the estimate and its CI on the natural scale."""
     estimate, low, high = format_estimates(pooled.measure, *natural)
     ends = f"{low} to {high}"
     return {

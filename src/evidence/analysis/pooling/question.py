@@ -250,7 +250,7 @@ def reasons_not_to_pool(
 
 
 def _no_study(dataset: Dataset, question: Question, results: pd.DataFrame | None) -> str:
-    """The reason if no study reports the outcome in the time window, with the times that exist."""
+    """Say that no study reports the outcome in the time window, and which times exist."""
     earliest, latest = map(format_duration, _time_window(question))
     reason = f"no study has {_numbers_asked_for(question)} ({earliest} to {latest})"
     if results is None:
