@@ -5,7 +5,6 @@ from html import unescape
 
 import pandas as pd
 
-from evidence.analysis.gaps.unknowns import find_unknowns
 from evidence.analysis.results import select_results
 from evidence.dataset.notebook_display import MAX_ROWS_SHOWN, Frame
 from evidence.report.report import open_report
@@ -24,13 +23,6 @@ def test_results_are_shown_with_units_and_the_meaning_of_each_column(project):
         assert html.count("<tr>") == len(frame) + 1
         assert {"n (participants)", "value (natural scale)"} <= set(headers(html))
         assert 'title="BibTeX key of the study that the number is about"' in html
-
-
-def test_unknowns_are_shown_as_a_table(project):
-    unknowns = find_unknowns(project.dataset())
-    html = unknowns._repr_html_()
-    assert {"question", "status", "n (participants)", "k (studies)"} <= set(headers(html))
-    assert html.count("<tr>") == len(unknowns) + 1
 
 
 def test_the_dataset_lists_its_tables(project):

@@ -1,11 +1,7 @@
-"""What a table needs to be read in a notebook: wrapped text, and headers that sort when pressed.
+"""Tables in notebooks: headers with units that sort when pressed, and wrapped text.
 
-Style and script are a part of the output itself, so that nothing has to be installed or loaded.
-Where scripts are not run, such as in a notebook that is not trusted, the plain table remains.
-
-Tables that display themselves in a notebook: readable headers with units, sorted by pressing.
-
-Whatever is picked out of such a table, or joined to it, is one again.
+Style and script are part of the output, so nothing has to be installed or loaded. Where scripts do
+not run, such as in a notebook that is not trusted, the plain table remains.
 """
 
 from html import escape
@@ -36,8 +32,8 @@ SORT_SCRIPT = Path(__file__).with_name("table_sort.js").read_text("utf-8")
 """The function `makeSortable(table, onSort)`, also for the pages and the explorer."""
 
 
-def sortable(table: str) -> str:
-    """Return the HTML of a table with its own style and script, in a single element."""
+def add_sorting(table: str) -> str:
+    """Return the HTML of a table together with the style and script that make it sortable."""
     return (
         f'<style>{STYLE}</style>\n<div class="evidence-frame">{table}</div>'
         f"<script>(() => {{\n{SORT_SCRIPT}"
@@ -52,12 +48,9 @@ _COLUMNS = [column for table in reversed(schema.TABLES) for column in table.colu
 DESCRIPTIONS = {column.name: column.description for column in _COLUMNS}
 """The meaning of each column; the first table wins where several have one of the name."""
 HEADERS = {column.name: column.header for column in _COLUMNS if column.header} | {
-    "k": "k (studies)",
     "event_count": "event count (participants)",
     "days_low": "earliest time (days)",
     "days": "time (days)",
-    "longest": "longest follow-up (days)",
-    "high_risk": "at high risk (proportion)",
 }
 """Headers with units, also for columns that are derived."""
 
@@ -83,7 +76,7 @@ class Frame(pd.DataFrame):
         caption = f"{len(self):,} row{'s' * (len(self) != 1)}"
         if len(self) > MAX_ROWS_SHOWN:
             caption += f", the first {MAX_ROWS_SHOWN} shown"
-        return sortable(
+        return add_sorting(
             f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead>"
             f"<tbody>{body}</tbody></table>"
         )

@@ -7,7 +7,7 @@ from html import escape
 
 import pandas as pd
 
-from evidence.dataset.notebook_display import sortable
+from evidence.dataset.notebook_display import add_sorting
 
 CLAIMS_TABLE = "tab-claims"
 UNKNOWNS_TABLE = "tab-unknowns"
@@ -70,7 +70,7 @@ class ReportTable:
         )
 
     def _repr_html_(self) -> str:
-        return sortable(self.to_html())
+        return add_sorting(self.to_html())
 
     def _header_cell(self, name: str) -> str:
         data_filter = ' data-filter=""' if name in self.filter_columns else ""
