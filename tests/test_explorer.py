@@ -1,31 +1,26 @@
-"""The explorer without a browser: what follows a choice, what is refused, what a page keeps."""
+"""The explorer without a browser: queries, charts and tables, and what a page shows of it."""
 
 import re
 import subprocess
 import sys
-from pathlib import Path
 
-import nbformat
 import numpy as np
 import pytest
 import yaml
 
 from evidence.analysis.pooling.explorer_query import ANY, ExplorerQuery, fill_defaults
 from evidence.analysis.results import select_results
+from evidence.dataset import schema
 from evidence.errors import ParameterError
 from evidence.figures.forest_plot import lay_out_explorer_forest
 from evidence.report.explorer_widget import explore
 from evidence.report.figure_files import render_figure
 from evidence.report.figure_identity import figure_record
 from evidence.report.report import open_report
+from tests.conftest import ROOT
 from tests.vaccine_trials import BCG, TRIALS
 
-ROOT = Path(__file__).resolve().parents[1]
 QUERY = ExplorerQuery("infection", "rr", "tuberculosis", "vaccine", ANY, "all", 1.0)
-
-
-def opened(**words):
-    return explore(open_report("00_start", project=ROOT, scope="all"), **words)
 
 
 def layout_of(project, query):
@@ -77,81 +72,79 @@ def test_marks_are_elements_of_the_svg(graded):
     assert sorted(map(int, named)) == list(range(len(layout.frame)))
 
 
-def test_chart_table_and_parameters_follow_a_choice():
-    explorer = opened()
-    assert "12/17" in explorer.table
+@pytest.fixture
+def explorer(graded):
+    """The explorer of thirteen vaccine trials; one of them also reports deaths."""
+    graded.table(schema.OUTCOMES, outcome="death", kind="harm", better="lower", description="died")
+    for role, arm, events in (("intervention", "vaccine", "1"), ("comparator", "none", "2")):
+        graded.row(
+            study="trial0", condition="tuberculosis", arm=arm, role=role, outcome="death",
+            time="1", time_unit="day", measure="proportion", n="100", events=events,
+            as_printed=f"{events}/100", reported_by="publication", source="trial0",
+            locator="Table 2", verified="yes",
+        )  # fmt: skip
+    return explore(open_report("00_start", project=graded.root, scope="all"), measure="rr")
+
+
+def test_chart_table_and_parameters_follow_a_choice(explorer):
     before = explorer.svg
-    explorer.outcome = "remission"
-    assert explorer.title == "Proportion with remission: depression, ketamine"
+    assert "4/123" in explorer.table
+    explorer.outcome = "death"
+    assert explorer.title == "Risk ratio of death: tuberculosis, vaccine"
     assert explorer.svg != before
-    assert "12/17" not in explorer.table
-    assert yaml.safe_load(explorer.parameters)["outcome"] == "remission"
-    explorer.outcome = "response"
+    assert "4/123" not in explorer.table
+    assert yaml.safe_load(explorer.parameters)["outcome"] == "death"
+    explorer.outcome = "infection"
     assert explorer.svg == before
 
 
-def test_a_mark_tells_its_rows_and_a_new_view_forgets_it():
-    explorer = opened()
-    explorer.picked = "su2023"
-    assert re.search(
-        r"source row +data/studies\.csv:\d+  Su 2023, ketamine, response", explorer.why
-    )
-    assert "read in: Su TP" in explorer.why
-    explorer.measure = "rr"
-    assert (explorer.picked, explorer.why) == ("", "")
+def test_selected_mark_shows_its_rows_until_the_query_changes(explorer):
+    explorer.selected_mark = "trial0"
+    assert re.search(r"source row    data/studies\.csv:\d+  .*, vaccine, infection", explorer.trace)
+    assert "read in: " in explorer.trace
+    explorer.measure = "rd"
+    assert (explorer.selected_mark, explorer.trace) == ("", "")
 
 
-def test_a_choice_without_studies_is_an_answer():
-    explorer = opened(measure="rr", treatment="ketamine", outcome="response")
-    explorer.condition = "PTSD"
-    assert explorer.empty == (
-        "No study among these results has confirmed numbers for the "
-        "risk ratio of response in PTSD, ketamine, near 1 day."
+def test_query_without_studies_is_answered_with_a_sentence(explorer):
+    explorer.outcome, explorer.measure = "death", "smd"
+    assert explorer.empty.startswith(
+        "No study among these results has confirmed numbers for the standardised mean difference"
     )
     assert (explorer.svg, explorer.table) == ("", "")
     assert explorer.empty in explorer.to_html()
 
 
-def test_a_word_of_the_tables_that_the_report_leaves_out_is_an_answer():
-    report = open_report("00_start", project=ROOT, scope="guide", conditions=["PTSD"])
-    explorer = explore(report, outcome="response", condition="depression")
-    assert explorer.empty.startswith("No study among these results")
-
-
 @pytest.mark.parametrize(
-    ("name", "word", "said"),
+    ("name", "value", "message"),
     [
-        ("condition", "depresion", "condition: 'depresion' is not one of: any, PTSD, "),
+        ("condition", "tuberculosi", "condition: 'tuberculosi' is not one of: any, tuberculosis. "
+                                     "Did you mean 'tuberculosis'?"),
         ("measure", "hazard", "measure: 'hazard' is not one of: rr, or, rd"),
         ("time_days", -1.0, "time_days: -1.0 is not a number of days; give one above 0"),
     ],
-)
-def test_unknown_words_are_refused(name, word, said):
-    with pytest.raises(ParameterError, match=re.escape(said)):
-        opened(**{name: word})
-    explorer = opened()
-    before = explorer.view
-    with pytest.raises(ParameterError, match=re.escape(said)):
-        setattr(explorer, name, word)
-    assert explorer.view == before
+)  # fmt: skip
+def test_unknown_words_are_refused(explorer, name, value, message):
+    before = explorer.query
+    with pytest.raises(ParameterError, match=re.escape(message)):
+        setattr(explorer, name, value)
+    assert explorer.query == before
 
 
-def test_what_is_shown_stays_without_a_kernel():
-    """The bundle has the widget for JupyterLab and everything else for a page."""
-    data, _ = opened()._repr_mimebundle_()
+def test_page_without_a_kernel_has_chart_table_and_command(explorer):
+    data, metadata = explorer._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in data
     page = data["text/html"]
-    for said in ('<figure id="fig-view"', '<table id="tab-view">', "papermill notebooks/00_start"):
-        assert said in page
+    for part in ('<figure id="fig-view"', '<table id="tab-view">', "papermill notebooks/00_start"):
+        assert part in page
     assert "<script" not in page
+    assert metadata["evidence"]["figure"] == "fig-view"
 
 
-def test_the_executed_notebook_needs_no_kernel_and_no_server(report, tmp_path):
-    """Also by way of nbconvert: the picture and the table, and no widget."""
+def test_executed_notebook_needs_no_kernel_and_no_server(report, tmp_path):
+    """Its HTML by nbconvert also has the figure and the table, and no widget."""
     executed = report / "notebooks" / "00_start.ipynb"
-    book = nbformat.read(executed, as_version=4)
-    assert "widgets" not in book.metadata
-    assert "widget-view" not in executed.read_text("utf-8")
+    assert "widget" not in executed.read_text("utf-8")
     subprocess.run(
         [sys.executable, "-m", "nbconvert", "--to", "html", "--output-dir", tmp_path, executed],
         check=True,
@@ -160,12 +153,11 @@ def test_the_executed_notebook_needs_no_kernel_and_no_server(report, tmp_path):
     html = (tmp_path / "00_start.html").read_text("utf-8")
     assert re.search(r'<figure [^>]*id="fig-view"', html)
     assert '<table id="tab-view">' in html
-    assert "widget-view+json" not in html
 
 
-def test_contents_lead_to_notebooks_and_on_a_page_to_pages(report):
-    shown = open_report("00_start", project=ROOT).contents().html
-    assert '<a href="03_dose_response.ipynb">' in shown
+def test_contents_link_to_notebooks_and_on_a_page_to_pages(report):
+    contents = open_report("00_start", project=ROOT).contents().html
+    assert '<a href="03_dose_response.ipynb">' in contents
     page = (report / "00_start.html").read_text("utf-8")
     assert '<a href="03_dose_response.html">' in page
     assert not re.search(r'href="[\w-]+\.ipynb"', page)

@@ -204,7 +204,7 @@ def explorer(page):
 def shares(explorer, outcome):
     """The explorer once its chart is about this outcome."""
     explorer.locator("select[name=outcome]").select_option(outcome)
-    explorer.locator("h4", has_text=f"Share of people with {outcome}").wait_for()
+    explorer.locator("h4", has_text=f"Proportion with {outcome}").wait_for()
     explorer.locator("svg .mark").first.wait_for()
     return explorer
 
@@ -240,13 +240,13 @@ def test_a_press_on_a_mark_tells_what_evidence_why_tells(explorer, page, project
     marks = explorer.locator("svg .mark")
     assert marks.count() == 5
     marks.nth(0).click()
-    explorer.locator(".why", has_text="data/studies.csv:").wait_for()
-    first = explorer.locator(".why").inner_text()
+    explorer.locator(".trace", has_text="data/studies.csv:").wait_for()
+    first = explorer.locator(".trace").inner_text()
     assert first.startswith("00_start/fig-view:zarate2006")
     marks.nth(3).focus()
     page.keyboard.press("Enter")
-    explorer.locator(".why", has_text="fig-view:su2023").wait_for()
-    for said in (first, explorer.locator(".why").inner_text()):
+    explorer.locator(".trace", has_text="fig-view:su2023").wait_for()
+    for said in (first, explorer.locator(".trace").inner_text()):
         assert said in told
 
 

@@ -1,13 +1,10 @@
-"""The studies as one chooses to look at them, in JupyterLab; on a page without a kernel, as shown.
+"""The explorer in JupyterLab: choose what to look at; chart, table and command follow.
 
-Vocabulary
-----------
-A *view* as in `synthesis.views`. Whatever is on show can be had again: `parameters` is the content
-of a file for papermill, `command` the one command that makes the same figure from it.
+On a page, which has no kernel, the explorer is a figure and a table like any other.
 """
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from html import escape
 from importlib.resources import files
 
@@ -22,6 +19,7 @@ from evidence.analysis.pooling.explorer_query import (
 )
 from evidence.analysis.pooling.question import MEASURE_LABELS
 from evidence.analysis.results import select_results
+from evidence.dataset.notebook_display import SORT_SCRIPT
 from evidence.figures.forest_plot import lay_out_explorer_forest
 from evidence.figures.layout import Layout
 from evidence.report.figure_files import DisplayedFigure
@@ -31,37 +29,37 @@ from evidence.report.trace import trace_figure_marks
 from evidence.tables.checks import tabulate_query
 
 NOTEBOOK = "00_start"
-FILE = "view.yml"
-REPRODUCE = "Reproduce this view"
-SORTS = ("condition", "treatment", "outcome", "measure", "comparator", "scope", "time_days")
-_MEANINGS = {"proportion": "share of people"} | MEASURE_LABELS
-_TEMPLATES = files("evidence.report") / "templates"
+PARAMETER_FILE = "view.yml"
+COMMAND = f"papermill notebooks/{NOTEBOOK}.ipynb view.ipynb -f {PARAMETER_FILE} -p out view"
+REPRODUCE_HEADING = "Reproduce this chart"
+FIELDS = tuple(field.name for field in fields(ExplorerQuery))
+TEMPLATES = files("evidence.report") / "templates"
 
 
 class Explorer(anywidget.AnyWidget):
-    """One view on display, redrawn when any of its words changes.
+    """A chart and table of the studies that answer a query, redrawn when the query changes.
 
     Attributes
     ----------
     condition, treatment, outcome, measure, comparator, scope : str
-        The words chosen, of those in `words`; see `View`.
+        The query; `choices` has the allowed values of each field.
     time_days : float
-        Time wanted, in days after treatment; of each study the nearest is taken.
+        Days after treatment; the nearest result of each study is used.
     svg : str
         The chart, byte for byte as `command` writes it; empty if there is nothing to draw.
-    picked : str
-        The name of a mark of the chart; `why` is then its chain, as `evidence why` tells it.
+    selected_mark : str
+        The name of a mark of the chart; `trace` is then what `evidence why` prints for it.
     parameters, command : str
-        How to have the same again.
+        The content of a parameter file, and the command that reproduces the chart with it.
 
     Raises
     ------
     ParameterError
-        When a word is set that no table has, or a time that is none.
+        If a field is set to a value that does not occur in the data.
     """
 
-    _esm = (_TEMPLATES / "explorer.js").read_text("utf-8")
-    _css = (_TEMPLATES / "explorer.css").read_text("utf-8")
+    _esm = SORT_SCRIPT + (TEMPLATES / "explorer.js").read_text("utf-8")
+    _css = (TEMPLATES / "explorer.css").read_text("utf-8")
 
     condition = traitlets.Unicode().tag(sync=True)
     treatment = traitlets.Unicode().tag(sync=True)
@@ -71,8 +69,8 @@ class Explorer(anywidget.AnyWidget):
     scope = traitlets.Unicode().tag(sync=True)
     time_days = traitlets.Float().tag(sync=True)
 
-    words = traitlets.Dict().tag(sync=True)
-    meanings = traitlets.Dict().tag(sync=True)
+    choices = traitlets.Dict().tag(sync=True)
+    measure_labels = traitlets.Dict().tag(sync=True)
     name = traitlets.Unicode().tag(sync=True)
     title = traitlets.Unicode().tag(sync=True)
     caption = traitlets.Unicode().tag(sync=True)
@@ -82,27 +80,33 @@ class Explorer(anywidget.AnyWidget):
     table = traitlets.Unicode().tag(sync=True)
     parameters = traitlets.Unicode().tag(sync=True)
     command = traitlets.Unicode().tag(sync=True)
-    picked = traitlets.Unicode().tag(sync=True)
-    why = traitlets.Unicode().tag(sync=True)
+    selected_mark = traitlets.Unicode().tag(sync=True)
+    trace = traitlets.Unicode().tag(sync=True)
 
-    def __init__(self, report: Report, view: ExplorerQuery):
+    def __init__(self, report: Report, query: ExplorerQuery):
         self._report = report
-        self._words = query_choices(report.dataset)
-        view = fill_defaults(report.dataset, report.results, view)
-        super().__init__(words=self._words, meanings=_MEANINGS, **vars(view))
-        self._show(first=True)
-        self.observe(lambda change: self._show(), SORTS)
-        self.observe(lambda change: self._tell(), "picked")
+        self._choices = query_choices(report.dataset)
+        query = fill_defaults(report.dataset, report.results, query)
+        super().__init__(
+            choices=self._choices, measure_labels=dict(MEASURE_LABELS), **vars(query)
+        )
+        layout = self._layout()
+        # Only the first chart and table belong to the report.
+        self._figure = report.figure(layout, **vars(self.query))
+        report.table(tabulate_query(layout))
+        self._show(layout)
+        self.observe(self._redraw, FIELDS)
+        self.observe(self._select, "selected_mark")
 
     @property
-    def view(self) -> ExplorerQuery:
-        """The view on show."""
-        return ExplorerQuery(**{sort: getattr(self, sort) for sort in SORTS})
+    def query(self) -> ExplorerQuery:
+        """The query that chart and table answer."""
+        return ExplorerQuery(**{name: getattr(self, name) for name in FIELDS})
 
-    @traitlets.validate(*SORTS)
-    def _require(self, proposal):
-        changed = replace(self.view, **{proposal["trait"].name: proposal["value"]})
-        require_query(self._words, changed)
+    @traitlets.validate(*FIELDS)
+    def _require(self, proposal: traitlets.Bunch) -> object:
+        changed = replace(self.query, **{proposal["trait"].name: proposal["value"]})
+        require_query(self._choices, changed)
         return proposal["value"]
 
     def _layout(self) -> Layout:
@@ -114,74 +118,71 @@ class Explorer(anywidget.AnyWidget):
             outcomes=report.outcomes,
         )
         return lay_out_explorer_forest(
-            report.dataset, results, self.view, confidence=report.confidence
+            report.dataset, results, self.query, confidence=report.confidence
         )
 
-    def _show(self, *, first: bool = False) -> None:
-        """Draw the view; the first one is a figure and a table of the report as well."""
+    def _redraw(self, change: traitlets.Bunch) -> None:
         layout = self._layout()
-        table = tabulate_query(layout)
-        if first:
-            self._shown = self._report.figure(layout, **vars(self.view))
-            self._report.table(table)
-        else:
-            self._shown = DisplayedFigure(
-                layout, self._report.describe_figure(layout, **vars(self.view))
-            )
-        self._chains = trace_figure_marks(self._report.dataset, self._report.name, layout)
-        drawn = {
-            "name": self._shown.record.name,
+        record = self._report.describe_figure(layout, **vars(self.query))
+        self._figure = DisplayedFigure(layout, record)
+        self._show(layout)
+
+    def _show(self, layout: Layout) -> None:
+        report = self._report
+        self._traces = trace_figure_marks(report.dataset, report.name, layout)
+        content = {
+            "name": self._figure.record.name,
             "title": layout.title,
             "caption": str(layout.caption),
             "empty": layout.empty,
-            "svg": "" if layout.empty else self._shown.svg.decode(),
+            "svg": "" if layout.empty else self._figure.svg.decode(),
             "marks": layout.frame[["name", "label"]].to_dict("records"),
-            "table": "" if layout.empty else table.to_html(),
+            "table": "" if layout.empty else tabulate_query(layout).to_html(),
             "parameters": self._parameters(),
-            "command": f"papermill notebooks/{NOTEBOOK}.ipynb view.ipynb -f {FILE} -p out view",
-            "picked": "",
-            "why": "",
+            "command": COMMAND,
+            "selected_mark": "",
+            "trace": "",
         }
         with self.hold_sync():
-            for name, value in drawn.items():
+            for name, value in content.items():
                 setattr(self, name, value)
 
     def _parameters(self) -> str:
-        """Every parameter of the view as YAML, of which JSON is a part."""
+        """Return all parameters of the chart as YAML; every value is written as JSON."""
         report = self._report
-        given = {
+        values = {
             "conditions": list(report.conditions),
             "outcomes": list(report.outcomes),
             "confidence": report.confidence,
-            **vars(self.view),
+            **vars(self.query),
         }
         lines = [
-            f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in given.items()
+            f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in values.items()
         ]
         return "\n".join(lines) + "\n"
 
-    def _tell(self) -> None:
-        chain = self._chains.get(self.picked)
-        self.why = chain.as_text(self._report.dataset) if chain else ""
+    def _select(self, change: traitlets.Bunch) -> None:
+        trace = self._traces.get(self.selected_mark)
+        self.trace = trace.as_text(self._report.dataset) if trace else ""
 
     def to_html(self) -> str:
-        """The view as it stands, without anything that needs a kernel."""
+        """Return chart, table and command as HTML that needs no kernel."""
         return (
-            f"{self._shown.to_html()}\n{self.table}\n<h3 id='reproduce'>{REPRODUCE}</h3>\n"
-            f"<p>{escape(self.name)} again, with <code>{FILE}</code> in the folder of the "
-            f"project:</p>\n<pre>{escape(self.parameters)}</pre>\n"
+            f"{self._figure.to_html()}\n{self.table}\n"
+            f'<h3 id="reproduce">{REPRODUCE_HEADING}</h3>\n'
+            f"<p>Save this as <code>{PARAMETER_FILE}</code> in the folder of the project to "
+            f"reproduce {escape(self.name)}:</p>\n<pre>{escape(self.parameters)}</pre>\n"
             f"<pre>{escape(self.command)}</pre>"
         )
 
-    def _repr_mimebundle_(self, include=None, exclude=None):
+    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
         data, metadata = super()._repr_mimebundle_()
-        content: dict[str, object] = {"headings": [[3, "reproduce", REPRODUCE]]}
+        content: dict[str, object] = {"headings": [[3, "reproduce", REPRODUCE_HEADING]]}
         if not self.empty:
-            content["figure"] = self._shown.layout.id
-        text = f"{self.title}. {self.empty or self._shown.layout.alt}"
-        return data | {"text/html": self.to_html(), "text/plain": text}, metadata | {
-            METADATA: content
-        }
+            content["figure"] = self._figure.layout.id
+        text = f"{self.title}. {self.empty or self._figure.layout.alt}"
+        data = data | {"text/html": self.to_html(), "text/plain": text}
+        return data, metadata | {METADATA: content}
 
 
 def explore(
@@ -194,26 +195,26 @@ def explore(
     comparator: str = "",
     time_days: float = 0.0,
 ) -> Explorer:
-    """Look at the studies by outcome, measure, condition, treatment and comparator, in JupyterLab.
+    """Explore the studies by outcome, measure, condition, treatment and comparator.
 
     Parameters
     ----------
     report : Report, optional
-        From `open_report`, whose own parameters are the words to start from; what it leaves out,
-        the view leaves out. Without one, all studies.
+        From `open_report`: its parameters are the query to start with, and its selection limits the
+        studies. Without one, all studies are used.
     outcome, condition, treatment, comparator : str
-        Words of the tables; "any" takes all of a sort together, empty the one that most studies
-        have, but of comparators any.
+        Words of the tables. "any" combines all; empty takes the one that most studies have, and
+        any comparator.
     measure : {"rr", "or", "rd", "smd", "md", "proportion"}
     time_days : float
-        Time wanted, in days after treatment; 0 takes the usual one of the outcome.
+        Days after treatment; 0 takes the default of the outcome.
 
     Raises
     ------
     ParameterError
-        A word that no table has; choices that no study has are said so instead.
+        If a word does not occur in the tables. A query that no study answers is not an error.
     """
-    words = {
+    query = {
         "condition": condition,
         "treatment": treatment,
         "outcome": outcome,
@@ -221,6 +222,6 @@ def explore(
         "comparator": comparator,
         "time_days": time_days,
     }
-    report = report or open_report(NOTEBOOK, scope="all", **words)
-    given = {name: report.parameters.get(name, word) for name, word in words.items()}
-    return Explorer(report, ExplorerQuery(scope=report.scope, **given))
+    report = report or open_report(NOTEBOOK, scope="all", **query)
+    parameters = {name: report.parameters.get(name, value) for name, value in query.items()}
+    return Explorer(report, ExplorerQuery(scope=report.scope, **parameters))
