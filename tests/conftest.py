@@ -265,7 +265,9 @@ def write_manifest(project):
     manifest = {"evidence": "0", "inputs": inputs, "reports": {"01_bread": {"inputs": inputs}}}
     text = json.dumps(manifest)
     project.path("reports/manifest.json").write_text(text, "utf-8")
-    project.path("reports/values.json").write_text("{}", "utf-8")
+    content = json.loads(project.path("reports/values/01_bread.json").read_text("utf-8"))
+    values = {f"01_bread/{name}": entry for name, entry in content["values"].items()}
+    project.path("reports/values.json").write_text(json.dumps(values), "utf-8")
 
 
 def require_tool(name: str) -> str:

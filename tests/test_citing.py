@@ -9,7 +9,12 @@ import yaml
 from evidence import cli
 from evidence.dataset.citations import STYLES
 from evidence.errors import EvidenceError
-from evidence.report.cite import cited_sources
+from evidence.report.cite import (
+    CITATION_FILE,
+    REQUIRED_FIELDS,
+    cited_sources,
+    read_citation_file,
+)
 from evidence.report.machine_readable import escape_formula
 from tests.conftest import CITATION
 
@@ -99,55 +104,53 @@ def refused(project, *asked):
     return str(error.value).replace(str(project.root), "…")
 
 
-def test_what_cannot_be_cited_says_what_would_be_right(bakery, tmp_path):
+def test_refusals_say_what_to_do(bakery, tmp_path):
+    available = "Available: fig-risen, tab-results, tab-studies"
     assert refused(bakery, "fig-rise") == (
-        "fig-rise: is no figure or table of the reports and no source; did you mean fig-risen? "
-        "There are fig-risen, tab-results, tab-studies"
+        "fig-rise: not a figure or table of the reports and not a source. Did you mean "
+        f"'fig-risen'? {available}"
     )
-    assert refused(bakery, "quite else").endswith("no source; there are fig-risen, tab-results, "
-                                                  "tab-studies")  # fmt: skip
+    assert refused(bakery, "quite else").endswith(f"not a source. {available}")
     assert refused(bakery, "fig-risen@1a2b3c4") == (
-        f"fig-risen@1a2b3c4: the figure in …/reports has version {version(bakery)}; ask for "
-        "fig-risen, or name the file that you have"
+        f"fig-risen@1a2b3c4: the figure in …/reports has version {version(bakery)}. Cite "
+        "fig-risen, or give the path of your file"
     )
-    assert refused(bakery, "none.json").startswith("none.json: is missing")
+    assert refused(bakery, "none.json").startswith("none.json: missing.")
     path = tmp_path / "fig-x.json"
     for text in ("[]", "{", '{"id": "fig-x"}'):
         path.write_text(text, "utf-8")
-        assert "it must hold id, title, studies, version and licence" in refused(bakery, str(path))
+        assert "it needs id, title, studies, version and licence" in refused(bakery, str(path))
     path.write_text(json.dumps(SIDECAR | {"studies": [{"key": "else1999"}]}), "utf-8")
     assert refused(bakery, str(path)).startswith("else1999: not in references.bib")
 
 
-def test_figure_without_reports(project):
-    assert refused(project, "fig-risen") == (
-        "…/reports: holds no finished reports; make them with: evidence report"
-    )
+def test_figure_without_reports_is_refused(project):
+    assert "build them with: evidence report" in refused(project, "fig-risen")
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
-        (None, "is missing; a figure is cited with its cff-version, message, title, authors"),
-        ("a: [", "cannot be read as YAML: while parsing"),
-        ("[]", "has no cff-version, message, title, authors; a figure is cited with"),
-        (CITATION.replace("title:", "titel:"), "has no title; a figure"),
+        (None, "missing. Write one with cff-version, message, title, authors to cite a figure"),
+        ("a: [", "not valid YAML: while parsing"),
+        ("[]", "required fields are missing: cff-version, message, title, authors"),
+        (CITATION.replace("title:", "titel:"), "required fields are missing: title"),
         (re.sub(r"(?s)authors:.*?version: 1", "authors: me\nversion: 1", CITATION),
-         "authors is not a list of names"),
+         "authors must be a list of persons"),
         (re.sub(r"(?s)authors:.*?version: 1", "authors: [{alias: me}]\nversion: 1", CITATION),
-         "authors is not a list of names; each is given as a person by family-names"),
+         "authors must be a list of persons"),
     ],
 )  # fmt: skip
-def test_citation_file_that_cannot_be_used(bakery, text, said):
+def test_citation_file_that_cannot_be_used_is_refused(bakery, text, message):
     path = bakery.path("CITATION.cff")
     path.unlink() if text is None else path.write_text(text, "utf-8")
-    assert f"CITATION.cff: {said}" in refused(bakery, "fig-risen")
+    assert f"CITATION.cff: {message}" in refused(bakery, "fig-risen")
 
 
 def test_citation_file_of_this_project_is_valid(shipped):
     """By hand from the schema of the Citation File Format 1.2.0: keys, required and allowed."""
-    content = yaml.safe_load((shipped.project / cite.CITATION_FILE).read_text("utf-8"))
-    assert set(cite.REQUIRED_FIELDS) <= set(content)
+    content = yaml.safe_load((shipped.project / CITATION_FILE).read_text("utf-8"))
+    assert set(REQUIRED_FIELDS) <= set(content)
     assert set(content) <= {
         "abstract", "authors", "cff-version", "commit", "contact", "date-released", "doi",
         "identifiers", "keywords", "license", "license-url", "message", "preferred-citation",
@@ -161,7 +164,7 @@ def test_citation_file_of_this_project_is_valid(shipped):
     for person in content["authors"]:
         assert set(person) <= {"name", "family-names", "given-names", "name-particle",
                                "name-suffix", "orcid", "affiliation", "website"}  # fmt: skip
-    project = cite.read_citation_file(shipped.project)
+    project = read_citation_file(shipped.project)
     assert (project.version, project.year) == (content["version"], content["date-released"][:4])
 
 

@@ -24,6 +24,7 @@ from evidence.figures.follow_up_timeline import lay_out_follow_up
 from evidence.figures.proportions_by_arm import lay_out_proportions_by_arm
 from evidence.figures.risk_of_bias import lay_out_risk_of_bias
 from evidence.provenance.methods import METHODS
+from evidence.report.trace import trace_number
 from tests.test_figures import overlapping_texts
 
 NUMBERED = [str(number) for number in range(1, 20)]
@@ -231,3 +232,24 @@ def test_the_first_questions_are_those_of_the_curators(shipped, measure):
     question = main_question(shipped, select_results(shipped), Question("", measure, 0.0))
     outcome = "depression severity" if measure == "smd" else "response"
     assert (question.outcome, question.time_days) == (outcome, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [
+        ("index/zarate2006/ketamine/response/1 day.share", [("71%", "costi2015")]),
+        (
+            "index/krupitsky1997/ketamine psychotherapy against standard care/abstinence/"
+            "1 year.ratio",
+            [("65.8% (73/111)", "krupitsky1997"), ("24% (24/100)", "krupitsky1997")],
+        ),
+        (
+            "03_dose_response/fava2018/ketamine 0.1 mg/kg/depression severity/smd.value",
+            [("-0.82", "fava2018")],
+        ),
+        ("05_claims/claim.C01.guide", [("guide: 71% of 18; source: 71% of 17", "costi2015")]),
+    ],
+)
+def test_numbers_lead_to_what_their_sources_print(shipped, report, name, rows):
+    (trace,) = trace_number(shipped, report, name)
+    assert [(row.as_printed, row.sources[0]) for row in trace.rows] == rows

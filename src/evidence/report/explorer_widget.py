@@ -87,9 +87,7 @@ class Explorer(anywidget.AnyWidget):
         self._report = report
         self._choices = query_choices(report.dataset)
         query = fill_defaults(report.dataset, report.results, query)
-        super().__init__(
-            choices=self._choices, measure_labels=dict(MEASURE_LABELS), **vars(query)
-        )
+        super().__init__(choices=self._choices, measure_labels=dict(MEASURE_LABELS), **vars(query))
         layout = self._layout()
         # Only the first chart and table belong to the report.
         self._figure = report.figure(layout, **vars(self.query))

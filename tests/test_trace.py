@@ -1,0 +1,190 @@
+"""From every number back to its row: traces, footnotes and the command `evidence why`."""
+
+import json
+import re
+
+import pytest
+
+from evidence import cli
+from evidence.errors import EvidenceError
+from evidence.provenance.methods import METHODS
+from evidence.provenance.rows import describe_rows, row_ranges
+from evidence.provenance.sentence import Number, Sentence
+from evidence.provenance.values import ValueStore
+from evidence.report.footnotes import sources_and_footnotes
+from evidence.report.trace import trace_number
+from tests.conftest import ROOT
+
+PAGES = ["index", *(path.stem for path in sorted((ROOT / "notebooks").glob("*.ipynb")))]
+MARK = '01_bread/fig-risen:baker1990/yeast against =HYPERLINK("x") & 50% <b>/risen/1 day'
+
+
+def trace(project, query):
+    return trace_number(project.dataset(), project.path("reports"), query)
+
+
+def refusal(project, query):
+    with pytest.raises(EvidenceError) as error:
+        trace(project, query)
+    return str(error.value).replace(str(project.root), "…")
+
+
+def why(capsys, project, *arguments):
+    assert cli.main(["why", "--project", str(project.root), *arguments]) == 0
+    return capsys.readouterr().out
+
+
+def test_value_is_traced_to_its_rows_and_sources(bakery, capsys):
+    """Written by hand: 12 of 17 against 4 of 20, read in two sources."""
+    lines = why(capsys, bakery, f"{MARK}.rr").splitlines()
+    assert lines == [
+        f"{MARK}.rr",
+        "  value         3.5294117647058827",
+        "  shown in      01_bread.html, figure fig-risen (Risen: two arms of each study compared)",
+        "  computed by   risk ratio: ratio of two proportions",
+        "  source row    data/studies.csv:2  Baker, yeast, risen, 1 day, n = 17: “71%”",
+        "                read in: Baker A. Rising dough. 1990. doi: 10.1000/dough. (Table 1)",
+        "  source row    data/studies.csv:3  "
+        'Baker, =HYPERLINK("x") & 50% <b>, risen, 1 day, n = 20: “4/20”',
+        "                read in: Baker A. Rising dough. 1990. doi: 10.1000/dough. (Table 1)",
+        "  source row    data/studies.csv:4  Baker, yeast, risen, 1 day, n = 18: “71%”",
+        "                read in: A bakery. Bread 101. [date unknown]. (p. 1)",
+    ]
+
+
+def test_printed_number_and_part_of_a_name_will_do(bakery):
+    (by_text,) = trace(bakery, "3 sources")
+    assert (by_text.name, by_text.value) == (
+        "01_bread/sources.counted.sources", "3 (printed 3 sources)",
+    )  # fmt: skip
+    assert [mark.name for mark in trace(bakery, "risen/1 day.rr_low")] == [f"{MARK}.rr_low"]
+
+
+def test_figure_has_a_trace_per_mark(bakery):
+    (mark,) = trace(bakery, "fig-risen")
+    assert mark.name == MARK
+    assert "rr 3.52941" in mark.value
+    assert "rr_high, rr_low: Katz CI of a risk ratio" in mark.computed_by
+    assert len(trace(bakery, "tab-results")) == 4
+
+
+def test_claim_unknown_study_and_address_need_no_reports(project):
+    claim, *_ = trace(project, "C1")
+    assert claim.value == "It rises — verdict of the curators: agrees (same)"
+    (unknown,) = trace(project, "U1")
+    assert (unknown.value, unknown.rows[0].address) == (
+        "Does it last? nobody waited", "data/unknowns.csv:2",
+    )  # fmt: skip
+    study, *results = trace(project, "baker1990")
+    assert study.value.startswith("Baker A. Rising dough.")
+    assert [result.rows[0].address for result in results] == [
+        f"data/studies.csv:{line}" for line in (2, 3, 4)
+    ]
+    (row,) = trace(project, "data/studies.csv:5")
+    assert (row.rows[0].sources, row.rows[0].unconfirmed) == (("miller2001",), "not read there")
+
+
+def test_json_has_the_same_with_links(bakery, capsys):
+    (content,) = json.loads(why(capsys, bakery, f"{MARK}.rr", "--format", "json"))
+    assert set(content) == {"name", "value", "shown_in", "computed_by", "rows"}
+    assert content["rows"][0]["sources"] == [
+        {
+            "key": "baker1990",
+            "reference": "Baker A. Rising dough. 1990. doi: 10.1000/dough.",
+            "doi": "10.1000/dough",
+            "link": "https://doi.org/10.1000/dough",
+        }
+    ]
+
+
+def test_many_rows_are_shown_as_ranges_of_lines(report, capsys):
+    command = ["why", "--project", str(ROOT), "--reports", str(report), "index.opening.results"]
+    assert cli.main(command) == 0
+    assert re.search(r"source rows   \d+: data/studies.csv:2-\d+\n", capsys.readouterr().out)
+
+
+def test_ranges_by_hand():
+    rows = ["b:7", "a:2", "a:3", "a:4", "a:9", "b:8", "a:3"]
+    assert row_ranges(rows) == ["b:7-8", "a:2-4", "a:9"]
+    assert row_ranges([]) == []
+
+
+def test_refusals_say_what_there_is(bakery):
+    assert refusal(bakery, "fig-rissen").startswith(
+        "fig-rissen: not a claim, unknown, study, address, figure or value. Did you mean 'fig-risen'?"
+    )
+    assert "Figures: fig-risen. values.json lists all values." in refusal(bakery, "no such thing")
+    assert re.match(
+        r"fig-risen:baker: \d+ values have this in their name:\n  01_bread/fig-risen:baker1990/",
+        refusal(bakery, "fig-risen:baker"),
+    )
+
+
+def test_missing_reports_are_an_error(project):
+    assert "evidence report" in refusal(project, "3.53")
+
+
+def test_outdated_reports_are_not_used(bakery):
+    bakery.append("references.bib", "% edited\n")
+    assert refusal(bakery, "3.53") == (
+        "…/reports: out of date, because references.bib changed since. Rebuild the reports with: "
+        "evidence report"
+    )
+
+
+# Footnotes
+
+
+def test_text_of_a_row_cannot_become_markup(project):
+    project.put("data/studies.csv", 2, locator="<script>alert(1)</script>")
+    store = ValueStore()
+    number = Number(1, "<b>", ("data/studies.csv:2",))
+    store.add(Sentence("x<i>", "{y}", {"y": number}))
+    html = sources_and_footnotes(project.dataset(), store, {})
+    assert "<script" not in html
+    assert "<b>" not in html
+    assert "<i>" not in html
+    assert "&lt;script&gt;" in html
+
+
+def values(reports):
+    return json.loads((reports / "values.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_number_of_a_page_is_a_link_to_its_footnote(report, name):
+    """Links arrive, ids are there once, and every printed value of the report has its footnote."""
+    page = (report / f"{name}.html").read_text("utf-8")
+    ids = re.findall(r"""\bid=["']([^"']+)""", page)
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r"""href=["']#([^"']+)""", page)) <= set(ids)
+    entries = {key: e for key, e in values(report).items() if key.startswith(f"{name}/")}
+    in_text = [key for key, entry in entries.items() if "text" in entry]
+    marks = {key.rpartition(".")[0] for key, entry in entries.items() if "text" not in entry}
+    notes = [identity for identity in ids if identity.startswith("why-")]
+    assert len(notes) == len(in_text) + len(marks)
+    assert len([identity for identity in ids if identity.startswith("at-")]) == len(in_text)
+
+
+def test_every_number_has_a_known_method_and_rows_that_exist(shipped, report):
+    entries = values(report).values()
+    assert {entry["method"] for entry in entries} <= set(METHODS)
+    assert len(describe_rows(shipped, (row for entry in entries for row in entry["rows"]))) > 500
+
+
+def test_copied_numbers_are_in_a_cell_of_their_rows(shipped, report):
+    """At full precision, or as the ends of a printed range."""
+    rows = {
+        row["address"]: {str(cell) for cell in row.values()}
+        for name in ("results", "designs", "claims", "guide", "statements", "unknowns",
+                     "risk_of_bias", "minimal_important_differences")
+        for row in getattr(shipped, name).to_dict("records")
+    }  # fmt: skip
+    copied = {k: entry for k, entry in values(report).items() if entry["method"] == "copied"}
+    assert len(copied) > 500
+    for name, entry in copied.items():
+        cells = set().union(*(rows[address] for address in entry["rows"]))
+        value = entry["value"]
+        texts = {str(value), f"{value:g}" if isinstance(value, float) else str(value)}
+        ends = {str(float(end)) for end in re.findall(r"-?\d+\.?\d*", str(value).replace("−", "-"))}
+        assert texts & cells or (ends and ends <= cells), name
