@@ -1,6 +1,8 @@
 """The command line: help, messages, exit codes."""
 
 import json
+import re
+import shlex
 
 import pytest
 from click.shell_completion import ShellComplete
@@ -18,8 +20,11 @@ COMMANDS = sorted(cli.evidence.commands)
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_has_examples_that_the_command_understands(command, capsys):
     assert cli.main([command, "--help"]) == 0
-    examples = capsys.readouterr().out.split("Examples:")[1]
-    assert f"evidence {command}" in examples
+    examples = capsys.readouterr().out.split("Examples:")[1].split("Options:")[0]
+    for example in examples.strip().splitlines():
+        program, name, *arguments = shlex.split(re.split(" > | && ", example)[0])
+        assert (program, name) == ("evidence", command)
+        cli.evidence.commands[command].make_context(command, arguments)
 
 
 def test_the_overview_lists_every_command_with_its_help(capsys, monkeypatch):

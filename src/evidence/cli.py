@@ -4,6 +4,7 @@ Exit codes: 0 success, 1 the data or a notebook is at fault or a figure is out o
 command itself is wrong, 130 stopped, 141 the reader of the output went away.
 """
 
+import inspect
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -65,9 +66,16 @@ def evidence() -> None:
 
 
 def command(name: str, *examples: str) -> Callable[[Callable], click.Command]:
-    """Register a command with its examples."""
-    epilog = "\b\nExamples:\n" + "\n".join(f"  {example}" for example in examples)
-    return evidence.command(name, epilog=epilog)
+    """Register a function as a command, with examples below its docstring."""
+
+    def register(function: Callable) -> click.Command:
+        # Click keeps the lines below \b as they are; blank line and indent make a block of code
+        # of them in the documentation.
+        text = "\n".join(f"    {example}" for example in examples)
+        help_text = f"{inspect.getdoc(function)}\n\nExamples:\n\n\b\n{text}"
+        return evidence.command(name, help=help_text)(function)
+
+    return register
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -416,7 +424,7 @@ def pool(output_format: str, project: str, **question: Any) -> int:
     "evidence why baker1990",
     "evidence why fig-dose-response",
     "evidence why data/studies.csv:4",
-    "evidence why 'index/baker1990/yeast/risen/1 day.share' --format json",
+    "evidence why 'index/baker1990/yeast/risen/1 day.proportion' --format json",
 )
 @click.argument("name")
 @format_option
