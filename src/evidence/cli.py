@@ -69,8 +69,7 @@ def command(name: str, *examples: str) -> Callable[[Callable], click.Command]:
     """Register a function as a command, with examples below its docstring."""
 
     def register(function: Callable) -> click.Command:
-        # Click keeps the lines below \b as they are; blank line and indent make a block of code
-        # of them in the documentation.
+        # Click keeps the lines below \b as they are.
         text = "\n".join(f"    {example}" for example in examples)
         help_text = f"{inspect.getdoc(function)}\n\nExamples:\n\n\b\n{text}"
         return evidence.command(name, help=help_text)(function)
