@@ -21,6 +21,7 @@ from evidence.dataset.bibliography import BIBLIOGRAPHY_FILE
 from evidence.dataset.record_comparison import RecordComparison, line_digests
 from evidence.errors import DatasetError
 from evidence.notebook.locate import own_notebooks
+from tests.conftest import OPENS
 
 MORE_ROWS = [
     (
@@ -271,6 +272,21 @@ def test_a_notebook_without_a_record_is_always_built(project):
     options = BuildOptions(only=["10_bread"])
     for reason in ("there is no finished report", "there is no record of what it read"):
         assert build_reports(project.root, options=options).reasons == {"10_bread": reason}
+
+
+def test_a_table_that_is_edited_while_a_report_is_built_makes_it_out_of_date(project):
+    """Also if the table is as before when the next build starts."""
+    edit = f"path = pathlib.Path('{project.root}/data/studies.csv'); text = path.read_text()\n"
+    project.notebook(
+        "10_bread",
+        "path.write_text(text)",
+        opens=f"import pathlib\n{edit}path.write_text(text.replace('Table 1', 'Table 7'))\n{OPENS}",
+    )
+    options = BuildOptions(only=["10_bread"])
+    build_reports(project.root, options=options)
+    assert "Table 7" not in project.path("data/studies.csv").read_text("utf-8")
+    result = build_reports(project.root, options=options)
+    assert result.reasons == {"10_bread": "data/studies.csv:2 changed; data/studies.csv:3 changed"}
 
 
 @dataclass

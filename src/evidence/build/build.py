@@ -26,7 +26,7 @@ from evidence.build.output_folder import (
     swap_folder,
     write_errors,
 )
-from evidence.build.plan import Compare, ReportPlan, changes, is_current, reasons
+from evidence.build.plan import Compare, ReportPlan, changes, is_current, read_record, reasons
 from evidence.build.progress import Progress
 from evidence.dataset.project_folder import find_project
 from evidence.errors import ParameterError, ReportError
@@ -379,7 +379,8 @@ class _SetBuild:
         return {
             "parameters": used_parameters(self._plan.notebooks[name], self._plan.parameters[name]),
             "recipe": self._recipes[name],
-            "inputs": dataset.checksums,
+            # The tables may have been edited while the notebook ran.
+            "inputs": (read_record(self._staging, name) or {}).get("inputs", dataset.checksums),
             "files": file_digests(self._staging, paths),
         }
 

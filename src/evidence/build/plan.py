@@ -94,7 +94,7 @@ def is_current(plan: ReportPlan) -> bool:
 
 
 def _is_current(plan: ReportPlan, name: str, report: Mapping, inputs: Mapping) -> bool:
-    record = _read_record(plan.target, name)
+    record = read_record(plan.target, name)
     return (
         record is not None
         and report["inputs"] == inputs
@@ -125,7 +125,7 @@ def _reason(plan: ReportPlan, name: str, compare: Compare) -> str:
 
 def changes(target: Path, name: str, compare: Compare) -> list[str]:
     """Return what a finished report read that has changed since; empty if nothing has."""
-    record, manifest = _read_record(target, name), read_manifest(target)
+    record, manifest = read_record(target, name), read_manifest(target)
     if record is None:
         return ["there is no record of what it read"]
     # The lines are those of the tables when the set was last built.
@@ -133,7 +133,8 @@ def changes(target: Path, name: str, compare: Compare) -> list[str]:
     return compare(record, manifest["lines"] if known else {})
 
 
-def _read_record(target: Path, name: str) -> dict | None:
+def read_record(target: Path, name: str) -> dict | None:
+    """Return what a finished report read; None if there is no record."""
     try:
         return json.loads((target / "reads" / f"{name}.json").read_text("utf-8"))
     except (OSError, ValueError):

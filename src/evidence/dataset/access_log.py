@@ -43,21 +43,11 @@ def selection(function: F) -> F:
     return select  # type: ignore[return-value]
 
 
-def precompute(dataset) -> None:
-    """Compute the selections that take long and depend on the tables alone, such as all unknowns.
-
-    They are kept with the dataset, also for processes that are forked from this one.
-    """
-    for function in _functions.values():
-        if hasattr(function, "cache_info"):
-            function(dataset)
-
-
 class AccessLog:
-    """What one report has read so far."""
+    """What one report has read so far of a project whose tables have the checksums `inputs`."""
 
-    def __init__(self, project: Path):
-        self._project = project
+    def __init__(self, project: Path, inputs: Mapping[str, str]):
+        self._project, self._inputs = project, dict(inputs)
         self._path: Path | None = None
         self._selections: dict[str, dict] = {}
         self._rows: dict[str, str] = {}
@@ -90,6 +80,7 @@ class AccessLog:
         if self._path is not None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             record = {
+                "inputs": self._inputs,
                 "selections": list(self._selections.values()),
                 "rows": dict(sorted(self._rows.items())),
                 "files": dict(sorted(self._files.items())),

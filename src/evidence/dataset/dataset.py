@@ -82,7 +82,7 @@ class Dataset:
 
     def logged(self) -> "Dataset":
         """Return the same dataset with a new log of what is read of it."""
-        return replace(self, log=AccessLog(self.project), unlogged=self)
+        return replace(self, log=AccessLog(self.project, self.checksums), unlogged=self)
 
     def frame(self, table: schema.Table) -> pd.DataFrame:
         """Return the frame of one table of the schema."""

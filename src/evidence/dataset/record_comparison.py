@@ -7,7 +7,6 @@ from functools import lru_cache
 from evidence.dataset import schema
 from evidence.dataset.access_log import digests, evaluate, row_digests
 from evidence.dataset.dataset import Dataset, source_digests
-from evidence.dataset.schema import BIBLIOGRAPHY_FILE
 from evidence.errors import EvidenceError
 from evidence.files import path_digest, recorded_path
 
@@ -62,10 +61,9 @@ class RecordComparison:
                 differing |= addresses
                 if not addresses & changed_lines.keys():
                     unexplained.append(entry)
-        for address, change in changed_lines.items():
-            if address in differing or unexplained:
-                yield f"{address} {change}"
-        if not changed_lines:
+        named = [address for address in changed_lines if address in differing or unexplained]
+        yield from (f"{address} {changed_lines[address]}" for address in named)
+        if not named:
             yield from (f"{address} changed" for address in sorted(differing - {""}))
             if "" in differing:
                 yield from (f"the result of {_call(entry)} changed" for entry in unexplained)
@@ -74,10 +72,11 @@ class RecordComparison:
                 yield f"{name} changed"
 
     def _changed_rows(self, rows: Mapping[str, str]) -> set[str]:
-        keys = (address.removeprefix(f"{BIBLIOGRAPHY_FILE}:") for address in rows)
-        present = source_digests(*map(self._dataset.bibliography.get, keys))
-        for frame in self._dataset.rows_by_file(rows).values():
-            present |= row_digests(frame)
+        present = line_digests(self._dataset)
+        if large := [address for address in rows if address.rpartition(":")[0] in present]:
+            present = dict(present)
+            for frame in self._dataset.rows_by_file(large).values():
+                present |= row_digests(frame)
         return {address for address, content in rows.items() if present.get(address, "") != content}
 
     def _changed_rows_of(self, entry: Mapping) -> set[str]:
