@@ -174,7 +174,10 @@ def test_figures_show_judgements_in_signs_and_words(project):
     traffic, summary = lay_out_risk_of_bias(entries), lay_out_risk_of_bias_summary(entries)
     assert traffic.panels["RoB 2 (2019)"][0][-1] == "overall"
     assert "overall" not in traffic.panels["RoB 1 (2011)"][0]
-    assert "Baker, by ours, RoB 2 (2019): randomisation low, deviations some" in traffic.reading[0]
+    assert (
+        "Baker, by this project, RoB 2 (2019): randomisation low, deviations some"
+        in traffic.reading[0]
+    )
     lights = traffic.frame[traffic.frame["tool"] == "RoB 2 (2019)"]
     assert list(lights["level"]) == ["low", "some", "high", "low", "low", "high"]
     proportions = summary.frame.groupby(["tool", "domain"])["proportion"].sum()

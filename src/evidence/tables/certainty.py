@@ -42,7 +42,7 @@ def tabulate_risk_of_bias(dataset: Dataset, results: pd.DataFrame) -> ReportTabl
                     "domain": domain,
                     "judgement": row["judgement"],
                     "reason": row["reason"] or "—",
-                    "judged by": _judge(appraisal) + signature,
+                    "judged by": appraisal.judge + signature,
                     "read in": f"{dataset.label(appraisal.source)}, {row['locator']}",
                 }
             )
@@ -55,7 +55,7 @@ def tabulate_risk_of_bias(dataset: Dataset, results: pd.DataFrame) -> ReportTabl
                     "domain": "overall",
                     "judgement": appraisal.overall,
                     "reason": _overall_reason(appraisal),
-                    "judged by": _judge(appraisal),
+                    "judged by": appraisal.judge,
                     "read in": dataset.label(appraisal.source) if is_stated else "computed",
                 }
             )
@@ -176,10 +176,6 @@ def tabulate_minimal_important_differences(dataset: Dataset) -> ReportTable:
     return ReportTable(
         "tab-minimal-important-differences", "Minimal important differences", frame, numbers
     )
-
-
-def _judge(appraisal: Appraisal) -> str:
-    return "this project" if appraisal.judged_by == "project" else appraisal.judge
 
 
 def _overall_reason(appraisal: Appraisal) -> str:

@@ -165,7 +165,7 @@ def _appraisal(
         tool=tool,
         design=design,
         judged_by=judged_by,
-        judge="ours" if judged_by == "project" else dataset.label(source),
+        judge="this project" if judged_by == "project" else dataset.label(source),
         source=source,
         domains=domains,
         rule_judgement=tool.overall_judgement(judgements, design),
