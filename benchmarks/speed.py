@@ -2,7 +2,7 @@
 
 A *near-empty* notebook imports what the shipped ones do and computes nothing. The *stock loop* is
 papermill called for one notebook after another; the *pool* is the same loop with as many processes
-as there are cores.
+as there are available_cores.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from benchmarks.publishing import publish
 from benchmarks.reading import measure_reading
 from benchmarks.where_time_goes import where_time_goes
 from evidence.build.build import BuildOptions, build_batch
-from evidence.build.execute import Job, cores, execute_report
+from evidence.build.execute import Job, available_cores, execute_report
 from evidence.build.new_project import create_project
 from evidence.build.parameter_sets import expand_sets, parse_grid
 from evidence.dataset.dataset import load_dataset
@@ -104,7 +104,7 @@ def stock_loop(runs: list[tuple[Path, dict]]) -> float:
 
 def stock_pool(runs: list[tuple[Path, dict]]) -> float:
     """Seconds a report, with a process for each core."""
-    with ProcessPoolExecutor(cores()) as pool:
+    with ProcessPoolExecutor(available_cores()) as pool:
         return seconds(lambda: list(pool.map(stock, *zip(*runs, strict=True)))) / len(runs)
 
 
@@ -121,11 +121,11 @@ def warm(notebook: Path, count: int, folder: Path) -> float:
         for number in range(count)
     ]
     start = time.perf_counter()
-    with ThreadPoolExecutor(cores()) as pool:
+    with ThreadPoolExecutor(available_cores()) as pool:
         failures = list(pool.map(execute_report, jobs, [folder / str(job) for job in range(count)]))
     taken = time.perf_counter() - start
     if any(failures):
-        raise RuntimeError(next(failure.says for failure in failures if failure))
+        raise RuntimeError(next(failure.message for failure in failures if failure))
     return taken / count
 
 
@@ -188,7 +188,7 @@ def mend_a_cell(project: Path) -> None:
 
 
 def machine() -> str:
-    """The processor, how many cores of it are used, and the versions that matter."""
+    """The processor, how many available_cores of it are used, and the versions that matter."""
     info = Path("/proc/cpuinfo")
     models = [
         line.partition(":")[2].strip()
@@ -196,7 +196,7 @@ def machine() -> str:
         if line.startswith("model name")
     ]
     name = models[0] if models else platform.processor() or platform.machine()
-    return f"{name}, {cores()} cores, {platform.system()}, Python {platform.python_version()}"
+    return f"{name}, {available_cores()} available_cores, {platform.system()}, Python {platform.python_version()}"
 
 
 def near_empty_reports() -> list[Row]:

@@ -95,8 +95,8 @@ def write_pages(
             values[name], texts[name] = content["values"], content["texts"]
     figures = len(list((staging / "figures").glob("*.svg")))
     n_values = sum(map(len, values.values()))
-    _write_json(staging / "values.json", _by_page(values))
-    _write_json(staging / "texts.json", _by_page(texts))
+    (staging / "values.json").write_text(format_json(_by_page(values)), "utf-8")
+    (staging / "texts.json").write_text(format_json(_by_page(texts)), "utf-8")
     page_files = [*(f"{name}.html" for name in html), "values.json", "texts.json"]
     manifest = {
         "evidence": version("evidence"),
@@ -108,7 +108,7 @@ def write_pages(
         "reports": dict(entries),
         "pages": file_digests(staging, page_files),
     }
-    _write_json(staging / MANIFEST, manifest)
+    (staging / MANIFEST).write_text(format_json(manifest), "utf-8")
     return figures, n_values
 
 
@@ -173,10 +173,6 @@ def _list_failures(
 
 def _by_page(parts: Mapping[str, dict]) -> dict:
     return {f"{name}/{key}": entry for name in parts for key, entry in parts[name].items()}
-
-
-def _write_json(path: Path, content: object) -> None:
-    path.write_text(format_json(content), "utf-8")
 
 
 def _shared_parameters(parameters: Sequence[Mapping[str, object]]) -> dict:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -240,7 +241,7 @@ def _build_outdated(
     progress: Progress,
 ) -> Iterator[BuildResult]:
     if options.engine == "evidence":
-        options.executor.prepare()
+        options.executor.prepare(plans[0].project, sum(len(plan.notebooks) for plan in plans))
     from evidence.dataset.record_comparison import RecordComparison
     from evidence.report.figure_files import prune_cache
     from evidence.report.index_page import precompute_index
@@ -266,6 +267,8 @@ def _build_outdated(
                 build.futures[job.name] = future
                 running[future] = build
         if running:
+            # While notebooks run, this process prepares what their pages need.
+            import_module("evidence.build.assemble")
             precompute_index(dataset)
         for build in builds:
             if not build.futures:

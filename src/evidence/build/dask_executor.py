@@ -74,7 +74,7 @@ class DaskExecutor(LocalExecutor):
             if differences := describe_versions(versions, self._versions):
                 raise self._error(f"worker {worker} has {differences}")
 
-    def prepare(self) -> None:
+    def prepare(self, project: Path, reports: int) -> None:
         """Do nothing: the libraries are loaded on the workers."""
 
     def execute(self, job: Job, folder: Path) -> Failure | None:

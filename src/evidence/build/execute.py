@@ -1,6 +1,7 @@
 """Build one report: papermill executes its notebook into a new folder."""
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +12,10 @@ from evidence.files import format_json
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-ENGINES: dict[str, dict] = {
-    "evidence": {"engine_name": "evidence"},
-    # Without this argument, every kernel warns that its connection is not encrypted.
-    "kernel": {"engine_name": "nbclient", "extra_arguments": ["--IPKernelApp.log_level=ERROR"]},
-}
-"""The arguments of papermill for each choice of `--engine`."""
+ENGINES = {"evidence": "evidence", "kernel": "nbclient"}
+"""The names by which papermill knows the choices of `--engine`."""
+# Otherwise every kernel warns that its connection is not encrypted.
+KERNEL_ARGUMENTS = ("--IPKernelApp.log_level=ERROR",)
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
@@ -60,11 +59,13 @@ class LocalExecutor:
     def __init__(self) -> None:
         self.jobs = available_cores()
 
-    def prepare(self) -> None:
-        """Start loading the libraries that notebooks need, while the tables are read."""
+    def prepare(self, project: Path, reports: int) -> None:
+        """Start loading what this many reports of a project need, while the tables are read."""
         from evidence.build.notebook_process import start_fork_server
 
-        start_fork_server()
+        start_fork_server(project, precompute=reports > 1)
+        # Here and not in a thread of a report, where it would compete with this one.
+        _import_papermill()
 
     def execute(self, job: Job, folder: Path) -> Failure | None:
         """Build one report in a new folder; see `execute_report`."""
@@ -127,7 +128,20 @@ def format_notebook(notebook: "NotebookNode") -> str:
     return format_json(notebook, sort_keys=True)
 
 
+def _import_papermill() -> None:
+    """Import papermill without an optional part of jsonschema that takes longer than all the rest.
+
+    It compiles a grammar of web addresses in other alphabets; no schema of a notebook has one.
+    """
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+    import papermill  # noqa: F401
+
+    if sys.modules.get("rfc3987_syntax", ...) is None:
+        del sys.modules["rfc3987_syntax"]
+
+
 def _execute(job: Job, folder: Path, executed: Path) -> None:
+    _import_papermill()
     import papermill
     from jupyter_core.utils import ensure_event_loop
 
@@ -142,7 +156,8 @@ def _execute(job: Job, folder: Path, executed: Path) -> None:
             resources={"metadata": {"path": str(job.notebook.parent)}},
             # The notebook is written once, when the last cell is done or one has failed.
             request_save_on_cell_execute=False,
-            **ENGINES[job.engine],
+            engine_name=ENGINES[job.engine],
+            extra_arguments=list(KERNEL_ARGUMENTS),
             **limit,
         )
     finally:

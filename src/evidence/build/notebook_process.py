@@ -10,6 +10,7 @@ import builtins
 import contextlib
 import getpass
 import io
+import json
 import multiprocessing
 import os
 import random
@@ -36,33 +37,32 @@ Send = Callable[..., None]
 """Takes the type of a Jupyter message, its content and, for widgets, its buffers."""
 
 INLINE_BACKEND = "module://matplotlib_inline.backend_inline"
+PRELOAD_VARIABLE = "EVIDENCE_PRELOAD"
+"""Holds the arguments of `evidence.build.preload.load_tables` while the fork server starts."""
 # A history on disk would start a thread in each process and mix reports with a person's own history.
 SETTINGS = {"HistoryManager": {"enabled": False}}
-PRELOADED = [
-    "evidence.build.notebook_process",
-    "IPython.core.completer",
-    "IPython.core.pylabtools",
-    "anywidget",
-    "pandas",
-    "scipy.stats",
-    "matplotlib.backends.backend_agg",
-    "matplotlib.backends.backend_pdf",
-    "matplotlib.backends.backend_svg",
-    "pypdfium2",
-]
 
 
 def fork_context() -> ForkServerContext:
     """Return the context whose processes are forked with the libraries loaded."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOADED)
+    context.set_forkserver_preload(["evidence.build.preload"])
     return context
 
 
-def start_fork_server() -> None:
-    """Start loading the libraries, so that this process can do something else meanwhile."""
+def start_fork_server(project: Path, *, precompute: bool) -> None:
+    """Start loading libraries and the tables of a project, while this process does something else.
+
+    With `precompute`, also what many notebooks need of the tables is computed once for all.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return
     fork_context()
-    forkserver.ensure_running()
+    os.environ[PRELOAD_VARIABLE] = json.dumps({"project": str(project), "precompute": precompute})
+    try:
+        forkserver.ensure_running()
+    finally:
+        del os.environ[PRELOAD_VARIABLE]
 
 
 def run_cells(
