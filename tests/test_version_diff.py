@@ -10,6 +10,7 @@ import pytest
 from evidence.compare import git_versions
 from evidence.compare.document import diff_html, diff_json, diff_markdown
 from evidence.compare.git_versions import compare_versions
+from evidence.compare.key_numbers import key_numbers
 from evidence.compare.version_diff import CROSSED
 from evidence.dataset import schema
 from evidence.errors import EvidenceError
@@ -169,6 +170,20 @@ def test_judgement_is_a_cause_of_its_own(old, new):
         change.reason
         == f"changed judgement or description ({schema.MINIMAL_IMPORTANT_DIFFERENCES.file}:2)"
     )
+
+
+def test_key_numbers_have_lasting_names(graded):
+    """4 of 123 against 11 of 139 in the first of thirteen trials; all of them are pooled."""
+    graded.put("data/outcomes.csv", 2, kind="benefit", display_order="1")
+    graded.put("data/designs.csv", 2, display_order="1")
+    numbers = key_numbers(graded.dataset())
+    assert numbers["trial0/vaccine against none/infection/1 day.ratio"].text == "0.41"
+    proportion = numbers["proportion/infection"]
+    assert len(proportion.rows) == 13
+    assert 0 < proportion.value < 0.1
+    effect = numbers["effect/tuberculosis/vaccine/inactive/infection/1 day"]
+    assert len(effect.rows) == 26
+    assert "certainty" in effect.conclusion
 
 
 def test_claim_with_another_verdict(old, new):

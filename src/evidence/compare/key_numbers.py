@@ -90,7 +90,7 @@ def _proportions(
         pooled = pool_studies(dataset, results, **vars(question), confidence=CONFIDENCE)
         if isinstance(pooled, Refusal):
             continue
-        natural = pooled.natural()
+        natural = pooled.natural_scale()
         text, low, high, *_ = format_estimates("proportion", *natural.values())
         population = join_words([*question.treatments, *question.conditions])
         label = capitalise(measure_label("proportion", outcome))

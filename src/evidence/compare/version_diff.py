@@ -279,22 +279,24 @@ def _unknowns(old: Dataset, new: Dataset) -> Iterator[Change]:
     before, after = (
         {unknown.name: unknown for unknown in find_unknowns(dataset)} for dataset in (old, new)
     )
-    for name in dict.fromkeys([*after, *before]):
-        earlier, later = before.get(name), after.get(name)
+    order = schema.UNKNOWN_STATUSES.index
+    for name, later in after.items():
+        earlier = before.get(name)
         if earlier is None:
-            kind, reason = "opened", "; ".join(later.codes.values()) or later.why_open
-        elif later is None:
-            kind, reason = "closed", _reason_closed(earlier)
-        elif earlier.status != later.status:
-            order = schema.UNKNOWN_STATUSES.index
-            kind = later.status if order(later.status) > order(earlier.status) else "reopened"
-            reason = _reason_moved(earlier, later)
-        elif set(earlier.evidence["study"]) != set(later.evidence["study"]):
-            kind, reason = f"still {later.status}", _reason_moved(earlier, later)
-        else:
+            reason = "; ".join(later.codes.values()) or later.why_open
+            yield Change("opened", name, later.question, "", later.status, reason)
             continue
-        statuses = [unknown.status if unknown else "" for unknown in (earlier, later)]
-        yield Change(kind, name, (later or earlier).question, *statuses, reason)
+        kind = f"still {later.status}"
+        if earlier.status != later.status:
+            kind = later.status if order(later.status) > order(earlier.status) else "reopened"
+        elif set(earlier.evidence["study"]) == set(later.evidence["study"]):
+            continue
+        reason = _reason_moved(earlier, later)
+        yield Change(kind, name, later.question, earlier.status, later.status, reason)
+    for name, earlier in before.items():
+        if name not in after:
+            reason = _reason_closed(earlier)
+            yield Change("closed", name, earlier.question, earlier.status, "", reason)
 
 
 def _reason_closed(unknown: Unknown) -> str:
@@ -306,7 +308,7 @@ def _reason_closed(unknown: Unknown) -> str:
 
 
 def _reason_moved(earlier: Unknown, later: Unknown) -> str:
-    """Which studies were added or removed, and which reasons for the unknown changed."""
+    """Say which studies were added or removed, and which reasons for the unknown changed."""
     before, after = (list(unknown.evidence["label"].unique()) for unknown in (earlier, later))
     parts = [
         ("studies added: ", [label for label in after if label not in before]),
@@ -327,7 +329,7 @@ def _reason_moved(earlier: Unknown, later: Unknown) -> str:
 
 
 def _searches(dataset: Dataset) -> str:
-    """When claims and unknowns were last searched for, and when the first review is due."""
+    """Say when claims and unknowns were last searched for, and when a review is due."""
     both = pd.concat([dataset.unknowns, dataset.claims])
     searched, due = (column[column != ""] for column in (both["last_searched"], both["review_due"]))
     if searched.empty:

@@ -142,8 +142,10 @@ def citation_references(
             f"{', '.join(missing)}: not in references.bib; the figure is from another version of "
             "the data"
         )
-    project = read_citation_file(folder) if parts else None
     sources = sorted((bibliography[key] for key in cited), key=format_vancouver)
+    if not parts:
+        return sources
+    project = read_citation_file(folder)
     return [*sources, *(project.reference(part) for part in parts)]
 
 

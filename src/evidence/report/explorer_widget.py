@@ -7,6 +7,7 @@ import json
 from dataclasses import fields, replace
 from html import escape
 from importlib.resources import files
+from typing import Any
 
 import anywidget
 import traitlets
@@ -76,7 +77,7 @@ class Explorer(anywidget.AnyWidget):
     caption = traitlets.Unicode().tag(sync=True)
     empty = traitlets.Unicode().tag(sync=True)
     svg = traitlets.Unicode().tag(sync=True)
-    marks = traitlets.List().tag(sync=True)
+    marks: "traitlets.List[dict]" = traitlets.List().tag(sync=True)
     table = traitlets.Unicode().tag(sync=True)
     parameters = traitlets.Unicode().tag(sync=True)
     command = traitlets.Unicode().tag(sync=True)
@@ -173,8 +174,8 @@ class Explorer(anywidget.AnyWidget):
             f"<pre>{escape(self.command)}</pre>"
         )
 
-    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
-        data, metadata = super()._repr_mimebundle_()
+    def _repr_mimebundle_(self, **kwargs) -> tuple[dict, dict]:
+        data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
         content: dict[str, object] = {"headings": [[3, "reproduce", REPRODUCE_HEADING]]}
         if not self.empty:
             content["figure"] = self._figure.layout.id
@@ -212,7 +213,7 @@ def explore(
     ParameterError
         If a word does not occur in the tables. A query that no study answers is not an error.
     """
-    query = {
+    query: dict[str, Any] = {
         "condition": condition,
         "treatment": treatment,
         "outcome": outcome,
@@ -221,5 +222,7 @@ def explore(
         "time_days": time_days,
     }
     report = report or open_report(NOTEBOOK, scope="all", **query)
-    parameters = {name: report.parameters.get(name, value) for name, value in query.items()}
+    parameters: dict[str, Any] = {
+        name: report.parameters.get(name, value) for name, value in query.items()
+    }
     return Explorer(report, ExplorerQuery(scope=report.scope, **parameters))

@@ -245,9 +245,9 @@ def render_markdown(
 
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = markdown.parse(text)
-    for token, following in zip(tokens, [*tokens[1:], None], strict=True):
+    for position, token in enumerate(tokens):
         if headings is not None and token.type == "heading_open" and token.tag in ("h2", "h3"):
-            plain = "".join(child.content for child in following.children)
+            plain = "".join(child.content for child in tokens[position + 1].children or ())
             token.attrSet("id", headings.add(int(token.tag[1]), plain).id)
         if pages is not None:
             _link_notebooks(token.children or (), pages)
@@ -260,7 +260,7 @@ def _link_notebooks(tokens: Sequence, pages: Collection[str]) -> None:
     for token in tokens:
         if token.type == "link_open":
             notebook = re.fullmatch(r"([\w-]+)\.ipynb", str(token.attrGet("href")))
-            is_hidden = bool(notebook) and notebook[1] not in pages
+            is_hidden = notebook is not None and notebook[1] not in pages
             if notebook:
                 token.attrSet("href", f"{notebook[1]}.html")
         if token.type in ("link_open", "link_close"):

@@ -108,7 +108,7 @@ def _title(dataset: Dataset) -> str:
 def _opening(dataset: Dataset, results: pd.DataFrame) -> Sentence:
     of_studies = results[results["design"] != "guide"]
     studies = of_studies["study"].nunique()
-    template = "The tables hold {results} of {studies}, each with the page where it was read."
+    template = "The tables hold {results} of {studies}, each with the place where it was read."
     numbers = {
         "results": count(len(results), "result", rows=results["address"]),
         "studies": count(studies, "study", "studies", of_studies["address"], "distinct_studies"),

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -335,18 +336,20 @@ def open_report(
     """
     if not re.fullmatch(r"\w[\w-]*", name):
         raise ParameterError(f"name: {name!r} is not a notebook name such as '01_studies'")
-    shared = {
+    arguments = {
         "scope": scope,
         "conditions": conditions,
         "outcomes": outcomes,
         "confidence": confidence,
+        "out": out,
     }
-    folders = {"project": project, "out": out}
     dataset = load_dataset(project)
-    taken = validate_arguments(name, folders | shared | own, dataset)
+    valid: dict[str, Any] = validate_arguments(
+        name, {"project": project, **arguments, **own}, dataset
+    )
     return Report(
         name,
         dataset.logged() if out else dataset,
-        **{word: taken[word] for word in (*shared, "out")},
-        own={word: taken[word] for word in own},
+        **{key: valid[key] for key in arguments},
+        own={key: valid[key] for key in own},
     )
