@@ -49,7 +49,7 @@ def test_a_word_with_blanks_is_one_word(results):
     ("query", "message"),
     [
         ("condition", "'condition' is not a condition like randomised=yes or days>=28"),
-        ("colour=red", "unknown filter column 'colour'. Available: study, condition"),
+        ("xyzzy=red", "unknown filter column 'xyzzy'. Available: study, condition"),
         ("days>=long", "'long' is not a number, but days needs one"),
         ("condition>bread", "'condition>bread': > compares one number. Use = for words."),
         ("days>1|2", "'days>1|2': > compares one number"),

@@ -39,6 +39,15 @@ def test_a_hidden_character_is_refused_with_its_line(project, character, number)
     assert bibliography.endswith(rule)
 
 
+def test_hidden_characters_and_long_texts_never_reach_a_message(project):
+    """Of a header and of a rule about the whole row as well."""
+    project.put("data/studies.csv", 2, versus="no\u202ene" + "x" * 1000)
+    project.replace("data/claims.csv", "section", "sec\u202etion" + "y" * 1000)
+    message = load_error(project)
+    assert "\u202e" not in message
+    assert max(map(len, message.splitlines())) < 500
+
+
 @pytest.mark.parametrize("word", ["می‌خواهم", "क्‍ष", "Ångström", "naïve", "東京", "עברית", "a\r\nb"])
 def test_letters_of_every_script_are_welcome(project, word):
     project.put("data/studies.csv", 3, note=word)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from evidence.dataset import schema
+from evidence.dataset.text_checks import printable, quote
 from evidence.errors import ProblemList, did_you_mean
 
 CHUNK_ROWS = 500
@@ -139,10 +140,10 @@ def _check_header(table: schema.Table, header: list[str], problems: ProblemList)
         return
     for name in dict.fromkeys(header):
         if header.count(name) > 1:
-            problems.add(table.file, 1, name, "the column occurs twice")
+            problems.add(table.file, 1, printable(name), "the column occurs twice")
         if name not in table.names:
             hint = did_you_mean(name, table.names) or f" Available: {', '.join(table.names)}"
-            problems.add(table.file, 1, "", f"unknown column '{name}'.{hint}")
+            problems.add(table.file, 1, "", f"unknown column {quote(name)}.{hint}")
     for name in table.required_names:
         if name not in header:
             problems.add(table.file, 1, "", f"required column '{name}' is missing")

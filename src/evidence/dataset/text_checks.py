@@ -28,9 +28,14 @@ def reveal_hidden(text: str) -> str:
     return _HIDDEN.sub(lambda match: f"<U+{ord(match[0]):04X}>", text)
 
 
+def printable(text: str) -> str:
+    """Prepare a value for a message: shortened, and with hidden characters as numbers."""
+    return shorten(reveal_hidden(text))
+
+
 def quote(text: str) -> str:
-    """Put a value in quotes for a message: shortened, and with hidden characters as numbers."""
-    return f"'{shorten(reveal_hidden(text))}'"
+    """Put a value in quotes for a message, as `printable` gives it."""
+    return f"'{printable(text)}'"
 
 
 IDENTIFIER_PATTERNS = {

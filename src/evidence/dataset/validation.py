@@ -11,7 +11,7 @@ from evidence.dataset import schema
 from evidence.dataset.csv_reader import map_cells
 from evidence.dataset.risk_of_bias_tools import check_risk_of_bias
 from evidence.dataset.row_filter import query_error
-from evidence.dataset.text_checks import hidden_characters, orcid_error, quote
+from evidence.dataset.text_checks import hidden_characters, orcid_error, printable, quote
 from evidence.errors import ProblemList, did_you_mean, not_one_of
 
 MAX_SPELLING_COMPARISONS = 200_000
@@ -111,7 +111,7 @@ def _check_repeated_rows(problems: ProblemList, table: schema.Table, rows: pd.Da
     repeated = rows.index[first != rows.index]
 
     def message(line: int) -> str:
-        cells = ", ".join(cell for cell in rows.loc[line, key] if cell)
+        cells = ", ".join(printable(cell) for cell in rows.loc[line, key] if cell)
         return f"repeats line {first[line]} ({cells}). Rows must differ in {', '.join(key)}."
 
     problems.add_rows(table.file, repeated, "", message)
@@ -269,62 +269,71 @@ class RowRule:
     message: str
 
 
+def _required(column: str, is_concerned: Callable[[_Results], np.ndarray], hint: str) -> RowRule:
+    """Return the rule that a column must be filled where another cell asks for it."""
+    return RowRule(
+        column,
+        lambda results: is_concerned(results) & results.lacks(column),
+        f"required value is missing. {hint}",
+    )
+
+
 MAX_ROUNDING = 0.0051
 """How far a proportion printed with two decimals may lie from its count."""
 PRINTED_MEASURES = ("proportion", *schema.NUMERIC_MEASURES, "date", "range")
+MEASURES_WITHOUT_VALUE = (*schema.TEXT_MEASURES, *schema.UNSIZED_MEASURES)
 
 ROW_RULES = (
-    RowRule("events", lambda r: r["events"] > r["n"], "{events} exceeds n ({n})"),
-    RowRule("n", lambda r: r["n"] == 0, "is 0. Leave it blank if the number is not known."),
-    RowRule(
+    # Numbers that are missing
+    _required(
         "value",
-        lambda r: r.is_in("measure", "proportion") & ((r["value"] < 0) | (r["value"] > 1)),
-        "{value} is not a proportion between 0 and 1. Write 71% as 0.71.",
+        lambda r: r.is_in("measure", "proportion") & r.lacks("events"),
+        "A proportion needs a value, or events and n.",
     ),
-    RowRule(
+    _required(
         "value",
-        lambda r: r.is_in("measure", "risk ratio", "odds ratio") & (r["value"] <= 0),
-        "{value} is not a ratio. Ratios are above 0 and not logarithmic.",
+        lambda r: r.is_in("measure", *schema.NUMERIC_MEASURES),
+        "Give the number, or use measure statement or range instead of {measure}.",
     ),
-    RowRule(
-        "value",
-        lambda r: (
-            r.is_in("measure", "proportion")
-            & (np.abs(r["events"] / r["n"] - r["value"]) > MAX_ROUNDING)
-        ),
-        "{value} is not {events} of {n}",
-    ),
-    RowRule(
-        "value",
-        lambda r: r.is_in("measure", "proportion") & r.lacks("value") & r.lacks("events"),
-        "required value is missing. A proportion needs a value, or events and n.",
-    ),
-    RowRule(
-        "events",
-        lambda r: r.is_in("measure", "count") & r.lacks("events"),
-        "required value is missing. A count needs the number counted.",
-    ),
-    RowRule(
-        "value",
-        lambda r: r.is_in("measure", *schema.NUMERIC_MEASURES) & r.lacks("value"),
-        "required value is missing. Give the number, or use measure statement or range instead of {measure}.",
-    ),
-    RowRule(
-        "value",
-        lambda r: (
-            r.is_in("measure", *schema.TEXT_MEASURES, *schema.UNSIZED_MEASURES) & r.has("value")
-        ),
-        "{value} must be blank: measure {measure} has no number",
-    ),
-    RowRule(
-        "p_value",
-        lambda r: r.is_in("measure", "p value") & r.lacks("p_value"),
-        "required value is missing. Measure p value needs it.",
-    ),
-    RowRule(
+    _required("events", lambda r: r.is_in("measure", "count"), "A count needs the number counted."),
+    _required("p_value", lambda r: r.is_in("measure", "p value"), "Measure p value needs it."),
+    _required(
         "direction",
-        lambda r: r.is_in("measure", *schema.UNSIZED_MEASURES) & r.lacks("direction"),
-        "required value is missing. Measure {measure} needs better, worse or no difference.",
+        lambda r: r.is_in("measure", *schema.UNSIZED_MEASURES),
+        "Measure {measure} needs better, worse or no difference.",
+    ),
+    _required(
+        "ci_high",
+        lambda r: r.has("ci_low"),
+        "A CI needs both limits; ci_low is {ci_low}.",
+    ),
+    _required(
+        "ci_low",
+        lambda r: r.has("ci_high"),
+        "A CI needs both limits; ci_high is {ci_high}.",
+    ),
+    _required("spread_kind", lambda r: r.has("spread"), "Say whether spread {spread} is sd or se."),
+    _required(
+        "time_unit",
+        lambda r: r.has("time"),
+        f"Say the unit of time {{time}}: {', '.join(schema.TIME_UNITS)}.",
+    ),
+    _required(
+        "time",
+        lambda r: r.has("time_unit"),
+        "Give a number for time_unit {time_unit}, or leave both blank.",
+    ),
+    _required("versus", lambda r: r.is_in("role", "contrast"), "A contrast needs its other arm."),
+    _required(
+        "as_printed",
+        lambda r: r.is_in("measure", *PRINTED_MEASURES),
+        "Copy the number as the text prints it.",
+    ),
+    # Cells that must be blank
+    RowRule(
+        "value",
+        lambda r: r.is_in("measure", *MEASURES_WITHOUT_VALUE) & r.has("value"),
+        "{value} must be blank: measure {measure} has no number",
     ),
     RowRule(
         "direction",
@@ -336,38 +345,39 @@ ROW_RULES = (
         "'{direction}' must be blank: only contrasts and measures significance and direction "
         "have a direction",
     ),
-    RowRule("ci_low", lambda r: r["ci_low"] > r["ci_high"], "{ci_low} exceeds ci_high ({ci_high})"),
+    RowRule(
+        "versus",
+        lambda r: ~r.is_in("role", "contrast") & r.has("versus"),
+        "'{versus}' must be blank: only a contrast has another arm, and role is {role}",
+    ),
+    # Numbers that contradict each other
+    RowRule("events", lambda r: r["events"] > r["n"], "{events} exceeds n ({n})"),
+    RowRule("n", lambda r: r["n"] == 0, "is 0. Leave it blank if the number is not known."),
+    RowRule(
+        "value",
+        lambda r: r.is_in("measure", "proportion") & ((r["value"] < 0) | (r["value"] > 1)),
+        "{value} is not a proportion between 0 and 1. Write 71% as 0.71.",
+    ),
+    RowRule(
+        "value",
+        lambda r: (
+            r.is_in("measure", "proportion")
+            & (np.abs(r["events"] / r["n"] - r["value"]) > MAX_ROUNDING)
+        ),
+        "{value} is not {events} of {n}",
+    ),
+    RowRule(
+        "value",
+        lambda r: r.is_in("measure", "risk ratio", "odds ratio") & (r["value"] <= 0),
+        "{value} is not a ratio. Ratios are above 0 and not logarithmic.",
+    ),
     RowRule(
         "value",
         lambda r: (r["value"] < r["ci_low"]) | (r["value"] > r["ci_high"]),
         "{value} lies outside its CI ({ci_low} to {ci_high})",
     ),
-    RowRule(
-        "ci_high",
-        lambda r: r.has("ci_low") & r.lacks("ci_high"),
-        "required value is missing. A CI needs both limits; ci_low is {ci_low}.",
-    ),
-    RowRule(
-        "ci_low",
-        lambda r: r.has("ci_high") & r.lacks("ci_low"),
-        "required value is missing. A CI needs both limits; ci_high is {ci_high}.",
-    ),
+    RowRule("ci_low", lambda r: r["ci_low"] > r["ci_high"], "{ci_low} exceeds ci_high ({ci_high})"),
     RowRule("spread", lambda r: r["spread"] < 0, "{spread} is negative. An SD or SE cannot be."),
-    RowRule(
-        "spread_kind",
-        lambda r: r.has("spread") & r.lacks("spread_kind"),
-        "required value is missing. Say whether spread {spread} is sd or se.",
-    ),
-    RowRule(
-        "time_unit",
-        lambda r: r.has("time") & r.lacks("time_unit"),
-        f"required value is missing. Say the unit of time {{time}}: {', '.join(schema.TIME_UNITS)}.",
-    ),
-    RowRule(
-        "time",
-        lambda r: r.has("time_unit") & r.lacks("time"),
-        "required value is missing. Give a number for time_unit {time_unit}, or leave both blank.",
-    ),
     RowRule(
         "time",
         lambda r: r.reversed_range("time"),
@@ -375,23 +385,8 @@ ROW_RULES = (
     ),
     RowRule(
         "versus",
-        lambda r: r.is_in("role", "contrast") & r.lacks("versus"),
-        "required value is missing. A contrast needs its other arm.",
-    ),
-    RowRule(
-        "versus",
-        lambda r: ~r.is_in("role", "contrast") & r.has("versus"),
-        "'{versus}' must be blank: only a contrast has another arm, and role is {role}",
-    ),
-    RowRule(
-        "versus",
         lambda r: r.is_in("role", "contrast") & r.same("arm", "versus"),
         "'{versus}' is the arm itself. Name the other arm.",
-    ),
-    RowRule(
-        "as_printed",
-        lambda r: r.is_in("measure", *PRINTED_MEASURES) & r.lacks("as_printed"),
-        "required value is missing. Copy the number as the text prints it.",
     ),
 )
 
@@ -404,6 +399,6 @@ def _check_results(problems: ProblemList, rows: pd.DataFrame) -> None:
             lines = rows.index[rule.is_broken(results)]
 
             def message(line: int, rule: RowRule = rule) -> str:
-                return rule.message.format(**rows.loc[line])
+                return rule.message.format(**rows.loc[line].map(printable))
 
             problems.add_rows(schema.STUDIES.file, lines, rule.column, message)
