@@ -1,15 +1,16 @@
-"""Seed errors, count how many the checks find, and publish the table (`make benchmark`)."""
+"""Seed errors, count how many the checks detect, and publish the table (`make benchmark`)."""
 
 import csv
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from random import Random
 
+import pandas as pd
 from tqdm import tqdm
 
 from benchmarks.publishing import publish
@@ -23,35 +24,36 @@ from evidence.errors import DatasetError
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "benchmarks" / "seeded_errors.csv"
-EACH, CLEAN, GOAL = 100, 100, 0.95
-# The thresholds of the checks were chosen on made-up corpora with smaller seeds than these.
+ERRORS_PER_KIND, CLEAN_DATASETS, RECALL_GOAL = 100, 100, 0.95
+# The thresholds of the checks were chosen on made-up datasets with smaller seeds than these.
 FIRST_SEED = 1000
-CORPORA, CLEAN_GROUP = ("shipped", "synthetic"), "clean"
+MAX_ATTEMPTS = 50
+DATASETS, CLEAN_GROUP = ("shipped", "synthetic"), "clean"
 
 
 @dataclass(frozen=True)
-class Dataset:
-    """Tables as text with what is needed to check them, and what is found in them as they are."""
+class SeedableTables:
+    """Tables as text, the years of their sources, and the problems they have without a slip."""
 
-    frames: dict
-    bibliography: dict
-    years: dict
+    frames: Mapping[str, pd.DataFrame]
+    bibliography: Mapping
+    years: Mapping[str, int]
     baseline: frozenset
 
 
-def load(project: Path) -> Dataset:
-    """The tables of a project, ready for errors to be seeded."""
-    dataset = load_dataset(project)
-    years = {key: int(ref.year) for key, ref in dataset.bibliography.items() if ref.year.isdigit()}
+def load_tables(project: Path) -> SeedableTables:
+    """Read the tables of a project so that errors can be seeded."""
+    bibliography = load_dataset(project).bibliography
+    years = {key: int(ref.year) for key, ref in bibliography.items() if ref.year.isdigit()}
     tables, _ = read_tables(project)
     frames = {file: rows.astype("str").reset_index() for file, rows in tables.items()}
-    return Dataset(
-        frames, dataset.bibliography, years, frozenset(found(frames, dataset.bibliography))
+    return SeedableTables(
+        frames, bibliography, years, frozenset(find_problems(frames, bibliography))
     )
 
 
-def found(frames, bibliography) -> Iterator[tuple[str, str]]:
-    """Everything that reading and checking says of these tables: an address and the words."""
+def find_problems(frames: Mapping, bibliography: Mapping) -> Iterator[tuple[str, str]]:
+    """Yield every problem and finding of these tables: an address and the message."""
     try:
         tables = {
             file: frame.set_index("line").astype("category") for file, frame in frames.items()
@@ -65,71 +67,69 @@ def found(frames, bibliography) -> Iterator[tuple[str, str]]:
 
 
 @cache
-def _corpus(name: str) -> Dataset:
+def _load_dataset(name: str) -> SeedableTables:
     if name == "shipped":
-        return load(ROOT)
+        return load_tables(ROOT)
     with tempfile.TemporaryDirectory() as folder:
-        return load(write_synthetic(Path(folder) / "clean", seed=FIRST_SEED))
+        return load_tables(write_synthetic(Path(folder) / "clean", seed=FIRST_SEED))
 
 
-def seed_one(name: str, number: int, seed: int) -> bool | None:
-    """Whether error `seed` of a kind is found at a row it touched; None if it cannot be seeded."""
-    dataset, kind = _corpus(name), KINDS[number]
+def is_detected(name: str, kind_number: int, seed: int) -> bool | None:
+    """Seed one error and tell whether a problem is found in its rows; None if it cannot occur."""
+    tables, kind = _load_dataset(name), KINDS[kind_number]
     random = Random(f"{kind.name}/{seed}")
-    for _ in range(50):
-        tables = {file: frame.copy() for file, frame in dataset.frames.items()}
-        touched = kind.seed(random, tables, dataset.years)
-        if touched:
-            new = set(found(tables, dataset.bibliography)) - dataset.baseline
-            return any(address in touched for address, _ in new)
+    for _ in range(MAX_ATTEMPTS):
+        frames = {file: frame.copy() for file, frame in tables.frames.items()}
+        changed_rows = kind.seed(random, frames, tables.years)
+        if changed_rows:
+            problems = set(find_problems(frames, tables.bibliography)) - tables.baseline
+            return any(address in changed_rows for address, _ in problems)
     return None
 
 
-def recall(each: int, progress=lambda: None) -> list[dict[str, object]]:
-    """One row a kind and dataset: how many errors were seeded and how many were found."""
-    tasks = [(n, number, seed) for n in CORPORA for number in range(len(KINDS))
+def measure_recall(each: int, progress: Callable = lambda: None) -> list[dict[str, object]]:
+    """Return one record per kind and dataset: errors seeded and detected."""
+    tasks = [(name, number, seed) for name in DATASETS for number in range(len(KINDS))
              for seed in range(each)]  # fmt: skip
-    counts: dict[tuple[str, int], list[int]] = {}
+    counts = {(name, number): [0, 0] for name in DATASETS for number in range(len(KINDS))}
     with ProcessPoolExecutor() as pool:
-        for (name, number, _), hit in zip(
-            tasks, pool.map(seed_one, *zip(*tasks, strict=True), chunksize=20), strict=True
-        ):
-            seen = counts.setdefault((name, number), [0, 0])
-            if hit is not None:
-                seen[0] += 1
-                seen[1] += hit
+        outcomes = pool.map(is_detected, *zip(*tasks, strict=True), chunksize=20)
+        for (name, number, _), detected in zip(tasks, outcomes, strict=True):
+            if detected is not None:
+                counts[name, number][0] += 1
+                counts[name, number][1] += detected
             progress()
     return [
         {
             "kind": KINDS[number].name, "group": KINDS[number].group, "dataset": name,
-            "seeded": seeded, "found": hits,
+            "seeded": seeded, "found": detected,
         }
-        for (name, number), (seeded, hits) in counts.items()
+        for (name, number), (seeded, detected) in counts.items()
     ]  # fmt: skip
 
 
-def false_alarms(corpora: int) -> dict[str, object]:
-    """What is found in made-up corpora without a slip: their rows, and the findings on them."""
+def count_false_alarms(datasets: int) -> dict[str, object]:
+    """Return how many rows clean made-up datasets have, and how many findings on them."""
     rows = alarms = 0
-    for seed in range(FIRST_SEED, FIRST_SEED + corpora):
+    for seed in range(FIRST_SEED, FIRST_SEED + datasets):
         with tempfile.TemporaryDirectory() as folder:
-            dataset = load(write_synthetic(Path(folder) / "clean", seed=seed))
-        rows += len(dataset.frames[schema.STUDIES.file])
-        alarms += len(dataset.baseline)
+            tables = load_tables(write_synthetic(Path(folder) / "clean", seed=seed))
+        rows += len(tables.frames[schema.STUDIES.file])
+        alarms += len(tables.baseline)
     return {"kind": "none", "group": CLEAN_GROUP, "dataset": "synthetic", "seeded": rows,
             "found": alarms}  # fmt: skip
 
 
-def as_markdown(table: list[dict]) -> str:
-    """The published table: recall of each kind in both corpora, false alarms in the last row."""
-    lines = ["| kind of error | can a check see it | shipped tables | made-up dataset |",
+def as_markdown(records: list[dict]) -> str:
+    """Format the published table: recall by kind and dataset, and false alarms in the last row."""
+    lines = ["| kind of error | can a check detect it | shipped tables | made-up dataset |",
              "| --- | --- | --- | --- |"]  # fmt: skip
-    counts = {(r["kind"], r["dataset"]): (int(r["found"]), int(r["seeded"])) for r in table}
+    counts = {(r["kind"], r["dataset"]): (int(r["found"]), int(r["seeded"])) for r in records}
     for kind in KINDS:
         cells = []
-        for name in CORPORA:
-            hits, seeded = counts[kind.name, name]
-            cells.append(f"{hits} of {seeded}" if seeded else "does not occur")
+        for name in DATASETS:
+            detected, seeded = counts[kind.name, name]
+            cells.append(f"{detected} of {seeded}" if seeded else "does not occur")
         lines.append(f"| {kind.name} | {kind.group} | {' | '.join(cells)} |")
     alarms, rows = counts["none", "synthetic"]
     lines.append(f"| none: false alarms | | | {alarms} in {rows:,} rows |")
@@ -137,20 +137,25 @@ def as_markdown(table: list[dict]) -> str:
 
 
 def main() -> int:
-    """Run everything; 1 if a kind that can be seen is missed too often, or an alarm is false."""
-    with tqdm(total=len(CORPORA) * len(KINDS) * EACH, unit="error", leave=False) as bar:
-        table = recall(EACH, bar.update)
-    table.append(false_alarms(CLEAN))
-    with TABLE.open("w", newline="", encoding="utf-8") as handle:
-        writer = csv.DictWriter(handle, list(table[0]), lineterminator="\n")
+    """Run everything; return 1 if detectable errors are missed too often, or an alarm is false."""
+    total = len(DATASETS) * len(KINDS) * ERRORS_PER_KIND
+    with tqdm(total=total, unit="error", leave=False) as bar:
+        records = measure_recall(ERRORS_PER_KIND, bar.update)
+    records.append(count_false_alarms(CLEAN_DATASETS))
+    with TABLE.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(records[0]), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(table)
-    publish("benchmark", as_markdown(table))
-    missed = [r for r in table if r["group"] == "seen" and r["found"] < GOAL * r["seeded"]]
-    missed += [r for r in table if r["group"] == CLEAN_GROUP and r["found"]]
-    for row in missed:
-        print(f"short of the goal: {row['kind']} ({row['dataset']})", file=sys.stderr)
-    return 1 if missed else 0
+        writer.writerows(records)
+    publish("benchmark", as_markdown(records))
+    below_goal = [
+        record
+        for record in records
+        if (record["group"] == "always" and record["found"] < RECALL_GOAL * record["seeded"])
+        or (record["group"] == CLEAN_GROUP and record["found"])
+    ]
+    for record in below_goal:
+        print(f"below the goal: {record['kind']} ({record['dataset']})", file=sys.stderr)
+    return 1 if below_goal else 0
 
 
 if __name__ == "__main__":

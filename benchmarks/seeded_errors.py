@@ -1,11 +1,11 @@
-"""The kinds of extraction error that are seeded, each as one small change to the tables.
+"""Seed extraction errors of several kinds, each as one small change to the tables.
 
 Vocabulary
 ----------
-A *kind* changes the tables (as text, by file name) in place and names the rows it touched, or
-gives up where the chosen row does not allow it. `seen`: some check can always see it. `in part`:
-arithmetic can see it in some rows only, with a power that depends on how many people there were.
-`unseen`: nothing inside the tables tells; only an audit against the source does.
+A *kind* changes the tables (as text, by file name) in place and returns the rows it changed, or
+nothing if the chosen row does not allow it. Its group says whether a check can detect it: `always`;
+`sometimes`, with a power that depends on the number of participants; or `never`, so that only an
+audit against the source finds it.
 """
 
 import re
@@ -22,7 +22,7 @@ Seed = Callable[[Random, Tables, Mapping[str, int]], set[str] | None]
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of error: its name in words, whether a check can see it, and how to seed it."""
+    """One kind of error: its name, whether a check can detect it, and how to seed it."""
 
     name: str
     group: str
@@ -42,13 +42,13 @@ def kind(name: str, group: str):
     return register
 
 
-def _rows(tables: Tables, **wanted) -> pd.DataFrame:
-    """Confirmable rows of sources with these cells; True asks for a filled cell."""
+def _rows(tables: Tables, **cells) -> pd.DataFrame:
+    """Select rows of the sources with these cells; True selects filled cells."""
     rows = tables[STUDIES]
-    keep = rows["reported_by"] != "guide"
-    for name, value in wanted.items():
-        keep &= (rows[name] != "") if value is True else (rows[name] == value)
-    return rows[keep]
+    is_selected = rows["reported_by"] != "guide"
+    for name, value in cells.items():
+        is_selected &= (rows[name] != "") if value is True else (rows[name] == value)
+    return rows[is_selected]
 
 
 def _pick(random: Random, rows: pd.DataFrame):
@@ -62,12 +62,12 @@ def _put(tables: Tables, index: int, **cells: str) -> set[str]:
 
 
 def _slip(random: Random, text: str) -> str:
-    """Another digit in place of one, so that the number is really another one."""
-    places = [place for place, letter in enumerate(text) if letter.isdigit()]
-    while places:
-        place = places.pop(random.randrange(len(places)))
-        digit = random.choice([d for d in "0123456789" if d != text[place]])
-        changed = text[:place] + digit + text[place + 1 :]
+    """Replace a digit so that the number differs."""
+    positions = [position for position, letter in enumerate(text) if letter.isdigit()]
+    while positions:
+        position = positions.pop(random.randrange(len(positions)))
+        digit = random.choice([d for d in "0123456789" if d != text[position]])
+        changed = text[:position] + digit + text[position + 1 :]
         if float(changed) != float(text):
             return changed
     return text
@@ -85,14 +85,14 @@ def _numbers(text: str) -> list[str]:
     return re.findall(r"\d+(?:\.\d+)?", text)
 
 
-@kind("a digit of the number wrong", "seen")
+@kind("a digit of the number wrong", "always")
 def digit(random, tables, years):
     rows = _printed(_rows(tables, value=True))
     index = _pick(random, rows)
     return index is not None and _put(tables, index, value=_slip(random, rows["value"][index]))
 
 
-@kind("decimal point moved", "seen")
+@kind("decimal point moved", "always")
 def decimal_point(random, tables, years):
     rows = _printed(_rows(tables, value=True))
     rows = rows[rows["value"].astype(float) != 0]
@@ -101,7 +101,7 @@ def decimal_point(random, tables, years):
     return index is not None and _put(tables, index, value=shifted)
 
 
-@kind("percentage entered as 71 and not as 0.71", "seen")
+@kind("percentage entered as 71 and not as 0.71", "always")
 def percentage(random, tables, years):
     rows = _rows(tables, value=True, measure="proportion")
     rows = rows[rows["value"].astype(float) > 0]
@@ -110,29 +110,29 @@ def percentage(random, tables, years):
 
 
 def _signless(random, tables, printed: bool) -> set[str] | None:
-    """Lose the minus sign of a number; of one that its text prints with it, or tells in words."""
+    """Drop the minus sign of a number that its text prints with a sign, or describes in words."""
     rows = _rows(tables, value=True)
     rows = rows[rows["value"].str.startswith("-")]
-    shows = [
+    is_printed = [
         re.search(rf"[-−]{re.escape(row.value[1:])}(?!\d)", row.as_printed) is not None
         for row in rows.itertuples()
     ]
-    rows = rows[[shown == printed for shown in shows]]
+    rows = rows[[has_sign == printed for has_sign in is_printed]]
     index = _pick(random, rows)
     return index is not None and _put(tables, index, value=rows["value"][index].lstrip("-"))
 
 
-@kind("minus sign lost", "seen")
+@kind("minus sign lost", "always")
 def sign(random, tables, years):
     return _signless(random, tables, True)
 
 
-@kind("minus sign lost where words tell the fall", "in part")
+@kind("minus sign lost where words tell the fall", "sometimes")
 def sign_in_words(random, tables, years):
     return _signless(random, tables, False)
 
 
-@kind("count of another arm", "seen")
+@kind("count of another arm", "always")
 def count(random, tables, years):
     rows = _rows(tables, events=True, measure="proportion")
     index = _pick(random, rows)
@@ -144,7 +144,7 @@ def count(random, tables, years):
     return _put(tables, index, events=random.choice(others)) if others else None
 
 
-@kind("number of people wrong beside a printed count", "seen")
+@kind("number of people wrong beside a printed count", "always")
 def people(random, tables, years):
     rows = _rows(tables, events=True, n=True, measure="proportion")
     rows = rows[rows["as_printed"].str.contains("/")]
@@ -152,7 +152,7 @@ def people(random, tables, years):
     return index is not None and _put(tables, index, n=_slip(random, rows["n"][index]))
 
 
-@kind("more people than the study has", "seen")
+@kind("more people than the study has", "always")
 def too_many(random, tables, years):
     sizes = tables[DESIGNS].set_index("study")[["n_randomised", "n_analysed"]]
     most = sizes.apply(pd.to_numeric).max(axis=1).dropna()
@@ -163,7 +163,7 @@ def too_many(random, tables, years):
     return _put(tables, index, n=str(int(most[rows["study"][index]]) + random.randint(1, 50)))
 
 
-@kind("an end of an interval wrong", "seen")
+@kind("an end of an interval wrong", "always")
 def interval_end(random, tables, years):
     rows = _rows(tables, ci_low=True)
     index = _pick(random, rows[rows["as_printed"].str.contains(" to ")])
@@ -171,7 +171,7 @@ def interval_end(random, tables, years):
     return index is not None and _put(tables, index, **{end: _slip(random, rows[end][index])})
 
 
-@kind("ends of an interval exchanged", "seen")
+@kind("ends of an interval exchanged", "always")
 def interval_exchanged(random, tables, years):
     rows = _rows(tables, ci_low=True)
     index = _pick(random, rows[rows["ci_low"] != rows["ci_high"]])
@@ -181,7 +181,7 @@ def interval_exchanged(random, tables, years):
     return _put(tables, index, ci_low=high, ci_high=low)
 
 
-@kind("row entered twice", "seen")
+@kind("row entered twice", "always")
 def twice(random, tables, years):
     frame = tables[STUDIES]
     row = frame.loc[[random.choice(list(frame.index))]].copy()
@@ -190,21 +190,22 @@ def twice(random, tables, years):
     return {f"{STUDIES}:{row['line'].iloc[0]}"}
 
 
-@kind("outcome or source misspelt", "seen")
+@kind("outcome or source misspelt", "always")
 def misspelt(random, tables, years):
     column = random.choice(["outcome", "source"])
     index = _pick(random, _rows(tables, **{column: True}))
     word = tables[STUDIES][column][index]
-    place = random.randrange(len(word))
-    return _put(tables, index, **{column: word[:place] + word[place + 1 :] + "x"})
+    position = random.randrange(len(word))
+    misspelt_word = word[:position] + word[position + 1 :] + "x"
+    return _put(tables, index, **{column: misspelt_word})
 
 
-@kind("locator left out", "seen")
+@kind("locator left out", "always")
 def locator(random, tables, years):
     return _put(tables, _pick(random, _rows(tables, locator=True)), locator="")
 
 
-@kind("dose for 70 kg entered as dose per kg", "seen")
+@kind("dose for 70 kg entered as dose per kg", "always")
 def dose(random, tables, years):
     rows = _rows(tables, dose_mg_per_kg=True)
     rows = rows[rows["route"].isin(["IV", "IM"]) | rows["arm"].str.contains("mg/kg")]
@@ -216,7 +217,7 @@ def dose(random, tables, years):
     return _put(tables, index, dose_mg_per_kg=f"{70 * float(rows['dose_mg_per_kg'][index]):g}")
 
 
-@kind("standard error entered as standard deviation", "seen")
+@kind("standard error entered as standard deviation", "always")
 def standard_error(random, tables, years):
     rows = _rows(tables, spread=True, spread_kind="sd", n=True, measure="mean")
     rows = rows[rows.groupby(["study", "outcome"])["spread"].transform("size") > 2]
@@ -232,7 +233,7 @@ def standard_error(random, tables, years):
     return _put(tables, index, spread=error, as_printed=printed)
 
 
-@kind("size of an arm wrong, also as printed", "seen")
+@kind("size of an arm wrong, also as printed", "always")
 def arm_size(random, tables, years):
     rows = _rows(tables, outcome="allocated", events=True)
     rows = rows[rows["role"].isin(["intervention", "comparator"])]
@@ -243,19 +244,19 @@ def arm_size(random, tables, years):
     if index is None:
         return None
     size = _slip(random, rows["events"][index])
-    touched = _put(tables, index, events=size, as_printed=size)
+    changed_rows = _put(tables, index, events=size, as_printed=size)
     same = rows[rows["study"] == rows["study"][index]]
-    return touched | {f"{STUDIES}:{line}" for line in same["line"]}
+    return changed_rows | {f"{STUDIES}:{line}" for line in same["line"]}
 
 
-@kind("remission and response exchanged", "seen")
+@kind("remission and response exchanged", "always")
 def exchanged(random, tables, years):
-    place = ["study", "arm", "time", "time_unit", "source"]
+    keys = ["study", "arm", "time", "time_unit", "source"]
     rows = _rows(tables, measure="proportion", n=True)
     pairs = (
         rows[rows["outcome"] == "remission"]
         .reset_index()
-        .merge(rows[rows["outcome"] == "response"].reset_index(), on=place, suffixes=("", "_2"))
+        .merge(rows[rows["outcome"] == "response"].reset_index(), on=keys, suffixes=("", "_2"))
     )
     pairs = pairs[pairs["value"].astype(float) < pairs["value_2"].astype(float)]
     if pairs.empty:
@@ -266,7 +267,7 @@ def exchanged(random, tables, years):
     )
 
 
-@kind("a source older than the study", "seen")
+@kind("a source older than the study", "always")
 def old_source(random, tables, years):
     index = _pick(random, _rows(tables))
     study = tables[STUDIES]["study"][index]
@@ -274,7 +275,7 @@ def old_source(random, tables, years):
     return _put(tables, index, source=random.choice(older)) if older else None
 
 
-@kind("a digit of the trial number lost", "seen")
+@kind("a digit of the trial number lost", "always")
 def registration(random, tables, years):
     frame = tables[DESIGNS]
     index = _pick(random, frame[frame["registration"].str.contains("NCT")])
@@ -284,7 +285,7 @@ def registration(random, tables, years):
     return {f"{DESIGNS}:{frame['line'][index]}"}
 
 
-@kind("percentage misread, also as printed", "in part")
+@kind("percentage misread, also as printed", "sometimes")
 def percentage_misread(random, tables, years):
     rows = _rows(tables, measure="proportion", n=True, events="", value=True)
     rows = rows[rows["as_printed"].str.fullmatch(r"\d+%")]
@@ -295,7 +296,7 @@ def percentage_misread(random, tables, years):
     return _put(tables, index, value=f"{percent / 100:.2f}", as_printed=f"{percent}%")
 
 
-@kind("number of people off by one or two beside a percentage", "in part")
+@kind("number of people off by one or two beside a percentage", "sometimes")
 def people_near(random, tables, years):
     rows = _rows(tables, measure="proportion", n=True, events="", value=True)
     rows = rows[rows["as_printed"].str.contains("%")]
@@ -305,7 +306,7 @@ def people_near(random, tables, years):
     return _put(tables, index, n=str(int(rows["n"][index]) + random.choice([-2, -1, 1, 2])))
 
 
-@kind("mean misread, also as printed", "in part")
+@kind("mean misread, also as printed", "sometimes")
 def mean_misread(random, tables, years):
     rows = _rows(tables, measure="mean", value=True, n=True, instrument=True)
     index = _pick(random, rows)
@@ -318,7 +319,7 @@ def mean_misread(random, tables, years):
     )
 
 
-@kind("decimal point of a p value moved", "in part")
+@kind("decimal point of a p value moved", "sometimes")
 def p_value(random, tables, years):
     rows = _rows(tables, p_value=True)
     rows = rows[rows["p_value"].str.fullmatch(r"0\.0?[1-9]\d*")]
@@ -330,7 +331,7 @@ def p_value(random, tables, years):
     return _put(tables, index, p_value=moved)
 
 
-@kind("effect misread, also as printed", "in part")
+@kind("effect misread, also as printed", "sometimes")
 def effect_misread(random, tables, years):
     rows = _rows(tables, value=True, ci_low=True)
     index = _pick(random, rows[rows["as_printed"].str.contains(" to ")])
@@ -342,7 +343,7 @@ def effect_misread(random, tables, years):
     return _put(tables, index, value=value, as_printed=printed)
 
 
-@kind("unit of time wrong", "in part")
+@kind("unit of time wrong", "sometimes")
 def time_unit(random, tables, years):
     rows = _rows(tables, time=True)
     index = _pick(random, rows[rows["time"] != "0"])
@@ -350,7 +351,7 @@ def time_unit(random, tables, years):
     return _put(tables, index, time_unit=random.choice(units))
 
 
-@kind("direction of a finding reversed", "in part")
+@kind("direction of a finding reversed", "sometimes")
 def direction(random, tables, years):
     rows = _rows(tables, direction=True)
     index = _pick(random, rows)
@@ -359,7 +360,7 @@ def direction(random, tables, years):
     return _put(tables, index, direction=random.choice(others))
 
 
-@kind("number of another row, also as printed", "in part")
+@kind("number of another row, also as printed", "sometimes")
 def other_row(random, tables, years):
     rows = _rows(tables, measure="proportion", value=True, events="")
     index, other = _pick(random, rows), _pick(random, rows)
@@ -369,12 +370,12 @@ def other_row(random, tables, years):
     return _put(tables, index, **cells)
 
 
-@kind("wrong place in the right source", "unseen")
+@kind("wrong place in the right source", "never")
 def other_place(random, tables, years):
     return _put(tables, _pick(random, _rows(tables)), locator="Table 9")
 
 
-@kind("another condition of the same tables", "unseen")
+@kind("another condition of the same tables", "never")
 def other_condition(random, tables, years):
     index = _pick(random, _rows(tables))
     conditions = sorted(set(tables[STUDIES]["condition"]) - {tables[STUDIES]["condition"][index]})
