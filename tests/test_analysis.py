@@ -220,7 +220,7 @@ def test_a_study_on_the_same_participants_is_counted_once(project):
     assert participants(dataset).to_dict() == {"baker1990": 37, "miller2001": 30}
     assert cohorts(dataset)["miller2001"] == "baker1990"
     rows = select_results(dataset)
-    cells = evidence_map_cells(dataset, rows, down="outcome", across="condition")
+    cells = evidence_map_cells(dataset, rows, row_by="outcome", column_by="condition")
     cell = cells.set_index("name").loc["bread/risen"]
     assert (cell["k"], cell["n"]) == (1, 37)
     # Every row of evidence is in a cell of the map.
@@ -298,7 +298,7 @@ def test_unconfirmed_proportions_say_so(project):
     project.put("data/studies.csv", 3, verified="not read")
     (sentence,) = study_findings(results(project), "baker1990", confidence=0.95)
     assert str(sentence) == (
-        "risen at 1 day: 12 of 17 (71%) with yeast, commonly cited but not in its source."
+        "risen at 1 day: 12 of 17 (71%) with yeast, commonly cited but not confirmed at its source."
     )
 
 

@@ -299,13 +299,13 @@ def test_a_decision_takes_precedence_over_its_suggestion(graded):
     rated = certainty(graded)
     assert (rated.suggested, rated.decided) == ("low", "very low")
     table = tabulate_certainty(dataset, [rated])
-    assert table.frame["decided"][0] == "2 down: old trials (A. Reader)"
-    assert table.frame["suggested"][0] == "1 down"
+    assert table.frame["decided"][0] == "down by 2: old trials (A. Reader)"
+    assert table.frame["suggested"][0] == "down by 1"
     row = tabulate_summary_of_findings(dataset, [rated]).frame.iloc[0]
-    assert row["certainty, suggested"] == "low"
-    assert row["certainty, decided"] == "very low"
-    assert row["without, per 1,000"] == "9"
-    assert row["difference, per 1,000 or in points"] == "−5 (−6 to −3)"
+    assert row["certainty (suggested)"] == "low"
+    assert row["certainty (decided)"] == "very low"
+    assert row["comparator risk per 1,000"] == "9"
+    assert row["difference per 1,000, or in points"] == "−5 (−6 to −3)"
     assert row["effect"] == "risk ratio 0.49 (0.34 to 0.70)"
 
 

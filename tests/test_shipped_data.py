@@ -120,7 +120,7 @@ CHARTS = {
     "follow-up": lay_out_follow_up,
     "claims": lambda dataset, results: lay_out_claim_verdicts(claim_verdicts(dataset, results)),
     "map": lay_out_evidence_map,
-    "map of doses": lambda dataset, results: lay_out_evidence_map(dataset, results, down="dose"),
+    "map of doses": lambda dataset, results: lay_out_evidence_map(dataset, results, row_by="dose"),
     "all trials": lambda dataset, results: lay_out_dose_effect_all_trials(
         dataset,
         results,
@@ -221,7 +221,7 @@ def test_the_contradictions_of_the_guide_are_found(shipped):
 def test_participants_of_a_secondary_analysis_are_not_counted_twice(shipped):
     assert cohorts(shipped)["salloum2019"] == "fava2018"
     results = select_results(shipped)
-    cells = evidence_map_cells(shipped, results, down="outcome", across="condition")
+    cells = evidence_map_cells(shipped, results, row_by="outcome", column_by="condition")
     abstinence = cells.set_index("name").loc["alcohol dependence/abstinence"]
     # The studies of 1997, 2020 and 2022; the retelling of 1997 in a review adds nobody.
     assert abstinence["n"] == 211 + 40 + 96

@@ -180,7 +180,7 @@ def test_the_required_size_from_the_observed_comparator_proportion(bakery):
     assert list(trial.sizes["observed"]) == [True] * 2 + [False] * 4
     assert trial.follow_up_days == 1
     text = required_trial_text(unknown)
-    assert f"per arm {per_arm} at 25% in the comparator arm as observed (" in text
+    assert f"{per_arm} participants per arm at the observed comparator proportion of 25%" in text
     assert "of the required information exists (80 of" in text
 
 
@@ -263,16 +263,16 @@ def test_the_evidence_map_by_dose_and_time(bakery):
             bakery.put(STUDIES, line, dose_mg_per_kg="0.5", route="IV")
     dataset = bakery.dataset()
     results = select_results(dataset)
-    layout = lay_out_evidence_map(dataset, results, down="dose")
-    assert layout.down == ("0.5 mg/kg IV",)
-    assert layout.across[0] == "within a day"
+    layout = lay_out_evidence_map(dataset, results, row_by="dose")
+    assert layout.row_labels == ("0.5 mg/kg IV",)
+    assert layout.column_labels[0] == "within a day"
     assert list(layout.frame["k"]) == [1, 0, 0, 0, 0, 0]
     # The comparator has no dose, and still counts for the certainty of the cell.
     assert layout.frame["certainty"][0] != ""
     html = tabulate_evidence_map(layout).to_html()
     assert html.count('<td><a href="#why-fig-gaps-by-dose-') == 1
     assert html.count("<td>none</td>") == 5
-    assert lay_out_evidence_map(dataset, results.iloc[:0], down="dose").empty
+    assert lay_out_evidence_map(dataset, results.iloc[:0], row_by="dose").empty
 
 
 def test_no_unknowns_and_a_thousand_studies(bakery):

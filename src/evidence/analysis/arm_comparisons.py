@@ -3,7 +3,7 @@
 Vocabulary
 ----------
 `provenance` says where a proportion comes from: `guide` (stated by the guide), `source` (read in
-the source) or `unconfirmed` (commonly cited, but not found in the source).
+the source) or `unconfirmed` (commonly cited, but not confirmed at its source).
 """
 
 import numpy as np

@@ -14,7 +14,7 @@ from evidence.figures import style
 from evidence.figures.layout import Layout, draw, row_addresses
 from evidence.provenance.sentence import Number, Sentence, capitalise, count, join_words
 
-ACROSS = {"outcome": "condition", "dose": "time"}
+COLUMNS_BY_ROWS = {"outcome": "condition", "dose": "time"}
 """What the columns of a map stand for, by what its rows stand for."""
 CELL_WORDS = {
     "outcome": ("a condition and an outcome", "the evidence on one outcome in one condition"),
@@ -33,18 +33,18 @@ class EvidenceMapLayout(Layout):
     """One cell per combination of a row and a column.
 
     `frame` has `row`, `column`, `k` (studies), `n` (participants), `area` and `certainty`, also
-    for empty cells. `down` and `across` are the labels of rows and columns, `sides` what they
-    stand for. `sentence` states how many cells are empty.
+    for empty cells. `dimensions` says what rows and columns stand for. `sentence` states how many
+    cells are empty.
     """
 
-    sides: tuple[str, str]
-    down: tuple[str, ...]
-    across: tuple[str, ...]
+    dimensions: tuple[str, str]
+    row_labels: tuple[str, ...]
+    column_labels: tuple[str, ...]
     sentence: Sentence
 
 
 def lay_out_evidence_map(
-    dataset: Dataset, results: pd.DataFrame, *, down: str = "outcome"
+    dataset: Dataset, results: pd.DataFrame, *, row_by: str = "outcome"
 ) -> EvidenceMapLayout:
     """Lay out every cell of the map, the empty ones too.
 
@@ -52,23 +52,25 @@ def lay_out_evidence_map(
     ----------
     results : DataFrame
         From `select_results`.
-    down : {"outcome", "dose"}
+    row_by : {"outcome", "dose"}
         Outcomes by condition, or doses by time.
     """
-    across = ACROSS[down]
-    frame = evidence_map_cells(dataset, results, down=down, across=across)
+    column_by = COLUMNS_BY_ROWS[row_by]
+    frame = evidence_map_cells(dataset, results, row_by=row_by, column_by=column_by)
     comparative = comparative_rows(results)
     frame["certainty"] = [_best_certainty(dataset, comparative, c) for c in frame["address"]]
-    row_labels, column_labels = (tuple(frame[side].unique()) for side in ("down", "across"))
-    frame["column"] = frame["across"].map({label: i for i, label in enumerate(column_labels)})
-    frame["row"] = frame["down"].map({label: i for i, label in enumerate(row_labels)})
+    row_labels, column_labels = (
+        tuple(frame[side].unique()) for side in ("row_label", "column_label")
+    )
+    frame["column"] = frame["column_label"].map({label: i for i, label in enumerate(column_labels)})
+    frame["row"] = frame["row_label"].map({label: i for i, label in enumerate(row_labels)})
     most = max(int(frame["n"].max()) if len(frame) else 0, 1)
     # The area, not the radius, stands for participants.
     frame["area"] = np.where(frame["k"] > 0, MIN_AREA + AREA_RANGE * frame["n"] / most, 0.0)
     addresses = row_addresses(frame)
-    combination, bubble = CELL_WORDS[down]
+    combination, bubble = CELL_WORDS[row_by]
     sentence = Sentence(
-        f"gaps.{down}",
+        f"gaps.{row_by}",
         f"Of {{cells}} of {combination}, {{empty}} are empty and {{single}} rest on one study.",
         {
             "cells": count(len(frame), "combination", rows=addresses, method="cells"),
@@ -76,10 +78,10 @@ def lay_out_evidence_map(
             "single": _cell_count(frame["k"] == 1, addresses),
         },
     )
-    identity = "fig-gaps" if down == "outcome" else f"fig-gaps-by-{down}"
+    identity = "fig-gaps" if row_by == "outcome" else f"fig-gaps-by-{row_by}"
     return EvidenceMapLayout(
         id=identity,
-        title=f"Evidence map: what was measured, and what was not, {down} by {across}",
+        title=f"Evidence map: what was measured, and what was not, {row_by} by {column_by}",
         caption=Sentence(
             f"{identity}.caption",
             f"Each bubble is {bubble}: its area grows with the number of participants, given "
@@ -90,14 +92,14 @@ def lay_out_evidence_map(
             f"{sentence.template}",
             sentence.numbers,
         ),
-        alt=_alt(frame, sentence, down, across),
+        alt=_alt(frame, sentence, row_by, column_by),
         reading=_cell_sentences(frame),
         frame=frame,
         methods={"k": "studies", "n": "participants"},
         empty="" if len(frame) else "No result on a benefit or harm among these.",
-        sides=(down, across),
-        down=row_labels,
-        across=column_labels,
+        dimensions=(row_by, column_by),
+        row_labels=row_labels,
+        column_labels=column_labels,
         sentence=sentence,
     )
 
@@ -128,27 +130,27 @@ def _cell_count(is_counted: pd.Series, addresses: tuple[str, ...]) -> Number:
     return Number(k, str(k), addresses, "cells")
 
 
-def _alt(frame: pd.DataFrame, sentence: Sentence, down: str, across: str) -> str:
+def _alt(frame: pd.DataFrame, sentence: Sentence, row_by: str, column_by: str) -> str:
     """State the size of the map, how much of it is empty, and where most studies are."""
     if frame.empty:
         return ""
     most = frame.loc[frame["k"].idxmax()]
     return (
-        f"Evidence map of {count(frame['across'].nunique(), across)} by "
-        f"{count(frame['down'].nunique(), down)}. {sentence} Most studies, {most['k']}, "
-        f"are on {most['across']}, {most['down']}."
+        f"Evidence map of {count(frame['column_label'].nunique(), column_by)} by "
+        f"{count(frame['row_label'].nunique(), row_by)}. {sentence} Most studies, {most['k']}, "
+        f"are on {most['column_label']}, {most['row_label']}."
     )
 
 
 def _cell_sentences(frame: pd.DataFrame) -> tuple[str, ...]:
     """Describe the filled cells one by one, then list what no study measured."""
     sentences = [
-        f"{capitalise(row.across)}, {row.down}: {count(row.k, 'study', 'studies')}, "
+        f"{capitalise(row.column_label)}, {row.row_label}: {count(row.k, 'study', 'studies')}, "
         f"{count(row.n, 'participant')}, "
         f"{f'certainty {row.certainty}' if row.certainty else 'not rated'}."
         for row in frame[frame["k"] > 0].itertuples()
     ]
-    empty = frame[frame["k"] == 0].groupby("across", sort=False)["down"]
+    empty = frame[frame["k"] == 0].groupby("column_label", sort=False)["row_label"]
     return (
         *sentences,
         *(f"{capitalise(name)}: no study on {join_words(labels)}." for name, labels in empty),
@@ -158,7 +160,7 @@ def _cell_sentences(frame: pd.DataFrame) -> tuple[str, ...]:
 @draw.register
 def draw_evidence_map(layout: EvidenceMapLayout):
     """Draw a bubble or an empty square in every cell."""
-    columns, rows = len(layout.across), len(layout.down)
+    columns, rows = len(layout.column_labels), len(layout.row_labels)
     filled = layout.frame[layout.frame["k"] > 0]
     empty = layout.frame[layout.frame["k"] == 0]
     with style.house_style():
@@ -178,11 +180,11 @@ def draw_evidence_map(layout: EvidenceMapLayout):
         axes.set_xlim(-0.6, columns - 0.4)
         axes.set_ylim(rows - 0.4, -0.6)
         axes.set_xticks(
-            range(columns), layout.across, rotation=38, ha="left", rotation_mode="anchor"
+            range(columns), layout.column_labels, rotation=38, ha="left", rotation_mode="anchor"
         )
         axes.xaxis.tick_top()
         axes.tick_params(length=0, colors=style.INK)
-        axes.set_yticks(range(rows), layout.down)
+        axes.set_yticks(range(rows), layout.row_labels)
         axes.spines[:].set_visible(False)
         axes.set_axisbelow(True)
         axes.grid(color=GRID_COLOUR)

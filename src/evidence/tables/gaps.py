@@ -109,19 +109,19 @@ def _sample_size(unknown: Unknown) -> str:
     if not len(trial.sizes):
         return "no sample size without a stated minimal important difference"
     sizes = trial.sizes[trial.sizes["power"] == trial.sizes["power"].iloc[0]]
-    power = f"for a power of {format_percent(sizes['power'].iloc[0])}"
-    by_risk = np.isfinite(sizes["risk"]).all()
-    each = [
-        f"{row.per_arm:,} at {format_percent(row.risk)} in the comparator arm"
-        for row in sizes.itertuples()
-        if by_risk
-    ]
+    power = f"power {format_percent(sizes['power'].iloc[0])}"
+    first, *others = sizes.itertuples()
+    others = ", ".join(f"{row.per_arm:,} if {format_percent(row.risk)}" for row in others)
+    risk = format_percent(first.risk)
+    text = f"{first.per_arm:,} participants per arm"
     if trial.per_arm is None:
-        smallest = f"{sizes['per_arm'].iloc[0]:,} for the minimal important SMD"
-        return f"per arm {', '.join(each) or smallest}, {power}"
-    text = f"{trial.per_arm:,} per arm {power}"
-    if by_risk:
-        text = f"per arm {each[0]} as observed ({', '.join(each[1:])}), {power}"
+        if np.isfinite(first.risk):
+            return f"{text} if the comparator proportion is {risk}, {others} ({power})"
+        return f"{text} for the minimal important SMD ({power})"
+    if np.isfinite(first.risk):
+        text += f" at the observed comparator proportion of {risk} ({others}; {power})"
+    else:
+        text += f" ({power})"
     participants = unknown.best.body.participants if unknown.best else 0
     if participants:
         have = f"{participants:,} of {int(np.ceil(trial.required)):,} participants"
@@ -188,20 +188,22 @@ def tabulate_evidence_map(layout: Any) -> ReportTable:
     ----------
     layout : EvidenceMapLayout
     """
-    cells = {(cell.down, cell.across): cell for cell in layout.frame.itertuples()}
+    cells = {(cell.row_label, cell.column_label): cell for cell in layout.frame.itertuples()}
     records, links = [], {}
-    for row, down in enumerate(layout.down):
-        record = {layout.sides[0]: down}
-        for across in layout.across:
-            cell = cells[down, across]
-            record[across] = "none"
+    for row, row_label in enumerate(layout.row_labels):
+        record = {layout.dimensions[0]: row_label}
+        for column_label in layout.column_labels:
+            cell = cells[row_label, column_label]
+            record[column_label] = "none"
             if cell.k:
                 certainty = f", {cell.certainty}" if cell.certainty else ""
-                record[across] = ", ".join(_studies_and_participants(cell.k, cell.n)) + certainty
-                links[row, across] = anchor("why", f"{layout.id}:{cell.name}")
+                record[column_label] = (
+                    ", ".join(_studies_and_participants(cell.k, cell.n)) + certainty
+                )
+                links[row, column_label] = anchor("why", f"{layout.id}:{cell.name}")
         records.append(record)
-    numbers = pd.DataFrame({"name": list(layout.down), "address": ""})
-    sides = " by ".join(layout.sides)
+    numbers = pd.DataFrame({"name": list(layout.row_labels), "address": ""})
+    sides = " by ".join(layout.dimensions)
     caption = f"Studies, participants and best certainty, {sides}"
     identity = layout.id.replace("fig-", "tab-")
     return ReportTable(identity, caption, pd.DataFrame(records), numbers, links=links)

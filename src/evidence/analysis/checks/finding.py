@@ -15,8 +15,6 @@ import pandas as pd
 
 from evidence.dataset.dataset import Dataset
 
-SEVERITIES = ("error", "warning", "note")
-
 CheckResults = Iterator[tuple]
 """What a check yields: a row, a message and, if more rows are involved, all their addresses."""
 

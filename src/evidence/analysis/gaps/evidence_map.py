@@ -22,11 +22,11 @@ TIME_BANDS = {
     "later": np.inf,
 }
 """The last day of each band."""
-CELL_COLUMNS = ["name", "down", "across", "k", "n", "labels", "address"]
+CELL_COLUMNS = ["name", "row_label", "column_label", "k", "n", "labels", "address"]
 
 
 def evidence_map_cells(
-    dataset: Dataset, results: pd.DataFrame, *, down: str, across: str
+    dataset: Dataset, results: pd.DataFrame, *, row_by: str, column_by: str
 ) -> pd.DataFrame:
     """Count the evidence in every cell, also in empty ones.
 
@@ -38,7 +38,7 @@ def evidence_map_cells(
     dataset : Dataset
     results : DataFrame
         From `select_results`.
-    down, across : {"outcome", "condition", "dose", "time"}
+    row_by, column_by : {"outcome", "condition", "dose", "time"}
         What the rows and the columns of the map are.
 
     Returns
@@ -48,12 +48,12 @@ def evidence_map_cells(
     """
     rows = results[results["kind"].isin(OUTCOME_KINDS)]
     rows = rows.assign(time=_time_bands(rows["days"]), dose=_doses(rows))
-    rows = rows[(rows[down] != "") & (rows[across] != "")]
+    rows = rows[(rows[row_by] != "") & (rows[column_by] != "")]
     sizes = participants_by_study(dataset)
-    evidence = evidence_rows(rows)[["study", "label", "address", down, across]]
-    groups = dict(list(evidence.groupby([down, across], sort=False)))
+    evidence = evidence_rows(rows)[["study", "label", "address", row_by, column_by]]
+    groups = dict(list(evidence.groupby([row_by, column_by], sort=False)))
     cells = []
-    for row, column in product(_order(dataset, rows, down), _order(dataset, rows, across)):
+    for row, column in product(_order(dataset, rows, row_by), _order(dataset, rows, column_by)):
         group = groups.get((row, column), evidence.iloc[:0])
         k, n = count_studies_and_participants(sizes, group)
         labels, addresses = "; ".join(group["label"].unique()), " ".join(group["address"])

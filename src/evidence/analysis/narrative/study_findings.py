@@ -91,7 +91,9 @@ def study_findings(results: pd.DataFrame, study: str, *, confidence: float) -> l
         *_proportion_sentences(rows, pairs),
         *_direction_sentences(rows),
         *_estimate_sentences(rows),
-        *_proportion_sentences(unconfirmed, pairs, ", commonly cited but not in its source"),
+        *_proportion_sentences(
+            unconfirmed, pairs, ", commonly cited but not confirmed at its source"
+        ),
     ]
 
 
