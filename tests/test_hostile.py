@@ -208,7 +208,7 @@ def limited(*arguments, folder):
     def limit():
         resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
 
-    command = [sys.executable, "-B", "-m", "evidence.cli", *map(str, arguments)]
+    command = [sys.executable, "-B", "-m", "evidence", *map(str, arguments)]
     return subprocess.run(command, cwd=folder, preexec_fn=limit, capture_output=True, text=True)
 
 

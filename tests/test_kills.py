@@ -191,7 +191,7 @@ def test_no_process_is_left_when_the_command_is_killed_or_stopped(bread, tmp_pat
         "subprocess.run(['sleep', '600'])",
     )
     mark = f"EVIDENCE_TEST_MARK={tmp_path.name}-{os.getpid()}"
-    command = [sys.executable, "-m", "evidence.cli", "report", "--project", str(bread.root)]
+    command = [sys.executable, "-m", "evidence", "report", "--project", str(bread.root)]
     name, _, value = mark.partition("=")
     asking = subprocess.Popen(
         [*command, "--only", "bread"],

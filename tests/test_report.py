@@ -241,7 +241,7 @@ def test_failing_notebook_keeps_the_old_reports_and_its_traceback(tmp_path, caps
     first, second, *_ = error.rpartition("\r")[2].strip().splitlines()
     failed = r"evidence: 05_claims: cell \d failed: ZeroDivisionError: division by zero"
     assert re.fullmatch(failed, first)
-    said = f"the executed notebook with its traceback: {project}/reports.failed/05_claims.ipynb"
+    said = f"Notebook with the traceback: {project}/reports.failed/05_claims.ipynb"
     assert second == said
     kept = project / "reports.failed" / "05_claims.ipynb"
     assert "ZeroDivisionError" in kept.read_text("utf-8")
