@@ -194,22 +194,16 @@ def pool(
         pi_low, pi_high = estimate - half, estimate + half
     weights = 1 / (vi + fit.tau2)
     coefficient = ("se", "ci_low", "ci_high", "statistic", "p")
+    shared = ("test", "df", "tau2", "I2", "H2", "Q", "Q_df", "Q_p")
     return PooledMean(
         k=k,
         method=method,
-        test=fit.test,
         confidence=confidence,
         estimate=estimate,
         **{name: float(getattr(fit, name)[0]) for name in coefficient},
-        df=fit.df,
-        tau2=fit.tau2,
+        **{name: getattr(fit, name) for name in shared},
         tau2_low=tau2_low,
         tau2_high=tau2_high,
-        I2=fit.I2,
-        H2=fit.H2,
-        Q=fit.Q,
-        Q_df=fit.Q_df,
-        Q_p=fit.Q_p,
         pi_low=pi_low,
         pi_high=pi_high,
         pi_formula="" if method == "common" else PREDICTIONS[prediction],

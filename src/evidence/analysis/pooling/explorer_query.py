@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from evidence.analysis.defaults import default_days, default_outcome
 from evidence.analysis.eligible_evidence import evidence_rows
 from evidence.analysis.pooling.pooled_estimate import PooledEstimate, Refusal, pool_studies
 from evidence.analysis.pooling.question import (
@@ -20,9 +19,9 @@ from evidence.analysis.pooling.question import (
     PICO_FIELDS,
     SUBGROUP_COLUMNS,
     Question,
+    main_question,
     measure_label,
     select_study_effects,
-    study_effects,
 )
 from evidence.analysis.pooling.study_effects import crossover_without_correlation
 from evidence.analysis.results import SCOPES, require_known, select_results
@@ -114,25 +113,18 @@ def fill_defaults(dataset: Dataset, results: pd.DataFrame, query: ExplorerQuery)
     ParameterError
         As for `require_query`.
     """
-    choices = query_choices(dataset)
-    if not query.outcome:
-        first = next(iter(choices["outcome"]), "")
-        query = replace(query, outcome=default_outcome(results, query.measure) or first)
-    if query.time_days == 0:
-        rows = results[results["outcome"] == query.outcome]
-        query = replace(query, time_days=default_days(rows))
     empty = [field for field in PICO_FIELDS if not getattr(query, field)]
     opened: dict[str, Any] = dict.fromkeys(empty, ANY)
     query = replace(query, **opened)
-    require_query(choices, query)
-    for field in empty:
-        if field == "comparator":
-            continue
-        counts = _studies(dataset, results, query)[SUBGROUP_COLUMNS[field]].value_counts(sort=False)
-        if len(counts):
-            most: dict[str, Any] = {field: counts.idxmax() or ANY}
-            query = replace(query, **most)
-    return query
+    question = main_question(dataset, results, query.question, fields=())
+    query = replace(query, outcome=question.outcome, time_days=question.time_days)
+    require_query(query_choices(dataset), query)
+    fields = [field for field in empty if field != "comparator"]
+    question = main_question(dataset, results, query.question, fields=fields)
+    chosen: dict[str, Any] = {
+        field: next(iter(question.named_values(field)), ANY) for field in fields
+    }
+    return replace(query, **chosen)
 
 
 def run_query(
@@ -145,7 +137,7 @@ def run_query(
     results : DataFrame
         From `select_results`, with the scope of the query.
     """
-    studies = _studies(dataset, results, query)
+    studies = select_study_effects(dataset, results, query.question)
     if studies.empty:
         reason = f"no study among these results has confirmed numbers for the {query}"
         refusal = Refusal(query.outcome, query.measure, (reason,))
@@ -157,13 +149,3 @@ def run_query(
     half = half.mask(crossover_without_correlation(studies))
     limits = {"ci_low": studies["yi"] - half, "ci_high": studies["yi"] + half, "weight": np.nan}
     return QueryResult(query, confidence, studies.assign(**limits), pooled)
-
-
-def _studies(dataset: Dataset, results: pd.DataFrame, query: ExplorerQuery) -> pd.DataFrame:
-    """Study effects; none if a value of the query is in the tables but not in these results."""
-    question = query.question
-    values: dict[str, tuple[str, ...]] = {"outcome": (query.outcome,)}
-    values |= {SUBGROUP_COLUMNS[field]: question.named_values(field) for field in PICO_FIELDS}
-    if all(set(words) <= set(results[column]) for column, words in values.items()):
-        return select_study_effects(dataset, results, question)
-    return study_effects(dataset, [], question)

@@ -145,17 +145,23 @@ def study_effects(
     return pd.DataFrame(effects, columns=[*EFFECT_COLUMNS, "risk", "year"])
 
 
-def within_time_window(days, question: Question):
+def within_time_window(days: Any, question: Question) -> Any:
     """Return whether a time (or each of a Series) is in the time window, or is not known."""
     earliest, latest = _time_window(question)
     return pd.isna(days) | ((days >= earliest) & (days <= latest) & (days > 0))
 
 
-def main_question(dataset: Dataset, results: pd.DataFrame, question: Question) -> Question:
+def main_question(
+    dataset: Dataset,
+    results: pd.DataFrame,
+    question: Question,
+    *,
+    fields: Sequence[str] = ("condition", "treatment"),
+) -> Question:
     """Return the question with open parts narrowed to what most studies report.
 
-    An empty outcome and a time of 0 become the defaults of the data. Of conditions and treatments
-    the one with the most studies is chosen, of several the first in the tables.
+    An empty outcome and a time of 0 become the defaults of the data. In each of these fields that
+    names no value, the one with the most studies is chosen, of several the first in the tables.
 
     Raises
     ------
@@ -168,7 +174,7 @@ def main_question(dataset: Dataset, results: pd.DataFrame, question: Question) -
     if question.time_days == 0:
         rows = results[results["outcome"] == question.outcome]
         question = replace(question, time_days=default_days(rows))
-    for field in ("condition", "treatment"):
+    for field in fields:
         studies = select_study_effects(dataset, results, question)
         counts = studies[SUBGROUP_COLUMNS[field]].value_counts(sort=False)
         if not question.named_values(field) and len(counts):
