@@ -147,6 +147,10 @@ BROKEN_FILES = {
         lambda p: p.path(SOURCES).write_text(""),
         f"{SOURCES}: the file is empty; it must hold the sources",
     ),
+    "bibliography not UTF-8": (
+        lambda p: p.append(SOURCES, b"@misc{caf\xe9}\n"),
+        f"{SOURCES}:5: byte 0xe9 is not UTF-8. Save the file as UTF-8.",
+    ),
     "DOI as an address": (
         lambda p: p.replace(SOURCES, "10.1000/dough", "https://doi.org/10.1000/dough"),
         f"{SOURCES}:1 doi: 'https://doi.org/10.1000/dough' is not a bare DOI like "

@@ -32,9 +32,12 @@ def test_the_dataset_lists_its_tables(project):
 
 
 def test_cells_are_escaped_missing_ones_marked_blank_columns_left_out():
-    frame = Frame({"a": ["<b>", None], "n": [-1.5, float("nan")], "blank": ["", ""]})
+    frame = Frame(
+        {"a": ["<b>", None], "n": [-1.5, float("nan")], "c": [("x", "y"), ()], "blank": ["", ""]}
+    )
     html = frame._repr_html_()
-    assert headers(html) == ["a", "n (participants)"]
+    assert headers(html) == ["a", "n (participants)", "c"]
+    assert "<td>x; y</td>" in html
     assert "<td>&lt;b&gt;</td>" in html
     assert '<td data-sort="-1.5">−1.5</td>' in html
     assert html.count("<td>—</td>") == 2
