@@ -293,6 +293,14 @@ def test_what_a_study_found_is_written_with_its_rows(project):
             assert all(number.rows for number in values), sentence
 
 
+def test_findings_that_differ_only_in_their_definition_have_two_names(project):
+    for definition in ("after an hour", "after a day"):
+        project.row(**contrast(measure="smd", value="1", as_printed="1", definition=definition))
+    sentences = study_findings(results(project), "miller2001", confidence=0.95)
+    names = {sentence.name for sentence in sentences}
+    assert len(names) == len(sentences) == 3
+
+
 def test_unconfirmed_proportions_say_so(project):
     project.put("data/studies.csv", 2, verified="not read")
     project.put("data/studies.csv", 3, verified="not read")

@@ -8,7 +8,7 @@ import pytest
 from evidence import cli
 from evidence.errors import EvidenceError
 from evidence.provenance.methods import METHODS
-from evidence.provenance.rows import describe_rows, row_ranges
+from evidence.provenance.rows import describe_rows
 from evidence.provenance.sentence import Number, Sentence
 from evidence.provenance.values import ValueStore
 from evidence.report.footnotes import sources_and_footnotes
@@ -101,12 +101,6 @@ def test_many_rows_are_shown_as_ranges_of_lines(report, capsys):
     command = ["why", "--project", str(ROOT), "--reports", str(report), "index.opening.results"]
     assert cli.main(command) == 0
     assert re.search(r"source rows   \d+: data/studies.csv:2-\d+\n", capsys.readouterr().out)
-
-
-def test_ranges_by_hand():
-    rows = ["b:7", "a:2", "a:3", "a:4", "a:9", "b:8", "a:3"]
-    assert row_ranges(rows) == ["b:7-8", "a:2-4", "a:9"]
-    assert row_ranges([]) == []
 
 
 def test_refusals_say_what_there_is(bakery):
