@@ -363,10 +363,10 @@ def direction(random, tables, years):
 @kind("number of another row, also as printed", "sometimes")
 def other_row(random, tables, years):
     rows = _rows(tables, measure="proportion", value=True, events="")
-    index, other = _pick(random, rows), _pick(random, rows)
-    if index is None or rows["value"][index] == rows["value"][other]:
+    index, other_index = _pick(random, rows), _pick(random, rows)
+    if index is None or rows["value"][index] == rows["value"][other_index]:
         return None
-    cells = {name: rows[name][other] for name in ("value", "n", "as_printed")}
+    cells = {name: rows[name][other_index] for name in ("value", "n", "as_printed")}
     return _put(tables, index, **cells)
 
 

@@ -146,13 +146,13 @@ def test_unknowns_are_ordered_by_status_claims_and_participants(bakery):
         intervention="yeast", outcome="risen", asked_on="2026-11", raised_by="both",
         status="settled", status_reason="seen",
     )  # fmt: skip
-    found = find_unknowns(bakery.dataset())
-    order = [(["open", "narrowed", "settled"].index(u.status), -len(u.claims), u.n) for u in found]
+    listed = find_unknowns(bakery.dataset())
+    order = [(["open", "narrowed", "settled"].index(u.status), -len(u.claims), u.n) for u in listed]
     assert order == sorted(order)
-    assert str(unknowns_summary(found)) == (
-        f"{len(found)} unknowns: 2 listed by the curators, {len(found) - 2} derived from claims "
+    assert str(unknowns_summary(listed)) == (
+        f"{len(listed)} unknowns: 2 listed by the curators, {len(listed) - 2} derived from claims "
         "with at most one trial, 0 about sources that could not be identified. Status: "
-        f"{len(found) - 1} open, 0 narrowed, 1 settled."
+        f"{len(listed) - 1} open, 0 narrowed, 1 settled."
     )
 
 
@@ -300,11 +300,11 @@ def test_no_unknowns_and_a_thousand_studies(bakery):
 
 
 def test_unknowns_are_exported(bakery):
-    found = find_unknowns(bakery.dataset())
-    records = json.loads(unknowns_json(found))
-    assert [record["unknown"] for record in records] == [unknown.name for unknown in found]
+    listed = find_unknowns(bakery.dataset())
+    records = json.loads(unknowns_json(listed))
+    assert [record["unknown"] for record in records] == [unknown.name for unknown in listed]
     assert records[-1]["study_keys"] == ["miller2001"]
-    assert len(unknowns_frame(found)) == len(found)
+    assert len(unknowns_frame(listed)) == len(listed)
 
 
 def test_overdue_reviews_by_day(bakery):

@@ -54,7 +54,7 @@ def numbers_not_printed(dataset: Dataset, results: pd.DataFrame) -> CheckResults
 
 
 def _is_among(numbers: Iterable[float], printed: list[float]) -> bool:
-    return any(abs(number - other) < TOLERANCE for number in numbers for other in printed)
+    return any(abs(number - digits) < TOLERANCE for number in numbers for digits in printed)
 
 
 def _may_not_be_printed(results: pd.DataFrame) -> np.ndarray:
