@@ -16,7 +16,7 @@ from evidence.analysis.gaps.unknowns import find_unknowns
 from evidence.analysis.results import select_results
 from evidence.build.build import BuildOptions, build_reports
 from evidence.dataset import schema
-from evidence.dataset.access_log import to_digestible
+from evidence.dataset.access_log import precompute, to_digestible
 from evidence.dataset.bibliography import BIBLIOGRAPHY_FILE
 from evidence.dataset.record_comparison import RecordComparison, line_digests
 from evidence.errors import DatasetError
@@ -306,3 +306,10 @@ def test_values_are_told_apart_to_the_last_digit():
     assert to_digestible(1) != to_digestible("1")
     with pytest.raises(TypeError, match="cannot compute a digest of object"):
         to_digestible([object()])
+
+
+def test_what_takes_long_is_computed_once_for_all_forked_processes(project):
+    precompute(project.dataset())
+    misses = find_unknowns.__wrapped__.cache_info().misses
+    assert find_unknowns(project.dataset().logged())
+    assert find_unknowns.__wrapped__.cache_info().misses == misses

@@ -43,6 +43,16 @@ def selection(function: F) -> F:
     return select  # type: ignore[return-value]
 
 
+def precompute(dataset) -> None:
+    """Compute the selections that take long and depend on the tables alone, such as all unknowns.
+
+    They stay in memory with the dataset, also in processes that are forked from this one.
+    """
+    for function in _functions.values():
+        if hasattr(function, "cache_info"):
+            function(dataset)
+
+
 class AccessLog:
     """What one report has read so far of a project whose tables have the checksums `inputs`."""
 
