@@ -81,7 +81,7 @@ def _design(study: str) -> Row:
 def _results(
     study: str, templates: Sequence[Row], depths: Mapping[str, int], random: Random
 ) -> Iterator[Row]:
-    """The shipped rows as those of one study: each shipped study and source becomes a cohort."""
+    """Yield the shipped rows as those of one study, with each study and source as a cohort."""
     cohorts: dict[tuple[str, str], int] = {}
     arm_sizes: dict[str, int] = {}
     for template in templates:
