@@ -11,7 +11,7 @@ set has an infinite variance, so that its weight is 0.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -193,15 +193,16 @@ def pool(
         half = quantile * float(np.sqrt(fit.tau2 + se**2))
         pi_low, pi_high = estimate - half, estimate + half
     weights = 1 / (vi + fit.tau2)
-    coefficient = ("se", "ci_low", "ci_high", "statistic", "p")
-    shared = ("test", "df", "tau2", "I2", "H2", "Q", "Q_df", "Q_p")
+    names = ("test", "df", "tau2", "I2", "H2", "Q", "Q_df", "Q_p")
+    numbers: dict[str, Any] = {name: getattr(fit, name) for name in names}
+    for name in ("se", "ci_low", "ci_high", "statistic", "p"):
+        numbers[name] = float(getattr(fit, name)[0])
     return PooledMean(
         k=k,
         method=method,
         confidence=confidence,
         estimate=estimate,
-        **{name: float(getattr(fit, name)[0]) for name in coefficient},
-        **{name: getattr(fit, name) for name in shared},
+        **numbers,
         tau2_low=tau2_low,
         tau2_high=tau2_high,
         pi_low=pi_low,

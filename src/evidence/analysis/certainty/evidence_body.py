@@ -63,9 +63,14 @@ class EvidenceBody:
     @property
     def name(self) -> str:
         """Identify the body: condition/treatment/comparator/outcome/time."""
-        asked = self.question
-        parts = (*asked.conditions, *asked.treatments, *asked.comparators, asked.outcome)
-        return "/".join((*parts, format_duration(asked.time_days)))
+        question = self.question
+        parts = (
+            *question.conditions,
+            *question.treatments,
+            *question.comparators,
+            question.outcome,
+        )
+        return "/".join((*parts, format_duration(question.time_days)))
 
     @property
     def follow_up(self) -> str:
@@ -269,8 +274,8 @@ def _effects_by_best_measure(
     row_measures = {row["measure"] for row in rows}
     for measure in MEASURES:
         if can_compute(row_measures, measure):
-            asked = replace(question, measure=measure)
-            studies = study_effects(dataset, rows, asked)
+            narrowed = replace(question, measure=measure)
+            studies = study_effects(dataset, rows, narrowed)
             if len(studies) and (measure != "md" or studies["instrument"].nunique() == 1):
-                return asked, studies
+                return narrowed, studies
     return question, pd.DataFrame()

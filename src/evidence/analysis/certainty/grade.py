@@ -120,12 +120,12 @@ def body_mid(dataset: Dataset, body: EvidenceBody) -> float | None:
 
     A ratio is applied to the proportion in the comparator arms.
     """
-    asked = body.question
+    question = body.question
     if body.is_binary:
         # A ratio of a proportion of 0 is no difference.
-        return mid_as_risk_difference(dataset, asked.outcome, body.comparator_risk or np.nan)
-    scale = body.studies["instrument"].iloc[0] if asked.measure == "md" else ""
-    return minimal_important_difference(dataset, asked.outcome, asked.measure, scale)
+        return mid_as_risk_difference(dataset, question.outcome, body.comparator_risk or np.nan)
+    scale = body.studies["instrument"].iloc[0] if question.measure == "md" else ""
+    return minimal_important_difference(dataset, question.outcome, question.measure, scale)
 
 
 def mid_as_risk_difference(dataset: Dataset, outcome: str, comparator_risk: float) -> float | None:

@@ -201,15 +201,15 @@ def meta_analyse(
     fields: dict[str, Any] = {
         name: tuple(v) if isinstance(v, list) else v for name, v in question.items()
     }
-    asked = Question(**fields)
+    pico = Question(**fields)
     require_known("method", [method], METHODS)
     require_known("test", [test], meta_analysis.TESTS)
     require_known("subgroup_by", [subgroup_by] if subgroup_by else [], list(SUBGROUP_COLUMNS))
     require_known("moderator", [moderator] if moderator else [], list(MODERATOR_COLUMNS))
     return pool_effects(
         dataset,
-        select_study_effects(dataset, results, asked),
-        asked,
+        select_study_effects(dataset, results, pico),
+        pico,
         method=method,
         test=test,
         confidence=confidence,

@@ -138,8 +138,8 @@ def study_selections(
     Parameters as for `specification_curve`.
     """
     for outcome, time_days in product(outcomes, times):
-        asked = replace(question, outcome=outcome, time_days=float(time_days), comparators=())
-        all_studies = select_study_effects(dataset, results, asked)
+        definition = replace(question, outcome=outcome, time_days=float(time_days), comparators=())
+        all_studies = select_study_effects(dataset, results, definition)
         comparators = [kind for kind in all_studies["comparator_kind"].unique() if kind]
         for comparator, (risk, levels) in product(
             [ANY_COMPARATOR, *comparators], RISK_OF_BIAS_FILTERS.items()
@@ -148,7 +148,7 @@ def study_selections(
             if comparator != ANY_COMPARATOR:
                 studies = studies[studies["comparator_kind"] == comparator]
             reasons = reasons_not_to_pool(
-                dataset, studies, asked, method="reml", grouped_by="comparator"
+                dataset, studies, definition, method="reml", grouped_by="comparator"
             )
             yield StudySelection(
                 definition=f"{outcome}, {format_duration(time_days)}",
