@@ -33,7 +33,6 @@ def test_notebook_is_thin_and_clean(path):
     assert "papermill" not in notebook.metadata
     assert notebook.cells[0].cell_type == "markdown"
     assert notebook.cells[0].source.startswith("# ")
-    assert "?" in notebook.cells[0].source
     code = code_cells(path)
     assert len(code) <= 16
     assert ["parameters" in cell.metadata.get("tags", []) for cell in code].count(True) == 1

@@ -366,24 +366,23 @@ def own(project):
     return project
 
 
-def execute(project, parameters, engine):
+def execute(project, parameters):
     out = project.path("out.ipynb")
     papermill.execute_notebook(
         str(project.path("notebooks/10_own.ipynb")), str(out), parameters=parameters,
-        progress_bar=False, cwd=str(project.root), engine_name=engine,
+        progress_bar=False, cwd=str(project.root), engine_name="evidence",
     )  # fmt: skip
     return nbformat.read(out, as_version=4)
 
 
-@pytest.mark.parametrize("engine", ["nbclient", "evidence"])
-def test_a_notebook_gets_what_was_accepted_and_refuses_the_rest_itself(own, engine):
+def test_a_notebook_gets_what_was_accepted_and_refuses_the_rest_itself(own):
     values = parse_assignments(["way=a=b", "levels=1,0.9", "time_days=3"])
     accepted = validate_parameters(values, declared(own.root, ["own"]))["10_own"]
-    outputs = [o for cell in execute(own, accepted, engine).cells for o in cell.get("outputs", [])]
+    outputs = [o for cell in execute(own, accepted).cells for o in cell.get("outputs", [])]
     assert repr(("a=b", [1.0, 0.9], 3.0)) in "".join(o.get("text", "") for o in outputs)
     wrong = {"waay": "up", "way": "dwn", "levels": "0.5", "time_days": "soon"}
     with pytest.raises(PapermillExecutionError) as caught:
-        execute(own, wrong, engine)
+        execute(own, wrong)
     assert caught.value.ename == "ParameterError"
     lines = caught.value.evalue.splitlines()
     assert lines[0].startswith("10_own: waay: unknown parameter. Did you mean 'way'?")

@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 
 from evidence.build.notebook_process import INLINE_BACKEND, PRELOAD_VARIABLE
+from evidence.notebook.parameters import parse_cell
 
 LIBRARIES = (
     "IPython.core.completer",
@@ -40,6 +41,8 @@ def load_modules() -> None:
     for name in (*LIBRARIES, *own):
         with contextlib.suppress(ImportError):
             import_module(name.removesuffix(".__init__"))
+    # The first pydantic model takes a hundred times as long as each further one.
+    _ = parse_cell("preload", "scope: str = 'all'").model
 
 
 def load_tables(project: str, *, precompute: bool) -> None:
