@@ -1,11 +1,9 @@
-"""Texts of tables and bibliography are data, and paths are looked at before they are used.
-
-Whatever stands in a table is shown as it is, or refused with its line; nothing of it acts.
-"""
+"""Texts of the data are never markup, formula or code, and paths are checked before use."""
 
 import ast
 import csv
 import json
+import re
 import resource
 import subprocess
 import sys
@@ -24,7 +22,7 @@ from evidence.dataset.dataset import load_dataset
 from evidence.errors import ParameterError, ReportError
 from evidence.provenance.sentence import slug
 from evidence.report.report import open_report
-from tests.conftest import Project
+from tests.conftest import Project, require_tool
 
 MARKUP = '</script><script>alert(1)</script> "><img src=x onerror=alert(1)> &lt;b&gt;'
 SIGNS = r"$x_{1$ \frac{a}{b} {y} {0} %s $$ ../../etc/passwd a\b"
@@ -32,8 +30,8 @@ SHORT = "<script>alert(1)</script> $x_{1$ {y} a/b"
 FORMULA = '=HYPERLINK("http://x","y")'
 
 
-class Begun(Project):
-    """The invented example, to be spoilt."""
+class ExampleProject(Project):
+    """The example project, with a method that appends a text to cells."""
 
     def __init__(self, root):
         self.root = create_project(root)
@@ -48,14 +46,14 @@ class Begun(Project):
 
 
 @pytest.fixture
-def begun(tmp_path):
-    return Begun(tmp_path / "boats")
+def example(tmp_path):
+    return ExampleProject(tmp_path / "boats")
 
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory):
     """Reports on texts that try everything; read only."""
-    project = Begun(tmp_path_factory.mktemp("hostile") / "boats")
+    project = ExampleProject(tmp_path_factory.mktemp("hostile") / "boats")
     text = f"{MARKUP} {SIGNS}"
     words = ("population", "definition", "locator", "note")
     project.spoil("data/studies.csv", words, text)
@@ -82,23 +80,23 @@ def hostile(tmp_path_factory):
     return build_reports(project.root, options=BuildOptions(only=only)).folder
 
 
-class Acts(HTMLParser):
+class ActiveContent(HTMLParser):
     """Everything on a page that could act or fetch: scripts, handlers, sources, addresses."""
 
     def __init__(self):
         super().__init__()
-        self.scripts, self.found, self.text = 0, [], ""
+        self.scripts, self.suspects, self.text = 0, [], ""
 
-    def handle_starttag(self, tag, attributes):
-        given = dict(attributes)
-        self.scripts += tag == "script" and given.get("type") != "application/ld+json"
-        self.found += [name for name in given if name.startswith("on")]
+    def handle_starttag(self, tag, attrs):
+        attributes = dict(attrs)
+        self.scripts += tag == "script" and attributes.get("type") != "application/ld+json"
+        self.suspects += [name for name in attributes if name.startswith("on")]
         if tag in ("iframe", "object", "embed", "form", "base", "b"):
-            self.found.append(tag)
-        if not given.get("src", "data:image/").startswith("data:image/"):
-            self.found.append(given["src"])
-        if tag == "a" and given["href"].split(":")[0] in ("javascript", "data", "file"):
-            self.found.append(given["href"])
+            self.suspects.append(tag)
+        if not attributes.get("src", "data:image/").startswith("data:image/"):
+            self.suspects.append(attributes["src"])
+        if tag == "a" and attributes["href"].split(":")[0] in ("javascript", "data", "file"):
+            self.suspects.append(attributes["href"])
 
     def handle_data(self, data):
         self.text += data
@@ -108,31 +106,29 @@ def test_markup_in_a_table_is_text_on_every_page(hostile):
     pages = sorted(hostile.glob("*.html"))
     assert len(pages) == 7
     for path in pages:
-        page = Acts()
+        page = ActiveContent()
         page.feed(path.read_text("utf-8"))
-        assert (page.scripts, page.found) == (1, []), path.name
+        assert (page.scripts, page.suspects) == (1, []), path.name
         assert "<script>alert(1)</script>" in page.text, path.name
-        assert "&lt;b&gt;" in page.text, "shown as it stands in the table"
+        assert "&lt;b&gt;" in page.text, "shown as it is in the table"
 
 
-def test_no_browser_runs_what_stands_in_a_table(hostile):
+def test_no_browser_runs_text_of_a_table(hostile):
     from playwright.sync_api import sync_playwright
-
-    from tests.conftest import require_tool
 
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=require_tool("chromium"))
         page = browser.new_page()
-        said = []
-        page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
+        dialogs = []
+        page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
         for path in sorted(hostile.glob("*.html")):
             page.goto(path.as_uri())
             page.wait_for_timeout(100)
         browser.close()
-    assert said == []
+    assert dialogs == []
 
 
-def test_signs_are_drawn_as_they_stand(hostile):
+def test_special_characters_are_drawn_literally(hostile):
     sidecar = json.loads((hostile / "figures" / "fig-shares.json").read_text("utf-8"))
     assert SHORT in sidecar["caption"]
     assert any(SHORT in line for line in sidecar["reading"])
@@ -140,22 +136,22 @@ def test_signs_are_drawn_as_they_stand(hostile):
 
 
 def test_no_cell_of_any_csv_is_a_formula(hostile):
-    kept = 0
+    escaped = 0
     for path in hostile.rglob("*.csv"):
         with path.open(newline="", encoding="utf-8") as handle:
             for row in csv.reader(handle):
                 assert not [cell for cell in row if cell[:1] in ("=", "@", "\t", "\r")], path.name
-                kept += sum(cell.startswith("'=HYPERLINK") for cell in row)
-    assert kept > 10
+                escaped += sum(cell.startswith("'=HYPERLINK") for cell in row)
+    assert escaped > 10
 
 
-def test_words_become_names_of_files_that_stay_in_their_folder(hostile):
-    (made,) = hostile.glob("figures/fig-still-afloat-*.svg")
-    assert made.stem == f"fig-{slug('still afloat ' + SHORT)}"
+def test_words_become_file_names_inside_the_folder(hostile):
+    (path,) = hostile.glob("figures/fig-still-afloat-*.svg")
+    assert path.stem == f"fig-{slug('still afloat ' + SHORT)}"
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "prefix"),
     [
         ("response kept", "response-kept"),
         ("Blood pressure", "blood-pressure"),
@@ -166,39 +162,37 @@ def test_words_become_names_of_files_that_stay_in_their_folder(hostile):
         ("sex (female)", "sex-female-"),
     ],
 )
-def test_a_word_as_a_name(text, said):
-    import re
-
-    assert slug(text).startswith(said)
+def test_slug_of_a_word(text, prefix):
+    assert slug(text).startswith(prefix)
     assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", slug(text))
     assert len({slug(word) for word in ("a/b", "a b", "a.b", "A b", "a\\b")}) == 4
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "", ".hidden", "a b"])
-def test_a_report_s_name_is_no_path(begun, name):
-    with pytest.raises(ParameterError, match="is no name of a notebook, such as '01_studies'"):
-        open_report(name, project=begun.root)
+def test_report_name_is_not_a_path(example, name):
+    with pytest.raises(ParameterError, match="is not a notebook name such as '01_studies'"):
+        open_report(name, project=example.root)
 
 
-@pytest.mark.parametrize("written", ["01/../..", "link", "."])
-def test_out_is_where_it_leads_to(begun, monkeypatch, written):
-    """By dots or by a link, the project itself is never replaced."""
-    (begun.root / "01").mkdir()
-    (begun.root / "link").symlink_to(begun.root)
-    monkeypatch.chdir(begun.root)
-    with pytest.raises(ReportError, match=r"holds the project itself|holds files that no report"):
-        build_reports(begun.root, out=Path(written))
-    assert load_dataset(begun.root).results is not None
+@pytest.mark.parametrize("out", ["01/../..", "link", "."])
+def test_out_never_replaces_the_project(example, monkeypatch, out):
+    """Also not through dots or a link."""
+    (example.root / "01").mkdir()
+    (example.root / "link").symlink_to(example.root)
+    monkeypatch.chdir(example.root)
+    with pytest.raises(ReportError, match=r"holds the project;|holds files that are not reports"):
+        build_reports(example.root, out=Path(out))
+    assert load_dataset(example.root).results is not None
 
 
-def test_a_link_to_a_folder_of_somebody_s_is_not_followed_into_it(begun, tmp_path):
+def test_out_that_links_to_a_folder_of_somebody_else_is_refused(example, tmp_path):
     precious = tmp_path / "precious"
     precious.mkdir()
     (precious / "thesis.tex").write_text("years of work")
     (precious / MANIFEST).write_text('{"name": "an extension of a browser"}')
-    (begun.root / "reports").symlink_to(precious)
-    with pytest.raises(ReportError, match="holds files that no report run made"):
-        build_reports(begun.root)
+    (example.root / "reports").symlink_to(precious)
+    with pytest.raises(ReportError, match="holds files that are not reports"):
+        build_reports(example.root)
     assert (precious / "thesis.tex").read_text() == "years of work"
 
 
@@ -212,13 +206,13 @@ def limited(*arguments, folder):
     return subprocess.run(command, cwd=folder, preexec_fn=limit, capture_output=True, text=True)
 
 
-def test_a_full_disk_is_one_clear_line(begun, tmp_path):
+def test_a_full_disk_is_one_clear_line(example, tmp_path):
     before = sorted(tmp_path.rglob("*"))
     done = limited("new", "other", folder=tmp_path)
     assert (done.returncode, done.stderr) == (
         1, f"evidence: {tmp_path / 'other'}: cannot be written: File too large\n"
     )  # fmt: skip
-    versions = ("diff", begun.root, begun.root, "--out", "c.md", "--project", begun.root)
+    versions = ("diff", example.root, example.root, "--out", "c.md", "--project", example.root)
     done = limited(*versions, folder=tmp_path)
     assert (done.returncode, done.stderr) == (
         1, "evidence: --out c.md: cannot be written: File too large\n"
@@ -227,9 +221,9 @@ def test_a_full_disk_is_one_clear_line(begun, tmp_path):
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_a_folder_that_cannot_be_made_is_one_clear_line(begun, capsys):
-    out = begun.root / "references.bib" / "reports"
-    assert cli.main(["report", "--project", str(begun.root), "--out", str(out)]) == 1
+def test_a_folder_that_cannot_be_made_is_one_clear_line(example, capsys):
+    out = example.root / "references.bib" / "reports"
+    assert cli.main(["report", "--project", str(example.root), "--out", str(out)]) == 1
     error = capsys.readouterr().err
     in_the_way = out.parent
     assert error.endswith(f"evidence: --out {out}: cannot be written: {in_the_way}: File exists\n")
