@@ -15,8 +15,9 @@ from evidence.dataset import schema
 from evidence.dataset.dataset import load_dataset
 
 ROOT = Path(__file__).resolve().parents[1]
+NAMES = [path.stem for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
 
-# What is drawn in a test is drawn there and then.
+# No test reads figure files that another run has cached.
 os.environ["EVIDENCE_STORE"] = ""
 
 BIBLIOGRAPHY = """\
@@ -187,8 +188,8 @@ class Project:
             nbformat.v4.new_code_cell(SHARED_PARAMETERS, metadata={"tags": ["parameters"]}),
             *map(nbformat.v4.new_code_cell, sources),
         ]
-        for place, cell in enumerate(book.cells):
-            cell.id = f"cell-{place}"
+        for number, cell in enumerate(book.cells):
+            cell.id = f"cell-{number}"
         nbformat.write(book, path)
         return path
 
@@ -202,6 +203,17 @@ class Project:
 def project(tmp_path):
     """A small valid project on bread, for tests that break it."""
     return Project(tmp_path / "bread")
+
+
+@pytest.fixture
+def notebook_project(project):
+    """The small project with a notebook of its own, 10_bread, which shows its results."""
+    project.notebook(
+        "10_bread",
+        "from evidence import tabulate_results",
+        "report.table(tabulate_results(report.dataset, report.results))",
+    )
+    return project
 
 
 @pytest.fixture(scope="session")
@@ -272,12 +284,12 @@ def write_manifest(project):
 
 def require_tool(name: str) -> str:
     """The path of a program; where it is missing, CI fails and a person's machine skips."""
-    found = shutil.which(name)
-    if found is None and os.environ.get("CI"):
+    path = shutil.which(name)
+    if path is None and os.environ.get("CI"):
         pytest.fail(f"{name} is missing; CI must install it")
-    if found is None:
+    if path is None:
         pytest.skip(f"{name} is not installed here")
-    return found
+    return path
 
 
 # The trials build on Project above, hence the import at the end.

@@ -1,6 +1,5 @@
 """The command line: help, messages, exit codes."""
 
-import json
 import re
 import shlex
 
@@ -118,24 +117,6 @@ def test_a_stopped_command_says_so_without_traceback(project, monkeypatch, capfd
     code = cli.main(["check", "--project", str(project.root)])
     assert code == (130 if error is KeyboardInterrupt else 141)
     assert "Traceback" not in capfd.readouterr().err
-
-
-def test_pool_prints_rounded_numbers_with_labels_and_json_at_full_precision(vaccine, capsys):
-    command = ["pool", "--project", str(vaccine.root), "--outcome", "infection"]
-    command += ["--measure", "rr", "--by", "blinding"]
-    assert cli.main(command) == 0
-    printed = capsys.readouterr().out
-    lines = printed.splitlines()
-    assert lines[2].split() == ["Study", "Effect", "95%", "CI", "Weight"]
-    assert lines[3].split() == ["trial0", "0.41", "0.13", "to", "1.26", "5%"]
-    assert "Heterogeneity: I² 92%, Q = 152.23 (df = 12, p = " in printed
-    assert "Leaving out one study at a time: 0.45 to 0.53." in printed
-    assert "None" not in printed
-    assert "pi_formula" not in printed
-    assert cli.main([*command, "--format", "json"]) == 0
-    content = json.loads(capsys.readouterr().out)
-    assert content["pooled"]["estimate"] == pytest.approx(-0.7145, abs=1e-4)
-    assert content["pooled"]["k"] == len(content["studies"]) == 13
 
 
 def test_the_shell_completes_commands_options_and_words():

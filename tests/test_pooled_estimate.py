@@ -86,7 +86,7 @@ def test_the_data_of_an_estimate_are_json_at_full_precision(vaccine):
     assert len(data["studies"]) == 13
 
 
-def test_the_command_prints_a_table_and_every_analysis(grouped, capsys):
+def test_the_command_prints_a_table_every_analysis_and_json(grouped, capsys):
     command = ["pool", "--project", str(grouped.root), "--outcome", "infection", "--measure", "rr"]
     command += ["--method", "dl", "--test", "z", "--by", "comparator", "--moderator", "dose"]
     assert cli.main(command) == 0
@@ -97,7 +97,12 @@ def test_the_command_prints_a_table_and_every_analysis(grouped, capsys):
     assert "\nComparator inactive. Pooled over 10 studies" in printed
     assert "Difference between subgroups: Q = " in printed
     assert "Per mg/kg the effect changes by " in printed
-    assert "None" not in printed
+    assert "Leaving out one study at a time: 0." in printed
+    assert not {"None", "pi_formula"} & set(printed.split())
+    assert cli.main([*command, "--format", "json"]) == 0
+    content = json.loads(capsys.readouterr().out)
+    theirs = BCG["RR"]["DL|z"]["estimate"]
+    assert content["pooled"]["estimate"] == pytest.approx(theirs, rel=1e-9)
     assert cli.main([*command, "--measure", "smd"]) == 1
     assert "no study has confirmed numbers" in capsys.readouterr().err
 

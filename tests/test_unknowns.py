@@ -228,15 +228,6 @@ def test_the_required_size_grows_with_diversity(bakery):
     assert diversity(body) >= body.pooled.pooled.I2 / 100 - 1e-12
 
 
-def test_sizes_of_published_examples():
-    """R's power.prop.test prints 76.7; Gelman, Hill and Vehtari (2020, 16.3) 125.4 in two groups.
-
-    The book rounds the sum of the two quantiles to 2.8.
-    """
-    assert size_for_proportions(0.5, 0.75, power=0.9) == pytest.approx(76.7, abs=0.05)
-    assert 2 * size_for_means(0.5) == pytest.approx(125.4, rel=2e-3)
-
-
 def test_how_long_a_trial_must_follow_participants(bakery):
     derived = unknowns(bakery)[f"{CELL}/beyond a month"]
     assert derived.required_trial.follow_up_days == 31
