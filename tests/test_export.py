@@ -56,7 +56,7 @@ def test_word_table_has_every_cell_a_caption_and_a_repeated_header(bakery):
     document, tree = word(bakery, "tab-results")
     cells = [[cell.text for cell in row.cells] for row in document.tables[0].rows]
     assert cells == [list(table.columns), *map(list, table.rows)]
-    assert document.paragraphs[0].text == "Results, each with its address."
+    assert document.paragraphs[0].text == "Results, each with its row."
     assert document.paragraphs[0].style.name == "Table Caption"
     first, *others = tree.iter(f"{WORD}tr")
     assert first.find(f".//{WORD}tblHeader") is not None
@@ -233,7 +233,7 @@ def test_command_says_what_is_wrong_and_what_to_do(bakery, tmp_path, capsys):
     bakery.path("reports/figures/fig-risen.png").unlink()
     assert "fig-risen.png" in error(1, "fig-risen", "--format", "html")
     shutil.rmtree(bakery.path("reports"))
-    assert "holds no finished reports" in error(1, "tab-studies", "--format", "html")
+    assert "no finished reports here" in error(1, "tab-studies", "--format", "html")
 
 
 def test_without_pandoc_the_command_names_the_package_to_install(bakery, monkeypatch):
