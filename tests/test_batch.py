@@ -91,15 +91,13 @@ def test_a_second_call_makes_only_what_failed(batch, capsys):
 def test_a_folder_of_somebody_s_holds_no_sets(project, tmp_path):
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious" / "thesis.tex").write_text("years of work")
-    with pytest.raises(ReportError, match="holds files that are no sets; name another folder"):
+    with pytest.raises(ReportError, match="holds files that are not report sets; choose another folder"):
         list(build_batch(project.root, grid=["confidence=0.9"], out=tmp_path / "precious"))
-    with pytest.raises(ReportError, match="holds the project itself"):
+    with pytest.raises(ReportError, match="this folder holds the project"):
         list(build_batch(project.root, grid=["confidence=0.9"], out=project.root))
     assert (tmp_path / "precious" / "thesis.tex").read_text() == "years of work"
 
 
-def test_no_jobs_at_once_are_refused(capsys, project):
+def test_zero_jobs_are_refused():
     with pytest.raises(ParameterError, match="--jobs 0: a whole number above 0"):
         BuildOptions(jobs=0)
-    assert cli.main(["report", "--project", str(project.root), "--jobs", "0"]) == 2
-    assert "Invalid value for '--jobs': 0 is not in the range x>=1" in capsys.readouterr().err
