@@ -91,7 +91,9 @@ def test_a_second_call_makes_only_what_failed(batch, capsys):
 def test_a_folder_of_somebody_s_holds_no_sets(project, tmp_path):
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious" / "thesis.tex").write_text("years of work")
-    with pytest.raises(ReportError, match="holds files that are not report sets; choose another folder"):
+    with pytest.raises(
+        ReportError, match="holds files that are not report sets; choose another folder"
+    ):
         list(build_batch(project.root, grid=["confidence=0.9"], out=tmp_path / "precious"))
     with pytest.raises(ReportError, match="this folder holds the project"):
         list(build_batch(project.root, grid=["confidence=0.9"], out=project.root))
