@@ -289,8 +289,7 @@ def test_what_a_study_found_is_written_with_its_rows(project):
         sentences = study_findings(results(project), study, confidence=0.95)
         assert [str(sentence) for sentence in sentences] == texts
         for sentence in sentences:
-            values = [n for n in sentence.numbers.values() if n.value is not None]
-            assert all(number.rows for number in values), sentence
+            assert all(number.rows for number in sentence.numbers.values()), sentence
 
 
 def test_findings_that_differ_only_in_their_definition_have_two_names(project):

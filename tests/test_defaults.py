@@ -104,4 +104,3 @@ def test_every_outcome_with_two_arms_is_compared_unless_some_are_named(project, 
 def test_outcomes_are_defined_as_in_their_table(project):
     (sentence,) = outcome_definitions(project.dataset(), ["risen", "nothing of the table"])
     assert str(sentence) == "Risen: it rose."
-    assert sentence.numbers["meaning"].rows == ("data/outcomes.csv:2",)

@@ -118,7 +118,7 @@ def test_a_name_never_stands_for_two_values():
     store.add(first)
     with pytest.raises(ValueError, match=r"two values are called s\.n"):
         store.add(second)
-    with pytest.raises(ValueError, match="two numbers are called n"):
+    with pytest.raises(ValueError, match="two fields are called n"):
         join_sentences("both", first, second)
 
 

@@ -14,7 +14,14 @@ import pandas as pd
 from evidence.dataset import schema
 from evidence.dataset.dataset import Dataset
 from evidence.files import digest
-from evidence.provenance.sentence import Number, Sentence, confidence_level, count, format_percent
+from evidence.provenance.sentence import (
+    Number,
+    Sentence,
+    confidence_level,
+    count,
+    format_percent,
+    verbatim,
+)
 from evidence.statistics.confidence_intervals import wilson_interval
 
 AUDITED_COLUMNS = schema.STUDIES.with_role("audited")
@@ -74,7 +81,7 @@ def error_rate(dataset: Dataset) -> Sentence:
             "wrong": count(len(wrong), "was", "were", wrong["address"]),
             "rate": Number(rate, format_percent(rate, 1000), addresses, "error_rate"),
             "level": confidence_level(CONFIDENCE),
-            "interval": Number(ci, ci, addresses, "wilson"),
+            "interval": verbatim(ci, addresses, "wilson"),
         },
     )
 

@@ -12,7 +12,7 @@ import pandas as pd
 from evidence.analysis.eligible_evidence import OUTCOME_KINDS, evidence_rows
 from evidence.analysis.pooling.study_effects import PRINTED_EFFECTS, can_compute
 from evidence.dataset.dataset import Dataset
-from evidence.provenance.sentence import Number, Sentence, capitalise
+from evidence.provenance.sentence import Sentence, capitalise
 
 MAX_OUTCOMES = 2
 """Outcomes shown first if `outcomes.csv` ranks none."""
@@ -52,11 +52,8 @@ def outcome_definitions(dataset: Dataset, outcomes: Iterable[str]) -> Iterator[S
     for outcome in outcomes:
         if outcome in definitions.index:
             row = definitions.loc[outcome]
-            numbers = {
-                "outcome": Number(None, capitalise(outcome)),
-                "meaning": Number(None, row["description"], (row["address"],)),
-            }
-            yield Sentence(f"meanings.{outcome}", "{outcome}: {meaning}.", numbers)
+            fields = {"outcome": capitalise(outcome), "meaning": row["description"]}
+            yield Sentence(f"meanings.{outcome}", "{outcome}: {meaning}.", fields)
 
 
 def _outcomes_by_studies(results: pd.DataFrame, measure: str) -> list[str]:

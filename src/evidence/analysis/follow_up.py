@@ -82,7 +82,7 @@ def longest_follow_up(studies: pd.DataFrame) -> list[Sentence]:
             "{label}: last result at {measured}"
             + ("; followed to {followed}." if row.followed_to > row.measured_to else "."),
             {
-                "label": Number(None, row.label),
+                "label": row.label,
                 "measured": _days(row.measured_to, row.address),
                 "followed": _days(row.followed_to, row.design),
             },

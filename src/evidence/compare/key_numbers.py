@@ -70,14 +70,13 @@ def _findings(dataset: Dataset, results: pd.DataFrame, studies: list[str]) -> It
 
 def _in_sentence(sentence: Sentence, description: str = "") -> Iterator[KeyNumber]:
     for key, number in sentence.numbers.items():
-        if number.value is not None:
-            yield KeyNumber(
-                f"{sentence.name}.{key}",
-                description or str(sentence),
-                number.value,
-                number.text,
-                number.rows,
-            )
+        yield KeyNumber(
+            f"{sentence.name}.{key}",
+            description or str(sentence),
+            number.value,
+            number.text,
+            number.rows,
+        )
 
 
 def _proportions(

@@ -12,7 +12,6 @@ from evidence.figures import style
 from evidence.figures.layout import Layout, ci_label, draw
 from evidence.provenance.methods import ci_methods
 from evidence.provenance.sentence import (
-    Number,
     Sentence,
     confidence_level,
     count,
@@ -113,7 +112,7 @@ def _lay_out(
             "with no difference.{warnings}",
             {
                 "level": confidence_level(confidence),
-                "warnings": Number(None, "".join(f" {w}" for w in frame["warning"] if w)),
+                "warnings": "".join(f" {w}" for w in frame["warning"] if w),
             },
         ),
         alt=_alt(frame, outcome),

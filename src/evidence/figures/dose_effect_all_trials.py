@@ -19,7 +19,7 @@ from evidence.dataset.schema import UNSIZED_MEASURES
 from evidence.figures import style
 from evidence.figures.layout import Layout, centred_offsets, ci_label, draw, row_addresses
 from evidence.provenance.sentence import (
-    Number,
+    Fields,
     Sentence,
     confidence_level,
     count,
@@ -160,12 +160,12 @@ def _caption(identity: str, question: Question, frame: pd.DataFrame, confidence:
     is_sized = frame["direction"] == ""
     shared = frame.loc[frame["study"].duplicated(keep=False), "label"].unique()
     sized, worded = frame[is_sized], frame[~is_sized]
-    numbers = {
+    fields: Fields = {
         "arms": count(len(sized), "treated arm", None, row_addresses(sized), "effect"),
-        "treatment": Number(None, join_words(question.treatments) or "all treatments"),
+        "treatment": join_words(question.treatments) or "all treatments",
         "level": confidence_level(confidence),
         "worded": count(len(worded), "arm", None, row_addresses(worded), "effect"),
-        "shared": Number(None, join_words(shared)),
+        "shared": join_words(shared),
     }
     template = (
         "{arms} of {treatment}, each against the comparator of its own trial at the time nearest "
@@ -177,7 +177,7 @@ def _caption(identity: str, question: Question, frame: pd.DataFrame, confidence:
         template += " For {worded} only the direction was read, shown below the chart."
     if len(shared):
         template += " The arms of {shared} share one comparator group."
-    return Sentence(f"{identity}.caption", template, numbers)
+    return Sentence(f"{identity}.caption", template, fields)
 
 
 def _alt(question: Question, frame: pd.DataFrame) -> str:

@@ -9,6 +9,7 @@ from evidence.analysis.arm_comparisons import arm_sizes, doses_of_trial
 from evidence.figures import style
 from evidence.figures.layout import Layout, draw, row_addresses
 from evidence.provenance.sentence import (
+    Fields,
     Number,
     Sentence,
     count,
@@ -16,6 +17,7 @@ from evidence.provenance.sentence import (
     format_number,
     format_time,
     join_words,
+    verbatim,
 )
 
 DIRECTION_WORDS = {
@@ -92,27 +94,27 @@ def _caption(frame: pd.DataFrame, label: str, versus: str) -> Sentence:
     source = frame[frame["lane"] == "source"]
     is_sized = source["dose"].isin(source.loc[source["has_estimate"], "dose"])
     instrument = next(iter(source["instrument"]), "")
-    numbers = {
-        "label": Number(None, label),
-        "versus": Number(None, versus),
-        "instrument": Number(None, f" on the {instrument}" if instrument else ""),
+    fields: Fields = {
+        "label": label,
+        "versus": versus,
+        "instrument": f" on the {instrument}" if instrument else "",
     }
     template = "{label}, each dose against {versus}{instrument}."
     if is_sized.any():
-        numbers["sized"] = _doses(source[source["has_estimate"]])
+        fields["sized"] = _doses(source[source["has_estimate"]])
         template += (
             " An effect size was read for {sized} mg/kg only; below zero the dose was better."
         )
     if not is_sized.all():
-        numbers["worded"] = _doses(source[~is_sized])
+        fields["worded"] = _doses(source[~is_sized])
         template += " For {worded} mg/kg only the direction was read, so no position is drawn."
     template += " Findings are those adjusted for multiple comparisons where these are given."
-    return Sentence("fig-dose-response.caption", template, numbers)
+    return Sentence("fig-dose-response.caption", template, fields)
 
 
 def _doses(rows: pd.DataFrame) -> Number:
     text = join_words(f"{dose:g}" for dose in sorted(rows["dose"].unique()))
-    return Number(text, text, row_addresses(rows))
+    return verbatim(text, row_addresses(rows))
 
 
 def _alt(frame: pd.DataFrame, label: str, versus: str) -> str:

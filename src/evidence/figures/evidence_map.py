@@ -90,7 +90,7 @@ def lay_out_evidence_map(
             "of studies with participants of their own count, not the guide, reviews or "
             "unconfirmed numbers. An empty square is a combination that no study measured. "
             f"{sentence.template}",
-            sentence.numbers,
+            sentence.fields,
         ),
         alt=_alt(frame, sentence, row_by, column_by),
         reading=_cell_sentences(frame),

@@ -113,7 +113,7 @@ def _caption(results: pd.DataFrame, lanes: pd.DataFrame) -> Sentence:
         + (" Studies without a result at a stated time: {absent}." if len(undated) else ""),
         {
             "longest": Number(longest, format_duration(longest), row_addresses(latest), "days"),
-            "absent": Number(None, join_words(undated)),
+            "absent": join_words(undated),
         },
     )
 

@@ -14,6 +14,7 @@ from evidence.figures import style
 from evidence.figures.layout import Layout, draw, row_addresses
 from evidence.provenance.methods import ci_methods
 from evidence.provenance.sentence import (
+    Fields,
     Number,
     Sentence,
     capitalise,
@@ -88,14 +89,14 @@ def lay_out_forest(pooled: PooledEstimate | Refusal) -> ForestLayout:
         if group.pooled:
             lines.append(_pooled_line(pooled, f"{name}, pooled", group.studies, group.pooled))
     template += " A subgroup of one study has no pooled estimate."
-    test, numbers = pooled.subgroup_test, {}
+    test, fields = pooled.subgroup_test, {}
     # Why there is no test is part of the text on these studies (`describe_pool`).
     if test is not None and test.Q_df:
         template += " Test for subgroup differences: {difference}."
         text = f"Q {test.Q:.2f}, p {test.Q_p:.2g}"
         rows = row_addresses(pooled.studies)
-        numbers["difference"] = Number(test.Q_p, text, rows, "groups")
-    return _lay_out(identity, title, template, pooled, lines, **numbers)
+        fields["difference"] = Number(test.Q_p, text, rows, "groups")
+    return _lay_out(identity, title, template, pooled, lines, **fields)
 
 
 def lay_out_cumulative(pooled: PooledEstimate | Refusal) -> ForestLayout:
@@ -117,7 +118,7 @@ def lay_out_cumulative(pooled: PooledEstimate | Refusal) -> ForestLayout:
         "up to the one named ({how}), with {level} confidence intervals.",
         pooled,
         lines,
-        first=Number(None, pooled.studies["label"].iloc[0]),
+        first=pooled.studies["label"].iloc[0],
     )
 
 
@@ -164,16 +165,16 @@ def _query_caption(answer: QueryResult, reasons: str) -> Sentence:
     if answer.studies.empty:
         return Sentence(name, "Nothing is drawn.")
     time_days = answer.query.time_days
-    numbers = {
+    fields: Fields = {
         "level": confidence_level(answer.confidence),
         "near": parameter(time_days, format_duration(time_days)),
     }
     studies = f"{STUDY_TEXT}, at its time nearest to {{near}} after treatment."
     if isinstance(answer.pooled, Refusal):
-        numbers["reasons"] = Number(None, reasons)
-        return Sentence(name, f"{studies} Not pooled: {{reasons}}. {RISK_TEXT}", numbers)
-    numbers["how"] = Number(None, method_label(answer.pooled))
-    return Sentence(name, f"{studies} {POOL_TEXT} {RISK_TEXT}", numbers)
+        fields["reasons"] = reasons
+        return Sentence(name, f"{studies} Not pooled: {{reasons}}. {RISK_TEXT}", fields)
+    fields["how"] = method_label(answer.pooled)
+    return Sentence(name, f"{studies} {POOL_TEXT} {RISK_TEXT}", fields)
 
 
 def _empty(identity: str, title: str, refusal: Refusal) -> ForestLayout:
@@ -190,15 +191,15 @@ def _empty(identity: str, title: str, refusal: Refusal) -> ForestLayout:
     )
 
 
-def _lay_out(identity, title, template, pooled: PooledEstimate, lines, **numbers) -> ForestLayout:
-    numbers |= {
+def _lay_out(identity, title, template, pooled: PooledEstimate, lines, **fields) -> ForestLayout:
+    fields |= {
         "level": confidence_level(getattr(pooled.pooled, "confidence", 0.95)),
-        "how": Number(None, method_label(pooled)),
+        "how": method_label(pooled),
     }
     return ForestLayout(
         id=identity,
         title=title,
-        caption=Sentence(f"{identity}.caption", template, numbers),
+        caption=Sentence(f"{identity}.caption", template, fields),
         alt=_alt(pooled, len(pooled.studies), lines),
         reading=tuple(_line_sentence(pooled.measure, line) for line in lines),
         frame=pd.DataFrame(lines),

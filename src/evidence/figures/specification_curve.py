@@ -14,7 +14,7 @@ from evidence.analysis.pooling.specification_curve import (
 )
 from evidence.figures import style
 from evidence.figures.layout import Layout, ci_label, draw
-from evidence.provenance.sentence import Number, Sentence, confidence_level, count, join_sentences
+from evidence.provenance.sentence import Sentence, confidence_level, count, join_sentences
 
 FAVOURS = {
     "treatment": ("o", style.BLUE, "CI excludes no effect, in favour of the treatment"),
@@ -67,7 +67,7 @@ def lay_out_specification_curve(
                 "Each column is a specification, ordered by its {kind}, with its {level} "
                 "confidence interval; the dots below show what was chosen in it. Confidence "
                 "intervals are cut at the frame.",
-                {"kind": Number(None, label), "level": confidence_level(confidence)},
+                {"kind": label, "level": confidence_level(confidence)},
             ),
             summary,
         ),

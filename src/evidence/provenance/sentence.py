@@ -3,13 +3,14 @@
 Vocabulary
 ----------
 A `Number` is a value with its printed text, its rows and its method. A `Sentence` is a template
-with the numbers that fill it; no number about the evidence is typed into a template.
+with the fields that fill it, each a number or mere wording; no number about the evidence is typed
+into a template.
 """
 
 import math
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from evidence.dataset import schema
@@ -20,10 +21,10 @@ from evidence.files import digest
 class Number:
     """A value, its printed text, the addresses (file:line) behind it and its method.
 
-    `method` is a key of `methods.METHODS`. A number without a value is only wording.
+    `method` is a key of `methods.METHODS`.
     """
 
-    value: float | int | str | None
+    value: float | int | str
     text: str
     rows: tuple[str, ...] = ()
     method: str = "copied"
@@ -32,16 +33,25 @@ class Number:
         return self.text
 
 
+Fields = dict[str, Number | str]
+"""What fills the fields of a template: numbers, and wording as plain text."""
+
+
 @dataclass(frozen=True)
 class Sentence:
-    """A template with computed numbers, stored in `values.json` under `name.key`."""
+    """A template with the fields that fill it; its numbers are in `values.json` as `name.key`."""
 
     name: str
     template: str
-    numbers: dict[str, Number] = field(default_factory=dict)
+    fields: Mapping[str, Number | str] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        return self.template.format(**self.numbers)
+        return self.template.format(**self.fields)
+
+    @property
+    def numbers(self) -> dict[str, Number]:
+        """The fields that are numbers, without the wording."""
+        return {key: part for key, part in self.fields.items() if isinstance(part, Number)}
 
 
 def count(
@@ -60,6 +70,11 @@ def row_count(rows: Iterable[str]) -> Number:
     """Count the rows, without a noun."""
     addresses = tuple(rows)
     return Number(len(addresses), f"{len(addresses):,}", addresses, "counted")
+
+
+def verbatim(text: str, rows: Iterable[str] = (), method: str = "copied") -> Number:
+    """Return a text that is its own value, such as an interval or a verdict."""
+    return Number(text, text, tuple(rows), method)
 
 
 def parameter(value: float | str, text: str) -> Number:
@@ -84,15 +99,14 @@ def join_sentences(name: str, *sentences: Sentence) -> Sentence:
     Raises
     ------
     ValueError
-        Two sentences use the same key for a number.
+        Two sentences have a field of the same name.
     """
-    numbers: dict[str, Number] = {}
+    fields: Fields = {}
     for sentence in sentences:
-        duplicates = numbers.keys() & sentence.numbers.keys()
-        if duplicates:
-            raise ValueError(f"{name}: two numbers are called {', '.join(duplicates)}")
-        numbers |= sentence.numbers
-    return Sentence(name, " ".join(sentence.template for sentence in sentences), numbers)
+        if duplicates := fields.keys() & sentence.fields.keys():
+            raise ValueError(f"{name}: two fields are called {', '.join(duplicates)}")
+        fields |= sentence.fields
+    return Sentence(name, " ".join(sentence.template for sentence in sentences), fields)
 
 
 def format_percent(proportion: float, n: int | None = None) -> str:

@@ -101,7 +101,7 @@ class ValueStore:
         entries = {
             f"{sentence.name}.{key}": _entry(number)
             for key, number in sentence.numbers.items()
-            if number.value is not None and f"{{{key}}}" in sentence.template
+            if f"{{{key}}}" in sentence.template
         }
         text = {"text": str(sentence), "template": sentence.template}
         _merge(self.values, entries)

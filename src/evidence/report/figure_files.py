@@ -23,7 +23,7 @@ from evidence.dataset.dataset import Dataset
 from evidence.figures.layout import Layout, draw
 from evidence.figures.style import house_style, stamp
 from evidence.files import atomic_write, digest, format_json, path_digest
-from evidence.provenance.sentence import Number, Sentence
+from evidence.provenance.sentence import Sentence
 from evidence.report import figure_metadata
 from evidence.report.figure_identity import FigureRecord, drawing_code
 from evidence.report.figure_metadata import convert_to_tiff, file_metadata
@@ -178,7 +178,7 @@ def add_tiffs(folder: Path) -> None:
 
 def title_sentence(layout: Layout) -> Sentence:
     """Return the title of a figure as a sentence for the texts of its report."""
-    return Sentence(f"{layout.id}.title", "{title}", {"title": Number(None, layout.title)})
+    return Sentence(f"{layout.id}.title", "{title}", {"title": layout.title})
 
 
 @dataclass(frozen=True)

@@ -31,13 +31,13 @@ def sentence_html(sentence: Sentence, page: str = "") -> str:
     page : str
         The page that has the footnotes, if it is another one.
     """
-    numbers = {
-        name: _link(f"{sentence.name}.{name}", number.text, page)
-        if number.value is not None
-        else escape(number.text)
-        for name, number in sentence.numbers.items()
+    fields = {
+        key: escape(part)
+        if isinstance(part, str)
+        else _link(f"{sentence.name}.{key}", part.text, page)
+        for key, part in sentence.fields.items()
     }
-    html = Formatter().vformat(escape(sentence.template, quote=False), (), numbers)
+    html = Formatter().vformat(escape(sentence.template, quote=False), (), fields)
     name = f"{page}/{sentence.name}" if page else sentence.name
     return f'<span data-text="{escape(name)}">{html}</span>'
 

@@ -145,9 +145,10 @@ def _capitalise(sentence: Sentence) -> Sentence:
     first = re.match(r"\{(\w+)\}", sentence.template)
     if first is None:
         return replace(sentence, template=capitalise(sentence.template))
-    number = sentence.numbers[first[1]]
-    capitalised = {first[1]: replace(number, text=capitalise(number.text))}
-    return replace(sentence, numbers=sentence.numbers | capitalised)
+    part = sentence.fields[first[1]]
+    text = capitalise(str(part))
+    capitalised = text if isinstance(part, str) else replace(part, text=text)
+    return replace(sentence, fields={**sentence.fields, first[1]: capitalised})
 
 
 def _page(names: Sequence[str], ending: str) -> str:

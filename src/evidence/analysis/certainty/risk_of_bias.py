@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from evidence.dataset.dataset import MAX_CACHED_PROJECTS, Dataset
 from evidence.dataset.risk_of_bias_tools import OVERALL, SET_KEY, Tool, load_tools
-from evidence.provenance.sentence import Number, Sentence, count, join_words
+from evidence.provenance.sentence import Number, Sentence, count, join_words, verbatim
 
 LEVELS = ("low", "some", "unknown", "high", "critical")
 NOT_JUDGED = ""
@@ -127,7 +127,7 @@ def appraisal_summary(dataset: Dataset, studies: Sequence[str]) -> list[Sentence
                 "published": count(
                     len(by_review), "appraisal", None, _rows(by_review), "risk_of_bias"
                 ),
-                "which": Number(None, f" ({names})" if names else ""),
+                "which": f" ({names})" if names else "",
             },
         )
     ]
@@ -141,9 +141,9 @@ def appraisal_summary(dataset: Dataset, studies: Sequence[str]) -> list[Sentence
                 f"appraisals.overall.{judgement}",
                 "Overall {word}: {studies}, {labels}.",
                 {
-                    "word": Number(None, judgement),
+                    "word": judgement,
                     "studies": count(len(group), "study", "studies", _rows(group), "risk_of_bias"),
-                    "labels": Number(None, join_words(entry.label for entry in group)),
+                    "labels": join_words(entry.label for entry in group),
                 },
             )
         )
@@ -189,10 +189,10 @@ def _overruled(entry: Appraisal) -> Sentence:
         f"appraisals.overruled.{entry.name}",
         "{label}: {stated} instead of {rule}, which the tool's rule gives, because {reason}.",
         {
-            "label": Number(None, entry.label),
-            "stated": Number(entry.stated_judgement, entry.stated_judgement, rows),
-            "rule": Number(rule, rule, rows, "risk_of_bias"),
-            "reason": Number(None, entry.reason.rstrip(".")),
+            "label": entry.label,
+            "stated": verbatim(entry.stated_judgement, rows),
+            "rule": verbatim(rule, rows, "risk_of_bias"),
+            "reason": entry.reason.rstrip("."),
         },
     )
 

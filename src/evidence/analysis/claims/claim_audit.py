@@ -17,7 +17,7 @@ from evidence.analysis.results import select_results
 from evidence.dataset.access_log import selection
 from evidence.dataset.dataset import MAX_CACHED_PROJECTS, Dataset
 from evidence.dataset.schema import VERDICTS
-from evidence.provenance.sentence import Number, Sentence, count, row_count
+from evidence.provenance.sentence import Number, Sentence, count, row_count, verbatim
 
 DISAGREEING_VERDICTS = ("differs", "overstated")
 
@@ -83,14 +83,13 @@ def claims_by_verdict(claims: pd.DataFrame) -> dict[str, Number]:
 
 def claims_sentence(claims: pd.DataFrame) -> Sentence:
     """Summarise in one sentence how the guide compares with its sources."""
-    numbers = {
-        verdict.replace(" ", "_"): number for verdict, number in claims_by_verdict(claims).items()
-    }
+    by_verdict = claims_by_verdict(claims).items()
     return Sentence(
         "claims.summary",
         "Verdicts on {claims}: {agrees} “agrees”, {omits_detail} “omits detail”, {overstated} "
         "“overstated”, {differs} “differs”, {not_checkable} “not checkable”.",
-        numbers | {"claims": count(len(claims), "claim", rows=claims["address"])},
+        {verdict.replace(" ", "_"): number for verdict, number in by_verdict}
+        | {"claims": count(len(claims), "claim", rows=claims["address"])},
     )
 
 
@@ -123,16 +122,11 @@ def overruled_verdicts(claims: pd.DataFrame) -> list[Sentence]:
             "{label}: computed “{computed}” ({computed_reason}); the curators decided “{verdict}”: "
             "{reason}.",
             {
-                "label": Number(None, row.label),
-                "computed": Number(
-                    row.computed_verdict,
-                    row.computed_verdict,
-                    tuple(row.compared_rows.split()),
-                    "verdict",
-                ),
-                "computed_reason": Number(None, row.computed_reason),
-                "verdict": Number(row.verdict, row.verdict, (row.address,)),
-                "reason": Number(None, row.reason),
+                "label": row.label,
+                "computed": verbatim(row.computed_verdict, row.compared_rows.split(), "verdict"),
+                "computed_reason": row.computed_reason,
+                "verdict": verbatim(row.verdict, [row.address]),
+                "reason": row.reason,
             },
         )
         for row in claims[claims["overruled"]].itertuples()
@@ -149,9 +143,9 @@ def disagreements(claims: pd.DataFrame, studies: Sequence[str] = ()) -> list[Sen
             f"claim.{row.claim}",
             "{label} — guide: {guide}; source: {source}.",
             {
-                "label": Number(None, row.label),
-                "guide": Number(row.guide_value, row.guide_value, (row.address,)),
-                "source": Number(row.source_value, row.source_value, (row.address,)),
+                "label": row.label,
+                "guide": verbatim(row.guide_value, [row.address]),
+                "source": verbatim(row.source_value, [row.address]),
             },
         )
         for row in frame.itertuples()

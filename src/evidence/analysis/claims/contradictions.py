@@ -15,7 +15,7 @@ from evidence.analysis.results import select_results
 from evidence.dataset.access_log import selection
 from evidence.dataset.dataset import Dataset
 from evidence.dataset.row_filter import filter_rows
-from evidence.provenance.sentence import Number, Sentence, join_words
+from evidence.provenance.sentence import Sentence, join_words, verbatim
 
 UNITS = {"dose_mg_per_kg": "mg/kg", "days": "days"}
 
@@ -73,12 +73,12 @@ def _contradicting_statements(first, second) -> Sentence:
         "{subject}{amount}: the guide says that {statement1} ({place1}), but also that "
         "{statement2} ({place2}).",
         {
-            "subject": Number(None, first.subject),
-            "amount": Number(None, _amount(first, _overlap(first, second))),
-            "statement1": Number(first.as_said, first.as_said, (first.address,)),
-            "place1": Number(None, first.locator if in_same_claim else first.claim),
-            "statement2": Number(second.as_said, second.as_said, (second.address,)),
-            "place2": Number(None, second.locator if in_same_claim else second.claim),
+            "subject": first.subject,
+            "amount": _amount(first, _overlap(first, second)),
+            "statement1": verbatim(first.as_said, [first.address]),
+            "place1": first.locator if in_same_claim else first.claim,
+            "statement2": verbatim(second.as_said, [second.address]),
+            "place2": second.locator if in_same_claim else second.claim,
         },
     )
 
@@ -99,11 +99,11 @@ def _contradicting_trial(statement, rows: pd.DataFrame) -> Sentence:
         "{subject}: the guide says that {statement} ({claim}), but {studies} found {findings} for "
         "{arms}.",
         {
-            "subject": Number(None, statement.subject),
-            "statement": Number(statement.as_said, statement.as_said, (statement.address,)),
-            "claim": Number(None, statement.claim),
-            "studies": Number(None, join_words(rows["label"].unique())),
-            "findings": Number(findings, findings, tuple(rows["address"])),
-            "arms": Number(None, join_words(rows["arm"].unique())),
+            "subject": statement.subject,
+            "statement": verbatim(statement.as_said, [statement.address]),
+            "claim": statement.claim,
+            "studies": join_words(rows["label"].unique()),
+            "findings": verbatim(findings, rows["address"]),
+            "arms": join_words(rows["arm"].unique()),
         },
     )

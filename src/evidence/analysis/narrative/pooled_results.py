@@ -19,6 +19,7 @@ from evidence.analysis.results import select_results
 from evidence.dataset.access_log import selection
 from evidence.dataset.dataset import Dataset
 from evidence.provenance.sentence import (
+    Fields,
     Number,
     Sentence,
     capitalise,
@@ -27,6 +28,7 @@ from evidence.provenance.sentence import (
     format_number,
     format_percent,
     join_words,
+    verbatim,
 )
 from evidence.statistics.mantel_haenszel import StratifiedEstimate
 from evidence.statistics.meta_analysis import MetaRegression, PooledMean
@@ -65,11 +67,7 @@ def describe_pool(pooled: PooledEstimate | Refusal) -> list[Sentence]:
     name += f".by {pooled.subgroup_by}" if pooled.subgroup_by else ""
     if isinstance(pooled, Refusal):
         return [
-            Sentence(
-                f"{name}.refused.{number}",
-                "Not pooled: {reason}.",
-                {"reason": Number(None, reason)},
-            )
+            Sentence(f"{name}.refused.{number}", "Not pooled: {reason}.", {"reason": reason})
             for number, reason in enumerate(pooled.reasons, start=1)
         ]
     rows = _addresses(pooled.studies)
@@ -82,9 +80,7 @@ def describe_pool(pooled: PooledEstimate | Refusal) -> list[Sentence]:
     if pooled.regression is not None:
         sentences.append(_slope(pooled, pooled.regression, f"{name}.regression", rows))
     omitted = [
-        Sentence(
-            f"{name}.{analysis}.left.out", "{reason}.", {"reason": Number(None, capitalise(reason))}
-        )
+        Sentence(f"{name}.{analysis}.left.out", "{reason}.", {"reason": capitalise(reason)})
         for analysis, reason in _distinct_reasons(pooled).items()
         if analysis in reported
     ]
@@ -125,7 +121,7 @@ def why_not_pooled(dataset: Dataset) -> list[Sentence]:
     lead = Sentence(
         "pool.headline",
         "{studies} are not pooled: they have no outcome in common.",
-        {"studies": Number(None, join_words(dataset.label(study) for study in studies))},
+        {"studies": join_words(dataset.label(study) for study in studies)},
     )
     return [lead, *sentences]
 
@@ -134,17 +130,16 @@ def _addresses(studies: pd.DataFrame) -> tuple[str, ...]:
     return tuple(" ".join(studies["address"]).split())
 
 
-def _estimate_numbers(
+def _estimate_fields(
     pooled: PooledEstimate, natural: tuple[float, ...], rows: tuple[str, ...], method: str
-) -> dict[str, Number]:
+) -> Fields:
     """Name what is estimated, with the estimate and its CI on the natural scale."""
     estimate, low, high = format_estimates(pooled.measure, *natural)
-    ends = f"{low} to {high}"
     return {
-        "what": Number(None, measure_label(pooled.measure, pooled.outcome)),
+        "what": measure_label(pooled.measure, pooled.outcome),
         "estimate": Number(natural[0], estimate, rows, method),
-        "ci": Number(None, pooled.ci_label),
-        "interval": Number(ends, ends, rows, method),
+        "ci": pooled.ci_label,
+        "interval": verbatim(f"{low} to {high}", rows, method),
     }
 
 
@@ -161,18 +156,18 @@ def _effect(
         "Pooled over {studies} ({how}): {what} {estimate} ({ci} {interval}).",
         {
             "studies": count(mean.k, "study", "studies", rows, "studies"),
-            "how": Number(None, method_label(pooled)),
-            **_estimate_numbers(pooled, limits, rows, "pooled"),
+            "how": method_label(pooled),
+            **_estimate_fields(pooled, limits, rows, "pooled"),
         },
     )
 
 
 def _subgroup(pooled: PooledEstimate, group: Subgroup, name: str) -> Sentence:
     rows = _addresses(group.studies)
-    lead = Number(None, f"{capitalise(pooled.subgroup_by)} {group.name or 'not stated'}")
+    lead = f"{capitalise(pooled.subgroup_by)} {group.name or 'not stated'}"
     if group.pooled:
         effect = _effect(pooled, group.pooled, name, rows)
-        return Sentence(name, "{lead}. " + effect.template, {"lead": lead, **effect.numbers})
+        return Sentence(name, "{lead}. " + effect.template, {"lead": lead, **effect.fields})
     study = group.studies.iloc[0]
     inverse = INVERSE_LINK.get(pooled.measure, float)
     natural = tuple(float(inverse(study[column])) for column in ("yi", "ci_low", "ci_high"))
@@ -181,8 +176,8 @@ def _subgroup(pooled: PooledEstimate, group: Subgroup, name: str) -> Sentence:
         "{lead}. One study, {label}: {what} {estimate} ({ci} {interval}).",
         {
             "lead": lead,
-            "label": Number(None, study["label"]),
-            **_estimate_numbers(pooled, natural, rows, "effect"),
+            "label": study["label"],
+            **_estimate_fields(pooled, natural, rows, "effect"),
         },
     )
 
@@ -200,11 +195,11 @@ def _prediction(pooled: PooledEstimate, name: str, rows: tuple[str, ...]) -> lis
             "The prediction interval for a further study is {prediction}; tau² is {tau2} "
             "({ci} {tau2_interval}) on the scale of pooling ({scale}).",
             {
-                "prediction": Number(f"{low} to {high}", f"{low} to {high}", rows, "prediction"),
+                "prediction": verbatim(f"{low} to {high}", rows, "prediction"),
                 "tau2": Number(mean.tau2, format_number(mean.tau2), rows, "heterogeneity"),
-                "ci": Number(None, pooled.ci_label),
-                "tau2_interval": Number(ends, ends, rows, "heterogeneity"),
-                "scale": Number(None, pooled.scale),
+                "ci": pooled.ci_label,
+                "tau2_interval": verbatim(ends, rows, "heterogeneity"),
+                "scale": pooled.scale,
             },
         )
     ]
@@ -219,11 +214,11 @@ def _slope(
         "Per {unit} the effect changes by {slope} ({ci} {ends}) on the scale of pooling ({scale}); "
         "p = {p}.",
         {
-            "unit": Number(None, MODERATOR_UNITS[pooled.moderator]),
+            "unit": MODERATOR_UNITS[pooled.moderator],
             "slope": Number(float(line.beta[1]), format_number(line.beta[1]), rows, "regression"),
-            "ci": Number(None, pooled.ci_label),
-            "ends": Number(ends, ends, rows, "regression"),
-            "scale": Number(None, pooled.scale),
+            "ci": pooled.ci_label,
+            "ends": verbatim(ends, rows, "regression"),
+            "scale": pooled.scale,
             "p": Number(float(line.p[1]), f"{line.p[1]:.2g}", rows, "regression"),
         },
     )
@@ -282,8 +277,8 @@ def _design_and_outcomes(dataset: Dataset, study: str, outcomes: Collection[str]
         f"pool.headline.{study}",
         "{label}: {design}, {outcomes}.",
         {
-            "label": Number(None, dataset.label(study)),
-            "design": Number(None, kind, tuple(design["address"])),
-            "outcomes": Number(None, join_words(names) or "no confirmed result"),
+            "label": dataset.label(study),
+            "design": kind,
+            "outcomes": join_words(names) or "no confirmed result",
         },
     )

@@ -9,6 +9,7 @@ from evidence.analysis.defaults import default_outcomes
 from evidence.dataset.dataset import Dataset
 from evidence.dataset.schema import HUMAN_DESIGNS, NUMERIC_MEASURES
 from evidence.provenance.sentence import (
+    Fields,
     Number,
     Sentence,
     at_time,
@@ -21,12 +22,13 @@ from evidence.provenance.sentence import (
     format_time,
     join_words,
     row_count,
+    verbatim,
 )
 
 MAX_STUDIES = 3
 """Studies shown first if `designs.csv` ranks none."""
 MEASURE_WORDS = {"smd": "standardised mean difference"}
-PRINTED_LEVEL = Number(None, "95%")
+PRINTED_LEVEL = "95%"
 """The confidence level of CIs as printed."""
 GUESSES = {
     "guessed right": "guessed their treatment correctly",
@@ -51,24 +53,23 @@ def describe_study(dataset: Dataset, study: str) -> Sentence:
         return Sentence(f"{study}.design", dataset.label(study))
     row = designs.iloc[0]
     address = (row["address"],)
-    numbers = {"design": Number(None, capitalise(row["design"]), address)}
+    fields: Fields = {"design": capitalise(row["design"])}
     template = "{design}"
     for column, participle in (("n_randomised", "randomised"), ("n_analysed", "analysed")):
         if pd.notna(row[column]):
-            numbers["size"] = count(row[column], "participant", None, address, "copied")
+            fields["size"] = count(row[column], "participant", None, address, "copied")
             template += f", {{size}} {participle}"
             break
     if row["population"]:
-        numbers["population"] = Number(None, row["population"], address)
+        fields["population"] = row["population"]
         template += " ({population})"
-    return Sentence(f"{study}.design", template + ".", numbers)
+    return Sentence(f"{study}.design", template + ".", fields)
 
 
 def study_caveat(rows: pd.DataFrame) -> Sentence:
     """Return the one thing a reader must know about the study of these rows."""
     first = rows.iloc[0]
-    numbers = {"caveat": Number(None, first["caveat"], (first["address"],))}
-    return Sentence(f"{first['study']}.caveat", "{caveat}", numbers)
+    return Sentence(f"{first['study']}.caveat", "{caveat}", {"caveat": first["caveat"]})
 
 
 def study_findings(results: pd.DataFrame, study: str, *, confidence: float) -> list[Sentence]:
@@ -106,7 +107,7 @@ def evidence_limits(dataset: Dataset, results: pd.DataFrame) -> list[Sentence]:
     unconfirmed = results[~results["confirmed"]]
     sentences = []
     if len(primary):
-        numbers = {
+        fields = {
             "studies": count(len(primary), "study", "studies", primary["address"]),
             "randomised": row_count(randomised["address"]),
             "active": row_count(active["address"]),
@@ -115,16 +116,14 @@ def evidence_limits(dataset: Dataset, results: pd.DataFrame) -> list[Sentence]:
             "Of {studies} with participants, {randomised} randomised them, {active} of these with "
             "an active comparator."
         )
-        sentences.append(Sentence("certainty.designs", template, numbers))
+        sentences.append(Sentence("certainty.designs", template, fields))
     if len(unconfirmed):
-        numbers = {
-            "unconfirmed": count(len(unconfirmed), "result", rows=unconfirmed["address"]),
-        }
+        fields = {"unconfirmed": count(len(unconfirmed), "result", rows=unconfirmed["address"])}
         template = (
             "{unconfirmed} could not be confirmed at the source; charts mark them, and they never "
             "count as evidence."
         )
-        sentences.append(Sentence("certainty.unconfirmed", template, numbers))
+        sentences.append(Sentence("certainty.unconfirmed", template, fields))
     return sentences
 
 
@@ -142,23 +141,23 @@ def results_by_comparator(results: pd.DataFrame) -> Iterator[Sentence]:
         group = group.drop_duplicates("versus")
         if len(group) < 2:
             continue
-        numbers = {
-            "label": Number(None, group["label"].iloc[0]),
-            "outcome": Number(None, capitalise(outcome)),
-            "time": Number(None, at_time(time, unit)),
-            "measure": Number(None, MEASURE_WORDS.get(measure, measure)),
+        fields: Fields = {
+            "label": group["label"].iloc[0],
+            "outcome": capitalise(outcome),
+            "time": at_time(time, unit),
+            "measure": MEASURE_WORDS.get(measure, measure),
         }
         parts = []
         for position, row in enumerate(group.itertuples()):
             ci = format_interval(row.ci_low, row.ci_high)
             text = f"{row.value:g} ({ci})".replace("-", "−")
-            numbers[f"effect{position}"] = Number(float(row.value), text, (row.address,))
-            numbers[f"versus{position}"] = Number(None, row.versus)
+            fields[f"effect{position}"] = Number(float(row.value), text, (row.address,))
+            fields[f"versus{position}"] = row.versus
             parts.append(f"{{effect{position}}} against {{versus{position}}}")
         yield Sentence(
             f"reviews.{study}.{outcome}.{measure}{at_time(time, unit)}",
             f"{{outcome}}{{time}} ({{label}}), {{measure}}: {'; '.join(parts)}.",
-            numbers,
+            fields,
         )
 
 
@@ -166,26 +165,19 @@ def treatment_guesses(results: pd.DataFrame) -> Iterator[Sentence]:
     """Yield how many participants of each arm guessed their treatment, one sentence per study."""
     rows = results[results["outcome"].isin(GUESSES) & results["value"].notna()]
     for (study, outcome), group in rows.groupby(["study", "outcome"], sort=False):
-        numbers = {
-            "label": Number(None, group["label"].iloc[0]),
-            "outcome": Number(None, GUESSES[outcome]),
-        }
+        fields: Fields = {"label": group["label"].iloc[0], "outcome": GUESSES[outcome]}
         parts = []
         for position, row in enumerate(group.itertuples()):
             proportion = Number(float(row.value), format_percent(row.value), (row.address,))
-            numbers |= {
-                f"proportion{position}": proportion,
-                f"arm{position}": Number(None, row.arm),
-            }
+            fields |= {f"proportion{position}": proportion, f"arm{position}": row.arm}
             # Names of arms hold commas, so without quotes nobody sees where one ends.
             parts.append(f"{{proportion{position}}} of the arm “{{arm{position}}}”")
         template = f"{{label}}: {join_words(parts)} {{outcome}}."
-        yield Sentence(f"guesses.{study}.{outcome}", template, numbers)
+        yield Sentence(f"guesses.{study}.{outcome}", template, fields)
 
 
-def _outcome_at_time(row) -> dict[str, Number]:
-    time = at_time(row.time, row.time_unit)
-    return {"outcome": Number(None, row.outcome), "time": Number(None, time)}
+def _outcome_at_time(row) -> Fields:
+    return {"outcome": row.outcome, "time": at_time(row.time, row.time_unit)}
 
 
 def _pair_sentences(pairs: pd.DataFrame, confidence: float) -> Iterator[Sentence]:
@@ -199,12 +191,12 @@ def _pair_sentences(pairs: pd.DataFrame, confidence: float) -> Iterator[Sentence
             _outcome_at_time(row)
             | {
                 "proportion1": events_of_n(row.events1, row.n1, address[:1]),
-                "arm": Number(None, row.arm),
+                "arm": row.arm,
                 "proportion2": events_of_n(row.events2, row.n2, address[1:]),
-                "versus": Number(None, row.versus),
+                "versus": row.versus,
                 "ratio": Number(row.rr, format_number(row.rr), address, "ratio"),
-                "level": Number(None, f"{100 * confidence:g}%"),
-                "ratio_interval": Number(ci, ci, address, "katz"),
+                "level": f"{100 * confidence:g}%",
+                "ratio_interval": verbatim(ci, address, "katz"),
             },
         )
 
@@ -229,7 +221,7 @@ def _proportion_sentences(
             _outcome_at_time(row)
             | {
                 "proportion": events_of_n(row.event_count, row.n, [row.address]),
-                "arm": Number(None, row.arm),
+                "arm": row.arm,
             },
         )
 
@@ -249,9 +241,9 @@ def _direction_sentences(rows: pd.DataFrame) -> Iterator[Sentence]:
             "{outcome}{time}: {arms} {finding} {versus}, effect size not reported.",
             _outcome_at_time(row)
             | {
-                "arms": Number(None, join_words(group["arm"].unique())),
-                "finding": Number(None, finding, tuple(group["address"])),
-                "versus": Number(None, row.versus),
+                "arms": join_words(group["arm"].unique()),
+                "finding": finding,
+                "versus": row.versus,
             },
         )
 
@@ -262,23 +254,23 @@ def _estimate_sentences(rows: pd.DataFrame) -> Iterator[Sentence]:
     names = _unique_names(contrasts)
     for row in contrasts.itertuples():
         address = (row.address,)
-        numbers = _outcome_at_time(row) | {
-            "arm": Number(None, row.arm),
-            "versus": Number(None, row.versus),
-            "measure": Number(None, MEASURE_WORDS.get(row.measure, row.measure)),
+        fields = _outcome_at_time(row) | {
+            "arm": row.arm,
+            "versus": row.versus,
+            "measure": MEASURE_WORDS.get(row.measure, row.measure),
             "value": Number(row.value, format_number(row.value), address),
             "level": PRINTED_LEVEL,
         }
         template = "{outcome}{time}: {arm} against {versus}, {measure} {value}"
         if pd.notna(row.ci_low):
             ci = format_interval(row.ci_low, row.ci_high)
-            numbers["interval"] = Number(ci, ci, address)
+            fields["interval"] = verbatim(ci, address)
             template += ", {level} CI {interval}"
         for column, label in (("p_value", "p"), ("p_adjusted", "adjusted p")):
             if printed := getattr(row, column):
-                numbers[column] = Number(printed, printed, address)
+                fields[column] = verbatim(printed, address)
                 template += f", {label} {'' if printed[0] in '<>' else '= '}{{{column}}}"
-        yield Sentence(names[row.Index], template + ".", numbers)
+        yield Sentence(names[row.Index], template + ".", fields)
 
 
 def _unique_names(contrasts: pd.DataFrame) -> pd.Series:

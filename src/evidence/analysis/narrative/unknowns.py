@@ -16,7 +16,7 @@ from evidence.analysis.gaps.unknowns import FOLLOW_UP_BANDS, Unknown
 from evidence.analysis.results import select_results
 from evidence.dataset.access_log import selection
 from evidence.dataset.dataset import MAX_CACHED_PROJECTS, Dataset
-from evidence.provenance.sentence import Number, Sentence, count, format_duration
+from evidence.provenance.sentence import Fields, Number, Sentence, count, format_duration
 
 TEMPLATES = {
     ("source", False): "No source could be identified for this: {question}",
@@ -39,22 +39,25 @@ TEMPLATES = {
 def unknown_sentence(unknown: Unknown) -> Sentence:
     """Return an unknown as one plain sentence with its evidence."""
     rows, days = tuple(unknown.evidence["address"]), unknown.longest_follow_up
-    longest_follow_up = days if np.isfinite(days) else None
+    duration = format_duration(days)
     question = unknown.question
     if unknown.origin == "source":
         question = question.partition(": ")[2].rstrip("?.") + "."
-    numbers = {
+    fields: Fields = {
         "participants": count(unknown.n, "participant", None, rows, "participants"),
         "studies": count(unknown.k, "study", "studies", rows, "studies"),
-        "longest_follow_up": Number(
-            longest_follow_up, format_duration(days), rows, "longest_follow_up"
+        "longest_follow_up": (
+            Number(days, duration, rows, "longest_follow_up") if np.isfinite(days) else duration
         ),
-        "question": Number(None, question),
+        "question": question,
+        "outcome": unknown.outcome,
+        "intervention": unknown.intervention,
+        "population": unknown.population,
+        "follow_up": unknown.follow_up,
+        "comparison": unknown.comparison,
     }
-    for name in ("outcome", "intervention", "population", "follow_up", "comparison"):
-        numbers[name] = Number(None, getattr(unknown, name))
     template = TEMPLATES[unknown.origin, unknown.k > 0]
-    return Sentence(f"unknown.{unknown.name}", template, numbers)
+    return Sentence(f"unknown.{unknown.name}", template, fields)
 
 
 def top_unknowns(unknowns: Sequence[Unknown], k: int = 10) -> list[Sentence]:
@@ -68,14 +71,14 @@ def follow_up_attrition(dataset: Dataset) -> Sentence:
     """State how many trial participants were still followed after each band of time."""
     rows = evidence_rows(select_results(dataset))
     trials = rows[(rows["randomised"] == "yes") & rows["kind"].isin(OUTCOME_KINDS)]
-    numbers = {"all": _participants(dataset, trials)}
+    fields: Fields = {"all": _participants(dataset, trials)}
     template = "The trials in these tables included {all}"
     for after, *_ in list(FOLLOW_UP_BANDS.values())[1:]:
         key = f"beyond_{after:g}".replace(".", "_")
-        numbers[key] = _participants(dataset, trials[trials["days"] > after])
-        numbers[f"{key}_span"] = Number(None, format_duration(np.floor(after)))
+        fields[key] = _participants(dataset, trials[trials["days"] > after])
+        fields[f"{key}_span"] = format_duration(np.floor(after))
         template += f"; {{{key}}} were followed beyond {{{key}_span}}"
-    return Sentence("unknowns.followed", template + ".", numbers)
+    return Sentence("unknowns.followed", template + ".", fields)
 
 
 def unknowns_summary(unknowns: Sequence[Unknown]) -> Sentence:
@@ -86,17 +89,17 @@ def unknowns_summary(unknowns: Sequence[Unknown]) -> Sentence:
             "There are no unknowns: the curators list none, and no claim lacks evidence.",
         )
 
-    numbers = {"all": _total(unknowns, "unknown")}
+    fields = {"all": _total(unknowns, "unknown")}
     for origin in ("listed", "derived", "source"):
-        numbers[origin] = _total(u for u in unknowns if u.origin == origin)
+        fields[origin] = _total(u for u in unknowns if u.origin == origin)
     for status in ("open", "narrowed", "settled"):
-        numbers[status] = _total(u for u in unknowns if u.status == status)
+        fields[status] = _total(u for u in unknowns if u.status == status)
     return Sentence(
         "unknowns.summary",
         "{all}: {listed} listed by the curators, {derived} derived from claims with at most one "
         "trial, {source} about sources that could not be identified. Status: {open} open, "
         "{narrowed} narrowed, {settled} settled.",
-        numbers,
+        fields,
     )
 
 

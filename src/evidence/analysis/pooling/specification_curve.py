@@ -198,7 +198,7 @@ def describe_specifications(curve: SpecificationCurve) -> Sentence:
             "None of {all} can be pooled: {why}.",
             {
                 "all": count(len(curve.frame), "specification", None, rows, "specification"),
-                "why": Number(None, "; ".join(reasons)),
+                "why": "; ".join(reasons),
             },
         )
     excluding = pooled[pooled["excludes"]]
