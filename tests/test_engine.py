@@ -234,6 +234,7 @@ def test_input_is_refused_with_the_way_out(tmp_path):
             "os.kill(os.getpid(), 9)",
             "it was ended by SIGKILL, as a system without free memory does",
         ),
+        ("os.fork() or __import__('time').sleep(600)\nos.abort()", "it was ended by SIGABRT"),
     ],
 )
 def test_process_that_dies_is_an_error_of_its_cell(tmp_path, last, cause):

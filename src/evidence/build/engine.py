@@ -1,7 +1,7 @@
 """A papermill engine that forks one process per notebook from a process with the libraries loaded.
 
 `papermill --engine evidence` and `evidence report` run notebooks with it. nbclient collects the
-outputs and papermill keeps its books of the cells, as with papermill's own engine; only the kernel,
+outputs and papermill records the state of the cells, as with papermill's own engine; only the kernel,
 its sockets and the waiting for them are left out. See `evidence.build.notebook_process`.
 """
 
@@ -31,7 +31,7 @@ LANGUAGE = {
     "nbconvert_exporter": "python",
     "file_extension": ".py",
 }
-"""What a Python kernel says of its language."""
+"""As a Python kernel describes its language."""
 
 _processes: set = set()
 _starting = threading.Lock()
@@ -139,10 +139,14 @@ class _ForkClient(PapermillNotebookClient):
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._connection.send(cell.source)
         while True:
-            left = deadline and max(0, deadline - time.monotonic())
-            if not wait([self._connection, self._process.sentinel], left):
-                said = "Cell execution timed out"
-                raise CellTimeoutError.error_from_timeout_and_cell(said, self.timeout, cell)
+            remaining = deadline and max(0, deadline - time.monotonic())
+            ready = wait([self._connection, self._process.sentinel], remaining)
+            if not ready:
+                message = "Cell execution timed out"
+                raise CellTimeoutError.error_from_timeout_and_cell(message, self.timeout, cell)
+            if self._connection not in ready:
+                # It died, and a program that it started may keep the connection open.
+                break
             try:
                 yield _message(*self._connection.recv())
             except (EOFError, ConnectionResetError):
@@ -160,16 +164,16 @@ def _fork(arguments) -> Iterator[tuple[multiprocessing.process.BaseProcess, Conn
     from evidence.build.notebook_process import fork_context, run_cells
 
     context = fork_context()
-    ours, theirs = context.Pipe()
-    with ours:
-        with theirs:
-            process = context.Process(target=run_cells, args=(theirs, *arguments))
+    connection, other_end = context.Pipe()
+    with connection:
+        with other_end:
+            process = context.Process(target=run_cells, args=(other_end, *arguments))
             with _hidden_program():
                 process.start()
         _processes.add(process)
         try:
-            yield process, ours
-            ours.close()
+            yield process, connection
+            connection.close()
             process.join(SHUTDOWN_SECONDS)
         finally:
             _processes.discard(process)
