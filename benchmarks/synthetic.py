@@ -16,7 +16,7 @@ TIMES = (("0", "day"), ("1", "day"), ("2", "week"))
 
 
 def write_synthetic(folder: Path, *, seed: int, studies: int = 24) -> Path:
-    """A project of simulated trials in `folder`; the same seed writes the same files."""
+    """Write a project of simulated trials to `folder`; the same seed writes the same files."""
     rng = np.random.default_rng(seed)
     (folder / "data").mkdir(parents=True)
     entries, designs, results = [], [], []

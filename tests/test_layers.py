@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -50,28 +51,91 @@ HOME = {
     "fsspec": {"build"},
     "pandas": {"dataset", "provenance", "analysis", "figures", "tables", "report", "compare"},
 }
+# Imports inside functions: only to start quickly. Modules of this package among them load pandas,
+# matplotlib or papermill, which a command may not need.
+LATE = {
+    "__main__": {"evidence"},
+    "build/build": {"evidence"},
+    "build/dask_executor": {"distributed"},
+    "build/engine": {"evidence"},
+    "build/execute": {"evidence", "jupyter_core", "papermill"},
+    "build/notebook_process": {"comm", "resource"},
+    "build/output_folder": {"filelock"},
+    "build/preload": {"evidence"},
+    "build/progress": {"tqdm"},
+    "build/remote_output": {"fsspec"},
+    "cli": {"collections", "contextlib", "dataclasses", "evidence", "shlex"},
+    "dataset/bibliography": {"bibtexparser", "pylatexenc"},
+    "dataset/citations": {"bibtexparser", "rispy"},
+    "figures/forest_plot": {"matplotlib"},
+    "figures/style": {"matplotlib"},
+    "notebook/parameters": {"evidence", "pydantic", "pydantic_core"},
+    "report/cite": {"yaml"},
+    "report/export": {"PIL", "pypandoc"},
+    "report/figure_files": {"PIL", "pypdfium2"},
+    "report/figure_metadata": {"PIL", "pypdf"},
+    "report/html_pages": {"jinja2", "markdown_it", "markupsafe"},
+    "report/report": {"IPython"},
+}
 MODULES = [path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py"]
 
 
 def imported(path):
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    """Yield the dotted name of everything that a module imports, and whether a function does it."""
+    tree = ast.parse(path.read_text("utf-8"))
+    in_functions = {
+        id(part)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef)
+        for part in ast.walk(node)
+    }
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            yield from ((alias.name, id(node) in in_functions) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path.name}: write `from evidence...`"
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            names = (f"{node.module}.{alias.name}" for alias in node.names)
+            yield from ((name, id(node) in in_functions) for name in names)
+
+
+def module_name(path):
+    return ".".join(("evidence", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(
+        ".__init__"
+    )
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_imports_point_down(path):
     here = path.relative_to(ROOT).parts[0].removesuffix(".py")
-    for name in imported(path):
+    for name, _ in imported(path):
         package, _, rest = name.partition(".")
         if package == "evidence":
             there = rest.partition(".")[0]
             assert there == here or RANK[there] < RANK[here], f"{here} must not import {name}"
         elif package in HOME:
             assert here in HOME[package], f"{package} belongs in {HOME[package]}, not in {here}"
+
+
+def test_no_modules_import_each_other():
+    """Also through imports inside functions or for type checking only."""
+    names = {module_name(path): path for path in MODULES}
+    imports = {
+        module: {
+            name if name in names else name.rpartition(".")[0]
+            for name, _ in imported(path)
+            if name.startswith("evidence.")
+        }
+        for module, path in names.items()
+    }
+    TopologicalSorter(imports).prepare()
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_inside_functions_are_listed(path):
+    """They delay heavy libraries until they are needed, and serve no other purpose."""
+    module = path.relative_to(ROOT).with_suffix("").as_posix()
+    late = {name.split(".")[0] for name, in_function in imported(path) if in_function}
+    assert late == set(LATE.get(module, ()))
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
