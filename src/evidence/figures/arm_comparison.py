@@ -1,7 +1,6 @@
 """Two arms of each study compared on one outcome: proportions, risk difference and risk ratio."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -31,12 +30,10 @@ METHODS = (
     | ci_methods("ratio", "katz", "rr", "rr_low", "rr_high")
     | {"events1": "proportion", "events2": "proportion", "days": "days"}
 )
-NOT_RANDOMISED = {"yes": "", "no": "was not randomised"}
-UNCLEAR = "is not known to be randomised"
-RANDOMISATION_LABELS = {"yes": "", "no": "\nNOT RANDOMISED"}
+RANDOMISATION = {"yes": ("", ""), "no": ("was not randomised", "\nNOT RANDOMISED")}
+UNCLEAR = ("is not known to be randomised", "\nrandomisation unclear")
 
 
-@dataclass(frozen=True, kw_only=True)
 class ArmComparisonLayout(Layout):
     """One block per pair of arms.
 
@@ -44,52 +41,13 @@ class ArmComparisonLayout(Layout):
     gives for the same arms) and `warning`.
     """
 
-    outcome: str
-    confidence: float
-
 
 def lay_out_arm_comparison(
     results: pd.DataFrame, *, outcome: str, confidence: float = 0.95
 ) -> ArmComparisonLayout:
-    """Lay out every pair of arms with counts for `outcome`, with the guide's proportions.
-
-    Parameters
-    ----------
-    results : DataFrame
-        From `select_results`.
-    confidence : float
-        Coverage of the confidence intervals.
-    """
+    """Lay out every pair of arms with counts for `outcome`, with the guide's proportions."""
     rows = results[results["outcome"] == outcome]
-    return _lay_out(rows, arm_pairs(rows, confidence=confidence), outcome, confidence)
-
-
-def lay_out_arm_comparisons(
-    results: pd.DataFrame, *, outcomes: Sequence[str] = (), confidence: float = 0.95
-) -> tuple[ArmComparisonLayout, ...]:
-    """Lay out one chart per outcome; without `outcomes`, for each that two arms have counts for."""
-    is_selected = (
-        results["outcome"].isin(outcomes) if outcomes else results["kind"].isin(OUTCOME_KINDS)
-    )
-    rows = results[is_selected]
     frame = arm_pairs(rows, confidence=confidence)
-    compared = set(frame["outcome"])
-    outcomes = outcomes or [outcome for outcome in rows["outcome"].unique() if outcome in compared]
-    return tuple(
-        _lay_out(
-            rows[rows["outcome"] == outcome],
-            frame[frame["outcome"] == outcome].reset_index(drop=True),
-            outcome,
-            confidence,
-        )
-        for outcome in outcomes
-    )
-
-
-def _lay_out(
-    rows: pd.DataFrame, frame: pd.DataFrame, outcome: str, confidence: float
-) -> ArmComparisonLayout:
-    """Lay out these pairs; `rows` are what the guide and its sources say on the outcome."""
     guide = rows[rows["is_guide"] & rows["value"].notna()].set_index(["study", "arm"])
     guide = guide.loc[~guide.index.duplicated(), ["value", "address"]]
     for column, arm in (("guide1", "arm"), ("guide2", "versus")):
@@ -97,7 +55,11 @@ def _lay_out(
         frame[column] = values["value"].to_numpy(float)
         addresses = frame["address"] + " " + values["address"].fillna("").to_numpy(str)
         frame["address"] = addresses.str.strip()
-    frame["warning"] = [_warning(row) for row in frame.itertuples()]
+    warnings = [RANDOMISATION.get(word, UNCLEAR)[0] for word in frame["randomised"]]
+    frame["warning"] = [
+        f"{label} {warning}." if warning else ""
+        for label, warning in zip(frame["label"], warnings, strict=True)
+    ]
     identity = f"fig-{slug(outcome)}"
     guide_words = "; open diamonds are what the guide says" if _has_guide(frame) else ""
     return ArmComparisonLayout(
@@ -120,18 +82,25 @@ def _lay_out(
         frame=frame,
         methods=METHODS,
         empty="" if len(frame) else f"No two arms with counts of {outcome} among these results.",
-        outcome=outcome,
-        confidence=confidence,
+    )
+
+
+def lay_out_arm_comparisons(
+    results: pd.DataFrame, *, outcomes: Sequence[str] = (), confidence: float = 0.95
+) -> tuple[ArmComparisonLayout, ...]:
+    """Lay out one chart per outcome; without `outcomes`, for each that two arms have counts for."""
+    if not outcomes:
+        benefits_and_harms = results[results["kind"].isin(OUTCOME_KINDS)]
+        compared = set(arm_pairs(benefits_and_harms, confidence=confidence)["outcome"])
+        outcomes = [name for name in benefits_and_harms["outcome"].unique() if name in compared]
+    return tuple(
+        lay_out_arm_comparison(results, outcome=outcome, confidence=confidence)
+        for outcome in outcomes
     )
 
 
 def _has_guide(frame: pd.DataFrame) -> bool:
     return bool(frame[["guide1", "guide2"]].notna().any(axis=None))
-
-
-def _warning(row) -> str:
-    words = NOT_RANDOMISED.get(row.randomised, UNCLEAR)
-    return f"{row.label} {words}." if words else ""
 
 
 def _alt(frame: pd.DataFrame, outcome: str) -> str:
@@ -175,29 +144,29 @@ def _points(proportion: float) -> str:
 
 
 @draw.register
+@style.house_style()
 def draw_arm_comparison(layout: ArmComparisonLayout):
     """Draw three panels: both proportions, the risk difference, the risk ratio."""
     frame = layout.frame
-    with style.house_style():
-        figure, panels = style.new_figure(
-            10.6, 1.02 * len(frame) + 1.7, ncols=3, sharey=True, width_ratios=[5, 4, 4]
-        )
-        proportions, difference, ratio = panels
-        for line, row in enumerate(frame.itertuples()):
-            _draw_proportions(proportions, row, line)
-            text = f"{_points(row.rd)} ({_points(row.rd_low)} to {_points(row.rd_high)})"
-            _draw_effect(difference, line, 100 * row.rd, 100 * row.rd_low, 100 * row.rd_high, text)
-            if np.isfinite(row.rr_low):
-                text = f"{format_number(row.rr)} ({format_interval(row.rr_low, row.rr_high)})"
-                _draw_effect(ratio, line, row.rr, row.rr_low, row.rr_high, text)
-        _format_proportions(proportions, frame)
-        _format_effects(difference, ratio, frame)
-        for panel in panels:
-            panel.grid(axis="x")
-            for line in range(1, len(frame)):
-                panel.axhline(line - 0.5, color=style.FAINT, lw=0.8)
-        figure.get_layout_engine().set(wspace=0.06)
-        _add_legend(figure, frame)
+    figure, panels = style.new_figure(
+        10.6, 1.02 * len(frame) + 1.7, ncols=3, sharey=True, width_ratios=[5, 4, 4]
+    )
+    proportions, difference, ratio = panels
+    for line, row in enumerate(frame.itertuples()):
+        _draw_proportions(proportions, row, line)
+        text = f"{_points(row.rd)} ({_points(row.rd_low)} to {_points(row.rd_high)})"
+        _draw_effect(difference, line, 100 * row.rd, 100 * row.rd_low, 100 * row.rd_high, text)
+        if np.isfinite(row.rr_low):
+            text = f"{format_number(row.rr)} ({format_interval(row.rr_low, row.rr_high)})"
+            _draw_effect(ratio, line, row.rr, row.rr_low, row.rr_high, text)
+    _format_proportions(proportions, frame)
+    _format_effects(difference, ratio, frame)
+    for panel in panels:
+        panel.grid(axis="x")
+        for line in range(1, len(frame)):
+            panel.axhline(line - 0.5, color=style.FAINT, lw=0.8)
+    figure.get_layout_engine().set(wspace=0.06)
+    _add_legend(figure, frame)
     return figure
 
 
@@ -213,35 +182,24 @@ def _draw_proportions(panel, row, line):
         panel.plot(proportion, y, style.MARK_OF_ARM[role], ms=7, color=colour)
         if np.isfinite(guide):
             panel.plot(guide, y, "D", ms=10, mfc="none", mec=style.VERMILION, mew=1.5)
-        panel.annotate(
-            f"{arm}: {events}/{n} ({format_percent(proportion, n)})",
-            (0, y),
-            (4, 8 if is_first else -8),
-            fontsize=8,
-            textcoords="offset points",
-            color=colour,
-            va="bottom" if is_first else "top",
-        )
+        text = f"{arm}: {events}/{n} ({format_percent(proportion, n)})"
+        look = {"color": colour, "va": "bottom" if is_first else "top"}
+        style.annotate(panel, text, (0, y), (4, 8 if is_first else -8), fontsize=8, **look)
 
 
 def _draw_effect(panel, line, estimate, low, high, text):
     panel.plot([low, high], [line, line], color=style.INK, lw=1.6)
     panel.plot(estimate, line, "D", ms=7, color=style.INK)
-    panel.annotate(
-        text, (estimate, line), (0, 9), textcoords="offset points", ha="center", fontsize=8.5
-    )
+    style.annotate(panel, text, (estimate, line), (0, 9), ha="center", fontsize=8.5)
 
 
 def _format_proportions(panel, frame):
-    panel.set_ylim(len(frame) - 0.5, -0.5)
-    panel.set_yticks(
-        range(len(frame)),
-        [
-            f"{row.label}\n{format_time(row.time, row.time_unit)}"
-            + RANDOMISATION_LABELS.get(row.randomised, "\nrandomisation unclear")
-            for row in frame.itertuples()
-        ],
-    )
+    names = [
+        f"{row.label}\n{format_time(row.time, row.time_unit)}"
+        + RANDOMISATION.get(row.randomised, UNCLEAR)[1]
+        for row in frame.itertuples()
+    ]
+    style.label_rows(panel, names)
     for label, randomised in zip(panel.get_yticklabels(), frame["randomised"], strict=True):
         if randomised != "yes":
             label.set_color(style.VERMILION)

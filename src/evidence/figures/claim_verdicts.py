@@ -84,32 +84,32 @@ def _claim_sentence(row) -> str:
 
 
 @draw.register
+@style.house_style()
 def draw_claim_verdicts(layout: ClaimVerdictsLayout):
     """Draw columns of text under a heading for each verdict, with its mark."""
     lines = len(layout.frame) + len(layout.blocks)
     counts = claims_by_verdict(layout.frame)
     centred = {"ha": "center", "va": "center"}
-    with style.house_style():
-        figure, axes = style.new_figure(10.6, 0.225 * (lines + 1.6))
-        axes.set_axis_off()
-        axes.set_xlim(0, 1)
-        axes.set_ylim(lines + 0.3, -1.3)
-        for heading, x, _ in COLUMNS.values():
-            axes.text(x, -0.95, heading, fontsize=8.5, color=style.QUIET, va="center")
-        for verdict, line in layout.blocks.items():
-            mark, colour = style.VERDICTS[verdict]
-            axes.axhline(line - 0.42, color=style.FAINT, lw=0.8)
-            axes.text(MARK_X, line, mark, color=colour, fontsize=10, **centred)
-            heading = f"{verdict} ({counts[verdict]})"
-            axes.text(COLUMNS["label"][1], line, heading, weight="bold", va="center")
-        for row in layout.frame.itertuples():
-            mark, colour = style.VERDICTS[row.verdict]
-            axes.text(MARK_X, row.line, mark, color=colour, fontsize=8, **centred)
-            if row.overruled:
-                mark, _ = style.VERDICTS[row.computed_verdict]
-                axes.text(COMPUTED_MARK_X, row.line, mark, color=style.QUIET, fontsize=8, **centred)
-            for column, (_, x, _) in COLUMNS.items():
-                text = axes.text(x, row.line, getattr(row, column), fontsize=8, va="center")
-                # Only the last column can reach beyond the axes: the others need no measuring.
-                text.set_in_layout(column == "source_value")
+    figure, axes = style.new_figure(10.6, 0.225 * (lines + 1.6))
+    axes.set_axis_off()
+    axes.set_xlim(0, 1)
+    axes.set_ylim(lines + 0.3, -1.3)
+    for heading, x, _ in COLUMNS.values():
+        axes.text(x, -0.95, heading, fontsize=8.5, color=style.QUIET, va="center")
+    for verdict, line in layout.blocks.items():
+        mark, colour = style.VERDICTS[verdict]
+        axes.axhline(line - 0.42, color=style.FAINT, lw=0.8)
+        axes.text(MARK_X, line, mark, color=colour, fontsize=10, **centred)
+        heading = f"{verdict} ({counts[verdict]})"
+        axes.text(COLUMNS["label"][1], line, heading, weight="bold", va="center")
+    for row in layout.frame.itertuples():
+        mark, colour = style.VERDICTS[row.verdict]
+        axes.text(MARK_X, row.line, mark, color=colour, fontsize=8, **centred)
+        if row.overruled:
+            mark, _ = style.VERDICTS[row.computed_verdict]
+            axes.text(COMPUTED_MARK_X, row.line, mark, color=style.QUIET, fontsize=8, **centred)
+        for column, (_, x, _) in COLUMNS.items():
+            text = axes.text(x, row.line, getattr(row, column), fontsize=8, va="center")
+            # Only the last column can reach beyond the axes: the others need no measuring.
+            text.set_in_layout(column == "source_value")
     return figure

@@ -35,6 +35,8 @@ BLINDING = {
     "indistinguishable": ("^", style.GREEN, "indistinguishable: nobody could feel a difference"),
     "": ("x", style.QUIET, "not stated"),
 }
+ARM_COLUMNS = ["study", "label", "dose_mg_per_kg", "days", "estimate", "ci_low", "ci_high",
+               "direction", "blinding", "address"]  # fmt: skip
 DIRECTION_MARKS = {"better": "▲", "no difference": "○", "worse": "▼"}
 UNBOUNDED_WINDOW = 400.0
 """A ratio of times that admits every time, so that each trial is shown at its nearest."""
@@ -60,19 +62,13 @@ def lay_out_dose_effect_all_trials(
 
     Each trial is shown at the time nearest to that of the question, however far. Effect sizes
     without a confidence interval and directions without an effect size are shown as such.
-
-    Parameters
-    ----------
-    results : DataFrame
-        From `select_results`.
-    confidence : float
-        Coverage of the confidence intervals.
     """
     question = replace(question, max_time_ratio=UNBOUNDED_WINDOW)
     computed = _computed_effects(dataset, results, question, confidence)
     frame = pd.concat(
         [computed, _other_findings(results, question, computed["study"])], ignore_index=True
     )
+    frame = frame.rename(columns={"dose_mg_per_kg": "dose"})
     frame = frame.sort_values(["dose", "direction", "study"], kind="stable").reset_index(drop=True)
     frame["offset"] = centred_offsets(frame, [frame["dose"], frame["direction"] != ""])
     frame["name"] = [f"{row.study}/{row.dose:g} mg per kg" for row in frame.itertuples()]
@@ -109,7 +105,7 @@ def _computed_effects(
         "ci_high": (arms["yi"] + margin).where(has_interval),
     }
     natural = {name: [float(back(y)) for y in values] for name, values in limits.items()}
-    return _arm_frame(arms, **natural, direction="")
+    return arms.assign(**natural, direction="")[ARM_COLUMNS]
 
 
 def _other_findings(results: pd.DataFrame, question: Question, computed: pd.Series) -> pd.DataFrame:
@@ -133,27 +129,13 @@ def _other_findings(results: pd.DataFrame, question: Question, computed: pd.Seri
     values = [
         align_sign(row, question.measure, np.full(3, row["value"]))[0] for _, row in rows.iterrows()
     ]
-    return _arm_frame(
-        rows,
+    rows = rows.assign(
         estimate=pd.Series(values, rows.index, dtype=float).where(rows["sized"]),
         ci_low=np.nan,
         ci_high=np.nan,
         direction=rows["direction"].where(~rows["sized"], ""),
     )
-
-
-def _arm_frame(rows: pd.DataFrame, **columns) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "study": rows["study"],
-            "label": rows["label"],
-            "dose": rows["dose_mg_per_kg"],
-            "days": rows["days"],
-            **columns,
-            "blinding": rows["blinding"],
-            "address": rows["address"],
-        }
-    )
+    return rows[ARM_COLUMNS]
 
 
 def _caption(identity: str, question: Question, frame: pd.DataFrame, confidence: float) -> Sentence:
@@ -207,6 +189,7 @@ def _arm_sentence(measure: str, row, confidence: float) -> str:
 
 
 @draw.register
+@style.house_style()
 def draw_dose_effect_all_trials(layout: AllTrialsDoseLayout):
     """Draw one column per dose, its arms side by side; below, directions in words."""
     frame = layout.frame
@@ -214,45 +197,41 @@ def draw_dose_effect_all_trials(layout: AllTrialsDoseLayout):
     step = 0.8 / max(int(frame.groupby("dose").size().max()), 4)
     worded = frame[frame["direction"] != ""]
     lines = int(worded.groupby("dose").size().max()) if len(worded) else 0
-    with style.house_style():
-        figure, (axes, strip) = style.new_figure(
-            8.6, 4.8 + 0.2 * lines, nrows=2, sharex=True, height_ratios=[4.2, 0.2 * lines + 0.01]
-        )
-        sized = frame.assign(x=frame["dose"].map(doses.index) + step * frame["offset"])
-        sized = sized[sized["direction"] == ""]
-        for row in sized.itertuples():
-            _draw_arm(axes, row)
-        axes.axhline(style.NO_EFFECT[layout.measure], color=style.QUIET, lw=1, ls="--")
-        _format_effect_axis(axes, layout)
-        _draw_directions(strip, worded, doses)
-        strip.set_ylim(max(lines, 1) - 0.4, -0.6)
-        strip.spines[["left", "bottom"]].set_visible(False)
-        strip.set_xticks(range(len(doses)), [f"{dose:g} mg/kg" for dose in doses])
-        strip.tick_params(axis="x", length=0)
-        strip.set_xlim(-0.6, len(doses) - 0.4)
-        marks = [
-            {"marker": mark, "ls": "", "ms": 7, "color": colour, "label": label}
-            for blinding, (mark, colour, label) in BLINDING.items()
-            if blinding in set(sized["blinding"])
-        ]
-        style.legend(figure, marks, loc="left", ncols=2, fontsize=8)
+    figure, (axes, strip) = style.new_figure(
+        8.6, 4.8 + 0.2 * lines, nrows=2, sharex=True, height_ratios=[4.2, 0.2 * lines + 0.01]
+    )
+    sized = frame.assign(x=frame["dose"].map(doses.index) + step * frame["offset"])
+    sized = sized[sized["direction"] == ""]
+    for row in sized.itertuples():
+        _draw_arm(axes, row)
+    axes.axhline(style.NO_EFFECT[layout.measure], color=style.QUIET, lw=1, ls="--")
+    _format_effect_axis(axes, layout)
+    _draw_directions(strip, worded, doses)
+    strip.set_ylim(max(lines, 1) - 0.4, -0.6)
+    strip.spines[["left", "bottom"]].set_visible(False)
+    strip.set_xticks(range(len(doses)), [f"{dose:g} mg/kg" for dose in doses])
+    strip.tick_params(axis="x", length=0)
+    strip.set_xlim(-0.6, len(doses) - 0.4)
+    marks = [
+        {"marker": mark, "ls": "", "ms": 7, "color": colour, "label": label}
+        for blinding, (mark, colour, label) in BLINDING.items()
+        if blinding in set(sized["blinding"])
+    ]
+    style.legend(figure, marks, loc="left", ncols=2, fontsize=8)
     return figure
 
 
 def _draw_arm(axes, row):
     """Draw an effect with the name of its trial above it; open without a confidence interval."""
     mark, colour, _ = BLINDING[row.blinding]
-    has_interval = np.isfinite(row.ci_high)
-    if has_interval:
+    top, gap, fill = row.estimate, 8, "white"
+    if np.isfinite(row.ci_high):
         axes.vlines(row.x, row.ci_low, row.ci_high, color=colour, lw=1.5)
-    fill = colour if has_interval else "white"
+        top, gap, fill = row.ci_high, 4, colour
     axes.plot(row.x, row.estimate, mark, ms=7, mec=colour, mfc=fill)
-    axes.annotate(
-        f"{row.label}, {format_duration(row.days)}",
-        (row.x, row.ci_high if has_interval else row.estimate),
-        (0, 4 if has_interval else 8),
-        textcoords="offset points", rotation=90, ha="center", va="bottom", fontsize=7.5,
-    )  # fmt: skip
+    look = {"rotation": 90, "ha": "center", "va": "bottom", "fontsize": 7.5}
+    text = f"{row.label}, {format_duration(row.days)}"
+    style.annotate(axes, text, (row.x, top), (0, gap), **look)
 
 
 def _draw_directions(strip, worded: pd.DataFrame, doses: list[float]):

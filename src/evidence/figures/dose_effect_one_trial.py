@@ -26,6 +26,9 @@ DIRECTION_WORDS = {
     "worse": ("▼", style.VERMILION, "reported worse than {versus}"),
     "not stated": ("?", style.QUIET, "not stated"),
 }
+CENTRED = {"ha": "center", "va": "center"}
+SILENT = {"fontsize": 8.5, "color": style.QUIET, "style": "italic"}
+"""The look of words that stand for something not said."""
 SPEAKERS = {"source": "the source", "guide": "the guide"}
 COLUMNS = [
     "name", "arm", "dose", "lane", "finding", "has_estimate", "value", "ci_low", "ci_high",
@@ -45,7 +48,6 @@ class OneTrialDoseLayout(Layout):
 
     study: str
     versus: str
-    columns: tuple[float, ...]
     sizes: dict[str, int]
 
 
@@ -54,22 +56,16 @@ def lay_out_dose_effect_one_trial(results: pd.DataFrame, *, study: str = "") -> 
 
     Only an effect that was reported as a number has a position on the axis; everything else is
     shown as the words it was reported in.
-
-    Parameters
-    ----------
-    results : DataFrame
-        From `select_results`.
     """
     rows = doses_of_trial(results)
     study = study or (rows["study"].iloc[0] if len(rows) else "")
-    rows = rows[rows["study"] == study]
-    label = rows["label"].iloc[0] if len(rows) else study
+    rows = rows[rows["study"] == study].rename(columns={"dose_mg_per_kg": "dose"})
+    label = next(iter(rows["label"]), study)
     rows = rows.assign(
-        dose=rows["dose_mg_per_kg"],
-        lane=["guide" if row.is_guide else "source" for row in rows.itertuples()],
+        lane=np.where(rows["is_guide"], "guide", "source"),
         when=[format_time(row.time, row.time_unit) for row in rows.itertuples()],
         name=[
-            f"{row.study}/{row.dose_mg_per_kg:g} mg per kg/{row.source}/{row.outcome}/{row.measure}"
+            f"{row.study}/{row.dose:g} mg per kg/{row.source}/{row.outcome}/{row.measure}"
             for row in rows.itertuples()
         ],
     )
@@ -85,7 +81,6 @@ def lay_out_dose_effect_one_trial(results: pd.DataFrame, *, study: str = "") -> 
         empty="" if len(frame) else "No study here compares several doses with one comparator.",
         study=study,
         versus=versus,
-        columns=tuple(sorted(frame["dose"].unique())),
         sizes=arm_sizes(results, study),
     )
 
@@ -140,22 +135,27 @@ def _finding_sentence(row) -> str:
         text += f", standardised mean difference {format_number(row.value)}"
         if np.isfinite(row.ci_low):
             text += f" (CI {format_interval(row.ci_low, row.ci_high)})"
+    return (
+        ", ".join([text, *_p_values(row), *([] if row.has_estimate else ["size not given"])]) + "."
+    )
+
+
+def _p_values(row) -> list[str]:
     p_values = [f"p {row.p_value}"] if row.p_value else []
-    p_values += [f"adjusted p {row.p_adjusted}"] if row.p_adjusted else []
-    return ", ".join([text, *p_values, *([] if row.has_estimate else ["size not given"])]) + "."
+    return [*p_values, f"adjusted p {row.p_adjusted}"] if row.p_adjusted else p_values
 
 
 @draw.register
+@style.house_style()
 def draw_dose_effect_one_trial(layout: OneTrialDoseLayout):
     """Draw above the effect sizes that were reported, below what was said about each dose."""
-    columns = {dose: x for x, dose in enumerate(layout.columns)}
-    with style.house_style():
-        figure, (effects, words) = style.new_figure(
-            8.6, 5.4, nrows=2, sharex=True, height_ratios=[3, 2]
-        )
-        _draw_effects(effects, layout, columns)
-        _draw_words(words, layout, columns)
-        effects.set_xlim(-0.6, len(columns) - 0.4)
+    columns = {dose: x for x, dose in enumerate(sorted(layout.frame["dose"].unique()))}
+    figure, (effects, words) = style.new_figure(
+        8.6, 5.4, nrows=2, sharex=True, height_ratios=[3, 2]
+    )
+    _draw_effects(effects, layout, columns)
+    _draw_words(words, layout, columns)
+    effects.set_xlim(-0.6, len(columns) - 0.4)
     return figure
 
 
@@ -165,37 +165,22 @@ def _draw_effects(axes, layout, columns):
     axes.set_ylim(height * 0.4, -height)
     axes.axhline(0, color=style.QUIET, lw=1, ls="--")
     n = layout.sizes.get(layout.versus)
-    axes.annotate(
-        f"no difference\nfrom {layout.versus}" + (f"\n(n = {n})" if n else ""),
-        (1.01, 0),
-        va="center",
-        xycoords=("axes fraction", "data"),
-        fontsize=8,
-        color=style.QUIET,
-    )
+    text = f"no difference\nfrom {layout.versus}" + (f"\n(n = {n})" if n else "")
+    beside = {"transform": axes.get_yaxis_transform(), "va": "center"}
+    axes.text(1.01, 0, text, fontsize=8, color=style.QUIET, **beside)
     for row in rows.itertuples():
         x = columns[row.dose]
         if np.isfinite(row.ci_low):
             axes.plot([x, x], [row.ci_low, row.ci_high], color=style.BLUE, lw=1.6)
         fill = style.BLUE if row.finding == "better" else "white"
         axes.plot(x, row.value, "o", ms=9, mfc=fill, mec=style.BLUE, mew=1.6)
-        lines = [f"{format_number(row.value)}{' at ' + row.when if row.when else ''}"]
-        lines += [f"p {row.p_value}"] if row.p_value else []
-        lines += [f"adjusted p {row.p_adjusted}"] if row.p_adjusted else []
-        axes.annotate(
-            "\n".join(lines),
-            (x, row.value),
-            (0, -9),
-            textcoords="offset points",
-            va="top",
-            ha="center",
-            fontsize=8.5,
-        )
+        value = f"{format_number(row.value)}{' at ' + row.when if row.when else ''}"
+        text = "\n".join([value, *_p_values(row)])
+        style.annotate(axes, text, (x, row.value), (0, -9), va="top", ha="center", fontsize=8.5)
     for dose in set(columns) - set(rows["dose"]):
         x = columns[dose]
-        text = axes.text(x, -height / 2, "size not given", ha="center", va="center",
-                         color=style.QUIET, fontsize=8.5, style="italic")  # fmt: skip
-        text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 3})
+        box = {"facecolor": "white", "edgecolor": "none", "pad": 3}
+        axes.text(x, -height / 2, "size not given", bbox=box, **CENTRED, **SILENT)
         axes.axvspan(x - 0.42, x + 0.42, fill=False, hatch="///", lw=0, zorder=0)
     axes.set_ylabel("standardised mean difference\n(above the line: dose better)")
     axes.set_title(f"Reported effect sizes, each dose against {layout.versus}", pad=8)
@@ -205,23 +190,20 @@ def _draw_effects(axes, layout, columns):
 def _draw_words(axes, layout, columns):
     frame = layout.frame
     lanes = [lane for lane in SPEAKERS if lane in set(frame["lane"])]
-    centred = {"ha": "center", "va": "center"}
     for y, lane in enumerate(lanes):
         rows = frame[frame["lane"] == lane].drop_duplicates("dose")
         findings = dict(zip(rows["dose"], rows["finding"], strict=True))
         for dose, x in columns.items():
             if dose not in findings:
-                look = {"fontsize": 8.5, "color": style.QUIET, "style": "italic"}
-                axes.text(x, y, "says nothing", **centred, **look)
+                axes.text(x, y, "says nothing", **CENTRED, **SILENT)
                 continue
             mark, colour, words = DIRECTION_WORDS[findings[dose]]
             text = words.format(versus=layout.versus).replace(" than ", "\nthan ")
             # The guide does not name the comparator that its source used.
             text = f"said to be\n{findings[dose]}" if lane == "guide" else text
-            axes.text(x, y - 0.22, mark, fontsize=12, color=colour, **centred)
-            axes.text(x, y + 0.2, text, fontsize=8.5, color=colour, **centred)
-    axes.set_ylim(len(lanes) - 0.5, -0.5)
-    axes.set_yticks(range(len(lanes)), [SPEAKERS[lane] for lane in lanes])
+            axes.text(x, y - 0.22, mark, fontsize=12, color=colour, **CENTRED)
+            axes.text(x, y + 0.2, text, fontsize=8.5, color=colour, **CENTRED)
+    style.label_rows(axes, [SPEAKERS[lane] for lane in lanes])
     arms = dict(zip(frame["dose"], frame["arm"], strict=True))
     sizes = [layout.sizes.get(arms[dose]) for dose in columns]
     names = [

@@ -33,14 +33,12 @@ class EvidenceMapLayout(Layout):
     """One cell per combination of a row and a column.
 
     `frame` has `row`, `column`, `k` (studies), `n` (participants), `area` and `certainty`, also
-    for empty cells. `dimensions` says what rows and columns stand for. `sentence` states how many
-    cells are empty.
+    for empty cells. `dimensions` says what rows and columns stand for.
     """
 
     dimensions: tuple[str, str]
     row_labels: tuple[str, ...]
     column_labels: tuple[str, ...]
-    sentence: Sentence
 
 
 def lay_out_evidence_map(
@@ -50,8 +48,6 @@ def lay_out_evidence_map(
 
     Parameters
     ----------
-    results : DataFrame
-        From `select_results`.
     row_by : {"outcome", "dose"}
         Outcomes by condition, or doses by time.
     """
@@ -59,11 +55,8 @@ def lay_out_evidence_map(
     frame = evidence_map_cells(dataset, results, row_by=row_by, column_by=column_by)
     comparative = comparative_rows(results)
     frame["certainty"] = [_best_certainty(dataset, comparative, c) for c in frame["address"]]
-    row_labels, column_labels = (
-        tuple(frame[side].unique()) for side in ("row_label", "column_label")
-    )
-    frame["column"] = frame["column_label"].map({label: i for i, label in enumerate(column_labels)})
-    frame["row"] = frame["row_label"].map({label: i for i, label in enumerate(row_labels)})
+    frame["column"], column_labels = pd.factorize(frame["column_label"])
+    frame["row"], row_labels = pd.factorize(frame["row_label"])
     most = max(int(frame["n"].max()) if len(frame) else 0, 1)
     # The area, not the radius, stands for participants.
     frame["area"] = np.where(frame["k"] > 0, MIN_AREA + AREA_RANGE * frame["n"] / most, 0.0)
@@ -98,9 +91,8 @@ def lay_out_evidence_map(
         methods={"k": "studies", "n": "participants"},
         empty="" if len(frame) else "No result on a benefit or harm among these.",
         dimensions=(row_by, column_by),
-        row_labels=row_labels,
-        column_labels=column_labels,
-        sentence=sentence,
+        row_labels=tuple(row_labels),
+        column_labels=tuple(column_labels),
     )
 
 
@@ -158,37 +150,35 @@ def _cell_sentences(frame: pd.DataFrame) -> tuple[str, ...]:
 
 
 @draw.register
+@style.house_style()
 def draw_evidence_map(layout: EvidenceMapLayout):
     """Draw a bubble or an empty square in every cell."""
     columns, rows = len(layout.column_labels), len(layout.row_labels)
     filled = layout.frame[layout.frame["k"] > 0]
     empty = layout.frame[layout.frame["k"] == 0]
-    with style.house_style():
-        figure, axes = style.new_figure(2.0 + 0.86 * columns, 1.5 + 0.36 * rows)
-        for level, cells in filled.groupby("certainty"):
-            mark, colour = style.CERTAINTY[level]
-            look = {"marker": mark, "fc": colour if level else "white", "ec": colour}
-            axes.scatter(cells["column"], cells["row"], s=cells["area"], **look)
-        axes.plot(empty["column"], empty["row"], "s", ms=9, mfc="none", mec=EMPTY_COLOUR, mew=0.8)
-        for cell in filled.itertuples():
-            studies = axes.text(
-                cell.column, cell.row, str(cell.k), ha="center", va="center_baseline",
-                color="white" if cell.certainty else style.INK, weight="bold", fontsize=8.5,
-            )  # fmt: skip
-            studies.set_in_layout(False)
-            axes.text(cell.column + 0.3, cell.row, f"{cell.n:,}", va="center", fontsize=7.5)
-        axes.set_xlim(-0.6, columns - 0.4)
-        axes.set_ylim(rows - 0.4, -0.6)
-        axes.set_xticks(
-            range(columns), layout.column_labels, rotation=38, ha="left", rotation_mode="anchor"
-        )
-        axes.xaxis.tick_top()
-        axes.tick_params(length=0, colors=style.INK)
-        axes.set_yticks(range(rows), layout.row_labels)
-        axes.spines[:].set_visible(False)
-        axes.set_axisbelow(True)
-        axes.grid(color=GRID_COLOUR)
-        _add_legend(figure, set(filled["certainty"]))
+    figure, axes = style.new_figure(2.0 + 0.86 * columns, 1.5 + 0.36 * rows)
+    for level, cells in filled.groupby("certainty"):
+        mark, colour = style.CERTAINTY[level]
+        look = {"marker": mark, "fc": colour if level else "white", "ec": colour}
+        axes.scatter(cells["column"], cells["row"], s=cells["area"], **look)
+    axes.plot(empty["column"], empty["row"], "s", ms=9, mfc="none", mec=EMPTY_COLOUR, mew=0.8)
+    for cell in filled.itertuples():
+        studies = axes.text(
+            cell.column, cell.row, str(cell.k), ha="center", va="center_baseline",
+            color="white" if cell.certainty else style.INK, weight="bold", fontsize=8.5,
+        )  # fmt: skip
+        studies.set_in_layout(False)
+        axes.text(cell.column + 0.3, cell.row, f"{cell.n:,}", va="center", fontsize=7.5)
+    axes.set_xlim(-0.6, columns - 0.4)
+    slanted = {"rotation": 38, "ha": "left", "rotation_mode": "anchor"}
+    axes.set_xticks(range(columns), layout.column_labels, **slanted)
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0, colors=style.INK)
+    style.label_rows(axes, layout.row_labels, 0.4)
+    axes.spines[:].set_visible(False)
+    axes.set_axisbelow(True)
+    axes.grid(color=GRID_COLOUR)
+    _add_legend(figure, set(filled["certainty"]))
     return figure
 
 

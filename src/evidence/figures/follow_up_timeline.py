@@ -24,13 +24,7 @@ MARKS = {
     "worse": ("v", style.VERMILION, True, "worse than the comparator"),
 }
 """Mark, colour, whether filled, and description of each finding, in the order of drawing."""
-TICKS = {
-    1 / 24: "1 hour",
-    1.0: "1 day",
-    7.0: "1 week",
-    30.44: "1 month",
-    365.25: "1 year",
-}
+TICKS = {1 / 24: "1 hour", 1.0: "1 day", 7.0: "1 week", 30.44: "1 month", 365.25: "1 year"}
 START, END = 1 / 48, 3 * 365.25
 DOTTED = (0, (1, 2))
 NOT_MEASURED = {"facecolor": "none", "hatch": "////", "edgecolor": "#bdbdbd", "lw": 0}
@@ -58,12 +52,7 @@ def lay_out_follow_up(
 ) -> FollowUpLayout:
     """Lay out every time at which a study reports on a benefit, and the time not measured.
 
-    Parameters
-    ----------
-    results : DataFrame
-        From `select_results`.
-    confidence : float
-        Coverage of the confidence intervals that decide whether a difference was found.
+    Confidence intervals with a coverage of `confidence` decide whether a difference was found.
     """
     findings = findings_over_time(results, confidence=confidence)
     lanes = follow_up_by_study(dataset, findings)
@@ -159,34 +148,33 @@ def _study_sentences(
 
 
 @draw.register
+@style.house_style()
 def draw_follow_up(layout: FollowUpLayout):
     """Draw lanes sorted by how far they reach, with the time not measured hatched."""
     lanes = layout.lanes
-    with style.house_style():
-        figure, axes = style.new_figure(9.6, 0.56 * len(lanes) + 1.7)
-        for y, lane in enumerate(lanes.itertuples()):
-            axes.plot([START, lane.measured_to], [y, y], color=style.FAINT, lw=1.2, zorder=1)
-            if lane.followed_to > lane.measured_to:
-                line = {"ls": DOTTED, "color": style.QUIET, "lw": 1.4, "zorder": 1}
-                axes.plot([lane.measured_to, lane.followed_to], [y, y], **line)
-            axes.fill_betweenx([y - 0.3, y + 0.3], lane.followed_to * 1.12, END, **NOT_MEASURED)
-        for row in layout.guide.itertuples():
-            _draw_guide_time(axes, row)
-        _draw_findings(axes, layout.frame)
-        axes.set_xscale("log")
-        axes.set_xlim(START, END)
-        axes.set_xticks(list(TICKS), list(TICKS.values()))
-        axes.minorticks_off()
-        axes.grid(axis="x")
-        axes.set_ylim(len(lanes) - 0.45, -0.55)
-        outcomes = layout.frame.groupby("lane")["outcome"].unique()
-        names = [
-            f"{label}\n{shortened(', '.join(outcomes[y]), 34)}"
-            for y, label in enumerate(lanes["label"])
-        ]
-        axes.set_yticks(range(len(lanes)), names, linespacing=1.35)
-        axes.set_xlabel("time since treatment began (log scale)")
-        _add_legend(figure, layout)
+    figure, axes = style.new_figure(9.6, 0.56 * len(lanes) + 1.7)
+    for y, lane in enumerate(lanes.itertuples()):
+        axes.plot([START, lane.measured_to], [y, y], color=style.FAINT, lw=1.2, zorder=1)
+        if lane.followed_to > lane.measured_to:
+            line = {"ls": DOTTED, "color": style.QUIET, "lw": 1.4, "zorder": 1}
+            axes.plot([lane.measured_to, lane.followed_to], [y, y], **line)
+        axes.fill_betweenx([y - 0.3, y + 0.3], lane.followed_to * 1.12, END, **NOT_MEASURED)
+    for row in layout.guide.itertuples():
+        _draw_guide_time(axes, row)
+    _draw_findings(axes, layout.frame)
+    axes.set_xscale("log")
+    axes.set_xlim(START, END)
+    axes.set_xticks(list(TICKS), list(TICKS.values()))
+    axes.minorticks_off()
+    axes.grid(axis="x")
+    outcomes = layout.frame.groupby("lane")["outcome"].unique()
+    names = [
+        f"{label}\n{shortened(', '.join(outcomes[y]), 34)}"
+        for y, label in enumerate(lanes["label"])
+    ]
+    style.label_rows(axes, names, 0.45, linespacing=1.35)
+    axes.set_xlabel("time since treatment began (log scale)")
+    _add_legend(figure, layout)
     return figure
 
 

@@ -1,7 +1,6 @@
 """Forest plots: studies and their pooled estimate, by subgroup, cumulative, and for the explorer."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -55,14 +54,6 @@ class ForestLayout(Layout):
     outcome: str
 
 
-class _Interval(NamedTuple):
-    """An estimate with its confidence interval, on the scale of pooling."""
-
-    estimate: float
-    ci_low: float
-    ci_high: float
-
-
 def lay_out_forest(pooled: PooledEstimate | Refusal) -> ForestLayout:
     """Lay out every study with its confidence interval and weight, and the pooled estimate.
 
@@ -75,7 +66,7 @@ def lay_out_forest(pooled: PooledEstimate | Refusal) -> ForestLayout:
         return _empty(identity, title, pooled)
     template = f"{STUDY_TEXT}. {POOL_TEXT} {RISK_TEXT}"
     if not by:
-        lines = [_study_line(pooled, row) for row in pooled.studies.itertuples()]
+        lines = _study_lines(pooled, pooled.studies)
         lines.append(_pooled_line(pooled, "pooled estimate", pooled.studies, pooled.pooled))
         return _lay_out(identity, title, template, pooled, lines)
     lines = []
@@ -84,8 +75,7 @@ def lay_out_forest(pooled: PooledEstimate | Refusal) -> ForestLayout:
         heading = {"name": name, "kind": "heading", "label": f"{by}: {name}", "details": "",
                    "risk": "", "address": " ".join(group.studies["address"])}  # fmt: skip
         weights = group.pooled.weights if group.pooled else np.nan
-        studies = group.studies.assign(weight=weights)
-        lines += [heading, *(_study_line(pooled, row) for row in studies.itertuples())]
+        lines += [heading, *_study_lines(pooled, group.studies.assign(weight=weights))]
         if group.pooled:
             lines.append(_pooled_line(pooled, f"{name}, pooled", group.studies, group.pooled))
     template += " A subgroup of one study has no pooled estimate."
@@ -104,13 +94,11 @@ def lay_out_cumulative(pooled: PooledEstimate | Refusal) -> ForestLayout:
     title = "Cumulative meta-analysis: how the estimate changed with each study"
     if isinstance(pooled, Refusal):
         return _empty("fig-cumulative", title, pooled)
-    lines = [_study_line(pooled, next(pooled.studies.head(1).itertuples()))]
+    lines = _study_lines(pooled, pooled.studies.head(1))
     for number, estimate in enumerate(pooled.cumulative, start=1):
         studies = pooled.studies.head(number + 1)
-        label = f"with {studies['label'].iloc[-1]}"
-        interval = _Interval(estimate.estimate, estimate.ci_low, estimate.ci_high)
-        line = _line(pooled, "cumulative", label, f"{estimate.k} studies", interval)
-        lines.append(line | {"address": " ".join(studies["address"])})
+        line = _pooled_line(pooled, f"with {studies['label'].iloc[-1]}", studies, estimate)
+        lines.append(line | {"kind": "cumulative", "pi_low": np.nan, "pi_high": np.nan})
     return _lay_out(
         "fig-cumulative",
         title,
@@ -125,16 +113,10 @@ def lay_out_cumulative(pooled: PooledEstimate | Refusal) -> ForestLayout:
 def lay_out_explorer_forest(
     dataset: Dataset, results: pd.DataFrame, query: ExplorerQuery, *, confidence: float
 ) -> ForestLayout:
-    """Lay out every study that answers a query, pooled where that is possible.
-
-    Parameters
-    ----------
-    results : DataFrame
-        From `select_results`, in the scope of the query.
-    """
+    """Lay out every study in the scope of a query that answers it, pooled where possible."""
     answer = run_query(dataset, results, query, confidence=confidence)
     pooled = answer.pooled
-    lines = [_study_line(pooled, row) for row in answer.studies.itertuples()]
+    lines = _study_lines(pooled, answer.studies)
     if isinstance(pooled, PooledEstimate):
         lines.append(_pooled_line(pooled, "pooled estimate", answer.studies, pooled.pooled))
     reasons = "; ".join(pooled.reasons) if isinstance(pooled, Refusal) else ""
@@ -225,17 +207,19 @@ def _pooled_line(pooled: PooledEstimate, label: str, studies: pd.DataFrame, esti
     return _line(pooled, "pooled", label, f"{estimate.k} studies", estimate, address=rows)
 
 
-def _study_line(pooled: PooledEstimate | Refusal, row) -> dict:
-    details = row.comparison
-    if np.isfinite(row.n2):
-        details = f"{row.events1:.0f}/{row.n1:.0f} against {row.events2:.0f}/{row.n2:.0f}"
-    elif np.isfinite(row.events1):
-        details = f"{row.events1:.0f}/{row.n1:.0f}"
-    if np.isfinite(row.days):
-        details += f", {format_duration(row.days)}"
-    estimate = _Interval(row.yi, row.ci_low, row.ci_high)
-    own = {"weight": float(row.weight), "name": row.study, "risk": row.risk}
-    return _line(pooled, "study", row.label, details, estimate, **own, address=row.address)
+def _study_lines(pooled: PooledEstimate | Refusal, studies: pd.DataFrame) -> list[dict]:
+    lines = []
+    for row in studies.rename(columns={"yi": "estimate"}).itertuples():
+        details = row.comparison
+        if np.isfinite(row.n2):
+            details = f"{row.events1:.0f}/{row.n1:.0f} against {row.events2:.0f}/{row.n2:.0f}"
+        elif np.isfinite(row.events1):
+            details = f"{row.events1:.0f}/{row.n1:.0f}"
+        if np.isfinite(row.days):
+            details += f", {format_duration(row.days)}"
+        own = {"weight": float(row.weight), "name": row.study, "risk": row.risk}
+        lines.append(_line(pooled, "study", row.label, details, row, **own, address=row.address))
+    return lines
 
 
 def _alt(query: PooledEstimate | ExplorerQuery, k: int, lines: list[dict]) -> str:
@@ -263,39 +247,36 @@ def _line_sentence(measure: str, line: dict) -> str:
 
 
 def _estimate_text(measure: str, line: dict) -> str:
-    estimate, low, high = format_estimates(
-        measure, line["estimate"], line["ci_low"], line["ci_high"]
-    )
+    numbers = (line["estimate"], line["ci_low"], line["ci_high"])
+    estimate, low, high = format_estimates(measure, *numbers)
     return f"{estimate} ({low} to {high})" if np.isfinite(line["ci_low"]) else f"{estimate}, no CI"
 
 
 @draw.register
+@style.house_style()
 def draw_forest(layout: ForestLayout):
     """Draw names at the left, marks in the middle, numbers at the right."""
     lines = layout.frame.to_dict("records")
-    with style.house_style():
-        figure, axes = style.new_figure(8.6, 0.42 * len(lines) + 1.3)
-        for y, line in enumerate(lines):
-            if line["kind"] != "heading":
-                _draw_line(axes, y, line)
-            if line["kind"] == "study":
-                _draw_risk(axes, y, line["risk"])
-        axes.set_ylim(len(lines) - 0.4, -0.6)
-        names = [f"{line['label']}\n{line['details']}".strip() for line in lines]
-        axes.set_yticks(range(len(lines)), names, fontsize=8)
-        axes.tick_params(axis="y", pad=16)
-        for text, line in zip(axes.get_yticklabels(), lines, strict=True):
-            text.set_weight("bold" if line["kind"] == "heading" else "normal")
-        _format_effect_axis(axes, layout)
-        right = axes.secondary_yaxis("right")
-        texts = [
-            "" if line["kind"] == "heading" else _estimate_text(layout.measure, line)
-            for line in lines
-        ]
-        right.set_yticks(range(len(lines)), texts, fontsize=8)
-        right.tick_params(length=0)
-        right.spines["right"].set_visible(False)
-        axes.grid(axis="x")
+    figure, axes = style.new_figure(8.6, 0.42 * len(lines) + 1.3)
+    for y, line in enumerate(lines):
+        if line["kind"] != "heading":
+            _draw_line(axes, y, line)
+        if line["kind"] == "study":
+            _draw_risk(axes, y, line["risk"])
+    names = [f"{line['label']}\n{line['details']}".strip() for line in lines]
+    style.label_rows(axes, names, 0.4, fontsize=8)
+    axes.tick_params(axis="y", pad=16)
+    for text, line in zip(axes.get_yticklabels(), lines, strict=True):
+        text.set_weight("bold" if line["kind"] == "heading" else "normal")
+    _format_effect_axis(axes, layout)
+    right = axes.secondary_yaxis("right")
+    texts = [
+        "" if line["kind"] == "heading" else _estimate_text(layout.measure, line) for line in lines
+    ]
+    right.set_yticks(range(len(lines)), texts, fontsize=8)
+    right.tick_params(length=0)
+    right.spines["right"].set_visible(False)
+    axes.grid(axis="x")
     return figure
 
 

@@ -47,7 +47,6 @@ class ArmProportionsLayout(Layout):
 
     outcomes: tuple[str, ...]
     lanes: tuple[tuple[str, str], ...]
-    confidence: float
 
 
 def lay_out_proportions_by_arm(
@@ -61,23 +60,19 @@ def lay_out_proportions_by_arm(
 
     Parameters
     ----------
-    results : DataFrame
-        From `select_results`.
     outcomes : sequence of str
         One panel each; empty for the default outcomes (see `default_outcomes`).
     time_days : float
         Days after treatment; 0 for the default time.
-    confidence : float
-        Coverage of the Wilson intervals.
     """
     outcomes = tuple(outcomes) or default_outcomes(results)
     selected = results[results["outcome"].isin(outcomes)]
     time_days = time_days or default_days(selected)
     rows = arm_proportions(selected, time_days=time_days, confidence=confidence)
     panels = tuple(outcome for outcome in outcomes if outcome in set(rows["outcome"]))
+    # Studies and arms in the order of the rows.
+    rows["lane"] = rows.groupby(["label", "arm"], sort=False).ngroup()
     lanes = tuple(dict.fromkeys(zip(rows["label"], rows["arm"], strict=True)))
-    numbers = {lane: number for number, lane in enumerate(lanes)}
-    rows["lane"] = [numbers[lane] for lane in zip(rows["label"], rows["arm"], strict=True)]
     rows["offset"] = centred_offsets(rows, ["outcome", "lane"])
     rows["when"] = [format_time(row.time, row.time_unit) for row in rows.itertuples()]
     words = join_words(panels or outcomes) or "an outcome"
@@ -107,7 +102,6 @@ def lay_out_proportions_by_arm(
         empty="" if len(rows) else f"No selected result has a proportion with {words}.",
         outcomes=panels,
         lanes=lanes,
-        confidence=confidence,
     )
 
 
@@ -122,12 +116,10 @@ def _alt(rows: pd.DataFrame, panels: tuple[str, ...]) -> str:
         if read.empty:
             sentences.append(f"No proportion with {outcome} was read in its source.")
             continue
-        ends = (
-            f"{format_percent(read['estimate'].min())} to {format_percent(read['estimate'].max())}"
-        )
+        low, high = map(format_percent, (read["estimate"].min(), read["estimate"].max()))
         studies = count(read["label"].nunique(), "study", "studies")
         arms = count(len(read), "arm")
-        sentences.append(f"{capitalise(outcome)}: {ends} in {arms} of {studies}.")
+        sentences.append(f"{capitalise(outcome)}: {low} to {high} in {arms} of {studies}.")
     return " ".join(sentences)
 
 
@@ -150,6 +142,7 @@ def _mark_sentences(
 
 
 @draw.register
+@style.house_style()
 def draw_proportions_by_arm(layout: ArmProportionsLayout):
     """Draw lanes from top to bottom, one panel per outcome, with the counts beside the marks."""
     marks = layout.frame.groupby(["outcome", "lane"]).size().groupby("lane").max()
@@ -157,17 +150,16 @@ def draw_proportions_by_arm(layout: ArmProportionsLayout):
         [float(marks.get(n, 1)) for n in range(len(layout.lanes))], MIN_LANE_HEIGHT
     )
     edges = np.concatenate([[0.0], np.cumsum(heights + LANE_GAP)])
-    with style.house_style():
-        height = 0.30 * int(heights.sum()) + 0.22 * len(layout.lanes) + 1.3
-        figure, axes = style.new_figure(
-            10.6, height, ncols=len(layout.outcomes), sharey=True, squeeze=False
-        )
-        for panel, outcome in zip(axes[0], layout.outcomes, strict=True):
-            rows = layout.frame[layout.frame["outcome"] == outcome]
-            _draw_panel(panel, rows, (edges[:-1] + edges[1:]) / 2)
-            panel.set_title(outcome.capitalize(), pad=8)
-        _label_lanes(axes[0], layout, edges)
-        _add_legend(figure, layout.frame)
+    height = 0.30 * int(heights.sum()) + 0.22 * len(layout.lanes) + 1.3
+    figure, axes = style.new_figure(
+        10.6, height, ncols=len(layout.outcomes), sharey=True, squeeze=False
+    )
+    for panel, outcome in zip(axes[0], layout.outcomes, strict=True):
+        rows = layout.frame[layout.frame["outcome"] == outcome]
+        _draw_panel(panel, rows, (edges[:-1] + edges[1:]) / 2)
+        panel.set_title(outcome.capitalize(), pad=8)
+    _label_lanes(axes[0], layout, edges)
+    _add_legend(figure, layout.frame)
     return figure
 
 

@@ -1,6 +1,5 @@
 """Risk of bias: each judgement as a sign in a coloured circle, and the proportions per domain."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -45,31 +44,25 @@ def lay_out_risk_of_bias(appraisals: list[Appraisal]) -> RiskOfBiasLayout:
         columns = _columns(group)
         panels[tool] = (columns, [(appraisal.label, appraisal.judge) for appraisal in group])
         for line, appraisal in enumerate(group):
-            judged = []
-            for lane, column in enumerate(columns):
-                if not _applies(appraisal, column):
-                    continue
-                judgement, address = _judgement(appraisal, column)
-                judged.append(f"{column} {judgement or 'not judged'}")
-                rows.append(
-                    {
-                        "name": f"{appraisal.name}/{column}",
-                        "tool": tool,
-                        "line": line,
-                        "lane": lane,
-                        "level": appraisal.tool.levels.get(judgement, ""),
-                        "judgement": judgement,
-                        "overruled": column == OVERALL and appraisal.overruled,
-                        "address": address or appraisal.address,
-                    }
-                )
-            sentences.append(
-                f"{appraisal.label}, by {appraisal.judge}, {tool}: {', '.join(judged)}."
+            judgements = [
+                {
+                    "name": f"{appraisal.name}/{column}",
+                    "tool": tool,
+                    "line": line,
+                    "lane": lane,
+                    **_judgement(appraisal, column),
+                }
+                for lane, column in enumerate(columns)
+                if _applies(appraisal, column)
+            ]
+            rows += judgements
+            words = ", ".join(
+                f"{columns[row['lane']]} {row['judgement'] or 'not judged'}" for row in judgements
             )
+            sentences.append(f"{appraisal.label}, by {appraisal.judge}, {tool}: {words}.")
     addresses = [row for appraisal in appraisals for row in appraisal.address.split()]
-    sets = count(
-        len(appraisals), "set of judgements", "sets of judgements", addresses, "risk_of_bias"
-    )
+    words = ("set of judgements", "sets of judgements")
+    sets = count(len(appraisals), *words, addresses, "risk_of_bias")
     frame = pd.DataFrame(rows)
     return RiskOfBiasLayout(
         id="fig-risk-of-bias",
@@ -142,12 +135,16 @@ def _applies(appraisal: Appraisal, column: str) -> bool:
     return column == OVERALL or column in appraisal.tool.applicable_domains(appraisal.design)
 
 
-def _judgement(appraisal: Appraisal, column: str) -> tuple[str, str]:
-    """Return the judgement of a column and the rows behind it; empty if it was not judged."""
-    if column == OVERALL:
-        return appraisal.overall, appraisal.address
-    row = appraisal.domains.get(column)
-    return (row["judgement"], row["address"]) if row else ("", "")
+def _judgement(appraisal: Appraisal, column: str) -> dict[str, str]:
+    """Return the judgement of a column, its level and its rows; empty if it was not judged."""
+    whole = {"judgement": appraisal.overall, "address": appraisal.address}
+    row = whole if column == OVERALL else appraisal.domains.get(column, whole | {"judgement": ""})
+    return {
+        "level": appraisal.tool.levels.get(row["judgement"], ""),
+        "judgement": row["judgement"],
+        "overruled": column == OVERALL and appraisal.overruled,
+        "address": row["address"],
+    }
 
 
 def _bar(tool: str, column: str, appraisals: list[Appraisal]) -> list[dict]:
@@ -155,11 +152,7 @@ def _bar(tool: str, column: str, appraisals: list[Appraisal]) -> list[dict]:
     parts, left = [], 0.0
     judgements = [_judgement(appraisal, column) for appraisal in appraisals]
     for level in ALL_LEVELS:
-        addresses = [
-            address or appraisal.address
-            for appraisal, (judgement, address) in zip(appraisals, judgements, strict=True)
-            if appraisal.tool.levels.get(judgement, "") == level
-        ]
+        addresses = [row["address"] for row in judgements if row["level"] == level]
         if not addresses:
             continue
         proportion = len(addresses) / len(appraisals)
@@ -195,28 +188,27 @@ def _alt(frame: pd.DataFrame, sets: int) -> str:
 
 
 @draw.register
+@style.house_style()
 def draw_risk_of_bias(layout: RiskOfBiasLayout):
     """Draw one panel per tool, one below the other."""
     frame = layout.frame
-    with style.house_style():
-        figure, panels = _new_panels([len(lines) for _, lines in layout.panels.values()], 0.3, 1.25)
-        for axes, (tool, (columns, lines)) in zip(panels, layout.panels.items(), strict=True):
-            rows = frame[frame["tool"] == tool]
-            for level, judged in rows.groupby("level"):
-                _draw_circles(axes, judged, level)
-            dots = rows[rows["overruled"].astype(bool)]
-            axes.plot(dots["lane"] + 0.3, dots["line"] - 0.3, ".", ms=5, color=style.INK)
-            axes.set_xlim(-0.6, 7.6)
-            axes.set_ylim(len(lines) - 0.4, -0.6)
-            labels = [column.replace(" ", "\n") for column in columns]
-            axes.set_xticks(range(len(columns)), labels, fontsize=8)
-            axes.xaxis.tick_top()
-            axes.tick_params(length=0)
-            axes.set_yticks(range(len(lines)), [f"{label}  ({judge})" for label, judge in lines])
-            axes.tick_params(axis="y", labelsize=8.5)
-            axes.set_title(tool, pad=8)
-            axes.spines[:].set_visible(False)
-        _add_legend(figure, frame["level"])
+    figure, panels = _new_panels([len(lines) for _, lines in layout.panels.values()], 0.3, 1.25)
+    for axes, (tool, (columns, lines)) in zip(panels, layout.panels.items(), strict=True):
+        rows = frame[frame["tool"] == tool]
+        for level, judged in rows.groupby("level"):
+            _draw_circles(axes, judged, level)
+        dots = rows[rows["overruled"].astype(bool)]
+        axes.plot(dots["lane"] + 0.3, dots["line"] - 0.3, ".", ms=5, color=style.INK)
+        axes.set_xlim(-0.6, 7.6)
+        labels = [column.replace(" ", "\n") for column in columns]
+        axes.set_xticks(range(len(columns)), labels, fontsize=8)
+        axes.xaxis.tick_top()
+        axes.tick_params(length=0)
+        style.label_rows(axes, [f"{label}  ({judge})" for label, judge in lines], 0.4)
+        axes.tick_params(axis="y", labelsize=8.5)
+        axes.set_title(tool, pad=8)
+        axes.spines[:].set_visible(False)
+    _add_legend(figure, frame["level"])
     return figure
 
 
@@ -227,43 +219,31 @@ def _draw_circles(axes, rows: pd.DataFrame, level: str):
         axes.plot(rows["lane"], rows["line"], "o", ms=15, mfc="white", mec=style.QUIET, mew=0.8)
         return
     axes.plot(rows["lane"], rows["line"], "o", ms=15, color=colour)
-    look = {"ha": "center", "va": "center_baseline", "color": _ink(level), "weight": "bold"}
     for x, y in zip(rows["lane"], rows["line"], strict=True):
-        axes.text(x, y, sign, fontsize=10, **look).set_in_layout(False)
+        _write_sign(axes, x, y, sign, level, fontsize=10)
 
 
 @draw.register
+@style.house_style()
 def draw_risk_of_bias_summary(layout: RiskOfBiasSummaryLayout):
     """Draw stacked bars, each part with its sign and number."""
     frame = layout.frame
-    with style.house_style():
-        figure, panels = _new_panels([len(names) for names in layout.panels.values()], 0.34, 0.9)
-        for axes, (tool, columns) in zip(panels, layout.panels.items(), strict=True):
-            parts = frame[frame["tool"] == tool]
-            lines = parts["domain"].map(columns.index)
-            colours = [style.RISK[level][1] for level in parts["level"]]
-            axes.barh(
-                lines,
-                parts["proportion"],
-                left=parts["left"],
-                color=colours,
-                height=0.72,
-                ec="white",
-            )
-            for line, row in zip(lines, parts.itertuples(), strict=True):
-                text = axes.text(
-                    row.left + row.proportion / 2, line, f"{style.RISK[row.level][0]} {row.k}".strip(),
-                    color=_ink(row.level), ha="center", va="center_baseline", fontsize=8,
-                    weight="bold",
-                )  # fmt: skip
-                text.set_in_layout(False)
-            style.format_percent_axis(axes)
-            axes.set_ylim(len(columns) - 0.5, -0.5)
-            axes.set_yticks(range(len(columns)), columns)
-            axes.tick_params(length=0)
-            axes.spines["left"].set_visible(False)
-            axes.set_title(tool, pad=6)
-        _add_legend(figure, frame["level"])
+    figure, panels = _new_panels([len(names) for names in layout.panels.values()], 0.34, 0.9)
+    for axes, (tool, columns) in zip(panels, layout.panels.items(), strict=True):
+        parts = frame[frame["tool"] == tool]
+        lines = parts["domain"].map(columns.index)
+        colours = [style.RISK[level][1] for level in parts["level"]]
+        look = {"color": colours, "height": 0.72, "ec": "white"}
+        axes.barh(lines, parts["proportion"], left=parts["left"], **look)
+        for line, row in zip(lines, parts.itertuples(), strict=True):
+            text = f"{style.RISK[row.level][0]} {row.k}".strip()
+            _write_sign(axes, row.left + row.proportion / 2, line, text, row.level, fontsize=8)
+        style.format_percent_axis(axes)
+        style.label_rows(axes, columns)
+        axes.tick_params(length=0)
+        axes.spines["left"].set_visible(False)
+        axes.set_title(tool, pad=6)
+    _add_legend(figure, frame["level"])
     return figure
 
 
@@ -276,17 +256,18 @@ def _new_panels(heights: list[int], unit: float, extra: float):
     return figure, axes[:, 0]
 
 
-def _ink(level: str) -> str:
-    """Return a colour of text that can be read on the colour of a level."""
-    return style.INK if level in ("some", "") else "white"
+def _write_sign(axes, x: float, y: float, text: str, level: str, fontsize: int):
+    """Write in a colour that can be read on that of the level."""
+    look = {"ha": "center", "va": "center_baseline", "weight": "bold", "fontsize": fontsize}
+    colour = style.INK if level in ("some", "") else "white"
+    axes.text(x, y, text, color=colour, **look).set_in_layout(False)
 
 
-def _add_legend(figure, levels: Iterable[str]):
-    present, marks = set(levels), []
-    for level in ALL_LEVELS:
-        if level in present:
-            sign, colour, words = style.RISK[level]
-            fill, edge = (colour, colour) if level else ("white", style.QUIET)
-            marks.append({"ls": "", "marker": "o", "ms": 10, "mfc": fill, "mec": edge,
-                          "label": f"{sign}  {words}".strip()})  # fmt: skip
+def _add_legend(figure, levels: pd.Series):
+    marks = []
+    for level in filter(set(levels).__contains__, ALL_LEVELS):
+        sign, colour, words = style.RISK[level]
+        fill, edge = (colour, colour) if level else ("white", style.QUIET)
+        label = f"{sign}  {words}".strip()
+        marks.append({"ls": "", "marker": "o", "ms": 10, "mfc": fill, "mec": edge, "label": label})
     style.legend(figure, marks, loc="left", fontsize=8)

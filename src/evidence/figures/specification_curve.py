@@ -95,32 +95,26 @@ def _specification_sentence(measure: str, row: dict, confidence: float) -> str:
 
 
 @draw.register
+@style.house_style()
 def draw_specification_curve(layout: SpecificationCurveLayout):
     """Draw the curve above and the choices as dots below, on the same columns."""
     lanes = [
         (choice, value) for choice, values in layout.lanes.items() for value in (None, *values)
     ]
-    with style.house_style():
-        figure, (curve, choices) = style.new_figure(
-            8.6,
-            3.0 + 0.17 * len(lanes),
-            nrows=2,
-            sharex=True,
-            height_ratios=[2.6, 0.17 * len(lanes)],
-        )
-        _draw_curve(curve, layout)
-        for y, (choice, value) in enumerate(lanes):
-            _draw_choice(choices, y, layout.frame[layout.frame[choice] == value])
-        choices.set_yticks(
-            range(len(lanes)),
-            [value or CHOICE_LABELS.get(choice, choice) for choice, value in lanes],
-        )
-        for text, (_, value) in zip(choices.get_yticklabels(), lanes, strict=True):
-            text.set(fontsize=8, weight="normal" if value else "bold")
-        choices.set_ylim(len(lanes) - 0.4, -0.6)
-        choices.set_xticks([])
-        choices.spines[["left", "bottom"]].set_visible(False)
-        choices.set_xlim(-1, len(layout.frame))
+    height = 0.17 * len(lanes)
+    figure, (curve, choices) = style.new_figure(
+        8.6, 3.0 + height, nrows=2, sharex=True, height_ratios=[2.6, height]
+    )
+    _draw_curve(curve, layout)
+    for y, (choice, value) in enumerate(lanes):
+        _draw_choice(choices, y, layout.frame[layout.frame[choice] == value])
+    names = [value or CHOICE_LABELS.get(choice, choice) for choice, value in lanes]
+    style.label_rows(choices, names, 0.4)
+    for text, (_, value) in zip(choices.get_yticklabels(), lanes, strict=True):
+        text.set(fontsize=8, weight="normal" if value else "bold")
+    choices.set_xticks([])
+    choices.spines[["left", "bottom"]].set_visible(False)
+    choices.set_xlim(-1, len(layout.frame))
     return figure
 
 

@@ -115,15 +115,7 @@ def _register_fonts() -> None:
 
 
 def new_figure(width: float, height: float, **grid):
-    """Return a figure and its axes, drawn without a screen.
-
-    Parameters
-    ----------
-    width, height : float
-        Size in inches.
-    grid
-        Arguments of `Figure.subplots`.
-    """
+    """Return a figure of a size in inches, and its axes; `grid` are options of `subplots`."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
@@ -131,19 +123,24 @@ def new_figure(width: float, height: float, **grid):
 
 
 def legend(figure, marks: Iterable[Mapping], *, ncols: int = 3, loc: str = "center", **options):
-    """Add a legend below a figure.
-
-    Parameters
-    ----------
-    marks : iterable of mapping
-        Arguments of `Line2D`, with `label`; or of `Patch`, with `hatch`.
-    loc : {"center", "left"}
-    """
+    """Add a legend below a figure; marks are options of `Line2D`, or of `Patch` if hatched."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
     handles = [Patch(**mark) if "hatch" in mark else Line2D([], [], **mark) for mark in marks]
     figure.legend(handles=handles, loc=f"outside lower {loc}", ncols=ncols, **options)
+
+
+def annotate(axes, text: str, point: tuple, offset: tuple[float, float], **look) -> None:
+    """Write a text at an offset in points from a point of the axes."""
+    axes.annotate(text, point, offset, textcoords="offset points", **look)
+
+
+def label_rows(axes, names: Iterable[str], margin: float = 0.5, **look) -> None:
+    """Name rows from top to bottom, with `margin` of a row below the last one."""
+    names = list(names)
+    axes.set_ylim(len(names) - margin, margin - 1)
+    axes.set_yticks(range(len(names)), names, **look)
 
 
 def format_percent_axis(axes) -> None:
@@ -171,12 +168,8 @@ def stamp(figure, text: str):
     """Print a figure's id and version in small letters below everything else, at the right.
 
     The text stands outside of what was laid out, so that it cannot run into a legend or an axis.
-    The layout is fixed by this, so that it is the same for every format.
-
-    Returns
-    -------
-    Bbox
-        The part of the figure to save, in inches: all that is drawn, and a margin.
+    The layout is fixed by this, so that it is the same for every format. Returns the part of the
+    figure to save (`Bbox`, in inches): all that is drawn, and a margin.
     """
     from matplotlib.transforms import Bbox
 
