@@ -31,20 +31,20 @@ def words_of(dataset, *, allowed=ORDINARY) -> set[str]:
     """
     results, designs = dataset.results, dataset.designs
     own = designs[~designs["design"].eq("guide")]
-    whole = [
+    phrase_columns = [
         results["condition"], results["intervention"], results["arm"], results["instrument"],
         results["outcome"], results["study"], results["source"], own["study"], own["label"],
         designs["treatment"], dataset.instruments["instrument"], dataset.doses["drug"],
     ]  # fmt: skip
-    phrases = {text.lower() for column in whole for text in column.dropna() if text}
+    phrases = {text.lower() for column in phrase_columns for text in column.dropna() if text}
     parts = [results["condition"], designs["treatment"], dataset.doses["drug"]]
     single = {word for column in parts for text in column for word in re.findall(r"\w+", text)}
     return (phrases | {word.lower() for word in single}) - set(allowed)
 
 
-def found_in(text: str, words: set[str]) -> list[str]:
-    """Those of the words that stand in a text as words of their own."""
+def words_in(text: str, words: set[str]) -> list[str]:
+    """Return the words that a text contains as words of their own."""
     # The response to a dose is no outcome.
     lower = re.sub(r"dose[ -]response", "", text.lower())
-    there = (word for word in words if word in lower)
-    return sorted(w for w in there if re.search(rf"(?<![\w-]){re.escape(w)}(?![\w-])", lower))
+    substrings = (word for word in words if word in lower)
+    return sorted(w for w in substrings if re.search(rf"(?<![\w-]){re.escape(w)}(?![\w-])", lower))

@@ -21,11 +21,10 @@ from evidence.dataset import schema
 from evidence.dataset.dataset import load_dataset
 from evidence.errors import EvidenceError
 from evidence.notebook import locate
-from tests.conftest import ROOT, Project
-from tests.shipped_words import ORDINARY, found_in, words_of
+from tests.conftest import NAMES, ROOT, Project
+from tests.shipped_words import ORDINARY, words_in, words_of
 from tests.vaccine_trials import BCG, YEARS, arm, described
 
-NAMES = [path.stem for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
 SOURCES = [
     path
     for folder, kinds in ((ROOT / "src", "*"), (ROOT / "notebooks", "*.ipynb"))
@@ -60,7 +59,7 @@ def vaccine_trials(root):
         }
         project.table(schema.DESIGNS, **described(study, **design))
         for name, role, at in (("vaccine", "intervention", "1"), ("nothing", "comparator", "2")):
-            cells = [int(counts[f"{what}{at}"][number]) for what in ("events", "n")]
+            cells = [int(counts[f"{column}{at}"][number]) for column in ("events", "n")]
             about = {"condition": "exposure to tuberculosis", "outcome": "tuberculosis"}
             project.row(**arm(study, name, role, *cells, **about))
     project.path("references.bib").write_text(entries, "utf-8")
@@ -71,11 +70,11 @@ def vaccine_trials(root):
 def vaccine_reports(tmp_path_factory):
     """Every notebook on the trials; read only."""
     project = vaccine_trials(tmp_path_factory.mktemp("topic") / "vaccine")
-    assert [str(one) for one in check_consistency(project.dataset()) if one.counts] == []
+    assert [f for f in check_consistency(project.dataset()) if f.counts] == []
     return build_reports(project.root, parameters={"allow_nonrandomised": True}).folder
 
 
-def said_on(page):
+def read_page(page):
     """What a reader of a page can read or hear, and its links; without style and pictures."""
     text = page.read_text("utf-8")
     text = re.sub(r"<(style|script)\b.*?</\1>|data:image/[^\"']*", " ", text, flags=re.DOTALL)
@@ -83,8 +82,8 @@ def said_on(page):
 
 
 def test_every_notebook_runs_on_another_topic(vaccine_reports):
-    made = json.loads((vaccine_reports / "manifest.json").read_text("utf-8"))["reports"]
-    assert list(made) == NAMES
+    manifest = json.loads((vaccine_reports / "manifest.json").read_text("utf-8"))
+    assert list(manifest["reports"]) == NAMES
     for name in NAMES:
         book = nbformat.read(vaccine_reports / "notebooks" / f"{name}.ipynb", as_version=4)
         outputs = [o for cell in book.cells if cell.cell_type == "code" for o in cell.outputs]
@@ -93,24 +92,24 @@ def test_every_notebook_runs_on_another_topic(vaccine_reports):
 
 
 def test_the_pool_on_its_page_is_metafors(vaccine_reports):
-    wanted = BCG["RR"]["REML|knha"]
-    said = [f"{np.exp(wanted[key]):.2f}" for key in ("estimate", "ci_low", "ci_high")]
-    assert said == ["0.49", "0.33", "0.73"]
-    text, _ = said_on(vaccine_reports / "07_synthesis.html")
+    theirs = BCG["RR"]["REML|knha"]
+    numbers = [f"{np.exp(theirs[key]):.2f}" for key in ("estimate", "ci_low", "ci_high")]
+    assert numbers == ["0.49", "0.33", "0.73"]
+    text, _ = read_page(vaccine_reports / "07_synthesis.html")
     assert (
-        f"Pooled over 13 studies (random effects, REML, Knapp-Hartung): risk ratio of "
-        f"tuberculosis {said[0]} (95% CI {said[1]} to {said[2]} )"
+        "Pooled over 13 studies (random effects, REML, Knapp-Hartung): risk ratio of "
+        "tuberculosis {} (95% CI {} to {} )".format(*numbers)
     ) in text
     (pooled,) = (
         entry["value"]
         for name, entry in json.loads((vaccine_reports / "values.json").read_text("utf-8")).items()
-        if name.startswith("07_synthesis/pool") and entry["text"] == said[0]
+        if name.startswith("07_synthesis/pool") and entry["text"] == numbers[0]
     )
-    assert pooled == pytest.approx(np.exp(wanted["estimate"]), rel=1e-6)
+    assert pooled == pytest.approx(np.exp(theirs["estimate"]), rel=1e-6)
 
 
 def test_the_index_says_what_a_trial_found_on_a_harm(vaccine_reports):
-    text, _ = said_on(vaccine_reports / "index.html")
+    text, _ = read_page(vaccine_reports / "index.html")
     assert "4 of 123 (3.3%) with vaccine, 11 of 139 (7.9%) with nothing" in text
     assert "Tuberculosis at a glance" in text
 
@@ -118,21 +117,21 @@ def test_the_index_says_what_a_trial_found_on_a_harm(vaccine_reports):
 def test_no_page_of_another_topic_holds_a_word_of_the_shipped_data(vaccine_reports, shipped):
     words = words_of(shipped)
     for page in sorted(vaccine_reports.glob("*.html")):
-        assert found_in(said_on(page)[1], words) == [], page.name
+        assert words_in(read_page(page)[1], words) == [], page.name
     for path in sorted((vaccine_reports / "figures").glob("*.svg")):
-        assert found_in(re.sub(r"<[^>]+>", " ", path.read_text("utf-8")), words) == [], path.name
+        assert words_in(re.sub(r"<[^>]+>", " ", path.read_text("utf-8")), words) == [], path.name
 
 
 def test_the_package_knows_no_word_of_the_shipped_data(shipped):
     words = words_of(shipped)
     assert {"ketamine", "depression", "ptsd", "madrs", "response", "zarate2006"} <= words
-    found = {
-        f"{path.relative_to(ROOT)}:{number}": known
+    words_by_line = {
+        f"{path.relative_to(ROOT)}:{number}": shipped_words
         for path in SOURCES
         for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1)
-        if (known := found_in(line, words))
+        if (shipped_words := words_in(line, words))
     }
-    assert found == {}
+    assert words_by_line == {}
 
 
 def test_every_word_allowed_is_one_of_the_data(shipped):
@@ -143,14 +142,12 @@ def test_every_word_allowed_is_one_of_the_data(shipped):
 def test_a_new_project_is_checked_and_reported_at_once(tmp_path, capsys):
     target = tmp_path / "my topic"
     assert cli.main(["new", str(target)]) == 0
-    said = capsys.readouterr().out
-    assert f"evidence report --project '{target}'" in said
+    assert f"evidence report --project '{target}'" in capsys.readouterr().out
     assert sorted(path.name for path in tmp_path.iterdir()) == ["my topic"]
     assert cli.main(["check", "--project", str(target)]) == 0
     assert "2 studies" in capsys.readouterr().out
-    given = ["report", "--project", str(target)]
-    assert cli.main([*given, "--only", "comparison"]) == 0
-    text, _ = said_on(target / "reports" / "02_comparison.html")
+    assert cli.main(["report", "--project", str(target), "--only", "comparison"]) == 0
+    text, _ = read_page(target / "reports" / "02_comparison.html")
     assert "18/24" in text
     assert cli.main(["cite", "fig-shares", "--project", str(target)]) == 0
     assert "An invented example of an evidence project" in capsys.readouterr().out
@@ -176,13 +173,13 @@ def test_the_example_says_everywhere_that_it_is_invented():
 
 def test_a_new_project_may_take_an_empty_folder(tmp_path):
     (tmp_path / "empty").mkdir()
-    made = create_project(tmp_path / "empty", notebooks=True)
-    assert [path.stem for path in sorted((made / "notebooks").iterdir())] == NAMES
-    assert stat.S_IMODE(made.stat().st_mode) == 0o755
+    root = create_project(tmp_path / "empty", notebooks=True)
+    assert [path.stem for path in sorted((root / "notebooks").iterdir())] == NAMES
+    assert stat.S_IMODE(root.stat().st_mode) == 0o755
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("full", "is not empty. Name an empty folder or a new one"),
         ("file", "is a file. Name a folder that does not exist yet"),
@@ -190,14 +187,14 @@ def test_a_new_project_may_take_an_empty_folder(tmp_path):
         ("a" * 300, "cannot be written: File name too long"),
     ],
 )
-def test_a_folder_that_cannot_be_begun_in_is_refused(tmp_path, capsys, name, said):
+def test_a_folder_that_cannot_hold_a_new_project_is_refused(tmp_path, capsys, name, message):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.tex").write_text("years of work")
     (tmp_path / "file").write_text("mine")
     before = sorted(tmp_path.rglob("*"))
     assert cli.main(["new", str(tmp_path / name)]) == 1
     error = capsys.readouterr().err
-    assert said in error
+    assert message in error
     assert error.count("\n") == 1
     assert sorted(tmp_path.rglob("*")) == before
 
@@ -213,17 +210,17 @@ def test_nothing_half_written_is_left_when_writing_fails(tmp_path, monkeypatch):
 
 
 def test_a_project_s_notebook_takes_the_place_of_the_package_s(tmp_path):
-    made = create_project(tmp_path / "new")
-    assert list(find_notebooks(made)) == NAMES
-    (made / "notebooks").mkdir()
-    own = made / "notebooks" / "02_comparison.ipynb"
-    further = made / "notebooks" / "10_further.ipynb"
+    root = create_project(tmp_path / "new")
+    assert list(find_notebooks(root)) == NAMES
+    (root / "notebooks").mkdir()
+    own = root / "notebooks" / "02_comparison.ipynb"
+    further = root / "notebooks" / "10_further.ipynb"
     for path in (own, further):
         path.write_bytes((ROOT / "notebooks" / "02_comparison.ipynb").read_bytes())
-    found = find_notebooks(made)
-    assert list(found) == [*NAMES, "10_further"]
-    assert (found["02_comparison"], found["10_further"]) == (own, further)
-    assert found["01_studies"].parent == locate.BESIDE_THE_SOURCE
+    notebooks = find_notebooks(root)
+    assert list(notebooks) == [*NAMES, "10_further"]
+    assert (notebooks["02_comparison"], notebooks["10_further"]) == (own, further)
+    assert notebooks["01_studies"].parent == locate.BESIDE_THE_SOURCE
 
 
 def test_a_wheel_holds_notebooks_and_example(tmp_path):

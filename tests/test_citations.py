@@ -28,7 +28,7 @@ def source(**values) -> Reference:
 
 def doe(count: int) -> tuple[Author, ...]:
     """People called Doe A, Doe B, … with Ann as their first name."""
-    return tuple(Author(f"Doe{chr(65 + place)}", "Ann") for place in range(count))
+    return tuple(Author(f"Doe{chr(65 + number)}", "Ann") for number in range(count))
 
 
 def sole(style: str, reference: Reference) -> str:

@@ -30,8 +30,8 @@ def version(project):
     return json.loads(path.read_text("utf-8"))["version"]
 
 
-def cited(project, *asked):
-    return cited_sources(project.dataset(), project.path("reports"), asked)
+def cited(project, *names):
+    return cited_sources(project.dataset(), project.path("reports"), names)
 
 
 def cite(project, *arguments):
@@ -86,8 +86,8 @@ def test_a_sidecar_gives_version_studies_and_licence(bakery):
 @pytest.mark.parametrize("style", STYLES)
 def test_every_style_has_the_study_before_the_figure(bakery, capsys, style):
     assert cite(bakery, "fig-risen", "--style", style) == 0
-    said = capsys.readouterr().out
-    assert said.index("Rising dough") < said.index("fig-risen]".replace("]", ""))
+    citations = capsys.readouterr().out
+    assert citations.index("Rising dough") < citations.index("fig-risen")
 
 
 def test_plain_sources_need_no_reports(project, capsys):
@@ -98,9 +98,9 @@ def test_plain_sources_need_no_reports(project, capsys):
     )
 
 
-def refused(project, *asked):
+def refused(project, *names):
     with pytest.raises(EvidenceError) as error:
-        cited(project, *asked)
+        cited(project, *names)
     return str(error.value).replace(str(project.root), "…")
 
 
@@ -199,5 +199,5 @@ def test_tables_are_kept_as_csv_and_json(bakery):
     arms = {row[content["columns"].index("arm")] for row in content["rows"]}
     assert '=HYPERLINK("x") & 50% <b>' in arms
     assert '\'=HYPERLINK("x") & 50% <b>' in set(frame["arm"])
-    kept = json.loads(bakery.path("reports/values/01_bread.json").read_text("utf-8"))
-    assert kept["tables"] == ["tab-studies", "tab-results"]
+    values = json.loads(bakery.path("reports/values/01_bread.json").read_text("utf-8"))
+    assert values["tables"] == ["tab-studies", "tab-results"]

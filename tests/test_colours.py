@@ -63,14 +63,14 @@ def lab(colour: str, eye: str = "all cones") -> np.ndarray:
     """A colour such as #0072b2 in CIELAB, as these eyes see it."""
     rgb = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    seen = np.clip(np.asarray(EYES[eye]) @ linear, 0, 1)
-    ratio = XYZ @ seen / WHITE
+    perceived = np.clip(np.asarray(EYES[eye]) @ linear, 0, 1)
+    ratio = XYZ @ perceived / WHITE
     f = np.where(ratio > (6 / 29) ** 3, np.cbrt(ratio), ratio / (3 * (6 / 29) ** 2) + 4 / 29)
     return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
 
 
 @pytest.mark.parametrize(
-    ("colour", "known"),
+    ("colour", "expected"),
     [
         ("#ff0000", (53.24, 80.09, 67.20)),
         ("#0000ff", (32.30, 79.19, -107.86)),
@@ -78,9 +78,9 @@ def lab(colour: str, eye: str = "all cones") -> np.ndarray:
         ("#ffffff", (100.0, 0.0, 0.0)),
     ],
 )
-def test_conversion_gives_the_known_values_of_srgb_colours(colour, known):
+def test_conversion_gives_the_known_values_of_srgb_colours(colour, expected):
     """Bruce Lindbloom's calculator, sRGB, D65."""
-    assert lab(colour) == pytest.approx(known, abs=0.06)
+    assert lab(colour) == pytest.approx(expected, abs=0.06)
 
 
 def test_red_and_green_of_a_traffic_light_would_fail():

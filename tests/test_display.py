@@ -61,5 +61,5 @@ def test_tables_sort_in_a_notebook_and_bring_no_script_to_a_page(project, tmp_pa
     table = tabulate_studies(dataset, select_results(dataset))
     assert "<script>" in table._repr_html_()
     for out, scripts in (("", 1), (str(tmp_path), 0)):
-        shown = open_report("x", project=dataset.project, out=out).table(table)
-        assert shown.html.count("<script>") == scripts
+        output = open_report("x", project=dataset.project, out=out).table(table)
+        assert output.html.count("<script>") == scripts

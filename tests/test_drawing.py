@@ -74,9 +74,9 @@ def test_whatever_a_file_shows_or_says_has_it_drawn_again(
     else:
         parameters = {"scope": "all"}
     refuse_to_draw()
-    other = figure_record(layout, project.dataset(), parameters=parameters)
+    new_record = figure_record(layout, project.dataset(), parameters=parameters)
     with pytest.raises(AssertionError, match="was drawn"):
-        render_figure(layout, other, ["svg"])
+        render_figure(layout, new_record, ["svg"])
 
 
 def test_without_a_cache_folder_figures_are_drawn(layout, record, tmp_path, monkeypatch):

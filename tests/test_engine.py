@@ -184,8 +184,8 @@ def test_outputs_keep_their_order_and_neighbouring_prints_are_joined():
         "warnings.warn('f')\n'g'"
     )
     (cell,) = run(source)
-    found = [(output.get("name") or output.output_type) for output in cell.outputs]
-    assert found == ["stdout", "display_data", "stderr", "stdout", "stderr", "execute_result"]
+    kinds = [(output.get("name") or output.output_type) for output in cell.outputs]
+    assert kinds == ["stdout", "display_data", "stderr", "stdout", "stderr", "execute_result"]
     assert cell.outputs[0].text == "a\nb\n"
     assert "UserWarning: f" in cell.outputs[4].text
 
@@ -300,8 +300,8 @@ def test_environment_folder_and_parameters_are_those_of_the_call(tmp_path, monke
     monkeypatch.setenv("EVIDENCE_TEST_WORD", "set")
     (tmp_path / "beside.py").write_text("value = 7")
     ask = "import os, beside\n(word, os.getcwd(), os.environ['EVIDENCE_TEST_WORD'], beside.value)"
-    found = last_value(ask, parameters={"word": "given"}, cwd=str(tmp_path))
-    assert found == ("given", str(tmp_path), "set", 7)
+    values = last_value(ask, parameters={"word": "given"}, cwd=str(tmp_path))
+    assert values == ("given", str(tmp_path), "set", 7)
 
 
 def test_notebooks_run_at_once_and_may_start_processes_of_their_own(tmp_path):
@@ -310,8 +310,8 @@ def test_notebooks_run_at_once_and_may_start_processes_of_their_own(tmp_path):
         "    squares = pool.map(abs, range(-{0}, 0))\nsum(squares)"
     )
     with ThreadPoolExecutor(3) as pool:
-        found = list(pool.map(lambda number: last_value(source.format(number)), range(1, 7)))
-    assert found == [number * (number + 1) // 2 for number in range(1, 7)]
+        sums = list(pool.map(lambda number: last_value(source.format(number)), range(1, 7)))
+    assert sums == [number * (number + 1) // 2 for number in range(1, 7)]
 
 
 def test_all_notebooks_are_stopped_with_the_programs_they_started(tmp_path):

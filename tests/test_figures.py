@@ -135,18 +135,17 @@ def results(dataset):
 
 
 def question(dataset, results, measure, outcome="risen"):
-    asked = Question(outcome, measure, allow_nonrandomised=True)
-    return main_question(dataset, results, asked)
+    initial = Question(outcome, measure, allow_nonrandomised=True)
+    return main_question(dataset, results, initial)
 
 
 def pool(dataset, results, measure="proportion", **options):
-    asked = question(dataset, results, measure)
-    return pool_studies(dataset, results, **vars(asked), **options)
+    return pool_studies(dataset, results, **vars(question(dataset, results, measure)), **options)
 
 
 def lay_out_curve(dataset, results):
-    asked = question(dataset, results, "rr")
-    curve = specification_curve(dataset, results, asked, outcomes=["risen"], times=[1])
+    ratio = question(dataset, results, "rr")
+    curve = specification_curve(dataset, results, ratio, outcomes=["risen"], times=[1])
     return lay_out_specification_curve(curve, confidence=0.95)
 
 
@@ -377,18 +376,18 @@ def drawn_texts(figure, monkeypatch):
     """
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    drawn = {}
+    boxes = {}
     draw_text = Text.draw
 
     def record(self, renderer, *arguments, **options):
         if self.get_visible() and self.get_text().strip() and self.get_rotation() in (0, 90):
-            drawn[id(self)] = (self.get_text(), self.get_window_extent(renderer))
+            boxes[id(self)] = (self.get_text(), self.get_window_extent(renderer))
         return draw_text(self, renderer, *arguments, **options)
 
     monkeypatch.setattr(Text, "draw", record)
     canvas.draw()
     monkeypatch.undo()
-    return list(drawn.values())
+    return list(boxes.values())
 
 
 def overlapping_texts(layout, monkeypatch):
@@ -400,11 +399,11 @@ def overlapping_texts(layout, monkeypatch):
     assert any(text.endswith("@1a2b3c4") for text, _ in boxes)
     return [
         (text, other_text)
-        for (text, box), (other_text, other) in itertools.combinations(boxes, 2)
-        if box.x0 + 1 < other.x1
-        and other.x0 + 1 < box.x1
-        and box.y0 + 1 < other.y1
-        and other.y0 + 1 < box.y1
+        for (text, box), (other_text, box2) in itertools.combinations(boxes, 2)
+        if box.x0 + 1 < box2.x1
+        and box2.x0 + 1 < box.x1
+        and box.y0 + 1 < box2.y1
+        and box2.y0 + 1 < box.y1
     ]
 
 

@@ -72,8 +72,8 @@ def test_version_ignores_the_last_digits_of_a_number(project):
     layout, record = risen(project)
     for change, is_same in ((1e-14, True), (1e-6, False)):
         frame = layout.frame.assign(rd=layout.frame["rd"] * (1 + change))
-        other = figure_record(replace(layout, frame=frame), project.dataset())
-        assert (other.version == record.version) == is_same
+        changed = figure_record(replace(layout, frame=frame), project.dataset())
+        assert (changed.version == record.version) == is_same
 
 
 def test_charts_import_only_shared_modules_so_that_their_version_covers_their_code():
@@ -92,8 +92,8 @@ def test_studies_of_a_record_are_those_with_participants_of_their_own(project):
 
 
 def test_command_can_be_typed_and_leaves_out_empty_parameters():
-    given = {"scope": "all", "conditions": ["rye bread"], "outcomes": [], "time_days": 1.0}
-    assert report_command("02_comparison", given) == (
+    parameters = {"scope": "all", "conditions": ["rye bread"], "outcomes": [], "time_days": 1.0}
+    assert report_command("02_comparison", parameters) == (
         "evidence report --only 02_comparison -p scope=all -p "
         "'conditions=[\"rye bread\"]' -p time_days=1.0"
     )
@@ -254,8 +254,8 @@ def test_other_parameters_are_named_with_their_command(bakery, tmp_path, capsys)
 
 
 def test_changed_code_and_words_are_named(record):
-    other = record | {"caption": "Another.", "parts": record["parts"] | {"code": "0000000"}}
-    assert [change.kind for change in compare_records(other, record)] == ["words", "code"]
+    earlier = record | {"caption": "Another.", "parts": record["parts"] | {"code": "0000000"}}
+    assert [change.kind for change in compare_records(earlier, record)] == ["words", "code"]
 
 
 def test_a_figure_that_is_empty_today(bakery, figures, tmp_path, capsys):

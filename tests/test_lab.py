@@ -14,10 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import require_tool
+from tests.conftest import NAMES, ROOT, require_tool
 
-ROOT = Path(__file__).resolve().parents[1]
-NAMES = [path.stem for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
 BEFORE = {path: path.read_bytes() for path in (ROOT / "notebooks").iterdir() if path.is_file()}
 BIN = Path(sys.executable).parent
 SETTINGS = {
@@ -113,8 +111,8 @@ def page(address):
         )  # fmt: skip
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.set_default_timeout(30_000)
-        page.asked = []
-        page.on("request", lambda request: page.asked.append(request.url))
+        page.requests = []
+        page.on("request", lambda request: page.requests.append(request.url))
         page.goto(f"{address}/lab?reset")
         page.wait_for_function("() => window.jupyterapp?.shell.currentWidget", timeout=60_000)
         yield page
@@ -152,15 +150,15 @@ def close(page):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_notebook_runs_from_top_to_bottom(page, name):
-    found = run_all(page, name)
-    assert found["path"] == f"notebooks/{name}.ipynb"
-    assert [cell["errors"] for cell in found["cells"] if cell["errors"]] == []
-    assert [cell["printed"] for cell in found["cells"] if cell["printed"]] == []
-    assert [cell["count"] for cell in found["cells"]] == list(range(1, len(found["cells"]) + 1))
-    shown = page.locator(".jp-OutputArea-output :is(figure img, .chart svg)")
+    state = run_all(page, name)
+    assert state["path"] == f"notebooks/{name}.ipynb"
+    assert [cell["errors"] for cell in state["cells"] if cell["errors"]] == []
+    assert [cell["printed"] for cell in state["cells"] if cell["printed"]] == []
+    assert [cell["count"] for cell in state["cells"]] == list(range(1, len(state["cells"]) + 1))
+    pictures = page.locator(".jp-OutputArea-output :is(figure img, .chart svg)")
     if name != "01_studies":
-        assert shown.count() > 0
-    for picture in shown.all():
+        assert pictures.count() > 0
+    for picture in pictures.all():
         picture.scroll_into_view_if_needed()
         box = picture.bounding_box()
         assert box["width"] > 300 and box["height"] > 60
@@ -184,9 +182,9 @@ def assert_sorts(table):
     assert fallen[0] == [text for text in risen if text not in ("", "—")][-1]
 
 
-def test_no_other_server_was_asked(page, address):
-    assert page.asked
-    assert {url.split("/")[2] for url in page.asked if url.startswith("http")} == {
+def test_no_other_server_was_contacted(page, address):
+    assert page.requests
+    assert {url.split("/")[2] for url in page.requests if url.startswith("http")} == {
         address.removeprefix("http://")
     }
 
@@ -195,9 +193,9 @@ def test_no_other_server_was_asked(page, address):
 def explorer(page):
     """The explorer of the start page, run and in the window."""
     run_all(page, "00_start")
-    found = page.locator(".evidence-explorer")
-    found.scroll_into_view_if_needed()
-    yield found
+    widget = page.locator(".evidence-explorer")
+    widget.scroll_into_view_if_needed()
+    yield widget
     close(page)
 
 
@@ -222,21 +220,20 @@ def test_choosing_an_outcome_changes_chart_and_table(explorer):
 def test_a_choice_that_no_study_answers_says_so(explorer):
     shares(explorer, "response")
     explorer.locator("select[name=condition]").select_option("PTSD")
-    said = explorer.locator(".caption", has_text="No study among these results")
-    said.wait_for()
+    explorer.locator(".caption", has_text="No study among these results").wait_for()
     assert explorer.locator("svg").count() == 0
     explorer.locator("select[name=condition]").select_option("depression")
     explorer.locator("svg .mark").first.wait_for()
 
 
-def test_a_press_on_a_mark_tells_what_evidence_why_tells(explorer, page, project):
+def test_a_click_on_a_mark_shows_what_evidence_why_prints(explorer, page, project):
     """By mouse and by keyboard; the command's words are those of the report of the same view."""
     shares(explorer, "response")
     out = project.parent / "reports"
     run = [BIN / "evidence", "report", "--only", "start", "--project", project, "--out", out]
     subprocess.run(list(map(str, run)), check=True, capture_output=True)
-    asked = [BIN / "evidence", "why", "fig-view", "--project", project, "--reports", out]
-    told = subprocess.run(list(map(str, asked)), check=True, capture_output=True, text=True).stdout
+    run = [BIN / "evidence", "why", "fig-view", "--project", project, "--reports", out]
+    traces = subprocess.run(list(map(str, run)), check=True, capture_output=True, text=True).stdout
     marks = explorer.locator("svg .mark")
     assert marks.count() == 5
     marks.nth(0).click()
@@ -246,11 +243,11 @@ def test_a_press_on_a_mark_tells_what_evidence_why_tells(explorer, page, project
     marks.nth(3).focus()
     page.keyboard.press("Enter")
     explorer.locator(".trace", has_text="fig-view:su2023").wait_for()
-    for said in (first, explorer.locator(".trace").inner_text()):
-        assert said in told
+    for trace in (first, explorer.locator(".trace").inner_text()):
+        assert trace in traces
 
 
-def test_the_command_shown_makes_the_same_bytes(explorer, page, project):
+def test_the_displayed_command_gives_the_same_bytes(explorer, page, project):
     shares(explorer, "remission")
     with page.expect_download() as saved:
         explorer.get_by_text("Save this chart (SVG)").click()
@@ -260,10 +257,10 @@ def test_the_command_shown_makes_the_same_bytes(explorer, page, project):
     subprocess.run([str(BIN / command[0]), *command[1:]], cwd=project, check=True,
                    capture_output=True)  # fmt: skip
     assert re.fullmatch(r"fig-view@[0-9a-f]{7}\.svg", saved.value.suggested_filename)
-    made = project / "view" / "figures" / "fig-view.svg"
-    assert made.read_bytes() == saved.value.path().read_bytes()
+    figure = project / "view" / "figures" / "fig-view.svg"
+    assert figure.read_bytes() == saved.value.path().read_bytes()
     assert (project / "view" / "figures" / "fig-view.png").stat().st_size > 10_000
 
 
-def test_the_notebooks_are_as_they_were():
+def test_the_notebooks_are_unchanged():
     assert {path: path.read_bytes() for path in BEFORE} == BEFORE

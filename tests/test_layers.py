@@ -106,14 +106,14 @@ def module_name(path):
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_imports_point_down(path):
-    here = path.relative_to(ROOT).parts[0].removesuffix(".py")
+    layer = path.relative_to(ROOT).parts[0].removesuffix(".py")
     for name, _ in imported(path):
         package, _, rest = name.partition(".")
         if package == "evidence":
-            there = rest.partition(".")[0]
-            assert there == here or RANK[there] < RANK[here], f"{here} must not import {name}"
+            lower = rest.partition(".")[0]
+            assert lower == layer or RANK[lower] < RANK[layer], f"{layer} must not import {name}"
         elif package in HOME:
-            assert here in HOME[package], f"{package} belongs in {HOME[package]}, not in {here}"
+            assert layer in HOME[package], f"{package} belongs in {HOME[package]}, not in {layer}"
 
 
 def test_no_modules_import_each_other():

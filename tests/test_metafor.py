@@ -45,7 +45,7 @@ def array(values):
     return np.array([np.nan if value is None else value for value in values], float)
 
 
-def known(entry):
+def effects_of(entry):
     yi, vi = array(entry["yi"]), array(entry["vi"])
     keep = np.isfinite(yi)
     return yi[keep], vi[keep]
@@ -72,12 +72,12 @@ def inputs(name, measure):
 
 @pytest.mark.parametrize(("name", "measure"), EFFECTS)
 def test_effects_and_their_variances(name, measure):
-    given = inputs(name, measure)
-    ours = MEASURES[measure](*given)
+    columns = inputs(name, measure)
+    ours = MEASURES[measure](*columns)
     entry = VALUES[name][measure]
     compared = np.ones(len(ours.yi), bool)
     if measure == "PETO":  # metafor adds 1/2 where a cell is 0, ours does not
-        a, n1, c, n2 = given
+        a, n1, c, n2 = columns
         compared = (a > 0) & (a < n1) & (c > 0) & (c < n2)
     assert compared.sum() >= 3
     np.testing.assert_allclose(ours.yi[compared], array(entry["yi"])[compared], rtol=RTOL)
@@ -91,7 +91,7 @@ def test_pooled_numbers(name, measure, fit):
     theirs = entry[fit]
     method, _, test = fit.partition("|")
     options = {"method": METHODS[method], "test": test}
-    yi, vi = known(entry)
+    yi, vi = effects_of(entry)
     estimated = pool(yi, vi, **options)
     assert estimated.k == theirs["k"]
     tolerance = TAU2_ATOL[METHODS[method]]
@@ -117,7 +117,7 @@ def generalised_q(tau2, yi, vi):
 
 @pytest.mark.parametrize(("name", "measure"), POOLED)
 def test_paule_mandel_solves_its_equation(name, measure):
-    yi, vi = known(VALUES[name][measure])
+    yi, vi = effects_of(VALUES[name][measure])
     tau2 = pool(yi, vi, method="pm").tau2
     if tau2 > 0:
         assert generalised_q(tau2, yi, vi) == pytest.approx(len(yi) - 1, rel=1e-9)
@@ -128,7 +128,7 @@ def test_paule_mandel_solves_its_equation(name, measure):
 @pytest.mark.parametrize(("name", "measure"), POOLED)
 def test_q_profile(name, measure):
     """Both ends solve the defining equation; metafor's are as near as its search goes."""
-    yi, vi = known(VALUES[name][measure])
+    yi, vi = effects_of(VALUES[name][measure])
     fit = VALUES[name][measure]["REML|z"]
     theirs = array(fit["tau2_Q_profile_ci"])
     ours = pool(yi, vi, method="reml")
@@ -165,7 +165,7 @@ SMALL = ("RD", "group1_PR")
 @pytest.mark.parametrize(("name", "measure"), POOLED)
 def test_leave_one_out_and_cumulative(name, measure):
     entry = VALUES[name][measure]
-    yi, vi = known(entry)
+    yi, vi = effects_of(entry)
     rtol = 1e-7 if measure in SMALL else RTOL
     for fits, values, skip in (
         (leave_one_out(yi, vi, test="z"), entry["leave_one_out"], 0),
@@ -184,7 +184,7 @@ def test_leave_one_out_and_cumulative(name, measure):
 @pytest.mark.parametrize(("name", "measure"), POOLED)
 def test_egger_and_trim_and_fill(name, measure):
     entry = VALUES[name][measure]
-    yi, vi = known(entry)
+    yi, vi = effects_of(entry)
     if len(yi) < 10:
         with pytest.raises(ValueError, match="needs at least 10 studies"):
             egger_test(yi, vi)
@@ -208,7 +208,7 @@ def test_regression_on_one_moderator(fit):
     """Risk ratios on latitude; everything that follows from tau² at metafor's tau²."""
     method, _, test = fit.partition("|")
     entry = VALUES["dat.bcg"]["on_latitude"]
-    yi, vi = known(VALUES["dat.bcg"]["RR"])
+    yi, vi = effects_of(VALUES["dat.bcg"]["RR"])
     x = np.column_stack([np.ones(len(yi)), array(entry["latitude"])])
     method, theirs = METHODS[method], entry[fit]
     ours = fit_regression(yi, vi, x, method=method, test=test)
@@ -223,7 +223,7 @@ def test_regression_on_one_moderator(fit):
 def test_subgroups_and_their_test(fit):
     method, _, test = fit.partition("|")
     entry = VALUES["dat.bcg"]["by_allocation"]
-    yi, vi = known(VALUES["dat.bcg"]["RR"])
+    yi, vi = effects_of(VALUES["dat.bcg"]["RR"])
     method, theirs = METHODS[method], entry[fit]
     ours = subgroup_analysis(yi, vi, entry["allocation"], method=method, test=test)
     rel = 1e-3 if method == "pm" else 1e-7  # metafor's stopping rules, see TAU2_ATOL

@@ -27,8 +27,8 @@ def test_lock_names_every_dependency_and_no_address():
     lock = (ROOT / "requirements.lock").read_text("utf-8")
     assert not re.search(r"https?://|--index|--find-links", lock)
     pinned = {re.split(r"==", line)[0] for line in lock.splitlines() if "==" in line}
-    wanted = [*DEPENDENCIES, *PROJECT["dependency-groups"]["dev"]]
-    assert {re.split(r"[<>=~!\[]", name)[0] for name in wanted} <= pinned
+    dependencies = [*DEPENDENCIES, *PROJECT["dependency-groups"]["dev"]]
+    assert {re.split(r"[<>=~!\[]", name)[0] for name in dependencies} <= pinned
 
 
 def test_every_dependency_has_a_reason():

@@ -139,19 +139,19 @@ def test_a_file_that_is_not_text_or_explodes_is_one_message(tmp_path):
 
 @pytest.mark.parametrize("value", ["{y: 1}", "[[1]]", "null", ".nan"])
 def test_a_value_that_no_parameter_accepts_is_refused_with_its_line(bread, tmp_path, value):
-    (one,) = read(tmp_path, f"sets:\n  a:\n    conditions: {value}").values()
+    (parameter_set,) = read(tmp_path, f"sets:\n  a:\n    conditions: {value}").values()
     with pytest.raises(ParameterError) as caught:
-        validate_parameters(one.parameters, declared(bread), bread, one.origins)
+        validate_parameters(parameter_set.parameters, declared(bread), bread, parameter_set.origins)
     assert str(caught.value).startswith(
         "reports.yml:3: 00_start and 8 other notebooks: conditions:"
     )
 
 
 def test_a_grid_expands_to_one_set_per_combination(tmp_path, bread):
-    known = read(tmp_path, REPORTS_YML)
-    chosen = choose_sets(known, ["by-condition"])
+    sets_of_file = read(tmp_path, REPORTS_YML)
+    chosen = choose_sets(sets_of_file, ["by-condition"])
     sets = expand_sets(chosen, lambda only: declared(bread, only), lambda: bread)
-    assert {one.name: dict(one.parameters) for one in sets} == {
+    assert {item.name: dict(item.parameters) for item in sets} == {
         f"conditions-{word}_confidence-{level}_scope-all": {
             "conditions": [word],
             "confidence": level,
@@ -160,9 +160,9 @@ def test_a_grid_expands_to_one_set_per_combination(tmp_path, bread):
         for word in ("bread", "cake")
         for level in (0.9, 0.95)
     }
-    for one in sets:
-        assert one.origins["scope"] == "reports.yml:13"
-        assert validate_parameters(one.parameters, declared(bread), bread)["01_studies"]
+    for item in sets:
+        assert item.origins["scope"] == "reports.yml:13"
+        assert validate_parameters(item.parameters, declared(bread), bread)["01_studies"]
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_a_grid_expands_to_one_set_per_combination(tmp_path, bread):
     ],
 )
 def test_a_grid_can_be_typed(bread, texts, names):
-    assert [one.name for one in expand_texts(bread, *texts)] == names
+    assert [item.name for item in expand_texts(bread, *texts)] == names
 
 
 @pytest.mark.parametrize(
@@ -214,18 +214,18 @@ def test_a_grid_that_cannot_be_expanded_is_refused(bread, texts, message):
     ],
 )
 def test_values_of_a_grid_are_checked_like_all_others(bread, text, message):
-    for one in expand_texts(bread, text):
+    for item in expand_texts(bread, text):
         with pytest.raises(ParameterError) as caught:
-            validate_parameters(one.parameters, declared(bread), bread)
+            validate_parameters(item.parameters, declared(bread), bread)
         assert message in str(caught.value)
 
 
 def test_two_different_sets_of_one_name_are_refused(bread):
-    one = ParameterSet("conditions-cake", {"conditions": ["bread"]})
+    first = ParameterSet("conditions-cake", {"conditions": ["bread"]})
     grid = Grid("b", {"conditions": ["cake"]})
     options = (lambda only: declared(bread, only), lambda: bread)
     with pytest.raises(ParameterError, match="conditions-cake: two different sets have this name"):
-        expand_sets([one, grid], *options)
+        expand_sets([first, grid], *options)
     assert len(expand_sets([grid, Grid("c", grid.axes)], *options)) == 1
 
 
@@ -247,16 +247,16 @@ def test_the_name_of_a_set_is_safe_for_a_folder(parameters):
 @settings(deadline=None, max_examples=50)
 def test_different_values_give_different_names(words):
     sets = expand(Grid("a", {"study": words}), {}, lambda: None)
-    assert len({one.name for one in sets}) == len(words)
+    assert len({item.name for item in sets}) == len(words)
 
 
 def test_sets_are_chosen_by_name(tmp_path):
-    known = read(tmp_path, REPORTS_YML)
-    assert [one.name for one in choose_sets(known, ["all"])] == list(known)
-    names = [one.name for one in choose_sets(known, ["quick", "level-90", "quick"])]
+    sets_of_file = read(tmp_path, REPORTS_YML)
+    assert [item.name for item in choose_sets(sets_of_file, ["all"])] == list(sets_of_file)
+    names = [item.name for item in choose_sets(sets_of_file, ["quick", "level-90", "quick"])]
     assert names == ["quick", "level-90"]
     with pytest.raises(ParameterError) as caught:
-        choose_sets(known, ["leve-90"])
+        choose_sets(sets_of_file, ["leve-90"])
     assert str(caught.value) == (
         "--set: 'leve-90' is not one of: level-90, quick, plain, by-condition, all. "
         "Did you mean 'level-90'?"
@@ -271,5 +271,7 @@ def test_the_sets_of_this_project_and_of_the_example_are_valid(root):
     chosen = choose_sets(read_sets(root), ["all"])
     sets = expand_sets(chosen, lambda only: declared(dataset, only), lambda: dataset)
     assert len(sets) >= 3
-    for one in sets:
-        validate_parameters(one.parameters, declared(dataset, one.notebooks), dataset, one.origins)
+    for item in sets:
+        validate_parameters(
+            item.parameters, declared(dataset, item.notebooks), dataset, item.origins
+        )

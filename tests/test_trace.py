@@ -29,14 +29,14 @@ def refusal(project, query):
     return str(error.value).replace(str(project.root), "…")
 
 
-def why(capsys, project, *arguments):
+def run_why(capsys, project, *arguments):
     assert cli.main(["why", "--project", str(project.root), *arguments]) == 0
     return capsys.readouterr().out
 
 
 def test_value_is_traced_to_its_rows_and_sources(bakery, capsys):
     """Written by hand: 12 of 17 against 4 of 20, read in two sources."""
-    lines = why(capsys, bakery, f"{MARK}.rr").splitlines()
+    lines = run_why(capsys, bakery, f"{MARK}.rr").splitlines()
     assert lines == [
         f"{MARK}.rr",
         "  value         3.5294117647058827",
@@ -85,7 +85,7 @@ def test_claim_unknown_study_and_address_need_no_reports(project):
 
 
 def test_json_has_the_same_with_links(bakery, capsys):
-    (content,) = json.loads(why(capsys, bakery, f"{MARK}.rr", "--format", "json"))
+    (content,) = json.loads(run_why(capsys, bakery, f"{MARK}.rr", "--format", "json"))
     assert set(content) == {"name", "value", "shown_in", "computed_by", "rows"}
     assert content["rows"][0]["sources"] == [
         {
