@@ -22,7 +22,6 @@ from evidence.figures.risk_of_bias import lay_out_risk_of_bias, lay_out_risk_of_
 from evidence.statistics.sample_size import size_for_proportions
 from evidence.tables.certainty import (
     tabulate_certainty,
-    tabulate_risk_of_bias,
     tabulate_summary_of_findings,
 )
 from tests.vaccine_trials import PARALLEL, judge, judged
@@ -186,13 +185,6 @@ def test_figures_show_judgements_in_signs_and_words(project):
     signs = [text.get_text() for axis in figure.axes for text in axis.texts]
     assert {"+", "–", "×"} <= set(signs)
     draw(summary)
-
-
-def test_without_appraisals_figures_and_tables_are_empty(project):
-    dataset = project.dataset()
-    assert "not been judged" in lay_out_risk_of_bias([]).empty
-    assert "not been judged" in lay_out_risk_of_bias_summary([]).empty
-    assert tabulate_risk_of_bias(dataset, select_results(dataset)).frame.empty
 
 
 def test_the_absolute_effect_applies_the_ratio_to_the_comparators_risk(graded):
