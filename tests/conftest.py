@@ -293,4 +293,4 @@ def require_tool(name: str) -> str:
 
 
 # The trials build on Project above, hence the import at the end.
-from tests.vaccine_trials import graded, grouped, vaccine  # noqa: E402, F401
+from tests.example_trials import graded, grouped, vaccine, yeast_trials  # noqa: E402, F401

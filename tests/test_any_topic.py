@@ -22,8 +22,8 @@ from evidence.dataset.dataset import load_dataset
 from evidence.errors import EvidenceError
 from evidence.notebook import locate
 from tests.conftest import NAMES, ROOT, Project
+from tests.example_trials import BCG, YEARS, arm, described
 from tests.shipped_words import ORDINARY, words_in, words_of
-from tests.vaccine_trials import BCG, YEARS, arm, described
 
 SOURCES = [
     path

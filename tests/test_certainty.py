@@ -24,7 +24,7 @@ from evidence.tables.certainty import (
     tabulate_certainty,
     tabulate_summary_of_findings,
 )
-from tests.vaccine_trials import PARALLEL, judge, judged
+from tests.example_trials import PARALLEL, judge, judged
 
 ROB2 = load_tools()["RoB 2 (2019)"]
 ROBINS = load_tools()["ROBINS-I (2016)"]

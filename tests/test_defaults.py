@@ -14,7 +14,7 @@ from evidence.analysis.results import select_results
 from evidence.dataset import schema
 from evidence.figures.arm_comparison import lay_out_arm_comparisons
 from evidence.figures.proportions_by_arm import lay_out_proportions_by_arm
-from tests.vaccine_trials import arm
+from tests.example_trials import arm
 
 OUTCOMES = "data/outcomes.csv"
 

@@ -18,7 +18,7 @@ from evidence.report.figure_files import render_figure
 from evidence.report.figure_identity import figure_record
 from evidence.report.report import open_report
 from tests.conftest import ROOT
-from tests.vaccine_trials import BCG, TRIALS
+from tests.example_trials import BCG, TRIALS, arm
 
 QUERY = ExplorerQuery("infection", "rr", "tuberculosis", "vaccine", ANY, "all", 1.0)
 
@@ -76,13 +76,9 @@ def test_marks_are_elements_of_the_svg(graded):
 def explorer(graded):
     """The explorer of thirteen vaccine trials; one of them also reports deaths."""
     graded.table(schema.OUTCOMES, outcome="death", kind="harm", better="lower", description="died")
-    for role, arm, events in (("intervention", "vaccine", "1"), ("comparator", "none", "2")):
-        graded.row(
-            study="trial0", condition="tuberculosis", arm=arm, role=role, outcome="death",
-            time="1", time_unit="day", measure="proportion", n="100", events=events,
-            as_printed=f"{events}/100", reported_by="publication", source="trial0",
-            locator="Table 2", verified="yes",
-        )  # fmt: skip
+    for role, name, events in (("intervention", "vaccine", 1), ("comparator", "none", 2)):
+        day = {"outcome": "death", "time": "1", "time_unit": "day"}
+        graded.row(**arm("trial0", name, role, events, 100, **day))
     return explore(open_report("00_start", project=graded.root, scope="all"), measure="rr")
 
 

@@ -22,7 +22,7 @@ from evidence.errors import ParameterError
 from evidence.figures.forest_plot import lay_out_cumulative, lay_out_forest
 from evidence.figures.layout import draw
 from evidence.statistics.meta_analysis import pool
-from tests.vaccine_trials import BCG, TRIALS, YEARS, arm, judge
+from tests.example_trials import BCG, TRIALS, YEARS, arm, judge
 
 STUDIES, DESIGNS = "data/studies.csv", "data/designs.csv"
 

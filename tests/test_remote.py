@@ -48,16 +48,6 @@ def log(memory, monkeypatch):
     return entries
 
 
-@pytest.fixture
-def bakery(project):
-    project.notebook(
-        "10_bread",
-        "from evidence import tabulate_results",
-        "report.table(tabulate_results(report.dataset, report.results))",
-    )
-    return project
-
-
 def build(project, out, *options):
     return cli.main(
         ["report", "--project", str(project.root), "--only", "bread", "--out", out, *options]
@@ -79,30 +69,30 @@ def contents(memory):
 
 
 def test_reports_at_an_address_are_those_of_a_folder_and_are_not_built_twice(
-    bakery, memory, tmp_path, capsys
+    notebook_project, memory, tmp_path, capsys
 ):
     address = "memory://shelf/reports"
-    assert build(bakery, address) == 0
+    assert build(notebook_project, address) == 0
     assert f"{address}/index.html" in capsys.readouterr().out
     first = contents(memory)
-    assert build(bakery, str(tmp_path / "reports")) == 0
+    assert build(notebook_project, str(tmp_path / "reports")) == 0
     assert first == {
         f"/shelf/reports/{path.relative_to(tmp_path / 'reports').as_posix()}": path.read_bytes()
         for path in (tmp_path / "reports").rglob("*")
         if path.is_file()
     }
     times = {name: memory.modified(name) for name in first}
-    assert build(bakery, address) == 0
+    assert build(notebook_project, address) == 0
     assert {name: memory.modified(name) for name in memory.find("/")} == times
-    bakery.put("data/studies.csv", 3, events="5", as_printed="5/20")
-    assert build(bakery, address) == 0
+    notebook_project.put("data/studies.csv", 3, events="5", as_printed="5/20")
+    assert build(notebook_project, address) == 0
     changed = {name for name, content in contents(memory).items() if content != first[name]}
     assert {"/shelf/reports/manifest.json", "/shelf/reports/10_bread.html"} <= changed
 
 
-def test_sets_and_failed_notebooks_are_uploaded_too(bakery, memory, capsys):
-    bakery.notebook("10_bread", "1 / 0")
-    assert build(bakery, "memory://shelf/sets/", "--grid", "confidence=0.9,0.95") == 1
+def test_sets_and_failed_notebooks_are_uploaded_too(notebook_project, memory, capsys):
+    notebook_project.notebook("10_bread", "1 / 0")
+    assert build(notebook_project, "memory://shelf/sets/", "--grid", "confidence=0.9,0.95") == 1
     names = set(memory.find("/"))
     assert {"/shelf/sets/sets.json", "/shelf/sets/index.html"} <= names
     for level in ("0.9", "0.95"):
@@ -156,13 +146,13 @@ def test_failed_upload_leaves_a_manifest_whose_files_exist(memory, monkeypatch, 
 
 
 def test_address_that_cannot_be_written_is_refused_before_anything_is_built(
-    memory, monkeypatch, capsys, bakery
+    memory, monkeypatch, capsys, notebook_project
 ):
     def pipe_file(path, value, **options):
         raise PermissionError("access denied\nand a page of reasons")
 
     monkeypatch.setattr(memory, "pipe_file", pipe_file)
-    assert build(bakery, "memory://shelf/r") == 1
+    assert build(notebook_project, "memory://shelf/r") == 1
     message = "--out memory://shelf/r: cannot be written: access denied\n"
     assert capsys.readouterr().err.endswith(message)
     assert contents(memory) == {}

@@ -13,7 +13,7 @@ from evidence.analysis.results import select_results
 from evidence.errors import ParameterError
 from evidence.figures.layout import draw
 from evidence.figures.specification_curve import lay_out_specification_curve
-from tests.vaccine_trials import BCG, judge
+from tests.example_trials import BCG, judge
 
 
 def curve(project, measure="rr"):

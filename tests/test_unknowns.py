@@ -17,32 +17,10 @@ from evidence.figures.layout import draw
 from evidence.report.machine_readable import unknowns_frame, unknowns_json
 from evidence.statistics.sample_size import size_for_means, size_for_proportions
 from evidence.tables.gaps import required_trial_text, tabulate_evidence_map, tabulate_unknowns
-from tests.vaccine_trials import judge
+from tests.example_trials import arm, judge
 
 CELL = "bread/yeast/risen"
 STUDIES = "data/studies.csv"
-
-
-@pytest.fixture
-def bakery(project):
-    """Two trials of yeast against nothing at one day, one of them also at two months."""
-    for line, study in ((2, "baker1990"), (3, "miller2001")):
-        project.put(
-            "data/designs.csv", line, treatment="yeast", comparator_kind="inactive",
-            blinding="inactive comparator", n_analysed="40",
-        )  # fmt: skip
-        for arm, role, events in (("yeast", "intervention", 14), ("none", "comparator", 5)):
-            for time, unit in (("1", "day"), ("2", "month")):
-                if unit == "day" or study == "miller2001":
-                    project.row(
-                        study=study, condition="bread", arm=arm, role=role, outcome="risen",
-                        definition="new", time=time, time_unit=unit, measure="proportion", n="20",
-                        events=str(events), as_printed=f"{events}/20", reported_by="publication",
-                        source=study, locator="p. 5", verified="yes",
-                    )  # fmt: skip
-    for line in (2, 3):
-        project.put(STUDIES, line, verified="not read")
-    return project
 
 
 def unknowns(project):
@@ -62,8 +40,8 @@ def mid(project, measure, value, outcome="risen"):
     )  # fmt: skip
 
 
-def test_what_is_computed_for_a_listed_unknown(bakery):
-    unknown = unknowns(bakery)["U1"]
+def test_what_is_computed_for_a_listed_unknown(yeast_trials):
+    unknown = unknowns(yeast_trials)["U1"]
     assert (unknown.origin, unknown.k, unknown.n, unknown.randomised) == ("listed", 1, 40, 1)
     assert unknown.longest_follow_up == pytest.approx(2 * 365.25 / 12)
     assert unknown.labels == ["Miller"]
@@ -75,25 +53,25 @@ def test_what_is_computed_for_a_listed_unknown(bakery):
     )
 
 
-def test_the_codes_follow_from_the_evidence(bakery):
-    judge(bakery, "miller2001", ["high", "low", "low", "low", "low"])
-    codes = unknowns(bakery)["U1"].codes
+def test_the_codes_follow_from_the_evidence(yeast_trials):
+    judge(yeast_trials, "miller2001", ["high", "low", "low", "low", "low"])
+    codes = unknowns(yeast_trials)["U1"].codes
     assert codes["B"] == "at least half of the studies are at high risk of bias or not randomised"
-    bakery.put("data/designs.csv", 3, blinding="indistinguishable")
-    assert "D" not in unknowns(bakery)["U1"].codes
+    yeast_trials.put("data/designs.csv", 3, blinding="indistinguishable")
+    assert "D" not in unknowns(yeast_trials)["U1"].codes
     for query in ("outcome=risen and days>=4000", ""):
-        bakery.put("data/unknowns.csv", 2, where=query)
-        unknown = unknowns(bakery)["U1"]
+        yeast_trials.put("data/unknowns.csv", 2, where=query)
+        unknown = unknowns(yeast_trials)["U1"]
         assert unknown.codes == {"A": "no study addresses it"}
         assert (unknown.k, unknown.n, unknown.status) == (0, 0, "open")
 
 
-def test_removing_the_only_long_study_changes_a_derived_unknown(bakery):
+def test_removing_the_only_long_study_changes_a_derived_unknown(yeast_trials):
     name = f"{CELL}/beyond a month"
-    before = unknowns(bakery)[name]
+    before = unknowns(yeast_trials)[name]
     assert (before.origin, before.k, before.claims) == ("derived", 1, ("C1",))
-    drop_rows(bakery, "time_unit", "month")
-    after = unknowns(bakery)[name]
+    drop_rows(yeast_trials, "time_unit", "month")
+    after = unknowns(yeast_trials)[name]
     assert after.k == 0
     assert [str(sentence) for sentence in top_unknowns([after, before])] == [
         "No trial has measured risen with yeast beyond a month in people with bread, against an "
@@ -103,34 +81,34 @@ def test_removing_the_only_long_study_changes_a_derived_unknown(bakery):
     ]
 
 
-def test_a_comparison_with_two_trials_is_not_unknown(bakery):
+def test_a_comparison_with_two_trials_is_not_unknown(yeast_trials):
     name = f"{CELL}/up to three days"
-    assert unknowns(bakery)[name].comparison == "an active comparator"
+    assert unknowns(yeast_trials)[name].comparison == "an active comparator"
     for line in (2, 3):
-        bakery.put("data/designs.csv", line, comparator_kind="active")
-    assert unknowns(bakery)[name].comparison == "an inactive comparator"
+        yeast_trials.put("data/designs.csv", line, comparator_kind="active")
+    assert unknowns(yeast_trials)[name].comparison == "an inactive comparator"
     # A claim on an outcome that is neither benefit nor harm gives no unknown.
-    bakery.put("data/outcomes.csv", 2, kind="flow", better="neither")
-    assert not [name for name in unknowns(bakery) if name.startswith("bread/")]
+    yeast_trials.put("data/outcomes.csv", 2, kind="flow", better="neither")
+    assert not [name for name in unknowns(yeast_trials) if name.startswith("bread/")]
 
 
-def test_a_claim_on_late_results_gives_no_unknown_on_earlier_times(bakery):
-    rows = bakery.rows(STUDIES)
+def test_a_claim_on_late_results_gives_no_unknown_on_earlier_times(yeast_trials):
+    rows = yeast_trials.rows(STUDIES)
     position = rows[0].index("time_unit")
     for line, row in enumerate(rows[1:], start=2):
         if row[position] == "day":
-            bakery.put(STUDIES, line, time="1", time_unit="year")
-    names = [name for name in unknowns(bakery) if name.startswith(CELL)]
+            yeast_trials.put(STUDIES, line, time="1", time_unit="year")
+    names = [name for name in unknowns(yeast_trials) if name.startswith(CELL)]
     assert names == [f"{CELL}/beyond a month"]
 
 
-def test_a_reference_or_claim_without_a_source_is_an_unknown(bakery):
-    bakery.put("data/claims.csv", 2, verdict="not checkable", reason="no text was found")
-    unknown = unknowns(bakery)["source/C1"]
+def test_a_reference_or_claim_without_a_source_is_an_unknown(yeast_trials):
+    yeast_trials.put("data/claims.csv", 2, verdict="not checkable", reason="no text was found")
+    unknown = unknowns(yeast_trials)["source/C1"]
     assert (unknown.origin, unknown.why_open) == ("source", "no text was found")
-    bakery.put("data/guide.csv", 2, status="unresolved", source="")
-    bakery.put("data/claims.csv", 2, guide_refs="1")
-    after = unknowns(bakery)
+    yeast_trials.put("data/guide.csv", 2, status="unresolved", source="")
+    yeast_trials.put("data/claims.csv", 2, guide_refs="1")
+    after = unknowns(yeast_trials)
     assert "source/C1" not in after
     unknown = after["source/1"]
     assert (unknown.origin, unknown.claims, unknown.k) == ("source", ("C1",), 0)
@@ -139,14 +117,14 @@ def test_a_reference_or_claim_without_a_source_is_an_unknown(bakery):
     assert required_trial_text(unknown) == "identifying the source that the guide relies on"
 
 
-def test_unknowns_are_ordered_by_status_claims_and_participants(bakery):
-    bakery.put("data/unknowns.csv", 2, claims="")
-    bakery.table(
+def test_unknowns_are_ordered_by_status_claims_and_participants(yeast_trials):
+    yeast_trials.put("data/unknowns.csv", 2, claims="")
+    yeast_trials.table(
         schema.UNKNOWNS, unknown="U2", question="Why?", why_open="never asked", population="bread",
         intervention="yeast", outcome="risen", asked_on="2026-11", raised_by="both",
         status="settled", status_reason="seen",
     )  # fmt: skip
-    listed = find_unknowns(bakery.dataset())
+    listed = find_unknowns(yeast_trials.dataset())
     order = [(["open", "narrowed", "settled"].index(u.status), -len(u.claims), u.n) for u in listed]
     assert order == sorted(order)
     assert str(unknowns_summary(listed)) == (
@@ -156,18 +134,20 @@ def test_unknowns_are_ordered_by_status_claims_and_participants(bakery):
     )
 
 
-def test_curators_overrule_a_status_with_a_reason(bakery):
-    bakery.put("data/unknowns.csv", 2, status="settled", status_reason="everybody saw it rise")
-    unknown = unknowns(bakery)["U1"]
+def test_curators_overrule_a_status_with_a_reason(yeast_trials):
+    yeast_trials.put(
+        "data/unknowns.csv", 2, status="settled", status_reason="everybody saw it rise"
+    )
+    unknown = unknowns(yeast_trials)["U1"]
     assert (unknown.computed_status, unknown.status) == ("open", "settled")
     status = tabulate_unknowns([unknown]).frame["status"][0]
     assert status == "settled; computed: open, overruled: everybody saw it rise"
 
 
-def test_the_required_size_from_the_observed_comparator_proportion(bakery):
-    mid(bakery, "rd", "0.2")
-    bakery.put("data/unknowns.csv", 2, where="outcome=risen and days=1")
-    unknown = unknowns(bakery)["U1"]
+def test_the_required_size_from_the_observed_comparator_proportion(yeast_trials):
+    mid(yeast_trials, "rd", "0.2")
+    yeast_trials.put("data/unknowns.csv", 2, where="outcome=risen and days=1")
+    unknown = unknowns(yeast_trials)["U1"]
     trial = unknown.required_trial
     # 5 of 20 in each comparator arm are 25%; 45% is to be detected.
     per_arm = int(np.ceil(size_for_proportions(0.25, 0.45)))
@@ -184,41 +164,41 @@ def test_the_required_size_from_the_observed_comparator_proportion(bakery):
     assert "of the required information exists (80 of" in text
 
 
-def test_the_required_size_without_an_observed_proportion(bakery):
-    mid(bakery, "rr", "1.25")
-    drop_rows(bakery, "time_unit", "month")
-    sizes = unknowns(bakery)[f"{CELL}/beyond a month"].required_trial.sizes
+def test_the_required_size_without_an_observed_proportion(yeast_trials):
+    mid(yeast_trials, "rr", "1.25")
+    drop_rows(yeast_trials, "time_unit", "month")
+    sizes = unknowns(yeast_trials)[f"{CELL}/beyond a month"].required_trial.sizes
     assert list(sizes["risk"].unique()) == list(COMPARATOR_RISKS)
     assert sizes["per_arm"][0] == int(np.ceil(size_for_proportions(0.1, 0.125)))
     assert not sizes["observed"].any()
 
 
-def test_the_required_size_on_a_scale_uses_the_observed_sd(bakery):
+def test_the_required_size_on_a_scale_uses_the_observed_sd(yeast_trials):
     """Lii 2023, MADRS at day 1: SD 7.6 of 20 and 10.0 of 19; 3 points are important."""
-    bakery.put("data/outcomes.csv", 3, better="lower")
-    mid(bakery, "md", "3", outcome="height")
-    for arm, role, n, mean, sd in (
+    yeast_trials.put("data/outcomes.csv", 3, better="lower")
+    mid(yeast_trials, "md", "3", outcome="height")
+    for name, role, n, mean, sd in (
         ("yeast", "intervention", "20", "12", "7.6"),
         ("none", "comparator", "19", "15", "10"),
     ):
-        bakery.row(
-            study="miller2001", condition="bread", arm=arm, role=role, outcome="height", time="1",
-            time_unit="day", measure="mean", n=n, value=mean, spread=sd, spread_kind="sd",
-            as_printed=f"{mean} ({sd})", reported_by="publication", source="miller2001",
-            locator="p. 5", verified="yes",
-        )  # fmt: skip
-    bakery.put("data/unknowns.csv", 2, outcome="height", where="outcome=height and days=1")
+        cells = {"condition": "bread", "outcome": "height", "time": "1", "time_unit": "day"}
+        cells |= {"measure": "mean", "value": mean, "spread": sd, "spread_kind": "sd"}
+        cells |= {"as_printed": f"{mean} ({sd})"}
+        yeast_trials.row(**arm("miller2001", name, role, "", n, **cells))
+    yeast_trials.put("data/unknowns.csv", 2, outcome="height", where="outcome=height and days=1")
     # The variance of the difference is that of unequal spreads, expressed as one SD.
     sd = ((7.6**2 / 20 + 10.0**2 / 19) / (1 / 20 + 1 / 19)) ** 0.5
-    assert unknowns(bakery)["U1"].required_trial.per_arm == int(np.ceil(size_for_means(3, sd)))
+    assert unknowns(yeast_trials)["U1"].required_trial.per_arm == int(
+        np.ceil(size_for_means(3, sd))
+    )
 
 
-def test_the_required_size_grows_with_diversity(bakery):
+def test_the_required_size_grows_with_diversity(yeast_trials):
     """D² by hand: 1 − (sum of 1/(v + tau²)) / (sum of 1/v), with the tau² of the pool."""
-    rows = bakery.rows(STUDIES)
+    rows = yeast_trials.rows(STUDIES)
     line = next(n for n, row in enumerate(rows, 1) if "miller2001" in row and "14/20" in row)
-    bakery.put(STUDIES, line, events="5", as_printed="5/20")
-    dataset = bakery.dataset()
+    yeast_trials.put(STUDIES, line, events="5", as_printed="5/20")
+    dataset = yeast_trials.dataset()
     bodies = evidence_bodies(dataset, select_results(dataset), times=[1])
     (body,) = [body for body in bodies if body.question.outcome == "risen"]
     tau2, v = body.pooled.pooled.tau2, body.studies["vi"]
@@ -228,31 +208,31 @@ def test_the_required_size_grows_with_diversity(bakery):
     assert diversity(body) >= body.pooled.pooled.I2 / 100 - 1e-12
 
 
-def test_how_long_a_trial_must_follow_participants(bakery):
-    derived = unknowns(bakery)[f"{CELL}/beyond a month"]
+def test_how_long_a_trial_must_follow_participants(yeast_trials):
+    derived = unknowns(yeast_trials)[f"{CELL}/beyond a month"]
     assert derived.required_trial.follow_up_days == 31
     # The question asks for results from day 2 on.
-    unknown = unknowns(bakery)["U1"]
+    unknown = unknowns(yeast_trials)["U1"]
     assert unknown.required_trial.follow_up_days == 2
     assert "with a follow-up of at least 2 days" in required_trial_text(unknown)
     for query, days in (("outcome=risen", 1), ("", np.nan)):
-        bakery.put("data/unknowns.csv", 2, where=query)
-        trial = unknowns(bakery)["U1"].required_trial
+        yeast_trials.put("data/unknowns.csv", 2, where=query)
+        trial = unknowns(yeast_trials)["U1"].required_trial
         np.testing.assert_equal(trial.follow_up_days, days)
 
 
-def test_how_many_participants_were_followed_beyond_each_band(bakery):
-    assert str(follow_up_attrition(bakery.dataset())) == (
+def test_how_many_participants_were_followed_beyond_each_band(yeast_trials):
+    assert str(follow_up_attrition(yeast_trials.dataset())) == (
         "The trials in these tables included 80 participants; 40 participants were followed "
         "beyond 3 days; 40 participants were followed beyond 31 days."
     )
 
 
-def test_the_evidence_map_by_dose_and_time(bakery):
-    for line, row in enumerate(bakery.rows(STUDIES), start=1):
+def test_the_evidence_map_by_dose_and_time(yeast_trials):
+    for line, row in enumerate(yeast_trials.rows(STUDIES), start=1):
         if "14/20" in row and "baker1990" in row:
-            bakery.put(STUDIES, line, dose_mg_per_kg="0.5", route="IV")
-    dataset = bakery.dataset()
+            yeast_trials.put(STUDIES, line, dose_mg_per_kg="0.5", route="IV")
+    dataset = yeast_trials.dataset()
     results = select_results(dataset)
     layout = lay_out_evidence_map(dataset, results, row_by="dose")
     assert layout.row_labels == ("0.5 mg/kg IV",)
@@ -266,41 +246,41 @@ def test_the_evidence_map_by_dose_and_time(bakery):
     assert lay_out_evidence_map(dataset, results.iloc[:0], row_by="dose").empty
 
 
-def test_no_unknowns_and_a_thousand_studies(bakery):
+def test_no_unknowns_and_a_thousand_studies(yeast_trials):
     for file in ("unknowns", "claims"):
-        bakery.path(f"data/{file}.csv").unlink()
-    assert find_unknowns(bakery.dataset()) == []
+        yeast_trials.path(f"data/{file}.csv").unlink()
+    assert find_unknowns(yeast_trials.dataset()) == []
     assert str(unknowns_summary([])).startswith("There are no unknowns")
     assert tabulate_unknowns([]).frame.empty
     keys = [f"many{number}" for number in range(1000)]
     entries = [f"@misc{{{k}, author = {{A, B}}, title = {{T}}, year = {{2000}}}}\n" for k in keys]
-    bakery.append("references.bib", "".join(entries))
+    yeast_trials.append("references.bib", "".join(entries))
     for file in (STUDIES, "data/designs.csv"):
-        rows = bakery.rows(file)
+        rows = yeast_trials.rows(file)
         copied = [
             row for row in rows if row[0] == "baker1990" and ("p. 5" in row or "Baker" in row)
         ]
         copies = [
             [key if cell == "baker1990" else cell for cell in row] for key in keys for row in copied
         ]
-        bakery.write(file, [*rows, *copies])
-    dataset = bakery.dataset()
+        yeast_trials.write(file, [*rows, *copies])
+    dataset = yeast_trials.dataset()
     layout = lay_out_evidence_map(dataset, select_results(dataset))
     assert layout.frame["k"].max() == 1002
     draw(layout)
 
 
-def test_unknowns_are_exported(bakery):
-    listed = find_unknowns(bakery.dataset())
+def test_unknowns_are_exported(yeast_trials):
+    listed = find_unknowns(yeast_trials.dataset())
     records = json.loads(unknowns_json(listed))
     assert [record["unknown"] for record in records] == [unknown.name for unknown in listed]
     assert records[-1]["study_keys"] == ["miller2001"]
     assert len(unknowns_frame(listed)) == len(listed)
 
 
-def test_overdue_reviews_by_day(bakery):
-    bakery.put("data/unknowns.csv", 2, last_searched="2025-01-02", review_due="2026-01-02")
-    dataset = bakery.dataset()
+def test_overdue_reviews_by_day(yeast_trials):
+    yeast_trials.put("data/unknowns.csv", 2, last_searched="2025-01-02", review_due="2026-01-02")
+    dataset = yeast_trials.dataset()
     assert list(overdue_reviews(dataset, "2026-01-02")) == []
     assert list(overdue_reviews(dataset, "2026-01-03")) == [
         "data/unknowns.csv:2 OVERDUE warning: unknown U1 was due for review on 2026-01-02 (last "

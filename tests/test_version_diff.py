@@ -15,22 +15,15 @@ from evidence.compare.version_diff import CROSSED
 from evidence.dataset import schema
 from evidence.errors import EvidenceError
 from tests.conftest import require_tool
+from tests.example_trials import add_yeast_trial
 
 EFFECT = "effect/bread/yeast/inactive/risen/1 day"
 
 
 @pytest.fixture
-def old(project):
-    """Two trials of yeast at one day, with 14 of 20 against 5 of 20, one also at two months."""
-    for line, study in ((2, "baker1990"), (3, "miller2001")):
-        project.put(
-            "data/designs.csv", line, treatment="yeast", comparator_kind="inactive",
-            blinding="inactive comparator", n_analysed="40",
-        )  # fmt: skip
-        project.put("data/studies.csv", line, verified="not read")
-        add_trial(project, study, "1", "day", 20, (14, 5))
-    add_trial(project, "miller2001", "2", "month", 20, (14, 5))
-    return project
+def old(yeast_trials):
+    """The first version: 14 of 20 against 5 of 20 in each trial."""
+    return yeast_trials
 
 
 @pytest.fixture
@@ -42,17 +35,6 @@ def new(old, tmp_path):
     return later
 
 
-def add_trial(project, study, time, unit, n, events):
-    for arm, role, count in zip(("yeast", "none"), ("intervention", "comparator"), events,
-                                strict=True):  # fmt: skip
-        project.row(
-            study=study, condition="bread", arm=arm, role=role, outcome="risen", definition="new",
-            time=time, time_unit=unit, measure="proportion", n=str(n), events=str(count),
-            as_printed=f"{count}/{n}", reported_by="publication", source=study, locator="p. 5",
-            verified="yes",
-        )  # fmt: skip
-
-
 def add_large_trial(project, time="1", unit="day"):
     """Four hundred participants with the same proportions as the small trials."""
     project.append("references.bib", "@misc{big2020, author={Big, Q}, title={T}, year={2020}}\n")
@@ -61,7 +43,7 @@ def add_large_trial(project, time="1", unit="day"):
         randomised="yes", source="big2020", locator="p. 1", treatment="yeast",
         comparator_kind="inactive", blinding="indistinguishable", n_analysed="400",
     )  # fmt: skip
-    add_trial(project, "big2020", time, unit, 200, (140, 50))
+    add_yeast_trial(project, "big2020", time, unit, 200, (140, 50))
 
 
 def line_of(project, text):

@@ -1,4 +1,4 @@
-"""Thirteen vaccine trials (metafor's dat.bcg) as a project, for tests of pooling and certainty."""
+"""Thirteen vaccine trials (metafor's dat.bcg) and two trials of yeast, as projects for tests."""
 
 import json
 
@@ -104,3 +104,25 @@ def grouped(graded):
         )
         graded.put("data/studies.csv", 2 * number + 2, dose_mg_per_kg=str(number + 1))
     return graded
+
+
+def add_yeast_trial(project, study, time, unit, n=20, events=(14, 5)):
+    """Add the counts of two arms, bread with yeast and without."""
+    cells = {"condition": "bread", "outcome": "risen", "definition": "new", "locator": "p. 5"}
+    cells |= {"time": time, "time_unit": unit}
+    project.row(**arm(study, "yeast", "intervention", events[0], n, **cells))
+    project.row(**arm(study, "none", "comparator", events[1], n, **cells))
+
+
+@pytest.fixture
+def yeast_trials(project):
+    """Two trials of yeast against nothing at one day, one of them also at two months."""
+    for line, study in ((2, "baker1990"), (3, "miller2001")):
+        project.put(
+            "data/designs.csv", line, treatment="yeast", comparator_kind="inactive",
+            blinding="inactive comparator", n_analysed="40",
+        )  # fmt: skip
+        project.put("data/studies.csv", line, verified="not read")
+        add_yeast_trial(project, study, "1", "day")
+    add_yeast_trial(project, "miller2001", "2", "month")
+    return project
