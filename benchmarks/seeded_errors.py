@@ -239,8 +239,8 @@ def arm_size(random, tables, years):
     rows = rows[rows["role"].isin(["intervention", "comparator"])]
     total = tables[DESIGNS].set_index("study")["n_randomised"]
     sums = pd.to_numeric(rows["events"]).groupby(rows["study"]).sum()
-    known = {study for study in sums.index if str(sums[study]) == total.get(study, "")}
-    index = _pick(random, rows[rows["study"].isin(known)])
+    matching = {study for study in sums.index if str(sums[study]) == total.get(study, "")}
+    index = _pick(random, rows[rows["study"].isin(matching)])
     if index is None:
         return None
     size = _slip(random, rows["events"][index])

@@ -74,11 +74,11 @@ def _trial(rng, key: str, review: str, doses, sizes) -> list[dict[str, str]]:
     shows_counts = bool(rng.integers(2))
     scores = [_scores(rng, n, is_drug=arm != "placebo") for arm, n in zip(arms, sizes, strict=True)]
     rows = []
-    for place, (arm, people) in enumerate(zip(arms, scores, strict=True)):
+    for number, (arm, people) in enumerate(zip(arms, scores, strict=True)):
         base = {
             "study": key, "condition": "illness", "arm": arm,
             "role": "comparator" if arm == "placebo" else "intervention",
-            "dose_mg_per_kg": doses[place] if place < len(doses) else "",
+            "dose_mg_per_kg": doses[number] if number < len(doses) else "",
             "route": "IV", "reported_by": "publication", "source": key, "locator": "Table 1",
             "verified": "yes",
         }  # fmt: skip
@@ -134,15 +134,17 @@ def _share(outcome: str, events: int, n: int, shows_counts: bool) -> dict[str, s
 
 def _effects(drug: np.ndarray, placebo: np.ndarray):
     """Mean difference, standardised difference, odds ratio of response, and a bare finding."""
-    one, two = drug[:, 1], placebo[:, 1]
-    n1, n2 = len(one), len(two)
-    found = stats.ttest_ind(one, two)
-    low, high = found.confidence_interval(0.95)
-    difference = one.mean() - two.mean()
-    yield _sized("mean difference", "severity", difference, low, high, found.pvalue) | {
+    treated, controls = drug[:, 1], placebo[:, 1]
+    n1, n2 = len(treated), len(controls)
+    test = stats.ttest_ind(treated, controls)
+    low, high = test.confidence_interval(0.95)
+    difference = treated.mean() - controls.mean()
+    yield _sized("mean difference", "severity", difference, low, high, test.pvalue) | {
         "instrument": "scale"
     }
-    pooled = np.sqrt(((n1 - 1) * one.var(ddof=1) + (n2 - 1) * two.var(ddof=1)) / (n1 + n2 - 2))
+    pooled = np.sqrt(
+        ((n1 - 1) * treated.var(ddof=1) + (n2 - 1) * controls.var(ddof=1)) / (n1 + n2 - 2)
+    )
     g = difference / pooled
     error = np.sqrt((n1 + n2) / (n1 * n2) + g**2 / (2 * (n1 + n2)))
     p = 2 * stats.norm.sf(abs(g) / error)

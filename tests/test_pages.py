@@ -233,10 +233,10 @@ def test_search_keeps_the_rows_with_all_the_words(studies):
 def test_a_filter_keeps_the_rows_of_a_word_by_mouse_and_keyboard(studies):
     select = studies.tools.get_by_label("condition")
     select.select_option("depression")
-    shown = column(studies, "condition")
-    assert shown
-    assert all("depression" in text.split("; ") for text in shown)
-    assert len(shown) < studies.locator("#tab-studies tbody tr").count()
+    conditions = column(studies, "condition")
+    assert conditions
+    assert all("depression" in text.split("; ") for text in conditions)
+    assert len(conditions) < studies.locator("#tab-studies tbody tr").count()
     select.focus()
     studies.keyboard.press("Home")
     assert studies.rows.count() == studies.locator("#tab-studies tbody tr").count()
@@ -307,9 +307,9 @@ def test_every_claim_of_every_unknown_is_linked_both_ways(report):
     pages = {name: (report / f"{name}.html").read_text("utf-8") for name in NAMES}
     unknowns = json.loads((report / "unknowns.json").read_text("utf-8"))
     pairs = sum(len(entry["claims"]) for entry in unknowns)
-    there = re.findall(r'href="05_claims.html#(tab-claims-[^"]+)"', pages["06_unknowns"])
+    forth = re.findall(r'href="05_claims.html#(tab-claims-[^"]+)"', pages["06_unknowns"])
     back = re.findall(r'href="06_unknowns.html#(tab-unknowns-[^"]+)"', pages["05_claims"])
-    assert len(there) == len(back) == pairs
+    assert len(forth) == len(back) == pairs
     for name, page in pages.items():
         for target, fragment in re.findall(r'href="(\w+)\.html#([^"]+)"', page):
             assert f'id="{fragment}"' in pages[target], f"{name} to {target}#{fragment}"
@@ -390,10 +390,10 @@ def test_links_to_rows_of_no_page_become_words():
         '<a href="#tab-claims-C1">C1</a> <a href="#tab-x-1">x</a> <tr id="tab-x-1"> '
         '<a href="#why-a">7</a>'
     )
-    other = '<tr id="tab-claims-C2"> <a class="row" href="#tab-x-1">the row</a>'
-    pages = resolve_row_links({"one": page, "two": other})
+    claims = '<tr id="tab-claims-C2"> <a class="row" href="#tab-x-1">the row</a>'
+    pages = resolve_row_links({"one": page, "two": claims})
     assert pages["one"] == page.replace('<a href="#tab-claims-C1">C1</a>', "C1")
-    assert pages["two"] == other.replace('"#tab-x-1"', '"one.html#tab-x-1"')
+    assert pages["two"] == claims.replace('"#tab-x-1"', '"one.html#tab-x-1"')
 
 
 def page_of(*cells, figure_files=()):

@@ -82,7 +82,7 @@ def test_text_is_read_as_the_declared_type(annotation, text, value):
 
 
 @pytest.mark.parametrize(
-    ("annotation", "given", "value"),
+    ("annotation", "argument", "value"),
     [
         ("str", datetime.date(2024, 2, 29), "2024-02-29"),
         ("date", datetime.date(2024, 2, 29), "2024-02-29"),
@@ -94,8 +94,8 @@ def test_text_is_read_as_the_declared_type(annotation, text, value):
         ("tuple[int, str]", (1, "a"), [1, "a"]),
     ],
 )
-def test_typed_values_become_what_json_can_hold(annotation, given, value):
-    accepted, message = check(annotation, given)
+def test_typed_values_become_what_json_can_hold(annotation, argument, value):
+    accepted, message = check(annotation, argument)
     assert message == ""
     assert (accepted, type(accepted)) == (value, type(value))
 
@@ -217,8 +217,8 @@ def test_a_cell_that_does_not_declare_parameters_is_refused(source, message):
 
 def test_a_parameter_may_be_called_like_a_method_of_the_model():
     notebook = parse_cell("10_own", "copy: int = 1\nmodel_fields: int = 2\n_x: int = 3")
-    given = {"copy": 4, "model_fields": 5, "_x": 6}
-    assert notebook.validate(given) == (given, [])
+    values = {"copy": 4, "model_fields": 5, "_x": 6}
+    assert notebook.validate(values) == (values, [])
 
 
 def test_a_notebook_without_parameters_cell_declares_nothing(tmp_path):
@@ -322,12 +322,12 @@ def test_the_message_is_the_same_for_command_line_file_and_python(
     assert line.startswith("02_comparison: ")
     assert message in line
     (tmp_path / "reports.yml").write_text(f"sets:\n  one:\n    {name}: {yaml}\n", "utf-8")
-    (one,) = read_sets(tmp_path).values()
+    (parameter_set,) = read_sets(tmp_path).values()
     with pytest.raises(ParameterError) as caught:
         notebooks = declared(bread.project, ["comparison"])
-        validate_parameters(one.parameters, notebooks, bread, one.origins)
+        validate_parameters(parameter_set.parameters, notebooks, bread, parameter_set.origins)
     assert str(caught.value) == f"reports.yml:3: {line}"
-    value = one.parameters[name]
+    value = parameter_set.parameters[name]
     with pytest.raises(ParameterError) as caught:
         open_report("02_comparison", project=bread.project, **{name: value})
     assert message in str(caught.value)

@@ -45,8 +45,8 @@ DEFAULTS = {
 def rich(project):
     """The small project with a row in every table that can have one."""
     for table, cells in MORE_ROWS:
-        known = {name: value for name, value in DEFAULTS.items() if name in table.names}
-        project.table(table, **(known | cells))
+        defaults = {name: value for name, value in DEFAULTS.items() if name in table.names}
+        project.table(table, **(defaults | cells))
     for domain in ("overall", "deviations"):
         cells = {"study": "baker1990", "tool": "RoB 2 (2019)", "domain": domain, "source": "guide"}
         cells |= {"judgement": "low", "judged_by": "review", "locator": "p. 9"}
@@ -56,7 +56,7 @@ def rich(project):
 
 def run(project, name, out, **parameters):
     """Run the cells of a notebook in this process; return what it shows and writes, and the record."""
-    space, shown = {}, []
+    space, displays = {}, []
     for cell in nbformat.read(own_notebooks()[name], as_version=4).cells:
         if cell.cell_type != "code":
             continue
@@ -67,13 +67,15 @@ def run(project, name, out, **parameters):
             space |= {"project": str(project.root), "out": str(out), **parameters}
         if last:
             value = eval(compile(ast.Expression(last.value), name, "eval"), space)
-            shown += [repr(part._repr_mimebundle_()) for part in getattr(value, "figures", [value])]
+            displays += [
+                repr(part._repr_mimebundle_()) for part in getattr(value, "figures", [value])
+            ]
     files = {
         path.relative_to(out): path.read_bytes()
         for path in sorted(out.rglob("*"))
         if path.is_file() and path.parent.name != "reads"
     }
-    return (shown, files), json.loads((out / "reads" / f"{name}.json").read_text("utf-8"))
+    return (displays, files), json.loads((out / "reads" / f"{name}.json").read_text("utf-8"))
 
 
 def change_row(project, table, line):
@@ -141,7 +143,7 @@ def test_a_report_that_is_left_alone_would_have_come_out_the_same(rich, tmp_path
 
 @pytest.fixture
 def reasons(project):
-    """What would be said of a report that read something, after the project has changed."""
+    """A function that lists why a report that read something must be rebuilt."""
     logged = project.dataset().logged()
     lines = line_digests(project.dataset())
 
@@ -236,28 +238,28 @@ def test_why_a_report_is_rebuilt_is_said(project, capsys):
     project.notebook("10_bread", "report.results['value']", "report.input_file('extra.txt')")
     command = ["report", "--project", str(project.root), "--only", "bread", "--explain"]
 
-    def said(*more):
+    def build(*more):
         assert cli.main([*command, *more]) == 0
         return capsys.readouterr().out.splitlines()[0].removeprefix("10_bread: ")
 
     up_to_date = "up to date"
-    assert said() == "built: there is no finished report"
-    assert said() == up_to_date
+    assert build() == "built: there is no finished report"
+    assert build() == up_to_date
     project.put("data/studies.csv", 2, value="0.72", as_printed="72%")
-    assert said() == "built: data/studies.csv:2 changed"
+    assert build() == "built: data/studies.csv:2 changed"
     project.put("data/studies.csv", 2, note="a remark")
-    assert said() == up_to_date
+    assert build() == up_to_date
     project.path("notebooks/own.csv").write_text("a\n2\n")
-    assert said() == "built: notebooks/own.csv changed"
+    assert build() == "built: notebooks/own.csv changed"
     project.path("extra.txt").write_text("here")
-    assert said() == "built: extra.txt changed"
-    assert said("-p", "confidence=0.9") == "built: confidence was absent, is 0.9"
+    assert build() == "built: extra.txt changed"
+    assert build("-p", "confidence=0.9") == "built: confidence was absent, is 0.9"
     project.path("reports/10_bread.html").write_text("torn")
-    assert said("-p", "confidence=0.9") == up_to_date
+    assert build("-p", "confidence=0.9") == up_to_date
     assert "torn" not in project.path("reports/10_bread.html").read_text("utf-8")
     project.path("reports/notebooks/10_bread.ipynb").unlink()
     project.notebook("10_bread", "1 + 1")
-    assert said() == "built: its notebook was edited; confidence was 0.9, is absent"
+    assert build() == "built: its notebook was edited; confidence was 0.9, is absent"
     code = (
         "import sys; from evidence.build.build import build_reports, BuildOptions; "
         f"result = build_reports({str(project.root)!r}, options=BuildOptions(only=['10_bread'])); "
