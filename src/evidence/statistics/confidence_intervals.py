@@ -1,8 +1,10 @@
 """Confidence intervals of a proportion and of the comparison of two proportions.
 
-Group 1 is the intervention, group 2 its comparator. Ratios are on the natural scale; their
-intervals are symmetric on the log scale. Nothing is added to zero cells: a ratio that a zero count
-leaves undefined, and its interval, are NaN.
+Group 1 is the intervention, group 2 its comparator. `events` are participants with the outcome, `n`
+participants analysed, both array_like of shape (K,). Impossible counts, and a confidence that is
+not strictly between 0 and 1, raise ValueError. Ratios are on the natural scale; their intervals
+are symmetric on the log scale. Nothing is added to zero cells: a ratio that a zero count leaves
+undefined, and its interval, are NaN.
 """
 
 from typing import NamedTuple
@@ -21,13 +23,7 @@ class Estimate(NamedTuple):
 
 
 def critical_value(confidence: float) -> float:
-    """Return the two-sided standard normal quantile, 1.96 for a confidence of 0.95.
-
-    Raises
-    ------
-    ValueError
-        `confidence` is not strictly between 0 and 1.
-    """
+    """Return the two-sided standard normal quantile, 1.96 for a confidence of 0.95."""
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must lie between 0 and 1; got {confidence}")
     return float(ndtri((1 + confidence) / 2))
@@ -54,17 +50,6 @@ def wilson_interval(events: ArrayLike, n: ArrayLike, confidence: float = 0.95) -
 
     The interval stays inside 0 to 1 and has a width even at 0 or n events.
 
-    Parameters
-    ----------
-    events, n : array_like of shape (K,)
-        Participants with the outcome, and participants analysed.
-    confidence : float, default 0.95
-
-    Raises
-    ------
-    ValueError
-        Impossible counts or confidence.
-
     References
     ----------
     wilson1927.
@@ -85,25 +70,12 @@ def risk_difference_interval(
 ) -> Estimate:
     """Return the difference of two proportions with Newcombe's interval (his method 10).
 
-    Parameters
-    ----------
-    events1, n1, events2, n2 : array_like of shape (K,)
-        Participants with the outcome and participants analysed, per group.
-    confidence : float, default 0.95
-
-    Raises
-    ------
-    ValueError
-        Impossible counts or confidence.
-
     References
     ----------
     newcombe1998.
     """
-    group1, group2 = (
-        wilson_interval(events1, n1, confidence),
-        wilson_interval(events2, n2, confidence),
-    )
+    group1 = wilson_interval(events1, n1, confidence)
+    group2 = wilson_interval(events2, n2, confidence)
     difference = group1.estimate - group2.estimate
     below = np.hypot(group1.estimate - group1.ci_low, group2.ci_high - group2.estimate)
     above = np.hypot(group1.ci_high - group1.estimate, group2.estimate - group2.ci_low)
@@ -114,18 +86,6 @@ def risk_ratio_interval(
     events1: ArrayLike, n1: ArrayLike, events2: ArrayLike, n2: ArrayLike, confidence: float = 0.95
 ) -> Estimate:
     """Return the ratio of two proportions with Katz's interval on the log scale.
-
-    Parameters
-    ----------
-    events1, n1, events2, n2 : array_like of shape (K,)
-        Participants with the outcome and participants analysed, per group. The result is NaN where
-        a group has no events.
-    confidence : float, default 0.95
-
-    Raises
-    ------
-    ValueError
-        Impossible counts or confidence.
 
     References
     ----------
@@ -142,18 +102,6 @@ def odds_ratio_interval(
     events1: ArrayLike, n1: ArrayLike, events2: ArrayLike, n2: ArrayLike, confidence: float = 0.95
 ) -> Estimate:
     """Return the ratio of two odds with Woolf's interval on the log scale.
-
-    Parameters
-    ----------
-    events1, n1, events2, n2 : array_like of shape (K,)
-        Participants with the outcome and participants analysed, per group. The result is NaN where
-        one of the four cells is 0.
-    confidence : float, default 0.95
-
-    Raises
-    ------
-    ValueError
-        Impossible counts or confidence.
 
     References
     ----------

@@ -1,8 +1,11 @@
 """Effect sizes of single studies with their sampling variances, ready to be pooled.
 
 `yi` is an effect and `vi` its sampling variance, as in metafor. Ratios are on the log scale. Group
-1 is the intervention, group 2 its comparator. Zero cells are treated as by metafor's `to="only0"`:
-1/2 is added to all cells of a study in which one cell is 0, and of no other study.
+1 is the intervention, group 2 its comparator. `events` are participants with the outcome, `n`
+participants analysed; all inputs are array_like of shape (K,). Impossible counts raise ValueError,
+and so do a standard deviation that is missing or not above 0 and a group of fewer than 2
+participants that has one. Zero cells are treated as by metafor's `to="only0"`: 1/2 is added to all
+cells of a study in which one cell is 0, and of no other study.
 """
 
 from typing import NamedTuple
@@ -26,16 +29,6 @@ def log_risk_ratio(
 ) -> EffectSizes:
     """Return the logarithm of the ratio of two proportions.
 
-    Parameters
-    ----------
-    events1, n1, events2, n2 : array_like of shape (K,)
-        Participants with the outcome and participants analysed, per group.
-
-    Raises
-    ------
-    ValueError
-        Impossible counts.
-
     References
     ----------
     katz1978.
@@ -50,16 +43,6 @@ def log_odds_ratio(
 ) -> EffectSizes:
     """Return the logarithm of the ratio of two odds.
 
-    Parameters
-    ----------
-    events1, n1, events2, n2 : array_like of shape (K,)
-        Participants with the outcome and participants analysed, per group.
-
-    Raises
-    ------
-    ValueError
-        Impossible counts.
-
     References
     ----------
     woolf1955.
@@ -71,18 +54,7 @@ def log_odds_ratio(
 def risk_difference(
     events1: ArrayLike, n1: ArrayLike, events2: ArrayLike, n2: ArrayLike
 ) -> EffectSizes:
-    """Return the difference of two proportions with its large-sample variance.
-
-    Parameters
-    ----------
-    events1, n1, events2, n2 : array_like of shape (K,)
-        Participants with the outcome and participants analysed, per group.
-
-    Raises
-    ------
-    ValueError
-        Impossible counts.
-    """
+    """Return the difference of two proportions with its large-sample variance."""
     a, b, c, d = _four_cells(events1, n1, events2, n2)
     total1, total2 = a + b, c + d
     return EffectSizes(a / total1 - c / total2, a * b / total1**3 + c * d / total2**3)
@@ -93,16 +65,7 @@ def peto_log_odds_ratio(
 ) -> EffectSizes:
     """Return Peto's one-step log odds ratio, meant for rare events; nothing is added to cells.
 
-    Parameters
-    ----------
-    events1, n1, events2, n2 : array_like of shape (K,)
-        Participants with the outcome and participants analysed, per group. The result is NaN where
-        nobody or everybody has the outcome.
-
-    Raises
-    ------
-    ValueError
-        Impossible counts.
+    The result is NaN where nobody or everybody has the outcome.
 
     References
     ----------
@@ -118,18 +81,7 @@ def peto_log_odds_ratio(
 
 
 def logit_proportion(events: ArrayLike, n: ArrayLike) -> EffectSizes:
-    """Return the log odds of the proportion of one group.
-
-    Parameters
-    ----------
-    events, n : array_like of shape (K,)
-        Participants with the outcome and participants analysed.
-
-    Raises
-    ------
-    ValueError
-        Impossible counts.
-    """
+    """Return the log odds of the proportion of one group."""
     events, n = check_counts(events, n)
     a, b = _add_half_to_zero_cells(events, n - events)
     return EffectSizes(np.log(a / b), 1 / a + 1 / b)
@@ -148,18 +100,7 @@ def mean_difference(
     sd2: ArrayLike,
     n2: ArrayLike,
 ) -> EffectSizes:
-    """Return the difference of two means in the units of the scale, with unequal variances.
-
-    Parameters
-    ----------
-    mean1, sd1, n1, mean2, sd2, n2 : array_like of shape (K,)
-
-    Raises
-    ------
-    ValueError
-        A standard deviation that is missing or not above 0, or fewer than 2 participants in a
-        group.
-    """
+    """Return the difference of two means in the units of the scale, with unequal variances."""
     sd1, n1 = _check_group(sd1, n1)
     sd2, n2 = _check_group(sd2, n2)
     yi = np.asarray(mean1, float) - np.asarray(mean2, float)
@@ -175,16 +116,6 @@ def hedges_g(
     n2: ArrayLike,
 ) -> EffectSizes:
     """Return the standardised mean difference with the exact small-sample correction.
-
-    Parameters
-    ----------
-    mean1, sd1, n1, mean2, sd2, n2 : array_like of shape (K,)
-
-    Raises
-    ------
-    ValueError
-        A standard deviation that is missing or not above 0, or fewer than 2 participants in a
-        group.
 
     References
     ----------
@@ -202,10 +133,7 @@ def hedges_g(
 def hedges_correction(df: ArrayLike) -> np.ndarray:
     """Return the exact factor that removes the bias of a standardised mean difference.
 
-    Parameters
-    ----------
-    df : array_like of shape (K,)
-        Degrees of freedom of the pooled standard deviation.
+    `df` are the degrees of freedom of the pooled standard deviation.
 
     References
     ----------

@@ -1,6 +1,7 @@
 """Mantel-Haenszel and Peto: pooled two-by-two tables, for sparse data and rare events.
 
-Counts are used as they are; nothing is added to zero cells. Ratios are on the log scale.
+Inputs are as in `confidence_intervals`. Counts are used as they are; nothing is added to zero
+cells. Ratios are on the log scale.
 """
 
 from typing import NamedTuple
@@ -37,11 +38,7 @@ def pool_mantel_haenszel(
 
     Parameters
     ----------
-    events1, n1, events2, n2 : array_like of shape (K,)
-        Participants with the outcome and participants analysed, per group.
     measure : {"rr", "or", "rd"}
-        Risk ratio and odds ratio are pooled on the log scale.
-    confidence : float, default 0.95
 
     Raises
     ------
@@ -78,12 +75,6 @@ def pool_peto(
 ) -> StratifiedEstimate:
     """Return Peto's common log odds ratio; studies without information drop out.
 
-    Parameters
-    ----------
-    events1, n1, events2, n2 : array_like of shape (K,)
-        Participants with the outcome and participants analysed, per group.
-    confidence : float, default 0.95
-
     Raises
     ------
     ValueError
@@ -108,10 +99,9 @@ def _with_wald_interval(
 ) -> StratifiedEstimate:
     se = float(np.sqrt(variance))
     half = critical_value(confidence) * se
+    low, high = float(estimate - half), float(estimate + half)
     p = float(2 * ndtr(-abs(estimate) / se))
-    return StratifiedEstimate(
-        k, float(estimate), se, float(estimate - half), float(estimate + half), p
-    )
+    return StratifiedEstimate(k, float(estimate), se, low, high, p)
 
 
 def _risk_ratio(a, b, c, d, n1, n2, total):

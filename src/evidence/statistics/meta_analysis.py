@@ -1,6 +1,7 @@
 """Meta-analysis by inverse variance: tau² estimators, pooled means and meta-regression.
 
-Effects `yi` and sampling variances `vi` are on the scale of the analysis: logarithms for ratios.
+Effects `yi` and sampling variances `vi`, array_like of shape (K,), are on the scale of the analysis:
+logarithms for ratios.
 `method` names the model: `common` (common effect), or random effects with tau² estimated by `dl`
 (DerSimonian-Laird), `pm` (Paule-Mandel) or `reml` (restricted maximum likelihood). `test` names
 the confidence interval: `z` (Wald), `knha` (Knapp-Hartung, t quantiles) or `knha-adhoc` (the same,
@@ -158,12 +159,9 @@ def pool(
 
     Parameters
     ----------
-    yi, vi : array_like of shape (K,)
-        Effects and sampling variances; logarithms for ratios.
     method : {"common", "dl", "pm", "reml"}
     test : {"z", "knha", "knha-adhoc"}
         A common effect always has test `z`.
-    confidence : float, default 0.95
     prediction : {"t(k-2)", "metafor"}
         Formula of the prediction interval, see `PREDICTIONS`.
     tau2 : float, optional
@@ -226,12 +224,10 @@ def pool_subsets(
     Parameters
     ----------
     yi, vi : array_like of shape (K,) or (S, K)
-        Effects and sampling variances; anything where a study is not in the subset.
+        Anything where a study is not in the subset.
     subsets : array_like of bool, shape (S, K)
-    method : {"common", "dl", "pm", "reml"}
-    test : {"z", "knha", "knha-adhoc"}
-        A common effect always has test `z`.
-    confidence : float, default 0.95
+    method, test, confidence
+        As for `pool`.
 
     Raises
     ------
@@ -270,14 +266,12 @@ def fit_regression(
 
     Parameters
     ----------
-    yi, vi : array_like of shape (K,)
-        Effects and sampling variances; logarithms for ratios.
     x : array_like of shape (K, p)
         Moderators, including a column of ones for the intercept.
-    method, test, confidence
-        As for `pool`.
     tau2 : float, optional
         Use this residual between-study variance instead of estimating it.
+    method, test, confidence
+        As for `pool`.
 
     Raises
     ------

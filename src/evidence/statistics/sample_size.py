@@ -1,7 +1,7 @@
 """Sample size of a two-arm trial.
 
-Sizes are participants per arm of two equal arms, unrounded. `alpha` is two-sided; `power` is the
-probability of a significant result if the difference is real.
+Sizes are participants per arm of two equal arms, unrounded, by normal approximation. `alpha` is
+two-sided; `power` is the probability of a significant result if the difference is real.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from scipy.special import ndtri
 def size_for_proportions(p1: float, p2: float, *, alpha: float = 0.05, power: float = 0.8) -> float:
     """Return participants per arm to detect a difference of two proportions.
 
-    Normal approximation without continuity correction.
+    No correction for continuity is made.
 
     Raises
     ------
@@ -35,9 +35,7 @@ def size_for_proportions(p1: float, p2: float, *, alpha: float = 0.05, power: fl
 def size_for_means(
     difference: float, sd: float = 1.0, *, alpha: float = 0.05, power: float = 0.8
 ) -> float:
-    """Return participants per arm to detect a difference of two means.
-
-    Normal approximation; with the default `sd` the difference is a standardised one.
+    """Return participants per arm to detect a difference of two means, standardised if `sd` is 1.
 
     Raises
     ------

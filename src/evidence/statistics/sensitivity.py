@@ -1,4 +1,8 @@
-"""Sensitivity of a pooled mean: leave-one-out, cumulative, subgroups and small-study effects."""
+"""Sensitivity of a pooled mean: leave-one-out, cumulative, subgroups and small-study effects.
+
+`yi` and `vi` are as in `meta_analysis`, array_like of shape (K,), and `options` are those of
+`meta_analysis.pool`. Fewer studies than an analysis needs raise ValueError.
+"""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -48,20 +52,7 @@ class TrimAndFill:
 
 
 def leave_one_out(yi: ArrayLike, vi: ArrayLike, **options) -> list[PooledMean]:
-    """Return K pooled means, the i-th without study i.
-
-    Parameters
-    ----------
-    yi, vi : array_like of shape (K,)
-        At least 3 studies.
-    options
-        As for `pool`.
-
-    Raises
-    ------
-    ValueError
-        Fewer than 3 studies.
-    """
+    """Return K pooled means, the i-th without study i, of 3 or more studies."""
     yi, vi = check_effects(yi, vi)
     if len(yi) < 3:
         raise ValueError(f"leave-one-out analysis needs at least 3 studies; there are {len(yi)}")
@@ -71,17 +62,7 @@ def leave_one_out(yi: ArrayLike, vi: ArrayLike, **options) -> list[PooledMean]:
 def cumulative_meta_analysis(yi: ArrayLike, vi: ArrayLike, **options) -> list[PooledMean]:
     """Return K - 1 pooled means: of the first two studies, the first three, and so on.
 
-    Parameters
-    ----------
-    yi, vi : array_like of shape (K,)
-        In the order in which studies are added, such as by year.
-    options
-        As for `pool`.
-
-    Raises
-    ------
-    ValueError
-        Fewer than 2 studies.
+    The studies are added in the order given, such as by year.
     """
     yi, vi = check_effects(yi, vi)
     return [pool(yi[:k], vi[:k], **options) for k in range(2, len(yi) + 1)]
@@ -91,19 +72,6 @@ def subgroup_analysis(
     yi: ArrayLike, vi: ArrayLike, group: Sequence[Hashable], **options
 ) -> Subgroups:
     """Pool each subgroup with a tau² of its own and test whether the subgroups differ.
-
-    Parameters
-    ----------
-    yi, vi : array_like of shape (K,)
-    group : sequence of length K
-        Subgroup of each study.
-    options
-        As for `pool`.
-
-    Raises
-    ------
-    ValueError
-        Fewer than 2 studies.
 
     References
     ----------
@@ -125,11 +93,6 @@ def subgroup_analysis(
 
 def egger_test(yi: ArrayLike, vi: ArrayLike) -> EggerTest:
     """Test funnel plot asymmetry by weighted regression of effects on their standard errors.
-
-    Parameters
-    ----------
-    yi, vi : array_like of shape (K,)
-        At least 10 studies.
 
     Raises
     ------
@@ -153,17 +116,7 @@ def egger_test(yi: ArrayLike, vi: ArrayLike) -> EggerTest:
 def trim_and_fill(yi: ArrayLike, vi: ArrayLike, **options) -> TrimAndFill:
     """Add the mirror images of studies that a symmetric funnel plot would need (estimator L0).
 
-    Parameters
-    ----------
-    yi, vi : array_like of shape (K,)
-        At least 10 studies.
-    options
-        As for `pool`; also used for the centre of the funnel.
-
-    Raises
-    ------
-    ValueError
-        Fewer than 10 studies.
+    The options also apply to the centre of the funnel; 10 or more studies are needed.
 
     References
     ----------
