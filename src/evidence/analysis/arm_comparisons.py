@@ -29,14 +29,7 @@ ALPHA = 0.05
 def arm_proportions(results: pd.DataFrame, *, time_days: float, confidence: float) -> pd.DataFrame:
     """Select one proportion per study, arm, outcome and provenance: the one nearest to a time.
 
-    Parameters
-    ----------
-    results : DataFrame
-        From `select_results`.
-    time_days : float
-        Days after the start of treatment; results before treatment are left out.
-    confidence : float
-        Coverage of the Wilson intervals, between 0 and 1.
+    The time is in days after the start of treatment; results before treatment are left out.
 
     Returns
     -------
@@ -67,11 +60,8 @@ def arm_proportions(results: pd.DataFrame, *, time_days: float, confidence: floa
 def add_confidence_intervals(rows: pd.DataFrame, confidence: float) -> pd.DataFrame:
     """Add `estimate`, Wilson `ci_low` and `ci_high`, `counts` and `name` to rows of proportions.
 
-    Returns
-    -------
-    DataFrame
-        `estimate` and its CI are proportions, NaN where neither a count nor a proportion is known;
-        `counts` is text such as 12/17 (71%), or says why there is no count.
+    `estimate` and its CI are proportions, NaN where neither a count nor a proportion is known;
+    `counts` is text such as 12/17 (71%), or says why there is no count.
     """
     has_count = (rows["event_count"].notna() & rows["n"].notna()).to_numpy()
     estimate = rows["value"].to_numpy(float, copy=True)

@@ -87,13 +87,9 @@ def error_rate(dataset: Dataset) -> Sentence:
 
 
 def overdue_reviews(dataset: Dataset, day: str) -> Iterator[str]:
-    """Yield one warning for each unknown and claim whose review was due before a day.
+    """Yield one warning for each unknown and claim whose review was due before an ISO date.
 
-    Parameters
-    ----------
-    day : str
-        ISO date such as 2026-11-24. It is never taken from the clock, so that output is
-        reproducible.
+    The day is never taken from the clock, so that output is reproducible.
     """
     for frame, key in ((dataset.unknowns, "unknown"), (dataset.claims, "claim")):
         is_overdue = (frame["review_due"] != "") & (frame["review_due"] < day)

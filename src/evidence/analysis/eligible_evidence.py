@@ -70,13 +70,7 @@ def participants_by_study(dataset: Dataset) -> dict[str, tuple[str, int]]:
 def count_studies_and_participants(
     sizes: Mapping[str, tuple[str, int]], rows: pd.DataFrame
 ) -> tuple[int, int]:
-    """Count the studies and participants behind `rows`, each cohort once.
-
-    Parameters
-    ----------
-    sizes : mapping
-        From `participants_by_study`.
-    """
+    """Count the studies and participants behind rows, each cohort once."""
     largest: dict[str, int] = {}
     for study in rows["study"].unique():
         cohort, n = sizes[study]

@@ -24,12 +24,7 @@ RATIO_MEASURES = ("odds ratio", "risk ratio")
 def findings_over_time(results: pd.DataFrame, *, confidence: float) -> pd.DataFrame:
     """Return what the sources found on benefits at each time after treatment.
 
-    Parameters
-    ----------
-    results : DataFrame
-        From `select_results`.
-    confidence : float
-        Two counts differ if the CI of their risk difference at this level excludes 0.
+    Two counts differ if the CI of their risk difference excludes 0.
 
     Returns
     -------
@@ -49,12 +44,7 @@ def findings_over_time(results: pd.DataFrame, *, confidence: float) -> pd.DataFr
 
 
 def follow_up_by_study(dataset: Dataset, findings: pd.DataFrame) -> pd.DataFrame:
-    """Return how long each study measured and followed, the shortest first.
-
-    Parameters
-    ----------
-    findings : DataFrame
-        From `findings_over_time`.
+    """Return how long each study of `findings_over_time` measured and followed, the shortest first.
 
     Returns
     -------

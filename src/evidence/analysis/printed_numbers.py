@@ -59,18 +59,9 @@ def is_impossible(as_printed: str, n: int) -> bool:
 
 
 def count_ranges(as_printed: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the first and last of the `possible_counts` of many texts at once.
+    """Return the first and last of the `possible_counts` of many texts and n at once.
 
-    Parameters
-    ----------
-    as_printed : array of str, shape (K,)
-    n : array of int, shape (K,)
-        Participants behind each percentage.
-
-    Returns
-    -------
-    first, last : arrays of int, shape (K,)
-        `last` is below `first` if no count is possible, and -1 for a text without a percentage.
+    The last is below the first if no count is possible, and -1 for a text without a percentage.
     """
     # Python integers: a text may print more digits than 64 bits hold.
     parsed = map_cells(pd.Series(as_printed), lambda text: _percentage(text) or (-1, 0), object)

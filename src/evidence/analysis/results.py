@@ -18,13 +18,7 @@ OUTCOME_COLUMNS = ["outcome", *schema.OUTCOMES.with_role("joined")]
 
 
 def require_known(parameter: str, words: Iterable[str], allowed: Sequence[str]) -> None:
-    """Refuse a word outside a vocabulary and suggest the nearest one.
-
-    Raises
-    ------
-    ParameterError
-        Names the parameter, the word and the allowed words.
-    """
+    """Refuse a word outside a vocabulary with a `ParameterError` and suggest the nearest."""
     for word in words:
         if word not in allowed:
             raise ParameterError(f"{parameter}: {not_one_of(repr(word), allowed)}")
@@ -42,7 +36,6 @@ def select_results(
 
     Parameters
     ----------
-    dataset : Dataset
     scope : {"guide", "all"}
         Only studies that the guide cites, or later and contextual ones as well.
     conditions, outcomes : sequence of str

@@ -2,7 +2,8 @@
 
 Vocabulary
 ----------
-An *address* is `file:line` of a table of the project, such as `data/studies.csv:14`.
+An *address* is `file:line` of a table of the project, such as `data/studies.csv:14`. One at which no
+table has a row raises KeyError.
 """
 
 from collections.abc import Iterable, Mapping
@@ -37,13 +38,7 @@ class SourceRow:
 
 
 def describe_rows(dataset: Dataset, addresses: Iterable[str]) -> list[SourceRow]:
-    """Describe the rows at these addresses in their order, without duplicates.
-
-    Raises
-    ------
-    KeyError
-        No table has a row at an address.
-    """
+    """Describe the rows at these addresses in their order, without duplicates."""
     unique_addresses = list(dict.fromkeys(addresses))
     records = _records(dataset, unique_addresses)
     rows = []
@@ -58,13 +53,7 @@ def describe_rows(dataset: Dataset, addresses: Iterable[str]) -> list[SourceRow]
 
 
 def filled_cells(dataset: Dataset, addresses: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Return the filled cells of the rows at these addresses, by column, without the notes.
-
-    Raises
-    ------
-    KeyError
-        No table has a row at an address.
-    """
+    """Return the filled cells of the rows at these addresses, by column, without the notes."""
     addresses = list(addresses)
     records, cells_by_address = _records(dataset, addresses), {}
     for address in addresses:

@@ -80,10 +80,8 @@ def to_json_value(value: Any) -> Any:
 class ValueStore:
     """The numbers and sentences of one page by name, in the order they were added.
 
-    Attributes
-    ----------
-    values : dict of str to entry
-    texts : dict of str to {"text", "template"}
+    `values` holds entries, `texts` dicts of `text` and `template`. Adding something else under a
+    name that is taken raises ValueError.
     """
 
     def __init__(self) -> None:
@@ -91,13 +89,7 @@ class ValueStore:
         self.texts: dict[str, dict] = {}
 
     def add(self, sentence: Sentence) -> None:
-        """Add a sentence and the numbers that it prints, named `sentence.key`.
-
-        Raises
-        ------
-        ValueError
-            The name already stands for something else.
-        """
+        """Add a sentence and the numbers that it prints, named `sentence.key`."""
         entries = {
             f"{sentence.name}.{key}": _entry(number)
             for key, number in sentence.numbers.items()
@@ -110,19 +102,8 @@ class ValueStore:
     def add_frame(self, identity: str, frame: pd.DataFrame, methods: Mapping[str, str]) -> None:
         """Add the numbers of a plotted or tabulated frame, named `id:row.column`.
 
-        Parameters
-        ----------
-        identity : str
-            The id of the figure or table.
-        frame : DataFrame
-            Has `name` and `address` (addresses separated by spaces) for each row.
-        methods : mapping of str to str
-            The method of each column; columns without one are copied from the row.
-
-        Raises
-        ------
-        ValueError
-            The name already stands for something else.
+        The frame has `name` and `address` (addresses separated by spaces) for each row. `methods`
+        gives the method of each column; columns without one are copied from the row.
         """
         columns = [name for name in frame.columns if _holds_values(frame[name])]
         for row in frame.to_dict("records"):

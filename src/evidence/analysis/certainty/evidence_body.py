@@ -115,10 +115,8 @@ class EvidenceBody:
     ) -> tuple[float, float, float]:
         """Return estimate and CI as a difference of proportions or means.
 
-        Parameters
-        ----------
-        effect : tuple of three floats, optional
-            Estimate and ends on the scale of pooling, in place of the body's own effect.
+        `effect` is an estimate with ends on the scale of pooling, in place of the body's own
+        effect.
         """
         estimate, low, high = map(float, self.effect if effect is None else effect)
         if self.question.measure != "rr":
@@ -141,14 +139,11 @@ def evidence_bodies(
 
     Parameters
     ----------
-    results : DataFrame
-        From `select_results`.
     times : sequence of float
         Times in days. Results without a time belong to the first.
     method : {"reml", "dl", "pm", "common"}
     test : {"z", "knha", "knha-adhoc"}
         Two studies are always pooled with test `z`.
-    confidence : float, default 0.95
 
     Raises
     ------
@@ -185,10 +180,7 @@ def bodies_for(
     test: str = "knha-adhoc",
     confidence: float = 0.95,
 ) -> list[EvidenceBody]:
-    """Return the bodies of evidence of some rows from `comparative_rows`.
-
-    Other parameters as for `evidence_bodies`.
-    """
+    """Return the bodies of evidence of rows from `comparative_rows`, see `evidence_bodies`."""
     bodies: dict[str, EvidenceBody] = {}
     for question, question_rows in _questions(dataset, rows, times):
         body = _body(dataset, question_rows, question, method, test, confidence)

@@ -25,15 +25,7 @@ DISAGREEING_VERDICTS = ("differs", "overstated")
 def claim_verdicts(
     dataset: Dataset, results: pd.DataFrame, *, only_studies_of_results: bool = False
 ) -> pd.DataFrame:
-    """Return the claims with stated and computed verdicts, disagreements first.
-
-    Parameters
-    ----------
-    dataset : Dataset
-    results : DataFrame
-        From `select_results`.
-    only_studies_of_results : bool
-        Keep only the claims about a study of `results`.
+    """Return the claims (or those on studies of `results`) with verdicts, disagreements first.
 
     Returns
     -------

@@ -64,13 +64,6 @@ def judge_claim(results: pd.DataFrame, claim: Any) -> Verdict:
     All sources match: agrees. At least half match: omits detail. Fewer match: overstated if all
     others are worse, else differs. A different n also means differs. An omission of the guide that
     a source reports omits detail. If nothing can be compared: not checkable.
-
-    Parameters
-    ----------
-    results : DataFrame
-        All rows, from `select_results`.
-    claim : named tuple
-        A row of `claims.csv`.
     """
     guide = filter_rows(claim.guide_rows, results, COMPARED_COLUMNS)
     guide = guide[guide["is_guide"]]

@@ -30,16 +30,9 @@ def evidence_map_cells(
 ) -> pd.DataFrame:
     """Count the evidence in every cell, also in empty ones.
 
-    All words that `results` use for benefits and harms span the map, also those of the guide: a
-    cell without evidence is a finding.
-
-    Parameters
-    ----------
-    dataset : Dataset
-    results : DataFrame
-        From `select_results`.
-    row_by, column_by : {"outcome", "condition", "dose", "time"}
-        What the rows and the columns of the map are.
+    The rows and columns are two of outcome, condition, dose and time. All words that `results` use
+    for benefits and harms span the map, also those of the guide: a cell without evidence is a
+    finding.
 
     Returns
     -------

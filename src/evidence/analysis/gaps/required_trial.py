@@ -67,15 +67,8 @@ def required_trial(
 ) -> RequiredTrial:
     """Compute the size of a trial that would detect the minimal important difference.
 
-    Parameters
-    ----------
-    dataset : Dataset
-    best : Certainty or None
-        The body of evidence from which the comparator proportion is taken; without one, sizes are
-        given for a range of proportions.
-    outcome : str
-    follow_up_days : float, optional
-        Days that the question asks for; by default the latest time in the best body.
+    The comparator proportion is that of the best body of evidence; without one, sizes are given for
+    a range of proportions. `follow_up_days` is by default the latest time in the best body.
     """
     body = best.body if best else None
     if body and not body.is_binary:

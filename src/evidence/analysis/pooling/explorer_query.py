@@ -132,10 +132,7 @@ def run_query(
 ) -> QueryResult:
     """Return the studies that answer a query, pooled or with every reason against pooling.
 
-    Parameters
-    ----------
-    results : DataFrame
-        From `select_results`, with the scope of the query.
+    `results` have the scope of the query.
     """
     studies = select_study_effects(dataset, results, query.question)
     if studies.empty:

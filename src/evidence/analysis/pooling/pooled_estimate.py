@@ -113,10 +113,7 @@ class PooledEstimate:
     ) -> dict[str, float]:
         """Return estimate, confidence and prediction interval as ratio, difference or proportion.
 
-        Parameters
-        ----------
-        pooled : optional
-            A subgroup's mean; by default the mean of all studies.
+        Those of the mean of all studies, or of a subgroup's.
         """
         inverse = INVERSE_LINK.get(self.measure, float)
         values = {name: getattr(pooled or self.pooled, name, np.nan) for name in INTERVAL_FIELDS}
@@ -178,11 +175,8 @@ def meta_analyse(
 
     Parameters
     ----------
-    results : DataFrame
-        From `select_results`.
     method : {"reml", "dl", "pm", "common", "mh", "peto"}
     test : {"z", "knha", "knha-adhoc"}
-    confidence : float, default 0.95
     subgroup_by : {"condition", "treatment", "comparator", "blinding", "risk"}, optional
         Also pool each subgroup and test whether the subgroups differ.
     moderator : {"dose", "days", "year"}, optional
@@ -253,14 +247,9 @@ def pool_effects(
     moderator: str = "",
     results: pd.DataFrame | None = None,
 ) -> PooledEstimate:
-    """Pool study effects that have been selected already.
+    """Pool study effects from `study_effects`.
 
-    Parameters
-    ----------
-    studies : DataFrame
-        From `study_effects`.
-    results : DataFrame, optional
-        As for `reasons_not_to_pool`; other parameters as for `meta_analyse`.
+    Parameters are as for `meta_analyse`, and `results` as for `reasons_not_to_pool`.
 
     Raises
     ------

@@ -84,19 +84,7 @@ class Question:
 def select_study_effects(
     dataset: Dataset, results: pd.DataFrame, question: Question, *, by_arm: bool = False
 ) -> pd.DataFrame:
-    """Return one effect per study that bears on the question, oldest study first.
-
-    Parameters
-    ----------
-    results : DataFrame
-        From `select_results`.
-    by_arm : bool, default False
-        Return one effect per intervention arm; these must not be pooled.
-
-    Returns
-    -------
-    DataFrame
-        See `study_effects`.
+    """Return one effect per study that bears on the question, as `study_effects` does.
 
     Raises
     ------
@@ -122,15 +110,8 @@ def study_effects(
 ) -> pd.DataFrame:
     """Return one effect per study from rows that belong to the question, oldest study first.
 
-    Parameters
-    ----------
-    rows, by_arm
-        As for `effects_by_study`.
-
-    Returns
-    -------
-    DataFrame
-        `EFFECT_COLUMNS`, `risk` (overall risk of bias) and `year`.
+    The rows and `by_arm` are as for `effects_by_study`. The columns are `EFFECT_COLUMNS`, `risk`
+    (overall risk of bias) and `year`.
     """
     effects = effects_by_study(
         rows, measure=question.measure, time_days=question.time_days, by_arm=by_arm
@@ -162,11 +143,7 @@ def main_question(
 
     An empty outcome and a time of 0 become the defaults of the data. In each of these fields that
     names no value, the one with the most studies is chosen, of several the first in the tables.
-
-    Raises
-    ------
-    ParameterError
-        As for `select_study_effects`.
+    Errors are those of `select_study_effects`.
     """
     if not question.outcome:
         first = next(iter(results["outcome"]), "")
@@ -197,10 +174,6 @@ def reasons_not_to_pool(
 
     Parameters
     ----------
-    studies : DataFrame
-        From `select_study_effects`.
-    method : str
-        One of `METHODS`.
     grouped_by : str, optional
         Name in `SUBGROUP_COLUMNS`. Pooled in subgroups, studies need not agree in it. Blinding
         depends on the comparator, so that subgroups by blinding need not agree in that either.

@@ -75,15 +75,8 @@ def specification_curve(
 ) -> SpecificationCurve:
     """Pool the studies of a question under every combination of choices.
 
-    Parameters
-    ----------
-    results : DataFrame
-        From `select_results`.
-    question : Question
-        Its outcome, time and comparators are choices and not used.
-    outcomes, times : sequence
-        Outcomes, and times in days: each pair is a definition of the outcome.
-    confidence : float, default 0.95
+    Each pair of an outcome and a time in days is a definition of the outcome. The outcome, time and
+    comparators of the question are choices and not used.
 
     Raises
     ------
@@ -133,10 +126,7 @@ def study_selections(
     outcomes: Sequence[str],
     times: Sequence[float],
 ) -> Iterator[StudySelection]:
-    """Yield the studies of every outcome definition, comparator and risk of bias filter.
-
-    Parameters as for `specification_curve`.
-    """
+    """Yield the studies of every outcome definition, comparator and risk of bias filter."""
     for outcome, time_days in product(outcomes, times):
         definition = replace(question, outcome=outcome, time_days=float(time_days), comparators=())
         all_studies = select_study_effects(dataset, results, definition)

@@ -59,14 +59,13 @@ def effects_by_study(
     """Return one effect per study with the columns `EFFECT_COLUMNS`.
 
     Counts and means come before effects as printed. A study that reports neither is left out, and
-    so are columns that do not apply.
+    so are columns that do not apply. Ratios and proportions are on the log scale (log odds for a
+    proportion).
 
     Parameters
     ----------
     rows : list of dict
         Results with the columns `INPUT_COLUMNS`.
-    measure : {"rr", "or", "rd", "smd", "md", "proportion"}
-        Ratios and proportions are returned on the log scale (log odds for a proportion).
     time_days : float
         Of each study the time nearest to this, on a log scale, is used.
     by_arm : bool, default False
