@@ -15,6 +15,7 @@ from evidence.dataset.text_checks import (
     hidden_characters,
     identifier_error,
     quote,
+    undecodable_byte,
 )
 from evidence.errors import DatasetError, ProblemList
 
@@ -159,9 +160,7 @@ def _read_text(path: Path, problems: ProblemList) -> str:
     except OSError as error:
         problems.add(BIBLIOGRAPHY_FILE, 0, "", f"cannot be read: {error.strerror}")
     except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        byte = f"byte 0x{error.object[error.start]:02x}"
-        message = f"{byte} is not UTF-8. Save the file as UTF-8."
+        line, message = undecodable_byte(error)
         problems.add(BIBLIOGRAPHY_FILE, line, "", message)
     return ""
 

@@ -14,24 +14,26 @@ from evidence.files import format_json
 
 @dataclass(frozen=True)
 class Kind:
-    """What a kind of source is called: by the text styles, in RIS and in CSL."""
+    """What a kind of source is called, and where BibTeX puts what contains or publishes it."""
 
     form: str
     ris: str
     csl: str
+    bibtex_container: str = "howpublished"
 
 
-_ARTICLE = Kind("article", "JOUR", "article-journal")
-_BOOK = Kind("book", "BOOK", "book")
-_CHAPTER = Kind("chapter", "CHAP", "chapter")
-_CONFERENCE_PAPER = Kind("chapter", "CPAPER", "paper-conference")
-_REPORT = Kind("report", "RPRT", "report")
-_THESIS = Kind("thesis", "THES", "thesis")
+_ARTICLE = Kind("article", "JOUR", "article-journal", "journal")
+_CHAPTER = Kind("chapter", "CHAP", "chapter", "booktitle")
+_CONFERENCE_PAPER = Kind("chapter", "CPAPER", "paper-conference", "booktitle")
+_REPORT = Kind("report", "RPRT", "report", "institution")
+_THESIS = Kind("thesis", "THES", "thesis", "school")
 _WEB_PAGE = Kind("page", "ELEC", "webpage")
 _OTHER = Kind("page", "GEN", "document")
+_PUBLISHED = ("book", "report", "thesis")
+"""Forms that have a publisher in place of a container."""
 _KINDS = {
     "article": _ARTICLE,
-    "book": _BOOK,
+    "book": Kind("book", "BOOK", "book", "publisher"),
     "incollection": _CHAPTER,
     "inbook": _CHAPTER,
     "inproceedings": _CONFERENCE_PAPER,
@@ -57,6 +59,11 @@ def kind_of(source: Reference) -> Kind:
 def _one_line(text: str) -> str:
     """Replace line breaks, tabs and control characters, on which formats made of tags depend."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def _join(*parts: str) -> str:
+    """Join the parts that are not empty with commas."""
+    return ", ".join(filter(None, parts))
 
 
 def _end_sentence(text: str) -> str:
@@ -114,17 +121,13 @@ def _vancouver_name(author: Author) -> str:
     """Write a person without points and with two initials at most, an organisation as it is."""
     if not author.first:
         return _one_line(author.last)
-    initials = _vancouver_initials(author.first)
+    # Jean-Paul becomes JP; a name in a script without capitals stays whole.
+    parts = [part for part in re.split(r"[\s.\-]+", author.first) if part]
+    letters = "".join(p[0] if p[0].lower() != p[0].upper() else p for p in parts)
+    initials = letters[:2] if letters.isupper() else letters
     suffix = author.suffix.rstrip(".")
     last = author.last.replace(".", "")
     return _one_line(f"{last} {initials} {_ORDINALS.get(suffix, suffix)}")
-
-
-def _vancouver_initials(first: str) -> str:
-    """Shorten Jean-Paul to JP; a name in a script without capitals stays whole."""
-    parts = [part for part in re.split(r"[\s.\-]+", first) if part]
-    letters = "".join(p[0] if p[0].lower() != p[0].upper() else p for p in parts)
-    return letters[:2] if letters.isupper() else letters
 
 
 def _vancouver_title(source: Reference) -> str:
@@ -175,9 +178,8 @@ APA_MAX_AUTHORS = 20
 
 def format_apa(source: Reference) -> str:
     """Format one reference as plain text; titles keep the capitals of the bibliography."""
-    return _Apa(italic=lambda text: text, literal=lambda text: text).format(
-        source, _one_line(source.link)
-    )
+    style = _Apa(italic=lambda text: text, literal=lambda text: text)
+    return style.format(source, _one_line(source.link))
 
 
 def format_apa_markdown(source: Reference) -> str:
@@ -229,8 +231,7 @@ class _Apa:
         if form == "thesis":
             is_master = source.kind.lower() == "mastersthesis"
             degree = "Master's thesis" if is_master else "Doctoral dissertation"
-            details = ", ".join(filter(None, [degree, container]))
-            return [_end_sentence(f"{title} [{details}]")]
+            return [_end_sentence(f"{title} [{_join(degree, container)}]")]
         title = title if re.search(r"[?!]\*?$", title) else f"{title}."
         # A publisher that is also the author is not named again.
         is_author = any(author.last == source.container for author in source.authors)
@@ -240,9 +241,7 @@ class _Apa:
         issue = self.italic(self.plain(source.volume))
         issue += f"({self.plain(source.number)})" if source.number else ""
         journal = self.italic(self.plain(source.container))
-        return _end_sentence(
-            ", ".join(filter(None, [journal, issue, self.plain(_apa_pages(source))]))
-        )
+        return _end_sentence(_join(journal, issue, self.plain(_apa_pages(source))))
 
 
 def _apa_authors(source: Reference) -> str:
@@ -259,8 +258,7 @@ def _apa_authors(source: Reference) -> str:
 def _apa_name(author: Author) -> str:
     if not author.first:
         return _one_line(author.last)
-    name = f"{author.last}, {_apa_initials(author.first)}"
-    return _one_line(f"{name}, {author.suffix}" if author.suffix else name)
+    return _one_line(_join(author.last, _apa_initials(author.first), author.suffix))
 
 
 def _apa_initials(first: str) -> str:
@@ -286,19 +284,6 @@ def _apa_pages(source: Reference) -> str:
 
 # BibTeX
 
-_CONTAINER_FIELDS = {
-    "article": "journal",
-    "book": "publisher",
-    "incollection": "booktitle",
-    "inbook": "booktitle",
-    "inproceedings": "booktitle",
-    "conference": "booktitle",
-    "techreport": "institution",
-    "report": "institution",
-    "phdthesis": "school",
-    "mastersthesis": "school",
-    "thesis": "school",
-}
 # Braces are named and not escaped with a stroke: BibTeX counts braces before it sees the stroke.
 _LATEX_ESCAPES = str.maketrans(
     {
@@ -337,13 +322,13 @@ def _bibtex_fields(source: Reference) -> dict[str, str]:
     first, last = page_range(source.pages)
     names = [_bibtex_name(author) for author in source.authors]
     is_figure = kind_of(source).form == "figure"
-    container = "howpublished" if is_figure else source.kind.lower()
+    container = _KINDS.get(source.kind.lower(), _OTHER).bibtex_container
     fields = {
         "author": " and ".join([*names, *(["others"] if source.more_authors else [])]),
         # Styles put titles in lower case; which capitals may go is not known here, so none.
         "title": f"{{{_escape_latex(source.title)}}}",
         "year": "" if source.year == NO_DATE else _escape_latex(source.year),
-        _CONTAINER_FIELDS.get(container, "howpublished"): _escape_latex(source.container),
+        container: _escape_latex(source.container),
         "volume": _escape_latex(source.volume),
         "number": _escape_latex(source.number),
         "pages": _escape_latex(f"{first}--{last}" if last else source.pages),
@@ -365,19 +350,12 @@ def _bibtex_name(author: Author) -> str:
         return f"{{{last}}}"
     if "," in last or " and " in last:
         last = f"{{{last}}}"
-    return ", ".join(
-        filter(None, [last, _escape_latex(author.suffix), _escape_latex(author.first)])
-    )
+    return _join(last, _escape_latex(author.suffix), _escape_latex(author.first))
 
 
 # RIS
 
-_RIS_CONTAINERS = {
-    "article": "journal_name",
-    "book": "publisher",
-    "report": "publisher",
-    "thesis": "publisher",
-}
+_RIS_CONTAINERS = {"article": "journal_name"} | dict.fromkeys(_PUBLISHED, "publisher")
 
 
 def format_ris(sources: Iterable[Reference]) -> str:
@@ -397,7 +375,7 @@ def _ris_record(source: Reference) -> dict[str, str | list[str]]:
     """Return the fields that are known, by the names of rispy."""
     kind = kind_of(source)
     first, last = page_range(source.pages)
-    names = [_ris_name(author) for author in source.authors]
+    names = [_join(author.last, author.first, author.suffix) for author in source.authors]
     fields: dict[str, str | list[str]] = {
         "type_of_reference": kind.ris,
         "id": source.key,
@@ -414,17 +392,12 @@ def _ris_record(source: Reference) -> dict[str, str | list[str]]:
         "urls": [source.link],
         "notes": [source.note] if kind.form == "figure" else [],
     }
-    lines = {
-        name: list(filter(None, map(_one_line, value)))
-        if isinstance(value, list)
-        else _one_line(value)
-        for name, value in fields.items()
-    }
-    return {name: value for name, value in lines.items() if value}
-
-
-def _ris_name(author: Author) -> str:
-    return ", ".join(part for part in (author.last, author.first, author.suffix) if part)
+    for name, value in fields.items():
+        if isinstance(value, list):
+            fields[name] = list(filter(None, map(_one_line, value)))
+        else:
+            fields[name] = _one_line(value)
+    return {name: value for name, value in fields.items() if value}
 
 
 # CSL-JSON, which processors of the Citation Style Language read
@@ -432,8 +405,7 @@ def _ris_name(author: Author) -> str:
 
 def format_csl_json(sources: Iterable[Reference]) -> str:
     """Format sources as CSL-JSON: an array of items with the variables that are known."""
-    items = [_csl_item(source) for source in sources]
-    return format_json(items)
+    return format_json([_csl_item(source) for source in sources])
 
 
 def _csl_item(source: Reference) -> dict:
@@ -442,12 +414,11 @@ def _csl_item(source: Reference) -> dict:
     names = [_csl_name(author) for author in source.authors]
     # CSL has no word for further authors; the name "others" is what converters of BibTeX write.
     names += [{"literal": "others"}] if source.more_authors else []
-    is_publisher = kind.form in ("book", "report", "thesis")
     variables = {
         "author": names,
         "title": source.title,
         "issued": {"date-parts": [[int(source.year)]]} if source.year.isdecimal() else None,
-        "publisher" if is_publisher else "container-title": source.container,
+        "publisher" if kind.form in _PUBLISHED else "container-title": source.container,
         "volume": source.volume,
         "number" if kind.form == "report" else "issue": source.number,
         "page": f"{first}-{last}" if last else first,
@@ -468,12 +439,8 @@ def _csl_name(author: Author) -> dict[str, str]:
     """Return the parts of a person's name; an organisation has one literal name."""
     if not author.first:
         return {"literal": _one_line(author.last)}
-    parts = {
-        "family": author.family,
-        "given": author.first,
-        "non-dropping-particle": author.particle,
-        "suffix": author.suffix,
-    }
+    parts = {"family": author.family, "given": author.first}
+    parts |= {"non-dropping-particle": author.particle, "suffix": author.suffix}
     return {name: _one_line(part) for name, part in parts.items() if part}
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from evidence.dataset import schema
-from evidence.dataset.text_checks import printable, quote
+from evidence.dataset.text_checks import printable, quote, undecodable_byte
 from evidence.errors import ProblemList, did_you_mean
 
 CHUNK_ROWS = 500
@@ -80,7 +80,8 @@ def _read_file(
     except OSError as error:
         problems.add(table.file, 0, "", f"cannot be read: {error.strerror}")
     except UnicodeDecodeError:
-        problems.add(table.file, *_first_undecodable(path))
+        line, message = _first_undecodable(path)
+        problems.add(table.file, line, "", message)
     except csv.Error as error:
         problems.add(table.file, lines[-1], "", _csv_message(error))
     if table.required and not problems and len(lines) < 2:
@@ -149,14 +150,12 @@ def _check_header(table: schema.Table, header: list[str], problems: ProblemList)
             problems.add(table.file, 1, "", f"required column '{name}' is missing")
 
 
-def _first_undecodable(path: Path) -> tuple[int, str, str]:
-    """Return line, column and message for the first byte that is not UTF-8."""
-    content = path.read_bytes()
+def _first_undecodable(path: Path) -> tuple[int, str]:
+    """Return line and message for the first byte that is not UTF-8."""
     try:
-        content.decode("utf-8-sig")
+        path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        return line, "", f"byte 0x{content[error.start]:02x} is not UTF-8. Save the file as UTF-8."
+        return undecodable_byte(error)
     raise AssertionError("the file changed while it was read")
 
 

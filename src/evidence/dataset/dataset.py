@@ -101,15 +101,9 @@ class Dataset:
     @selection
     def studies_at(self, addresses: Sequence[str]) -> list[str]:
         """Return the studies that rows are about, in the order of the results and other tables."""
-        tables = (schema.STUDIES, schema.DESIGNS, schema.RISK_OF_BIAS)
-        frames = [self.frame(table)[["address", "study"]] for table in tables]
-        return list(
-            dict.fromkeys(
-                study
-                for frame in frames
-                for study in frame.loc[frame["address"].isin(addresses), "study"]
-            )
-        )
+        tables = (self.results, self.designs, self.risk_of_bias)
+        rows = pd.concat([table[["address", "study"]] for table in tables])
+        return list(rows.loc[rows["address"].isin(addresses), "study"].unique())
 
     def rows_by_file(self, addresses: Iterable[str]) -> dict[str, pd.DataFrame]:
         """Return the rows at these addresses (file:line) by file, without remarks."""
@@ -252,12 +246,8 @@ def build_dataset(
 ) -> Dataset:
     """Check and convert tables that were read as text.
 
-    Parameters
-    ----------
-    tables : mapping of str to DataFrame
-        Text tables by file name, for every table of the schema; see `csv_reader.read_tables`.
-    problems : ProblemList, optional
-        What was wrong while reading; reported together with what is wrong here.
+    `tables` are those of `csv_reader.read_tables`; `problems` were found while reading, and are
+    reported together with what is wrong here.
 
     Raises
     ------

@@ -38,6 +38,12 @@ def quote(text: str) -> str:
     return f"'{printable(text)}'"
 
 
+def undecodable_byte(error: UnicodeDecodeError) -> tuple[int, str]:
+    """Return the line of a byte that is not UTF-8, and a message."""
+    byte, line = error.object[error.start], error.object[: error.start].count(b"\n") + 1
+    return line, f"byte 0x{byte:02x} is not UTF-8. Save the file as UTF-8."
+
+
 IDENTIFIER_PATTERNS = {
     "doi": (r"10\.\d{4,9}/\S+", "a bare DOI like 10.1001/archpsyc.63.8.856"),
     "pmid": (r"\d{1,8}", "a PubMed number"),

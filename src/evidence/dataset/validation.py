@@ -21,14 +21,9 @@ MAX_SPELLING_COMPARISONS = 200_000
 def validate_tables(
     tables: Mapping[str, pd.DataFrame], bibliography: Collection[str] | None
 ) -> ProblemList:
-    """Find everything that is wrong with the tables of a project.
+    """Find everything that is wrong with the text tables that `csv_reader.read_tables` returns.
 
-    Parameters
-    ----------
-    tables : mapping of str to DataFrame
-        Text tables by file name, for every table of the schema; see `csv_reader.read_tables`.
-    bibliography : collection of str or None
-        The keys of the bibliography; None if it cannot be read, so that they are not checked.
+    `bibliography` has the keys of all sources, or is None if they are not known.
     """
     problems = ProblemList()
     for table in schema.TABLES:
@@ -48,9 +43,9 @@ def validate_tables(
 
 @dataclass(frozen=True)
 class CellRule:
-    """Whether a cell breaks a rule, and the message if it does."""
+    """Whether a cell breaks a rule, as a true value, and the message if it does."""
 
-    is_broken: Callable[[str], bool]
+    is_broken: Callable[[str], object]
     message: Callable[[str], str]
 
 
@@ -68,30 +63,26 @@ def _cell_rules(column: schema.Column) -> Iterator[CellRule]:
     yield CellRule(
         lambda cell: cell != cell.strip(), lambda cell: f"{quote(cell)} has blanks around it"
     )
-    yield CellRule(
-        lambda cell: bool(hidden_characters(cell)),
-        lambda cell: (
-            f"{quote(cell)} contains the hidden character {hidden_characters(cell)}. Remove it."
-        ),
-    )
+    yield CellRule(hidden_characters, _hidden_character_message)
     if column.required:
         yield CellRule(lambda cell: not cell, lambda _: "required value is missing")
     if column.words:
-        words = column.words
+        words = {"", *column.words}
         yield CellRule(
-            lambda cell: cell != "" and cell not in words,
-            lambda cell: not_one_of(quote(cell), words),
+            lambda cell: cell not in words, lambda cell: not_one_of(quote(cell), column.words)
         )
     if column.kind in PATTERNS:
-        pattern, rule = PATTERNS[column.kind]
-        fits = re.compile(pattern).fullmatch
-        yield CellRule(
-            lambda cell: cell != "" and not fits(cell), lambda cell: f"{quote(cell)} {rule}"
-        )
+        pattern, message = PATTERNS[column.kind]
+        fits = re.compile(f"({pattern})?").fullmatch
+        yield CellRule(lambda cell: not fits(cell), lambda cell: f"{quote(cell)} {message}")
     if column.kind == "person":
-        yield CellRule(lambda cell: bool(orcid_error(cell)), orcid_error)
+        yield CellRule(orcid_error, orcid_error)
     if column.kind == "query":
-        yield CellRule(lambda cell: bool(query_error(cell)), query_error)
+        yield CellRule(query_error, query_error)
+
+
+def _hidden_character_message(cell: str) -> str:
+    return f"{quote(cell)} contains the hidden character {hidden_characters(cell)}. Remove it."
 
 
 def _check_cells(problems: ProblemList, file: str, cells: pd.Series, rule: CellRule) -> None:
@@ -156,7 +147,7 @@ def _key_rule(column: schema.Column, defined: Collection[str]) -> CellRule:
             for word in undefined(cell)
         )
 
-    return CellRule(lambda cell: bool(undefined(cell)), message)
+    return CellRule(undefined, message)
 
 
 class _Suggestions:
@@ -269,12 +260,15 @@ class RowRule:
     message: str
 
 
-def _required(column: str, is_concerned: Callable[[_Results], np.ndarray], hint: str) -> RowRule:
-    """Return the rule that a column must be filled where another cell asks for it."""
+MISSING = "required value is missing."
+
+
+def _required(column: str, where: str, words: Collection[str], hint: str) -> RowRule:
+    """Require a column where another one has one of these words, or anything if there are none."""
     return RowRule(
         column,
-        lambda results: is_concerned(results) & results.lacks(column),
-        f"required value is missing. {hint}",
+        lambda r: (r.is_in(where, *words) if words else r.has(where)) & r.lacks(column),
+        f"{MISSING} {hint}",
     )
 
 
@@ -285,50 +279,36 @@ MEASURES_WITHOUT_VALUE = (*schema.TEXT_MEASURES, *schema.UNSIZED_MEASURES)
 
 ROW_RULES = (
     # Numbers that are missing
-    _required(
+    RowRule(
         "value",
-        lambda r: r.is_in("measure", "proportion") & r.lacks("events"),
-        "A proportion needs a value, or events and n.",
+        lambda r: r.is_in("measure", "proportion") & r.lacks("events") & r.lacks("value"),
+        f"{MISSING} A proportion needs a value, or events and n.",
     ),
     _required(
         "value",
-        lambda r: r.is_in("measure", *schema.NUMERIC_MEASURES),
+        "measure",
+        schema.NUMERIC_MEASURES,
         "Give the number, or use measure statement or range instead of {measure}.",
     ),
-    _required("events", lambda r: r.is_in("measure", "count"), "A count needs the number counted."),
-    _required("p_value", lambda r: r.is_in("measure", "p value"), "Measure p value needs it."),
+    _required("events", "measure", ["count"], "A count needs the number counted."),
+    _required("p_value", "measure", ["p value"], "Measure p value needs it."),
     _required(
         "direction",
-        lambda r: r.is_in("measure", *schema.UNSIZED_MEASURES),
+        "measure",
+        schema.UNSIZED_MEASURES,
         "Measure {measure} needs better, worse or no difference.",
     ),
+    _required("ci_high", "ci_low", [], "A CI needs both limits; ci_low is {ci_low}."),
+    _required("ci_low", "ci_high", [], "A CI needs both limits; ci_high is {ci_high}."),
+    _required("spread_kind", "spread", [], "Say whether spread {spread} is sd or se."),
     _required(
-        "ci_high",
-        lambda r: r.has("ci_low"),
-        "A CI needs both limits; ci_low is {ci_low}.",
+        "time_unit", "time", [], f"Say the unit of time {{time}}: {', '.join(schema.TIME_UNITS)}."
     ),
     _required(
-        "ci_low",
-        lambda r: r.has("ci_high"),
-        "A CI needs both limits; ci_high is {ci_high}.",
+        "time", "time_unit", [], "Give a number for time_unit {time_unit}, or leave both blank."
     ),
-    _required("spread_kind", lambda r: r.has("spread"), "Say whether spread {spread} is sd or se."),
-    _required(
-        "time_unit",
-        lambda r: r.has("time"),
-        f"Say the unit of time {{time}}: {', '.join(schema.TIME_UNITS)}.",
-    ),
-    _required(
-        "time",
-        lambda r: r.has("time_unit"),
-        "Give a number for time_unit {time_unit}, or leave both blank.",
-    ),
-    _required("versus", lambda r: r.is_in("role", "contrast"), "A contrast needs its other arm."),
-    _required(
-        "as_printed",
-        lambda r: r.is_in("measure", *PRINTED_MEASURES),
-        "Copy the number as the text prints it.",
-    ),
+    _required("versus", "role", ["contrast"], "A contrast needs its other arm."),
+    _required("as_printed", "measure", PRINTED_MEASURES, "Copy the number as the text prints it."),
     # Cells that must be blank
     RowRule(
         "value",

@@ -18,12 +18,8 @@ SUMMARY_METHODS = {
     "studies": "distinct_studies",
     "participants": "participants_in_arms",
     "comparator_risk": "proportion",
-    "difference": "absolute",
-    "difference_low": "absolute",
-    "difference_high": "absolute",
-    "effect": "evidence_body",
-    "ci_low": "evidence_body",
-    "ci_high": "evidence_body",
+    **dict.fromkeys(["difference", "difference_low", "difference_high"], "absolute"),
+    **dict.fromkeys(["effect", "ci_low", "ci_high"], "evidence_body"),
 }
 NOT_DECIDED = "not decided"
 
@@ -90,22 +86,8 @@ def tabulate_summary_of_findings(dataset: Dataset, graded: Sequence[Certainty]) 
                 "certainty (decided)": certainty.decided or NOT_DECIDED,
             }
         )
-        effect, ci_low, ci_high = body.natural
-        numbers.append(
-            {
-                "name": body.name,
-                "studies": len(body.studies),
-                "participants": body.participants or None,
-                "comparator_risk": body.comparator_risk,
-                "difference": difference,
-                "difference_low": low,
-                "difference_high": high,
-                "effect": effect,
-                "ci_low": ci_low,
-                "ci_high": ci_high,
-                "address": body.address,
-            }
-        )
+        sizes = (len(body.studies), body.participants or None, body.comparator_risk)
+        numbers.append((body.name, *sizes, difference, low, high, *body.natural, body.address))
     return ReportTable(
         "tab-summary-of-findings",
         "Summary of findings: absolute and relative effects with their certainty",
@@ -118,30 +100,27 @@ def tabulate_summary_of_findings(dataset: Dataset, graded: Sequence[Certainty]) 
 
 def tabulate_certainty(dataset: Dataset, graded: Sequence[Certainty]) -> ReportTable:
     """Return a table with one row per body and GRADE domain: suggestion, reason and decision."""
-    records, numbers = [], []
-    for certainty in graded:
-        body = certainty.body
-        for rating in certainty.domains:
-            decision = NOT_DECIDED
-            if rating.decided is not None:
-                reason = f"{rating.decision_reason} ({rating.signed_by})"
-                decision = f"down by {rating.decided}: {reason}"
-            records.append(
-                {
-                    "body of evidence": body.name,
-                    "domain": rating.domain,
-                    "suggested": f"down by {rating.suggested}" if rating.suggested else "none",
-                    "reason": rating.reason,
-                    "decided": decision,
-                }
-            )
-            numbers.append(
-                {
-                    "name": f"{body.name}/{rating.domain}",
-                    "suggested": rating.suggested,
-                    "address": f"{body.address} {rating.address}".strip(),
-                }
-            )
+    ratings = [(item.body, rating) for item in graded for rating in item.domains]
+    records = [
+        {
+            "body of evidence": body.name,
+            "domain": rating.domain,
+            "suggested": f"down by {rating.suggested}" if rating.suggested else "none",
+            "reason": rating.reason,
+            "decided": NOT_DECIDED
+            if rating.decided is None
+            else f"down by {rating.decided}: {rating.decision_reason} ({rating.signed_by})",
+        }
+        for body, rating in ratings
+    ]
+    numbers = [
+        (
+            f"{body.name}/{rating.domain}",
+            rating.suggested,
+            f"{body.address} {rating.address}".strip(),
+        )
+        for body, rating in ratings
+    ]
     return ReportTable(
         "tab-certainty",
         "Certainty of evidence (GRADE), domain by domain",

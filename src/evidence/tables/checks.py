@@ -39,13 +39,7 @@ def tabulate_check_findings(dataset: Dataset, results: pd.DataFrame) -> ReportTa
 
 
 def tabulate_query(layout: Any) -> ReportTable:
-    """Return a table with one row per study of an explorer query and one for its pool.
-
-    Parameters
-    ----------
-    layout : ForestLayout
-        The layout of the query's forest plot.
-    """
+    """Return a table with one row per line of a `ForestLayout`: the studies of a query, its pool."""
     rows = layout.frame.to_dict("records")
     limits = [format_estimates(layout.measure, row["ci_low"], row["ci_high"]) for row in rows]
     frame = pd.DataFrame(

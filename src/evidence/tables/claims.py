@@ -13,15 +13,9 @@ from evidence.tables.html_table import CLAIMS_TABLE, UNKNOWNS_TABLE, ReportTable
 def tabulate_claims(
     dataset: Dataset, claims: pd.DataFrame, unknowns: Sequence[Unknown] = ()
 ) -> ReportTable:
-    """Return a table with one row per claim: guide, source, verdicts and reasons.
+    """Return a table with one row per claim of `claim_verdicts`: texts, verdicts and reasons.
 
-    Parameters
-    ----------
-    dataset : Dataset
-    claims : DataFrame
-        From `claim_verdicts`.
-    unknowns : sequence of Unknown, optional
-        If given, each claim lists and links to the unknowns about it.
+    If unknowns are given, each claim lists and links to those about it.
     """
     frame = pd.DataFrame(
         {

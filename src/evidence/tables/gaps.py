@@ -11,16 +11,14 @@ from evidence.analysis.narrative.pooled_results import format_estimates, measure
 from evidence.provenance.sentence import count, format_duration, format_percent
 from evidence.tables.html_table import CLAIMS_TABLE, UNKNOWNS_TABLE, ReportTable, anchor
 
-METHODS = {
+EVIDENCE_METHODS = {
     "k": "studies",
     "n": "participants",
     "randomised": "studies",
     "longest_follow_up": "longest_follow_up",
     "high_risk": "risk_of_bias",
-    "per_arm": "required_trial",
-    "required": "required_trial",
-    "fraction": "required_trial",
 }
+TRIAL_METHODS = dict.fromkeys(["per_arm", "required", "fraction"], "required_trial")
 
 
 def tabulate_unknowns(unknowns: Sequence[Unknown]) -> ReportTable:
@@ -41,24 +39,15 @@ def tabulate_unknowns(unknowns: Sequence[Unknown]) -> ReportTable:
             "studies": ["; ".join(unknown.labels) or "none" for unknown in unknowns],
         }
     )
-    numbers = pd.DataFrame(
-        [
-            {
-                "name": unknown.name,
-                "k": unknown.k,
-                "n": unknown.n,
-                "randomised": unknown.randomised,
-                "longest_follow_up": unknown.longest_follow_up,
-                "high_risk": unknown.high_risk,
-                "per_arm": unknown.required_trial.per_arm,
-                "required": unknown.required_trial.required,
-                "fraction": unknown.required_trial.fraction,
-                "address": unknown.addresses,
-            }
-            for unknown in unknowns
-        ],
-        columns=["name", *METHODS, "address"],
-    ).astype({"per_arm": "Int64"})
+    values = [
+        [getattr(unknown, name) for name in EVIDENCE_METHODS]
+        + [getattr(unknown.required_trial, name) for name in TRIAL_METHODS]
+        for unknown in unknowns
+    ]
+    numbers = pd.DataFrame(values, columns=[*EVIDENCE_METHODS, *TRIAL_METHODS])
+    numbers = numbers.astype({"per_arm": "Int64"})
+    numbers.insert(0, "name", [unknown.name for unknown in unknowns])
+    numbers["address"] = [unknown.addresses for unknown in unknowns]
     links = {
         (row, "claims"): {claim: anchor(CLAIMS_TABLE, claim) for claim in unknown.claims}
         for row, unknown in enumerate(unknowns)
@@ -69,7 +58,7 @@ def tabulate_unknowns(unknowns: Sequence[Unknown]) -> ReportTable:
         "What remains unknown",
         frame,
         numbers,
-        METHODS,
+        EVIDENCE_METHODS | TRIAL_METHODS,
         links,
         sort_keys={"evidence": [unknown.n for unknown in unknowns]},
         filter_columns=("status", "claims"),
@@ -153,8 +142,7 @@ def _evidence(unknown: Unknown) -> str:
     if np.isfinite(unknown.longest_follow_up):
         text += f", longest follow-up {format_duration(unknown.longest_follow_up)}"
     text += f"; {format_percent(unknown.high_risk)} at high risk of bias or not randomised"
-    return text + ("; some effectively blinded" if unknown.any_blinded else "; none effectively "
-                   "blinded")  # fmt: skip
+    return f"{text}; {'some' if unknown.any_blinded else 'none'} effectively blinded"
 
 
 def _certainty(unknown: Unknown) -> str:
@@ -182,12 +170,7 @@ def _reasons(unknown: Unknown) -> str:
 
 
 def tabulate_evidence_map(layout: Any) -> ReportTable:
-    """Return an evidence map as a table whose filled cells link to their studies.
-
-    Parameters
-    ----------
-    layout : EvidenceMapLayout
-    """
+    """Return an `EvidenceMapLayout` as a table whose filled cells link to their studies."""
     cells = {(cell.row_label, cell.column_label): cell for cell in layout.frame.itertuples()}
     records, links = [], {}
     for row, row_label in enumerate(layout.row_labels):
@@ -196,10 +179,8 @@ def tabulate_evidence_map(layout: Any) -> ReportTable:
             cell = cells[row_label, column_label]
             record[column_label] = "none"
             if cell.k:
-                certainty = f", {cell.certainty}" if cell.certainty else ""
-                record[column_label] = (
-                    ", ".join(_studies_and_participants(cell.k, cell.n)) + certainty
-                )
+                words = [*_studies_and_participants(cell.k, cell.n), cell.certainty]
+                record[column_label] = ", ".join(filter(None, words))
                 links[row, column_label] = anchor("why", f"{layout.id}:{cell.name}")
         records.append(record)
     numbers = pd.DataFrame({"name": list(layout.row_labels), "address": ""})

@@ -55,10 +55,10 @@ class ReportTable:
         """Return the table as HTML; every cell is escaped, so data can never become markup."""
         header = "".join(self._header_cell(name) for name in self.frame.columns)
         names = self.numbers["name"] if "name" in self.numbers else [""] * len(self.frame)
-        records = self.frame.itertuples(index=False, name=None)
+        records = zip(names, self.frame.itertuples(index=False, name=None), strict=True)
         body = "".join(
             self._row(position, str(name), record)
-            for position, (name, record) in enumerate(zip(names, records, strict=True))
+            for position, (name, record) in enumerate(records)
         )
         identity = escape(self.id)
         wide = " wide" * (len(self.frame.columns) > MAX_PORTRAIT_COLUMNS)

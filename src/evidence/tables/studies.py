@@ -1,6 +1,5 @@
 """Show the studies and their results as tables."""
 
-import numpy as np
 import pandas as pd
 
 from evidence.analysis.eligible_evidence import participants_by_study
@@ -17,7 +16,7 @@ def tabulate_studies(dataset: Dataset, results: pd.DataFrame) -> ReportTable:
     sizes = participants_by_study(dataset)
     studies = list(results["study"].unique())
     designs = dataset.designs_of(studies).set_index("study")
-    records, numbers = [], []
+    records, values = [], []
     for study in studies:
         rows = results[results["study"] == study]
         design = designs.loc[study] if study in designs.index else pd.Series(dtype=object)
@@ -34,24 +33,18 @@ def tabulate_studies(dataset: Dataset, results: pd.DataFrame) -> ReportTable:
                 "caveat": design.get("caveat", ""),
             }
         )
-        numbers.append(
-            {
-                "name": study,
-                "participants": participants or None,
-                "results": len(rows),
-                "address": " ".join([*filter(None, [design.get("address", "")]), *rows["address"]]),
-            }
-        )
+        addresses = [*filter(None, [design.get("address", "")]), *rows["address"]]
+        values.append((study, participants or None, len(rows), " ".join(addresses)))
+    numbers = pd.DataFrame(values, columns=["name", "participants", "results", "address"])
+    numbers = numbers.astype({"participants": "Int64"})
     return ReportTable(
         "tab-studies",
         "Studies and their designs",
         pd.DataFrame(records),
-        pd.DataFrame(numbers, columns=["name", "participants", "results", "address"]).astype(
-            {"participants": "Int64"}
-        ),
+        numbers,
         {"participants": "participants", "results": "counted"},
         sort_keys={
-            "participants": [row["participants"] or np.nan for row in numbers],
+            "participants": list(numbers["participants"]),
             "follow-up": list(last_assessments(dataset, studies).reindex(studies)),
         },
         filter_columns=("condition", "design"),
