@@ -19,6 +19,8 @@ from evidence.statistics.confidence_intervals import (
 
 PAIR_COLUMNS = ["study", "condition", "outcome", "instrument", "definition", "time", "time_unit"]
 """What two rows share if they are the two arms of one comparison."""
+PAIR_COUNTS = {"arm_2": "versus", "event_count": "events1", "n": "n1", "event_count_2": "events2",
+               "n_2": "n2"}  # fmt: skip
 DOSE_COLUMNS = ["study", "label", "outcome", "instrument", "arm", "versus", "dose_mg_per_kg",
                 "measure", "n", "value", "ci_low", "ci_high", "p_value", "p_adjusted", "direction",
                 "time", "time_unit", "is_guide", "confirmed", "source", "address"]  # fmt: skip
@@ -104,13 +106,9 @@ def arm_pairs(results: pd.DataFrame, *, confidence: float) -> pd.DataFrame:
     pairs = rows[rows["role"] == "intervention"].merge(
         rows[rows["role"] == "comparator"], on=PAIR_COLUMNS, suffixes=("", "_2")
     )
-    frame = pairs[[*PAIR_COLUMNS, "label", "randomised", "better", "days", "caveat", "arm"]].assign(
-        versus=pairs["arm_2"],
-        events1=pairs["event_count"],
-        n1=pairs["n"],
-        events2=pairs["event_count_2"],
-        n2=pairs["n_2"],
-    )
+    pairs = pairs.drop(columns="versus").rename(columns=PAIR_COUNTS)
+    study = ["label", "randomised", "better", "days", "caveat", "arm"]
+    frame = pairs[[*PAIR_COLUMNS, *study, *PAIR_COUNTS.values()]].copy()
     events1, n1, events2, n2 = frame[["events1", "n1", "events2", "n2"]].to_numpy(float).T
     estimates = {
         "proportion1": wilson_interval(events1, n1, confidence),

@@ -6,7 +6,6 @@ a ratio is what it makes of the proportion with the outcome in all comparator ar
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -28,7 +27,7 @@ from evidence.analysis.pooling.study_effects import (
     crossover_without_correlation,
 )
 from evidence.analysis.results import require_known
-from evidence.dataset.dataset import MAX_CACHED_PROJECTS, Dataset
+from evidence.dataset.dataset import Dataset
 from evidence.provenance.sentence import format_duration
 from evidence.statistics.confidence_intervals import critical_value
 from evidence.statistics.meta_analysis import TESTS
@@ -197,7 +196,7 @@ def _questions(
     cells: dict[tuple, list[dict]] = {}
     for row in rows:
         cells.setdefault(tuple(row[name] for name in BODY_KEY), []).append(row)
-    order = _outcome_order(dataset) if cells else {}
+    order = {name: position for position, name in enumerate(dataset.outcomes["outcome"])}
     for cell in sorted(cells, key=lambda cell: (*cell[:2], order.get(cell[2], len(order)))):
         condition, treatment, outcome, comparator = cell
         for time_days in times:
@@ -213,11 +212,6 @@ def _questions(
             in_window = [row for row in cells[cell] if within_time_window(row["days"], question)]
             if in_window:
                 yield question, in_window
-
-
-@lru_cache(maxsize=MAX_CACHED_PROJECTS)
-def _outcome_order(dataset: Dataset) -> dict[str, int]:
-    return {outcome: position for position, outcome in enumerate(dataset.outcomes["outcome"])}
 
 
 def _body(

@@ -5,13 +5,18 @@ from dataclasses import replace
 from functools import lru_cache
 
 from evidence.analysis.checks import against_printed_text, effect_estimates, study_facts
-from evidence.analysis.checks.finding import Finding
+from evidence.analysis.checks.finding import Check, Finding
 from evidence.analysis.results import select_results
 from evidence.dataset.access_log import selection
 from evidence.dataset.dataset import MAX_CACHED_PROJECTS, Dataset
 from evidence.errors import DatasetError, Problem
 
-CHECKS = (*against_printed_text.CHECKS, *effect_estimates.CHECKS, *study_facts.CHECKS)
+CHECKS = [
+    definition
+    for module in (against_printed_text, effect_estimates, study_facts)
+    for definition in vars(module).values()
+    if isinstance(definition, Check)
+]
 
 
 @selection

@@ -180,11 +180,3 @@ def _proportions(results: pd.DataFrame) -> pd.DataFrame:
 def _possible_ranges(results: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Return the first and last count that each row's printed percentage of n allows."""
     return count_ranges(results["as_printed"].to_numpy(object), results["n"].to_numpy(int))
-
-
-CHECKS = (
-    numbers_not_printed,
-    counts_off_their_percentage,
-    impossible_percentages,
-    impossible_means,
-)

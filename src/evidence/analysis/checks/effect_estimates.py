@@ -165,13 +165,3 @@ def _is_significant(printed: str) -> float:
 
 def _rounding_slack(as_printed: str) -> float:
     return 2.5 * max(map(rounding, printed_numbers(as_printed)), default=0.0)
-
-
-CHECKS = (
-    errors_for_deviations,
-    intervals_against_p,
-    lopsided_intervals,
-    directions_against_numbers,
-    incredible_effects,
-    effects_off_their_counts,
-)

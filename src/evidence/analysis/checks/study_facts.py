@@ -140,16 +140,3 @@ def malformed_registrations(dataset: Dataset, results: pd.DataFrame) -> CheckRes
         for number in re.findall(r"NCT\w*", row.registration):
             if not re.fullmatch(r"NCT\d{8}", number):
                 yield row, f"{number} is not NCT and eight digits"
-
-
-CHECKS = (
-    too_many_participants,
-    arms_off_their_total,
-    subsets_beyond_their_outcome,
-    twin_arms,
-    unlikely_doses,
-    doses_off_their_arm,
-    results_after_the_end,
-    sources_before_their_study,
-    malformed_registrations,
-)

@@ -12,8 +12,9 @@ References
 fleiss2003, wetterslev2009.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -32,6 +33,8 @@ from evidence.statistics.sample_size import size_for_means, size_for_proportions
 POWERS = (0.8, 0.9)
 COMPARATOR_RISKS = (0.1, 0.25, 0.5)
 """Comparator proportions for which sizes are given if none was observed."""
+Target = tuple[float, Callable[..., float], bool]
+"""A comparator proportion (NaN on a scale), its sample size by power, and whether it was observed."""
 
 
 @dataclass(frozen=True)
@@ -72,10 +75,17 @@ def required_trial(
     """
     body = best.body if best else None
     if body and not body.is_binary:
-        sizes = list(_sizes_on_scale(body, body_mid(dataset, body)))
+        targets = _targets_on_scale(body, body_mid(dataset, body))
     else:
-        sizes = list(_sizes_by_risk(dataset, outcome, _observed_risks(body)))
-    sizes = sizes or list(_standardised_sizes(dataset, outcome))
+        targets = _targets_by_risk(dataset, outcome, _observed_risks(body))
+    mid = minimal_important_difference(dataset, outcome, "smd")
+    if not targets and mid is not None:
+        targets = [(np.nan, partial(size_for_means, mid), False)]
+    sizes = [
+        (risk, power, int(np.ceil(size(power=power))), observed)
+        for risk, size, observed in targets
+        for power in POWERS
+    ]
     frame = pd.DataFrame(sizes, columns=["risk", "power", "per_arm", "observed"])
     required = fraction = np.nan
     observed = frame[frame["observed"]]
@@ -102,42 +112,27 @@ def _observed_risks(body: EvidenceBody | None) -> tuple[float, ...]:
     return tuple(float(risk) for risk in interval)
 
 
-def _sizes_on_scale(body: EvidenceBody, mid: float | None) -> Iterator[dict]:
-    """Yield sizes for a difference of means, with the SD of the body's studies."""
+def _targets_on_scale(body: EvidenceBody, mid: float | None) -> list[Target]:
+    """Return a difference of means as the target, with the SD of the body's studies."""
     if mid is None:
-        return
-    studies = body.studies.dropna(subset=["n1", "n2"])
+        return []
     if body.question.measure == "smd":
-        sd = 1.0
-    elif len(studies):
-        # The variance of a difference of means is sd² (1/n1 + 1/n2).
-        sd = float(np.sqrt(np.mean(studies["vi"] / (1 / studies["n1"] + 1 / studies["n2"]))))
-    else:
-        return
-    for power in POWERS:
-        yield _size(np.nan, power, size_for_means(mid, sd, power=power), True)
+        return [(np.nan, partial(size_for_means, mid), True)]
+    studies = body.studies.dropna(subset=["n1", "n2"])
+    if studies.empty:
+        return []
+    # The variance of a difference of means is sd² (1/n1 + 1/n2).
+    sd = float(np.sqrt(np.mean(studies["vi"] / (1 / studies["n1"] + 1 / studies["n2"]))))
+    return [(np.nan, partial(size_for_means, mid, sd), True)]
 
 
-def _standardised_sizes(dataset: Dataset, outcome: str) -> Iterator[dict]:
-    """Yield sizes for a stated minimal important SMD, where nothing was observed."""
-    mid = minimal_important_difference(dataset, outcome, "smd")
-    if mid is None:
-        return
-    for power in POWERS:
-        yield _size(np.nan, power, size_for_means(mid, power=power), False)
-
-
-def _sizes_by_risk(dataset: Dataset, outcome: str, observed: tuple[float, ...]) -> Iterator[dict]:
-    """Yield sizes for the observed proportion and the limits of its CI, else for a range."""
+def _targets_by_risk(dataset: Dataset, outcome: str, observed: tuple[float, ...]) -> list[Target]:
+    """Return a target for the observed proportion and the limits of its CI, else for a range."""
+    targets: list[Target] = []
     for risk in observed or COMPARATOR_RISKS:
         mid = mid_as_risk_difference(dataset, outcome, risk)
-        if mid is None:
-            return
-        other_risk = risk + mid if risk + mid < 1 else risk - mid
-        for power in POWERS:
-            size = size_for_proportions(risk, other_risk, power=power)
-            yield _size(risk, power, size, risk in observed[:1])
-
-
-def _size(risk: float, power: float, per_arm: float, observed: bool) -> dict:
-    return {"risk": risk, "power": power, "per_arm": int(np.ceil(per_arm)), "observed": observed}
+        if mid is not None:
+            other_risk = risk + mid if risk + mid < 1 else risk - mid
+            size = partial(size_for_proportions, risk, other_risk)
+            targets.append((risk, size, risk in observed[:1]))
+    return targets

@@ -5,6 +5,7 @@ Pooling is refused, with every reason, where the result would have no meaning.
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -265,17 +266,14 @@ def pool_effects(
         raise PoolingError(reasons)
     half = critical_value(confidence) * np.sqrt(studies["vi"])
     studies = studies.assign(ci_low=studies["yi"] - half, ci_high=studies["yi"] + half)
+    options = {"method": method, "test": test, "confidence": confidence}
     if method in STRATIFIED_METHODS:
         estimate = _pool_stratified(studies, question, method, confidence)
-        if subgroup_by:
-            reason = f"no subgroup analysis: method {method} has none"
-            estimate = _add_subgroups(estimate, subgroup_by, None, {"subgroups": reason})
-        return _omit_regression(estimate, moderator, f"method {method} has none")
-    options = {"method": method, "test": test, "confidence": confidence}
-    estimate = _pool_inverse_variance(studies, question, options)
+    else:
+        estimate = _pool_inverse_variance(studies, question, options)
     if subgroup_by:
-        estimate = _analyse_subgroups(estimate, subgroup_by, options)
-    return _fit_moderator(estimate, moderator, options) if moderator else estimate
+        estimate = _add_subgroups(estimate, subgroup_by, options)
+    return _add_regression(estimate, moderator, options) if moderator else estimate
 
 
 def _pool_inverse_variance(
@@ -310,14 +308,12 @@ def _pool_inverse_variance(
 def _pool_stratified(
     studies: pd.DataFrame, question: Question, method: str, confidence: float
 ) -> PooledEstimate:
-    counts = [studies[name].to_numpy(float) for name in ("events1", "n1", "events2", "n2")]
+    counts = studies[["events1", "n1", "events2", "n2"]].to_numpy(float).T
+    pool = mantel_haenszel.pool_peto
+    if method == "mh":
+        pool = partial(mantel_haenszel.pool_mantel_haenszel, measure=question.measure)
     try:
-        if method == "peto":
-            pooled = mantel_haenszel.pool_peto(*counts, confidence=confidence)
-        else:
-            pooled = mantel_haenszel.pool_mantel_haenszel(
-                *counts, measure=question.measure, confidence=confidence
-            )
+        pooled = pool(*counts, confidence=confidence)
     except ValueError as error:
         raise PoolingError([str(error)]) from None
     reason = f"no sensitivity analyses: method {method} has no study weights and no tau²"
@@ -333,31 +329,22 @@ def _pool_stratified(
     )
 
 
-def _analyse_subgroups(estimate: PooledEstimate, subgroup_by: str, options: dict) -> PooledEstimate:
-    studies = estimate.studies
-    names = list(studies[SUBGROUP_COLUMNS[subgroup_by]])
-    test = sensitivity.subgroup_analysis(
-        studies["yi"].to_numpy(), studies["vi"].to_numpy(), names, **options
-    )
-    omitted = {}
-    if not test.Q_df:
-        omitted["subgroup_test"] = (
-            "no subgroup test: fewer than two subgroups contain two or more studies"
-        )
-    return _add_subgroups(estimate, subgroup_by, test, omitted)
-
-
-def _add_subgroups(
-    estimate: PooledEstimate,
-    subgroup_by: str,
-    test: sensitivity.Subgroups | None,
-    omitted: dict[str, str],
-) -> PooledEstimate:
-    """With its studies split into subgroups, in the order in which these appear."""
+def _add_subgroups(estimate: PooledEstimate, subgroup_by: str, options: dict) -> PooledEstimate:
+    """Split the studies into subgroups, in the order in which these appear, and test the difference."""
+    studies, column = estimate.studies, SUBGROUP_COLUMNS[subgroup_by]
+    test, omitted = None, {}
+    if estimate.method in STRATIFIED_METHODS:
+        omitted["subgroups"] = f"no subgroup analysis: method {estimate.method} has none"
+    else:
+        yi, vi = studies["yi"].to_numpy(), studies["vi"].to_numpy()
+        test = sensitivity.subgroup_analysis(yi, vi, list(studies[column]), **options)
+        if not test.Q_df:
+            reason = "fewer than two subgroups contain two or more studies"
+            omitted["subgroup_test"] = f"no subgroup test: {reason}"
     pooled = test.groups if test else {}
     subgroups = tuple(
-        Subgroup(str(name), studies.reset_index(drop=True), pooled.get(name))
-        for name, studies in estimate.studies.groupby(SUBGROUP_COLUMNS[subgroup_by], sort=False)
+        Subgroup(str(name), group.reset_index(drop=True), pooled.get(name))
+        for name, group in studies.groupby(column, sort=False)
     )
     return replace(
         estimate,
@@ -368,25 +355,24 @@ def _add_subgroups(
     )
 
 
-def _fit_moderator(estimate: PooledEstimate, moderator: str, options: dict) -> PooledEstimate:
-    """With a meta-regression over the studies that state the moderator."""
-    column = MODERATOR_COLUMNS[moderator]
-    values = pd.to_numeric(estimate.studies[column], errors="coerce").dropna()
-    studies = estimate.studies.loc[values.index]
-    x = np.column_stack([np.ones(len(values)), values.to_numpy(float)])
-    try:
-        line = meta_analysis.fit_regression(studies["yi"], studies["vi"], x, **options)
-    except ValueError as error:
-        return _omit_regression(estimate, moderator, str(error))
-    return replace(estimate, moderator=moderator, regression=line)
-
-
-def _omit_regression(estimate: PooledEstimate, moderator: str, reason: str) -> PooledEstimate:
-    if not moderator:
-        return estimate
-    omitted = {"regression": f"no meta-regression on {moderator}: {reason}"}
+def _add_regression(estimate: PooledEstimate, moderator: str, options: dict) -> PooledEstimate:
+    """Fit a meta-regression over the studies that state the moderator."""
+    line, reason = None, f"method {estimate.method} has none"
+    if estimate.method not in STRATIFIED_METHODS:
+        column = estimate.studies[MODERATOR_COLUMNS[moderator]]
+        values = pd.to_numeric(column, errors="coerce").dropna()
+        studies = estimate.studies.loc[values.index]
+        x = np.column_stack([np.ones(len(values)), values.to_numpy(float)])
+        try:
+            line = meta_analysis.fit_regression(studies["yi"], studies["vi"], x, **options)
+        except ValueError as error:
+            reason = str(error)
+    omitted = {} if line else {"regression": f"no meta-regression on {moderator}: {reason}"}
     return replace(
-        estimate, moderator=moderator, omitted_analyses=estimate.omitted_analyses | omitted
+        estimate,
+        moderator=moderator,
+        regression=line,
+        omitted_analyses=estimate.omitted_analyses | omitted,
     )
 
 

@@ -86,17 +86,9 @@ def specification_curve(
     if question.measure == "proportion":
         raise ParameterError("measure: a proportion has no value that means no effect")
     selections = list(study_selections(dataset, results, question, outcomes=outcomes, times=times))
-    choices = pd.DataFrame(
-        {
-            "definition": [selection.definition for selection in selections],
-            "comparison": [selection.comparison for selection in selections],
-            "risk": [selection.risk for selection in selections],
-            "outcome": [selection.outcome for selection in selections],
-            "refused": [selection.refused for selection in selections],
-            "studies": ["; ".join(selection.studies["label"]) for selection in selections],
-            "address": [" ".join(selection.studies["address"]) for selection in selections],
-        }
-    )
+    choices = pd.DataFrame([vars(selection) for selection in selections])
+    choices["address"] = [" ".join(studies["address"]) for studies in choices["studies"]]
+    choices["studies"] = ["; ".join(studies["label"]) for studies in choices["studies"]]
     frame = pd.concat(
         [
             choices.assign(estimator=estimator, test=test).join(
