@@ -249,7 +249,7 @@ def test_durations_are_formatted_in_their_natural_unit(days, text):
 
 def test_numbers_times_and_lists_are_formatted():
     assert [format_percent(12 / 17), format_percent(73 / 111, 111)] == ["71%", "65.8%"]
-    assert [str(count(1, "study", "studies")), str(count(2000, "result"))] == [
+    assert [str(count(1, "study")), str(count(2000, "result"))] == [
         "1 study", "2,000 results"
     ]  # fmt: skip
     assert [format_time("0-3", "day"), format_time("1", "week"), format_time("", "")] == [

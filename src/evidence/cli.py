@@ -140,14 +140,14 @@ def check(due_by: datetime | None, project: str) -> int:
     waived = sum(bool(finding.waiver) for finding in findings)
     parts = (
         count(len(dataset.results), "result"),
-        count(dataset.results["study"].nunique(), "study", "studies"),
+        count(dataset.results["study"].nunique(), "study"),
         count(len(dataset.claims), "claim"),
         count(len(dataset.unknowns), "unknown"),
         count(len(dataset.bibliography), "source"),
     )
     click.echo(
         f"{', '.join(part.text for part in parts)}: {count(errors, 'error').text}, "
-        f"{waived} waived, {count(len(findings) - errors - waived, 'warning or note', 'warnings and notes').text}"
+        f"{waived} waived, {count(len(findings) - errors - waived, 'warning or note', plural='warnings and notes').text}"
     )
     return 1 if errors else 0
 

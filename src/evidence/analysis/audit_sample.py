@@ -78,7 +78,7 @@ def error_rate(dataset: Dataset) -> Sentence:
         "of {rate} ({level} CI {interval}).",
         {
             "checked": count(len(audits), "result", rows=addresses),
-            "wrong": count(len(wrong), "was", "were", wrong["address"]),
+            "wrong": count(len(wrong), "was", wrong["address"], plural="were"),
             "rate": Number(rate, format_percent(rate, 1000), addresses, "error_rate"),
             "level": confidence_level(CONFIDENCE),
             "interval": verbatim(ci, addresses, "wilson"),

@@ -46,11 +46,11 @@ FORMATS = {"markdown": diff_markdown, "html": diff_html, "json": diff_json}
 def _count(diff: VersionDiff) -> str:
     crossed = sum(number.kind == CROSSED for number in diff.numbers)
     counts = (
-        count(len(diff.studies), "study", "studies"),
+        count(len(diff.studies), "study"),
         count(len(diff.rows), "row"),
         count(len(diff.numbers) - crossed, "key number"),
         count(crossed, "conclusion"),
-        count(len(diff.claims), "verdict on a claim", "verdicts on claims"),
+        count(len(diff.claims), "verdict on a claim", plural="verdicts on claims"),
         count(len(diff.unknowns), "unknown"),
     )
     return f"Changed: {', '.join(number.text for number in counts if number.value)}."

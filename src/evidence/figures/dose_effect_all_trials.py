@@ -143,10 +143,10 @@ def _caption(identity: str, question: Question, frame: pd.DataFrame, confidence:
     shared = frame.loc[frame["study"].duplicated(keep=False), "label"].unique()
     sized, worded = frame[is_sized], frame[~is_sized]
     fields: Fields = {
-        "arms": count(len(sized), "treated arm", None, row_addresses(sized), "effect"),
+        "arms": count(len(sized), "treated arm", row_addresses(sized), "effect"),
         "treatment": join_words(question.treatments) or "all treatments",
         "level": confidence_level(confidence),
-        "worded": count(len(worded), "arm", None, row_addresses(worded), "effect"),
+        "worded": count(len(worded), "arm", row_addresses(worded), "effect"),
         "shared": join_words(shared),
     }
     template = (

@@ -137,7 +137,7 @@ def _alt(frame: pd.DataFrame, sentence: Sentence, row_by: str, column_by: str) -
 def _cell_sentences(frame: pd.DataFrame) -> tuple[str, ...]:
     """Describe the filled cells one by one, then list what no study measured."""
     sentences = [
-        f"{capitalise(row.column_label)}, {row.row_label}: {count(row.k, 'study', 'studies')}, "
+        f"{capitalise(row.column_label)}, {row.row_label}: {count(row.k, 'study')}, "
         f"{count(row.n, 'participant')}, "
         f"{f'certainty {row.certainty}' if row.certainty else 'not rated'}."
         for row in frame[frame["k"] > 0].itertuples()

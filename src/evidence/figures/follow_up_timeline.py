@@ -117,7 +117,7 @@ def _alt(lanes: pd.DataFrame, findings: pd.DataFrame) -> str:
         if finding in set(findings["finding"])
     ]
     return (
-        f"Chart of what {count(len(lanes), 'study', 'studies')} found at which time, from "
+        f"Chart of what {count(len(lanes), 'study')} found at which time, from "
         f"{format_duration(findings['days'].min())} to {format_duration(findings['days'].max())} "
         f"after treatment began: {join_words(words)}."
     )

@@ -224,7 +224,7 @@ def _study_lines(pooled: PooledEstimate | Refusal, studies: pd.DataFrame) -> lis
 
 def _alt(query: PooledEstimate | ExplorerQuery, k: int, lines: list[dict]) -> str:
     """State how many studies there are, and the last pooled estimates."""
-    studies = count(k, "study", "studies")
+    studies = count(k, "study")
     chart = f"Forest plot of the {measure_label(query.measure, query.outcome)} in {studies}"
     pools = [line for line in lines if line["kind"] in ("pooled", "cumulative")]
     texts = [f"{line['label']} {_estimate_text(query.measure, line)}" for line in pools[-3:]]

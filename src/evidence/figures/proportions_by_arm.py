@@ -117,7 +117,7 @@ def _alt(rows: pd.DataFrame, panels: tuple[str, ...]) -> str:
             sentences.append(f"No proportion with {outcome} was read in its source.")
             continue
         low, high = map(format_percent, (read["estimate"].min(), read["estimate"].max()))
-        studies = count(read["label"].nunique(), "study", "studies")
+        studies = count(read["label"].nunique(), "study")
         arms = count(len(read), "arm")
         sentences.append(f"{capitalise(outcome)}: {low} to {high} in {arms} of {studies}.")
     return " ".join(sentences)

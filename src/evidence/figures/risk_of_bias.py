@@ -61,8 +61,13 @@ def lay_out_risk_of_bias(appraisals: list[Appraisal]) -> RiskOfBiasLayout:
             )
             sentences.append(f"{appraisal.label}, by {appraisal.judge}, {tool}: {words}.")
     addresses = [row for appraisal in appraisals for row in appraisal.address.split()]
-    words = ("set of judgements", "sets of judgements")
-    sets = count(len(appraisals), *words, addresses, "risk_of_bias")
+    sets = count(
+        len(appraisals),
+        "set of judgements",
+        addresses,
+        "risk_of_bias",
+        plural="sets of judgements",
+    )
     frame = pd.DataFrame(rows)
     return RiskOfBiasLayout(
         id="fig-risk-of-bias",

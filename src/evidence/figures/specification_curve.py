@@ -87,7 +87,7 @@ def lay_out_specification_curve(
 def _specification_sentence(measure: str, row: dict, confidence: float) -> str:
     choices = ", ".join(str(row[choice]) for choice in CHOICES)
     estimate, low, high = format_estimates(measure, row["estimate"], row["ci_low"], row["ci_high"])
-    studies = count(row["k"], "study", "studies")
+    studies = count(row["k"], "study")
     return (
         f"{choices}: {estimate} ({ci_label(confidence)} {low} to {high}), {studies}; "
         f"{FAVOURS[row['favours']][2]}."

@@ -56,20 +56,22 @@ class Sentence:
 
 def count(
     value: int,
-    singular: str,
-    plural: str | None = None,
+    noun: str,
     rows: Iterable[str] = (),
     method: str = "counted",
+    *,
+    plural: str = "",
 ) -> Number:
-    """Return a whole number with its noun: 1 study, 2 studies, 1,000 participants."""
-    noun = singular if value == 1 else plural or f"{singular}s"
-    return Number(int(value), f"{int(value):,} {noun}", tuple(rows), method)
+    """Return a whole number with its noun, if any: 1 study, 2 studies, 1,000 participants."""
+    if noun and value != 1:
+        noun = plural or re.sub("(?<![aeiou])y$", "ie", noun) + "s"
+    return Number(int(value), f"{int(value):,} {noun}".rstrip(), tuple(rows), method)
 
 
 def row_count(rows: Iterable[str]) -> Number:
     """Count the rows, without a noun."""
     addresses = tuple(rows)
-    return Number(len(addresses), f"{len(addresses):,}", addresses, "counted")
+    return count(len(addresses), "", addresses)
 
 
 def verbatim(text: str, rows: Iterable[str] = (), method: str = "copied") -> Number:

@@ -111,7 +111,7 @@ def _opening(dataset: Dataset, results: pd.DataFrame) -> Sentence:
     template = "The tables hold {results} of {studies}, each with the place where it was read."
     numbers = {
         "results": count(len(results), "result", rows=results["address"]),
-        "studies": count(studies, "study", "studies", of_studies["address"], "distinct_studies"),
+        "studies": count(studies, "study", of_studies["address"], "distinct_studies"),
     }
     if len(dataset.guide):
         guide = dataset.guide.sort_values("rank").drop_duplicates("guide_ref")

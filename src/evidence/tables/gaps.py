@@ -191,4 +191,4 @@ def tabulate_evidence_map(layout: Any) -> ReportTable:
 
 
 def _studies_and_participants(k: int, n: int) -> tuple[str, str]:
-    return str(count(k, "study", "studies")), str(count(n, "participant"))
+    return str(count(k, "study")), str(count(n, "participant"))

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from evidence.dataset.dataset import MAX_CACHED_PROJECTS, Dataset
 from evidence.dataset.risk_of_bias_tools import OVERALL, SET_KEY, Tool, load_tools
-from evidence.provenance.sentence import Number, Sentence, count, join_words, verbatim
+from evidence.provenance.sentence import Sentence, count, join_words, verbatim
 
 LEVELS = ("low", "some", "unknown", "high", "critical")
 NOT_JUDGED = ""
@@ -110,23 +110,16 @@ def appraisal_summary(dataset: Dataset, studies: Sequence[str]) -> list[Sentence
     appraised = {entry.study for entry in entries}
     reviews = {entry.source for entry in entries if entry.judged_by == "review"}
     names = join_words(dataset.label(key) for key in sorted(reviews))
-    all_studies = count(len(set(studies)), "study", "studies", (), "distinct_studies")
     sentences = [
         Sentence(
             "appraisals.counted",
             "Risk of bias was appraised in {judged} of {all}: {ours} by this project from the "
             "accessible text, {published} from published reviews{which}.",
             {
-                "judged": Number(
-                    len(appraised), f"{len(appraised):,}", _rows(entries), "distinct_studies"
-                ),
-                "all": all_studies,
-                "ours": count(
-                    len(by_project), "appraisal", None, _rows(by_project), "risk_of_bias"
-                ),
-                "published": count(
-                    len(by_review), "appraisal", None, _rows(by_review), "risk_of_bias"
-                ),
+                "judged": count(len(appraised), "", _rows(entries), "distinct_studies"),
+                "all": count(len(set(studies)), "study", (), "distinct_studies"),
+                "ours": count(len(by_project), "appraisal", _rows(by_project), "risk_of_bias"),
+                "published": count(len(by_review), "appraisal", _rows(by_review), "risk_of_bias"),
                 "which": f" ({names})" if names else "",
             },
         )
@@ -135,18 +128,18 @@ def appraisal_summary(dataset: Dataset, studies: Sequence[str]) -> list[Sentence
     by_judgement: dict[str, list[Appraisal]] = {}
     for entry in applicable.values():
         by_judgement.setdefault(f"{entry.overall} ({entry.tool.name})", []).append(entry)
-    for judgement, group in by_judgement.items():
-        sentences.append(
-            Sentence(
-                f"appraisals.overall.{judgement}",
-                "Overall {word}: {studies}, {labels}.",
-                {
-                    "word": judgement,
-                    "studies": count(len(group), "study", "studies", _rows(group), "risk_of_bias"),
-                    "labels": join_words(entry.label for entry in group),
-                },
-            )
+    sentences += [
+        Sentence(
+            f"appraisals.overall.{judgement}",
+            "Overall {word}: {studies}, {labels}.",
+            {
+                "word": judgement,
+                "studies": count(len(group), "study", _rows(group), "risk_of_bias"),
+                "labels": join_words(entry.label for entry in group),
+            },
         )
+        for judgement, group in by_judgement.items()
+    ]
     return sentences + [_overruled(entry) for entry in entries if entry.overruled]
 
 

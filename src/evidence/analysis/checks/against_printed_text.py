@@ -133,7 +133,7 @@ def grim_power(results: pd.DataFrame) -> Sentence:
         "would detect {power} of wrong percentages among these.",
         {
             "tested": count(len(tested), "percentage", rows=list(tested)),
-            "able": count(len(can_fail), "has", "have", list(can_fail), "grim"),
+            "able": count(len(can_fail), "has", list(can_fail), "grim", plural="have"),
             "power": Number(power, format_percent(power), tuple(can_fail), "grim"),
         },
     )

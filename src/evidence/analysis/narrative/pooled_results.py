@@ -155,7 +155,7 @@ def _effect(
         f"{name}.effect",
         "Pooled over {studies} ({how}): {what} {estimate} ({ci} {interval}).",
         {
-            "studies": count(mean.k, "study", "studies", rows, "studies"),
+            "studies": count(mean.k, "study", rows, "studies"),
             "how": method_label(pooled),
             **_estimate_fields(pooled, limits, rows, "pooled"),
         },
@@ -261,7 +261,7 @@ def _sensitivity_lines(pooled: PooledEstimate) -> Iterator[str]:
     if filled:
         natural = pooled.natural_scale(filled.filled)
         effect, low, high, *_ = format_estimates(pooled.measure, *natural.values())
-        missing = count(filled.missing, "missing study", "missing studies")
+        missing = count(filled.missing, "missing study")
         yield f"Trim and fill: {missing}, effect {effect} ({pooled.ci_label} {low} to {high})."
 
 

@@ -57,7 +57,7 @@ def describe_study(dataset: Dataset, study: str) -> Sentence:
     template = "{design}"
     for column, participle in (("n_randomised", "randomised"), ("n_analysed", "analysed")):
         if pd.notna(row[column]):
-            fields["size"] = count(row[column], "participant", None, address, "copied")
+            fields["size"] = count(row[column], "participant", address, "copied")
             template += f", {{size}} {participle}"
             break
     if row["population"]:
@@ -108,7 +108,7 @@ def evidence_limits(dataset: Dataset, results: pd.DataFrame) -> list[Sentence]:
     sentences = []
     if len(primary):
         fields = {
-            "studies": count(len(primary), "study", "studies", primary["address"]),
+            "studies": count(len(primary), "study", primary["address"]),
             "randomised": row_count(randomised["address"]),
             "active": row_count(active["address"]),
         }

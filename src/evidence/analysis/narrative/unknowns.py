@@ -44,8 +44,8 @@ def unknown_sentence(unknown: Unknown) -> Sentence:
     if unknown.origin == "source":
         question = question.partition(": ")[2].rstrip("?.") + "."
     fields: Fields = {
-        "participants": count(unknown.n, "participant", None, rows, "participants"),
-        "studies": count(unknown.k, "study", "studies", rows, "studies"),
+        "participants": count(unknown.n, "participant", rows, "participants"),
+        "studies": count(unknown.k, "study", rows, "studies"),
         "longest_follow_up": (
             Number(days, duration, rows, "longest_follow_up") if np.isfinite(days) else duration
         ),
@@ -105,12 +105,10 @@ def unknowns_summary(unknowns: Sequence[Unknown]) -> Sentence:
 
 def _participants(dataset: Dataset, rows: pd.DataFrame) -> Number:
     _, n = count_studies_and_participants(participants_by_study(dataset), rows)
-    return count(n, "participant", None, rows["address"], "participants")
+    return count(n, "participant", rows["address"], "participants")
 
 
 def _total(unknowns: Iterable[Unknown], noun: str = "") -> Number:
     unknowns = list(unknowns)
     addresses = tuple(dict.fromkeys(row for u in unknowns for row in u.address.split()))
-    if noun:
-        return count(len(unknowns), noun, None, addresses, "unknowns")
-    return Number(len(unknowns), str(len(unknowns)), addresses, "unknowns")
+    return count(len(unknowns), noun, addresses, "unknowns")

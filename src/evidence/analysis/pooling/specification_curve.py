@@ -171,7 +171,7 @@ def describe_specifications(curve: SpecificationCurve) -> Sentence:
     name = f"specifications.{curve.question.measure}"
 
     def number(frame: pd.DataFrame) -> Number:
-        return Number(len(frame), f"{len(frame):,}", rows, "specification")
+        return count(len(frame), "", rows, "specification")
 
     if pooled.empty:
         reasons = curve.frame["refused"].unique()[:3]
@@ -179,7 +179,7 @@ def describe_specifications(curve: SpecificationCurve) -> Sentence:
             name,
             "None of {all} can be pooled: {why}.",
             {
-                "all": count(len(curve.frame), "specification", None, rows, "specification"),
+                "all": count(len(curve.frame), "specification", rows, "specification"),
                 "why": "; ".join(reasons),
             },
         )
@@ -187,9 +187,9 @@ def describe_specifications(curve: SpecificationCurve) -> Sentence:
     sets = count(
         pooled["address"].nunique(),
         "different set of studies",
-        "different sets of studies",
         rows,
         "specification",
+        plural="different sets of studies",
     )
     return Sentence(
         name,
