@@ -111,13 +111,13 @@ def commands(folder: Path) -> Iterator[Row]:
     notebook = str(own_notebooks()["02_comparison"])
     ratios = []
     for number in range(REPEATS):
-        place = folder / str(number)
-        with figure_cache(place / "ours"):
+        output = folder / str(number)
+        with figure_cache(output / "ours"):
             options = ["--project", str(project), "--only", "comparison"]
-            ours = run(EVIDENCE, "report", *options, "--out", str(place / "reports"))
-        with figure_cache(place / "theirs"):
-            options = ["-p", "project", str(project), "-p", "out", str(place / "out")]
-            theirs = run(PAPERMILL, notebook, str(place / "executed.ipynb"), *options)
+            ours = run(EVIDENCE, "report", *options, "--out", str(output / "reports"))
+        with figure_cache(output / "theirs"):
+            options = ["-p", "project", str(project), "-p", "out", str(output / "out")]
+            theirs = run(PAPERMILL, notebook, str(output / "executed.ipynb"), *options)
         ratios.append(ours / theirs)
     yield "`evidence report --only comparison` against `papermill`", times(median(ratios)), "≤ 1"
     yield (
@@ -131,8 +131,8 @@ def commands(folder: Path) -> Iterator[Row]:
 
 def many_rows(_: Path) -> Iterator[Row]:
     """Measure how a million rows are read and checked."""
-    found = times(measure_reading().check_ratio)
-    yield "1,000,000 rows: `evidence check` against `pandas.read_csv`", found, "≤ 10"
+    ratio = times(measure_reading().check_ratio)
+    yield "1,000,000 rows: `evidence check` against `pandas.read_csv`", ratio, "≤ 10"
 
 
 def stock_loop(runs: Sequence[tuple[Path, Mapping[str, object]]], folder: Path) -> float:
@@ -223,8 +223,8 @@ def copy_shipped(project: Path) -> Path:
 def correct_a_cell(project: Path) -> None:
     """Change the locator of the last result that cites an abstract."""
     path = project / "data" / "studies.csv"
-    before, found, after = path.read_text("utf-8").rpartition(",abstract,")
-    require(bool(found), f"{path} has no locator 'abstract'")
+    before, locator, after = path.read_text("utf-8").rpartition(",abstract,")
+    require(bool(locator), f"{path} has no locator 'abstract'")
     path.write_text(f"{before},the abstract,{after}", "utf-8")
 
 
@@ -257,7 +257,7 @@ def main() -> int:
                 print(*row, sep=" | ", flush=True)
                 rows.append(row)
     lines = [f"| {machine()} | measured | goal |", "| --- | --- | --- |"]
-    lines += [f"| {name} | {found} | {goal} |" for name, found, goal in rows]
+    lines += [f"| {name} | {ratio} | {goal} |" for name, ratio, goal in rows]
     publish("speed", "\n".join(lines))
     return 0
 

@@ -31,7 +31,7 @@ def batch(tmp_path_factory):
 SETS = ["conditions-bread", "conditions-bread_confidence-0.9", "conditions-cake"]
 
 
-def test_one_that_fails_stops_no_other_and_the_exit_code_says_so(batch):
+def test_a_failing_report_does_not_stop_the_others(batch):
     assert batch.codes == [0, 1]
     out = batch.path("report-sets")
     assert sorted(path.name for path in out.iterdir()) == [
@@ -43,8 +43,8 @@ def test_one_that_fails_stops_no_other_and_the_exit_code_says_so(batch):
         assert manifest["failed"] == {}
     manifest = json.loads((out / "conditions-cake" / "manifest.json").read_text("utf-8"))
     assert list(manifest["reports"]) == ["11_again"]
-    said = "cell 5 failed: ValueError: no <b>cake</b> & no end"
-    assert manifest["failed"] == {"10_bread": said}
+    message = "cell 5 failed: ValueError: no <b>cake</b> & no end"
+    assert manifest["failed"] == {"10_bread": message}
     assert manifest["reports"]["11_again"]["parameters"] == {
         "scope": "guide", "conditions": ["cake"], "outcomes": [], "confidence": 0.95
     }  # fmt: skip
@@ -58,37 +58,36 @@ def test_the_index_leads_to_every_set_and_says_why_one_failed(batch):
             assert (out / link).exists(), link
     for name in SETS:
         assert f'href="{name}/index.html"' in page
-    kept = "conditions-cake.failed/10_bread.ipynb"
-    assert f'href="{kept}"' in page
+    failed = "conditions-cake.failed/10_bread.ipynb"
+    assert f'href="{failed}"' in page
     assert "ValueError: no &lt;b&gt;cake&lt;/b&gt; &amp; no end" in page
     assert "<b>cake" not in page
-    assert "ValueError" in (out / kept).read_text("utf-8")
-    told = json.loads((out / "sets.json").read_text("utf-8"))
-    assert told["conditions-bread_confidence-0.9"] == {"conditions": ["bread"], "confidence": 0.9}
+    assert "ValueError" in (out / failed).read_text("utf-8")
+    sets = json.loads((out / "sets.json").read_text("utf-8"))
+    assert sets["conditions-bread_confidence-0.9"] == {"conditions": ["bread"], "confidence": 0.9}
     beside = (out / "conditions-cake" / "index.html").read_text("utf-8")
-    assert f'href="../{kept}"' in beside
+    assert f'href="../{failed}"' in beside
 
 
 def test_a_second_call_makes_only_what_failed(batch, capsys):
     command = ["report", "--project", str(batch.root), "--only", "bread", "--only", "again"]
     assert cli.main([*command, "--grid", "conditions=bread,cake", "--explain"]) == 1
-    said = capsys.readouterr()
-    was = "up to date"
-    assert said.out.splitlines()[:4] == [
-        f"conditions-bread 10_bread: {was}",
-        f"conditions-bread 11_again: {was}",
+    output = capsys.readouterr()
+    assert output.out.splitlines()[:4] == [
+        "conditions-bread 10_bread: up to date",
+        "conditions-bread 11_again: up to date",
         "conditions-cake 10_bread: failed: there is no finished report",
-        f"conditions-cake 11_again: {was}",
+        "conditions-cake 11_again: up to date",
     ]
-    assert "0 reports built, 3 up to date" in said.out
-    error = said.err.rpartition("\r")[2].splitlines()
+    assert "0 reports built, 3 up to date" in output.out
+    error = output.err.rpartition("\r")[2].splitlines()
     assert error[0] == (
         "evidence: conditions-cake 10_bread: cell 5 failed: ValueError: no <b>cake</b> & no end"
     )
-    assert "1/1" in said.err
+    assert "1/1" in output.err
 
 
-def test_a_folder_of_somebody_s_holds_no_sets(project, tmp_path):
+def test_a_folder_with_other_files_is_never_replaced_by_sets(project, tmp_path):
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious" / "thesis.tex").write_text("years of work")
     with pytest.raises(

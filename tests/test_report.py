@@ -129,11 +129,11 @@ def test_papermill_alone_gives_the_same_numbers_from_another_folder(bakery, tmp_
 def test_same_inputs_give_the_same_bytes_in_another_folder_and_time_zone(bakery, monkeypatch):
     """Pages, figures in all forms, values, manifest and the executed notebook."""
     builds = []
-    other = bakery.root.with_name("a longer path") / "bread"
-    other.parent.mkdir()
-    for folder, zone in ((bakery.root, "UTC"), (other, "Pacific/Auckland")):
-        if folder == other:
-            bakery.root.rename(other)
+    new_root = bakery.root.with_name("a longer path") / "bread"
+    new_root.parent.mkdir()
+    for folder, zone in ((bakery.root, "UTC"), (new_root, "Pacific/Auckland")):
+        if folder == new_root:
+            bakery.root.rename(new_root)
         monkeypatch.setenv("TZ", zone)
         time.tzset()
         out = folder.with_name(f"{zone[:3]} reports")
