@@ -10,6 +10,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from filelock import FileLock
+from hypothesis import settings
 
 from evidence.dataset import schema
 from evidence.dataset.dataset import load_dataset
@@ -19,6 +20,9 @@ NAMES = [path.stem for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
 
 # No test reads figure files that another run has cached.
 os.environ["EVIDENCE_STORE"] = ""
+# A busy machine is no failure of a property.
+settings.register_profile("without deadline", deadline=None)
+settings.load_profile("without deadline")
 
 BIBLIOGRAPHY = """\
 @article{baker1990, author = {Baker, Ann}, title = {Rising dough}, year = {1990},

@@ -102,7 +102,7 @@ def test_subsets_are_pooled_as_if_alone(method, test):
                 assert getattr(pooled, name)[row] == expected, (name, members)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(st.floats(-3, 3), st.floats(1e-3, 10)), min_size=2, max_size=8),
     st.sampled_from(sorted(METHODS)),

@@ -145,7 +145,7 @@ SCALARS = st.one_of(
 VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.sampled_from(TYPES), VALUES | st.text().map(TextValue))
 def test_an_accepted_value_is_what_the_notebook_gets(annotation, value):
     """Through the code that papermill injects, through JSON, and typed again on a command line."""
@@ -163,7 +163,7 @@ def test_an_accepted_value_is_what_the_notebook_gets(annotation, value):
     assert check(annotation, TextValue(text)) == (accepted, "")
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=126)))
 def test_text_is_taken_literally_even_with_equals_signs(text):
     assert check("str", parse_assignments([f"x={text}"])["x"]) == (text, "")

@@ -233,7 +233,6 @@ VALUES = st.text() | st.floats(allow_nan=False) | st.integers() | st.booleans()
 NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,40}", fullmatch=True)
 
 
-@settings(deadline=None)
 @given(st.dictionaries(NAMES, VALUES | st.lists(VALUES), min_size=1))
 def test_the_name_of_a_set_is_safe_for_a_folder(parameters):
     name = set_name(parameters)
@@ -244,7 +243,7 @@ def test_the_name_of_a_set_is_safe_for_a_folder(parameters):
 
 
 @given(st.lists(st.text(st.sampled_from("abB/. -é"), max_size=6), min_size=2, unique=True))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_different_values_give_different_names(words):
     sets = expand(Grid("a", {"study": words}), {}, lambda: None)
     assert len({item.name for item in sets}) == len(words)
