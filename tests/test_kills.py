@@ -45,13 +45,9 @@ class SavedExecutor(LocalExecutor):
 
 
 @pytest.fixture
-def bakery(project, tmp_path):
+def bakery(notebook_project, tmp_path):
     """A project with finished reports."""
-    project.notebook(
-        "10_bread",
-        "from evidence import tabulate_results",
-        "report.table(tabulate_results(report.dataset, report.results))",
-    )
+    project = notebook_project
     project.options = BuildOptions(
         only=["10_bread"], force=True, executor=SavedExecutor(tmp_path / "saved")
     )
