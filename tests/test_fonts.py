@@ -51,11 +51,6 @@ def test_words_are_as_wide_and_high_as_in_dejavu(face):
     assert widths(font_file(face), words) == widths(DEJAVU / f"{FACES[face]}.ttf", words)
 
 
-def test_pairs_of_letters_are_kerned():
-    (pair, _), (a, _), (v, _) = widths(font_file("Regular"), ["AV", "A", "V"])
-    assert pair < a + v
-
-
 @pytest.mark.parametrize("face", FACES)
 def test_no_character_needs_a_table_that_was_left_out(face):
     font = TTFont(font_file(face))

@@ -119,17 +119,6 @@ def test_no_text_overlaps_another_in_the_largest_figures(shipped, name, monkeypa
     assert overlapping_texts(layout, monkeypatch) == []
 
 
-def test_abstinence_has_the_published_ratios_beside_the_guide(shipped):
-    """Ratios and limits: independent computation recorded with the study pages."""
-    layout = lay_out_arm_comparison(select_results(shipped, scope="guide"), outcome="abstinence")
-    frame = layout.frame.set_index("label")
-    first, second = frame.loc["Krupitsky 1997"], frame.loc["Krupitsky 2007"]
-    assert [round(first[name], 2) for name in ("rr", "rr_low", "rr_high")] == [2.74, 1.89, 3.98]
-    assert [round(second[name], 2) for name in ("rr", "rr_low", "rr_high")] == [2.25, 1.01, 5.03]
-    assert (first["guide1"], first["guide2"]) == (0.66, 0.24)
-    assert "Krupitsky 1997 was not randomised." in str(layout.caption)
-
-
 def test_only_the_lowest_dose_has_an_effect_size_and_is_no_different_after_adjustment(shipped):
     layout = lay_out_dose_effect_one_trial(select_results(shipped, scope="guide"))
     source = layout.frame[layout.frame["lane"] == "source"]
