@@ -146,7 +146,7 @@ def normalised(cell):
 def test_shipped_notebooks_come_out_byte_for_byte_as_with_papermill_s_own_engine(report, tmp_path):
     """The finished run of the session was made with ours."""
     options = BuildOptions(engine="kernel")
-    result = build_reports(ROOT, out=tmp_path / "reports", how=options)
+    result = build_reports(ROOT, out=tmp_path / "reports", options=options)
     assert result.failures == {}
     names = [path.name for path in sorted((report / "notebooks").iterdir())]
     assert len(names) == len(list((ROOT / "notebooks").glob("*.ipynb")))
