@@ -18,15 +18,10 @@ CHUNK_ROWS = 500
 
 
 def read_tables(project: Path) -> tuple[dict[str, pd.DataFrame], ProblemList]:
-    """Read all tables of a project as text.
+    """Read all tables of a project as text, by file name, with what keeps some from being read.
 
-    Returns
-    -------
-    tables : dict of str to DataFrame
-        A text table by file name for every table of the schema; see `text_table`. A table that is
-        absent or cannot be read has no rows.
-    problems : ProblemList
-        What keeps a table from being read.
+    Every table of the schema has a text table (see `text_table`); one that is absent or cannot be
+    read has no rows.
     """
     tables, problems = {}, ProblemList()
     for table in schema.TABLES:
@@ -104,11 +99,7 @@ def _rows(reader, lines: list[int]) -> Iterator[list[str]]:
 
 
 def _read_columns(
-    rows: Iterator[list[str]],
-    header: list[str],
-    lines: list[int],
-    file: str,
-    problems: ProblemList,
+    rows: Iterator[list[str]], header: list[str], lines: list[int], file: str, problems: ProblemList
 ) -> dict[str, pd.Categorical]:
     """Read the columns by name; each distinct cell is stored once."""
     width = len(header)

@@ -204,11 +204,8 @@ def load_dataset(project: str | Path = "") -> Dataset:
 
     The same dataset is returned for as long as the bytes of all its files stay the same.
 
-    Parameters
-    ----------
-    project : path
-        A folder with `references.bib` and `data/studies.csv`; every further table is optional
-        and adds its own part. Empty: see `find_project`.
+    `project` is a folder with `references.bib` and `data/studies.csv`; every further table is
+    optional and adds its own part. Without it, see `find_project`.
 
     Raises
     ------

@@ -32,14 +32,9 @@ class RecordComparison:
         self._selections: dict[str, dict[str, str]] = {}
 
     def changes(self, record: Mapping, lines: Mapping[str, str]) -> list[str]:
-        """Return why a record no longer holds, each reason once; empty if it does.
+        """Return why a record of an `AccessLog` no longer holds, each reason once.
 
-        Parameters
-        ----------
-        record : mapping
-            As `AccessLog` writes it.
-        lines : mapping of str to str
-            `line_digests` of the tables for which the record held; empty if they are not known.
+        `lines` are the `line_digests` of the tables for which it held; empty if not known.
         """
         return list(dict.fromkeys(self._changes(record, lines)))
 

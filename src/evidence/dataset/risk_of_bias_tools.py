@@ -50,20 +50,10 @@ class Tool:
         return [word for word in self.domains if self.designs.get(word, design) == design]
 
     def overall_judgement(self, judgements: Mapping[str, str], design: str) -> str:
-        """Apply the tool's rule: the worst judgement on any domain counts.
+        """Apply the tool's rule to judgements by domain: the worst one counts.
 
-        Parameters
-        ----------
-        judgements : mapping of str to str
-            By domain.
-        design : str
-            The design of the study.
-
-        Returns
-        -------
-        str
-            Empty if the tool has no rule, or if domains are missing and those present are not
-            already as bad as possible.
+        The result is empty if the tool has no rule, or if domains are missing and those present
+        are not already as bad as possible.
         """
         if self.rule == "none":
             return ""
@@ -96,12 +86,7 @@ def check_risk_of_bias(
 ) -> None:
     """Find words that a tool does not have, and judgements that lack a reason or a signature.
 
-    Parameters
-    ----------
-    problems : ProblemList
-        Gets what is found.
-    judgements, designs : DataFrame
-        The text tables of `risk_of_bias.csv` and `designs.csv`.
+    Adds to `problems` what is wrong with the text tables `risk_of_bias.csv` and `designs.csv`.
     """
     file, tools = schema.RISK_OF_BIAS.file, load_tools()
     design_of = dict(zip(designs["study"], designs["design"], strict=True))

@@ -14,24 +14,13 @@ import pandas as pd
 from evidence.dataset import schema
 from evidence.errors import did_you_mean
 
-_FILTERS = [
-    column
-    for table in (schema.STUDIES, schema.OUTCOMES, schema.DESIGNS)
-    for column in table.columns
-    if "filter" in column.roles
-]
-NUMBER_COLUMNS = (
-    "days",
-    *(column.name for column in _FILTERS if column.kind in ("integer", "number")),
-)
+_TABLES = (schema.STUDIES, schema.OUTCOMES, schema.DESIGNS)
+_FILTERS = [column for table in _TABLES for column in table.columns if "filter" in column.roles]
+_KINDS = {column.name: column.kind for column in _FILTERS} | {"days": "number"}
+COLUMNS = tuple(_KINDS)
+NUMBER_COLUMNS = [name for name, kind in _KINDS.items() if kind in ("integer", "number")]
 """Columns that are compared as numbers; `days` is the time of a result."""
-COLUMNS = (*(column.name for column in _FILTERS), "days")
-_COMPARISONS = {
-    ">=": operator.ge,
-    "<=": operator.le,
-    ">": operator.gt,
-    "<": operator.lt,
-}
+_COMPARISONS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
 # An "and" inside a value, as in "blood and urine", is followed by no comparison.
 _AND = re.compile(r"\s+and\s+(?=\w+\s*(?:!=|>=|<=|=|>|<))")
 _CONDITION = re.compile(r"\s*(\w+)\s*(!=|>=|<=|=|>|<)\s*(.+?)\s*$")
@@ -100,17 +89,7 @@ def query_error(text: str) -> str:
 def filter_rows(
     query: str, results: pd.DataFrame, columns: Sequence[str] | None = None
 ) -> pd.DataFrame:
-    """Return the rows that match every condition; none for an empty filter.
-
-    Parameters
-    ----------
-    query : str
-        The filter.
-    results : DataFrame
-        Results as `analysis.results.select_results` returns them.
-    columns : sequence of str, optional
-        The columns to return; by default all.
-    """
+    """Return the rows of `select_results` that match every condition; none for an empty filter."""
     predicates = parse_query(query)
     is_match = pd.Series(bool(predicates), index=results.index)
     for predicate in predicates:

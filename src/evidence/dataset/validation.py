@@ -75,10 +75,19 @@ def _cell_rules(column: schema.Column) -> Iterator[CellRule]:
         pattern, message = PATTERNS[column.kind]
         fits = re.compile(f"({pattern})?").fullmatch
         yield CellRule(lambda cell: not fits(cell), lambda cell: f"{quote(cell)} {message}")
+    if column.kind == "time":
+        yield CellRule(
+            _is_reversed, lambda cell: f"{cell} is reversed. Write the earlier time first."
+        )
     if column.kind == "person":
         yield CellRule(orcid_error, orcid_error)
     if column.kind == "query":
         yield CellRule(query_error, query_error)
+
+
+def _is_reversed(time: str) -> bool:
+    ends = re.fullmatch(r"(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)", time)
+    return ends is not None and float(ends[1]) > float(ends[2])
 
 
 def _hidden_character_message(cell: str) -> str:
@@ -117,9 +126,7 @@ def split_keys(cell: str) -> list[str]:
 
 
 def _check_foreign_keys(
-    problems: ProblemList,
-    tables: Mapping[str, pd.DataFrame],
-    bibliography: Collection[str] | None,
+    problems: ProblemList, tables: Mapping[str, pd.DataFrame], bibliography: Collection[str] | None
 ) -> None:
     """Require that keys are defined in the file they point into, if the project has it."""
     defined = {
@@ -241,15 +248,6 @@ class _Results:
         """Return which rows have the same text in two columns."""
         return (self._rows[name].astype("str") == self._rows[second_name].astype("str")).to_numpy()
 
-    def reversed_range(self, name: str) -> np.ndarray:
-        """Return which rows have a range whose end lies before its begin."""
-        return map_cells(self._rows[name], _is_reversed, bool)
-
-
-def _is_reversed(time: str) -> bool:
-    ends = re.fullmatch(r"(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)", time)
-    return ends is not None and float(ends[1]) > float(ends[2])
-
 
 @dataclass(frozen=True)
 class RowRule:
@@ -358,11 +356,6 @@ ROW_RULES = (
     ),
     RowRule("ci_low", lambda r: r["ci_low"] > r["ci_high"], "{ci_low} exceeds ci_high ({ci_high})"),
     RowRule("spread", lambda r: r["spread"] < 0, "{spread} is negative. An SD or SE cannot be."),
-    RowRule(
-        "time",
-        lambda r: r.reversed_range("time"),
-        "{time} is reversed. Write the earlier time first.",
-    ),
     RowRule(
         "versus",
         lambda r: r.is_in("role", "contrast") & r.same("arm", "versus"),

@@ -212,11 +212,8 @@ def draw_dose_effect_all_trials(layout: AllTrialsDoseLayout):
     strip.set_xticks(range(len(doses)), [f"{dose:g} mg/kg" for dose in doses])
     strip.tick_params(axis="x", length=0)
     strip.set_xlim(-0.6, len(doses) - 0.4)
-    marks = [
-        {"marker": mark, "ls": "", "ms": 7, "color": colour, "label": label}
-        for blinding, (mark, colour, label) in BLINDING.items()
-        if blinding in set(sized["blinding"])
-    ]
+    present = set(sized["blinding"])
+    marks = [style.key(*look) for blinding, look in BLINDING.items() if blinding in present]
     style.legend(figure, marks, loc="left", ncols=2, fontsize=8)
     return figure
 

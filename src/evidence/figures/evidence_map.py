@@ -184,8 +184,8 @@ def draw_evidence_map(layout: EvidenceMapLayout):
 
 def _add_legend(figure, levels: set[str]):
     marks = [
-        {"ls": "", "marker": mark, "mfc": colour if level else "white", "mec": colour, "ms": 8,
-         "label": f"certainty {level}" if level else "not rated"}
-        for level, (mark, colour) in style.CERTAINTY.items() if level in levels
-    ]  # fmt: skip
+        style.key(*look, f"certainty {level}" if level else "not rated", bool(level), ms=8)
+        for level, look in style.CERTAINTY.items()
+        if level in levels
+    ]
     style.legend(figure, marks, loc="left", fontsize=8)

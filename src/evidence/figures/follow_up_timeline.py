@@ -18,12 +18,12 @@ from evidence.provenance.sentence import (
 )
 
 MARKS = {
-    "better": ("o", style.BLUE, True, "better than the comparator"),
-    "proportion": ("s", style.GREEN, True, "proportion without a comparator"),
-    "no difference": ("o", style.INK, False, "no difference found"),
-    "worse": ("v", style.VERMILION, True, "worse than the comparator"),
+    "better": ("o", style.BLUE, "better than the comparator", True),
+    "proportion": ("s", style.GREEN, "proportion without a comparator", True),
+    "no difference": ("o", style.INK, "no difference found", False),
+    "worse": ("v", style.VERMILION, "worse than the comparator", True),
 }
-"""Mark, colour, whether filled, and description of each finding, in the order of drawing."""
+"""Mark, colour, description of each finding and whether it is filled, in the order of drawing."""
 TICKS = {1 / 24: "1 hour", 1.0: "1 day", 7.0: "1 week", 30.44: "1 month", 365.25: "1 year"}
 START, END = 1 / 48, 3 * 365.25
 DOTTED = (0, (1, 2))
@@ -113,7 +113,7 @@ def _alt(lanes: pd.DataFrame, findings: pd.DataFrame) -> str:
         return ""
     words = [
         f"{description} ({(findings['finding'] == finding).sum()})"
-        for finding, (*_, description) in MARKS.items()
+        for finding, (_, _, description, _) in MARKS.items()
         if finding in set(findings["finding"])
     ]
     return (
@@ -132,7 +132,7 @@ def _study_sentences(
             low, high = format_duration(row.days_low), format_duration(row.days)
             time = high if row.days_low == row.days else f"{low} to {high}"
             sentences.append(
-                f"{lane.label}, {row.outcome} at {time}: {MARKS[row.finding][3]}"
+                f"{lane.label}, {row.outcome} at {time}: {MARKS[row.finding][2]}"
                 + (f" ({row.text})" if row.text else "")
                 + ("." if row.confirmed else ", not confirmed in its source.")
             )
@@ -187,7 +187,7 @@ def _draw_findings(axes, frame):
         ordered = sorted(shown.values(), key=lambda row: order.index(row.finding))
         for number, row in enumerate(ordered):
             y = row.lane + (number - (len(shown) - 1) / 2) * 0.3
-            mark, colour, is_filled, _ = MARKS[row.finding]
+            mark, colour, _, is_filled = MARKS[row.finding]
             if row.days > row.days_low:
                 span = {"color": colour, "lw": 4, "alpha": 0.35, "solid_capstyle": "butt"}
                 axes.plot([max(row.days_low, START), row.days], [y, y], **span, zorder=2)
@@ -208,11 +208,7 @@ def _draw_guide_time(axes, row):
 
 def _add_legend(figure, layout):
     present = set(layout.frame["finding"])
-    marks = [
-        {"ls": "", "marker": mark, "ms": 7, "mec": colour, "mew": 1.5,
-         "mfc": colour if is_filled else "white", "label": label}
-        for finding, (mark, colour, is_filled, label) in MARKS.items() if finding in present
-    ]  # fmt: skip
+    marks = [style.key(*look, mew=1.5) for finding, look in MARKS.items() if finding in present]
     if not layout.frame["confirmed"].all():
         marks.append({"ls": "", "marker": "o", "ms": 7, "color": style.QUIET,
                       "markerfacecoloralt": "white", "fillstyle": "left",

@@ -61,13 +61,8 @@ def lay_out_risk_of_bias(appraisals: list[Appraisal]) -> RiskOfBiasLayout:
             )
             sentences.append(f"{appraisal.label}, by {appraisal.judge}, {tool}: {words}.")
     addresses = [row for appraisal in appraisals for row in appraisal.address.split()]
-    sets = count(
-        len(appraisals),
-        "set of judgements",
-        addresses,
-        "risk_of_bias",
-        plural="sets of judgements",
-    )
+    plural = "sets of judgements"
+    sets = count(len(appraisals), "set of judgements", addresses, "risk_of_bias", plural=plural)
     frame = pd.DataFrame(rows)
     return RiskOfBiasLayout(
         id="fig-risk-of-bias",
@@ -140,7 +135,7 @@ def _applies(appraisal: Appraisal, column: str) -> bool:
     return column == OVERALL or column in appraisal.tool.applicable_domains(appraisal.design)
 
 
-def _judgement(appraisal: Appraisal, column: str) -> dict[str, str]:
+def _judgement(appraisal: Appraisal, column: str) -> dict:
     """Return the judgement of a column, its level and its rows; empty if it was not judged."""
     whole = {"judgement": appraisal.overall, "address": appraisal.address}
     row = whole if column == OVERALL else appraisal.domains.get(column, whole | {"judgement": ""})
@@ -272,7 +267,6 @@ def _add_legend(figure, levels: pd.Series):
     marks = []
     for level in filter(set(levels).__contains__, ALL_LEVELS):
         sign, colour, words = style.RISK[level]
-        fill, edge = (colour, colour) if level else ("white", style.QUIET)
-        label = f"{sign}  {words}".strip()
-        marks.append({"ls": "", "marker": "o", "ms": 10, "mfc": fill, "mec": edge, "label": label})
+        colour = colour if level else style.QUIET
+        marks.append(style.key("o", colour, f"{sign}  {words}".strip(), bool(level), ms=10))
     style.legend(figure, marks, loc="left", fontsize=8)

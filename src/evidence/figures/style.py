@@ -122,6 +122,12 @@ def new_figure(width: float, height: float, **grid):
     return figure, figure.subplots(**grid)
 
 
+def key(marker: str, colour: str, label: str, is_filled: bool = True, **look) -> dict:
+    """Describe a mark for a legend, filled with its colour or with white."""
+    fill = colour if is_filled else "white"
+    return {"marker": marker, "ls": "", "ms": 7, "mec": colour, "mfc": fill, "label": label} | look
+
+
 def legend(figure, marks: Iterable[Mapping], *, ncols: int = 3, loc: str = "center", **options):
     """Add a legend below a figure; marks are options of `Line2D`, or of `Patch` if hatched."""
     from matplotlib.lines import Line2D
