@@ -210,13 +210,13 @@ def _add_legend(figure, layout):
     present = set(layout.frame["finding"])
     marks = [style.key(*look, mew=1.5) for finding, look in MARKS.items() if finding in present]
     if not layout.frame["confirmed"].all():
-        marks.append({"ls": "", "marker": "o", "ms": 7, "color": style.QUIET,
-                      "markerfacecoloralt": "white", "fillstyle": "left",
-                      "label": "half filled: not confirmed in its source"})  # fmt: skip
+        half = {"fillstyle": "left", "markerfacecoloralt": "white"}
+        words = "half filled: not confirmed in its source"
+        marks.append(style.key("o", style.QUIET, words, **half))
     if len(layout.guide):
         own = {"ms": 4.5, "mfc": "white", "mew": 1.2, "label": "time the guide names"}
         marks.append(style.GUIDE_MARK | own)
-    marks.append({"ls": DOTTED, "lw": 1.4, "color": style.QUIET,
-                  "label": "follow-up without a result in the tables"})  # fmt: skip
+    words = "follow-up without a result in the tables"
+    marks.append({"ls": DOTTED, "lw": 1.4, "color": style.QUIET, "label": words})
     marks.append(NOT_MEASURED | {"label": "not measured"})
     style.legend(figure, marks, fontsize=8.5)

@@ -21,6 +21,7 @@ SUMMARY_METHODS = {
     **dict.fromkeys(["difference", "difference_low", "difference_high"], "absolute"),
     **dict.fromkeys(["effect", "ci_low", "ci_high"], "evidence_body"),
 }
+JUDGEMENT_COLUMNS = ["study", "tool", "domain", "judgement", "reason", "judged by", "read in"]
 NOT_DECIDED = "not decided"
 
 
@@ -28,34 +29,22 @@ def tabulate_risk_of_bias(dataset: Dataset, results: pd.DataFrame) -> ReportTabl
     """Return a table with one row per judgement: domain, reason, judge and source."""
     records, numbers = [], []
     for appraisal in appraisals(dataset, list(results["study"].unique())):
-        shared = {"study": appraisal.label, "tool": appraisal.tool.name}
-        for domain in [name for name in appraisal.tool.domains if name in appraisal.domains]:
+        judge, label = appraisal.judge, dataset.label(appraisal.source)
+        judgements = []
+        for domain in filter(appraisal.domains.__contains__, appraisal.tool.domains):
             row = appraisal.domains[domain]
-            signature = f" ({row['signed_by']})" if row["signed_by"] else ""
-            records.append(
-                shared
-                | {
-                    "domain": domain,
-                    "judgement": row["judgement"],
-                    "reason": row["reason"] or "—",
-                    "judged by": appraisal.judge + signature,
-                    "read in": f"{dataset.label(appraisal.source)}, {row['locator']}",
-                }
-            )
-            numbers.append((f"{appraisal.name}/{domain}", row["address"]))
+            signed_judge = f"{judge} ({row['signed_by']})" if row["signed_by"] else judge
+            reason, source = row["reason"] or "—", f"{label}, {row['locator']}"
+            cells = (row["judgement"], reason, signed_judge, source)
+            judgements.append((domain, *cells, row["address"]))
         if appraisal.overall:
-            is_stated = bool(appraisal.stated_judgement)
-            records.append(
-                shared
-                | {
-                    "domain": "overall",
-                    "judgement": appraisal.overall,
-                    "reason": _overall_reason(appraisal),
-                    "judged by": appraisal.judge,
-                    "read in": dataset.label(appraisal.source) if is_stated else "computed",
-                }
-            )
-            numbers.append((f"{appraisal.name}/overall", appraisal.address))
+            source = label if appraisal.stated_judgement else "computed"
+            cells = (appraisal.overall, _overall_reason(appraisal), judge, source)
+            judgements.append(("overall", *cells, appraisal.address))
+        for domain, *texts, address in judgements:
+            values = (appraisal.label, appraisal.tool.name, domain, *texts)
+            records.append(dict(zip(JUDGEMENT_COLUMNS, values, strict=True)))
+            numbers.append((f"{appraisal.name}/{domain}", address))
     return ReportTable(
         "tab-risk-of-bias",
         "Risk of bias: every judgement with its reason",
