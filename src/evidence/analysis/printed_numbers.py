@@ -8,7 +8,6 @@ counts only, perhaps with none.
 """
 
 import re
-from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -30,10 +29,13 @@ def rounding(printed: str) -> float:
     return 0.5 * 10 ** -len(printed.partition(".")[2])
 
 
-def printed_percentage(as_printed: str) -> tuple[Fraction, int] | None:
-    """Return the first percentage of a text, exactly, and its number of decimals."""
-    parsed = _percentage(as_printed)
-    return None if parsed is None else (Fraction(parsed[0], 10 ** parsed[1]), parsed[1])
+def printed_percentage(as_printed: str) -> tuple[int, int] | None:
+    """Return the digits of the first percentage as one integer, and how many are decimals."""
+    match = _PERCENTAGE.search(as_printed)
+    if match is None:
+        return None
+    decimals = match[2] or ""
+    return int(match[1] + decimals), len(decimals)
 
 
 def possible_counts(as_printed: str, n: int) -> tuple[int, ...]:
@@ -46,7 +48,7 @@ def possible_counts(as_printed: str, n: int) -> tuple[int, ...]:
     ----------
     brown2017.
     """
-    parsed = _percentage(as_printed)
+    parsed = printed_percentage(as_printed)
     if parsed is None:
         return ()
     first, last = _bounds(*parsed, n)
@@ -55,7 +57,7 @@ def possible_counts(as_printed: str, n: int) -> tuple[int, ...]:
 
 def is_impossible(as_printed: str, n: int) -> bool:
     """Tell whether a text prints a percentage that no count of `n` participants gives."""
-    return _percentage(as_printed) is not None and not possible_counts(as_printed, n)
+    return printed_percentage(as_printed) is not None and not possible_counts(as_printed, n)
 
 
 def count_ranges(as_printed: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -64,20 +66,13 @@ def count_ranges(as_printed: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.
     The last is below the first if no count is possible, and -1 for a text without a percentage.
     """
     # Python integers: a text may print more digits than 64 bits hold.
-    parsed = map_cells(pd.Series(as_printed), lambda text: _percentage(text) or (-1, 0), object)
+    parsed = map_cells(
+        pd.Series(as_printed), lambda text: printed_percentage(text) or (-1, 0), object
+    )
     digits, decimals = np.array(list(parsed), dtype=object).reshape(-1, 2).T
     n = np.asarray(n).astype(int).astype(object)
     first, last = _bounds(digits, decimals, n)
     return np.clip(first, 0, n + 1).astype(int), np.minimum(last, n).astype(int)
-
-
-def _percentage(as_printed: str) -> tuple[int, int] | None:
-    """Return the digits of the first percentage as one integer, and how many are decimals."""
-    match = _PERCENTAGE.search(as_printed)
-    if match is None:
-        return None
-    decimals = match[2] or ""
-    return int(match[1] + decimals), len(decimals)
 
 
 def _bounds(digits, decimals, n):

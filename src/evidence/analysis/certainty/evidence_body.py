@@ -6,6 +6,7 @@ a ratio is what it makes of the proportion with the outcome in all comparator ar
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -125,34 +126,9 @@ class EvidenceBody:
         return estimate, low, high
 
 
-def evidence_bodies(
-    dataset: Dataset,
-    results: pd.DataFrame,
-    *,
-    times: Sequence[float],
-    method: str = "reml",
-    test: str = "knha-adhoc",
-    confidence: float = 0.95,
-) -> list[EvidenceBody]:
-    """Return every body of evidence that compares two groups, in the order of the outcomes.
-
-    Parameters
-    ----------
-    times : sequence of float
-        Times in days. Results without a time belong to the first.
-    method : {"reml", "dl", "pm", "common"}
-    test : {"z", "knha", "knha-adhoc"}
-        Two studies are always pooled with test `z`.
-
-    Raises
-    ------
-    ParameterError
-        An unknown method or test.
-    """
-    require_known("method", [method], METHODS)
-    require_known("test", [test], TESTS)
-    rows = comparative_rows(results)
-    return bodies_for(dataset, rows, times=times, method=method, test=test, confidence=confidence)
+def evidence_bodies(dataset: Dataset, results: pd.DataFrame, **options: Any) -> list[EvidenceBody]:
+    """Return every body of evidence in `results`; the options are those of `bodies_for`."""
+    return bodies_for(dataset, comparative_rows(results), **options)
 
 
 def comparative_rows(results: pd.DataFrame) -> list[dict]:
@@ -179,7 +155,25 @@ def bodies_for(
     test: str = "knha-adhoc",
     confidence: float = 0.95,
 ) -> list[EvidenceBody]:
-    """Return the bodies of evidence of rows from `comparative_rows`, see `evidence_bodies`."""
+    """Return every body of evidence that compares two groups, in the order of the outcomes.
+
+    Parameters
+    ----------
+    rows : iterable of dict
+        From `comparative_rows`.
+    times : sequence of float
+        Times in days. Results without a time belong to the first.
+    method : {"reml", "dl", "pm", "common"}
+    test : {"z", "knha", "knha-adhoc"}
+        Two studies are always pooled with test `z`.
+
+    Raises
+    ------
+    ParameterError
+        An unknown method or test.
+    """
+    require_known("method", [method], METHODS)
+    require_known("test", [test], TESTS)
     bodies: dict[str, EvidenceBody] = {}
     for question, question_rows in _questions(dataset, rows, times):
         body = _body(dataset, question_rows, question, method, test, confidence)
