@@ -276,13 +276,13 @@ def test_what_a_study_found_is_written_with_its_rows(project):
     project.row(**contrast(measure="direction", outcome="height", direction="no difference"))
     for study, texts in (
         ("baker1990", [
-            "risen at 1 day: 12 of 17 (71%) with yeast, 4 of 20 (20%) with none (risk ratio 3.53, "
+            "Risen at 1 day: 12 of 17 (71%) with yeast, 4 of 20 (20%) with none (risk ratio 3.53, "
             "95% CI 1.39 to 8.93).",
         ]),
         ("miller2001", [
-            "height: yeast better than none, effect size not reported.",
-            "height at 1 day: yeast not different from none, effect size not reported.",
-            "height at 1 day: yeast against none, standardised mean difference −0.82, 95% CI −1.30 "
+            "Height: yeast better than none, effect size not reported.",
+            "Height at 1 day: yeast not different from none, effect size not reported.",
+            "Height at 1 day: yeast against none, standardised mean difference −0.82, 95% CI −1.30 "
             "to −0.30, p = 0.01, adjusted p <0.05.",
         ]),
     ):  # fmt: skip
@@ -305,7 +305,7 @@ def test_unconfirmed_proportions_say_so(project):
     project.put("data/studies.csv", 3, verified="not read")
     (sentence,) = study_findings(results(project), "baker1990", confidence=0.95)
     assert str(sentence) == (
-        "risen at 1 day: 12 of 17 (71%) with yeast, commonly cited but not confirmed at its source."
+        "Risen at 1 day: 12 of 17 (71%) with yeast, commonly cited but not confirmed at its source."
     )
 
 

@@ -11,7 +11,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from evidence.dataset import schema
 from evidence.files import digest
@@ -159,6 +159,17 @@ def at_time(time: str, unit: str) -> str:
 def capitalise(text: str) -> str:
     """Capitalise the first letter only."""
     return text[:1].upper() + text[1:]
+
+
+def capitalise_sentence(sentence: Sentence) -> Sentence:
+    """Return the sentence with a capital at its start, even if it starts with a field."""
+    first = re.match(r"\{(\w+)\}", sentence.template)
+    if first is None:
+        return replace(sentence, template=capitalise(sentence.template))
+    part = sentence.fields[first[1]]
+    text = capitalise(str(part))
+    start = text if isinstance(part, str) else replace(part, text=text)
+    return replace(sentence, fields={**sentence.fields, first[1]: start})
 
 
 def escape_braces(text: str) -> str:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from html import escape
 
@@ -135,20 +134,9 @@ def _study(
     return {
         "label": rows["label"].iloc[0],
         "design": to_html(study_findings.describe_study(dataset, study)),
-        "findings": [to_html(_capitalise(sentence)) for sentence in findings],
+        "findings": [to_html(sentence) for sentence in findings],
         "caveat": to_html(study_findings.study_caveat(rows)) if rows["caveat"].iloc[0] else "",
     }
-
-
-def _capitalise(sentence: Sentence) -> Sentence:
-    """Give the sentence a capital at its start, also where it starts with a number's text."""
-    first = re.match(r"\{(\w+)\}", sentence.template)
-    if first is None:
-        return replace(sentence, template=capitalise(sentence.template))
-    part = sentence.fields[first[1]]
-    text = capitalise(str(part))
-    capitalised = text if isinstance(part, str) else replace(part, text=text)
-    return replace(sentence, fields={**sentence.fields, first[1]: capitalised})
 
 
 def _page(names: Sequence[str], ending: str) -> str:

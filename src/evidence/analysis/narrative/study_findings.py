@@ -14,6 +14,7 @@ from evidence.provenance.sentence import (
     Sentence,
     at_time,
     capitalise,
+    capitalise_sentence,
     count,
     events_of_n,
     format_interval,
@@ -87,7 +88,7 @@ def study_findings(results: pd.DataFrame, study: str, *, confidence: float) -> l
     rows, unconfirmed = rows[rows["confirmed"]], rows[~rows["confirmed"]]
     unconfirmed = unconfirmed[~unconfirmed["outcome"].isin(rows["outcome"])]
     pairs = arm_pairs(rows, confidence=confidence)
-    return [
+    sentences = [
         *_pair_sentences(pairs, confidence),
         *_proportion_sentences(rows, pairs),
         *_direction_sentences(rows),
@@ -96,6 +97,7 @@ def study_findings(results: pd.DataFrame, study: str, *, confidence: float) -> l
             unconfirmed, pairs, ", commonly cited but not confirmed at its source"
         ),
     ]
+    return [capitalise_sentence(sentence) for sentence in sentences]
 
 
 def evidence_limits(dataset: Dataset, results: pd.DataFrame) -> list[Sentence]:
