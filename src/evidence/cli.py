@@ -145,9 +145,10 @@ def check(due_by: datetime | None, project: str) -> int:
         count(len(dataset.unknowns), "unknown"),
         count(len(dataset.bibliography), "source"),
     )
+    notes = count(len(findings) - errors - waived, "warning or note", plural="warnings and notes")
     click.echo(
-        f"{', '.join(part.text for part in parts)}: {count(errors, 'error').text}, "
-        f"{waived} waived, {count(len(findings) - errors - waived, 'warning or note', plural='warnings and notes').text}"
+        f"{', '.join(part.text for part in parts)}: "
+        f"{count(errors, 'error').text}, {waived} waived, {notes.text}"
     )
     return 1 if errors else 0
 

@@ -173,8 +173,10 @@ def draw_arm_comparison(layout: ArmComparisonLayout):
 def _draw_proportions(panel, row, line):
     """Draw the two arms of a pair, each with its counts: the first above, the second below."""
     for role, arm, events, n, proportion, low, high, guide in (
-        ("intervention", row.arm, row.events1, row.n1, row.proportion1, row.proportion1_low, row.proportion1_high, row.guide1),
-        ("comparator", row.versus, row.events2, row.n2, row.proportion2, row.proportion2_low, row.proportion2_high, row.guide2),
+        ("intervention", row.arm, row.events1, row.n1, row.proportion1,
+         row.proportion1_low, row.proportion1_high, row.guide1),
+        ("comparator", row.versus, row.events2, row.n2, row.proportion2,
+         row.proportion2_low, row.proportion2_high, row.guide2),
     ):  # fmt: skip
         is_first = role == "intervention"
         y, colour = line - 0.2 if is_first else line + 0.2, style.COLOUR_OF_ARM[role]
