@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import shutil
+import signal
 from copy import copy
 from pathlib import Path
 
@@ -284,6 +285,11 @@ def write_manifest(project):
     content = json.loads(project.path("reports/values/01_bread.json").read_text("utf-8"))
     values = {f"01_bread/{name}": entry for name, entry in content["values"].items()}
     project.path("reports/values.json").write_text(json.dumps(values), "utf-8")
+
+
+def heed_sigint() -> None:
+    """Let a child process notice SIGINT, which programs in the background of a shell ignore."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def require_tool(name: str) -> str:

@@ -22,6 +22,7 @@ from evidence.figures.risk_of_bias import lay_out_risk_of_bias, lay_out_risk_of_
 from evidence.statistics.sample_size import size_for_proportions
 from evidence.tables.certainty import (
     tabulate_certainty,
+    tabulate_risk_of_bias,
     tabulate_summary_of_findings,
 )
 from tests.example_trials import PARALLEL, judge, judged
@@ -185,6 +186,15 @@ def test_figures_show_judgements_in_signs_and_words(project):
     signs = [text.get_text() for axis in figure.axes for text in axis.texts]
     assert {"+", "–", "×"} <= set(signs)
     draw(summary)
+
+
+def test_the_table_of_risk_of_bias_has_a_row_per_judgement(project):
+    judge(project, "baker1990", ["low", "some concerns", "high", "low", "low"])
+    dataset = project.dataset()
+    frame = tabulate_risk_of_bias(dataset, select_results(dataset)).frame
+    assert frame["judgement"].tolist() == ["low", "some concerns", "high", "low", "low", "high"]
+    assert frame["domain"].iloc[-1] == "overall"
+    assert tabulate_risk_of_bias(dataset, select_results(dataset).iloc[:0]).frame.empty
 
 
 def test_the_absolute_effect_applies_the_ratio_to_the_comparators_risk(graded):

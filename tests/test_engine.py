@@ -19,7 +19,7 @@ from evidence import cli
 from evidence.build.build import BuildOptions, build_reports
 from evidence.build.engine import stop_all
 from evidence.errors import ReportError
-from tests.conftest import ROOT
+from tests.conftest import ROOT, heed_sigint
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no process can be forked here")
 
@@ -336,7 +336,9 @@ def test_notebook_ends_with_the_program_that_asked_for_it(tmp_path, sent, code):
         "papermill.execute_notebook('endless.ipynb', 'out.ipynb', engine_name='evidence',"
         " progress_bar=False)"
     )
-    script = subprocess.Popen([sys.executable, "script.py"], cwd=tmp_path, stderr=subprocess.PIPE)
+    script = subprocess.Popen(
+        [sys.executable, "script.py"], cwd=tmp_path, stderr=subprocess.PIPE, preexec_fn=heed_sigint
+    )
     processes = wait_for_processes(tmp_path / "ids", 2)
     script.send_signal(sent)
     errors = script.communicate(timeout=30)[1]

@@ -18,6 +18,7 @@ from evidence.build.fingerprint import modified_files
 from evidence.build.output_folder import read_manifest, recover
 from evidence.dataset.dataset import load_dataset
 from evidence.dataset.project_folder import table_checksums
+from tests.conftest import heed_sigint
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no process can be forked here")
 WRITING = ("open", "os.", "shutil.", "tempfile.")
@@ -175,8 +176,9 @@ def test_interrupted_command_leaves_the_previous_reports_and_no_process(bakery, 
     )
     command = [sys.executable, "-m", "evidence", "report", "--project", str(bakery.root)]
     started = subprocess.Popen(
-        [*command, "--only", "bread"], stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
+        [*command, "--only", "bread"], stderr=subprocess.PIPE, text=True, start_new_session=True,
+        preexec_fn=heed_sigint,
+    )  # fmt: skip
     for _ in range(1200):
         if (tmp_path / "ids").exists() and " " in (tmp_path / "ids").read_text():
             break
