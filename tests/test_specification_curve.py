@@ -65,6 +65,14 @@ def test_a_curve_with_nothing_to_pool_says_why(vaccine):
     assert layout.empty.startswith("None of 30 specifications can be pooled: the two periods")
 
 
+def test_a_curve_without_any_outcome_is_empty(vaccine):
+    dataset = vaccine.dataset()
+    question = Question("infection", "rr")
+    empty = specification_curve(dataset, select_results(dataset), question, outcomes=[], times=[1])
+    assert empty.frame.empty
+    assert lay_out_specification_curve(empty, confidence=0.95).empty
+
+
 def test_a_proportion_has_no_curve(vaccine):
     with pytest.raises(ParameterError, match="no value that means no effect"):
         curve(vaccine, measure="proportion")

@@ -5,7 +5,7 @@ bias, estimator and test. See simonsohn2020.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import product
 
 import numpy as np
@@ -86,7 +86,9 @@ def specification_curve(
     if question.measure == "proportion":
         raise ParameterError("measure: a proportion has no value that means no effect")
     selections = list(study_selections(dataset, results, question, outcomes=outcomes, times=times))
-    choices = pd.DataFrame([vars(selection) for selection in selections])
+    # There are none if a report is narrowed to results without any outcome to pool.
+    columns = [field.name for field in fields(StudySelection)]
+    choices = pd.DataFrame([vars(selection) for selection in selections], columns=columns)
     choices["address"] = [" ".join(studies["address"]) for studies in choices["studies"]]
     choices["studies"] = ["; ".join(studies["label"]) for studies in choices["studies"]]
     frame = pd.concat(
