@@ -74,14 +74,14 @@ def lay_out_evidence_map(
     identity = "fig-gaps" if row_by == "outcome" else f"fig-gaps-by-{row_by}"
     return EvidenceMapLayout(
         id=identity,
-        title=f"Evidence map: what was measured, and what was not, {row_by} by {column_by}",
+        title=f"Evidence map: confirmed results in these tables, {row_by} by {column_by}",
         caption=Sentence(
             f"{identity}.caption",
             f"Each bubble is {bubble}: its area grows with the number of participants, given "
             "beside it; the number inside is the number of studies. Mark and colour are the "
             "certainty that rules suggest for the best comparison in it. Only confirmed results "
             "of studies with participants of their own count, not the guide, reviews or "
-            "unconfirmed numbers. An empty square is a combination that no study measured. "
+            "unconfirmed numbers. An empty square has no such result in these tables. "
             f"{sentence.template}",
             sentence.fields,
         ),
@@ -135,7 +135,7 @@ def _alt(frame: pd.DataFrame, sentence: Sentence, row_by: str, column_by: str) -
 
 
 def _cell_sentences(frame: pd.DataFrame) -> tuple[str, ...]:
-    """Describe the filled cells one by one, then list what no study measured."""
+    """Describe the filled cells one by one, then list those without a result."""
     sentences = [
         f"{capitalise(row.column_label)}, {row.row_label}: {count(row.k, 'study')}, "
         f"{count(row.n, 'participant')}, "
