@@ -34,7 +34,17 @@ MORE_ROWS = [
     (schema.AUDITS, {"row": "0", "study": "baker1990", "answer": "confirmed", "arm": "yeast"}),
     (schema.MINIMAL_IMPORTANT_DIFFERENCES, {"outcome": "risen", "measure": "rd", "value": "0.1"}),
     (schema.GRADE_DECISIONS, {"question": "bread", "domain": "imprecision", "steps": "1"}),
-]
+    (schema.READINGS, {"part": "abstract", "kind": "abstract", "read_by": "Ann Berg",
+                       "address": "https://example.org/guide"}),
+    (schema.SEARCHES, {"search": "S1", "kind": "register", "database": "Loaves", "query": "bread",
+                       "searched_by": "Ann Berg", "records": "3", "screened": "3",
+                       "excluded": "2", "kept": "1"}),
+    (schema.KNOWN_STUDIES, {"known_study": "cook2002", "label": "Cook 2002", "condition": "bread",
+                            "design": "randomised parallel", "treatment": "yeast",
+                            "listed_by": "guide", "status": "wanted", "outcomes": "risen"}),
+    (schema.WANTED_RESULTS, {"study": "miller2001", "arm": "yeast", "measure": "proportion",
+                             "part": "Table 2"}),
+]  # fmt: skip
 DEFAULTS = {
     "locator": "p. 3", "source": "guide", "reason": "why not", "signed_by": "Ann Berg",
     "date": "2026-11-24", "outcome": "risen", "as_printed": "71%",

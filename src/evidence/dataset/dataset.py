@@ -77,6 +77,10 @@ class Dataset:
     risk_of_bias = TableProperty(schema.RISK_OF_BIAS)
     minimal_important_differences = TableProperty(schema.MINIMAL_IMPORTANT_DIFFERENCES)
     grade_decisions = TableProperty(schema.GRADE_DECISIONS)
+    readings = TableProperty(schema.READINGS)
+    searches = TableProperty(schema.SEARCHES)
+    known_studies = TableProperty(schema.KNOWN_STUDIES)
+    wanted_results = TableProperty(schema.WANTED_RESULTS)
     waivers = TableProperty(schema.WAIVERS)
     audits = TableProperty(schema.AUDITS)
 

@@ -77,6 +77,34 @@ ROUTES = (
     "rectal",
     "sublingual",
 )
+COMPARATOR_KINDS = (
+    "inactive",
+    "active",
+    "other treatment",
+    "dose",
+    "usual care",
+    "none",
+    "mixed",
+)
+READING_KINDS = (
+    "full text",
+    "abstract",
+    "table",
+    "figure",
+    "excerpt",
+    "supplement",
+    "registry entry",
+    "registry results",
+    "second-hand",
+)
+"""Which part of a source was read; an excerpt is another part of its text, second-hand means that
+only another text that quotes the source was read."""
+SEARCH_KINDS = ("database", "register", "citations", "website", "other")
+"""Where a search was made, as PRISMA 2020 tells them apart."""
+AUDIT_ANSWERS = ("confirmed", "wrong", "not found", "not reachable")
+"""Not found: the source was read and the number is not there. Not reachable: the source could not
+be read."""
+KNOWN_STUDY_STATUSES = ("tabulated", "wanted", "excluded")
 GRADE_DOMAINS = (
     "risk of bias",
     "inconsistency",
@@ -95,8 +123,9 @@ class Column:
     ----------
     kind : str
         "text"; "printed" (text with numbers as printed); "word" (one of `words`); "key" or "keys"
-        (one or several keys of `target`, separated by semicolons); "integer", "number", "p",
-        "time", "date"; "query" (a row filter); "person" (a name, with an ORCID if there is one).
+        (one or several keys of `target`, separated by semicolons; any words without a target);
+        "integer", "number", "p", "time", "date"; "query" (a row filter); "person" (a name, with an
+        ORCID if there is one).
     target : str
         The file that defines the keys.
     header : str
@@ -239,6 +268,8 @@ STUDIES = Table(
                 "filter audited"),
         _text("locator", "where in that text", "audited", required=True),
         _text("verified", "yes, or why the number could not be confirmed", required=True),
+        _source("repeats", "BibTeX key of the text whose row of the same result this row repeats; "
+                "such a row is shown but counted nowhere", required=False),
         _text("note", "what a reader of the row must know", "remark"),
     ),
     required=True,
@@ -317,12 +348,18 @@ DESIGNS = Table(
               "joined"),
         _text("comparator", "what the comparison group received"),
         _word("comparator_kind", "kind of comparator",
-              ("inactive", "active", "other treatment", "dose", "usual care", "none", "mixed"),
-              "filter joined"),
+              COMPARATOR_KINDS, "filter joined"),
         _integer("n_randomised", "participants randomised", header="randomised (participants)"),
         _integer("n_analysed", "participants analysed", header="analysed (participants)"),
         _number("followup", "longest planned or reported assessment"),
         _word("followup_unit", "unit of time", TIME_UNITS),
+        _outcome("the primary outcome as registered or published", name="primary_outcome"),
+        _text("primary_instrument", "the scale or test of the primary outcome"),
+        _time("primary_time", "time of the primary outcome after the start of treatment"),
+        _word("primary_time_unit", "unit of that time", TIME_UNITS),
+        _source("primary_source", "BibTeX key of the text that states the primary outcome",
+                required=False),
+        _text("primary_locator", "where in that text"),
         _text("registration", "registry number"),
         _text("funding", "who paid"),
         _integer("display_order", "position among the studies that the index page opens with"),
@@ -418,6 +455,11 @@ UNKNOWNS = Table(
         _text("section", "where the guide raises it"),
         _keys("claims", "claims that touch it, separated by ;", target=CLAIMS.file),
         _query("where", "the rows of data/studies.csv that bear on it"),
+        _keys("conditions", "conditions that it is about, separated by ;; blank: any"),
+        _keys("treatments", "treatments that it is about, separated by ;; blank: any"),
+        _keys("outcomes", "outcomes that would answer it, separated by ;; blank: any",
+              target=OUTCOMES.file),
+        _number("from_days", "days after treatment from which it asks; blank: any time"),
         _word("status", "how open it is in a curator's judgement; blank: computed",
               UNKNOWN_STATUSES),
         _text("status_reason", "why the curator overrules the computed status"),
@@ -477,6 +519,106 @@ GRADE_DECISIONS = Table(
     ),
 )  # fmt: skip
 
+READINGS = Table(
+    "data/readings.csv",
+    "one part of one source that somebody has read",
+    ("source", "part"),
+    (
+        _source("source", "BibTeX key of the source"),
+        _text("part", "the part in the words that locators begin with, like abstract or Table 2; "
+              "a full text holds every locator", required=True),
+        _word("kind", "which kind of part it is", READING_KINDS, required=True),
+        _person("read_by", "who read it: a name, with an ORCID if there is one", required=True),
+        _date("date", "date of the reading, like 2026-11-24", required=True),
+        _text("address", "address of the page that was read", required=True),
+        _keys("not_reported", "outcomes that this part would hold and does not, separated by ;",
+              target=OUTCOMES.file),
+        _text("note", "what a reader must know", "remark"),
+    ),
+)  # fmt: skip
+
+SEARCHES = Table(
+    "data/searches.csv",
+    "one search for studies, reported as PRISMA-S asks",
+    ("search",),
+    (
+        _text("search", "short name of the search, like S01", required=True),
+        _word("kind", "where it was made", SEARCH_KINDS, required=True),
+        _text("database", "name of the database, register or website, with its platform",
+              required=True),
+        _text("query", "the query exactly as entered", required=True),
+        _text("limits", "limits and filters that were set"),
+        _date("date", "date of the search, like 2026-11-24", required=True),
+        _person("searched_by", "who searched: a name, with an ORCID if there is one",
+                required=True),
+        _keys("conditions", "conditions it was meant to find, separated by ;; blank: any"),
+        _keys("treatments", "treatments it was meant to find, separated by ;; blank: any"),
+        _keys("outcomes", "outcomes it was meant to find, separated by ;; blank: any",
+              target=OUTCOMES.file),
+        _integer("records", "records found", required=True),
+        _integer("duplicates", "records removed as duplicates"),
+        _integer("screened", "records screened", required=True),
+        _integer("excluded", "records excluded after screening", required=True),
+        _integer("kept", "records kept", required=True),
+        _text("note", "what a reader must know", "remark"),
+    ),
+)  # fmt: skip
+
+KNOWN_STUDIES = Table(
+    "data/known_studies.csv",
+    "one study that is known to exist",
+    ("known_study",),
+    (
+        _text("known_study", "short name of the study; its BibTeX key if it has one",
+              required=True),
+        _text("label", "short name for charts, like Berman 2000", required=True),
+        _source("study", "key of its rows in data/studies.csv, if it is tabulated",
+                required=False),
+        _text("registration", "registry number"),
+        _text("doi", "DOI of its main report"),
+        _word("design", "study design", PRIMARY_DESIGNS, required=True),
+        _text("condition", "condition of the participants, as in data/studies.csv",
+              required=True),
+        _text("treatment", "the treatment tested, as in data/designs.csv", required=True),
+        _text("comparator", "what the comparison group received"),
+        _word("comparator_kind", "kind of comparator", COMPARATOR_KINDS),
+        _integer("n_randomised", "participants randomised", header="randomised (participants)"),
+        _keys("outcomes", "outcomes that it is known to have measured, separated by ;; blank: "
+              "not known", target=OUTCOMES.file),
+        _number("followup", "longest planned or reported assessment; blank: not known"),
+        _word("followup_unit", "unit of time", TIME_UNITS),
+        _keys("listed_by", "BibTeX keys of the reviews and registries that list it, separated "
+              "by ;", required=True, target=BIBLIOGRAPHY_FILE),
+        _text("locator", "where in those texts", required=True),
+        _key("search", "the search that found it first", target=SEARCHES.file),
+        _word("status", "whether it is tabulated, wanted, or excluded", KNOWN_STUDY_STATUSES,
+              required=True),
+        _text("reason", "why it is excluded"),
+        _text("note", "what a reader must know", "remark"),
+    ),
+)  # fmt: skip
+
+WANTED_RESULTS = Table(
+    "data/wanted_results.csv",
+    "one result that a source is likely to print and that nobody here has read",
+    ("study", "arm", "versus", "outcome", "instrument", "time", "time_unit", "measure", "source"),
+    (
+        _source("study", "BibTeX key of the study"),
+        _text("arm", "the group; in a contrast the first of the two", required=True),
+        _text("versus", "the other arm of a contrast"),
+        _outcome("what was measured", required=True),
+        _text("instrument", "the scale or test"),
+        _text("definition", "definition of the outcome"),
+        _time("time", "time after the start of treatment"),
+        _word("time_unit", "unit of time", TIME_UNITS),
+        _word("measure", "kind of number", MEASURES, required=True),
+        _source("source", "BibTeX key of the text that is likely to print it"),
+        _text("part", "the part of that text where it would stand", required=True),
+        _text("reason", "why it is expected there", required=True),
+        _text("note", "what a reader must know", "remark"),
+    ),
+)
+
 WAIVERS = Table(
     "data/waivers.csv",
     "one finding of the checks that a person has reviewed and accepted",
@@ -503,8 +645,7 @@ AUDITS = Table(
         _text("arm", "its arm", required=True),
         _text("outcome", "its outcome", required=True),
         _text("as_printed", "its number, as the table has it"),
-        _word("answer", "what the auditor found", ("confirmed", "wrong", "not found"),
-              required=True),
+        _word("answer", "what the auditor found", AUDIT_ANSWERS, required=True),
         _text("found", "what the source says instead"),
         _SIGNER,
         _SIGNED_ON,
@@ -525,6 +666,10 @@ TABLES = (
     RISK_OF_BIAS,
     MINIMAL_IMPORTANT_DIFFERENCES,
     GRADE_DECISIONS,
+    READINGS,
+    SEARCHES,
+    KNOWN_STUDIES,
+    WANTED_RESULTS,
     WAIVERS,
     AUDITS,
 )

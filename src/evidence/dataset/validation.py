@@ -131,7 +131,7 @@ def _check_foreign_keys(
     """Require that keys are defined in the file they point into, if the project has it."""
     defined = {
         table.file: set(tables[table.file][table.columns[0].name].cat.categories) - {""}
-        for table in (schema.STUDIES, schema.OUTCOMES, schema.CLAIMS)
+        for table in (schema.STUDIES, schema.OUTCOMES, schema.CLAIMS, schema.SEARCHES)
     }
     defined[schema.BIBLIOGRAPHY_FILE] = set(bibliography or ())
     for table in schema.TABLES:
