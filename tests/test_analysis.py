@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evidence.analysis.arm_comparisons import arm_pairs, arm_proportions, arm_sizes, doses_of_trial
-from evidence.analysis.eligible_evidence import cohorts, evidence_rows, participants
+from evidence.analysis.eligible_evidence import (
+    SubjectCount,
+    cohorts,
+    count_subjects,
+    evidence_rows,
+    participants,
+    study_sizes,
+    subjects_number,
+)
 from evidence.analysis.follow_up import (
     findings_over_time,
     follow_up_by_study,
@@ -210,6 +218,29 @@ def test_findings_over_time_by_their_interval_direction_or_proportion(project):
     assert studies.loc["miller2001", ["measured_to", "followed_to"]].tolist() == [14, 21]
     sentences = longest_follow_up(studies.reset_index())
     assert str(sentences[1]) == "Miller: last result at 14 days; followed to 21 days."
+
+
+def test_animals_are_no_participants(project):
+    project.put("data/designs.csv", 3, design="animal experiment", n_analysed="30")
+    dataset = project.dataset()
+    results = select_results(dataset)
+    assert count_subjects(study_sizes(dataset), results) == SubjectCount(2, 37, 30)
+    only_animals = results[results["study"] == "miller2001"]
+    assert count_subjects(study_sizes(dataset), only_animals) == SubjectCount(1, 0, 30)
+
+
+@pytest.mark.parametrize(
+    ("participants", "animals", "value", "text"),
+    [
+        (37, 0, 37, "37 participants"),
+        (0, 1, 1, "1 animal"),
+        (1, 30, 1, "1 participant and 30 animals"),
+        (0, 0, 0, "number of participants not stated"),
+    ],
+)
+def test_participants_and_animals_are_never_added_up(participants, animals, value, text):
+    number = subjects_number(participants, animals)
+    assert (number.value, number.text) == (value, text)
 
 
 def test_a_study_on_the_same_participants_is_counted_once(project):

@@ -6,7 +6,8 @@ Evidence is a confirmed result of a study with participants of its own. Statemen
 pooled results of reviews and results that were not read at their source are not evidence.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 
 import pandas as pd
@@ -14,7 +15,9 @@ import pandas as pd
 from evidence.dataset import schema
 from evidence.dataset.access_log import selection
 from evidence.dataset.dataset import MAX_CACHED_PROJECTS, Dataset
+from evidence.provenance.sentence import Number, count
 
+ANIMAL_DESIGN = "animal experiment"
 OUTCOME_KINDS = ("benefit", "harm")
 """Kinds of outcome that evidence can be about; the others describe participants and their flow."""
 
@@ -32,7 +35,7 @@ def is_evidence(results: pd.DataFrame) -> pd.Series:
 
 
 def participants(dataset: Dataset) -> pd.Series:
-    """Return the participants of each study: analysed, else randomised, else the sum of its arms.
+    """Return the subjects of each study: analysed, else randomised, else the sum of its arms.
 
     A study that states no number has 0.
     """
@@ -59,20 +62,53 @@ def cohorts(dataset: Dataset) -> pd.Series:
     return pd.Series([stated.get(study) or study for study in studies], index=studies)
 
 
+@dataclass(frozen=True)
+class StudySize:
+    """The subjects of a study: participants, or animals; `n` is 0 if no text states it."""
+
+    cohort: str
+    n: int
+    is_animal: bool = False
+
+
+@dataclass(frozen=True)
+class SubjectCount:
+    """Studies, human participants and animals, each cohort once."""
+
+    studies: int
+    participants: int
+    animals: int
+
+
 @selection
 @lru_cache(maxsize=MAX_CACHED_PROJECTS)
-def participants_by_study(dataset: Dataset) -> dict[str, tuple[str, int]]:
-    """Return the cohort and the number of participants of each study."""
+def study_sizes(dataset: Dataset) -> dict[str, StudySize]:
+    """Return the cohort and the number of subjects of each study."""
     size, cohort = participants(dataset), cohorts(dataset)
-    return {study: (cohort[study], int(size[study])) for study in size.index}
+    designs = dataset.designs
+    animal = set(designs.loc[designs["design"] == ANIMAL_DESIGN, "study"])
+    return {
+        study: StudySize(cohort[study], int(size[study]), study in animal) for study in size.index
+    }
 
 
-def count_studies_and_participants(
-    sizes: Mapping[str, tuple[str, int]], rows: pd.DataFrame
-) -> tuple[int, int]:
-    """Count the studies and participants behind rows, each cohort once."""
-    largest: dict[str, int] = {}
+def count_subjects(sizes: Mapping[str, StudySize], rows: pd.DataFrame) -> SubjectCount:
+    """Count the studies, participants and animals behind rows, each cohort once."""
+    largest: dict[tuple[str, bool], int] = {}
     for study in rows["study"].unique():
-        cohort, n = sizes[study]
-        largest[cohort] = max(n, largest.get(cohort, 0))
-    return len(largest), sum(largest.values())
+        size = sizes[study]
+        cohort = (size.cohort, size.is_animal)
+        largest[cohort] = max(size.n, largest.get(cohort, 0))
+    animals = sum(n for (_, is_animal), n in largest.items() if is_animal)
+    return SubjectCount(len(largest), sum(largest.values()) - animals, animals)
+
+
+def subjects_number(participants: int, animals: int, rows: Iterable[str] = ()) -> Number:
+    """Return the number of participants with its noun, or of animals; never the sum of both."""
+    if not participants and not animals:
+        return Number(0, "number of participants not stated", tuple(rows), "participants")
+    texts = [
+        count(n, noun).text for n, noun in ((participants, "participant"), (animals, "animal")) if n
+    ]
+    method = "participants" if participants else "animals"
+    return Number(participants or animals, " and ".join(texts), tuple(rows), method)

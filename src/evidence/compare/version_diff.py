@@ -13,8 +13,9 @@ import pandas as pd
 
 from evidence.analysis.claims import claim_audit
 from evidence.analysis.eligible_evidence import (
-    count_studies_and_participants,
-    participants_by_study,
+    count_subjects,
+    study_sizes,
+    subjects_number,
 )
 from evidence.analysis.gaps.unknowns import Unknown, find_unknowns
 from evidence.compare.key_numbers import KeyNumber, key_numbers
@@ -209,10 +210,10 @@ def _studies(old: Dataset, new: Dataset, rows: tuple[RowChange, ...]) -> Iterato
 def _describe_study(dataset: Dataset, study: str) -> str:
     results = dataset.results[dataset.results["study"] == study]
     design = "".join(dataset.designs.loc[dataset.designs["study"] == study, "design"])
-    _, people = count_studies_and_participants(participants_by_study(dataset), results)
+    size = count_subjects(study_sizes(dataset), results)
     return (
-        f"{design or 'design not stated'}, {people:,} participants, "
-        f"{count(len(results), 'result').text}. "
+        f"{design or 'design not stated'}, "
+        f"{subjects_number(size.participants, size.animals)}, {count(len(results), 'result').text}. "
         f"{format_vancouver(dataset.bibliography[study])}"
     )
 

@@ -7,6 +7,7 @@ import pandas as pd
 
 from evidence.analysis.certainty.evidence_body import bodies_for, comparative_rows
 from evidence.analysis.certainty.grade import LEVELS, grade_certainty
+from evidence.analysis.eligible_evidence import subjects_number
 from evidence.analysis.gaps.evidence_map import evidence_map_cells
 from evidence.analysis.gaps.unknowns import BODY_TIMES
 from evidence.dataset.dataset import Dataset
@@ -32,7 +33,7 @@ EMPTY_COLOUR, GRID_COLOUR = "#9a9a9a", "#eeeeee"
 class EvidenceMapLayout(Layout):
     """One cell per combination of a row and a column.
 
-    `frame` has `row`, `column`, `k` (studies), `n` (participants), `area` and `certainty`, also
+    `frame` has `row`, `column`, `k` (studies), `n` (participants), `animals`, `area` and `certainty`, also
     for empty cells. `dimensions` says what rows and columns stand for.
     """
 
@@ -78,7 +79,8 @@ def lay_out_evidence_map(
         caption=Sentence(
             f"{identity}.caption",
             f"Each bubble is {bubble}: its area grows with the number of participants, given "
-            "beside it; the number inside is the number of studies. Mark and colour are the "
+            "beside it (an.: animals); the number inside is the number of "
+            "studies. Mark and colour are the "
             "certainty that rules suggest for the best comparison in it. Only confirmed results "
             "of studies with participants of their own count, not the guide, reviews or "
             "unconfirmed numbers. An empty square has no such result in these tables. "
@@ -138,7 +140,7 @@ def _cell_sentences(frame: pd.DataFrame) -> tuple[str, ...]:
     """Describe the filled cells one by one, then list those without a result."""
     sentences = [
         f"{capitalise(row.column_label)}, {row.row_label}: {count(row.k, 'study')}, "
-        f"{count(row.n, 'participant')}, "
+        f"{subjects_number(row.n, row.animals)}, "
         f"{f'certainty {row.certainty}' if row.certainty else 'not rated'}."
         for row in frame[frame["k"] > 0].itertuples()
     ]
@@ -168,7 +170,8 @@ def draw_evidence_map(layout: EvidenceMapLayout):
             color="white" if cell.certainty else style.INK, weight="bold", fontsize=8.5,
         )  # fmt: skip
         studies.set_in_layout(False)
-        axes.text(cell.column + 0.3, cell.row, f"{cell.n:,}", va="center", fontsize=7.5)
+        subjects = f"{cell.n:,}" if cell.n or not cell.animals else f"{cell.animals:,} an."
+        axes.text(cell.column + 0.3, cell.row, subjects, va="center", fontsize=7.5)
     axes.set_xlim(-0.6, columns - 0.4)
     slanted = {"rotation": 38, "ha": "left", "rotation_mode": "anchor"}
     axes.set_xticks(range(columns), layout.column_labels, **slanted)

@@ -19,6 +19,7 @@ METHODS = {
     "distinct_studies": Method("number of different studies among these rows"),
     "cells": Method("number of cells of the evidence map, filled by these rows or empty"),
     "participants": Method("participants of these studies, each cohort counted once"),
+    "animals": Method("animals of these studies, each cohort counted once"),
     "proportion": Method(
         "events divided by participants; where no count is printed, the only count that the "
         "printed percentage allows",

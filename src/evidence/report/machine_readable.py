@@ -154,6 +154,7 @@ def unknowns_records(entries: Iterable[Unknown]) -> list[dict]:
             "status_computed": entry.computed_status,
             "studies": entry.k,
             "participants": entry.n,
+            "animals": entry.animals,
             "randomised": entry.randomised,
             "longest_follow_up_days": to_json_value(entry.longest_follow_up),
             "certainty": entry.best.suggested if entry.best else "",

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from evidence.analysis.eligible_evidence import subjects_number
 from evidence.analysis.gaps.unknowns import Unknown
 from evidence.analysis.narrative.pooled_results import format_estimates, measure_label
 from evidence.provenance.sentence import count, format_duration, format_percent
@@ -137,7 +138,7 @@ def _evidence(unknown: Unknown) -> str:
     designs = ", ".join(
         f"{number} {design or 'not stated'}" for design, number in unknown.designs.items()
     )
-    studies, participants = _studies_and_participants(unknown.k, unknown.n)
+    studies, participants = _studies_and_subjects(unknown)
     text = f"{studies} ({designs}), {participants}"
     if np.isfinite(unknown.longest_follow_up):
         text += f", longest follow-up {format_duration(unknown.longest_follow_up)}"
@@ -179,7 +180,7 @@ def tabulate_evidence_map(layout: Any) -> ReportTable:
             cell = cells[row_label, column_label]
             record[column_label] = "none"
             if cell.k:
-                words = [*_studies_and_participants(cell.k, cell.n), cell.certainty]
+                words = [*_studies_and_subjects(cell), cell.certainty]
                 record[column_label] = ", ".join(filter(None, words))
                 links[row, column_label] = anchor("why", f"{layout.id}:{cell.name}")
         records.append(record)
@@ -190,5 +191,5 @@ def tabulate_evidence_map(layout: Any) -> ReportTable:
     return ReportTable(identity, caption, pd.DataFrame(records), numbers, links=links)
 
 
-def _studies_and_participants(k: int, n: int) -> tuple[str, str]:
-    return str(count(k, "study")), str(count(n, "participant"))
+def _studies_and_subjects(counted: Any) -> tuple[str, str]:
+    return str(count(counted.k, "study")), str(subjects_number(counted.n, counted.animals))

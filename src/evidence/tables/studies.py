@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from evidence.analysis.eligible_evidence import participants_by_study
+from evidence.analysis.eligible_evidence import StudySize, study_sizes, subjects_number
 from evidence.analysis.results import last_assessments
 from evidence.dataset.dataset import Dataset
 from evidence.provenance.sentence import format_time
@@ -13,20 +13,21 @@ RESULT_NUMBERS = ["n", "events", "value", "spread", "ci_low", "ci_high", "as_pri
 
 def tabulate_studies(dataset: Dataset, results: pd.DataFrame) -> ReportTable:
     """Return a table with one row per study: design, participants, follow-up and caveat."""
-    sizes = participants_by_study(dataset)
+    sizes = study_sizes(dataset)
     studies = list(results["study"].unique())
     designs = dataset.designs_of(studies).set_index("study")
     records, values = [], []
     for study in studies:
         rows = results[results["study"] == study]
         design = designs.loc[study] if study in designs.index else pd.Series(dtype=object)
-        _, participants = sizes.get(study, (study, 0))
+        size = sizes.get(study, StudySize(study, 0))
+        participants = 0 if size.is_animal else size.n
         records.append(
             {
                 "study": dataset.label(study),
                 "condition": "; ".join(rows["condition"].unique()),
                 "design": design.get("design", ""),
-                "participants": f"{participants:,}" if participants else "not stated",
+                "participants": _subjects(size),
                 "comparator": design.get("comparator", "") or "—",
                 "follow-up": _follow_up(design),
                 "results": str(len(rows)),
@@ -49,6 +50,12 @@ def tabulate_studies(dataset: Dataset, results: pd.DataFrame) -> ReportTable:
         },
         filter_columns=("condition", "design"),
     )
+
+
+def _subjects(size: StudySize) -> str:
+    if not size.n:
+        return "not stated"
+    return str(subjects_number(0, size.n)) if size.is_animal else f"{size.n:,}"
 
 
 def tabulate_results(dataset: Dataset, results: pd.DataFrame) -> ReportTable:

@@ -1,4 +1,4 @@
-"""Count the studies and participants in each cell of an evidence map."""
+"""Count the studies and participants or animals in each cell of an evidence map."""
 
 from itertools import product
 
@@ -7,9 +7,9 @@ import pandas as pd
 
 from evidence.analysis.eligible_evidence import (
     OUTCOME_KINDS,
-    count_studies_and_participants,
+    count_subjects,
     evidence_rows,
-    participants_by_study,
+    study_sizes,
 )
 from evidence.dataset.dataset import Dataset
 
@@ -22,7 +22,7 @@ TIME_BANDS = {
     "later": np.inf,
 }
 """The last day of each band."""
-CELL_COLUMNS = ["name", "row_label", "column_label", "k", "n", "labels", "address"]
+CELL_COLUMNS = ["name", "row_label", "column_label", "k", "n", "animals", "labels", "address"]
 
 
 def evidence_map_cells(
@@ -37,20 +37,21 @@ def evidence_map_cells(
     Returns
     -------
     DataFrame
-        `CELL_COLUMNS`: `k` studies and `n` participants, their labels and addresses.
+        `CELL_COLUMNS`: `k` studies, `n` participants and animals, their labels and addresses.
     """
     rows = results[results["kind"].isin(OUTCOME_KINDS)]
     rows = rows.assign(time=_time_bands(rows["days"]), dose=_doses(rows))
     rows = rows[(rows[row_by] != "") & (rows[column_by] != "")]
-    sizes = participants_by_study(dataset)
+    sizes = study_sizes(dataset)
     evidence = evidence_rows(rows)[["study", "label", "address", row_by, column_by]]
     groups = dict(list(evidence.groupby([row_by, column_by], sort=False)))
     cells = []
     for row, column in product(_order(dataset, rows, row_by), _order(dataset, rows, column_by)):
         group = groups.get((row, column), evidence.iloc[:0])
-        k, n = count_studies_and_participants(sizes, group)
+        size = count_subjects(sizes, group)
         labels, addresses = "; ".join(group["label"].unique()), " ".join(group["address"])
-        cells.append((f"{column}/{row}", row, column, k, n, labels, addresses))
+        counts = (size.studies, size.participants, size.animals)
+        cells.append((f"{column}/{row}", row, column, *counts, labels, addresses))
     return pd.DataFrame(cells, columns=CELL_COLUMNS)
 
 

@@ -26,9 +26,10 @@ from evidence.analysis.certainty.risk_of_bias import applicable_appraisals
 from evidence.analysis.claims.verdicts import NOT_CHECKABLE
 from evidence.analysis.eligible_evidence import (
     OUTCOME_KINDS,
-    count_studies_and_participants,
+    StudySize,
+    count_subjects,
     evidence_rows,
-    participants_by_study,
+    study_sizes,
 )
 from evidence.analysis.gaps.required_trial import RequiredTrial, required_trial
 from evidence.analysis.pooling.study_effects import PRINTED_EFFECTS
@@ -67,8 +68,8 @@ class Unknown:
     ----------
     evidence : DataFrame
         The rows that address it; `address` is its own row.
-    k, n, randomised : int
-        Studies, participants and randomised studies.
+    k, n, animals, randomised : int
+        Studies, participants, animals and randomised studies.
     longest_follow_up : float
         In days; NaN if there is no evidence.
     best : Certainty or None
@@ -92,6 +93,7 @@ class Unknown:
     evidence: pd.DataFrame = field(repr=False)
     k: int
     n: int
+    animals: int
     randomised: int
     longest_follow_up: float
     best: Certainty | None
@@ -150,9 +152,7 @@ def unknowns_of_results(dataset: Dataset, results: pd.DataFrame) -> list[Unknown
     """
     rows = evidence_rows(results)
     comparative = {row["address"]: row for row in comparative_rows(rows)}
-    evidence = _Evidence(
-        dataset, rows[EVIDENCE_COLUMNS], participants_by_study(dataset), comparative
-    )
+    evidence = _Evidence(dataset, rows[EVIDENCE_COLUMNS], study_sizes(dataset), comparative)
     unknowns = [*_listed(evidence), *_derived(evidence, results), *_about_sources(evidence)]
 
     def importance(unknown: Unknown) -> tuple:
@@ -168,7 +168,7 @@ class _Evidence:
 
     dataset: Dataset
     rows: pd.DataFrame
-    sizes: Mapping[str, tuple[str, int]]
+    sizes: Mapping[str, StudySize]
     comparative: Mapping[str, dict]
 
 
@@ -297,7 +297,7 @@ def _unknown(
 ) -> Unknown:
     """Return an unknown with what is computed from the rows that address it."""
     dataset = evidence.dataset
-    k, n = count_studies_and_participants(evidence.sizes, rows)
+    size = count_subjects(evidence.sizes, rows)
     is_comparative = rows["address"].isin(list(evidence.comparative))
     comparative = [evidence.comparative[row] for row in rows.loc[is_comparative, "address"]]
     bodies = bodies_for(dataset, comparative, times=BODY_TIMES)
@@ -312,16 +312,17 @@ def _unknown(
     any_blinded = bool(rows["blinding"].isin(EFFECTIVE_BLINDING).any())
     return Unknown(
         evidence=rows,
-        k=k,
-        n=n,
+        k=size.studies,
+        n=size.participants,
+        animals=size.animals,
         randomised=len(randomised),
         longest_follow_up=float(rows["days"].max()) if len(rows) else np.nan,
         best=best,
         conclusion=conclusion(dataset, best.body) if best else "",
         high_risk=high_risk,
         any_blinded=any_blinded,
-        codes=dict(_codes(k, best, high_risk, any_blinded)),
-        computed_status=_computed_status(k, len(randomised), best),
+        codes=dict(_codes(size.studies, best, high_risk, any_blinded)),
+        computed_status=_computed_status(size.studies, len(randomised), best),
         required_trial=required_trial(dataset, best, fields.get("outcome", ""), follow_up_days),
         **fields,
     )

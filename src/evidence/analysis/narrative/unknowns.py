@@ -8,9 +8,10 @@ import pandas as pd
 
 from evidence.analysis.eligible_evidence import (
     OUTCOME_KINDS,
-    count_studies_and_participants,
+    count_subjects,
     evidence_rows,
-    participants_by_study,
+    study_sizes,
+    subjects_number,
 )
 from evidence.analysis.gaps.unknowns import FOLLOW_UP_BANDS, Unknown
 from evidence.analysis.results import select_results
@@ -44,7 +45,7 @@ def unknown_sentence(unknown: Unknown) -> Sentence:
     if unknown.origin == "source":
         question = question.partition(": ")[2].rstrip("?.") + "."
     fields: Fields = {
-        "participants": count(unknown.n, "participant", rows, "participants"),
+        "participants": subjects_number(unknown.n, unknown.animals, rows),
         "studies": count(unknown.k, "study", rows, "studies"),
         "longest_follow_up": (
             Number(days, duration, rows, "longest_follow_up") if np.isfinite(days) else duration
@@ -104,8 +105,8 @@ def unknowns_summary(unknowns: Sequence[Unknown]) -> Sentence:
 
 
 def _participants(dataset: Dataset, rows: pd.DataFrame) -> Number:
-    _, n = count_studies_and_participants(participants_by_study(dataset), rows)
-    return count(n, "participant", rows["address"], "participants")
+    size = count_subjects(study_sizes(dataset), rows)
+    return count(size.participants, "participant", rows["address"], "participants")
 
 
 def _total(unknowns: Iterable[Unknown], noun: str = "") -> Number:
