@@ -258,6 +258,19 @@ def test_a_study_on_the_same_participants_is_counted_once(project):
     assert set(" ".join(cells["address"]).split()) == set(evidence_rows(rows)["address"])
 
 
+def test_a_second_report_of_a_result_counts_nowhere(project):
+    # The review names the arm otherwise, and 24 hours are the day of the publication.
+    second = RESULT | {"study": "baker1990", "arm": "leaven", "role": "intervention",
+                       "measure": "proportion", "n": "17", "value": "0.71", "as_printed": "71%",
+                       "time": "24", "time_unit": "hour", "reported_by": "review"}  # fmt: skip
+    project.row(**second, repeats="baker1990")
+    dataset = project.dataset()
+    rows, printed = select_results(dataset), select_results(dataset, with_repeats=True)
+    assert (len(rows), len(printed)) == (5, 6)
+    assert len(arm_pairs(rows, confidence=0.95)) == 1
+    assert participants(dataset)["baker1990"] == 37
+
+
 def test_times_become_days():
     days = time_in_days(
         pd.Series(["1", "0-3", "110", "", "2"]), pd.Series(["week", "day", "minute", "", "year"])

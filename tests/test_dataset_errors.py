@@ -207,6 +207,23 @@ def test_broken_entry_is_refused_with_its_line(project, entry, expected):
     assert f"{SOURCES}:5{expected}" in messages
 
 
+def test_a_second_report_names_the_text_whose_row_counts(project):
+    # Line 4 is the guide's row of the result that line 2 reports.
+    project.put(STUDIES, 4, repeats="baker1990")
+    load_dataset(project.root)
+    expected = (
+        f"{STUDIES}:4 repeats: 'baker1990' has no row of baker1990, risen, 2 day that counts. Name "
+        "the text whose row counts, or leave repeats blank."
+    )
+    project.put(STUDIES, 4, time="2")
+    assert problems(project) == [expected]
+    # Two rows that repeat each other would both be lost.
+    project.put(STUDIES, 4, time="1")
+    project.put(STUDIES, 2, repeats="guide")
+    project.put(STUDIES, 3, repeats="guide")
+    assert len(problems(project)) == 3
+
+
 def test_rows_with_missing_or_extra_fields_are_refused_with_their_lines(project):
     project.append(STUDIES, "a,b\n")
     project.append(STUDIES, f"{',' * 40}\n")

@@ -8,7 +8,7 @@ import pandas as pd
 from evidence.analysis.results import select_results
 from evidence.dataset.notebook_display import MAX_ROWS_SHOWN, Frame
 from evidence.report.report import open_report
-from evidence.tables.studies import tabulate_studies
+from evidence.tables.studies import tabulate_results, tabulate_studies
 
 
 def headers(html):
@@ -63,3 +63,11 @@ def test_tables_sort_in_a_notebook_and_bring_no_script_to_a_page(project, tmp_pa
     for out, scripts in (("", 1), (str(tmp_path), 0)):
         output = open_report("x", project=dataset.project, out=out).table(table)
         assert output.html.count("<script>") == scripts
+
+
+def test_the_table_of_results_shows_second_reports_and_of_what(project):
+    project.put("data/studies.csv", 4, repeats="baker1990")
+    report = open_report("x", project=project.dataset().project)
+    assert len(report.results) == 4
+    table = tabulate_results(report.dataset, report.results_with_repeats)
+    assert table.frame["read in"][2] == "A bakery, p. 1; second report of Baker, not counted"

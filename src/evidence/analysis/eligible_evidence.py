@@ -3,7 +3,8 @@
 Vocabulary
 ----------
 Evidence is a confirmed result of a study with participants of its own. Statements of the guide,
-pooled results of reviews and results that were not read at their source are not evidence.
+pooled results of reviews and results that were not read at their source are not evidence. Second
+reports of a result are no evidence either: `results.select_results` leaves them out.
 """
 
 from collections.abc import Iterable, Mapping
@@ -39,7 +40,8 @@ def participants(dataset: Dataset) -> pd.Series:
 
     A study that states no number has 0.
     """
-    results = dataset.results
+    # A second report may name the arms otherwise; they would be added up twice.
+    results = dataset.results[dataset.results["repeats"] == ""]
     in_arm = results["role"].isin(["intervention", "comparator", "single arm"])
     rows = results[in_arm & (results["reported_by"] != "guide")]
     arm_size = rows["n"].fillna(rows["events"].where(rows["measure"] == "count"))

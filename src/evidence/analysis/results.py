@@ -31,6 +31,7 @@ def select_results(
     scope: str = "all",
     conditions: Sequence[str] = (),
     outcomes: Sequence[str] = (),
+    with_repeats: bool = False,
 ) -> pd.DataFrame:
     """Select rows of `studies.csv` and join what is known about their study and outcome.
 
@@ -40,6 +41,9 @@ def select_results(
         Only studies that the guide cites, or later and contextual ones as well.
     conditions, outcomes : sequence of str
         Words of the data; none selects all.
+    with_repeats : bool, optional
+        Also select rows that repeat the result of another text. By default every result is
+        selected once, so that nothing counts, pools or charts it twice.
 
     Returns
     -------
@@ -58,6 +62,8 @@ def select_results(
     require_known("conditions", conditions, list(dataset.results["condition"].unique()))
     require_known("outcomes", outcomes, list(dataset.results["outcome"].unique()))
     rows = _all_results(dataset)
+    if not with_repeats:
+        rows = rows[rows["repeats"] == ""]
     if scope == "guide":
         rows = rows[rows["scope"] == "guide"]
     if conditions:

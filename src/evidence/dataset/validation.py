@@ -33,6 +33,7 @@ def validate_tables(
         _check_repeated_rows(problems, table, tables[table.file])
     results, designs = tables[schema.STUDIES.file], tables[schema.DESIGNS.file]
     _check_results(problems, results)
+    _check_second_reports(problems, results)
     check_risk_of_bias(problems, tables[schema.RISK_OF_BIAS.file], designs)
     _check_foreign_keys(problems, tables, bibliography)
     _check_studies_described(problems, results, designs)
@@ -375,3 +376,36 @@ def _check_results(problems: ProblemList, rows: pd.DataFrame) -> None:
                 return rule.message.format(**rows.loc[line].map(printable))
 
             problems.add_rows(schema.STUDIES.file, lines, rule.column, message)
+
+
+def _check_second_reports(problems: ProblemList, rows: pd.DataFrame) -> None:
+    """Require the result that a second report repeats: same study, outcome and time."""
+    repeats = rows[(rows["repeats"] != "").to_numpy()]
+    if repeats.empty:
+        return
+    # Rows that repeat others are no originals: a circle of them would be counted nowhere.
+    originals = rows[rows["study"].isin(repeats["study"]) & (rows["repeats"] == "")]
+    known = {_result_key(row, row.source) for row in originals.itertuples()}
+    missing = {
+        row.Index: row for row in repeats.itertuples() if _result_key(row, row.repeats) not in known
+    }
+
+    def message(line: int) -> str:
+        row = missing[line]
+        when = f"{row.time} {row.time_unit}" if row.time else "no time"
+        return (
+            f"{quote(row.repeats)} has no row of {row.study}, {row.outcome}, {when} that counts. "
+            "Name the text whose row counts, or leave repeats blank."
+        )
+
+    problems.add_rows(schema.STUDIES.file, list(missing), "repeats", message)
+
+
+def _result_key(row, source: str) -> tuple:
+    """Return what rows that repeat each other share; 24 hours and 1 day are the same time."""
+    days = [
+        round(float(number) * schema.TIME_UNITS[row.time_unit], 6)
+        for number in row.time.split("-")
+        if row.time_unit in schema.TIME_UNITS and re.fullmatch(r"\d+(\.\d+)?", number)
+    ]
+    return source, row.study, row.outcome, *days

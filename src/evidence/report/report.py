@@ -118,6 +118,17 @@ class Report:
         self._titles: dict[str, str] = {}
 
     @property
+    def results_with_repeats(self) -> pd.DataFrame:
+        """The results together with second reports of them, which nothing counts."""
+        return select_results(
+            self.dataset,
+            scope=self.scope,
+            conditions=self.conditions,
+            outcomes=self.outcomes,
+            with_repeats=True,
+        )
+
+    @property
     def is_narrowed(self) -> bool:
         """Whether the parameters leave out any part of the data."""
         return bool(self.conditions or self.outcomes)

@@ -59,7 +59,10 @@ def _subjects(size: StudySize) -> str:
 
 
 def tabulate_results(dataset: Dataset, results: pd.DataFrame) -> ReportTable:
-    """Return a table with one row per result: as printed, by whom, and where it was read."""
+    """Return a table with one row per result: as printed, by whom, and where it was read.
+
+    A row that repeats a result of another text says so.
+    """
     labels = {key: dataset.label(key) for key in results["source"].unique()}
     rows = list(results.itertuples())
     addresses = results["address"].str.removeprefix("data/")
@@ -75,7 +78,9 @@ def tabulate_results(dataset: Dataset, results: pd.DataFrame) -> ReportTable:
             "n": [str(n) if pd.notna(n) else "—" for n in results["n"]],
             "as printed": [_printed_result(row) for row in rows],
             "reported by": results["reported_by"],
-            "read in": [f"{labels[row.source]}, {row.locator}" for row in rows],
+            "read in": [
+                f"{labels[row.source]}, {row.locator}{_repeats(dataset, row)}" for row in rows
+            ],
             "confirmed": ["yes" if row.confirmed else row.verified for row in rows],
             "row": addresses,
         }
@@ -95,6 +100,10 @@ def tabulate_results(dataset: Dataset, results: pd.DataFrame) -> ReportTable:
 def _follow_up(design: pd.Series) -> str:
     length = design.get("followup")
     return format_time(f"{length:g}", design["followup_unit"]) if pd.notna(length) else "not stated"
+
+
+def _repeats(dataset: Dataset, row) -> str:
+    return f"; second report of {dataset.label(row.repeats)}, not counted" if row.repeats else ""
 
 
 def _printed_result(row) -> str:

@@ -23,7 +23,7 @@ CHECKS = [
 @lru_cache(maxsize=MAX_CACHED_PROJECTS)
 def check_consistency(dataset: Dataset) -> list[Finding]:
     """Run all checks and return their findings by row, each with its waiver if there is one."""
-    results = select_results(dataset)
+    results = select_results(dataset, with_repeats=True)
     findings = [finding for check in CHECKS for finding in check.run(dataset, results)]
     findings = _apply_waivers(dataset, findings)
     return sorted(findings, key=lambda finding: (*finding.position, finding.code))
