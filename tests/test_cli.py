@@ -104,7 +104,9 @@ def test_check_counts_what_it_read(project, capsys):
     assert (
         capsys.readouterr()
         .out.splitlines()[-1]
-        .startswith("5 results, 2 studies, 1 claim, 1 unknown, 3 sources: 0 errors, 0 waived, ")
+        .startswith(
+            "4 results, 1 guide statement, 2 studies, 1 claim, 1 unknown, 3 sources: 0 errors, 0 waived, "
+        )
     )
 
 

@@ -225,7 +225,7 @@ def test_search_keeps_the_rows_with_all_the_words(studies):
     texts = [text.lower() for text in studies.rows.all_inner_texts()]
     assert 0 < len(texts) < all_of_them
     assert all("crossover" in text and "saline" in text for text in texts)
-    assert f"{len(texts)} of {all_of_them} rows shown" in studies.status.inner_text()
+    assert f"{len(texts)} of {all_of_them} rows of this table shown" in studies.status.inner_text()
     studies.tools.get_by_role("button", name="Show all").press("Enter")
     assert studies.rows.count() == all_of_them
 

@@ -136,11 +136,13 @@ def check(due_by: datetime | None, project: str) -> int:
     _print_findings(findings)
     for line in overdue_reviews(dataset, due_by.date().isoformat()) if due_by else ():
         click.echo(line)
+    reported = dataset.results["reported_by"] != "guide"
     errors = sum(finding.is_blocking for finding in findings)
     waived = sum(bool(finding.waiver) for finding in findings)
     parts = (
-        count(len(dataset.results), "result"),
-        count(dataset.results["study"].nunique(), "study"),
+        count(int(reported.sum()), "result"),
+        count(len(dataset.results) - int(reported.sum()), "guide statement"),
+        count(dataset.results.loc[reported, "study"].nunique(), "study"),
         count(len(dataset.claims), "claim"),
         count(len(dataset.unknowns), "unknown"),
         count(len(dataset.bibliography), "source"),

@@ -11,6 +11,7 @@ from evidence.analysis.audit_sample import error_rate
 from evidence.analysis.claims import claim_audit
 from evidence.analysis.gaps.unknowns import find_unknowns
 from evidence.analysis.narrative import study_findings, unknowns
+from evidence.analysis.narrative.scope import count_results, describe_scope
 from evidence.analysis.results import select_results
 from evidence.dataset.dataset import Dataset
 from evidence.figures.proportions_by_arm import lay_out_proportions_by_arm
@@ -82,9 +83,11 @@ def render_index(
         failures=failures,
         set_name=set_name,
         opening=to_html(_opening(dataset, _results(dataset, "all"))),
+        scope=to_html(describe_scope(dataset, results, scope=scope)),
         studies=[_study(dataset, results, study, confidence, to_html) for study in studies],
         certainty=[
-            to_html(sentence) for sentence in study_findings.evidence_limits(dataset, results)
+            to_html(sentence)
+            for sentence in study_findings.evidence_limits(dataset, results, scope=scope)
         ],
         claims=_claims(dataset, studies, to_html, names),
         unknowns=_unknowns(dataset, to_html, names),
@@ -105,13 +108,8 @@ def _title(dataset: Dataset) -> str:
 
 
 def _opening(dataset: Dataset, results: pd.DataFrame) -> Sentence:
-    of_studies = results[results["design"] != "guide"]
-    studies = of_studies["study"].nunique()
-    template = "The tables hold {results} of {studies}, each with the place where it was read."
-    numbers = {
-        "results": count(len(results), "result", rows=results["address"]),
-        "studies": count(studies, "study", of_studies["address"], "distinct_studies"),
-    }
+    held, numbers = count_results(results)
+    template = f"The tables hold {held}, each with the place where it was read."
     if len(dataset.guide):
         guide = dataset.guide.sort_values("rank").drop_duplicates("guide_ref")
         numbered = guide[guide["guide_ref"].str.fullmatch(r"\d+")]

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from evidence.analysis.gaps.unknowns import Unknown
+from evidence.analysis.narrative.scope import describe_scope
 from evidence.analysis.results import select_results
 from evidence.dataset.citations import format_bibtex
 from evidence.dataset.dataset import Dataset, load_dataset
@@ -132,6 +133,18 @@ class Report:
     def is_narrowed(self) -> bool:
         """Whether the parameters leave out any part of the data."""
         return bool(self.conditions or self.outcomes)
+
+    def summary(self) -> HtmlOutput:
+        """Show which studies and results the report covers, and how they are counted."""
+        return self.text(
+            describe_scope(
+                self.dataset,
+                self.results,
+                scope=self.scope,
+                conditions=self.conditions,
+                outcomes=self.outcomes,
+            )
+        )
 
     def describe_figure(self, layout: Layout, **own: object) -> FigureRecord:
         """Return the record of a chart; `own` adds parameters that only this chart depends on."""

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from evidence.dataset.dataset import MAX_CACHED_PROJECTS, Dataset
 from evidence.dataset.risk_of_bias_tools import OVERALL, SET_KEY, Tool, load_tools
+from evidence.dataset.schema import HUMAN_DESIGNS
 from evidence.provenance.sentence import Sentence, count, join_words, verbatim
 
 LEVELS = ("low", "some", "unknown", "high", "critical")
@@ -108,16 +109,18 @@ def appraisal_summary(dataset: Dataset, studies: Sequence[str]) -> list[Sentence
     by_project = [entry for entry in entries if entry.judged_by == "project"]
     by_review = [entry for entry in entries if entry.judged_by != "project"]
     appraised = {entry.study for entry in entries}
+    designs = dataset.designs_of(studies)
+    with_people = designs[designs["design"].isin(HUMAN_DESIGNS)]
     reviews = {entry.source for entry in entries if entry.judged_by == "review"}
     names = join_words(dataset.label(key) for key in sorted(reviews))
     sentences = [
         Sentence(
             "appraisals.counted",
-            "Risk of bias was appraised in {judged} of {all}: {ours} by this project from the "
-            "accessible text, {published} from published reviews{which}.",
+            "Risk of bias was appraised in {judged} of {all} with human participants: {ours} by "
+            "this project from the accessible text, {published} from published reviews{which}.",
             {
                 "judged": count(len(appraised), "", _rows(entries), "distinct_studies"),
-                "all": count(len(set(studies)), "study", (), "distinct_studies"),
+                "all": count(len(with_people), "study", with_people["address"]),
                 "ours": count(len(by_project), "appraisal", _rows(by_project), "risk_of_bias"),
                 "published": count(len(by_review), "appraisal", _rows(by_review), "risk_of_bias"),
                 "which": f" ({names})" if names else "",

@@ -100,7 +100,9 @@ def study_findings(results: pd.DataFrame, study: str, *, confidence: float) -> l
     return [capitalise_sentence(sentence) for sentence in sentences]
 
 
-def evidence_limits(dataset: Dataset, results: pd.DataFrame) -> list[Sentence]:
+def evidence_limits(
+    dataset: Dataset, results: pd.DataFrame, *, scope: str = "all"
+) -> list[Sentence]:
     """State how many studies were randomised, with which comparators, and what is unconfirmed."""
     designs = dataset.designs_of(list(results["study"].unique()))
     primary = designs[designs["design"].isin(HUMAN_DESIGNS)]
@@ -109,14 +111,15 @@ def evidence_limits(dataset: Dataset, results: pd.DataFrame) -> list[Sentence]:
     unconfirmed = results[~results["confirmed"]]
     sentences = []
     if len(primary):
-        fields = {
+        fields: Fields = {
             "studies": count(len(primary), "study", primary["address"]),
             "randomised": row_count(randomised["address"]),
             "active": row_count(active["address"]),
         }
+        fields["cited"] = " that the guide cites" if scope == "guide" else ""
         template = (
-            "Of {studies} with participants, {randomised} randomised them, {active} of these with "
-            "an active comparator."
+            "Of {studies} with human participants{cited}, {randomised} randomised them, "
+            "{active} of these with an active comparator."
         )
         sentences.append(Sentence("certainty.designs", template, fields))
     if len(unconfirmed):

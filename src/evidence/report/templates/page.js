@@ -36,7 +36,7 @@
       const sorted = head.find((cell) => cell.hasAttribute("aria-sort"));
       const order = sorted
         ? `, sorted by ${sorted.textContent}, ${sorted.getAttribute("aria-sort")}` : "";
-      status.textContent = `${shown} of ${rows.length} rows shown${order}`;
+      status.textContent = `${shown} of ${rows.length} rows of this table shown${order}`;
     }
 
     function clear() {

@@ -1,0 +1,84 @@
+"""Say which results a page covers, and what is counted as a study."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from evidence.dataset.dataset import Dataset
+from evidence.dataset.schema import HUMAN_DESIGNS, PRIMARY_DESIGNS
+from evidence.provenance.sentence import Fields, Sentence, count, join_words
+
+OTHER_PRIMARY_DESIGNS = tuple(name for name in PRIMARY_DESIGNS if name not in HUMAN_DESIGNS)
+COUNTING_RULE = (
+    "Only confirmed results of studies with participants or animals of their own are counted as "
+    "evidence; participants that several studies share are counted once."
+)
+
+
+def describe_scope(
+    dataset: Dataset,
+    results: pd.DataFrame,
+    *,
+    scope: str,
+    conditions: Sequence[str] = (),
+    outcomes: Sequence[str] = (),
+) -> Sentence:
+    """State which studies a report covers, how many results they have, and the counting rule.
+
+    Parameters
+    ----------
+    results : DataFrame
+        What `select_results` returns for the same scope, conditions and outcomes.
+    """
+    fields: Fields = {"scope": _scope_text(dataset, scope)}
+    template = "Scope: {scope}"
+    for name, words in (("conditions", conditions), ("outcomes", outcomes)):
+        if words:
+            fields[name] = f"{name.removesuffix('s')} {join_words(words)}"
+            template += f", {{{name}}} only"
+    held, fields_held = count_results(results)
+    template += f". Here: {held}. {COUNTING_RULE}"
+    return Sentence("scope", template, fields | fields_held)
+
+
+def count_results(results: pd.DataFrame) -> tuple[str, Fields]:
+    """Count the results and the studies they are about, by kind of study.
+
+    What the guide itself states is counted apart. Returns a template and its fields.
+    """
+    reported, stated = results[~results["is_guide"]], results[results["is_guide"]]
+    designs = reported.drop_duplicates("study")["design"]
+    is_human, is_other = designs.isin(HUMAN_DESIGNS), designs.isin(OTHER_PRIMARY_DESIGNS)
+    kinds = {
+        "with_people": (is_human, "with human participants"),
+        "on_animals": (is_other, "on animals or in the laboratory"),
+        "secondary": (
+            ~is_human & ~is_other & (designs != ""),
+            "reviews, registry records or regulatory texts",
+        ),
+        "undescribed": (designs == "", "of unknown design"),
+    }
+    fields: Fields = {
+        "results": count(len(reported), "result", reported["address"]),
+        "studies": count(len(designs), "study", reported["address"], "distinct_studies"),
+    }
+    parts = []
+    for name, (is_kind, words) in kinds.items():
+        if is_kind.any():
+            studies = reported.loc[designs.index[is_kind], "study"]
+            rows = reported.loc[reported["study"].isin(studies), "address"]
+            fields[name] = count(int(is_kind.sum()), "", rows, "distinct_studies")
+            parts.append(f"{{{name}}} {words}")
+    template = "{results} of {studies}" + (f" ({', '.join(parts)})" if parts else "")
+    if len(stated):
+        fields["statements"] = count(len(stated), "statement", stated["address"])
+        template += " and {statements} of the guide itself"
+    return template, fields
+
+
+def _scope_text(dataset: Dataset, scope: str) -> str:
+    if scope == "guide":
+        return "the studies that the guide cites"
+    if "context" in set(dataset.designs["scope"]):
+        return "all studies in the tables, also those that the guide does not cite"
+    return "all studies in the tables"
