@@ -56,6 +56,11 @@ def map_cells(column: pd.Series, function: Callable[[str], object], dtype: type)
     return np.fromiter(map(function, cells), dtype, len(cells))[codes]
 
 
+def split_keys(cell: str) -> list[str]:
+    """Split a cell that holds several words, separated by semicolons."""
+    return [word.strip() for word in cell.split(";") if word.strip()]
+
+
 def _read_file(
     path: Path, table: schema.Table, problems: ProblemList
 ) -> tuple[dict[str, pd.Categorical], list[int]]:

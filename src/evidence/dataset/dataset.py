@@ -16,11 +16,11 @@ import pandas as pd
 from evidence.dataset import schema
 from evidence.dataset.access_log import DIGITS, AccessLog, row_digests, selection
 from evidence.dataset.bibliography import Bibliography, Reference, read_bibliography
-from evidence.dataset.csv_reader import map_cells, read_tables
+from evidence.dataset.csv_reader import map_cells, read_tables, split_keys
 from evidence.dataset.notebook_display import Frame
 from evidence.dataset.project_folder import find_project, table_checksums
 from evidence.dataset.schema import BIBLIOGRAPHY_FILE
-from evidence.dataset.validation import split_keys, validate_tables
+from evidence.dataset.validation import validate_tables
 from evidence.errors import DatasetError, EvidenceError, ProblemList
 from evidence.files import atomic_write, digest
 

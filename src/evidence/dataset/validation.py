@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 
 from evidence.dataset import schema
-from evidence.dataset.csv_reader import map_cells
+from evidence.dataset.csv_reader import map_cells, split_keys
+from evidence.dataset.known_studies import check_known_studies, check_searches
+from evidence.dataset.readings import check_readings
 from evidence.dataset.risk_of_bias_tools import check_risk_of_bias
 from evidence.dataset.row_filter import query_error
 from evidence.dataset.text_checks import hidden_characters, orcid_error, printable, quote
@@ -37,6 +39,9 @@ def validate_tables(
     check_risk_of_bias(problems, tables[schema.RISK_OF_BIAS.file], designs)
     _check_foreign_keys(problems, tables, bibliography)
     _check_studies_described(problems, results, designs)
+    check_readings(problems, tables, bibliography)
+    check_searches(problems, tables[schema.SEARCHES.file])
+    check_known_studies(problems, tables, bibliography)
     for name in ("condition", "outcome", "arm"):
         _check_spelling(problems, results, name)
     return problems
@@ -119,11 +124,6 @@ def _check_repeated_rows(problems: ProblemList, table: schema.Table, rows: pd.Da
 
 
 # Keys
-
-
-def split_keys(cell: str) -> list[str]:
-    """Split a cell that holds several words, separated by semicolons."""
-    return [word.strip() for word in cell.split(";") if word.strip()]
 
 
 def _check_foreign_keys(

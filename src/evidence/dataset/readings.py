@@ -1,0 +1,134 @@
+"""Which part of a source was read: whether every result lies in a reading, and readings that fit.
+
+A result *lies in* a reading of its source if the reading is of the full text, or if the result's
+locator is the part that was read or begins with it.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+
+import numpy as np
+import pandas as pd
+
+from evidence.dataset import schema
+from evidence.dataset.bibliography import Reference
+from evidence.dataset.csv_reader import split_keys
+from evidence.dataset.text_checks import quote
+from evidence.errors import ProblemList
+
+FULL_TEXT = "full text"
+REGISTRY_PARTS = ("registry entry", "registry results")
+PAPER_PARTS = ("abstract", "supplement")
+PAGE_ENTRIES = ("misc", "online", "electronic", "www", "dataset")
+"""BibTeX types of web pages and registry records; with a DOI or PubMed number they are papers."""
+
+
+def lies_in(locator: str, part: str, kind: str) -> bool:
+    """Say whether a place in a source lies in a part of it that was read.
+
+    Examples
+    --------
+    >>> lies_in("Table 1, footnote", "Table 1", "table")
+    True
+    >>> lies_in("Table 10", "Table 1", "table")
+    False
+    """
+    return kind == FULL_TEXT or locator == part or locator.startswith((f"{part},", f"{part} "))
+
+
+def check_readings(
+    problems: ProblemList,
+    tables: Mapping[str, pd.DataFrame],
+    bibliography: Collection[str] | None,
+) -> None:
+    """Find results outside all readings, and readings that contradict their source or its results.
+
+    Nothing is checked in a project that does not record readings.
+    """
+    readings, results = tables[schema.READINGS.file], tables[schema.STUDIES.file]
+    if readings.empty:
+        return
+    _check_coverage(problems, results, readings)
+    _check_not_reported(problems, results, readings)
+    references = bibliography if isinstance(bibliography, Mapping) else {}
+    _check_parts(problems, readings, references)
+
+
+def _check_coverage(problems: ProblemList, results: pd.DataFrame, readings: pd.DataFrame) -> None:
+    """Require that each result lies in a reading of its source."""
+    parts: dict[str, list[tuple[str, str]]] = {}
+    for reading in readings.itertuples():
+        parts.setdefault(reading.source, []).append((reading.part, reading.kind))
+
+    def is_unread(source: str, locator: str) -> bool:
+        # A blank cell has its own message.
+        return bool(source and locator) and not any(
+            lies_in(locator, part, kind) for part, kind in parts.get(source, ())
+        )
+
+    def message(line: int) -> str:
+        source, locator = results.at[line, "source"], results.at[line, "locator"]
+        return (
+            f"{quote(locator)} of {source} lies in no reading. Add the part that was read to "
+            f"{schema.READINGS.file}: source {source}, part {quote(locator)}, with its kind, "
+            "read_by, date and address."
+        )
+
+    unread = _map_pairs(results["source"], results["locator"], is_unread)
+    problems.add_rows(schema.STUDIES.file, results.index[unread], "locator", message)
+
+
+def _map_pairs(
+    first: pd.Series, second: pd.Series, function: Callable[[str, str], bool]
+) -> np.ndarray:
+    """Apply a function once to each distinct pair of cells of two columns; return it by row."""
+    width = len(second.cat.categories)
+    codes = first.cat.codes.to_numpy(np.int64) * width + second.cat.codes.to_numpy(np.int64)
+    pairs, rows = np.unique(codes, return_inverse=True)
+    first_cells, second_cells = first.cat.categories, second.cat.categories
+    values = [function(first_cells[code // width], second_cells[code % width]) for code in pairs]
+    return np.array(values, bool)[rows]
+
+
+def _check_not_reported(
+    problems: ProblemList, results: pd.DataFrame, readings: pd.DataFrame
+) -> None:
+    """Find outcomes that a reading calls not reported although a result of it has them."""
+    for reading in readings[readings["not_reported"] != ""].itertuples():
+        for outcome in split_keys(reading.not_reported):
+            rows = results[(results["source"] == reading.source) & (results["outcome"] == outcome)]
+            lines = [
+                line
+                for line, locator in rows["locator"].items()
+                if lies_in(locator, reading.part, reading.kind)
+            ]
+            if lines:
+                message = (
+                    f"{quote(outcome)} is reported in {quote(reading.part)} by "
+                    f"{schema.STUDIES.file}:{lines[0]}. Remove it here, or correct that row."
+                )
+                problems.add(schema.READINGS.file, reading.Index, "not_reported", message)
+
+
+def _check_parts(
+    problems: ProblemList, readings: pd.DataFrame, references: Mapping[str, Reference]
+) -> None:
+    """Find readings of parts that their source cannot have, judged by its BibTeX entry."""
+    for reading in readings.itertuples():
+        if reference := references.get(reading.source):
+            for message in _part_errors(reading.kind, reference):
+                problems.add(schema.READINGS.file, reading.Index, "kind", message)
+
+
+def _part_errors(kind: str, reference: Reference) -> Iterator[str]:
+    is_page = reference.kind.lower() in PAGE_ENTRIES
+    entry = f"{reference.key} (@{reference.kind})"
+    if kind in REGISTRY_PARTS and not is_page:
+        yield (
+            f"{entry} is not a registry record and has no {kind}. Give the record an entry of its "
+            "own (@misc), or choose another kind."
+        )
+    if kind in PAPER_PARTS and is_page and not (reference.doi or reference.pmid):
+        yield (
+            f"{entry} is a web page and has no {kind}. If it is a paper, give its doi or pmid in "
+            f"{schema.BIBLIOGRAPHY_FILE}; else choose full text or excerpt."
+        )
