@@ -10,7 +10,7 @@ READINGS = "data/readings.csv"
 SEARCHES = "data/searches.csv"
 KNOWN = "data/known_studies.csv"
 
-SIGNED = {"read_by": "A. Reader", "date": "2026-11-24", "address": "https://example.org"}
+SIGNED = {"read_by": "A. Reader", "date": "2026-11-24", "url": "https://example.org"}
 READ = [
     {"source": "baker1990", "part": "Table 1", "kind": "table"},
     {"source": "guide", "part": "whole page", "kind": "full text"},
@@ -69,7 +69,7 @@ def test_a_result_outside_all_readings_is_refused_with_the_line_to_add(read_proj
     assert problems(read_project) == [
         "data/studies.csv:3 locator: 'Table 12' of baker1990 lies in no reading. Add the part "
         "that was read to data/readings.csv: source baker1990, part 'Table 12', with its kind, "
-        "read_by, date and address."
+        "read_by, date and url."
     ]
 
 
@@ -101,7 +101,7 @@ def test_a_source_without_any_reading_is_refused_for_each_of_its_results(read_pr
          "source: 'baker1991' is not defined in references.bib. Did you mean 'baker1990'?"),
         (4, {"kind": "summary"}, "kind: 'summary' is not one of: full text, abstract, table, "),
         (4, {"date": ""}, "date: required value is missing"),
-        (4, {"address": ""}, "address: required value is missing"),
+        (4, {"url": ""}, "url: required value is missing"),
     ],
 )  # fmt: skip
 def test_a_reading_that_cannot_be_is_refused(read_project, line, cells, expected):

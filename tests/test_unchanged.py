@@ -35,7 +35,7 @@ MORE_ROWS = [
     (schema.MINIMAL_IMPORTANT_DIFFERENCES, {"outcome": "risen", "measure": "rd", "value": "0.1"}),
     (schema.GRADE_DECISIONS, {"question": "bread", "domain": "imprecision", "steps": "1"}),
     (schema.READINGS, {"part": "abstract", "kind": "abstract", "read_by": "Ann Berg",
-                       "address": "https://example.org/guide"}),
+                       "url": "https://example.org/guide"}),
     (schema.SEARCHES, {"search": "S1", "kind": "register", "database": "Loaves", "query": "bread",
                        "searched_by": "Ann Berg", "records": "3", "screened": "3",
                        "excluded": "2", "kept": "1"}),

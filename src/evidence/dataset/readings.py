@@ -70,7 +70,7 @@ def _check_coverage(problems: ProblemList, results: pd.DataFrame, readings: pd.D
         return (
             f"{quote(locator)} of {source} lies in no reading. Add the part that was read to "
             f"{schema.READINGS.file}: source {source}, part {quote(locator)}, with its kind, "
-            "read_by, date and address."
+            "read_by, date and url."
         )
 
     unread = _map_pairs(results["source"], results["locator"], is_unread)

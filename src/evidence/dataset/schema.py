@@ -530,7 +530,7 @@ READINGS = Table(
         _word("kind", "which kind of part it is", READING_KINDS, required=True),
         _person("read_by", "who read it: a name, with an ORCID if there is one", required=True),
         _date("date", "date of the reading, like 2026-11-24", required=True),
-        _text("address", "address of the page that was read", required=True),
+        _text("url", "address of the page that was read", required=True),
         _keys("not_reported", "outcomes that this part would hold and does not, separated by ;",
               target=OUTCOMES.file),
         _text("note", "what a reader must know", "remark"),
