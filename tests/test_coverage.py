@@ -1,0 +1,222 @@
+"""Coverage: the six states of a result, and which studies are known, tabulated and unread."""
+
+import numpy as np
+import pytest
+
+from evidence.analysis.gaps.coverage import State, count_coverage, find_coverage, known_studies
+from evidence.analysis.results import select_results
+from evidence.dataset import schema
+
+
+def coverage(project, condition, outcome, **question):
+    return find_coverage(project.dataset(), conditions=[condition], outcomes=[outcome], **question)
+
+
+def read(project, source, kind, **cells):
+    """Record that somebody read a part of a source."""
+    project.table(
+        schema.READINGS, source=source, part=kind, kind=kind, read_by="A. Reader",
+        date="2026-11-24", address="https://example.org", **cells,
+    )  # fmt: skip
+
+
+def search(project, name="S1", **cells):
+    """Record a search that found nothing."""
+    project.table(
+        schema.SEARCHES, search=name, kind="database", database="Breadline", query="yeast",
+        date="2026-11-24", searched_by="A. Reader", records="7", screened="7", excluded="7",
+        kept="0", **cells,
+    )  # fmt: skip
+
+
+def know(project, name, **cells):
+    """List a study that a review knows of: of yeast against nothing in bread, unless told."""
+    stated = {
+        "label": name, "design": "randomised parallel", "condition": "bread",
+        "treatment": "yeast", "comparator_kind": "inactive", "listed_by": "miller2001",
+        "locator": "Table 2", "status": "wanted",
+    }  # fmt: skip
+    project.table(schema.KNOWN_STUDIES, known_study=name, **stated | cells)
+
+
+def labels(studies):
+    return list(studies["label"])
+
+
+def test_a_result_in_the_study_s_own_text_is_reported(project):
+    found = coverage(project, "bread", "risen")
+    assert found.state is State.REPORTED
+    assert labels(found.reported) == labels(found.tabulated) == ["Baker"]
+    # Nobody has read whether Miller's bread rose.
+    assert labels(found.unread) == ["Miller"]
+    assert found.fraction == 1 / 2
+    assert found.addresses == ("data/designs.csv:2", "data/designs.csv:3")
+
+
+def test_a_result_in_another_text_is_second_hand(project):
+    assert coverage(project, "bread", "height").state is State.NOT_READ
+    project.put("data/studies.csv", 5, verified="yes")
+    found = coverage(project, "bread", "height")
+    assert found.state is State.SECOND_HAND
+    assert (labels(found.reported), labels(found.second_hand)) == ([], ["Miller"])
+    assert (labels(found.unread), found.fraction) == (["Baker"], 1 / 2)
+
+
+def test_what_only_the_guide_says_is_second_hand_and_not_tabulated(project):
+    for line in (2, 3):
+        project.put("data/studies.csv", line, outcome="height")
+    found = coverage(project, "bread", "risen")
+    assert found.state is State.SECOND_HAND
+    assert labels(found.tabulated) == []
+    assert labels(found.unread) == ["Baker", "Miller"]
+
+
+def test_not_reported_needs_a_reading_that_would_hold_it(project):
+    assert coverage(project, "cake", "risen").state is State.NOT_READ
+    read(project, "miller2001", "abstract")
+    found = coverage(project, "cake", "risen")
+    assert (found.state, labels(found.unread), found.fraction) == (State.NOT_READ, ["Miller"], 0)
+    read(project, "miller2001", "table", not_reported="risen")
+    found = coverage(project, "cake", "risen")
+    assert found.state is State.NOT_REPORTED
+    assert (labels(found.unread), labels(found.not_reported)) == ([], ["Miller"])
+    assert np.isnan(found.fraction)
+    # The table says nothing of another outcome, nor of all outcomes together.
+    both = find_coverage(project.dataset(), conditions=["cake"], outcomes=["risen", "height"])
+    assert both.state is State.REPORTED
+    assert find_coverage(project.dataset(), conditions=["cake"], from_days=1).state == "not read"
+
+
+def test_a_full_text_holds_every_outcome(project):
+    read(project, "miller2001", "full text")
+    assert coverage(project, "cake", "risen").state is State.NOT_REPORTED
+    assert coverage(project, "bread", "risen").fraction == 1
+    # One unread study is enough for a result that others do not report.
+    know(project, "Cook 2020", condition="cake")
+    found = coverage(project, "cake", "risen")
+    assert (found.state, labels(found.unread)) == (State.NOT_READ, ["Cook 2020"])
+
+
+def test_only_a_search_for_all_that_is_asked_finds_nothing(project):
+    assert coverage(project, "pie", "risen").state is State.NOT_SEARCHED
+    search(project, "S1", conditions="cake")
+    search(project, "S2", conditions="pie; tart", treatments="yeast", outcomes="height")
+    assert coverage(project, "pie", "risen").state is State.NOT_SEARCHED
+    assert find_coverage(project.dataset(), conditions=["pie"]).state is State.NOT_SEARCHED
+    found = coverage(project, "pie", "height", treatments=["yeast"])
+    assert (found.state, list(found.searches["search"])) == (State.NOT_FOUND, ["S2"])
+    assert coverage(project, "pie", "height").state is State.NOT_FOUND
+    assert coverage(project, "pie", "height", treatments=["soda"]).state is State.NOT_SEARCHED
+    search(project, "S3")
+    assert coverage(project, "pie", "risen").addresses == ("data/searches.csv:4",)
+
+
+def test_which_known_studies_may_have_measured_it(project):
+    know(project, "Known 2000", outcomes="risen; height", followup="2", followup_unit="week")
+    know(project, "Unclear 2001", comparator_kind="", condition="pie; tart")
+    know(project, "Mixed 2002", comparator_kind="mixed", condition="pie", outcomes="height")
+    know(project, "Other 2003", treatment="soda", comparator_kind="active", condition="pie")
+    know(project, "Excluded 2004", condition="pie", status="excluded", reason="retracted")
+
+    def unread(condition, outcome="height", **question):
+        return labels(coverage(project, condition, outcome, **question).unread)
+
+    assert unread("bread", treatments=["yeast"]) == ["Known 2000"]
+    assert unread("bread", treatments=["yeast"], from_days=14) == ["Known 2000"]
+    assert unread("bread", treatments=["yeast"], from_days=14.5) == []
+    assert unread("pie") == ["Unclear 2001", "Mixed 2002", "Other 2003"]
+    assert unread("tart") == ["Unclear 2001"]
+    assert unread("pie", "risen") == ["Unclear 2001", "Other 2003"]
+    assert unread("pie", comparators=["active"]) == ["Unclear 2001", "Mixed 2002", "Other 2003"]
+    assert unread("pie", comparators=["inactive"]) == ["Unclear 2001", "Mixed 2002"]
+
+
+def test_time_is_asked_with_both_ends(project):
+    day = {"from_days": 1, "to_days": 1}
+    assert coverage(project, "bread", "risen", **day).state is State.REPORTED
+    assert coverage(project, "bread", "risen", from_days=1.5).state is State.NOT_READ
+    project.put("data/designs.csv", 2, followup="1", followup_unit="day")
+    found = coverage(project, "bread", "risen", from_days=1.5)
+    assert labels(found.unread) == ["Miller"]
+    # Miller measured the height of cakes nobody knows when.
+    assert coverage(project, "cake", "height").state is State.REPORTED
+    assert coverage(project, "cake", "height", **day).state is State.NOT_READ
+
+
+def test_an_outcome_of_animals_is_not_expected_of_humans(project):
+    project.put("data/designs.csv", 2, design="animal experiment", randomised="unclear")
+    search(project)
+    assert coverage(project, "cake", "risen").state is State.NOT_FOUND
+    # Of an outcome that no study is known to have measured nobody can tell.
+    project.table(
+        schema.OUTCOMES, outcome="smell", kind="benefit", better="higher", description="how good"
+    )
+    assert coverage(project, "cake", "smell").state is State.NOT_READ
+
+
+def test_known_studies_join_the_list_and_the_tables(project):
+    know(project, "Bread 1990", study="baker1990", label="Listed", status="tabulated",
+         condition="rolls", n_randomised="50", outcomes="height")  # fmt: skip
+    know(project, "Wanted 2020", n_randomised="30", followup="1", followup_unit="month")
+    project.put("data/designs.csv", 3, n_analysed="40", treatment="soda")
+    known = known_studies(project.dataset()).set_index("known_study")
+    assert list(known.index) == ["Bread 1990", "Wanted 2020", "miller2001"]
+    assert list(known["label"]) == ["Baker", "Wanted 2020", "Miller"]
+    assert list(known["status"]) == ["tabulated", "wanted", "tabulated"]
+    assert list(known["n"]) == [50, 30, 40]
+    assert list(known["condition"]) == ["rolls; bread", "bread", "bread; cake"]
+    assert list(known["treatment"]) == ["yeast", "yeast", "soda"]
+    assert known["days"].tolist() == pytest.approx([np.nan, 365.25 / 12, np.nan], nan_ok=True)
+    assert known["is_randomised"].all()
+    assert known["address"]["Wanted 2020"] == "data/known_studies.csv:3"
+
+
+def test_a_cohort_is_known_once_and_an_excluded_design_not_at_all(project):
+    project.put("data/designs.csv", 3, cohort="baker1990")
+    dataset = project.dataset()
+    assert labels(known_studies(dataset)) == ["Baker"]
+    assert labels(find_coverage(dataset, outcomes=["height"]).tabulated) == ["Baker"]
+    project.append(
+        "references.bib", "@misc{cook2020, author = {Cook, C}, title = {C}, year = {2020}}\n"
+    )
+    cells = {"scope": "context", "design": "randomised parallel", "randomised": "yes"}
+    project.table(
+        schema.DESIGNS, study="cook2020", label="Cook", source="cook2020", locator="p. 1", **cells
+    )
+    assert list(known_studies(project.dataset())["status"]) == ["tabulated", "wanted"]
+    know(project, "cook2020", status="excluded", reason="retracted")
+    assert labels(known_studies(project.dataset())) == ["Baker"]
+
+
+def test_other_rows_than_those_of_the_tables(project):
+    dataset = project.dataset()
+    results = select_results(dataset)
+    without = results[results["study"] != "baker1990"]
+    found = find_coverage(dataset, outcomes=["risen"], results=without)
+    assert (found.state, labels(found.unread)) == (State.NOT_READ, ["Baker", "Miller"])
+
+
+def test_counts_of_many_questions(project):
+    search(project, conditions="pie")
+    counts = count_coverage(
+        project.dataset(),
+        [{"conditions": ["bread"], "outcomes": ["risen"]}, {"conditions": ["pie"]}],
+    )
+    assert list(counts["state"]) == ["reported", "not found"]
+    parts = ["reported", "second_hand", "unread", "not_reported"]
+    assert counts[parts].values.tolist() == [[1, 0, 1, 0], [0, 0, 0, 0]]
+    assert list(counts["unread_studies"]) == ["Miller", ""]
+    assert list(counts["last_search"]) == ["", "2026-11-24"]
+    assert counts["fraction"].tolist() == pytest.approx([0.5, np.nan], nan_ok=True)
+    assert counts["address"][1] == "data/searches.csv:2"
+
+
+def test_a_logged_dataset_records_what_decides_the_answer(project):
+    dataset = project.dataset().logged()
+    assert find_coverage(dataset, outcomes=["risen"]).state is State.REPORTED
+    assert len(count_coverage(dataset, [{"outcomes": ["risen"]}])) == 1
+    path = project.root / "record.json"
+    dataset.log.write(path)
+    text = path.read_text("utf-8")
+    assert "coverage:_coverage" in text and "coverage:count_coverage" in text
+    assert "known_studies.csv" not in text
