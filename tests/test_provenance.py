@@ -25,11 +25,43 @@ FULL_TABLES = {
         "outcome": "risen", "measure": "rd", "value": "0.2", "source": "baker1990",
         "locator": "p. 1", "reason": "so they say",
     },
+    schema.READINGS: {
+        "source": "baker1990", "part": "Table 1", "kind": "table", "read_by": "A. Reader",
+        "date": "2026-11-24", "url": "https://example.org/t1", "not_reported": "height",
+    },
+    schema.SEARCHES: {
+        "search": "S01", "kind": "database", "database": "Bread index", "query": "yeast",
+        "date": "2026-11-24", "searched_by": "A. Reader", "records": "10", "screened": "10",
+        "excluded": "7", "kept": "3",
+    },
+    schema.KNOWN_STUDIES: {
+        "known_study": "York 1991", "label": "York 1991", "design": "randomised parallel",
+        "condition": "bread", "treatment": "yeast", "n_randomised": "50", "followup": "2",
+        "followup_unit": "week", "listed_by": "miller2001; guide", "locator": "p. 2",
+        "status": "wanted",
+    },
+    schema.WANTED_RESULTS: {
+        "study": "miller2001", "arm": "yeast", "versus": "none", "outcome": "risen", "time": "1",
+        "time_unit": "day", "measure": "risk ratio", "source": "miller2001", "part": "Table 2",
+        "reason": "the abstract announces it",
+    },
     schema.AUDITS: {
         "study": "baker1990", "arm": "yeast", "outcome": "risen", "answer": "confirmed",
         "signed_by": "A. Reader", "date": "2026-11-24", "seed": "1", "row": "0123456789ab",
     },
 }  # fmt: skip
+
+
+# The readings that the other rows of studies.csv need.
+OTHER_READINGS = (("guide", "p. 1", "full text"), ("miller2001", "abstract", "abstract"))
+
+
+def add_full_tables(project):
+    for table, cells in FULL_TABLES.items():
+        project.table(table, **cells)
+    reading = FULL_TABLES[schema.READINGS] | {"not_reported": ""}
+    for source, part, kind in OTHER_READINGS:
+        project.table(schema.READINGS, **reading | {"source": source, "part": part, "kind": kind})
 
 
 def describe(project, address):
@@ -51,6 +83,14 @@ def describe(project, address):
          "low: none missing"),
         ("data/minimal_important_differences.csv:2", "minimal important difference: risen, rd",
          "0.2: so they say"),
+        ("data/readings.csv:2", "reading of Baker, table",
+         "read by A. Reader on 2026-11-24 at https://example.org/t1; not reported there: height"),
+        ("data/searches.csv:2", "search S01 of Bread index, 2026-11-24",
+         "yeast: 10 records, 10 screened, 7 excluded, 3 kept"),
+        ("data/known_studies.csv:2", "known study York 1991, wanted",
+         "randomised parallel, 50 randomised, followed for 2 weeks"),
+        ("data/wanted_results.csv:2", "wanted: Miller, yeast against none, risen, 1 day",
+         "the abstract announces it"),
         ("data/audits.csv:2", "audit of Baker, yeast, risen", "confirmed (A. Reader, 2026-11-24)"),
         ("data/outcomes.csv:2", "data/outcomes.csv risen", ""),
         ("references.bib:1", "source Baker", ""),
@@ -58,8 +98,7 @@ def describe(project, address):
 )  # fmt: skip
 def test_a_row_of_any_table_is_described(project, address, description, as_printed):
     project.put("data/designs.csv", 2, n_randomised="37", followup="2", followup_unit="day")
-    for table, cells in FULL_TABLES.items():
-        project.table(table, **cells)
+    add_full_tables(project)
     row = describe(project, address)
     assert (row.description, row.as_printed) == (description, as_printed)
 
@@ -69,6 +108,26 @@ def test_a_row_names_its_source_and_whether_it_is_unconfirmed(project):
     assert (row.sources, row.locator) == (("miller2001",), "abstract")
     assert row.unconfirmed == "not read there"
     assert describe(project, "data/studies.csv:2").unconfirmed == ""
+
+
+@pytest.mark.parametrize(
+    ("address", "sources", "locator"),
+    [
+        ("data/readings.csv:2", ("baker1990",), "Table 1"),
+        ("data/searches.csv:2", (), ""),
+        ("data/known_studies.csv:2", ("miller2001", "guide"), "p. 2"),
+        ("data/wanted_results.csv:2", ("miller2001",), "Table 2"),
+        ("data/guide.csv:2", ("baker1990",), ""),
+    ],
+)
+def test_a_row_of_any_table_names_its_sources_and_the_place(project, address, sources, locator):
+    add_full_tables(project)
+    row = describe(project, address)
+    assert (row.sources, row.locator) == (sources, locator)
+
+
+def test_no_table_has_a_column_address_which_frames_use_for_the_line():
+    assert [table.file for table in schema.TABLES if "address" in table.names] == []
 
 
 def test_an_address_without_a_row_is_an_error(project):

@@ -19,6 +19,13 @@ from evidence.provenance.sentence import format_time
 
 MAX_ROWS_DESCRIBED = 12
 """A number that rests on more rows is shown with ranges of lines instead of each row."""
+SOURCE_COLUMNS = {schema.KNOWN_STUDIES.file: "listed_by"}
+LOCATOR_COLUMNS = {
+    schema.GUIDE.file: "seen_in",
+    schema.READINGS.file: "part",
+    schema.WANTED_RESULTS.file: "part",
+}
+"""The columns of tables that do not call them `source` and `locator`."""
 
 
 @dataclass(frozen=True)
@@ -101,9 +108,9 @@ def _records(dataset: Dataset, addresses: list[str]) -> dict[str, tuple[schema.T
 
 
 def _source_row(dataset: Dataset, table: schema.Table, row: Mapping) -> SourceRow:
-    source = row.get("source", ())
+    source = row.get(SOURCE_COLUMNS.get(table.file, "source"), ())
     sources = source if isinstance(source, tuple) else tuple(filter(None, [source]))
-    locator = row["seen_in"] if table is schema.GUIDE else row.get("locator", "")
+    locator = row.get(LOCATOR_COLUMNS.get(table.file, "locator"), "")
     verified = row["verified"] if table is schema.STUDIES else "yes"
     unconfirmed = "" if verified == "yes" else verified
     description, as_printed = _describe(dataset, table, row)
@@ -136,6 +143,19 @@ def _describe(dataset: Dataset, table: schema.Table, row: Mapping) -> tuple[str,
             signature = f"{row['signed_by']}, {row['date']}"
             decision = f"rated down by {row['steps']} ({signature}): {row['reason']}"
             return f"GRADE decision on {row['question']}, {row['domain']}", decision
+        case schema.READINGS.file:
+            return f"reading of {dataset.label(row['source'])}, {row['kind']}", _describe_reading(
+                row
+            )
+        case schema.SEARCHES.file:
+            where = f"search {row['search']} of {row['database']}, {row['date']}"
+            return where, f"{row['query']}: {_describe_records(row)}"
+        case schema.KNOWN_STUDIES.file:
+            status = ": ".join(filter(None, [row["status"], row["reason"]]))
+            sizes = ", ".join(filter(None, [row["design"], _describe_size(row)]))
+            return f"known study {row['label']}, {status}", sizes
+        case schema.WANTED_RESULTS.file:
+            return f"wanted: {_describe_result(dataset, row)}", row["reason"]
         case schema.AUDITS.file:
             study = dataset.label(row["study"])
             answer = f"{row['answer']} ({row['signed_by']}, {row['date']})"
@@ -146,7 +166,7 @@ def _describe(dataset: Dataset, table: schema.Table, row: Mapping) -> tuple[str,
 def _describe_result(dataset: Dataset, row: Mapping) -> str:
     arm = f"{row['arm']} against {row['versus']}" if row["versus"] else row["arm"]
     time = format_time(row["time"], row["time_unit"])
-    n = f"n = {row['n']}" if pd.notna(row["n"]) else ""
+    n = f"n = {row['n']}" if pd.notna(row.get("n")) else ""
     return ", ".join(filter(None, [dataset.label(row["study"]), arm, row["outcome"], time, n]))
 
 
@@ -154,8 +174,22 @@ def _describe_size(row: Mapping) -> str:
     parts = [
         f"{row[name]} {participle}"
         for name, participle in (("n_randomised", "randomised"), ("n_analysed", "analysed"))
-        if pd.notna(row[name])
+        if pd.notna(row.get(name))
     ]
     if pd.notna(length := row["followup"]):
         parts.append(f"followed for {format_time(f'{length:g}', row['followup_unit'])}")
     return ", ".join(parts)
+
+
+def _describe_reading(row: Mapping) -> str:
+    reading = f"read by {row['read_by']} on {row['date']} at {row['url']}"
+    missing = f"not reported there: {', '.join(row['not_reported'])}" if row["not_reported"] else ""
+    return "; ".join(filter(None, [reading, missing]))
+
+
+def _describe_records(row: Mapping) -> str:
+    return ", ".join(
+        f"{row[name]} {name}"
+        for name in ("records", "duplicates", "screened", "excluded", "kept")
+        if pd.notna(row[name])
+    )
