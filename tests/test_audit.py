@@ -2,18 +2,24 @@
 
 import csv
 import io
+import re
 
 import pytest
 
 from evidence import cli
 from evidence.analysis.audit_sample import draw_sample, error_rate, row_digest
 from evidence.dataset import schema
-from evidence.dataset.dataset import append_row
+from evidence.dataset.dataset import append_row, load_dataset
 from evidence.errors import EvidenceError
+from tests.conftest import ROOT
 
-NOT_AUDITED = (
-    "Not audited yet: nobody has checked a random sample of these results against their sources."
-)
+NOT_AUDITED = "Not audited: no record that a sample of these results was read a second time."
+
+
+def visible_text(html):
+    """Return the text of a page without tags and footnote numbers, with single blanks."""
+    without_footnotes = re.sub(r"<sup.*?</sup>", "", html, flags=re.DOTALL)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", without_footnotes))
 
 
 def audit(project, **cells):
@@ -26,24 +32,32 @@ def digests(project):
     return [row_digest(row) for row in project.dataset().results.itertuples()]
 
 
-def test_nothing_audited_is_stated_on_every_page(project, report):
+def test_nothing_audited_is_stated(project):
     assert str(error_rate(project.dataset())) == NOT_AUDITED
+
+
+def test_every_page_states_the_error_rate(report):
+    rate = visible_text(str(error_rate(load_dataset(ROOT))))
     for page in report.glob("*.html"):
-        assert NOT_AUDITED in page.read_text("utf-8")
+        assert rate in visible_text(page.read_text("utf-8"))
 
 
 def test_the_error_rate_by_hand(project):
     """1 wrong of 4: 25%, Wilson CI 4.6% to 69.9% (the score interval of 1 in 4)."""
     rows = digests(project)
-    for row in rows[:3]:
+    for row in rows[:2]:
         audit(project, row=row)
+    audit(project, row=rows[2], seed="")
     audit(project, row="of a row corrected since", answer="wrong", found="72%")
     audit(project, row="of a row changed since")
     audit(project, row=rows[3], answer="not found")
+    audit(project, row=rows[4], answer="not reachable")
     sentence = error_rate(project.dataset())
     assert str(sentence) == (
-        "4 results drawn at random and checked against their sources: 1 was wrong, an error rate "
-        "of 25.0% (95% CI 4.6% to 69.9%)."
+        "4 of 5 results were read a second time at their sources, 3 of them drawn at random: 1 was "
+        "wrong, an error rate of 25.0% (95% CI 4.6% to 69.9%); 1 of these corrected. 1 further result "
+        "did not stand where the tables say. The sources of 1 further result could not be reached "
+        "again."
     )
     assert not any(character.isdigit() for character in sentence.template)
 
@@ -81,7 +95,7 @@ def run(project, monkeypatch, answers, *arguments):
 
 def test_answers_are_saved_at_once_and_a_second_call_continues(project, monkeypatch, capsys):
     assert run(project, monkeypatch, "y\nn\n\nn\n72%\nq\n", "--auditor", "A. Reader") == 0
-    assert "2 results drawn at random" in capsys.readouterr().out
+    assert "2 of 5 results were read a second time" in capsys.readouterr().out
     with project.path("data/audits.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [(row["answer"], row["found"]) for row in rows] == [("confirmed", ""), ("wrong", "72%")]

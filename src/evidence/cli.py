@@ -31,8 +31,15 @@ CITATION_STYLES = ("vancouver", "apa", "markdown", "bibtex", "ris", "csl-json")
 REFERENCE_STYLES = ("vancouver", "apa")
 DOCUMENT_FORMATS = ("docx", "latex", "html")
 """Words of the libraries below, which take too long to import for a help text; a test compares."""
-ANSWERS = {"y": "confirmed", "n": "wrong", "f": "not found", "s": "skip", "q": "stop"}
-QUESTION = "[y]es, confirmed  [n]o, wrong  [f] not found there  [s]kip  [q]uit: "
+ANSWERS = {
+    "y": "confirmed",
+    "n": "wrong",
+    "f": "not found",
+    "u": "not reachable",
+    "s": "skip",
+    "q": "stop",
+}
+QUESTION = "[y]es, confirmed  [n]o, wrong  [f] not found there  [u]nreachable  [s]kip  [q]uit: "
 
 project_option = click.option(
     "--project",

@@ -15,6 +15,7 @@ from evidence.dataset import schema
 from evidence.dataset.dataset import Dataset
 from evidence.files import digest
 from evidence.provenance.sentence import (
+    Fields,
     Number,
     Sentence,
     confidence_level,
@@ -49,41 +50,56 @@ def draw_sample(dataset: Dataset, size: int, seed: int) -> pd.DataFrame:
 
 
 def error_rate(dataset: Dataset) -> Sentence:
-    """State how many results were audited and the error rate with its Wilson CI.
+    """State how many results were read a second time and the error rate with its Wilson CI.
 
     A wrong row still counts after it was corrected: the rate is that of extraction, not of the
-    corrected table. A confirmed row that was changed since counts as not audited.
+    corrected table, which the sentence states apart. A confirmed row that was changed since counts
+    as not audited. Rows without a seed were chosen, not drawn at random.
 
     References
     ----------
     wilson1927.
     """
     present = {row_digest(row) for row in dataset.results.itertuples()}
-    audits = dataset.audits[dataset.audits["answer"].isin(["confirmed", "wrong"])]
-    is_valid = (audits["answer"] == "wrong") | audits["row"].isin(present)
-    audits = audits[is_valid].drop_duplicates("row", keep="last")
+    answers = dataset.audits.drop_duplicates("row", keep="last")
+    wrong = answers[answers["answer"] == "wrong"]
+    confirmed = answers[(answers["answer"] == "confirmed") & answers["row"].isin(present)]
+    missing = answers[answers["answer"] == "not found"]
+    unreadable = answers[answers["answer"] == "not reachable"]
+    audits = pd.concat([confirmed, wrong])
     if audits.empty:
         return Sentence(
             "audit.rate",
-            "Not audited yet: nobody has checked a random sample of these results against their "
-            "sources.",
+            "Not audited: no record that a sample of these results was read a second time.",
         )
-    addresses, wrong = tuple(audits["address"]), audits[audits["answer"] == "wrong"]
+    addresses = tuple(audits["address"])
     interval = wilson_interval(len(wrong), len(audits), CONFIDENCE)
     rate, low, high = (float(value) for value in interval)
     ci = f"{format_percent(low, 1000)} to {format_percent(high, 1000)}"
-    return Sentence(
-        "audit.rate",
-        "{checked} drawn at random and checked against their sources: {wrong} wrong, an error rate "
-        "of {rate} ({level} CI {interval}).",
-        {
-            "checked": count(len(audits), "result", rows=addresses),
-            "wrong": count(len(wrong), "was", wrong["address"], plural="were"),
-            "rate": Number(rate, format_percent(rate, 1000), addresses, "error_rate"),
-            "level": confidence_level(CONFIDENCE),
-            "interval": verbatim(ci, addresses, "wilson"),
-        },
+    template = (
+        "{checked} of {all} were read a second time at their sources, {drawn} of them drawn at "
+        "random: {wrong} wrong, an error rate of {rate} ({level} CI {interval})"
     )
+    drawn, corrected = audits[audits["seed"].notna()], wrong[~wrong["row"].isin(present)]
+    fields: Fields = {
+        "checked": count(len(audits), "", addresses),
+        "all": count(len(dataset.results), "result", rows=dataset.results["address"]),
+        "drawn": count(len(drawn), "", drawn["address"]),
+        "wrong": count(len(wrong), "was", wrong["address"], plural="were"),
+        "rate": Number(rate, format_percent(rate, 1000), addresses, "error_rate"),
+        "level": confidence_level(CONFIDENCE),
+        "interval": verbatim(ci, addresses, "wilson"),
+    }
+    if len(wrong):
+        fields["corrected"] = count(len(corrected), "", corrected["address"])
+        template += "; {corrected} of these corrected"
+    if len(missing):
+        fields["missing"] = count(len(missing), "further result", missing["address"])
+        template += ". {missing} did not stand where the tables say"
+    if len(unreadable):
+        fields["unreadable"] = count(len(unreadable), "further result", unreadable["address"])
+        template += ". The sources of {unreadable} could not be reached again"
+    return Sentence("audit.rate", template + ".", fields)
 
 
 def overdue_reviews(dataset: Dataset, day: str) -> Iterator[str]:

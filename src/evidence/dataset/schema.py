@@ -647,9 +647,11 @@ AUDITS = Table(
         _text("as_printed", "its number, as the table has it"),
         _word("answer", "what the auditor found", AUDIT_ANSWERS, required=True),
         _text("found", "what the source says instead"),
+        _text("url", "the page on which it was read again"),
         _SIGNER,
         _SIGNED_ON,
-        _integer("seed", "the seed with which the row was drawn"),
+        _integer("seed", "the seed with which the row was drawn; blank: chosen, not drawn"),
+        _text("note", "a remark of the auditor", "remark"),
     ),
 )  # fmt: skip
 
