@@ -34,8 +34,9 @@ MORE_ROWS = [
     (schema.AUDITS, {"row": "0", "study": "baker1990", "answer": "confirmed", "arm": "yeast"}),
     (schema.MINIMAL_IMPORTANT_DIFFERENCES, {"outcome": "risen", "measure": "rd", "value": "0.1"}),
     (schema.GRADE_DECISIONS, {"question": "bread", "domain": "imprecision", "steps": "1"}),
-    (schema.READINGS, {"part": "abstract", "kind": "abstract", "read_by": "Ann Berg",
-                       "url": "https://example.org/guide"}),
+    *[(schema.READINGS, {"source": source, "part": "all", "kind": "full text",
+                         "read_by": "Ann Berg", "url": "https://example.org"})
+      for source in ("guide", "baker1990", "miller2001")],
     (schema.SEARCHES, {"search": "S1", "kind": "register", "database": "Loaves", "query": "bread",
                        "searched_by": "Ann Berg", "records": "3", "screened": "3",
                        "excluded": "2", "kept": "1"}),
@@ -107,7 +108,8 @@ def change_row(project, table, line):
         except DatasetError as error:
             project.path(table.file).write_bytes(before)
             refused = {problem.column for problem in error.problems} & cells.keys()
-            refused = refused or {*table.key} & cells.keys() or set(cells)
+            counts = {name for name in cells if kinds[name] == "integer"}
+            refused = refused or {*table.key} & cells.keys() or counts or set(cells)
             cells = {name: value for name, value in cells.items() if name not in refused}
     return cells
 
