@@ -457,6 +457,8 @@ UNKNOWNS = Table(
         _query("where", "the rows of data/studies.csv that bear on it"),
         _keys("conditions", "conditions that it is about, separated by ;; blank: any"),
         _keys("treatments", "treatments that it is about, separated by ;; blank: any"),
+        _keys("comparators", "comparators that would answer it, separated by ;: kinds, or words of "
+              "their description; blank: any"),
         _keys("outcomes", "outcomes that would answer it, separated by ;; blank: any",
               target=OUTCOMES.file),
         _number("from_days", "days after treatment from which it asks; blank: any time"),
