@@ -47,7 +47,7 @@ def test_what_is_computed_for_a_listed_unknown(yeast_trials):
     assert unknown.labels == ["Miller"]
     assert unknown.status == unknown.computed_status == "open"
     assert unknown.codes["C"] == "a single study cannot show consistency"
-    assert unknown.codes["D"] == "no study blinded its participants effectively"
+    assert unknown.codes["D"] == "no tabulated study blinded its participants effectively"
     assert str(top_unknowns([unknown])[0]) == (
         "Does it last? Evidence: 1 study, 40 participants, longest follow-up 60.9 days."
     )
@@ -62,7 +62,7 @@ def test_the_codes_follow_from_the_evidence(yeast_trials):
     for query in ("outcome=risen and days>=4000", ""):
         yeast_trials.put("data/unknowns.csv", 2, where=query)
         unknown = unknowns(yeast_trials)["U1"]
-        assert unknown.codes == {"A": "no study addresses it"}
+        assert unknown.codes == {"A": "no result on it is tabulated"}
         assert (unknown.k, unknown.n, unknown.status) == (0, 0, "open")
 
 
@@ -79,6 +79,12 @@ def test_removing_the_only_long_study_changes_a_derived_unknown(yeast_trials):
         "Only 1 study with 40 participants measured risen with yeast beyond a month in people "
         "with bread, against an inactive or an active comparator.",
     ]
+
+
+def test_no_unknown_disappears_with_its_last_result(yeast_trials):
+    before = unknowns(yeast_trials)
+    drop_rows(yeast_trials, "time_unit", "month")
+    assert set(before) <= set(unknowns(yeast_trials))
 
 
 def test_a_comparison_with_two_trials_is_not_unknown(yeast_trials):

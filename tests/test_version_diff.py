@@ -127,6 +127,75 @@ def test_withdrawn_data(old, new):
     assert change_of(compare(old, new).numbers).reason.startswith("withdrawn data (")
 
 
+def drop_rows(project, *texts):
+    """Remove the results whose line has all of these texts."""
+    header, *rows = project.rows("data/studies.csv")
+    rows = [row for row in rows if not all(text in row for text in texts)]
+    project.write("data/studies.csv", [header, *rows])
+
+
+def test_no_unknown_closes_because_evidence_was_removed(old, new):
+    """The only results beyond a month are those at two months, of two arms of one study."""
+    drop_rows(new, "month")
+    diff = compare(old, new)
+    line = line_of(old, "month")
+    evidence = f"evidence was removed (data/studies.csv:{line}, data/studies.csv:{line + 1})"
+    unknown = change_of(diff.unknowns, "bread/yeast/risen/beyond a month")
+    assert unknown.kind == "still open"
+    assert unknown.reason.startswith(f"{evidence}; studies removed: Miller; ")
+    assert "closed" not in {change.kind for change in diff.unknowns}
+    assert "Evidence was removed: 2 results." in diff_markdown(diff)
+
+
+def test_less_evidence_brings_no_unknown_nearer_to_an_answer(old, new):
+    """Without the trial that contradicts the large one, the rest is consistent and precise."""
+    for project in (old, new):
+        add_large_trial(project, "2", "month")
+        project.append("references.bib", "@misc{odd2021, author={O, D}, title={T}, year={2021}}\n")
+        add_yeast_trial(project, "odd2021", "2", "month", 200, (50, 140))
+        project.table(
+            schema.DESIGNS, study="odd2021", label="Odd", scope="context", randomised="yes",
+            design="randomised parallel", source="odd2021", locator="p. 1", treatment="yeast",
+            comparator_kind="inactive", blinding="indistinguishable", n_analysed="400",
+        )  # fmt: skip
+    drop_rows(new, "odd2021")
+    unknown = change_of(compare(old, new).unknowns, "U1")
+    assert (unknown.before, unknown.after) == ("narrowed", "settled")
+    assert unknown.kind == "evidence removed"
+    assert unknown.reason.startswith("evidence was removed (data/studies.csv:")
+
+
+def test_why_an_unknown_is_no_longer_there(old, new):
+    new.put("data/claims.csv", 2, studies="")
+    kinds = {change.name: (change.kind, change.reason) for change in compare(old, new).unknowns}
+    name = "bread/yeast/risen/beyond a month"
+    assert kinds[name] == (
+        "evidence removed", "the studies of its claims have no rows any more"
+    )  # fmt: skip
+    new.put("data/claims.csv", 2, outcome="")
+    new.write("data/unknowns.csv", old.rows("data/unknowns.csv")[:1])
+    changes = compare(old, new).unknowns
+    assert change_of(changes, name).kind == change_of(changes, "U1").kind == "withdrawn"
+
+
+def test_two_trials_of_each_comparator_close_an_unknown(old, new):
+    for number in range(2):
+        for kind in ("inactive", "active"):
+            study = f"{kind}{number}"
+            new.append(
+                "references.bib", f"@misc{{{study}, author={{A}}, title={{T}}, year={{2000}}}}\n"
+            )
+            add_yeast_trial(new, study, "2", "month")
+            new.table(
+                schema.DESIGNS, study=study, label=study, scope="context", randomised="yes",
+                design="randomised parallel", source=study, locator="p. 1", treatment="yeast",
+                comparator_kind=kind,
+            )  # fmt: skip
+    unknown = change_of(compare(old, new).unknowns, "bread/yeast/risen/beyond a month")
+    assert unknown.kind == "closed"
+    assert unknown.reason == "two or more trials measured it against each comparator"
+
+
 def test_conclusion_that_crosses_no_effect(old, new):
     """With 12 of 20 in both comparison groups the CI of the ratio includes no effect."""
     for line, row in enumerate(new.rows("data/studies.csv"), 1):

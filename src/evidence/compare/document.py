@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 
 from evidence.compare.version_diff import CROSSED, Change, RowChange, VersionDiff
+from evidence.dataset import schema
 from evidence.files import format_json
 from evidence.provenance.sentence import count
 from evidence.report.html_pages import render_text
@@ -53,7 +54,9 @@ def _count(diff: VersionDiff) -> str:
         count(len(diff.claims), "verdict on a claim", plural="verdicts on claims"),
         count(len(diff.unknowns), "unknown"),
     )
-    return f"Changed: {', '.join(number.text for number in counts if number.value)}."
+    text = f"Changed: {', '.join(number.text for number in counts if number.value)}."
+    removed = sum(row.kind == "removed" and row.file == schema.STUDIES.file for row in diff.rows)
+    return f"{text} Evidence was removed: {count(removed, 'result')}." if removed else text
 
 
 def _sections(diff: VersionDiff) -> dict[str, list[str]]:
@@ -81,6 +84,7 @@ def _sections(diff: VersionDiff) -> dict[str, list[str]]:
         "Claims": [
             f"- {_escape(claim.name)}, {_escape(claim.description)}: "
             f"{claim.before or 'new claim'} → {claim.after or 'removed'}"
+            + (f" — {_escape(claim.reason)}" if claim.reason else "")
             for claim in diff.claims
         ],
         "Unknowns": [

@@ -5,7 +5,7 @@ References
 akl2024.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
@@ -14,10 +14,12 @@ import pandas as pd
 from evidence.analysis.claims import claim_audit
 from evidence.analysis.eligible_evidence import (
     count_subjects,
+    evidence_rows,
     study_sizes,
     subjects_number,
 )
-from evidence.analysis.gaps.unknowns import Unknown, find_unknowns
+from evidence.analysis.gaps.unknowns import Unknown, answered_questions, find_unknowns
+from evidence.analysis.results import select_results
 from evidence.compare.key_numbers import KeyNumber, key_numbers
 from evidence.dataset import schema
 from evidence.dataset.citations import format_vancouver
@@ -114,8 +116,8 @@ def diff_datasets(old: Dataset, new: Dataset, *, before: str, after: str) -> Ver
         studies=tuple(_studies(old, new, rows)),
         rows=rows,
         numbers=tuple(_numbers(key_numbers(old), key_numbers(new), rows)),
-        claims=tuple(_claims(old, new)),
-        unknowns=tuple(_unknowns(old, new)),
+        claims=tuple(_claims(old, new, rows)),
+        unknowns=tuple(_unknowns(old, new, rows)),
         searches=searches,
     )
 
@@ -252,64 +254,124 @@ def _causes(before: set[str], after: set[str], rows: tuple[RowChange, ...]) -> I
         causes = {"changed judgement or description": others}
     for cause, changes in causes.items():
         if changes:
-            addresses = [row.after or row.before for row in changes[:MAX_ROWS_NAMED]]
-            more = len(changes) - len(addresses)
-            yield f"{cause} ({', '.join(addresses)}{f' and {more} more' if more else ''})"
+            yield f"{cause} ({_name_rows(row.after or row.before for row in changes)})"
 
 
-def _claims(old: Dataset, new: Dataset) -> Iterator[Change]:
+def _name_rows(addresses: Iterable[str]) -> str:
+    addresses = list(addresses)
+    more = len(addresses) - MAX_ROWS_NAMED
+    return ", ".join(addresses[:MAX_ROWS_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _claims(old: Dataset, new: Dataset, rows: tuple[RowChange, ...]) -> Iterator[Change]:
     before, after = _verdicts(old), _verdicts(new)
+    absent = ("", "", frozenset())
     for claim in dict.fromkeys([*after, *before]):
-        old_label, old_verdict = before.get(claim, ("", ""))
-        new_label, new_verdict = after.get(claim, ("", ""))
+        old_label, old_verdict, old_rows = before.get(claim, absent)
+        new_label, new_verdict, _ = after.get(claim, absent)
         if old_verdict != new_verdict:
-            yield Change("changed", claim, new_label or old_label, old_verdict, new_verdict)
+            removed = [row for row in rows if row.kind == "removed" and row.before in old_rows]
+            reason = _removed_evidence(removed) if removed else ""
+            label = new_label or old_label
+            yield Change("changed", claim, label, old_verdict, new_verdict, reason)
 
 
-def _verdicts(dataset: Dataset) -> dict[str, tuple[str, str]]:
-    """Return the label and verdict of each claim, with the computed verdict where it differs."""
+def _verdicts(dataset: Dataset) -> dict[str, tuple[str, str, frozenset[str]]]:
+    """Return the label, the verdict and the rows compared of each claim.
+
+    The computed verdict is named where it differs.
+    """
     verdicts = {}
     for row in claim_audit.claim_verdicts(dataset, dataset.results).itertuples():
         differs = row.computed_verdict not in ("", row.verdict)
         verdict = f"{row.verdict} (computed: {row.computed_verdict})" if differs else row.verdict
-        verdicts[row.claim] = (row.label, verdict)
+        verdicts[row.claim] = (row.label, verdict, frozenset(row.compared_rows.split()))
     return verdicts
 
 
-def _unknowns(old: Dataset, new: Dataset) -> Iterator[Change]:
+def _unknowns(old: Dataset, new: Dataset, rows: tuple[RowChange, ...]) -> Iterator[Change]:
     before, after = (
         {unknown.name: unknown for unknown in find_unknowns(dataset)} for dataset in (old, new)
     )
-    order = schema.UNKNOWN_STATUSES.index
+    lost = _lost_evidence(old, new, rows)
     for name, later in after.items():
         earlier = before.get(name)
+        removed = lost(earlier or later)
         if earlier is None:
-            reason = "; ".join(later.codes.values()) or later.why_open
-            yield Change("opened", name, later.question, "", later.status, reason)
-            continue
-        kind = f"still {later.status}"
-        if earlier.status != later.status:
-            kind = later.status if order(later.status) > order(earlier.status) else "reopened"
-        elif set(earlier.evidence["study"]) == set(later.evidence["study"]):
-            continue
-        reason = _reason_moved(earlier, later)
-        yield Change(kind, name, later.question, earlier.status, later.status, reason)
+            reasons = [*removed, "; ".join(later.codes.values()) or later.why_open]
+            yield Change("opened", name, later.question, "", later.status, "; ".join(reasons))
+        elif reasons := [*removed, *_reasons_moved(earlier, later)]:
+            kind = _kind_of_move(earlier, later, is_removal=bool(removed))
+            status = earlier.status, later.status
+            yield Change(kind, name, later.question, *status, "; ".join(reasons))
     for name, earlier in before.items():
         if name not in after:
-            reason = _reason_closed(earlier)
-            yield Change("closed", name, earlier.question, earlier.status, "", reason)
+            kind, reason = _reason_closed(new, earlier)
+            reasons = "; ".join([*lost(earlier), reason])
+            yield Change(kind, name, earlier.question, earlier.status, "", reasons)
 
 
-def _reason_closed(unknown: Unknown) -> str:
+def _lost_evidence(
+    old: Dataset, new: Dataset, rows: tuple[RowChange, ...]
+) -> Callable[[Unknown], list[str]]:
+    """Return a function that says which results on an unknown no longer count as evidence."""
+    results = evidence_rows(select_results(old))
+    counted = set(evidence_rows(select_results(new))["address"])
+    lost = {row.before: row for row in rows if row.before and row.after not in counted}
+    results = results[results["address"].isin(lost)]
+
+    def removed_from(unknown: Unknown) -> list[str]:
+        addresses = set(unknown.evidence["address"])
+        if unknown.origin == "derived":
+            addresses.update(unknown.topic.select(results)["address"])
+        changes = [change for address, change in lost.items() if address in addresses]
+        return [_removed_evidence(changes)] if changes else []
+
+    return removed_from
+
+
+def _removed_evidence(rows: Sequence[RowChange]) -> str:
+    return f"evidence was removed ({_name_rows(row.before for row in rows)})"
+
+
+def _kind_of_move(earlier: Unknown, later: Unknown, *, is_removal: bool) -> str:
+    """Name a change of status; less evidence brings no unknown nearer to an answer."""
+    order = schema.UNKNOWN_STATUSES.index
+    if earlier.status == later.status:
+        return f"still {later.status}"
+    if order(later.status) < order(earlier.status):
+        return "reopened"
+    added, removed = (
+        set(one.labels) - set(other.labels) for one, other in ((later, earlier), (earlier, later))
+    )
+    return "evidence removed" if (is_removal or removed) and not added else later.status
+
+
+def _reason_closed(dataset: Dataset, unknown: Unknown) -> tuple[str, str]:
+    """Say why a version has an unknown no more: what kind of change that is, and the reason."""
+    claims, guide = dataset.claims, dataset.guide
     if unknown.origin == "listed":
-        return "removed from unknowns.csv"
+        return "withdrawn", "removed from unknowns.csv"
+    if unknown.name in answered_questions(dataset):
+        return "closed", "two or more trials measured it against each comparator"
+    is_claimed = claims["claim"].isin(unknown.claims)
     if unknown.origin == "derived":
-        return "trials now measure it, or no claim mentions it"
-    return "its source was identified, or the claim was removed"
+        if (is_claimed & (claims["outcome"] == unknown.outcome)).any():
+            return "evidence removed", "the studies of its claims have no rows any more"
+        return "withdrawn", "no claim mentions it"
+    reference = unknown.name.partition("/")[2]
+    if (guide["guide_ref"] == reference).any() or (claims["claim"] == reference).any():
+        return "closed", "its source was identified"
+    return "withdrawn", "its row was removed"
 
 
-def _reason_moved(earlier: Unknown, later: Unknown) -> str:
+def _reasons_moved(earlier: Unknown, later: Unknown) -> list[str]:
     """Say which studies were added or removed, and which reasons for the unknown changed."""
+    if (earlier.status, set(earlier.evidence["study"])) == (
+        later.status,
+        set(later.evidence["study"]),
+    ):
+        return []
     before, after = (list(unknown.evidence["label"].unique()) for unknown in (earlier, later))
     parts = [
         ("studies added: ", [label for label in after if label not in before]),
@@ -326,7 +388,7 @@ def _reason_moved(earlier: Unknown, later: Unknown) -> str:
     reasons = [prefix + ", ".join(words) for prefix, words in parts if words]
     if (earlier.n, earlier.k) != (later.n, later.k):
         reasons.append(f"participants {earlier.n:,} → {later.n:,}, studies {earlier.k} → {later.k}")
-    return "; ".join(reasons)
+    return reasons or ["changed judgement or description"]
 
 
 def _searches(dataset: Dataset) -> str:

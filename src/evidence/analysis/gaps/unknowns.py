@@ -16,6 +16,7 @@ brown2006epicot, robinson2011.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -61,11 +62,38 @@ MAJORITY = 0.5
 
 
 @dataclass(frozen=True)
+class Topic:
+    """What an unknown is about, to match results, known studies and searches; empty: any.
+
+    Comparators are kinds, or words of the description of a comparator. Both ends of the time after
+    treatment, in days, are included.
+    """
+
+    conditions: tuple[str, ...] = ()
+    treatments: tuple[str, ...] = ()
+    comparators: tuple[str, ...] = ()
+    outcomes: tuple[str, ...] = ()
+    from_days: float = 0.0
+    to_days: float = np.inf
+
+    def select(self, results: pd.DataFrame) -> pd.DataFrame:
+        """Return the results on the topic, against whichever comparator."""
+        is_on_topic = results["days"].between(self.from_days, self.to_days)
+        for column in CELL_COLUMNS:
+            words = getattr(self, f"{column}s")
+            if words:
+                is_on_topic &= results[column].isin(words)
+        return results[is_on_topic]
+
+
+@dataclass(frozen=True)
 class Unknown:
     """One unknown in the form of EPICOT+, with what is computed from the evidence on it.
 
     Attributes
     ----------
+    topic : Topic or None
+        What it is about; None if it is about a source, or the curators do not say.
     evidence : DataFrame
         The rows that address it; `address` is its own row.
     k, n, animals, randomised : int
@@ -104,6 +132,7 @@ class Unknown:
     computed_status: str
     required_trial: RequiredTrial
     origin: str
+    topic: Topic | None = None
     population: str = ""
     intervention: str = ""
     comparison: str = ""
@@ -198,64 +227,113 @@ def _earliest_day(query: str) -> float:
     return max(days, default=np.nan) or np.nan
 
 
+@dataclass(frozen=True)
+class _ClaimedQuestion:
+    """A question that claims raise, the trials on it, and the comparators that too few have."""
+
+    name: str
+    topic: Topic
+    band: str
+    claims: tuple[Any, ...]
+    trials: pd.DataFrame
+    missing: tuple[str, ...]
+
+
 def _derived(evidence: _Evidence, results: pd.DataFrame) -> Iterator[Unknown]:
     """Yield cells that claims are about and that at most one trial measured."""
-    trials = evidence.rows[evidence.rows["randomised"] == "yes"]
+    for question in _claimed_questions(evidence.dataset, evidence.rows, results):
+        if not question.missing:
+            continue
+        (condition,), (treatment,) = question.topic.conditions, question.topic.treatments
+        (outcome,), band = question.topic.outcomes, question.band
+        comparison = f"an {' or an '.join(question.missing)} comparator"
+        trials, claims = question.trials, question.claims
+        yield _unknown(
+            evidence,
+            trials[trials["comparator_kind"].isin(question.missing)],
+            origin="derived",
+            name=question.name,
+            topic=question.topic,
+            question=f"What is the effect of {treatment} on {outcome} {band}, against "
+            f"{comparison}?",
+            population=f"people with {condition}",
+            intervention=treatment,
+            comparison=comparison,
+            outcome=outcome,
+            follow_up=band,
+            section=claims[0].section,
+            claims=tuple(dict.fromkeys(claim.claim for claim in claims)),
+            why_open="",
+            address=" ".join(claim.address for claim in claims),
+            follow_up_days=FOLLOW_UP_BANDS[band][-1],
+        )
+
+
+@selection
+def answered_questions(dataset: Dataset) -> set[str]:
+    """Return the names of the questions of claims that two trials or more address."""
+    results = select_results(dataset)
+    questions = _claimed_questions(dataset, evidence_rows(results), results)
+    return {question.name for question in questions if not question.missing}
+
+
+def _claimed_questions(
+    dataset: Dataset, rows: pd.DataFrame, results: pd.DataFrame
+) -> Iterator[_ClaimedQuestion]:
+    """Yield condition, treatment, outcome and time of each claim, from its earliest time on."""
+    trials = rows[rows["randomised"] == "yes"]
     trials_by_cell = dict(list(trials.groupby(CELL_COLUMNS, sort=False)))
-    for cell, claims_and_days in _claimed_cells(evidence.dataset, results).items():
-        condition, treatment, outcome = cell
-        claims = [claim for claim, _ in claims_and_days]
-        earliest = min((days for _, days in claims_and_days if np.isfinite(days)), default=0.0)
+    for cell, claims_and_days in _claimed_cells(dataset, results).items():
+        earliest = min(days for _, days in claims_and_days)
         in_cell = trials_by_cell.get(cell, trials.iloc[:0])
-        for band, (after, until, follow_up_days) in FOLLOW_UP_BANDS.items():
+        for band, (after, until, _) in FOLLOW_UP_BANDS.items():
             if earliest > until:
                 continue
-            in_band = in_cell[(in_cell["days"] > after) & (in_cell["days"] <= until)]
+            first_day = float(np.nextafter(after, np.inf))
+            in_band = in_cell[in_cell["days"].between(first_day, until)]
             trial_counts = in_band.groupby("comparator_kind")["study"].nunique()
-            missing = [kind for kind in COMPARATOR_KINDS if trial_counts.get(kind, 0) < 2]
-            if not missing:
-                continue
-            comparison = f"an {' or an '.join(missing)} comparator"
-            yield _unknown(
-                evidence,
-                in_band[in_band["comparator_kind"].isin(missing)],
-                origin="derived",
-                name="/".join((*cell, band)),
-                question=f"What is the effect of {treatment} on {outcome} {band}, against "
-                f"{comparison}?",
-                population=f"people with {condition}",
-                intervention=treatment,
-                comparison=comparison,
-                outcome=outcome,
-                follow_up=band,
-                section=claims[0].section,
-                claims=tuple(dict.fromkeys(claim.claim for claim in claims)),
-                why_open="",
-                address=" ".join(claim.address for claim in claims),
-                follow_up_days=follow_up_days,
+            missing = tuple(kind for kind in COMPARATOR_KINDS if trial_counts.get(kind, 0) < 2)
+            condition, treatment, outcome = ((word,) for word in cell)
+            yield _ClaimedQuestion(
+                "/".join((*cell, band)),
+                Topic(condition, treatment, missing, outcome, first_day, until),
+                band,
+                tuple(claim for claim, _ in claims_and_days),
+                in_band,
+                missing,
             )
 
 
 def _claimed_cells(dataset: Dataset, results: pd.DataFrame) -> dict[tuple, list[tuple]]:
     """Return condition, treatment and outcome of each claim on an effect.
 
-    For each cell the claims, each with the earliest day at which its studies measured.
+    For each cell the claims, each with the day from which on it asks. Who took part and what was
+    compared is a matter of the claim's studies, not of their results on this outcome: an unknown
+    must not disappear because its last result was removed.
     """
     kinds = dict(zip(dataset.outcomes["outcome"], dataset.outcomes["kind"], strict=True))
-    measured = set(results.loc[results["measure"].isin(EFFECT_MEASURES), "outcome"])
+    is_effect = results["measure"].isin(EFFECT_MEASURES)
+    unsized = set(results["outcome"]) - set(results.loc[is_effect, "outcome"])
+    compared = results[
+        (results["treatment"] != "") & ~results["comparator_kind"].isin(["", "none"])
+    ]
     cells: dict[tuple, list[tuple]] = {}
     for claim in dataset.claims.itertuples():
-        if kinds.get(claim.outcome) not in OUTCOME_KINDS or claim.outcome not in measured:
+        if kinds.get(claim.outcome) not in OUTCOME_KINDS or claim.outcome in unsized:
             continue
-        rows = results[
-            results["study"].isin(claim.studies)
-            & (results["outcome"] == claim.outcome)
-            & (results["treatment"] != "")
-            & ~results["comparator_kind"].isin(["", "none"])
-        ]
-        for cell, group in rows.groupby(CELL_COLUMNS, sort=False):
-            cells.setdefault(cell, []).append((claim, group["days"].min()))
+        for study in claim.studies:
+            days = _earliest_day_claimed(results, study, claim.outcome)
+            rows = compared.loc[compared["study"] == study, CELL_COLUMNS[:2]].drop_duplicates()
+            for group in rows.itertuples(index=False):
+                cells.setdefault((*group, claim.outcome), []).append((claim, days))
     return cells
+
+
+def _earliest_day_claimed(results: pd.DataFrame, study: str, outcome: str) -> float:
+    """Return the earliest time that the guide gives, else that of any result; 0 without one."""
+    rows = results[results["outcome"] == outcome]
+    said = rows.loc[rows["is_guide"] & (rows["study"] == study), "days"]
+    return float(np.nan_to_num(said.min() if said.notna().any() else rows["days"].min()))
 
 
 def _about_sources(evidence: _Evidence) -> Iterator[Unknown]:
@@ -339,9 +417,9 @@ def _codes(
     """Yield Robinson's reasons that apply, each with the rule."""
     domains = {rating.domain: rating for rating in best.domains} if best else {}
     if k == 0:
-        yield "A", "no study addresses it"
+        yield "A", "no result on it is tabulated"
     elif best is None:
-        yield "A", "no study gives an effect estimate against a comparator"
+        yield "A", "no tabulated result gives an effect estimate against a comparator"
     elif domains["imprecision"].levels_down:
         yield "A", domains["imprecision"].reason
     if k and high_risk >= MAJORITY:
@@ -351,7 +429,7 @@ def _codes(
     elif best and domains["inconsistency"].levels_down:
         yield "C", domains["inconsistency"].reason
     if k and not any_blinded:
-        yield "D", "no study blinded its participants effectively"
+        yield "D", "no tabulated study blinded its participants effectively"
     elif best and domains["indirectness"].levels_down:
         yield "D", domains["indirectness"].reason
 
