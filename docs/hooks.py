@@ -52,7 +52,9 @@ def _table_section(table: schema.Table) -> str:
     ]
     for column in table.columns:
         words = f" One of: {', '.join(column.words)}." if column.words else ""
-        target = f" of `{column.target}`" if column.target else ""
+        files = filter(None, (column.target, column.second_target))
+        target = " or ".join(f"`{file}`" for file in files)
+        target = f" of {target}" if target else ""
         required = "yes" if column.required else ""
         meaning = f"{column.description}.{words}".replace("|", "\\|")
         lines.append(f"| `{column.name}` | {column.kind}{target} | {required} | {meaning} |")

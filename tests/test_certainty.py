@@ -373,3 +373,19 @@ def test_the_summary_of_findings_states_the_actual_times(graded):
     assert body.name.endswith("/1 day")
     table = tabulate_summary_of_findings(dataset, [certainty(graded)])
     assert table.frame["outcome"][0] == "Infection, 1 day to 1.5 days"
+
+
+def test_a_known_study_that_is_not_tabulated_can_be_appraised(project):
+    project.table(
+        schema.KNOWN_STUDIES, known_study="cook2002", label="Cook 2002", condition="bread",
+        design="randomised parallel", treatment="yeast", listed_by="guide", locator="p. 1",
+        status="wanted",
+    )  # fmt: skip
+    judgement = {"tool": "RoB 2 (2019)", "domain": "missing data", "judgement": "low",
+                 "judged_by": "review", "source": "guide", "locator": "p. 1"}  # fmt: skip
+    project.table(schema.RISK_OF_BIAS, study="cook2002", **judgement)
+    (appraisal,) = appraisals(project.dataset())
+    assert appraisal.label == "Cook 2002"
+    project.put("data/risk_of_bias.csv", 2, study="cock2002")
+    with pytest.raises(DatasetError, match="Did you mean 'cook2002'"):
+        project.dataset()

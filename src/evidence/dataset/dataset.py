@@ -146,7 +146,7 @@ class Dataset:
 
     @selection
     def label(self, key: str) -> str:
-        """Return the short name of a source: that in `designs.csv`, else author and year."""
+        """Return the short name of a study or source: that in the tables, else author and year."""
         return _labels(self).get(key) or self.bibliography[key].label
 
     def read_text(self, path: str | Path) -> str:
@@ -196,7 +196,10 @@ class _LoggedBibliography(Bibliography):
 
 @lru_cache(maxsize=MAX_CACHED_PROJECTS)
 def _labels(dataset: Dataset) -> dict[str, str]:
-    return dict(zip(dataset.designs["study"], dataset.designs["label"], strict=True))
+    known, designs = dataset.known_studies, dataset.designs
+    return dict(zip(known["known_study"], known["label"], strict=True)) | dict(
+        zip(designs["study"], designs["label"], strict=True)
+    )
 
 
 class _TablesChangedError(Exception):

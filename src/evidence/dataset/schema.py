@@ -126,8 +126,8 @@ class Column:
         (one or several keys of `target`, separated by semicolons; any words without a target);
         "integer", "number", "p", "time", "date"; "query" (a row filter); "person" (a name, with an
         ORCID if there is one).
-    target : str
-        The file that defines the keys.
+    target, second_target : str
+        The file that defines the keys, and another one that may.
     header : str
         What tables show in place of the name, with the unit.
     roles : frozenset of str
@@ -142,6 +142,7 @@ class Column:
     required: bool = False
     words: tuple[str, ...] = ()
     target: str = ""
+    second_target: str = ""
     header: str = ""
     roles: frozenset[str] = frozenset()
 
@@ -474,7 +475,8 @@ RISK_OF_BIAS = Table(
     "one judgement on one domain of a risk-of-bias tool",
     ("study", "outcome", "tool", "domain", "judged_by", "source"),
     (
-        _source("study", "the study judged"),
+        _key("study", "the study judged, or a known study that is not tabulated", required=True,
+             target=BIBLIOGRAPHY_FILE, second_target="data/known_studies.csv"),
         _outcome("the outcome judged, if not the whole study"),
         _text("tool", "the tool with its version, like RoB 2 (2019)", required=True),
         _text("domain", "a domain of the tool, or overall", required=True),

@@ -132,13 +132,20 @@ def _check_foreign_keys(
     """Require that keys are defined in the file they point into, if the project has it."""
     defined = {
         table.file: set(tables[table.file][table.columns[0].name].cat.categories) - {""}
-        for table in (schema.STUDIES, schema.OUTCOMES, schema.CLAIMS, schema.SEARCHES)
+        for table in (
+            schema.STUDIES,
+            schema.OUTCOMES,
+            schema.CLAIMS,
+            schema.SEARCHES,
+            schema.KNOWN_STUDIES,
+        )
     }
     defined[schema.BIBLIOGRAPHY_FILE] = set(bibliography or ())
     for table in schema.TABLES:
         for column in table.columns:
             if column.target and defined[column.target]:
-                rule = _key_rule(column, defined[column.target])
+                keys = defined[column.target] | defined.get(column.second_target, set())
+                rule = _key_rule(column, keys)
                 _check_cells(problems, table.file, tables[table.file][column.name], rule)
 
 
