@@ -6,6 +6,7 @@ mkdocs calls `on_page_markdown` for every page. A page asks for generated text w
 
 import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -77,12 +78,16 @@ def python_api() -> str:
 
 def command_line() -> str:
     """Return the help of every command, as the command itself prints it."""
-    group = click.Context(evidence, info_name="evidence")
-    sections = []
-    for name in evidence.list_commands(group):
-        context = click.Context(evidence.get_command(group, name), group, info_name=name)
-        sections.append(f"## evidence {name}\n\n```text\n{context.get_help()}\n```\n")
-    return "\n".join(sections)
+    return "\n".join(_command_help(evidence, click.Context(evidence, info_name="evidence")))
+
+
+def _command_help(group: click.Group, parent: click.Context) -> Iterator[str]:
+    for name in group.list_commands(parent):
+        command = group.get_command(parent, name)
+        context = click.Context(command, parent, info_name=name)
+        yield f"## {context.command_path}\n\n```text\n{context.get_help()}\n```\n"
+        if isinstance(command, click.Group):
+            yield from _command_help(command, context)
 
 
 def decisions() -> str:

@@ -9,21 +9,25 @@ from click.shell_completion import ShellComplete
 from evidence import __main__ as start
 from evidence import cli
 from evidence.analysis.pooling import question
-from evidence.dataset import citations
+from evidence.dataset import citations, schema
 from evidence.report import export
 from evidence.statistics import meta_analysis
 
 COMMANDS = sorted(cli.evidence.commands)
+SEARCH_COMMANDS = [f"search {name}" for name in sorted(cli.search.commands)]
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [*COMMANDS, *SEARCH_COMMANDS])
 def test_help_has_examples_that_the_command_understands(command, capsys):
-    assert cli.main([command, "--help"]) == 0
+    names = command.split()
+    assert cli.main([*names, "--help"]) == 0
     examples = capsys.readouterr().out.split("Examples:")[1].split("Options:")[0]
+    group = cli.search if len(names) == 2 else cli.evidence
     for example in examples.strip().splitlines():
-        program, name, *arguments = shlex.split(re.split(" > | && ", example)[0])
-        assert (program, name) == ("evidence", command)
-        cli.evidence.commands[command].make_context(command, arguments)
+        program, *words = shlex.split(re.split(" > | && ", example)[0])
+        assert (program, words[: len(names)]) == ("evidence", names)
+        arguments = [word for word in words[len(names) :] if word != "--help"]
+        group.commands[names[-1]].make_context(names[-1], arguments)
 
 
 def test_the_overview_lists_every_command_with_its_help(capsys, monkeypatch):
@@ -57,6 +61,7 @@ def test_the_words_of_the_options_are_those_of_the_package():
     assert set(cli.MODERATORS) == set(question.MODERATOR_COLUMNS)
     assert set(cli.CITATION_STYLES) == set(citations.STYLES)
     assert set(cli.REFERENCE_STYLES) == set(citations.TEXT_STYLES)
+    assert cli.SEARCH_KINDS == schema.SEARCH_KINDS
     assert set(cli.DOCUMENT_FORMATS) == set(export.FORMATS)
 
 

@@ -17,6 +17,7 @@ COMMANDS = {
     "identify": "Identify a figure file and say whether it is current.",
     "diff": "Show what changed between two versions of a project, and why.",
     "audit": "Check a random sample of rows against their sources.",
+    "search": "Record a search for studies as PRISMA-S asks, or list the recorded ones.",
     "new": "Create a project on a topic of your own.",
 }
 USAGE = """\

@@ -4,10 +4,12 @@ Exit codes: 0 success, 1 the data or a notebook is at fault or a figure is out o
 command itself is wrong, 130 stopped, 141 the reader of the output went away.
 """
 
+import csv
 import inspect
 import os
+import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +32,7 @@ MODERATORS = ("dose", "days", "year")
 CITATION_STYLES = ("vancouver", "apa", "markdown", "bibtex", "ris", "csl-json")
 REFERENCE_STYLES = ("vancouver", "apa")
 DOCUMENT_FORMATS = ("docx", "latex", "html")
+SEARCH_KINDS = ("database", "register", "citations", "website", "other")
 """Words of the libraries below, which take too long to import for a help text; a test compares."""
 ANSWERS = {
     "y": "confirmed",
@@ -72,14 +75,16 @@ def evidence() -> None:
     """Track what studies reported, compare it, and list what remains unknown."""
 
 
-def command(name: str, *examples: str) -> Callable[[Callable], click.Command]:
-    """Register a function as a command, with examples below its docstring."""
+def command(
+    name: str, *examples: str, group: click.Group = evidence, **options: Any
+) -> Callable[[Callable], Any]:
+    """Register a function as a command of a group, with examples below its docstring."""
 
-    def register(function: Callable) -> click.Command:
+    def register(function: Callable) -> Any:
         # Click keeps the lines below \b as they are.
         text = "\n".join(f"    {example}" for example in examples)
         help_text = f"{inspect.getdoc(function)}\n\nExamples:\n\n\b\n{text}"
-        return evidence.command(name, help=help_text)(function)
+        return group.command(name, help=help_text, **options)(function)
 
     return register
 
@@ -677,6 +682,155 @@ def _ask() -> tuple[str, str]:
                 return answer, ""
         except EOFError:
             return "stop", ""
+
+
+@command(
+    "search",
+    "evidence search list",
+    "evidence search add --help",
+    "evidence search template > search.csv",
+    cls=click.Group,
+)
+def search() -> None:
+    """Record a search for studies as PRISMA-S asks, or list the recorded ones."""
+
+
+@command(
+    "add",
+    "evidence search add --kind database --database PubMed --query 'yeast[tiab]' --records 40 "
+    "--duplicates 4 --kept 1 --condition bread --searched-by 'A. Reader' --date 2026-11-24",
+    group=search,
+)
+@click.option("--kind", required=True, type=click.Choice(SEARCH_KINDS), help="Where you searched.")
+@click.option(
+    "--database",
+    required=True,
+    metavar="NAME",
+    help="Name of the database, register or website, with its platform.",
+)
+@click.option("--query", required=True, help="The query exactly as entered.")
+@click.option("--limits", default="", help="Limits and filters that were set.")
+@click.option(
+    "--date",
+    "searched_on",
+    type=click.DateTime(formats=["%Y-%m-%d"]),
+    metavar="DATE",
+    help="Date of the search (default: today).",
+)
+@click.option(
+    "--searched-by", required=True, metavar="NAME", help="Your name; an ORCID may follow."
+)
+@click.option(
+    "--condition",
+    "conditions",
+    multiple=True,
+    metavar="WORD",
+    help="A condition it was meant to find; repeatable (default: any).",
+)
+@click.option(
+    "--treatment",
+    "treatments",
+    multiple=True,
+    metavar="WORD",
+    help="A treatment it was meant to find; repeatable (default: any).",
+)
+@click.option(
+    "--outcome",
+    "outcomes",
+    multiple=True,
+    metavar="WORD",
+    help="An outcome it was meant to find; repeatable (default: any).",
+)
+@click.option(
+    "--records", required=True, type=click.IntRange(0), metavar="N", help="Records found."
+)
+@click.option(
+    "--duplicates",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0),
+    metavar="N",
+    help="Records removed as duplicates.",
+)
+@click.option(
+    "--screened",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Records screened (default: records without duplicates).",
+)
+@click.option(
+    "--excluded",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Records excluded after screening (default: the screened records not kept).",
+)
+@click.option("--kept", required=True, type=click.IntRange(0), metavar="N", help="Records kept.")
+@click.option("--note", default="", help="What a reader must know.")
+@click.option(
+    "--name", "search", default="", help="Short name of the search (default: the next number)."
+)
+@project_option
+def add_search(searched_on: datetime | None, project: str, **cells: Any) -> int:
+    """Add a search to data/searches.csv.
+
+    The counts must add up: records are duplicates and screened records, and screened records are
+    excluded or kept. If anything is wrong, the command says so and writes nothing.
+    """
+    from evidence.dataset.dataset import append_checked_row, load_dataset
+    from evidence.dataset.schema import SEARCHES
+
+    dataset = load_dataset(project)
+    for name in ("conditions", "treatments", "outcomes"):
+        cells[name] = "; ".join(cells[name])
+    if cells["screened"] is None:
+        cells["screened"] = max(0, cells["records"] - cells["duplicates"])
+    if cells["excluded"] is None:
+        cells["excluded"] = max(0, cells["screened"] - cells["kept"])
+    cells["date"] = (searched_on or datetime.today()).date().isoformat()
+    cells["search"] = cells["search"] or _next_search(dataset.searches["search"])
+    append_checked_row(dataset.project, SEARCHES, cells)
+    click.echo(f"added to {SEARCHES.file}: {cells['search']}")
+    return 0
+
+
+def _next_search(names: Iterable[str]) -> str:
+    """Return the next number in the form of the last search, like S13 after S12."""
+    *_, last = "S00", *names
+    digits = "".join(re.findall(r"\d+$", last))
+    return f"{last.removesuffix(digits)}{int(digits or 0) + 1:0{len(digits)}}"
+
+
+@command("list", "evidence search list", group=search)
+@project_option
+def list_searches(project: str) -> int:
+    """List the recorded searches, one line each."""
+    from evidence.dataset.dataset import load_dataset
+    from evidence.provenance.rows import describe_rows
+    from evidence.provenance.sentence import count
+
+    dataset = load_dataset(project)
+    for row in describe_rows(dataset, dataset.searches["address"]):
+        click.echo(f"{row.address}  {row.description}: {row.as_printed}")
+    click.echo(count(len(dataset.searches), "search", plural="searches").text)
+    return 0
+
+
+@command("template", "evidence search template > search.csv", group=search)
+@project_option
+def print_search_template(project: str) -> int:
+    """Print the header of data/searches.csv and a row to complete by hand.
+
+    Add the completed row to data/searches.csv, and run 'evidence check'.
+    """
+    from evidence.dataset.dataset import load_dataset
+    from evidence.dataset.schema import SEARCHES
+
+    name = _next_search(load_dataset(project).searches["search"])
+    row = {"search": name, "date": date.today().isoformat()}
+    writer = csv.DictWriter(sys.stdout, SEARCHES.names, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerow(row)
+    return 0
 
 
 @command(

@@ -314,3 +314,25 @@ def append_row(project: Path, table: schema.Table, cells: Mapping[str, object]) 
         atomic_write(path, content + buffer.getvalue())
     except OSError as error:
         raise EvidenceError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def append_checked_row(project: Path, table: schema.Table, cells: Mapping[str, object]) -> Dataset:
+    """Append a row to a table of a project if all tables are valid with it.
+
+    Raises
+    ------
+    DatasetError
+        With every problem; the new row has the number of the line that it would get. Nothing is
+        written.
+    """
+    dataset = load_dataset(project)
+    tables, _ = read_tables(dataset.project)
+    path = dataset.project / table.file
+    lines = path.read_text("utf-8").splitlines() if path.is_file() else []
+    row = {name: str(cells.get(name, "")) for name in table.names}
+    line = pd.Index([len(lines or [""]) + 1], name="line")
+    rows = pd.concat([tables[table.file].astype("str"), pd.DataFrame(row, index=line, dtype="str")])
+    checked = {**tables, table.file: rows.astype("category")}
+    build_dataset(dataset.project, checked, dataset.bibliography, dataset.checksums)
+    append_row(dataset.project, table, row)
+    return load_dataset(dataset.project)
