@@ -255,7 +255,8 @@ def test_a_study_on_the_same_participants_is_counted_once(project):
     cell = cells.set_index("name").loc["bread/risen"]
     assert (cell["k"], cell["n"]) == (1, 37)
     # Every row of evidence is in a cell of the map.
-    assert set(" ".join(cells["address"]).split()) == set(evidence_rows(rows)["address"])
+    filled = cells[cells["k"] > 0]
+    assert set(" ".join(filled["address"]).split()) == set(evidence_rows(rows)["address"])
 
 
 def test_a_second_report_of_a_result_counts_nowhere(project):

@@ -50,6 +50,7 @@ CHARTS = {
         word: (colour, mark, bool(word)) for word, (mark, colour) in style.CERTAINTY.items()
     },
     "risk": {word: (colour, sign, True) for word, (sign, colour, _) in style.RISK.items()},
+    "states": {word: (colour, sign, True) for word, (sign, colour, _) in style.STATES.items()},
     "directions": {
         word: (colour, mark, True) for word, (mark, colour, _) in DIRECTION_WORDS.items()
     },

@@ -6,6 +6,8 @@ import pytest
 from evidence.analysis.gaps.coverage import State, count_coverage, find_coverage, known_studies
 from evidence.analysis.results import select_results
 from evidence.dataset import schema
+from evidence.figures.evidence_map import lay_out_evidence_map
+from evidence.tables.gaps import tabulate_evidence_map
 
 
 def coverage(project, condition, outcome, **question):
@@ -13,10 +15,18 @@ def coverage(project, condition, outcome, **question):
 
 
 def read(project, source, kind, **cells):
-    """Record that somebody read a part of a source."""
+    """Record that somebody read a part of a source, and the parts in which the other rows lie."""
+    parts = [("baker1990", "Table 1", "table"), ("guide", "p. 1", "excerpt")]
+    if not project.path(schema.READINGS.file).exists():
+        for other, part, other_kind in parts:
+            add_reading(project, other, part, other_kind)
+    add_reading(project, source, kind, kind, **cells)
+
+
+def add_reading(project, source, part, kind, **cells):
     project.table(
-        schema.READINGS, source=source, part=kind, kind=kind, read_by="A. Reader",
-        date="2026-11-24", address="https://example.org", **cells,
+        schema.READINGS, source=source, part=part, kind=kind, read_by="A. Reader",
+        date="2026-11-24", url="https://example.org", **cells,
     )  # fmt: skip
 
 
@@ -220,3 +230,79 @@ def test_a_logged_dataset_records_what_decides_the_answer(project):
     text = path.read_text("utf-8")
     assert "coverage:_coverage" in text and "coverage:count_coverage" in text
     assert "known_studies.csv" not in text
+
+
+def shown(project, row_by="outcome", **selected):
+    """The layout of the map, and the texts of its cells by column and row."""
+    dataset = project.dataset()
+    layout = lay_out_evidence_map(dataset, select_results(dataset, **selected), row_by=row_by)
+    table = tabulate_evidence_map(layout).frame.set_index(row_by)
+    return layout, {
+        f"{column}/{row}": table.loc[row, column] for row in table.index for column in table
+    }
+
+
+def test_every_cell_of_the_map_says_what_is_known(project):
+    project.put("data/studies.csv", 6, time="1", time_unit="day")
+    search(project, conditions="pie")
+    # Of pies the guide alone says something, so that no study is known to be about them.
+    project.put("data/studies.csv", 4, condition="pie", study="guide")
+    project.table(schema.DESIGNS, study="guide", label="Guide", scope="guide", design="guide",
+                  randomised="not applicable", source="guide", locator="p. 1")  # fmt: skip
+    layout, texts = shown(project)
+    assert texts == {
+        "bread/risen": "1 study, 37 participants",
+        "pie/risen": "no study found (searched 2026-11-24)",
+        "cake/risen": "not read: 1 known study",
+        "bread/height": "not read: 2 known studies",
+        "pie/height": "no study found (searched 2026-11-24)",
+        "cake/height": "1 study, 40 participants",
+    }
+    assert "6 combinations of a condition and an outcome: 2 with results" in layout.alt
+    assert "2 not read, although" in layout.alt
+    assert "2 for which a search found no study." in layout.alt
+    assert layout.reading[2:] == (
+        "Pie, not found: risen and height.",
+        "Cake, not read: risen (1 known study).",
+        "Bread, not read: height (2 known studies).",
+    )
+    frame = layout.frame.set_index("name")
+    assert frame["address"]["cake/risen"] == "data/designs.csv:3"
+    assert frame["address"]["pie/risen"] == "data/searches.csv:2"
+
+
+def test_the_map_sets_second_hand_results_apart(project):
+    project.put("data/studies.csv", 5, verified="yes")
+    layout, texts = shown(project)
+    assert texts["bread/height"] == "1 study (1 second-hand), 40 participants"
+    assert layout.frame.set_index("name")["state"]["bread/height"] == "second-hand"
+    assert "Bread, height: 1 study (1 second-hand), 40 participants, not rated." in layout.reading
+    for line in (2, 3):
+        project.put("data/studies.csv", line, condition="cake")
+    layout, texts = shown(project)
+    assert texts["bread/risen"] == "second-hand: only the guide reports it"
+    read(project, "miller2001", "abstract", not_reported="risen")
+    assert shown(project)[1]["bread/risen"].startswith("second-hand")
+    project.put("data/studies.csv", 4, condition="cake")
+    project.put("data/designs.csv", 3, scope="context")
+    assert shown(project)[1]["bread/risen"] == "not reported"
+    assert shown(project, scope="guide")[1] == {"cake/risen": "1 study, 37 participants"}
+
+
+def test_a_cell_with_results_of_other_studies_only_is_not_called_empty(project):
+    project.put("data/designs.csv", 2, scope="context")
+    project.put("data/studies.csv", 5, outcome="risen")
+    assert shown(project, scope="guide")[1]["bread/risen"] == "only studies outside this selection"
+
+
+def test_known_studies_of_unknown_dose_may_have_given_it(project):
+    for line in (2, 3):
+        project.put("data/designs.csv", line, treatment="yeast")
+    project.put("data/studies.csv", 2, dose_mg_per_kg="0.5", route="oral")
+    know(project, "Known 2000", followup="3", followup_unit="day")
+    know(project, "Soda 2000", treatment="soda")
+    _, texts = shown(project, row_by="dose")
+    assert texts["within a day/0.5 mg/kg oral"] == "1 study, 37 participants"
+    unread = "not read: 3 known studies (2 of unknown dose)"
+    assert texts["up to 3 days/0.5 mg/kg oral"] == unread
+    assert texts["later/0.5 mg/kg oral"] == "not read: 2 known studies (1 of unknown dose)"

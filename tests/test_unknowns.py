@@ -247,8 +247,11 @@ def test_the_evidence_map_by_dose_and_time(yeast_trials):
     # The comparator has no dose, and still counts for the certainty of the cell.
     assert layout.frame["certainty"][0] != ""
     html = tabulate_evidence_map(layout).to_html()
-    assert html.count('<td><a href="#why-fig-gaps-by-dose-') == 1
-    assert html.count("<td>none</td>") == 5
+    assert layout.frame["state"].tolist() == ["reported", *["not read"] * 5]
+    # Both trials gave yeast; the one of which no dose is known may have given this dose as well.
+    assert layout.frame["unread"].tolist()[1:] == [2] * 5
+    assert html.count('<td><a href="#why-fig-gaps-by-dose-') == 6
+    assert html.count("not read: 2 known studies (1 of unknown dose)") == 5
     assert lay_out_evidence_map(dataset, results.iloc[:0], row_by="dose").empty
 
 

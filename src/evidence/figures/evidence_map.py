@@ -8,12 +8,13 @@ import pandas as pd
 from evidence.analysis.certainty.evidence_body import bodies_for, comparative_rows
 from evidence.analysis.certainty.grade import LEVELS, grade_certainty
 from evidence.analysis.eligible_evidence import subjects_number
-from evidence.analysis.gaps.evidence_map import evidence_map_cells
+from evidence.analysis.gaps.coverage import State
+from evidence.analysis.gaps.evidence_map import COVERAGE_COUNTS, OUTSIDE, evidence_map_cells
 from evidence.analysis.gaps.unknowns import BODY_TIMES
 from evidence.dataset.dataset import Dataset
 from evidence.figures import style
 from evidence.figures.layout import Layout, draw, row_addresses
-from evidence.provenance.sentence import Number, Sentence, capitalise, count, join_words
+from evidence.provenance.sentence import Fields, Sentence, capitalise, count, join_words
 
 COLUMNS_BY_ROWS = {"outcome": "condition", "dose": "time"}
 """What the columns of a map stand for, by what its rows stand for."""
@@ -26,15 +27,33 @@ ARM_COLUMNS = ("study", "outcome", "days")
 """What a treated arm has in common with its comparator."""
 MIN_AREA, AREA_RANGE = 110, 390
 """Areas of bubbles in square points: the smallest keeps a study of unknown size visible."""
-EMPTY_COLOUR, GRID_COLOUR = "#9a9a9a", "#eeeeee"
+GRID_COLOUR = "#eeeeee"
+CELL_WIDTH, CELL_HEIGHT = 0.96, 0.92
+"""The coloured part of a cell, of 1 by 1."""
+BUBBLE_X, TEXT_X = -0.22, 0.06
+"""Where in a cell its bubble and the number of participants stand, from the middle."""
+STATE_PHRASES = {
+    State.REPORTED: "{} with results in a text of the study itself",
+    State.SECOND_HAND: "{} with results read only in other texts",
+    State.NOT_READ: "{} not read, although known studies may have measured them",
+    State.NOT_REPORTED: "{} not reported in the part that would hold them, which was read",
+    State.NOT_FOUND: "{} for which a search found no study",
+    State.NOT_SEARCHED: "{} not searched",
+    OUTSIDE: "{} with results only in studies outside this selection",
+}
+"""What a sentence says of the cells in each state; {} is their number."""
+DOSE_RULE = (
+    " A study of which no dose is known counts as one that may have given each dose at which its "
+    "treatment was given."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvidenceMapLayout(Layout):
     """One cell per combination of a row and a column.
 
-    `frame` has `row`, `column`, `k` (studies), `n` (participants), `animals`, `area` and `certainty`, also
-    for empty cells. `dimensions` says what rows and columns stand for.
+    `frame` has the columns of `evidence_map_cells`, `row`, `column`, `area` and `certainty`.
+    `dimensions` says what rows and columns stand for.
     """
 
     dimensions: tuple[str, str]
@@ -61,36 +80,31 @@ def lay_out_evidence_map(
     most = max(int(frame["n"].max()) if len(frame) else 0, 1)
     # The area, not the radius, stands for participants.
     frame["area"] = np.where(frame["k"] > 0, MIN_AREA + AREA_RANGE * frame["n"] / most, 0.0)
-    addresses = row_addresses(frame)
     combination, bubble = CELL_WORDS[row_by]
-    sentence = Sentence(
-        f"gaps.{row_by}",
-        f"Of {{cells}} of {combination}, {{empty}} are empty and {{single}} rest on one study.",
-        {
-            "cells": count(len(frame), "combination", rows=addresses, method="cells"),
-            "empty": _cell_count(frame["k"] == 0, addresses),
-            "single": _cell_count(frame["k"] == 1, addresses),
-        },
-    )
+    sentence = _states_sentence(f"gaps.{row_by}", frame, combination)
     identity = "fig-gaps" if row_by == "outcome" else f"fig-gaps-by-{row_by}"
     return EvidenceMapLayout(
         id=identity,
-        title=f"Evidence map: confirmed results in these tables, {row_by} by {column_by}",
+        title=f"Evidence map, {row_by} by {column_by}: results, and why cells are empty",
         caption=Sentence(
             f"{identity}.caption",
             f"Each bubble is {bubble}: its area grows with the number of participants, given "
-            "beside it (an.: animals); the number inside is the number of "
-            "studies. Mark and colour are the "
-            "certainty that rules suggest for the best comparison in it. Only confirmed results "
-            "of studies with participants of their own count, not the guide, reviews or "
-            "unconfirmed numbers. An empty square has no such result in these tables. "
+            "beside it (an.: animals); the number inside is the number of studies, and a number "
+            "with ” below is how many of them were read only in other texts. Mark and colour are "
+            "the certainty that rules suggest for the best comparison in it. Only confirmed "
+            "results of studies with participants of their own count, not the guide, reviews or "
+            "unconfirmed numbers. A cell without a bubble says why by its sign and colour: ? not "
+            "read, with the number of known studies that may have measured it; – not reported in "
+            "the part that would hold it, which was read; 0 not found by a recorded search; · not "
+            f"searched; ” only the guide reports it.{DOSE_RULE if row_by == 'dose' else ''} "
             f"{sentence.template}",
             sentence.fields,
         ),
         alt=_alt(frame, sentence, row_by, column_by),
         reading=_cell_sentences(frame),
         frame=frame,
-        methods={"k": "studies", "n": "participants"},
+        methods={"k": "studies", "second_hand": "studies", "n": "participants"}
+        | dict.fromkeys(COVERAGE_COUNTS, "known_studies"),
         empty="" if len(frame) else "No result on a benefit or harm among these.",
         dimensions=(row_by, column_by),
         row_labels=tuple(row_labels),
@@ -119,13 +133,23 @@ def _best_certainty(dataset: Dataset, rows: list[dict], cell: str) -> str:
     return max(levels, key=LEVELS.index, default="")
 
 
-def _cell_count(is_counted: pd.Series, addresses: tuple[str, ...]) -> Number:
-    k = int(is_counted.sum())
-    return Number(k, str(k), addresses, "cells")
+def _states_sentence(name: str, frame: pd.DataFrame, combination: str) -> Sentence:
+    """Count the cells in each state that occurs."""
+    fields: Fields = {
+        "cells": count(len(frame), "combination", rows=row_addresses(frame), method="cells")
+    }
+    phrases = []
+    for state, phrase in STATE_PHRASES.items():
+        cells = frame[frame["state"] == state]
+        if len(cells):
+            key = state.replace(" ", "_").replace("-", "_")
+            fields[key] = count(len(cells), "", rows=row_addresses(cells), method="cells")
+            phrases.append(phrase.format(f"{{{key}}}"))
+    return Sentence(name, f"{{cells}} of {combination}: {join_words(phrases)}.", fields)
 
 
 def _alt(frame: pd.DataFrame, sentence: Sentence, row_by: str, column_by: str) -> str:
-    """State the size of the map, how much of it is empty, and where most studies are."""
+    """State the size of the map, the states of its cells, and where most studies are."""
     if frame.empty:
         return ""
     most = frame.loc[frame["k"].idxmax()]
@@ -137,41 +161,53 @@ def _alt(frame: pd.DataFrame, sentence: Sentence, row_by: str, column_by: str) -
 
 
 def _cell_sentences(frame: pd.DataFrame) -> tuple[str, ...]:
-    """Describe the filled cells one by one, then list those without a result."""
+    """Describe the filled cells one by one, then list the others by column and state."""
+    filled, empty = frame[frame["k"] > 0], frame[frame["k"] == 0]
     sentences = [
-        f"{capitalise(row.column_label)}, {row.row_label}: {count(row.k, 'study')}, "
+        f"{capitalise(row.column_label)}, {row.row_label}: {count(row.k, 'study')}"
+        f"{f' ({row.second_hand} second-hand)' if row.second_hand else ''}, "
         f"{subjects_number(row.n, row.animals)}, "
         f"{f'certainty {row.certainty}' if row.certainty else 'not rated'}."
-        for row in frame[frame["k"] > 0].itertuples()
+        for row in filled.itertuples()
     ]
-    empty = frame[frame["k"] == 0].groupby("column_label", sort=False)["row_label"]
-    return (
-        *sentences,
-        *(f"{capitalise(name)}: no study on {join_words(labels)}." for name, labels in empty),
-    )
+    for (name, state), cells in empty.groupby(["column_label", "state"], sort=False):
+        labels = [
+            f"{cell.row_label} ({count(cell.unread, 'known study')})"
+            if cell.unread
+            else cell.row_label
+            for cell in cells.itertuples()
+        ]
+        sentences.append(f"{capitalise(name)}, {_state_words(state)}: {join_words(labels)}.")
+    return tuple(sentences)
+
+
+def _state_words(state: str) -> str:
+    return style.STATES[state][2].partition(":")[0]
 
 
 @draw.register
 @style.house_style()
 def draw_evidence_map(layout: EvidenceMapLayout):
-    """Draw a bubble or an empty square in every cell."""
+    """Draw a bubble in every cell with evidence, and the sign of its state in every other."""
     columns, rows = len(layout.column_labels), len(layout.row_labels)
     filled = layout.frame[layout.frame["k"] > 0]
-    empty = layout.frame[layout.frame["k"] == 0]
-    figure, axes = style.new_figure(2.0 + 0.86 * columns, 1.5 + 0.36 * rows)
+    figure, axes = style.new_figure(2.0 + 0.86 * columns, 1.9 + 0.36 * rows)
+    _draw_states(axes, layout.frame)
     for level, cells in filled.groupby("certainty"):
         mark, colour = style.CERTAINTY[level]
         look = {"marker": mark, "fc": colour if level else "white", "ec": colour}
-        axes.scatter(cells["column"], cells["row"], s=cells["area"], **look)
-    axes.plot(empty["column"], empty["row"], "s", ms=9, mfc="none", mec=EMPTY_COLOUR, mew=0.8)
+        axes.scatter(cells["column"] + BUBBLE_X, cells["row"], s=cells["area"], **look)
     for cell in filled.itertuples():
         studies = axes.text(
-            cell.column, cell.row, str(cell.k), ha="center", va="center_baseline",
+            cell.column + BUBBLE_X, cell.row, str(cell.k), ha="center", va="center_baseline",
             color="white" if cell.certainty else style.INK, weight="bold", fontsize=8.5,
         )  # fmt: skip
         studies.set_in_layout(False)
         subjects = f"{cell.n:,}" if cell.n or not cell.animals else f"{cell.animals:,} an."
-        axes.text(cell.column + 0.3, cell.row, subjects, va="center", fontsize=7.5)
+        axes.text(cell.column + TEXT_X, cell.row, subjects, va="center", fontsize=7.5)
+        if cell.second_hand:
+            sign = f"{cell.second_hand}{style.STATES[State.SECOND_HAND][0]}"
+            axes.text(cell.column + TEXT_X, cell.row + 0.33, sign, va="center", fontsize=6.5)
     axes.set_xlim(-0.6, columns - 0.4)
     slanted = {"rotation": 38, "ha": "left", "rotation_mode": "anchor"}
     axes.set_xticks(range(columns), layout.column_labels, **slanted)
@@ -181,14 +217,39 @@ def draw_evidence_map(layout: EvidenceMapLayout):
     axes.spines[:].set_visible(False)
     axes.set_axisbelow(True)
     axes.grid(color=GRID_COLOUR)
-    _add_legend(figure, set(filled["certainty"]))
+    _add_legend(figure, set(filled["certainty"]), set(layout.frame["state"]))
     return figure
 
 
-def _add_legend(figure, levels: set[str]):
+def _draw_states(axes, frame: pd.DataFrame):
+    """Colour each cell that has no result in a text of a study itself; sign those without any."""
+    for state, (sign, colour, _) in style.STATES.items():
+        cells = frame[frame["state"] == state]
+        axes.barh(
+            cells["row"],
+            CELL_WIDTH,
+            CELL_HEIGHT,
+            cells["column"] - CELL_WIDTH / 2,
+            color=colour,
+            ec=style.FAINT,
+            lw=0.6,
+        )
+        for cell in cells[cells["k"] == 0].itertuples():
+            text = f"{cell.unread}{sign}" if state == State.NOT_READ else sign
+            axes.text(
+                cell.column, cell.row, text, ha="center", va="center", fontsize=8.5
+            ).set_in_layout(False)
+
+
+def _add_legend(figure, levels: set[str], states: set[str]):
     marks = [
         style.key(*look, f"certainty {level}" if level else "not rated", bool(level), ms=8)
         for level, look in style.CERTAINTY.items()
         if level in levels
     ]
-    style.legend(figure, marks, loc="left", fontsize=8)
+    marks += [
+        style.key("s", colour, f"{sign}  {words}", ms=9, mec=style.QUIET, mew=0.5)
+        for state, (sign, colour, words) in style.STATES.items()
+        if state in states
+    ]
+    style.legend(figure, marks, loc="left", ncols=2, fontsize=8)

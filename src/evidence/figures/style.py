@@ -52,6 +52,16 @@ RISK = {
 }
 """Sign, colour and description of each level of risk of bias."""
 
+STATES = {
+    "second-hand": ("”", "#d09af0", "second-hand: read only in other texts"),
+    "not reported": ("–", "#4f87b3", "not reported: read, and it is not there"),
+    "not read": ("?", "#fce0a0", "not read: known studies may have measured it"),
+    "not found": ("0", "#c4c4c4", "not found: a search found no study"),
+    "not searched": ("·", "#ffffff", "not searched"),
+    "outside": ("›", "#8f8f8f", "results only in studies outside this selection"),
+}
+"""Sign, colour and description of each state in which a result is not reported."""
+
 GUIDE_MARK = {"marker": "D", "ls": "", "mew": 1.5, "mec": VERMILION, "label": "what the guide says"}
 
 NO_EFFECT = {"rr": 1.0, "or": 1.0, "rd": 0.0, "smd": 0.0, "md": 0.0}

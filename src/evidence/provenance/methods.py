@@ -17,7 +17,8 @@ METHODS = {
     "counted": Method("number of rows"),
     "studies": Method("number of studies with participants of their own among these rows"),
     "distinct_studies": Method("number of different studies among these rows"),
-    "cells": Method("number of cells of the evidence map, filled by these rows or empty"),
+    "cells": Method("number of cells of the evidence map; these rows say in which state each is"),
+    "known_studies": Method("studies known to exist among these rows, excluded ones left out"),
     "participants": Method("participants of these studies, each cohort counted once"),
     "animals": Method("animals of these studies, each cohort counted once"),
     "proportion": Method(

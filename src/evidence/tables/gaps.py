@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 
 from evidence.analysis.eligible_evidence import subjects_number
+from evidence.analysis.gaps.coverage import State
+from evidence.analysis.gaps.evidence_map import OUTSIDE
 from evidence.analysis.gaps.unknowns import Unknown
 from evidence.analysis.narrative.pooled_results import format_estimates, measure_label
 from evidence.provenance.sentence import count, format_duration, format_percent
@@ -171,24 +173,41 @@ def _reasons(unknown: Unknown) -> str:
 
 
 def tabulate_evidence_map(layout: Any) -> ReportTable:
-    """Return an `EvidenceMapLayout` as a table whose filled cells link to their studies."""
+    """Return an `EvidenceMapLayout` as a table whose cells link to their studies and searches."""
     cells = {(cell.row_label, cell.column_label): cell for cell in layout.frame.itertuples()}
     records, links = [], {}
     for row, row_label in enumerate(layout.row_labels):
         record = {layout.dimensions[0]: row_label}
         for column_label in layout.column_labels:
             cell = cells[row_label, column_label]
-            record[column_label] = "none"
-            if cell.k:
-                words = [*_studies_and_subjects(cell), cell.certainty]
-                record[column_label] = ", ".join(filter(None, words))
+            record[column_label] = _cell_text(cell)
+            if cell.address:
                 links[row, column_label] = anchor("why", f"{layout.id}:{cell.name}")
         records.append(record)
     numbers = pd.DataFrame({"name": list(layout.row_labels), "address": ""})
     sides = " by ".join(layout.dimensions)
-    caption = f"Studies, participants and best certainty, {sides}"
+    caption = f"Studies, participants and best certainty, or why there are none, {sides}"
     identity = layout.id.replace("fig-", "tab-")
     return ReportTable(identity, caption, pd.DataFrame(records), numbers, links=links)
+
+
+def _cell_text(cell: Any) -> str:
+    """Describe the evidence in a cell of the map, or its state if there is none."""
+    if cell.k:
+        studies, subjects = _studies_and_subjects(cell)
+        if cell.second_hand:
+            studies += f" ({cell.second_hand} second-hand)"
+        return ", ".join(filter(None, [studies, subjects, cell.certainty]))
+    match cell.state:
+        case State.SECOND_HAND:
+            return "second-hand: only the guide reports it"
+        case State.NOT_READ:
+            text = f"not read: {count(cell.unread, 'known study')}"
+            unknown = cell.of_unknown_dose
+            return f"{text} ({unknown} of unknown dose)" if unknown else text
+        case State.NOT_FOUND:
+            return f"no study found (searched {cell.last_search})"
+    return "only studies outside this selection" if cell.state == OUTSIDE else cell.state
 
 
 def _studies_and_subjects(counted: Any) -> tuple[str, str]:

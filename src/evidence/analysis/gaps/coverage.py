@@ -29,11 +29,11 @@ KNOWN_COLUMNS = [
     "outcomes", "days", "status", "is_randomised", "address",
 ]  # fmt: skip
 COUNT_COLUMNS = [
-    "state", "reported", "second_hand", "unread", "not_reported", "fraction", "unread_studies",
-    "last_search", "address",
+    "state", "reported", "second_hand", "unread", "not_reported", "of_unknown_dose", "fraction",
+    "unread_studies", "last_search", "address",
 ]  # fmt: skip
 ANY: dict[str, Any] = {
-    "conditions": (), "treatments": (), "comparators": (), "outcomes": (),
+    "conditions": (), "treatments": (), "comparators": (), "outcomes": (), "doses": (),
     "from_days": 0.0, "to_days": np.inf,
 }  # fmt: skip
 """The question that asks for anything."""
@@ -98,6 +98,14 @@ class Coverage:
         return tuple(address for frame in frames for address in frame["address"])
 
 
+def dose_labels(results: pd.DataFrame) -> pd.Series:
+    """Return dose and route of treated arms in words; empty for comparators or an unknown dose."""
+    dose = results["dose_mg_per_kg"].map(lambda number: f"{number:g} mg/kg").astype(str)
+    route = (" " + results["route"]).where(results["route"] != "", "")
+    is_treated = (results["dose_mg_per_kg"] > 0) & (results["role"] != "comparator")
+    return (dose + route).where(is_treated, "")
+
+
 def _fraction(tabulated: int, unread: int) -> float:
     return tabulated / (tabulated + unread) if tabulated + unread else np.nan
 
@@ -109,6 +117,7 @@ def find_coverage(
     treatments: Sequence[str] = (),
     comparators: Sequence[str] = (),
     outcomes: Sequence[str] = (),
+    doses: Sequence[str] = (),
     from_days: float = 0.0,
     to_days: float = np.inf,
     results: pd.DataFrame | None = None,
@@ -119,6 +128,9 @@ def find_coverage(
     ----------
     conditions, treatments, comparators, outcomes : sequence of str
         What is asked about; none is any. Comparators are words of `comparator_kind`.
+    doses : sequence of str
+        Doses with their route, as from `dose_labels`. A study of which no dose is known may have
+        given every dose at which its treatment was given.
     from_days, to_days : float
         Time after treatment, both ends included. A result without a time counts only if any time
         is asked for.
@@ -130,6 +142,7 @@ def find_coverage(
         "treatments": list(treatments),
         "comparators": list(comparators),
         "outcomes": list(outcomes),
+        "doses": list(doses),
         "from_days": float(from_days),
         "to_days": float(to_days),
     }
@@ -152,7 +165,8 @@ def count_coverage(dataset: Dataset, questions: Sequence[Mapping[str, Any]]) -> 
     Returns
     -------
     DataFrame
-        `COUNT_COLUMNS`: `state`; the number of studies in each part of a `Coverage`; `fraction`;
+        `COUNT_COLUMNS`: `state`; the number of studies in each part of a `Coverage`;
+        `of_unknown_dose`, if doses are asked about, the unread studies of which none is known; `fraction`;
         `unread_studies`, their labels separated by semicolons; `last_search`, the date of the last
         search for it; `address`, the rows of all these studies and searches.
     """
@@ -294,6 +308,10 @@ class _Index:
         rows, self._row_study = results[is_counted], position[is_counted]
         self._row_conditions, self._row_outcomes = map(_Words, (rows["condition"], rows["outcome"]))
         self._row_days = rows["days"].to_numpy()
+        doses = dose_labels(rows)
+        self._row_doses = _Words(doses)
+        doses_by_study = doses.groupby(self._row_study).agg(list)
+        self._doses = _Words(doses_by_study.reindex(range(len(known))))
         self._is_own = rows["reported_by"].isin(OWN_REPORTS).to_numpy()
         self._is_guide = rows["is_guide"].to_numpy()
 
@@ -322,10 +340,12 @@ class _Index:
         state, studies, is_covering = self._masks(**question)
         sizes = {part: int(mask.sum()) for part, mask in studies.items()}
         dates = self._search_dates[is_covering]
+        of_unknown_dose = studies["unread"] & self._doses.is_blank
         addresses = [self._addresses[mask] for mask in studies.values()]
         return {
             "state": state,
             **sizes,
+            "of_unknown_dose": int(of_unknown_dose.sum()) if question["doses"] else 0,
             "fraction": _fraction(sizes["reported"] + sizes["second_hand"], sizes["unread"]),
             "unread_studies": "; ".join(self._labels[studies["unread"]]),
             "last_search": max(dates, default=""),
@@ -339,6 +359,7 @@ class _Index:
         treatments: Sequence[str],
         comparators: Sequence[str],
         outcomes: Sequence[str],
+        doses: Sequence[str],
         from_days: float,
         to_days: float,
     ) -> tuple[State, dict[str, np.ndarray], np.ndarray]:
@@ -346,6 +367,7 @@ class _Index:
         is_asked = self._row_conditions.any_of(conditions) & self._row_outcomes.any_of(outcomes)
         if from_days > 0 or np.isfinite(to_days):
             is_asked &= (self._row_days >= from_days) & (self._row_days <= to_days)
+        is_asked &= self._row_doses.any_of(doses)
         is_treated = self._treatments.any_of(treatments)
         is_compared = is_treated & self._comparators.any_of(comparators)
         has_result = self._studies_of(is_asked & ~self._is_guide)
@@ -358,6 +380,7 @@ class _Index:
             & (self._conditions.any_of(conditions) | self._conditions.is_blank)
             & (is_compared | self._comparators.any_of(["mixed"]) | self._comparators.is_blank)
             & self._may_have_measured(outcomes)
+            & self._may_have_given(doses)
             & ~(self._days < from_days)
         )
         is_read = self._read_in_full
@@ -401,6 +424,14 @@ class _Index:
             is_same_species = np.isin(self._is_human, species) if len(species) else True
             mask |= self._outcomes.is_blank & is_same_species
         return mask
+
+    def _may_have_given(self, doses: Sequence[str]) -> np.ndarray:
+        """Tell which studies gave one of these doses, or may have as nobody knows their doses."""
+        gave = self._doses.any_of(doses)
+        treatments = list(self._known.loc[gave, "treatment"].unique())
+        # No treatment at all would stand for any.
+        is_same = self._treatments.any_of(treatments or ["none"])
+        return gave | (self._doses.is_blank & is_same)
 
     def _covers(
         self, conditions: Sequence[str], treatments: Sequence[str], outcomes: Sequence[str]

@@ -1,6 +1,8 @@
 """Count the studies and participants or animals in each cell of an evidence map."""
 
+from collections.abc import Mapping
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +13,7 @@ from evidence.analysis.eligible_evidence import (
     evidence_rows,
     study_sizes,
 )
+from evidence.analysis.gaps.coverage import OWN_REPORTS, State, count_coverage, dose_labels
 from evidence.dataset.dataset import Dataset
 
 TIME_BANDS = {
@@ -22,7 +25,15 @@ TIME_BANDS = {
     "later": np.inf,
 }
 """The last day of each band."""
-CELL_COLUMNS = ["name", "row_label", "column_label", "k", "n", "animals", "labels", "address"]
+OUTSIDE = "outside"
+"""The state of a cell whose only results are of studies that were not selected."""
+COVERAGE_COUNTS = ("unread", "of_unknown_dose", "not_reported")
+COVERAGE_TEXTS = ("unread_studies", "last_search")
+COVERAGE_COLUMNS = (*COVERAGE_COUNTS, *COVERAGE_TEXTS)
+CELL_COLUMNS = [
+    "name", "row_label", "column_label", "k", "second_hand", "n", "animals", "labels", "state",
+    *COVERAGE_COLUMNS, "address",
+]  # fmt: skip
 
 
 def evidence_map_cells(
@@ -37,22 +48,78 @@ def evidence_map_cells(
     Returns
     -------
     DataFrame
-        `CELL_COLUMNS`: `k` studies, `n` participants and animals, their labels and addresses.
+        `CELL_COLUMNS`: `k` studies, of these `second_hand` without a result in a text of their
+        own, `n` participants and animals, and their labels; `state`, a `State` or `OUTSIDE`;
+        `COVERAGE_COLUMNS` as from `count_coverage`, for empty cells only; `address`, the rows of
+        the evidence, or in an empty cell those of the known studies and searches.
     """
     rows = results[results["kind"].isin(OUTCOME_KINDS)]
-    rows = rows.assign(time=_time_bands(rows["days"]), dose=_doses(rows))
+    rows = rows.assign(time=_time_bands(rows["days"]), dose=dose_labels(rows))
     rows = rows[(rows[row_by] != "") & (rows[column_by] != "")]
     sizes = study_sizes(dataset)
-    evidence = evidence_rows(rows)[["study", "label", "address", row_by, column_by]]
+    evidence = evidence_rows(rows)
+    evidence = evidence[["study", "label", "reported_by", "address", row_by, column_by]]
     groups = dict(list(evidence.groupby([row_by, column_by], sort=False)))
     cells = []
     for row, column in product(_order(dataset, rows, row_by), _order(dataset, rows, column_by)):
         group = groups.get((row, column), evidence.iloc[:0])
         size = count_subjects(sizes, group)
-        labels, addresses = "; ".join(group["label"].unique()), " ".join(group["address"])
-        counts = (size.studies, size.participants, size.animals)
-        cells.append((f"{column}/{row}", row, column, *counts, labels, addresses))
-    return pd.DataFrame(cells, columns=CELL_COLUMNS)
+        own = group[group["reported_by"].isin(OWN_REPORTS)]
+        second_hand = size.studies - count_subjects(sizes, own).studies
+        cells.append(
+            {
+                "name": f"{column}/{row}",
+                "row_label": row,
+                "column_label": column,
+                "k": size.studies,
+                "second_hand": second_hand,
+                "n": size.participants,
+                "animals": size.animals,
+                "labels": "; ".join(group["label"].unique()),
+                "state": State.SECOND_HAND if second_hand == size.studies else State.REPORTED,
+                **dict.fromkeys(COVERAGE_COUNTS, pd.NA),
+                **dict.fromkeys(COVERAGE_TEXTS, ""),
+                "address": " ".join(group["address"]),
+            }
+        )
+    _add_coverage(dataset, rows, cells, {row_by: "row_label", column_by: "column_label"})
+    frame = pd.DataFrame(cells, columns=CELL_COLUMNS)
+    return frame.astype(dict.fromkeys(COVERAGE_COUNTS, "Int64"))
+
+
+def _add_coverage(
+    dataset: Dataset, rows: pd.DataFrame, cells: list[dict], labels: Mapping[str, str]
+) -> None:
+    """Say of each empty cell why it is empty; `labels` names the column of each dimension."""
+    asked = {name: sorted(rows[name].unique()) for name in ("condition", "outcome")}
+    empty = [cell for cell in cells if not cell["k"]]
+    questions = [
+        _question({name: cell[column] for name, column in labels.items()}, asked) for cell in empty
+    ]
+    coverage = count_coverage(dataset, questions).to_dict("records")
+    for cell, found in zip(empty, coverage, strict=True):
+        cell |= {name: found[name] for name in ("state", "address", *COVERAGE_COLUMNS)}
+        if found["reported"] + found["second_hand"]:
+            cell["state"] = OUTSIDE
+
+
+def _question(cell: Mapping[str, str], asked: Mapping[str, list[str]]) -> dict[str, Any]:
+    """Return what a cell asks, as arguments of `find_coverage`."""
+    question: dict[str, Any] = {
+        "conditions": [cell["condition"]] if "condition" in cell else asked["condition"],
+        "outcomes": [cell["outcome"]] if "outcome" in cell else asked["outcome"],
+    }
+    if "dose" in cell:
+        question["doses"] = [cell["dose"]]
+    if "time" in cell:
+        bands = list(TIME_BANDS)
+        start = dict(zip(bands, [0.0, *TIME_BANDS.values()], strict=False))[cell["time"]]
+        # A band ends where the next one begins.
+        question |= {
+            "from_days": float(np.nextafter(start, np.inf)),
+            "to_days": TIME_BANDS[cell["time"]],
+        }
+    return question
 
 
 def _time_bands(days: pd.Series) -> pd.Series:
@@ -60,14 +127,6 @@ def _time_bands(days: pd.Series) -> pd.Series:
     bands = np.array(list(TIME_BANDS), dtype=object)
     positions = np.searchsorted(list(TIME_BANDS.values()), days.fillna(np.inf))
     return pd.Series(bands[np.minimum(positions, len(bands) - 1)], days.index).where(days > 0, "")
-
-
-def _doses(rows: pd.DataFrame) -> pd.Series:
-    """Return dose and route of treated arms in words; empty for comparators or an unknown dose."""
-    dose = rows["dose_mg_per_kg"].map(lambda number: f"{number:g} mg/kg").astype(str)
-    route = (" " + rows["route"]).where(rows["route"] != "", "")
-    is_treated = (rows["dose_mg_per_kg"] > 0) & (rows["role"] != "comparator")
-    return (dose + route).where(is_treated, "")
 
 
 def _order(dataset: Dataset, rows: pd.DataFrame, dimension: str) -> list[str]:
