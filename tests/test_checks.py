@@ -51,6 +51,11 @@ def clean(project):
             spread=spread, spread_kind="sd", as_printed=f"{value} (SD {spread})",
             reported_by="publication", source="miller2001", locator="Table 2", verified="yes",
         )  # fmt: skip
+    # Nobody measured it after two days.
+    project.table(
+        schema.WANTED_RESULTS, study="baker1990", arm="yeast", outcome="risen", time="2",
+        time_unit="day", measure="proportion", source="baker1990", part="Table 1", reason="rows",
+    )  # fmt: skip
     shared = {
         "study": "baker1990", "condition": "bread", "reported_by": "publication",
         "source": "baker1990", "locator": "p. 3", "verified": "yes",
@@ -85,6 +90,8 @@ SLIPS = {
     "FOLLOWUP": (STUDIES, 8, {"time_unit": "week"}),
     "YEAR": (STUDIES, 5, {"source": "baker1990"}),
     "REGISTRY": ("data/designs.csv", 2, {"registration": "NCT0000001"}),
+    "PRIMARY": ("data/designs.csv", 2, {"primary_outcome": "height"}),
+    "WANTED": ("data/wanted_results.csv", 2, {"time": "1", "time_unit": "day"}),
 }
 SLIPS_IN_SEVERAL_ROWS = {
     "ARMS": (11, {"events": "16", "as_printed": "16"}),

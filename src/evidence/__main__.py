@@ -18,6 +18,7 @@ COMMANDS = {
     "diff": "Show what changed between two versions of a project, and why.",
     "audit": "Check a random sample of rows against their sources.",
     "search": "Record a search for studies as PRISMA-S asks, or list the recorded ones.",
+    "wanted": "List what to look up in the sources, the most valuable first.",
     "new": "Create a project on a topic of your own.",
 }
 USAGE = """\

@@ -834,6 +834,102 @@ def print_search_template(project: str) -> int:
 
 
 @command(
+    "wanted",
+    "evidence wanted --limit 3",
+    "evidence wanted --template baker1990 > rows.csv",
+    "evidence wanted --enter rows.csv --reader 'A. Reader'",
+)
+@click.option("--source", default="", metavar="KEY", help="Only what is wanted of this source.")
+@click.option(
+    "--limit", type=click.IntRange(1), metavar="N", help="Number of sources (default: all)."
+)
+@click.option(
+    "--template",
+    default="",
+    metavar="KEY",
+    help="Print rows of data/studies.csv to complete for this source.",
+)
+@click.option(
+    "--enter",
+    default="",
+    metavar="FILE",
+    help="Enter completed rows into data/studies.csv, and their reading into data/readings.csv.",
+)
+@click.option("--reader", default="", metavar="NAME", help="Your name; an ORCID may follow.")
+@click.option(
+    "--date",
+    "read_on",
+    type=click.DateTime(formats=["%Y-%m-%d"]),
+    metavar="DATE",
+    help="Date of the reading (default: today).",
+)
+@click.option(
+    "--url",
+    default="",
+    metavar="URL",
+    help="Address at which you read it (default: that of the source).",
+)
+@click.option("--full-text", is_flag=True, help="You read the whole text, not only these places.")
+@format_option
+@project_option
+def wanted(
+    source: str,
+    limit: int | None,
+    template: str,
+    enter: str,
+    reader: str,
+    read_on: datetime | None,
+    url: str,
+    full_text: bool,
+    output_format: str,
+    project: str,
+) -> int:
+    """List what to look up in the sources, the most valuable first.
+
+    The command names, for each source, the results that it is likely to print and that are not in
+    the tables. Complete the rows of a template and enter them: charts, states and sentences follow.
+    """
+    from evidence.analysis.gaps import result_template
+    from evidence.analysis.gaps.reading_list import find_wanted_results
+    from evidence.analysis.narrative.reading_list import format_reading_list
+    from evidence.dataset.dataset import load_dataset
+    from evidence.report.machine_readable import reading_list_json
+
+    if enter:
+        day = (read_on.date() if read_on else date.today()).isoformat()
+        return _enter_rows(project, enter, reader, day, url, full_text)
+    dataset = load_dataset(project)
+    if template:
+        rows = result_template.result_templates(dataset, template)
+        click.echo(result_template.format_rows(rows), nl=False)
+        click.echo(result_template.instructions(dataset, template), err=True)
+        return 0
+    entries = result_template.wanted_of(dataset, source) if source else find_wanted_results(dataset)
+    if output_format == "json":
+        click.echo(reading_list_json(entries, limit), nl=False)
+    else:
+        click.echo(format_reading_list(entries, limit))
+    return 0
+
+
+def _enter_rows(project: str, path: str, reader: str, day: str, url: str, full_text: bool) -> int:
+    from evidence.analysis.gaps.result_entry import Reader, enter_results
+    from evidence.dataset.schema import READINGS, STUDIES
+    from evidence.provenance.sentence import count
+
+    if not reader:
+        raise ParameterError("--reader is missing. Give your name: --reader 'A. Reader'")
+    entered = enter_results(project, Path(path), Reader(reader, day, url, full_text))
+    rows, skipped = count(entered.added, "row").text, count(entered.skipped, "row").text
+    click.echo(
+        f"{STUDIES.file}: {rows} added, {entered.replaced} confirmed; {skipped} not completed"
+    )
+    click.echo(f"{READINGS.file}: {count(entered.readings, 'reading').text} added")
+    click.echo("next: evidence report")
+    return 0
+
+
+@command(
     "new", "evidence new bread && cd bread && evidence report", "evidence new bread --notebooks"
 )
 @click.argument("folder", metavar="DIR")

@@ -25,13 +25,16 @@ def read_tables(project: Path) -> tuple[dict[str, pd.DataFrame], ProblemList]:
     """
     tables, problems = {}, ProblemList()
     for table in schema.TABLES:
-        errors = ProblemList()
-        columns, lines = _read_file(project / table.file, table, errors)
-        if errors:
-            columns, lines = {}, []
-        tables[table.file] = text_table(table, columns, lines)
-        problems.extend(errors)
+        tables[table.file] = read_table(project / table.file, table, problems)
     return tables, problems
+
+
+def read_table(path: Path, table: schema.Table, problems: ProblemList) -> pd.DataFrame:
+    """Read a file as the text table of a table of the schema; without rows if it has problems."""
+    errors = ProblemList()
+    columns, lines = _read_file(path, table, errors)
+    problems.extend(errors)
+    return text_table(table, *(({}, []) if errors else (columns, lines)))
 
 
 def text_table(

@@ -299,19 +299,12 @@ def append_row(project: Path, table: schema.Table, cells: Mapping[str, object]) 
     Raises
     ------
     EvidenceError
-        The file cannot be written; it is then as it was.
+        The file cannot be written, or has no column for a cell; it is then as it was.
     """
     path = project / table.file
-    buffer = io.StringIO(newline="")
-    writer = csv.DictWriter(buffer, table.names, restval="", lineterminator="\n")
     try:
-        content = path.read_text("utf-8") if path.is_file() else ""
-        if not content.strip():
-            writer.writeheader()
-        elif not content.endswith("\n"):
-            buffer.write("\n")
-        writer.writerow(cells)
-        atomic_write(path, content + buffer.getvalue())
+        content = path.read_bytes().decode("utf-8") if path.is_file() else ""
+        atomic_write(path, with_rows(content, table, [cells]))
     except OSError as error:
         raise EvidenceError(f"{path}: cannot be written: {error.strerror}") from None
 
@@ -336,3 +329,33 @@ def append_checked_row(project: Path, table: schema.Table, cells: Mapping[str, o
     build_dataset(dataset.project, checked, dataset.bibliography, dataset.checksums)
     append_row(dataset.project, table, row)
     return load_dataset(dataset.project)
+
+
+def with_rows(content: str, table: schema.Table, rows: Iterable[Mapping[str, object]]) -> str:
+    """Return the content of a CSV file with rows appended, in the order of its own columns.
+
+    An empty content gets a header with all columns of the table.
+
+    Raises
+    ------
+    EvidenceError
+        The file has no column for a cell that is not blank.
+    """
+    # Of a BOM, which spreadsheets write, the reader would make a part of the first name.
+    lines = io.StringIO(content.removeprefix("\ufeff"), newline="")
+    header = next(csv.reader(lines), []) if content.strip() else []
+    names = [name.strip() for name in header] or table.names
+    buffer = io.StringIO(newline="")
+    writer = csv.DictWriter(buffer, names, extrasaction="ignore", lineterminator="\n")
+    if not header:
+        writer.writeheader()
+    elif not content.endswith("\n"):
+        buffer.write("\n")
+    for row in rows:
+        for name in row.keys() - set(names):
+            if row[name] not in (None, ""):
+                raise EvidenceError(
+                    f"{table.file}:1: column '{name}' is missing. Add it to the first line."
+                )
+        writer.writerow(row)
+    return (content if header else "") + buffer.getvalue()

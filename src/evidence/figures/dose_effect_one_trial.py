@@ -29,6 +29,8 @@ DIRECTION_WORDS = {
 CENTRED = {"ha": "center", "va": "center"}
 SILENT = {"fontsize": 8.5, "color": style.QUIET, "style": "italic"}
 """The look of words that stand for something not said."""
+SPACING = 0.5
+"""Distance between effects of one dose at several times; doses are 1 apart."""
 SPEAKERS = {"source": "the source", "guide": "the guide"}
 COLUMNS = [
     "name", "arm", "dose", "lane", "finding", "has_estimate", "value", "ci_low", "ci_high",
@@ -69,6 +71,8 @@ def lay_out_dose_effect_one_trial(results: pd.DataFrame, *, study: str = "") -> 
             for row in rows.itertuples()
         ],
     )
+    is_repeated = rows["name"].duplicated(keep=False) & (rows["when"] != "")
+    rows["name"] = rows["name"].mask(is_repeated, rows["name"] + "/" + rows["when"])
     versus = next(iter(rows["versus"]), "")
     frame = rows[COLUMNS].reset_index(drop=True)
     return OneTrialDoseLayout(
@@ -97,8 +101,9 @@ def _caption(frame: pd.DataFrame, label: str, versus: str) -> Sentence:
     template = "{label}, each dose against {versus}{instrument}."
     if is_sized.any():
         fields["sized"] = _doses(source[source["has_estimate"]])
+        only = "" if is_sized.all() else " only"
         template += (
-            " An effect size was read for {sized} mg/kg only; below zero the dose was better."
+            f" An effect size was read for {{sized}} mg/kg{only}; below zero the dose was better."
         )
     if not is_sized.all():
         fields["worded"] = _doses(source[~is_sized])
@@ -116,15 +121,16 @@ def _alt(frame: pd.DataFrame, label: str, versus: str) -> str:
     """State what the source says of each dose, and how many effect sizes it reports."""
     if frame.empty:
         return ""
-    source = frame[frame["lane"] == "source"].drop_duplicates("dose")
+    source = frame[frame["lane"] == "source"]
+    with_size = source.loc[source["has_estimate"], "dose"].nunique()
+    source = source.drop_duplicates("dose")
     findings = [
         f"{join_words(f'{dose:g}' for dose in doses)} mg/kg {finding}"
         for finding, doses in source.groupby("finding", sort=False)["dose"]
     ]
     return (
         f"Chart of the doses of {label} against {versus}. Reported: {'; '.join(findings)}. "
-        f"An effect size is given for {source['has_estimate'].sum()} of "
-        f"{count(len(source), 'dose')}."
+        f"An effect size is given for {with_size} of {count(len(source), 'dose')}."
     )
 
 
@@ -168,13 +174,15 @@ def _draw_effects(axes, layout, columns):
     text = f"no difference\nfrom {layout.versus}" + (f"\n(n = {n})" if n else "")
     beside = {"transform": axes.get_yaxis_transform(), "va": "center"}
     axes.text(1.01, 0, text, fontsize=8, color=style.QUIET, **beside)
-    for row in rows.itertuples():
-        x = columns[row.dose]
+    has_several_times = rows["dose"].duplicated().any()
+    for row, x in zip(rows.itertuples(), _positions(rows, columns), strict=True):
         if np.isfinite(row.ci_low):
             axes.plot([x, x], [row.ci_low, row.ci_high], color=style.BLUE, lw=1.6)
         fill = style.BLUE if row.finding == "better" else "white"
         axes.plot(x, row.value, "o", ms=9, mfc=fill, mec=style.BLUE, mew=1.6)
-        value = f"{format_number(row.value)}{' at ' + row.when if row.when else ''}"
+        when = f"at {row.when}" if row.when else ""
+        # Effects side by side leave no room for one long line.
+        value = ("\n" if has_several_times else " ").join([format_number(row.value), when]).strip()
         text = "\n".join([value, *_p_values(row)])
         style.annotate(axes, text, (x, row.value), (0, -9), va="top", ha="center", fontsize=8.5)
     for dose in set(columns) - set(rows["dose"]):
@@ -185,6 +193,13 @@ def _draw_effects(axes, layout, columns):
     axes.set_ylabel("standardised mean difference\n(above the line: dose better)")
     axes.set_title(f"Reported effect sizes, each dose against {layout.versus}", pad=8)
     axes.grid(axis="y")
+
+
+def _positions(rows: pd.DataFrame, columns: dict[float, int]) -> pd.Series:
+    """Return where each effect stands: those of one dose side by side, in the order of the rows."""
+    of_dose = rows.groupby("dose")["dose"]
+    offset = of_dose.cumcount() - (of_dose.transform("size") - 1) / 2
+    return rows["dose"].map(columns) + offset * SPACING
 
 
 def _draw_words(axes, layout, columns):

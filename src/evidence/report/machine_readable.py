@@ -1,11 +1,12 @@
 """Write tables, claims and unknowns for other programs: CSV, JSON and schema.org ClaimReview."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from evidence.analysis.gaps.reading_list import WantedResult, group_by_source
 from evidence.analysis.gaps.unknowns import Unknown
 from evidence.dataset.access_log import selection
 from evidence.dataset.dataset import Dataset
@@ -31,6 +32,17 @@ CLAIM_COLUMNS = (
     "overruled",
     "address",
     "compared_rows",
+)
+WANTED_COLUMNS = (
+    "study",
+    "arm",
+    "versus",
+    "outcome",
+    "instrument",
+    "definition",
+    "time",
+    "time_unit",
+    "measure",
 )
 EPICOT_COLUMNS = (
     "question",
@@ -169,15 +181,52 @@ def unknowns_records(entries: Iterable[Unknown]) -> list[dict]:
     ]
 
 
+def reading_list_records(wanted: Iterable[WantedResult]) -> list[dict]:
+    """Return each wanted result as plain data."""
+    return [
+        {
+            "source": entry.source,
+            "link": entry.link,
+            "part": entry.part,
+            **{name: getattr(entry, name) for name in WANTED_COLUMNS},
+            "result": entry.description,
+            "why_wanted": entry.kind,
+            "reason": entry.reason,
+            "participants": entry.participants,
+            "claims": list(entry.claims),
+            "unknowns": list(entry.unknowns),
+            "primary_outcome": entry.is_primary,
+            "rows": list(entry.rows),
+        }
+        for entry in wanted
+    ]
+
+
+def reading_list_json(wanted: Sequence[WantedResult], limit: int | None = None) -> str:
+    """Format wanted results as JSON, of the first `limit` sources."""
+    by_source = group_by_source(wanted)
+    shown = [entry for source in list(by_source)[:limit] for entry in by_source[source]]
+    return format_json(reading_list_records(shown))
+
+
 def unknowns_frame(entries: Iterable[Unknown]) -> pd.DataFrame:
     """Return unknowns as a table; lists are joined by semicolons."""
+    return _as_frame(unknowns_records(entries))
+
+
+def reading_list_frame(wanted: Iterable[WantedResult]) -> pd.DataFrame:
+    """Return wanted results as a table; lists are joined by semicolons."""
+    return _as_frame(reading_list_records(wanted))
+
+
+def _as_frame(records: Iterable[Mapping[str, object]]) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
                 name: "; ".join(map(str, value)) if isinstance(value, list | dict) else value
                 for name, value in record.items()
             }
-            for record in unknowns_records(entries)
+            for record in records
         ]
     )
 

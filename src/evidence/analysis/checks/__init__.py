@@ -4,7 +4,12 @@ from collections import defaultdict
 from dataclasses import replace
 from functools import lru_cache
 
-from evidence.analysis.checks import against_printed_text, effect_estimates, study_facts
+from evidence.analysis.checks import (
+    against_printed_text,
+    completeness,
+    effect_estimates,
+    study_facts,
+)
 from evidence.analysis.checks.finding import Check, Finding
 from evidence.analysis.results import select_results
 from evidence.dataset.access_log import selection
@@ -13,7 +18,7 @@ from evidence.errors import DatasetError, Problem
 
 CHECKS = [
     definition
-    for module in (against_printed_text, effect_estimates, study_facts)
+    for module in (against_printed_text, effect_estimates, study_facts, completeness)
     for definition in vars(module).values()
     if isinstance(definition, Check)
 ]
