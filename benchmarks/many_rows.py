@@ -87,7 +87,8 @@ def _results(
     for template in templates:
         cohort = cohorts.setdefault((template["study"], template["source"]), len(cohorts))
         is_own = template["study"] == template["source"]
-        cells = {"study": study, "source": study if is_own else f"{study}retold"}
+        # What the shipped row repeats is not the result of this study.
+        cells = {"study": study, "source": study if is_own else f"{study}retold", "repeats": ""}
         for name in ("arm", "versus"):
             if template[name]:
                 cells[name] = f"{template[name]}, cohort {cohort}"

@@ -5,6 +5,7 @@ locator is the part that was read or begins with it.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -32,7 +33,14 @@ def lies_in(locator: str, part: str, kind: str) -> bool:
     >>> lies_in("Table 10", "Table 1", "table")
     False
     """
-    return kind == FULL_TEXT or locator == part or locator.startswith((f"{part},", f"{part} "))
+    return kind == FULL_TEXT or part in _possible_parts(locator)
+
+
+@cache
+def _possible_parts(locator: str) -> frozenset[str]:
+    """Return the parts that hold a locator: itself, and how it begins before a comma or blank."""
+    ends = (index for index, character in enumerate(locator) if character in ", ")
+    return frozenset({locator, *(locator[:end] for end in ends)})
 
 
 def check_readings(
@@ -55,15 +63,16 @@ def check_readings(
 
 def _check_coverage(problems: ProblemList, results: pd.DataFrame, readings: pd.DataFrame) -> None:
     """Require that each result lies in a reading of its source."""
-    parts: dict[str, list[tuple[str, str]]] = {}
+    read_parts: dict[str, set[str]] = {}
     for reading in readings.itertuples():
-        parts.setdefault(reading.source, []).append((reading.part, reading.kind))
+        read_parts.setdefault(reading.source, set()).add(reading.part)
+    read_whole = set(readings.loc[readings["kind"] == FULL_TEXT, "source"])
 
     def is_unread(source: str, locator: str) -> bool:
         # A blank cell has its own message.
-        return bool(source and locator) and not any(
-            lies_in(locator, part, kind) for part, kind in parts.get(source, ())
-        )
+        if not source or not locator or source in read_whole:
+            return False
+        return read_parts.get(source, set()).isdisjoint(_possible_parts(locator))
 
     def message(line: int) -> str:
         source, locator = results.at[line, "source"], results.at[line, "locator"]
