@@ -156,6 +156,17 @@ def test_pairs_use_confirmed_counts_of_the_sources_only(project):
     assert arm_pairs(results(project), confidence=0.95).empty
 
 
+def test_pairs_on_two_scales_have_two_names(project):
+    for scale, events in (("ruler", 6), ("eye", 7)):
+        project.row(**proportion("yeast", "intervention", events, 10, instrument=scale))
+        project.row(**proportion("none", "comparator", 2, 10, instrument=scale))
+    names = arm_pairs(results(project), confidence=0.95)["name"]
+    assert names.tolist()[1:] == [
+        "miller2001/yeast against none/risen/1 day/ruler",
+        "miller2001/yeast against none/risen/1 day/eye",
+    ]
+
+
 def test_one_proportion_per_arm_is_selected_near_a_time(project):
     project.row(**proportion("yeast", "intervention", 3, 10, time="1"))
     project.row(**proportion("yeast", "intervention", 5, 10, time="7"))

@@ -123,6 +123,12 @@ def test_rows_that_do_not_agree_are_found(clean, code):
     assert f"{STUDIES}:{line}" in finding.rows
 
 
+def test_a_hazard_ratio_lies_in_the_middle_of_its_ci_on_the_log_scale(clean):
+    cells = {"measure": "ratio", "value": "0.4", "ci_low": "0.1", "as_printed": "0.4 (0.1 to 1.6)"}
+    clean.put(STUDIES, 5, **cells, ci_high="1.6", p_value="0.2", verified="yes")
+    assert not {code for code, address in findings(clean) if address == f"{STUDIES}:5"}
+
+
 def test_more_participants_with_a_subset_than_with_its_outcome(clean):
     clean.put("data/outcomes.csv", 3, subset_of="")
     clean.table(

@@ -118,13 +118,23 @@ def arm_pairs(results: pd.DataFrame, *, confidence: float) -> pd.DataFrame:
     }
     for column, interval in estimates.items():
         frame[column], frame[f"{column}_low"], frame[f"{column}_high"] = interval
-    frame["name"] = [
-        f"{row.study}/{row.arm} against {row.versus}/{row.outcome}/"
-        f"{format_time(row.time, row.time_unit)}"
-        for row in frame.itertuples()
-    ]
+    frame["name"] = _pair_names(frame)
     frame["address"] = pairs["address"] + " " + pairs["address_2"]
     return frame.reset_index(drop=True)
+
+
+def _pair_names(pairs: pd.DataFrame) -> pd.Series:
+    """Return a name for each pair; equal ones are extended by their instrument and definition."""
+    names = [
+        f"{row.study}/{row.arm} against {row.versus}/{row.outcome}/"
+        f"{format_time(row.time, row.time_unit)}"
+        for row in pairs.itertuples()
+    ]
+    unique = pd.Series(names, pairs.index, dtype=object)
+    for column in ("instrument", "definition"):
+        is_ambiguous = pairs.groupby(unique)[column].transform("nunique") > 1
+        unique = unique.where(~is_ambiguous, unique + "/" + pairs[column])
+    return unique
 
 
 def doses_of_trial(results: pd.DataFrame) -> pd.DataFrame:

@@ -27,7 +27,7 @@ PRINTED_COLUMNS = ("value", "spread", "ci_low", "ci_high")
 _PER_HUNDRED = re.compile(r"%|percent|per 100")
 _COUNT_OF_N = re.compile(r"(\d+)/(\d+)")
 # A text may print a decrease as a positive number and say in words that it is one.
-_DECREASE = re.compile(r"\b(lower|fewer|less|fell|reduction|decreased?)\b")
+_DECREASE = re.compile(r"\b(lower|fewer|less|fell|reduction|reduced|decreased?)\b")
 
 
 @check("PRINT", "error", "copy it again from the source")

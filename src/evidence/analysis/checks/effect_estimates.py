@@ -15,7 +15,7 @@ from evidence.statistics.confidence_intervals import (
 )
 
 ALPHA = 0.05
-RATIOS = ("odds ratio", "risk ratio")
+RATIOS = ("odds ratio", "risk ratio", "ratio")  # hazard ratios are entered as ratios
 INTERVALS = {
     "odds ratio": odds_ratio_interval,
     "risk ratio": risk_ratio_interval,
