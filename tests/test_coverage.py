@@ -141,6 +141,19 @@ def test_which_known_studies_may_have_measured_it(project):
     assert unread("pie", comparators=["inactive"]) == ["Unclear 2001", "Mixed 2002"]
 
 
+def test_every_study_in_humans_may_have_measured_a_harm(project):
+    project.table(
+        schema.OUTCOMES, outcome="burnt", kind="harm", better="lower", description="too hot"
+    )
+    know(project, "Height 2000", outcomes="height", condition="pie")
+    search(project, outcomes="burnt; risen", conditions="pie")
+    assert labels(coverage(project, "pie", "burnt").unread) == ["Height 2000"]
+    assert coverage(project, "pie", "risen").state is State.NOT_FOUND
+    # A harm that is known from animals alone is not expected of trials in humans.
+    know(project, "Mice 2001", outcomes="burnt", condition="tart", design="animal experiment")
+    assert coverage(project, "pie", "burnt").state is State.NOT_FOUND
+
+
 def test_time_is_asked_with_both_ends(project):
     day = {"from_days": 1, "to_days": 1}
     assert coverage(project, "bread", "risen", **day).state is State.REPORTED

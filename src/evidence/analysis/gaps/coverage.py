@@ -4,8 +4,9 @@ Vocabulary
 ----------
 A *known study* is known to exist: the curators list it, or its results or design are tabulated. It
 *may have measured* what is asked if its condition, treatment and comparator match, and if its
-outcomes and its follow-up include what is asked or are not known. *Coverage* is the proportion of
-the studies that measured it, or may have, whose result is tabulated.
+outcomes and its follow-up include what is asked or are not known; lists of outcomes seldom name
+harms, so every such study may have measured a harm. *Coverage* is the proportion of the studies
+that measured it, or may have, whose result is tabulated.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -296,6 +297,8 @@ class _Index:
         self._treatments = _Words(known["treatment"])
         self._comparators = _Words(known["comparator_kind"])
         self._outcomes = _Words(known["outcomes"])
+        kinds = dataset.outcomes.set_index("outcome")["kind"]
+        self._harms = frozenset(kinds.index[kinds == "harm"])
         self._is_human = (known["design"].isin([*schema.HUMAN_DESIGNS, ""])).to_numpy()
         self._days = known["days"].to_numpy()
         self._labels, self._addresses = known["label"].to_numpy(), known["address"].to_numpy()
@@ -414,7 +417,9 @@ class _Index:
     def _may_have_measured(self, outcomes: Sequence[str]) -> np.ndarray:
         """Tell which studies measured one of these outcomes, or measured nobody knows what.
 
-        Of an outcome that only animals had, it is not assumed that trials in humans measured it.
+        Any study may have measured a harm: abstracts and reviews seldom name the harms that were
+        looked for. Of an outcome that only animals had, it is not assumed that trials in humans
+        measured it.
         """
         mask = self._outcomes.any_of(outcomes)
         for outcome in outcomes:
@@ -422,7 +427,8 @@ class _Index:
             measured |= self._studies_of(self._row_outcomes.any_of([outcome]))
             species = self._is_human[measured]
             is_same_species = np.isin(self._is_human, species) if len(species) else True
-            mask |= self._outcomes.is_blank & is_same_species
+            is_unclear = self._outcomes.is_blank | (outcome in self._harms)
+            mask |= is_unclear & is_same_species
         return mask
 
     def _may_have_given(self, doses: Sequence[str]) -> np.ndarray:
