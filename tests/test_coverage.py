@@ -1,13 +1,19 @@
 """Coverage: the six states of a result, and which studies are known, tabulated and unread."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from evidence.analysis.gaps.coverage import State, count_coverage, find_coverage, known_studies
+from evidence.analysis.gaps.study_flow import study_flow
+from evidence.analysis.narrative.coverage import coverage_summary
 from evidence.analysis.results import select_results
 from evidence.dataset import schema
+from evidence.errors import DatasetError
 from evidence.figures.evidence_map import lay_out_evidence_map
-from evidence.tables.gaps import tabulate_evidence_map
+from evidence.figures.study_flow import lay_out_study_flow
+from evidence.tables.gaps import tabulate_coverage, tabulate_evidence_map
 
 
 def coverage(project, condition, outcome, **question):
@@ -319,3 +325,89 @@ def test_known_studies_of_unknown_dose_may_have_given_it(project):
     unread = "not read: 3 known studies (2 of unknown dose)"
     assert texts["up to 3 days/0.5 mg/kg oral"] == unread
     assert texts["later/0.5 mg/kg oral"] == "not read: 2 known studies (1 of unknown dose)"
+
+
+def test_coverage_by_question_and_time(project):
+    for line, treatment in ((2, "yeast"), (3, "")):
+        project.put(
+            "data/designs.csv", line, treatment=treatment, comparator_kind="inactive",
+            followup="2", followup_unit="week",
+        )  # fmt: skip
+    know(project, "Known 2000", outcomes="risen", followup="1", followup_unit="month")
+    know(project, "Short 2001", outcomes="risen", followup="1", followup_unit="day")
+    dataset = project.dataset()
+    table = tabulate_coverage(dataset, select_results(dataset))
+    assert table.frame.drop(columns=["condition", "treatment", "comparator"]).values.tolist() == [
+        ["risen", "any time", "1", "0", "2", "33%", "Known 2000; Short 2001"],
+        ["risen", "up to three days", "1", "0", "2", "33%", "Known 2000; Short 2001"],
+        ["risen", "up to a month", "0", "0", "2", "0%", "Known 2000; Baker"],
+    ]
+    numbers = table.numbers.set_index("name").loc["bread/yeast/inactive/risen/any time"]
+    assert (numbers["tabulated"], numbers["unread"], numbers["fraction"]) == (1, 2, 1 / 3)
+    assert numbers["address"] == (
+        "data/designs.csv:2 data/known_studies.csv:2 data/known_studies.csv:3"
+    )
+
+
+def test_how_much_is_tabulated_in_a_sentence(project):
+    dataset = project.dataset()
+    assert str(coverage_summary(dataset)) == (
+        "These tables hold 2 of 2 randomised trials known to exist (100%). No search for further "
+        "trials is recorded."
+    )
+    know(project, "Known 2000")
+    know(project, "Open 2001", design="open label")
+    search(project)
+    search(project, "S2")
+    summary = coverage_summary(project.dataset(), "risen")
+    assert str(summary) == (
+        "These tables hold 2 of 3 randomised trials known to exist (67%), 1 with a confirmed "
+        "result on risen. They were sought in 2 searches, the last on 2026-11-24; trials that "
+        "these did not lead to are not counted. Searched: Breadline."
+    )
+    assert summary.numbers["with_result"].rows == ("data/designs.csv:2",)
+    assert summary.numbers["searches"].rows == ("data/searches.csv:2", "data/searches.csv:3")
+    for line in (2, 3):
+        project.put("data/designs.csv", line, design="open label", randomised="no")
+    project.path("data/known_studies.csv").unlink()
+    assert "No randomised trial is known" in str(coverage_summary(project.dataset()))
+
+
+def test_the_flow_counts_every_study_once(project):
+    know(project, "Miller 2001", study="miller2001", status="tabulated")
+    know(project, "Known 2000")
+    for name in ("Flat 2002", "Flat 2003"):
+        know(project, name, status="excluded", reason="no yeast")
+    project.put("data/studies.csv", 6, verified="not read there")
+    flow = study_flow(project.dataset())
+    counts = {name: step.n for name, step in flow.steps.items()}
+    assert counts == {
+        "records": 0, "duplicates": 0, "screened": 0, "screened out": 0, "kept": 0, "listed": 4,
+        "unlisted": 1, "known": 5, "excluded": 2, "included": 3, "wanted": 1, "tabulated": 2,
+        "without results": 1, "with results": 1,
+    }  # fmt: skip
+    assert flow.steps["with results"].addresses == ("data/designs.csv:2",)
+    assert {reason: len(rows) for reason, rows in flow.reasons.items()} == {"no yeast": 2}
+
+
+def test_a_flow_that_does_not_add_up_is_refused(project):
+    search(project)
+    know(project, "Known 2000", search="S1")
+    with pytest.raises(DatasetError, match=r"known_studies.csv:2 search: search S1 kept none"):
+        lay_out_study_flow(project.dataset())
+    project.put("data/searches.csv", 2, excluded="6", kept="1")
+    assert lay_out_study_flow(project.dataset()).frame["n"].max() == 7
+    project.put("data/designs.csv", 3, cohort="baker1990")
+    know(project, "Miller 2001", study="miller2001", status="tabulated")
+    message = r"known_studies.csv:3 study: miller2001 reports participants of baker1990"
+    with pytest.raises(DatasetError, match=message):
+        lay_out_study_flow(project.dataset())
+    # No file can be read in which a search does not add up; a frame can have one.
+    project.path("data/known_studies.csv").unlink()
+    dataset = project.dataset()
+    searches = dataset.searches.assign(screened=6)
+    tables = {table.file: dataset.frame(table) for table in schema.TABLES}
+    broken = replace(dataset, _tables=tables | {schema.SEARCHES.file: searches})
+    message = r"searches.csv:2: 7 records are not duplicates \+ screened \(0 \+ 6 = 6\)"
+    with pytest.raises(DatasetError, match=message):
+        study_flow(broken)

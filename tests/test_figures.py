@@ -32,6 +32,7 @@ from evidence.figures.layout import draw
 from evidence.figures.proportions_by_arm import lay_out_proportions_by_arm
 from evidence.figures.risk_of_bias import lay_out_risk_of_bias, lay_out_risk_of_bias_summary
 from evidence.figures.specification_curve import lay_out_specification_curve
+from evidence.figures.study_flow import lay_out_study_flow
 from evidence.figures.style import house_style, stamp
 from evidence.report.figure_files import FORMATS, render_figure, write_figure
 from evidence.report.figure_identity import figure_record
@@ -121,6 +122,13 @@ def project(tmp_path_factory):
             project.table(schema.RISK_OF_BIAS, study=study, tool=ROB2, domain=domain,
                           judgement=judgement, reason="read", judged_by="project", source=study,
                           locator="p. 3", signed_by="A. Reader", date="2026-11-24")  # fmt: skip
+    project.table(schema.SEARCHES, search="S1", kind="database", database="Breadline",
+                  query="yeast", date="2026-11-24", searched_by="A. Reader", records="9",
+                  duplicates="2", screened="7", excluded="4", kept="3")  # fmt: skip
+    for study, status, reason in (("wanted", "wanted", ""), ("flat", "excluded", "no yeast")):
+        project.table(schema.KNOWN_STUDIES, known_study=study, label=study, condition="bread",
+                      design="randomised parallel", treatment="yeast", listed_by="smith",
+                      locator="Table 1", search="S1", status=status, reason=reason)  # fmt: skip
     return project
 
 
@@ -181,6 +189,7 @@ LAYOUTS = {
     ),
     "risk of bias": lambda dataset, results: lay_out_risk_of_bias(judged(dataset, results)),
     "risk summary": lambda dataset, results: lay_out_risk_of_bias_summary(judged(dataset, results)),
+    "study flow": lambda dataset, results: lay_out_study_flow(dataset),
 }
 
 
@@ -313,6 +322,17 @@ def test_risk_summary_adds_up_to_all_judgements_of_a_domain(layouts):
     assert set(frame["k"]) == {1}
 
 
+def test_study_flow_counts_records_and_studies(layouts):
+    """Five trials are tabulated, and a review lists two others."""
+    steps = layouts["study flow"].frame.set_index("name")["n"].to_dict()
+    assert steps == {
+        "records": 9, "duplicates": 2, "screened": 7, "screened out": 4, "kept": 3, "listed": 2,
+        "known": 7, "excluded": 1, "included": 6, "wanted": 1, "tabulated": 5,
+        "without results": 0, "with results": 5,
+    }  # fmt: skip
+    assert "Studies excluded, by reason: 1 (1 no yeast)." in layouts["study flow"].reading
+
+
 # All charts
 
 
@@ -320,7 +340,9 @@ def test_risk_summary_adds_up_to_all_judgements_of_a_domain(layouts):
 def test_every_mark_has_a_name_and_an_address(layouts, name):
     frame = layouts[name].frame
     assert frame["name"].is_unique
-    filled = frame[frame["k"] > 0] if name.startswith("map") else frame
+    # A cell of a map without known studies and a step without studies rest on no row.
+    counted = {"map": "k", "map of doses": "k", "study flow": "n"}.get(name)
+    filled = frame[frame[counted] > 0] if counted else frame
     assert filled["address"].str.fullmatch(r"(data/\w+\.csv:\d+ ?)+").all()
 
 
@@ -351,6 +373,7 @@ STATED = {
     "curve": ["k"],
     "risk of bias": ["judgement"],
     "risk summary": ["domain", "k"],
+    "study flow": ["step", "n"],
 }
 
 

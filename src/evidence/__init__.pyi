@@ -233,3 +233,18 @@ __all__ = [
     "unknowns_summary",
     "why_not_pooled",
 ]
+from .analysis.gaps.coverage import (
+    find_coverage as find_coverage,
+)
+from .analysis.gaps.coverage import (
+    known_studies as known_studies,
+)
+from .analysis.narrative.coverage import (
+    coverage_summary as coverage_summary,
+)
+from .figures.study_flow import (
+    lay_out_study_flow as lay_out_study_flow,
+)
+from .tables.gaps import (
+    tabulate_coverage as tabulate_coverage,
+)

@@ -18,6 +18,11 @@ METHODS = {
     "studies": Method("number of studies with participants of their own among these rows"),
     "distinct_studies": Method("number of different studies among these rows"),
     "cells": Method("number of cells of the evidence map; these rows say in which state each is"),
+    "coverage": Method(
+        "studies with a tabulated result divided by these and the known studies that may have "
+        "measured it and were not read"
+    ),
+    "flow": Method("records or studies at this step, the sum of its parts", "page2021prisma"),
     "known_studies": Method("studies known to exist among these rows, excluded ones left out"),
     "participants": Method("participants of these studies, each cohort counted once"),
     "animals": Method("animals of these studies, each cohort counted once"),

@@ -11,6 +11,7 @@ from evidence.analysis.audit_sample import error_rate
 from evidence.analysis.claims import claim_audit
 from evidence.analysis.gaps.unknowns import find_unknowns
 from evidence.analysis.narrative import study_findings, unknowns
+from evidence.analysis.narrative.coverage import coverage_summary
 from evidence.analysis.narrative.scope import count_results, describe_scope
 from evidence.analysis.results import select_results
 from evidence.dataset.dataset import Dataset
@@ -82,6 +83,7 @@ def render_index(
         notes=notes,
         failures=failures,
         set_name=set_name,
+        coverage=to_html(coverage_summary(dataset, next(iter(layout.outcomes), ""))),
         opening=to_html(_opening(dataset, _results(dataset, "all"))),
         scope=to_html(describe_scope(dataset, results, scope=scope)),
         studies=[_study(dataset, results, study, confidence, to_html) for study in studies],

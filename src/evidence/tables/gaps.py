@@ -8,9 +8,10 @@ import pandas as pd
 
 from evidence.analysis.eligible_evidence import subjects_number
 from evidence.analysis.gaps.coverage import State
-from evidence.analysis.gaps.evidence_map import OUTSIDE
+from evidence.analysis.gaps.evidence_map import BODY_COLUMNS, OUTSIDE, coverage_by_question
 from evidence.analysis.gaps.unknowns import Unknown
 from evidence.analysis.narrative.pooled_results import format_estimates, measure_label
+from evidence.dataset.dataset import Dataset
 from evidence.provenance.sentence import count, format_duration, format_percent
 from evidence.tables.html_table import CLAIMS_TABLE, UNKNOWNS_TABLE, ReportTable, anchor
 
@@ -21,6 +22,7 @@ EVIDENCE_METHODS = {
     "longest_follow_up": "longest_follow_up",
     "high_risk": "risk_of_bias",
 }
+QUESTION_COLUMNS = [*BODY_COLUMNS, "band"]
 TRIAL_METHODS = dict.fromkeys(["per_arm", "required", "fraction"], "required_trial")
 
 
@@ -170,6 +172,43 @@ def _certainty(unknown: Unknown) -> str:
 def _reasons(unknown: Unknown) -> str:
     codes = [f"{code}: {reason}" for code, reason in unknown.codes.items()]
     return "; ".join([*codes, *filter(None, [unknown.why_open])])
+
+
+def tabulate_coverage(dataset: Dataset, results: pd.DataFrame) -> ReportTable:
+    """Return a table of how many of the known studies are tabulated on each question and time."""
+    cells = coverage_by_question(dataset, results)
+    tabulated = cells["reported"] + cells["second_hand"]
+    percentages = ["—" if pd.isna(cell) else format_percent(cell) for cell in cells["fraction"]]
+    frame = pd.DataFrame(
+        {
+            "condition": cells["condition"],
+            "treatment": cells["treatment"],
+            "comparator": cells["comparator_kind"],
+            "outcome": cells["outcome"],
+            "follow-up": cells["band"],
+            "tabulated": [
+                f"{total} ({second_hand} second-hand)" if second_hand else str(total)
+                for total, second_hand in zip(tabulated, cells["second_hand"], strict=True)
+            ],
+            "not reported": cells["not_reported"].astype(str),
+            "not read": cells["unread"].astype(str),
+            "coverage": percentages,
+            "studies not read": cells["unread_studies"].replace("", "—"),
+        }
+    )
+    numbers = cells[["second_hand", "not_reported", "unread", "fraction", "address"]]
+    numbers = numbers.assign(
+        tabulated=tabulated, name=cells[QUESTION_COLUMNS].agg("/".join, axis=1)
+    )
+    return ReportTable(
+        "tab-coverage",
+        "Coverage: studies with a tabulated result among those known that may have measured it",
+        frame,
+        numbers,
+        dict.fromkeys(numbers.columns, "known_studies") | {"fraction": "coverage"},
+        sort_keys={"tabulated": list(tabulated), "coverage": list(cells["fraction"])},
+        filter_columns=("condition", "treatment", "comparator", "outcome", "follow-up"),
+    )
 
 
 def tabulate_evidence_map(layout: Any) -> ReportTable:

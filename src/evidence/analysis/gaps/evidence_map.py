@@ -14,6 +14,7 @@ from evidence.analysis.eligible_evidence import (
     study_sizes,
 )
 from evidence.analysis.gaps.coverage import OWN_REPORTS, State, count_coverage, dose_labels
+from evidence.analysis.gaps.unknowns import FOLLOW_UP_BANDS
 from evidence.dataset.dataset import Dataset
 
 TIME_BANDS = {
@@ -112,14 +113,53 @@ def _question(cell: Mapping[str, str], asked: Mapping[str, list[str]]) -> dict[s
     if "dose" in cell:
         question["doses"] = [cell["dose"]]
     if "time" in cell:
-        bands = list(TIME_BANDS)
-        start = dict(zip(bands, [0.0, *TIME_BANDS.values()], strict=False))[cell["time"]]
-        # A band ends where the next one begins.
-        question |= {
-            "from_days": float(np.nextafter(start, np.inf)),
-            "to_days": TIME_BANDS[cell["time"]],
-        }
+        ends = [0.0, *TIME_BANDS.values()]
+        band = list(TIME_BANDS).index(cell["time"])
+        question |= _days(*ends[band : band + 2])
     return question
+
+
+BODY_COLUMNS = ["condition", "treatment", "comparator_kind", "outcome"]
+"""What the coverage of a question is counted by, besides the time."""
+
+
+def coverage_by_question(dataset: Dataset, results: pd.DataFrame) -> pd.DataFrame:
+    """Count tabulated and known studies by condition, treatment, comparator, outcome and time.
+
+    The questions are those that at least one of these results answers at any time, each at any
+    time and in the bands of `FOLLOW_UP_BANDS`. Studies that tested no treatment are left out.
+
+    Returns
+    -------
+    DataFrame
+        `BODY_COLUMNS`, `band`, and the columns of `count_coverage`, for questions on which any
+        study is known.
+    """
+    rows = evidence_rows(results)
+    rows = rows[rows["kind"].isin(OUTCOME_KINDS) & (rows["treatment"] != "")]
+    rows = rows[rows["comparator_kind"] != ""]
+    bodies = rows[BODY_COLUMNS].drop_duplicates()
+    bodies = bodies.sort_values(BODY_COLUMNS, key=lambda words: words.str.casefold())
+    bands = {"any time": {}} | {band: _days(*ends[:2]) for band, ends in FOLLOW_UP_BANDS.items()}
+    cells = bodies.merge(pd.DataFrame({"band": list(bands)}), how="cross")
+    questions = [
+        {
+            "conditions": [cell.condition],
+            "treatments": [cell.treatment],
+            "comparators": [cell.comparator_kind],
+            "outcomes": [cell.outcome],
+            **bands[cell.band],
+        }
+        for cell in cells.itertuples()
+    ]
+    counts = count_coverage(dataset, questions)
+    is_known = counts[["reported", "second_hand", "unread", "not_reported"]].any(axis="columns")
+    return pd.concat([cells, counts], axis="columns")[is_known].reset_index(drop=True)
+
+
+def _days(after: float, until: float) -> dict[str, float]:
+    """Return a band of time that begins where the one before ends, as `find_coverage` asks."""
+    return {"from_days": float(np.nextafter(after, np.inf)), "to_days": until}
 
 
 def _time_bands(days: pd.Series) -> pd.Series:
