@@ -435,6 +435,25 @@ def test_no_text_overlaps_another(layouts, name, monkeypatch):
     assert overlapping_texts(layouts[name], monkeypatch) == []
 
 
+def test_effects_of_one_dose_at_two_times_stand_side_by_side(tmp_path, monkeypatch):
+    project = Project(tmp_path / "bread")
+    for dose in ("0.5", "1.0"):
+        for time, value in (("1", "-0.9"), ("3", "-0.5")):
+            project.row(
+                study="baker1990", condition="bread", arm=f"yeast {dose} mg/kg", role="contrast",
+                versus="none", dose_mg_per_kg=dose, outcome="height", time=time, time_unit="day",
+                measure="smd", value=value, p_value="0.02", p_adjusted="0.14", as_printed=value,
+                reported_by="publication", source="baker1990", locator="Table 2", verified="yes",
+            )  # fmt: skip
+    layout = lay_out_dose_effect_one_trial(select_results(project.dataset()))
+    assert list(layout.frame["name"])[:2] == [
+        f"baker1990/0.5 mg per kg/baker1990/height/smd/{when}" for when in ("1 day", "3 days")
+    ]
+    assert "An effect size was read for 0.5 and 1 mg/kg; below" in str(layout.caption)
+    assert layout.alt.endswith("An effect size is given for 2 of 2 doses.")
+    assert overlapping_texts(layout, monkeypatch) == []
+
+
 @pytest.mark.parametrize("name", ["arms", "map", "risk of bias"])
 def test_picture_is_not_blank(layouts, dataset, name):
     layout = layouts[name]

@@ -257,7 +257,7 @@ def test_each_notebook_gets_only_what_it_declares(bread):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("scoppe=all", "00_start and 8 other notebooks: scoppe: unknown parameter. Did you mean"),
+        ("scoppe=all", "00_start and 9 other notebooks: scoppe: unknown parameter. Did you mean"),
         ("xyz=1", "xyz: unknown parameter. Available: allow_nonrandomised, comparator, "),
         ("sc\u202eope=all", "sc<U+202E>ope: unknown parameter"),
         ("out=x", "out: set it with --out"),

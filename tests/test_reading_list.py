@@ -6,7 +6,15 @@ import json
 
 import pytest
 
-from evidence import cli
+from evidence import (
+    cli,
+    open_report,
+    reading_list,
+    reading_list_summary,
+    select_results,
+    tabulate_reading_list,
+    top_sources,
+)
 from evidence.analysis.checks import check_consistency
 from evidence.analysis.gaps.primary_outcomes import (
     find_primary_outcomes,
@@ -161,6 +169,53 @@ def test_unknowns_are_matched_by_topic_and_time(project):
     project.table(schema.UNKNOWNS, **row | topic | {"from_days": "8"}, unknown="U2")
     project.table(schema.UNKNOWNS, **row | topic | {"conditions": "cake"}, unknown="U3")
     assert wanted(project, "listed")[0].unknowns == ("U1",)
+
+
+def test_a_report_lists_what_is_wanted_of_its_studies(project):
+    project.table(schema.WANTED_RESULTS, **WANTED)
+    project.table(
+        schema.KNOWN_STUDIES, known_study="cook2002", label="Cook 2002", condition="cake",
+        design="randomised parallel", treatment="yeast", listed_by="guide", locator="p. 2",
+        status="wanted",
+    )  # fmt: skip
+    dataset = project.dataset()
+    rows = select_results(dataset)
+    assert len(reading_list(dataset, rows)) == 5
+    bread = select_results(dataset, conditions=["bread"])
+    assert [entry.source for entry in reading_list(dataset, bread)][-1] == "miller2001"
+    kinds = [entry.kind for entry in reading_list(dataset, rows, outcomes=["risen"])]
+    assert kinds.count("listed") == 1
+    assert "unconfirmed" not in kinds
+
+
+def test_the_page_counts_and_links_what_is_wanted(project):
+    project.table(schema.WANTED_RESULTS, **WANTED)
+    entries = find_wanted_results(project.dataset())
+    assert str(reading_list_summary(entries)) == (
+        "4 wanted results of 2 sources: 1 listed by the curators, 1 result not confirmed at the "
+        "source and 2 trials without a named primary outcome."
+    )
+    assert [str(sentence) for sentence in top_sources(entries)] == [
+        "Baker: 2 results wanted (methods; Table 2). 1 claim or unknown depends on it.",
+        "Miller: 2 results wanted (methods; abstract).",
+    ]
+    table = tabulate_reading_list(entries)
+    row = table.frame.iloc[1]
+    assert row["result"] == "none: risen at 7 days, proportion"
+    assert (row["address"], row["kind"], row["participants"]) == ("10.1000/dough", "listed", "37")
+    assert table.links[1, "address"] == "https://doi.org/10.1000/dough"
+    assert table.links[1, "claims"] == {"C1": "tab-claims-C1"}
+    assert '<a href="https://doi.org/10.1000/dough">10.1000/dough</a>' in table.to_html()
+    assert str(reading_list_summary([])) == "Nothing is wanted: no result is known to be missing."
+
+
+def test_the_report_writes_the_list_for_other_programs(project, tmp_path):
+    report = open_report("09_reading_list", project=str(project.root), out=str(tmp_path / "out"))
+    report.reading_list(find_wanted_results(report.dataset))
+    records = json.loads((tmp_path / "out/reading-list.json").read_text("utf-8"))
+    with (tmp_path / "out/reading-list.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["source"] for row in rows] == [record["source"] for record in records]
 
 
 # Primary outcomes

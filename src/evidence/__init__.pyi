@@ -40,6 +40,12 @@ from .analysis.defaults import (
 from .analysis.follow_up import (
     longest_follow_up as longest_follow_up,
 )
+from .analysis.gaps.primary_outcomes import (
+    primary_outcomes_sentence as primary_outcomes_sentence,
+)
+from .analysis.gaps.reading_list import (
+    reading_list as reading_list,
+)
 from .analysis.gaps.unknowns import (
     find_unknowns as find_unknowns,
 )
@@ -48,6 +54,12 @@ from .analysis.narrative.pooled_results import (
 )
 from .analysis.narrative.pooled_results import (
     why_not_pooled as why_not_pooled,
+)
+from .analysis.narrative.reading_list import (
+    reading_list_summary as reading_list_summary,
+)
+from .analysis.narrative.reading_list import (
+    top_sources as top_sources,
 )
 from .analysis.narrative.study_findings import (
     results_by_comparator as results_by_comparator,
@@ -166,6 +178,9 @@ from .tables.gaps import (
 from .tables.gaps import (
     tabulate_unknowns as tabulate_unknowns,
 )
+from .tables.reading_list import (
+    tabulate_reading_list as tabulate_reading_list,
+)
 from .tables.studies import (
     tabulate_results as tabulate_results,
 )
@@ -213,6 +228,9 @@ __all__ = [
     "outcome_definitions",
     "overruled_verdicts",
     "pool_studies",
+    "primary_outcomes_sentence",
+    "reading_list",
+    "reading_list_summary",
     "results_by_comparator",
     "select_results",
     "specification_curve",
@@ -223,11 +241,13 @@ __all__ = [
     "tabulate_evidence_map",
     "tabulate_guide",
     "tabulate_minimal_important_differences",
+    "tabulate_reading_list",
     "tabulate_results",
     "tabulate_risk_of_bias",
     "tabulate_studies",
     "tabulate_summary_of_findings",
     "tabulate_unknowns",
+    "top_sources",
     "top_unknowns",
     "treatment_guesses",
     "unknowns_summary",

@@ -66,13 +66,8 @@ def lay_out_dose_effect_one_trial(results: pd.DataFrame, *, study: str = "") -> 
     rows = rows.assign(
         lane=np.where(rows["is_guide"], "guide", "source"),
         when=[format_time(row.time, row.time_unit) for row in rows.itertuples()],
-        name=[
-            f"{row.study}/{row.dose:g} mg per kg/{row.source}/{row.outcome}/{row.measure}"
-            for row in rows.itertuples()
-        ],
     )
-    is_repeated = rows["name"].duplicated(keep=False) & (rows["when"] != "")
-    rows["name"] = rows["name"].mask(is_repeated, rows["name"] + "/" + rows["when"])
+    rows = rows.assign(name=_names(rows))
     versus = next(iter(rows["versus"]), "")
     frame = rows[COLUMNS].reset_index(drop=True)
     return OneTrialDoseLayout(
@@ -87,6 +82,18 @@ def lay_out_dose_effect_one_trial(results: pd.DataFrame, *, study: str = "") -> 
         versus=versus,
         sizes=arm_sizes(results, study),
     )
+
+
+def _names(rows: pd.DataFrame) -> list[str]:
+    """Name each finding; of several times of one effect, the name tells the time too."""
+    names = [
+        f"{row.study}/{row.dose:g} mg per kg/{row.source}/{row.outcome}/{row.measure}"
+        for row in rows.itertuples()
+    ]
+    return [
+        f"{name}/{when}" if when and names.count(name) > 1 else name
+        for name, when in zip(names, rows["when"], strict=True)
+    ]
 
 
 def _caption(frame: pd.DataFrame, label: str, versus: str) -> Sentence:

@@ -9,6 +9,8 @@ import pandas as pd
 
 from evidence.analysis.audit_sample import error_rate
 from evidence.analysis.claims import claim_audit
+from evidence.analysis.gaps.primary_outcomes import primary_outcomes_sentence
+from evidence.analysis.gaps.reading_list import find_wanted_results
 from evidence.analysis.gaps.unknowns import find_unknowns
 from evidence.analysis.narrative import study_findings, unknowns
 from evidence.analysis.narrative.coverage import coverage_summary
@@ -93,6 +95,7 @@ def render_index(
         ],
         claims=_claims(dataset, studies, to_html, names),
         unknowns=_unknowns(dataset, to_html, names),
+        reading_list=_reading_list(dataset, to_html, names),
         chart_heading=f"{capitalise(join_words(layout.outcomes)) or 'Proportions'} at a glance",
         figure=as_markup(DisplayedFigure(layout, record).to_html()),
         figure_page=figure_page,
@@ -151,6 +154,7 @@ def _results(dataset: Dataset, scope: str) -> pd.DataFrame:
 def precompute_index(dataset: Dataset) -> None:
     """Compute what every index needs, so that it is ready when the reports are."""
     find_unknowns(dataset)
+    find_wanted_results(dataset)
     claim_audit.judge_claims(dataset)
 
 
@@ -179,6 +183,17 @@ def _unknowns(
         "summary": to_html(unknowns.unknowns_summary(entries)),
         "lines": [to_html(line) + _link_to_row(UNKNOWNS_TABLE, line) for line in top],
         "page": _page(names, "unknowns"),
+    }
+
+
+def _reading_list(
+    dataset: Dataset, to_html: SentenceToHtml, names: Sequence[str]
+) -> dict[str, object] | None:
+    if not find_wanted_results(dataset):
+        return None
+    return {
+        "summary": to_html(primary_outcomes_sentence(dataset)),
+        "page": _page(names, "reading_list"),
     }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from evidence.analysis.gaps.reading_list import WantedResult
 from evidence.analysis.gaps.unknowns import Unknown
 from evidence.analysis.narrative.scope import describe_scope
 from evidence.analysis.results import select_results
@@ -31,6 +32,7 @@ from evidence.report.html_pages import METADATA, Headings, describe_notebook
 from evidence.report.machine_readable import write_csv, write_table
 from evidence.tables.gaps import tabulate_unknowns
 from evidence.tables.html_table import ReportTable
+from evidence.tables.reading_list import tabulate_reading_list
 
 
 @dataclass(frozen=True)
@@ -257,6 +259,16 @@ class Report:
         }
         links = _file_links("Machine-readable: ", files)
         return HtmlOutput(table.html + links, table.text)
+
+    def reading_list(self, wanted: list[WantedResult]) -> HtmlOutput:
+        """Show wanted results as a table, and write them as CSV and JSON."""
+        table = self.table(tabulate_reading_list(wanted))
+        if not self._out or not wanted:
+            return table
+        write_csv(machine_readable.reading_list_frame(wanted), self._out / "reading-list.csv")
+        atomic_write(self._out / "reading-list.json", machine_readable.reading_list_json(wanted))
+        files = {name: name for name in ("reading-list.csv", "reading-list.json")}
+        return HtmlOutput(table.html + _file_links("Machine-readable: ", files), table.text)
 
     def input_file(self, path: str | Path) -> Path:
         """Return the path of a file that this report reads, so that a change of it is noticed.

@@ -35,7 +35,7 @@ class ReportTable:
     methods : mapping of str to str
         The method of each numeric column; columns without one are copied from the row.
     links : mapping of (row, column) to str or mapping of str to str
-        The id that a cell links to, or one for each of the words that it lists.
+        The id or the web address that a cell links to, or one for each of the words that it lists.
     sort_keys : mapping of str to sequence
         Numbers that sort a column whose texts do not.
     filter_columns : sequence of str
@@ -104,5 +104,8 @@ class ReportTable:
         return f'<td data-sort="{"" if pd.isna(key) else f"{key:g}"}">{content}</td>'
 
 
-def _link(identity: str, text: str) -> str:
-    return f'<a href="#{escape(identity)}">{escape(text)}</a>' if identity else escape(text)
+def _link(target: str, text: str) -> str:
+    if not target:
+        return escape(text)
+    href = target if target.startswith(("https://", "http://")) else f"#{target}"
+    return f'<a href="{escape(href)}">{escape(text)}</a>'

@@ -57,8 +57,8 @@ class WantedResult:
 
     Attributes
     ----------
-    source : str
-        BibTeX key of the text to read; for a known study without one its short name.
+    source, label : str
+        BibTeX key and short name of the text to read; for a known study without one its own.
     link : str
         The most lasting address of the text, or a registration.
     part : str
@@ -67,6 +67,8 @@ class WantedResult:
         A word of `KINDS`, and why the result is wanted.
     rows : tuple of str
         The rows that ask for it.
+    condition : str
+        The conditions of its study, separated by semicolons.
     claims, unknowns : tuple of str
         The claims and unknowns that it bears on.
     is_featured : bool
@@ -91,6 +93,7 @@ class WantedResult:
     time: str = ""
     time_unit: str = ""
     measure: str = ""
+    condition: str = ""
     participants: int = 0
     claims: tuple[str, ...] = ()
     unknowns: tuple[str, ...] = ()
@@ -140,6 +143,30 @@ def find_wanted_results(dataset: Dataset) -> list[WantedResult]:
         entry
         for source in order
         for entry in sorted(by_source[source], key=lambda entry: _rank([entry]))
+    ]
+
+
+def reading_list(
+    dataset: Dataset, results: pd.DataFrame, *, outcomes: Sequence[str] = ()
+) -> list[WantedResult]:
+    """Return the wanted results of a report, the most valuable source and result first.
+
+    Parameters
+    ----------
+    results : DataFrame
+        The rows of the report: their studies, and known studies of their conditions, are kept.
+    outcomes : sequence of str
+        Outcomes to keep, besides entries that name none; by default all.
+    """
+    studies, conditions = set(results["study"]), set(results["condition"])
+    return [
+        entry
+        for entry in find_wanted_results(dataset)
+        if (
+            entry.study in studies
+            or (entry.kind == "known study" and entry.condition in conditions)
+        )
+        and (not outcomes or not entry.outcome or set(entry.outcome.split("; ")) & {*outcomes})
     ]
 
 
@@ -306,7 +333,7 @@ def _wanted(
     reference = dataset.bibliography[source]
     return WantedResult(
         study=row.study,
-        label=dataset.label(row.study),
+        label=dataset.label(source),
         source=source,
         link=reference.link,
         part=part,
@@ -366,8 +393,10 @@ class _Bearing:
             self._designs.loc[entry.study, "display_order"]
         )
         size = self._sizes.get(entry.study, StudySize(entry.study, entry.participants))
+        conditions, *_ = self._topic(entry)
         return replace(
             entry,
+            condition="; ".join(sorted(conditions)),
             participants=0 if size.is_animal else size.n,
             claims=tuple(row.claim for row in self._claims if _is_about(row, entry)),
             unknowns=tuple(row.unknown for row in self._unknowns if self._answers(row, entry)),
