@@ -94,7 +94,7 @@ TABLES = {
     ],
     schema.UNKNOWNS: [
         {
-            "unknown": "U1", "question": "Does it last?", "why_open": "nobody waited",
+            "unknown": "U1", "question": "Does it last?", "why_open": "the dough was eaten",
             "population": "bread", "intervention": "yeast", "outcome": "risen",
             "asked_on": "2026-11", "raised_by": "both", "claims": "C1",
             "where": "outcome=risen and days>=2",

@@ -106,6 +106,22 @@ def grouped(graded):
     return graded
 
 
+def add_reading(project, source, part, kind, **cells):
+    project.table(
+        schema.READINGS, source=source, part=part, kind=kind, read_by="A. Reader",
+        date="2026-11-24", url="https://example.org", **cells,
+    )  # fmt: skip
+
+
+def add_search(project, name="S1", **cells):
+    """Record a search that found nothing."""
+    project.table(
+        schema.SEARCHES, search=name, kind="database", database="Breadline", query="yeast",
+        date="2026-11-24", searched_by="A. Reader", records="7", screened="7", excluded="7",
+        kept="0", **cells,
+    )  # fmt: skip
+
+
 def add_yeast_trial(project, study, time, unit, n=20, events=(14, 5)):
     """Add the counts of two arms, bread with yeast and without."""
     cells = {"condition": "bread", "outcome": "risen", "definition": "new", "locator": "p. 5"}

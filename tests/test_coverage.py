@@ -14,6 +14,7 @@ from evidence.errors import DatasetError
 from evidence.figures.evidence_map import lay_out_evidence_map
 from evidence.figures.study_flow import lay_out_study_flow
 from evidence.tables.gaps import tabulate_coverage, tabulate_evidence_map
+from tests.example_trials import add_reading, add_search
 
 
 def coverage(project, condition, outcome, **question):
@@ -27,22 +28,6 @@ def read(project, source, kind, **cells):
         for other, part, other_kind in parts:
             add_reading(project, other, part, other_kind)
     add_reading(project, source, kind, kind, **cells)
-
-
-def add_reading(project, source, part, kind, **cells):
-    project.table(
-        schema.READINGS, source=source, part=part, kind=kind, read_by="A. Reader",
-        date="2026-11-24", url="https://example.org", **cells,
-    )  # fmt: skip
-
-
-def search(project, name="S1", **cells):
-    """Record a search that found nothing."""
-    project.table(
-        schema.SEARCHES, search=name, kind="database", database="Breadline", query="yeast",
-        date="2026-11-24", searched_by="A. Reader", records="7", screened="7", excluded="7",
-        kept="0", **cells,
-    )  # fmt: skip
 
 
 def know(project, name, **cells):
@@ -115,15 +100,15 @@ def test_a_full_text_holds_every_outcome(project):
 
 def test_only_a_search_for_all_that_is_asked_finds_nothing(project):
     assert coverage(project, "pie", "risen").state is State.NOT_SEARCHED
-    search(project, "S1", conditions="cake")
-    search(project, "S2", conditions="pie; tart", treatments="yeast", outcomes="height")
+    add_search(project, "S1", conditions="cake")
+    add_search(project, "S2", conditions="pie; tart", treatments="yeast", outcomes="height")
     assert coverage(project, "pie", "risen").state is State.NOT_SEARCHED
     assert find_coverage(project.dataset(), conditions=["pie"]).state is State.NOT_SEARCHED
     found = coverage(project, "pie", "height", treatments=["yeast"])
     assert (found.state, list(found.searches["search"])) == (State.NOT_FOUND, ["S2"])
     assert coverage(project, "pie", "height").state is State.NOT_FOUND
     assert coverage(project, "pie", "height", treatments=["soda"]).state is State.NOT_SEARCHED
-    search(project, "S3")
+    add_search(project, "S3")
     assert coverage(project, "pie", "risen").addresses == ("data/searches.csv:4",)
 
 
@@ -152,7 +137,7 @@ def test_every_study_in_humans_may_have_measured_a_harm(project):
         schema.OUTCOMES, outcome="burnt", kind="harm", better="lower", description="too hot"
     )
     know(project, "Height 2000", outcomes="height", condition="pie")
-    search(project, outcomes="burnt; risen", conditions="pie")
+    add_search(project, outcomes="burnt; risen", conditions="pie")
     assert labels(coverage(project, "pie", "burnt").unread) == ["Height 2000"]
     assert coverage(project, "pie", "risen").state is State.NOT_FOUND
     # A harm that is known from animals alone is not expected of trials in humans.
@@ -174,7 +159,7 @@ def test_time_is_asked_with_both_ends(project):
 
 def test_an_outcome_of_animals_is_not_expected_of_humans(project):
     project.put("data/designs.csv", 2, design="animal experiment", randomised="unclear")
-    search(project)
+    add_search(project)
     assert coverage(project, "cake", "risen").state is State.NOT_FOUND
     # Of an outcome that no study is known to have measured nobody can tell.
     project.table(
@@ -226,7 +211,7 @@ def test_other_rows_than_those_of_the_tables(project):
 
 
 def test_counts_of_many_questions(project):
-    search(project, conditions="pie")
+    add_search(project, conditions="pie")
     counts = count_coverage(
         project.dataset(),
         [{"conditions": ["bread"], "outcomes": ["risen"]}, {"conditions": ["pie"]}],
@@ -263,7 +248,7 @@ def shown(project, row_by="outcome", **selected):
 
 def test_every_cell_of_the_map_says_what_is_known(project):
     project.put("data/studies.csv", 6, time="1", time_unit="day")
-    search(project, conditions="pie")
+    add_search(project, conditions="pie")
     # Of pies the guide alone says something, so that no study is known to be about them.
     project.put("data/studies.csv", 4, condition="pie", study="guide")
     project.table(schema.DESIGNS, study="guide", label="Guide", scope="guide", design="guide",
@@ -357,8 +342,8 @@ def test_how_much_is_tabulated_in_a_sentence(project):
     )
     know(project, "Known 2000")
     know(project, "Open 2001", design="open label")
-    search(project)
-    search(project, "S2")
+    add_search(project)
+    add_search(project, "S2")
     summary = coverage_summary(project.dataset(), "risen")
     assert str(summary) == (
         "These tables hold 2 of 3 randomised trials known to exist (67%), 1 with a confirmed "
@@ -391,7 +376,7 @@ def test_the_flow_counts_every_study_once(project):
 
 
 def test_a_flow_that_does_not_add_up_is_refused(project):
-    search(project)
+    add_search(project)
     know(project, "Known 2000", search="S1")
     with pytest.raises(DatasetError, match=r"known_studies.csv:2 search: search S1 kept none"):
         lay_out_study_flow(project.dataset())

@@ -14,6 +14,7 @@ from evidence.provenance.values import ValueStore
 from evidence.report.footnotes import sources_and_footnotes
 from evidence.report.trace import trace_number
 from tests.conftest import ROOT
+from tests.example_trials import add_reading, add_search
 
 PAGES = ["index", *(path.stem for path in sorted((ROOT / "notebooks").glob("*.ipynb")))]
 MARK = '01_bread/fig-risen:baker1990/yeast against =HYPERLINK("x") & 50% <b>/risen/1 day'
@@ -68,12 +69,33 @@ def test_figure_has_a_trace_per_mark(bakery):
     assert len(trace(bakery, "tab-results")) == 4
 
 
+def test_unknown_leads_to_readings_searches_and_known_studies(yeast_trials):
+    """Miller has results at two months, of Baker only an abstract was read."""
+    yeast_trials.put("data/unknowns.csv", 2, conditions="bread", outcomes="risen", from_days="30")
+    for part, kind in (("p. 5", "excerpt"), ("Table 1", "table")):
+        for source in ("baker1990", "miller2001"):
+            add_reading(yeast_trials, source, part, kind)
+    add_reading(yeast_trials, "guide", "p. 1", "excerpt")
+    add_reading(yeast_trials, "miller2001", "abstract", "abstract")
+    add_search(yeast_trials, conditions="bread", outcomes="risen")
+    traces = {entry.name: entry for entry in trace(yeast_trials, "U1")}
+    assert list(traces) == ["unknown U1", "evidence", "not read in full", "searches"]
+    assert traces["unknown U1"].value.endswith(
+        "1 further known trial may have measured this; not read in full yet: Baker. the dough was eaten"
+    )
+    assert [row.address for row in traces["not read in full"].rows] == [
+        "data/designs.csv:2", "data/readings.csv:2", "data/readings.csv:4",
+    ]  # fmt: skip
+    assert [row.address for row in traces["searches"].rows] == ["data/searches.csv:2"]
+
+
 def test_claim_unknown_study_and_address_need_no_reports(project):
     claim, *_ = trace(project, "C1")
     assert claim.value == "It rises — verdict of the curators: agrees (same)"
     (unknown,) = trace(project, "U1")
     assert (unknown.value, unknown.rows[0].address) == (
-        "Does it last? nobody waited", "data/unknowns.csv:2",
+        "Does it last? No result is tabulated. Not searched. the dough was eaten",
+        "data/unknowns.csv:2",
     )  # fmt: skip
     study, *results = trace(project, "baker1990")
     assert study.value.startswith("Baker A. Rising dough.")
@@ -171,7 +193,7 @@ def test_copied_numbers_are_in_a_cell_of_their_rows(shipped, report):
     rows = {
         row["address"]: {str(cell) for cell in row.values()}
         for name in ("results", "designs", "claims", "guide", "statements", "unknowns",
-                     "risk_of_bias", "minimal_important_differences")
+                     "risk_of_bias", "minimal_important_differences", "searches")
         for row in getattr(shipped, name).to_dict("records")
     }  # fmt: skip
     copied = {k: entry for k, entry in values(report).items() if entry["method"] == "copied"}

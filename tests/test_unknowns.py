@@ -14,10 +14,10 @@ from evidence.analysis.results import select_results
 from evidence.dataset import schema
 from evidence.figures.evidence_map import lay_out_evidence_map
 from evidence.figures.layout import draw
-from evidence.report.machine_readable import unknowns_frame, unknowns_json
+from evidence.report.machine_readable import unknowns_bibtex, unknowns_frame, unknowns_json
 from evidence.statistics.sample_size import size_for_means, size_for_proportions
 from evidence.tables.gaps import required_trial_text, tabulate_evidence_map, tabulate_unknowns
-from tests.example_trials import arm, judge
+from tests.example_trials import add_reading, add_search, add_yeast_trial, arm, judge
 
 CELL = "bread/yeast/risen"
 STUDIES = "data/studies.csv"
@@ -49,7 +49,8 @@ def test_what_is_computed_for_a_listed_unknown(yeast_trials):
     assert unknown.codes["C"] == "a single study cannot show consistency"
     assert unknown.codes["D"] == "no tabulated study blinded its participants effectively"
     assert str(top_unknowns([unknown])[0]) == (
-        "Does it last? Evidence: 1 study, 40 participants, longest follow-up 60.9 days."
+        "Does it last? Evidence: 1 study, 40 participants, longest follow-up 60.9 days. "
+        "Not searched."
     )
 
 
@@ -74,10 +75,12 @@ def test_removing_the_only_long_study_changes_a_derived_unknown(yeast_trials):
     after = unknowns(yeast_trials)[name]
     assert after.k == 0
     assert [str(sentence) for sentence in top_unknowns([after, before])] == [
-        "No trial has measured risen with yeast beyond a month in people with bread, against an "
-        "inactive or an active comparator.",
-        "Only 1 study with 40 participants measured risen with yeast beyond a month in people "
-        "with bread, against an inactive or an active comparator.",
+        "No result is tabulated on risen with yeast beyond a month in people with bread, against an "
+        "inactive or an active comparator. 2 known trials may have measured this; not read in full "
+        "yet: Baker and Miller.",
+        "1 study with 40 participants measured risen with yeast beyond a month in people with "
+        "bread, against an inactive or an active comparator. 1 further known trial may have "
+        "measured this; not read in full yet: Baker.",
     ]
 
 
@@ -135,8 +138,9 @@ def test_unknowns_are_ordered_by_status_claims_and_participants(yeast_trials):
     assert order == sorted(order)
     assert str(unknowns_summary(listed)) == (
         f"{len(listed)} unknowns: 2 listed by the curators, {len(listed) - 2} derived from claims "
-        "with at most one trial, 0 about sources that could not be identified. Status: "
-        f"{len(listed) - 1} open, 0 narrowed, 1 settled."
+        "with at most one tabulated trial, 0 about sources that could not be identified. Status: "
+        f"{len(listed) - 1} open, 0 narrowed, 1 settled. For 2, known studies that may have "
+        "measured it were not read in full. For 2, no study is known and no search is recorded."
     )
 
 
@@ -148,6 +152,108 @@ def test_curators_overrule_a_status_with_a_reason(yeast_trials):
     assert (unknown.computed_status, unknown.status) == ("open", "settled")
     status = tabulate_unknowns([unknown]).frame["status"][0]
     assert status == "settled; computed: open, overruled: everybody saw it rise"
+
+
+def about_risen(project, **cells):
+    """State that U1 asks for the proportion risen after a month."""
+    cells = {"conditions": "bread", "treatments": "yeast", "outcomes": "risen"} | cells
+    project.put("data/unknowns.csv", 2, where="outcome=risen and days>=30", from_days="30", **cells)
+
+
+def read_texts(project):
+    """Record the readings in which the rows of the yeast trials lie."""
+    for part in ("p. 5", "Table 1", "abstract"):
+        for source in ("baker1990", "miller2001"):
+            add_reading(project, source, part, "excerpt")
+    add_reading(project, "guide", "p. 1", "excerpt")
+
+
+def know_trial(project, name, n="", **cells):
+    """List a trial that nobody has read."""
+    project.append("references.bib", f"@misc{{{name}, author={{A}}, title={{T}}, year={{2020}}}}\n")
+    cells = {"condition": "bread", "treatment": "yeast", "comparator_kind": "inactive"} | cells
+    project.table(
+        schema.KNOWN_STUDIES, known_study=name, label=name.capitalize(), n_randomised=n,
+        design="randomised parallel", listed_by="guide", locator="p. 1", status="wanted", **cells,
+    )  # fmt: skip
+
+
+def test_the_states_of_an_unknown_and_their_sentences(yeast_trials):
+    """Baker and Miller have results at one day, and Miller also at two months."""
+    about_risen(yeast_trials)
+    drop_rows(yeast_trials, "time_unit", "month")
+
+    def sentence():
+        unknown = unknowns(yeast_trials)["U1"]
+        return unknown.state, str(top_unknowns([unknown])[0]).partition("tabulated. ")[2]
+
+    named = "known trials may have measured this; not read in full yet:"
+    assert sentence() == ("not read", f"2 {named} Baker and Miller.")
+    know_trial(yeast_trials, "berg2020", outcomes="height")
+    know_trial(yeast_trials, "dorn2020")
+    assert sentence() == ("not read", f"3 {named} Dorn2020, Baker and Miller.")
+    read_texts(yeast_trials)
+    for source in ("baker1990", "miller2001", "dorn2020"):
+        add_reading(yeast_trials, source, "Table 3", "table", not_reported="risen")
+    silent = "Not reported by Dorn2020, Baker and Miller (the part that would hold it was read)."
+    assert sentence() == ("not reported", silent)
+    # No trial of pie is known.
+    about_risen(yeast_trials, conditions="pie")
+    assert sentence() == ("not searched", "Not searched.")
+    yeast_trials.put("data/unknowns.csv", 2, last_searched="2026-11-20")
+    recorded = "Searched on 2026-11-20; what was searched is not recorded."
+    assert sentence() == ("not searched", recorded)
+    add_search(yeast_trials, conditions="pie", outcomes="risen")
+    assert sentence() == ("not found", "No study found (searched on 2026-11-24: Breadline).")
+
+
+def test_a_search_covers_a_named_comparator_only_if_it_names_it(yeast_trials):
+    drop_rows(yeast_trials, "time_unit", "month")
+    about_risen(yeast_trials, conditions="pie", comparators="sourdough")
+    add_search(yeast_trials)
+    assert unknowns(yeast_trials)["U1"].state == "not searched"
+    yeast_trials.put("data/searches.csv", 2, query="yeast or Sourdough")
+    assert unknowns(yeast_trials)["U1"].state == "not found"
+
+
+def test_a_known_trial_must_compare_what_is_asked(yeast_trials):
+    about_risen(yeast_trials, comparators="sourdough")
+    know_trial(yeast_trials, "berg2020", comparator="Sourdough, 24 h", comparator_kind="active")
+    know_trial(yeast_trials, "dorn2020", comparator="soda", comparator_kind="active")
+    assert list(unknowns(yeast_trials)["U1"].coverage.unread["label"]) == ["Berg2020"]
+    yeast_trials.put("data/unknowns.csv", 2, comparators="active")
+    assert list(unknowns(yeast_trials)["U1"].coverage.unread["label"]) == ["Berg2020", "Dorn2020"]
+
+
+def test_unread_trials_of_the_same_size_keep_an_unknown_from_being_settled(yeast_trials):
+    """400 participants have results; 399, 400 or nobody knows how many have not been read."""
+    yeast_trials.append("references.bib", "@misc{big2020, author={B}, title={T}, year={2020}}\n")
+    yeast_trials.table(
+        schema.DESIGNS, study="big2020", label="Big", scope="context", randomised="yes",
+        design="randomised parallel", source="big2020", locator="p. 1", treatment="yeast",
+        comparator_kind="inactive", blinding="indistinguishable", n_analysed="360",
+    )  # fmt: skip
+    add_yeast_trial(yeast_trials, "big2020", "2", "month", 180, (126, 45))
+    about_risen(yeast_trials, comparators="inactive")
+    assert unknowns(yeast_trials)["U1"].status == "settled"
+    know_trial(yeast_trials, "dorn2020", "359", followup="1", followup_unit="year")
+    assert unknowns(yeast_trials)["U1"].n == 400
+    assert unknowns(yeast_trials)["U1"].status == "settled"
+    for n in ("360", ""):
+        yeast_trials.put("data/known_studies.csv", 2, n_randomised=n)
+        assert unknowns(yeast_trials)["U1"].status == "narrowed"
+
+
+def test_what_a_search_confirmed_comes_before_what_was_not_read(yeast_trials):
+    yeast_trials.table(
+        schema.UNKNOWNS, unknown="U0", question="Why?", why_open="never asked", population="bread",
+        intervention="yeast", outcome="risen", asked_on="2026-11", raised_by="both", claims="C1",
+    )  # fmt: skip
+    about_risen(yeast_trials, conditions="pie")
+    order = [name for name in unknowns(yeast_trials) if name.startswith("U")]
+    assert order == ["U0", "U1"]
+    add_search(yeast_trials, conditions="pie", outcomes="risen")
+    assert [name for name in unknowns(yeast_trials) if name.startswith("U")] == ["U1", "U0"]
 
 
 def test_the_required_size_from_the_observed_comparator_proportion(yeast_trials):
@@ -229,8 +335,9 @@ def test_how_long_a_trial_must_follow_participants(yeast_trials):
 
 def test_how_many_participants_were_followed_beyond_each_band(yeast_trials):
     assert str(follow_up_attrition(yeast_trials.dataset())) == (
-        "The trials in these tables included 80 participants; 40 participants were followed "
-        "beyond 3 days; 40 participants were followed beyond 31 days."
+        "The trials in these tables included 80 participants; 40 participants were in trials with "
+        "a tabulated result beyond 3 days; 40 participants were in trials with a tabulated result "
+        "beyond 31 days."
     )
 
 
@@ -284,6 +391,15 @@ def test_unknowns_are_exported(yeast_trials):
     records = json.loads(unknowns_json(listed))
     assert [record["unknown"] for record in records] == [unknown.name for unknown in listed]
     assert records[-1]["study_keys"] == ["miller2001"]
+    beyond = next(record for record in records if record["unknown"].endswith("beyond a month"))
+    assert (beyond["state"], beyond["known_studies"], beyond["tabulated"]) == ("reported", 2, 1)
+    assert (beyond["unread"], beyond["known_study_rows"]) == (
+        ["Baker"], ["data/designs.csv:3", "data/designs.csv:2"],
+    )  # fmt: skip
+    text = unknowns_bibtex(yeast_trials.dataset(), listed)
+    comment = "beyond a month: reported; tabulated: miller2001; not read in full: baker1990"
+    assert f"% {CELL}/{comment}\n" in text
+    assert "@article{baker1990," in text
     assert len(unknowns_frame(listed)) == len(listed)
 
 

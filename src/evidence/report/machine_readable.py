@@ -9,6 +9,7 @@ import pandas as pd
 from evidence.analysis.gaps.reading_list import WantedResult, group_by_source
 from evidence.analysis.gaps.unknowns import Unknown
 from evidence.dataset.access_log import selection
+from evidence.dataset.citations import format_bibtex
 from evidence.dataset.dataset import Dataset
 from evidence.dataset.schema import VERDICTS
 from evidence.files import format_json
@@ -176,6 +177,7 @@ def unknowns_records(entries: Iterable[Unknown]) -> list[dict]:
             "information_fraction": to_json_value(entry.required_trial.fraction),
             "study_keys": list(entry.evidence["study"].unique()),
             "rows": list(entry.evidence["address"]),
+            **_coverage(entry),
         }
         for entry in entries
     ]
@@ -209,6 +211,24 @@ def reading_list_json(wanted: Sequence[WantedResult], limit: int | None = None) 
     return format_json(reading_list_records(shown))
 
 
+def _coverage(entry: Unknown) -> dict[str, str | int | list[str]]:
+    """Return which studies are known to exist on an unknown, what was read, and the searches."""
+    coverage = entry.coverage
+    return {
+        "state": entry.state,
+        "known_studies": entry.known,
+        "tabulated": entry.known - entry.unread,
+        "unread": list(coverage.unread["label"]),
+        "not_reported_by": list(coverage.not_reported["label"]),
+        "known_study_rows": [
+            *coverage.tabulated["address"], *coverage.unread["address"],
+            *coverage.not_reported["address"],
+        ],
+        "reading_rows": list(entry.readings["address"]),
+        "search_rows": list(coverage.searches["address"]),
+    }  # fmt: skip
+
+
 def unknowns_frame(entries: Iterable[Unknown]) -> pd.DataFrame:
     """Return unknowns as a table; lists are joined by semicolons."""
     return _as_frame(unknowns_records(entries))
@@ -234,3 +254,24 @@ def _as_frame(records: Iterable[Mapping[str, object]]) -> pd.DataFrame:
 def unknowns_json(entries: Iterable[Unknown]) -> str:
     """Format unknowns as JSON."""
     return format_json(unknowns_records(entries))
+
+
+def unknowns_bibtex(dataset: Dataset, entries: Sequence[Unknown]) -> str:
+    """Format the sources of the studies on unknowns as BibTeX, unread ones too if they have one.
+
+    A comment for each unknown names its state and the keys of its studies.
+    """
+    bibliography = dataset.bibliography
+    comments, keys = [], {}
+    for entry in entries:
+        studies = {
+            "tabulated": list(entry.evidence["study"].unique()),
+            "not read in full": list(entry.coverage.unread["known_study"]),
+        }
+        parts = [f"{part}: {', '.join(names)}" for part, names in studies.items() if names]
+        comments.append("; ".join([f"% {entry.name}: {entry.state or 'source unknown'}", *parts]))
+        keys |= dict.fromkeys(name for names in studies.values() for name in names)
+    # An @ would begin an entry.
+    text = "\n".join(comments).replace("@", "(at)")
+    sources = bibliography.select([key for key in keys if key in bibliography])
+    return f"{text}\n\n{format_bibtex(sources)}"

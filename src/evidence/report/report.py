@@ -14,7 +14,6 @@ from evidence.analysis.gaps.reading_list import WantedResult
 from evidence.analysis.gaps.unknowns import Unknown
 from evidence.analysis.narrative.scope import describe_scope
 from evidence.analysis.results import select_results
-from evidence.dataset.citations import format_bibtex
 from evidence.dataset.dataset import Dataset, load_dataset
 from evidence.errors import ParameterError
 from evidence.figures.layout import Layout
@@ -245,11 +244,10 @@ class Report:
         table = self.table(tabulate_unknowns(entries))
         if not self._out or not entries:
             return table
-        keys = [key for entry in entries for key in entry.evidence["study"]]
         write_csv(machine_readable.unknowns_frame(entries), self._out / "unknowns.csv")
         for name, text in (
             ("unknowns.json", machine_readable.unknowns_json(entries)),
-            ("unknowns.bib", format_bibtex(self.dataset.bibliography.select(keys))),
+            ("unknowns.bib", machine_readable.unknowns_bibtex(self.dataset, entries)),
         ):
             atomic_write(self._out / name, text)
         files = {

@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from evidence.analysis.claims.claim_audit import claim_verdicts
+from evidence.analysis.gaps.unknowns import find_unknowns
+from evidence.analysis.narrative.unknowns import unknown_sentence
 from evidence.analysis.results import select_results
 from evidence.dataset.citations import format_vancouver
 from evidence.dataset.dataset import Dataset
@@ -156,11 +158,33 @@ def _trace_claim(dataset: Dataset, claim: str) -> list[Trace]:
     return traces
 
 
-def _trace_unknown(dataset: Dataset, unknown: str) -> list[Trace]:
-    rows = dataset.unknowns[dataset.unknowns["unknown"] == unknown]
+def _trace_unknown(dataset: Dataset, name: str) -> list[Trace]:
+    """Trace an unknown to its evidence, to the studies that were not read, and to the searches."""
+    unknown = next((entry for entry in find_unknowns(dataset) if entry.name == name), None)
+    if unknown is None:
+        return []
+    value = " ".join(filter(None, [str(unknown_sentence(unknown)), unknown.why_open]))
+    coverage, shown_in = unknown.coverage, "table tab-unknowns"
+    readings = {
+        source: list(rows["address"]) for source, rows in unknown.readings.groupby("source")
+    }
+    parts = {
+        "evidence": list(unknown.evidence["address"]),
+        **{
+            part: [
+                address
+                for study in studies.itertuples()
+                for address in (study.address, *readings.get(study.known_study, ()))
+            ]
+            for part, studies in (
+                ("not read in full", coverage.unread), ("not reported", coverage.not_reported),
+            )
+        },
+        "searches": list(coverage.searches["address"]),
+    }  # fmt: skip
     return [
-        _trace(dataset, f"unknown {unknown}", f"{row.question} {row.why_open}", [row.address])
-        for row in rows.itertuples()
+        _trace(dataset, f"unknown {name}", value, unknown.address.split(), shown_in=shown_in),
+        *(_trace(dataset, part, "", addresses) for part, addresses in parts.items() if addresses),
     ]
 
 

@@ -11,6 +11,7 @@ from evidence.analysis.gaps.coverage import State
 from evidence.analysis.gaps.evidence_map import BODY_COLUMNS, OUTSIDE, coverage_by_question
 from evidence.analysis.gaps.unknowns import Unknown
 from evidence.analysis.narrative.pooled_results import format_estimates, measure_label
+from evidence.analysis.narrative.unknowns import coverage_sentence
 from evidence.dataset.dataset import Dataset
 from evidence.provenance.sentence import count, format_duration, format_percent
 from evidence.tables.html_table import CLAIMS_TABLE, UNKNOWNS_TABLE, ReportTable, anchor
@@ -21,18 +22,25 @@ EVIDENCE_METHODS = {
     "randomised": "studies",
     "longest_follow_up": "longest_follow_up",
     "high_risk": "risk_of_bias",
+    "known": "known_studies",
+    "unread": "known_studies",
 }
 QUESTION_COLUMNS = [*BODY_COLUMNS, "band"]
 TRIAL_METHODS = dict.fromkeys(["per_arm", "required", "fraction"], "required_trial")
 
 
 def tabulate_unknowns(unknowns: Sequence[Unknown]) -> ReportTable:
-    """Return a table with one row per unknown: the evidence, why it is open, and what is needed."""
+    """Return a table with one row per unknown.
+
+    It states the evidence, what was not read or searched, why it is open, and what is needed.
+    """
     frame = pd.DataFrame(
         {
             "question": [_question(unknown) for unknown in unknowns],
             "status": [_status(unknown) for unknown in unknowns],
+            "state": [unknown.state or "—" for unknown in unknowns],
             "evidence": [_evidence(unknown) for unknown in unknowns],
+            "known studies": [_coverage(unknown) for unknown in unknowns],
             "certainty": [_certainty(unknown) for unknown in unknowns],
             "why it is open": [_reasons(unknown) for unknown in unknowns],
             "what would settle it": [required_trial_text(unknown) for unknown in unknowns],
@@ -66,7 +74,7 @@ def tabulate_unknowns(unknowns: Sequence[Unknown]) -> ReportTable:
         EVIDENCE_METHODS | TRIAL_METHODS,
         links,
         sort_keys={"evidence": [unknown.n for unknown in unknowns]},
-        filter_columns=("status", "claims"),
+        filter_columns=("status", "state", "claims"),
     )
 
 
@@ -148,6 +156,16 @@ def _evidence(unknown: Unknown) -> str:
         text += f", longest follow-up {format_duration(unknown.longest_follow_up)}"
     text += f"; {format_percent(unknown.high_risk)} at high risk of bias or not randomised"
     return f"{text}; {'some' if unknown.any_blinded else 'none'} effectively blinded"
+
+
+def _coverage(unknown: Unknown) -> str:
+    """State how many known studies are tabulated, and which were not read or what was searched."""
+    if unknown.origin == "source":
+        return "—"
+    sentence = str(coverage_sentence(unknown))
+    if not unknown.known:
+        return sentence
+    return f"{unknown.known - unknown.unread} of {unknown.known} tabulated. {sentence}"
 
 
 def _certainty(unknown: Unknown) -> str:

@@ -26,8 +26,8 @@ from evidence.dataset.dataset import MAX_CACHED_PROJECTS, Dataset
 from evidence.dataset.validation import split_keys
 
 KNOWN_COLUMNS = [
-    "known_study", "label", "study", "condition", "treatment", "comparator_kind", "design", "n",
-    "outcomes", "days", "status", "is_randomised", "address",
+    "known_study", "label", "study", "condition", "treatment", "comparator", "comparator_kind",
+    "design", "n", "outcomes", "days", "status", "is_randomised", "address",
 ]  # fmt: skip
 COUNT_COLUMNS = [
     "state", "reported", "second_hand", "unread", "not_reported", "of_unknown_dose", "fraction",
@@ -189,7 +189,8 @@ def known_studies(dataset: Dataset) -> pd.DataFrame:
     DataFrame
         `KNOWN_COLUMNS`: `study` is its key if its results are tabulated; `condition` may be
         several, separated by semicolons; `n` participants (randomised, else analysed; NA if not
-        known); `outcomes` known to be measured (none: not known); `days`, the longest follow-up
+        known); `outcomes`, all that it measured as far as is known (none: not known, as of every
+        tabulated study); `days`, the longest follow-up
         (NaN if not known); `address`, its row in `known_studies.csv`, else in `designs.csv`, else
         its first result.
     """
@@ -237,6 +238,7 @@ def _tabulated_studies(dataset: Dataset) -> dict[str, dict[str, Any]]:
             "study": study if study in first_rows else "",
             "condition": conditions.get(study, ""),
             "treatment": design.treatment if design else "",
+            "comparator": design.comparator if design else "",
             "comparator_kind": design.comparator_kind if design else "",
             "design": design.design if design else "",
             "n": size,
@@ -269,10 +271,13 @@ def _listed_study(row: Any, tabulated: Mapping[str, Any]) -> dict[str, Any]:
         "study": row.study,
         "condition": "; ".join(dict.fromkeys(conditions)),
         "treatment": tabulated.get("treatment") or row.treatment,
+        "comparator": tabulated.get("comparator") or row.comparator,
         "comparator_kind": tabulated.get("comparator_kind") or row.comparator_kind,
         "design": row.design,
         "n": tabulated.get("n", pd.NA) if pd.isna(row.n_randomised) else row.n_randomised,
-        "outcomes": row.outcomes,
+        # The list names what is known to be measured. Who tabulated a study from a part of its text
+        # knows no more than that it measured at least this.
+        "outcomes": () if tabulated else row.outcomes,
         "days": np.fmax(days, tabulated.get("days", np.nan)),
         "status": row.status,
         "is_randomised": row.design.startswith("randomised"),

@@ -1,12 +1,12 @@
-"""Collect the unknowns: what is asked and not measured, with the evidence on each.
+"""Collect the unknowns: what the tables do not answer, with the evidence and coverage of each.
 
 Vocabulary
 ----------
 An unknown is *listed* (a question of `unknowns.csv`), *derived* (a claim is about a condition,
-treatment, outcome, comparator and follow-up that at most one trial measured), or about a *source*
+treatment, outcome, comparator and follow-up that at most one tabulated trial measured), or about a *source*
 (a claim or reference whose source nobody could identify). Its *codes* are Robinson's reasons for a
 gap: A insufficient or imprecise, B risk of bias, C consistency unknown or lacking, D not the right
-information.
+information. Its *coverage* says which known studies may have measured it and were not read.
 
 References
 ----------
@@ -28,17 +28,25 @@ from evidence.analysis.claims.verdicts import NOT_CHECKABLE
 from evidence.analysis.eligible_evidence import (
     OUTCOME_KINDS,
     StudySize,
+    SubjectCount,
     count_subjects,
     evidence_rows,
     study_sizes,
 )
+from evidence.analysis.gaps.coverage import (
+    OWN_REPORTS,
+    Coverage,
+    State,
+    find_coverage,
+    known_studies,
+)
 from evidence.analysis.gaps.required_trial import RequiredTrial, required_trial
 from evidence.analysis.pooling.study_effects import PRINTED_EFFECTS
 from evidence.analysis.results import select_results
+from evidence.dataset import schema
 from evidence.dataset.access_log import selection
 from evidence.dataset.dataset import MAX_CACHED_PROJECTS, Dataset
 from evidence.dataset.row_filter import COLUMNS, filter_rows, parse_query
-from evidence.dataset.schema import UNKNOWN_STATUSES
 
 BODY_TIMES = (1.0, 3.0, 7.0, 28.0, 90.0, 365.0)
 """Days around which evidence is put together to bodies of evidence."""
@@ -75,6 +83,7 @@ class Topic:
     outcomes: tuple[str, ...] = ()
     from_days: float = 0.0
     to_days: float = np.inf
+    only_randomised: bool = False
 
     def select(self, results: pd.DataFrame) -> pd.DataFrame:
         """Return the results on the topic, against whichever comparator."""
@@ -84,6 +93,34 @@ class Topic:
             if words:
                 is_on_topic &= results[column].isin(words)
         return results[is_on_topic]
+
+    def may_include(self, known: pd.DataFrame) -> pd.Series:
+        """Tell which of `known_studies` were randomised and compared as is asked, or may have been.
+
+        An unknown comparator may be any, and a mixed one of any kind.
+        """
+        is_designed = known["is_randomised"] | (not self.only_randomised)
+        if not self.comparators:
+            return is_designed
+        kind, comparator = known["comparator_kind"], known["comparator"].str.lower()
+        matches = kind.isin(self.comparators) | ((kind == "") & (comparator == ""))
+        for word in (words := self._comparator_words):
+            matches |= comparator.str.contains(word, regex=False)
+        if len(words) < len(self.comparators):
+            matches |= kind == "mixed"
+        return is_designed & matches
+
+    def is_searched_by(self, searches: pd.DataFrame) -> pd.Series:
+        """Tell which searches named the comparator, if the topic names one rather than a kind."""
+        queries, words = searches["query"].str.lower(), self._comparator_words
+        is_named = pd.Series(not words, index=searches.index)
+        for word in words:
+            is_named |= queries.str.contains(word, regex=False)
+        return is_named
+
+    @property
+    def _comparator_words(self) -> list[str]:
+        return [word.lower() for word in self.comparators if word not in schema.COMPARATOR_KINDS]
 
 
 @dataclass(frozen=True)
@@ -107,6 +144,10 @@ class Unknown:
         Proportion of studies at high risk of bias or not randomised.
     any_blinded : bool
         Whether a study used an active placebo or an indistinguishable treatment.
+    coverage : Coverage
+        The known studies on the topic, tabulated or not, and the searches for it.
+    readings : DataFrame
+        What was read of the studies without a tabulated result, as in `readings.csv`.
     codes : dict
         For each of Robinson's reasons the rule that applies.
     computed_status, curated_status : str
@@ -132,6 +173,8 @@ class Unknown:
     computed_status: str
     required_trial: RequiredTrial
     origin: str
+    coverage: Coverage = field(repr=False)
+    readings: pd.DataFrame = field(repr=False)
     topic: Topic | None = None
     population: str = ""
     intervention: str = ""
@@ -156,14 +199,32 @@ class Unknown:
         return dict(self.evidence.drop_duplicates("study")["design"].value_counts())
 
     @property
+    def state(self) -> str:
+        """What is known about its answer, as in `coverage.State`; empty for sources."""
+        return "" if self.origin == "source" else str(self.coverage.state)
+
+    @property
+    def unread(self) -> int:
+        """How many known studies may have measured it and were not read in full."""
+        return len(self.coverage.unread)
+
+    @property
+    def known(self) -> int:
+        """How many known studies measured it or may have: tabulated or unread."""
+        return len(self.coverage.tabulated) + self.unread
+
+    @property
     def labels(self) -> list[str]:
         """The studies that address it."""
         return list(self.evidence["label"].unique())
 
     @property
     def addresses(self) -> str:
-        """Its own row and every row that addresses it, separated by spaces."""
-        return " ".join([*self.address.split(), *self.evidence["address"]])
+        """Its own row, the evidence, and the known studies, readings and searches of its coverage."""
+        parts = [*self.address.split(), *self.evidence["address"], *self.readings["address"]]
+        return " ".join(
+            dict.fromkeys([*parts, *(self.coverage.addresses if self.coverage else ())])
+        )
 
 
 @selection
@@ -177,7 +238,8 @@ def unknowns_of_results(dataset: Dataset, results: pd.DataFrame) -> list[Unknown
     """Return the unknowns that remain with these results.
 
     Open ones come before narrowed and settled ones; of these, first those with more claims, then
-    those with fewer participants.
+    those that a search confirmed, as no known study of them is unread, then those with fewer
+    participants.
     """
     rows = evidence_rows(results)
     comparative = {row["address"]: row for row in comparative_rows(rows)}
@@ -185,8 +247,9 @@ def unknowns_of_results(dataset: Dataset, results: pd.DataFrame) -> list[Unknown
     unknowns = [*_listed(evidence), *_derived(evidence, results), *_about_sources(evidence)]
 
     def importance(unknown: Unknown) -> tuple:
-        status = UNKNOWN_STATUSES.index(unknown.status)
-        return status, -len(unknown.claims), unknown.n, unknown.name
+        status = schema.UNKNOWN_STATUSES.index(unknown.status)
+        is_confirmed = len(unknown.coverage.searches) > 0 and not unknown.unread
+        return status, -len(unknown.claims), not is_confirmed, unknown.n, unknown.name
 
     return sorted(unknowns, key=importance)
 
@@ -212,9 +275,18 @@ def _listed(evidence: _Evidence) -> Iterator[Unknown]:
             origin="listed",
             name=row.unknown,
             curated_status=row.status,
+            topic=_listed_topic(row),
             follow_up_days=_earliest_day(row.where),
             **{column: getattr(row, column) for column in columns},
         )
+
+
+def _listed_topic(row: Any) -> Topic | None:
+    """Return what a row of `unknowns.csv` says on its topic; None if it says nothing."""
+    words = row.conditions, row.treatments, row.comparators, row.outcomes
+    if not any(words):
+        return None
+    return Topic(*words, from_days=float(np.nan_to_num(row.from_days)))
 
 
 def _earliest_day(query: str) -> float:
@@ -296,7 +368,9 @@ def _claimed_questions(
             condition, treatment, outcome = ((word,) for word in cell)
             yield _ClaimedQuestion(
                 "/".join((*cell, band)),
-                Topic(condition, treatment, missing, outcome, first_day, until),
+                Topic(
+                    condition, treatment, missing, outcome, first_day, until, only_randomised=True
+                ),
                 band,
                 tuple(claim for claim, _ in claims_and_days),
                 in_band,
@@ -370,8 +444,52 @@ def _about_sources(evidence: _Evidence) -> Iterator[Unknown]:
         )
 
 
+def _coverage(evidence: _Evidence, rows: pd.DataFrame, topic: Topic | None) -> Coverage:
+    """Return the coverage of an unknown with this evidence; nothing else is known without a topic."""
+    known, searches = known_studies(evidence.dataset), evidence.dataset.searches.iloc[:0]
+    cohort = rows["study"].map(lambda study: evidence.sizes[study].cohort)
+    is_evidence = known["study"].isin(cohort)
+    is_reported = known["study"].isin(cohort[rows["reported_by"].isin(OWN_REPORTS)])
+    studies = {
+        "reported": known[is_reported],
+        "second_hand": known[is_evidence & ~is_reported],
+        "unread": known.iloc[:0],
+        "not_reported": known.iloc[:0],
+    }
+    if topic is not None:
+        found = find_coverage(
+            evidence.dataset,
+            conditions=topic.conditions,
+            treatments=topic.treatments,
+            outcomes=topic.outcomes,
+            from_days=topic.from_days,
+            to_days=topic.to_days,
+        )
+        searches = found.searches[topic.is_searched_by(found.searches)]
+        for part, silent in (("unread", found.unread), ("not_reported", found.not_reported)):
+            is_listed = topic.may_include(silent) & ~silent["study"].isin(cohort)
+            studies[part] = silent[is_listed]
+    states = (State.REPORTED, State.SECOND_HAND, State.NOT_READ, State.NOT_REPORTED)
+    state = State.NOT_FOUND if len(searches) else State.NOT_SEARCHED
+    for part, state_of_part in reversed([*zip(studies.values(), states, strict=True)]):
+        state = state_of_part if len(part) else state
+    return Coverage(state, **studies, searches=searches)
+
+
+def _readings(dataset: Dataset, coverage: Coverage) -> pd.DataFrame:
+    """Return what was read of the studies without a tabulated result."""
+    readings = dataset.readings
+    studies = pd.concat([coverage.unread, coverage.not_reported])["known_study"]
+    return readings[readings["source"].isin(studies)]
+
+
 def _unknown(
-    evidence: _Evidence, rows: pd.DataFrame, *, follow_up_days: float = np.nan, **fields
+    evidence: _Evidence,
+    rows: pd.DataFrame,
+    *,
+    topic: Topic | None = None,
+    follow_up_days: float = np.nan,
+    **fields,
 ) -> Unknown:
     """Return an unknown with what is computed from the rows that address it."""
     dataset = evidence.dataset
@@ -388,6 +506,7 @@ def _unknown(
     at_high_risk |= set(rows.loc[rows["randomised"] != "yes", "study"])
     high_risk = len(at_high_risk) / len(studies) if studies else np.nan
     any_blinded = bool(rows["blinding"].isin(EFFECTIVE_BLINDING).any())
+    coverage = _coverage(evidence, rows, topic)
     return Unknown(
         evidence=rows,
         k=size.studies,
@@ -400,7 +519,10 @@ def _unknown(
         high_risk=high_risk,
         any_blinded=any_blinded,
         codes=dict(_codes(size.studies, best, high_risk, any_blinded)),
-        computed_status=_computed_status(size.studies, len(randomised), best),
+        computed_status=_computed_status(size, len(randomised), best, coverage),
+        coverage=coverage,
+        readings=_readings(dataset, coverage),
+        topic=topic,
         required_trial=required_trial(dataset, best, fields.get("outcome", ""), follow_up_days),
         **fields,
     )
@@ -434,12 +556,25 @@ def _codes(
         yield "D", domains["indirectness"].reason
 
 
-def _computed_status(k: int, randomised: int, best: Certainty | None) -> str:
-    """Settled: at least moderate certainty and precise. Narrowed: two trials, not very low."""
+def _computed_status(
+    size: SubjectCount, randomised: int, best: Certainty | None, coverage: Coverage
+) -> str:
+    """Settled: at least moderate certainty and precise. Narrowed: two trials, not very low.
+
+    Results that are known to exist and were not read could still change the answer: as long as
+    their trials are not smaller than those with results, taken together, it is not settled.
+    """
     if best is None:
         return "open"
     level = LEVELS.index(best.decided or best.suggested)
     imprecision = next(rating for rating in best.domains if rating.domain == "imprecision")
-    if level >= LEVELS.index("moderate") and not imprecision.levels_down and k > 1:
+    is_precise = level >= LEVELS.index("moderate") and not imprecision.levels_down
+    if is_precise and size.studies > 1 and not _may_be_overturned(size.participants, coverage):
         return "settled"
     return "narrowed" if randomised > 1 and level > 0 else "open"
+
+
+def _may_be_overturned(participants: int, coverage: Coverage) -> bool:
+    """Tell whether unread randomised trials have as many participants, or nobody knows how many."""
+    unread = coverage.unread.loc[coverage.unread["is_randomised"], "n"]
+    return len(unread) > 0 and (bool(unread.isna().any()) or int(unread.sum()) >= participants)

@@ -1,5 +1,6 @@
 """Write the unknowns as plain sentences."""
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
@@ -13,32 +14,38 @@ from evidence.analysis.eligible_evidence import (
     study_sizes,
     subjects_number,
 )
+from evidence.analysis.gaps.coverage import State
 from evidence.analysis.gaps.unknowns import FOLLOW_UP_BANDS, Unknown
 from evidence.analysis.results import select_results
 from evidence.dataset.access_log import selection
 from evidence.dataset.dataset import MAX_CACHED_PROJECTS, Dataset
-from evidence.provenance.sentence import Fields, Number, Sentence, count, format_duration
+from evidence.provenance.sentence import (
+    Fields,
+    Number,
+    Sentence,
+    count,
+    format_duration,
+    join_sentences,
+    join_words,
+    verbatim,
+)
 
+SUBJECT = "{outcome} with {intervention} {follow_up} in {population}, against {comparison}"
 TEMPLATES = {
     ("source", False): "No source could be identified for this: {question}",
-    ("derived", False): (
-        "No trial has measured {outcome} with {intervention} {follow_up} in {population}, against "
-        "{comparison}."
-    ),
-    ("derived", True): (
-        "Only {studies} with {participants} measured {outcome} with {intervention} {follow_up} in "
-        "{population}, against {comparison}."
-    ),
-    ("listed", False): "{question} No study in these tables has measured it.",
+    ("derived", False): f"No result is tabulated on {SUBJECT}.",
+    ("derived", True): f"{{studies}} with {{participants}} measured {SUBJECT}.",
+    ("listed", False): "{question} No result is tabulated.",
     ("listed", True): (
         "{question} Evidence: {studies}, {participants}, longest follow-up {longest_follow_up}."
     ),
 }
 """By the origin of an unknown and whether there is any evidence on it."""
+MAX_STUDIES_NAMED = 6
 
 
 def unknown_sentence(unknown: Unknown) -> Sentence:
-    """Return an unknown as one plain sentence with its evidence."""
+    """Return an unknown with its evidence, and what was not read or searched."""
     rows, days = tuple(unknown.evidence["address"]), unknown.longest_follow_up
     duration = format_duration(days)
     question = unknown.question
@@ -57,8 +64,63 @@ def unknown_sentence(unknown: Unknown) -> Sentence:
         "follow_up": unknown.follow_up,
         "comparison": unknown.comparison,
     }
-    template = TEMPLATES[unknown.origin, unknown.k > 0]
-    return Sentence(f"unknown.{unknown.name}", template, fields)
+    name = f"unknown.{unknown.name}"
+    sentence = Sentence(name, TEMPLATES[unknown.origin, unknown.k > 0], fields)
+    if unknown.origin == "source":
+        return sentence
+    return join_sentences(name, sentence, coverage_sentence(unknown))
+
+
+def coverage_sentence(unknown: Unknown) -> Sentence:
+    """State which known studies may have measured an unknown and were not read, or the search.
+
+    An absence is stated of what was read or searched only, never of the world.
+    """
+    unread, silent = unknown.coverage.unread, unknown.coverage.not_reported
+    fields: Fields = {}
+    parts = []
+    if len(unread):
+        noun = "trial" if unread["is_randomised"].all() else "study"
+        noun = f"{'further ' if unknown.k else ''}known {noun}"
+        fields["unread"] = count(len(unread), noun, unread["address"], "known_studies")
+        fields["unread_studies"] = _name_studies(unread)
+        parts.append("{unread} may have measured this; not read in full yet: {unread_studies}.")
+    if len(silent):
+        names = _name_studies(silent)
+        fields["silent"] = Number(len(silent), names, tuple(silent["address"]), "known_studies")
+        parts.append("Not reported by {silent} (the part that would hold it was read).")
+    if not parts:
+        template, search = _search_sentence(unknown)
+        fields |= search
+        parts.append(template)
+    return Sentence(f"unknown.{unknown.name}.coverage", " ".join(parts), fields)
+
+
+def _search_sentence(unknown: Unknown) -> tuple[str, Fields]:
+    """Say which search found no study, or no further one, or that none is recorded."""
+    searches = unknown.coverage.searches
+    if len(searches):
+        last = searches.loc[searches["date"].idxmax()]
+        fields: Fields = {
+            "date": verbatim(last["date"], searches["address"]),
+            # What the database is made of stands in its row.
+            "database": re.sub(r" \([^)]*\)", "", last["database"]),
+        }
+        noun = "trial" if unknown.topic and unknown.topic.only_randomised else "study"
+        noun = f"{'further ' if unknown.k else ''}{noun}"
+        return f"No {noun} found (searched on {{date}}: {{database}}).", fields
+    if unknown.last_searched:
+        date = verbatim(unknown.last_searched, unknown.address.split())
+        return "Searched on {date}; what was searched is not recorded.", {"date": date}
+    return "Not searched.", {}
+
+
+def _name_studies(studies: pd.DataFrame) -> str:
+    """Name studies by their labels; of many only the first ones."""
+    labels = list(studies["label"])
+    if len(labels) > MAX_STUDIES_NAMED:
+        labels[MAX_STUDIES_NAMED:] = [f"{len(labels) - MAX_STUDIES_NAMED} more"]
+    return join_words(labels)
 
 
 def top_unknowns(unknowns: Sequence[Unknown], k: int = 10) -> list[Sentence]:
@@ -69,7 +131,7 @@ def top_unknowns(unknowns: Sequence[Unknown], k: int = 10) -> list[Sentence]:
 @selection
 @lru_cache(maxsize=MAX_CACHED_PROJECTS)
 def follow_up_attrition(dataset: Dataset) -> Sentence:
-    """State how many trial participants were still followed after each band of time."""
+    """State for how many trial participants there are results beyond each band of time."""
     rows = evidence_rows(select_results(dataset))
     trials = rows[(rows["randomised"] == "yes") & rows["kind"].isin(OUTCOME_KINDS)]
     fields: Fields = {"all": _participants(dataset, trials)}
@@ -78,7 +140,7 @@ def follow_up_attrition(dataset: Dataset) -> Sentence:
         key = f"beyond_{after:g}".replace(".", "_")
         fields[key] = _participants(dataset, trials[trials["days"] > after])
         fields[f"{key}_span"] = format_duration(np.floor(after))
-        template += f"; {{{key}}} were followed beyond {{{key}_span}}"
+        template += f"; {{{key}}} were in trials with a tabulated result beyond {{{key}_span}}"
     return Sentence("unknowns.followed", template + ".", fields)
 
 
@@ -95,13 +157,23 @@ def unknowns_summary(unknowns: Sequence[Unknown]) -> Sentence:
         fields[origin] = _total(u for u in unknowns if u.origin == origin)
     for status in ("open", "narrowed", "settled"):
         fields[status] = _total(u for u in unknowns if u.status == status)
-    return Sentence(
-        "unknowns.summary",
+    template = (
         "{all}: {listed} listed by the curators, {derived} derived from claims with at most one "
-        "trial, {source} about sources that could not be identified. Status: {open} open, "
-        "{narrowed} narrowed, {settled} settled.",
-        fields,
+        "tabulated trial, {source} about sources that could not be identified. Status: {open} open, "
+        "{narrowed} narrowed, {settled} settled."
     )
+    for key, clause, selected in (
+        ("unread", "known studies that may have measured it were not read in full",
+         [unknown for unknown in unknowns if unknown.unread]),
+        ("not_found", "a recorded search found no study",
+         [unknown for unknown in unknowns if unknown.state == State.NOT_FOUND]),
+        ("not_searched", "no study is known and no search is recorded",
+         [unknown for unknown in unknowns if unknown.state == State.NOT_SEARCHED]),
+    ):  # fmt: skip
+        if selected:
+            fields[key] = _total(selected)
+            template += f" For {{{key}}}, {clause}."
+    return Sentence("unknowns.summary", template, fields)
 
 
 def _participants(dataset: Dataset, rows: pd.DataFrame) -> Number:
