@@ -349,8 +349,10 @@ def test_counts_of_a_crossover_give_no_ratio(vaccine):
 
 def test_a_body_that_is_not_pooled_says_why(vaccine):
     for line in (2, 3):
-        vaccine.put(DESIGNS, line, treatment="vaccine", comparator_kind="inactive")
-    vaccine.put(DESIGNS, 3, design="randomised crossover")
+        vaccine.put(
+            DESIGNS, line, treatment="vaccine", comparator_kind="inactive",
+            design="randomised crossover",
+        )  # fmt: skip
     dataset, (body,) = bodies(vaccine)
     assert "the two periods of a crossover" in body.reasons_not_pooled[0]
     rated = certainty(vaccine)
@@ -358,6 +360,16 @@ def test_a_body_that_is_not_pooled_says_why(vaccine):
     assert conclusion(dataset, body) == "no conclusion"
     row = tabulate_summary_of_findings(dataset, [rated]).frame.iloc[0]
     assert row["effect"].startswith("not pooled: the two periods of a crossover")
+
+
+def test_a_crossover_beside_another_trial_is_left_out_and_named(vaccine):
+    for line in (2, 3):
+        vaccine.put(DESIGNS, line, treatment="vaccine", comparator_kind="inactive")
+    vaccine.put(DESIGNS, 3, design="randomised crossover")
+    dataset, (body,) = bodies(vaccine)
+    assert body.natural[0] == pytest.approx((4 / 123) / (11 / 139))
+    row = tabulate_summary_of_findings(dataset, [certainty(vaccine)]).frame.iloc[0]
+    assert row["studies"].startswith("1: trial0; trial1 left out: the two periods of a crossover")
 
 
 def test_results_at_a_different_time_are_indirect(graded):

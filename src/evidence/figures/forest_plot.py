@@ -118,7 +118,7 @@ def lay_out_explorer_forest(
     pooled = answer.pooled
     lines = _study_lines(pooled, answer.studies)
     if isinstance(pooled, PooledEstimate):
-        lines.append(_pooled_line(pooled, "pooled estimate", answer.studies, pooled.pooled))
+        lines.append(_pooled_line(pooled, "pooled estimate", pooled.studies, pooled.pooled))
     reasons = "; ".join(pooled.reasons) if isinstance(pooled, Refusal) else ""
     return ForestLayout(
         id=EXPLORER_FOREST,
@@ -156,7 +156,12 @@ def _query_caption(answer: QueryResult, reasons: str) -> Sentence:
         fields["reasons"] = reasons
         return Sentence(name, f"{studies} Not pooled: {{reasons}}. {RISK_TEXT}", fields)
     fields["how"] = method_label(answer.pooled)
-    return Sentence(name, f"{studies} {POOL_TEXT} {RISK_TEXT}", fields)
+    fields["left_out"] = _left_out(answer.pooled)
+    return Sentence(name, f"{studies} {POOL_TEXT} {RISK_TEXT}{{left_out}}", fields)
+
+
+def _left_out(pooled: PooledEstimate) -> str:
+    return "".join(f" {capitalise(reason)}." for reason in pooled.left_out)
 
 
 def _empty(identity: str, title: str, refusal: Refusal) -> ForestLayout:
@@ -177,11 +182,12 @@ def _lay_out(identity, title, template, pooled: PooledEstimate, lines, **fields)
     fields |= {
         "level": confidence_level(getattr(pooled.pooled, "confidence", 0.95)),
         "how": method_label(pooled),
+        "left_out": _left_out(pooled),
     }
     return ForestLayout(
         id=identity,
         title=title,
-        caption=Sentence(f"{identity}.caption", template, fields),
+        caption=Sentence(f"{identity}.caption", f"{template}{{left_out}}", fields),
         alt=_alt(pooled, len(pooled.studies), lines),
         reading=tuple(_line_sentence(pooled.measure, line) for line in lines),
         frame=pd.DataFrame(lines),

@@ -66,7 +66,7 @@ def tabulate_summary_of_findings(dataset: Dataset, graded: Sequence[Certainty]) 
                 "condition": question.conditions[0],
                 "comparison": f"{question.treatments[0]} against {question.comparators[0]} "
                 "comparator",
-                "studies": f"{len(body.studies)}: {', '.join(body.studies['label'])}",
+                "studies": _studies(body),
                 "participants": f"{body.participants:,}" if body.participants else "not stated",
                 "comparator risk per 1,000": _comparator_risk(body),
                 "difference per 1,000, or in points": _difference(body, difference, low, high),
@@ -151,6 +151,11 @@ def _overall_reason(appraisal: Appraisal) -> str:
     if appraisal.rule_judgement:
         rule = f"{appraisal.rule_judgement} by the tool's rule"
     return f"{rule}; {appraisal.reason}" if appraisal.reason else rule
+
+
+def _studies(body: EvidenceBody) -> str:
+    parts = (f"{len(body.studies)}: {', '.join(body.studies['label'])}", *body.left_out)
+    return "; ".join(parts)
 
 
 def _comparator_risk(body: EvidenceBody) -> str:

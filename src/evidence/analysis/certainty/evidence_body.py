@@ -20,7 +20,12 @@ from evidence.analysis.pooling.pooled_estimate import (
     pool_effects,
 )
 from evidence.analysis.pooling.question import METHODS as POOLING_METHODS
-from evidence.analysis.pooling.question import Question, study_effects, within_time_window
+from evidence.analysis.pooling.question import (
+    Question,
+    leave_out_studies,
+    study_effects,
+    within_time_window,
+)
 from evidence.analysis.pooling.study_effects import (
     INPUT_COLUMNS,
     PRINTED_EFFECTS,
@@ -48,7 +53,8 @@ class EvidenceBody:
     """One body of evidence.
 
     `studies` has the columns of `study_effects`, and `ci_low`, `ci_high` and `weight` if pooled.
-    `pooled` is None for a single study and where pooling was refused, for `reasons_not_pooled`.
+    `pooled` is None for a single study and where pooling was refused, for `reasons_not_pooled`;
+    `left_out` says which studies with the same outcome are not among them, and why.
     `effect` is (estimate, ci_low, ci_high) on the scale of pooling, NaN where there is none.
     `comparator_risk` is the proportion with the outcome in the comparator arms, NaN if not counted.
     """
@@ -59,6 +65,7 @@ class EvidenceBody:
     reasons_not_pooled: tuple[str, ...]
     effect: tuple[float, float, float]
     comparator_risk: float
+    left_out: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -219,6 +226,7 @@ def _body(
     question, studies = _effects_by_best_measure(dataset, rows, question)
     if studies.empty:
         return None
+    studies, left_out = leave_out_studies(studies, question)
     pooled: PooledEstimate | None = None
     reasons: tuple[str, ...] = ()
     effect = (np.nan, np.nan, np.nan)
@@ -245,7 +253,7 @@ def _body(
         effect = (yi, yi - half, yi + half)
     events, n = studies["events2"].sum(), studies["n2"].sum()
     risk = float(events / n) if question.measure == "rr" else np.nan
-    return EvidenceBody(question, studies, pooled, reasons, effect, risk)
+    return EvidenceBody(question, studies, pooled, reasons, effect, risk, left_out)
 
 
 def _effects_by_best_measure(

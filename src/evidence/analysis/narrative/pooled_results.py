@@ -77,6 +77,10 @@ def describe_pool(pooled: PooledEstimate | Refusal) -> list[Sentence]:
     else:
         sentences = [_effect(pooled, pooled.pooled, name, rows), *_prediction(pooled, name, rows)]
         reported = set(pooled.omitted_analyses)
+    sentences += [
+        Sentence(f"{name}.without.{number}", "{reason}.", {"reason": capitalise(reason)})
+        for number, reason in enumerate(pooled.left_out, start=1)
+    ]
     if pooled.regression is not None:
         sentences.append(_slope(pooled, pooled.regression, f"{name}.regression", rows))
     omitted = [

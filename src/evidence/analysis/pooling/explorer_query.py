@@ -140,9 +140,12 @@ def run_query(
         refusal = Refusal(query.outcome, query.measure, (reason,))
         return QueryResult(query, confidence, studies, refusal)
     pooled = pool_studies(dataset, results, confidence=confidence, **vars(query.question))
-    if isinstance(pooled, PooledEstimate):
-        return QueryResult(query, confidence, pooled.studies, pooled)
     half = critical_value(confidence) * np.sqrt(studies["vi"])
     half = half.mask(crossover_without_correlation(studies))
     limits = {"ci_low": studies["yi"] - half, "ci_high": studies["yi"] + half, "weight": np.nan}
-    return QueryResult(query, confidence, studies.assign(**limits), pooled)
+    studies = studies.assign(**limits)
+    if isinstance(pooled, PooledEstimate):
+        # Studies that are left out of the pooled estimate are shown below the others.
+        is_pooled = studies["study"].isin(pooled.studies["study"])
+        studies = pd.concat([pooled.studies, studies[~is_pooled]], ignore_index=True)
+    return QueryResult(query, confidence, studies, pooled)

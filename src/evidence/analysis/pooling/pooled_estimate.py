@@ -17,6 +17,7 @@ from evidence.analysis.pooling.question import (
     MODERATOR_COLUMNS,
     SUBGROUP_COLUMNS,
     Question,
+    leave_out_studies,
     reasons_not_to_pool,
     select_study_effects,
 )
@@ -67,9 +68,9 @@ class PooledEstimate:
     """A pooled effect with its subgroups, meta-regression and sensitivity analyses.
 
     `studies` has one row per study: the columns of `study_effects`, `ci_low`, `ci_high` and
-    `weight` (NaN for stratified methods). Effects are on the scale of pooling, see
-    `natural_scale`. `omitted_analyses` gives, by name, the reason why a customary analysis is
-    missing.
+    `weight` (NaN for stratified methods). `left_out` says which others are not pooled, and why.
+    Effects are on the scale of pooling, see `natural_scale`. `omitted_analyses` gives, by name, the
+    reason why a customary analysis is missing.
     """
 
     question: Question
@@ -88,6 +89,7 @@ class PooledEstimate:
     moderator: str = ""
     regression: meta_analysis.MetaRegression | None = None
     omitted_analyses: dict[str, str] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
 
     @property
     def outcome(self) -> str:
@@ -144,6 +146,7 @@ class PooledEstimate:
                 "subgroups": self._subgroup_data() if self.subgroup_by else None,
                 "regression": line and {"moderator": self.moderator, **asdict(line)},
                 "omitted_analyses": self.omitted_analyses,
+                "left_out": list(self.left_out),
             }
         )
 
@@ -257,13 +260,14 @@ def pool_effects(
     PoolingError
         With every reason why these studies should not be pooled.
     """
+    studies, left_out = leave_out_studies(studies, question)
     reasons = list(
         reasons_not_to_pool(
             dataset, studies, question, method=method, grouped_by=subgroup_by, results=results
         )
     )
     if reasons:
-        raise PoolingError(reasons)
+        raise PoolingError([*left_out, *reasons])
     half = critical_value(confidence) * np.sqrt(studies["vi"])
     studies = studies.assign(ci_low=studies["yi"] - half, ci_high=studies["yi"] + half)
     options = {"method": method, "test": test, "confidence": confidence}
@@ -271,6 +275,7 @@ def pool_effects(
         estimate = _pool_stratified(studies, question, method, confidence)
     else:
         estimate = _pool_inverse_variance(studies, question, options)
+    estimate = replace(estimate, left_out=left_out)
     if subgroup_by:
         estimate = _add_subgroups(estimate, subgroup_by, options)
     return _add_regression(estimate, moderator, options) if moderator else estimate

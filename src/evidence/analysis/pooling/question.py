@@ -17,7 +17,7 @@ from evidence.analysis.pooling.study_effects import (
 )
 from evidence.analysis.results import require_known
 from evidence.dataset.dataset import Dataset
-from evidence.provenance.sentence import format_duration
+from evidence.provenance.sentence import format_duration, join_words
 
 MEASURES = {
     "rr": "log risk ratio",
@@ -159,6 +159,34 @@ def main_question(
             narrowed: dict[str, Any] = {f"{field}s": (most,) if most else ()}
             question = replace(question, **narrowed)
     return question
+
+
+def leave_out_studies(
+    studies: pd.DataFrame, question: Question
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Leave out studies that cannot be pooled with the others, and say why, one clause each.
+
+    These are crossovers, unless a single proportion is pooled, and studies that are not randomised
+    if others are and `allow_nonrandomised` is not set. Where nothing else would remain, nothing is
+    left out, so that `reasons_not_to_pool` can name the reason.
+    """
+    is_crossover = (studies["design"] == "randomised crossover") & (
+        question.measure != "proportion"
+    )
+    is_allowed = (studies["randomised"] == "yes") | question.allow_nonrandomised
+    reasons = {
+        "the two periods of a crossover have the same participants, and their correlation is not "
+        "known": is_crossover,
+        "not randomised; pooled only on request (--allow-nonrandomised)": ~is_allowed,
+    }
+    clauses = []
+    for reason, is_unfit in reasons.items():
+        is_unfit = is_unfit.reindex(studies.index)
+        if is_unfit.any() and not is_unfit.all():
+            names = join_words(studies.loc[is_unfit, "label"])
+            clauses.append(f"{names} left out: {reason}")
+            studies = studies[~is_unfit]
+    return studies.reset_index(drop=True), tuple(clauses)
 
 
 def reasons_not_to_pool(

@@ -12,7 +12,12 @@ import numpy as np
 import pandas as pd
 
 from evidence.analysis.pooling.pooled_estimate import INVERSE_LINK
-from evidence.analysis.pooling.question import Question, reasons_not_to_pool, select_study_effects
+from evidence.analysis.pooling.question import (
+    Question,
+    leave_out_studies,
+    reasons_not_to_pool,
+    select_study_effects,
+)
 from evidence.dataset.dataset import Dataset
 from evidence.errors import ParameterError
 from evidence.provenance.sentence import Number, Sentence, count, format_duration
@@ -131,6 +136,7 @@ def study_selections(
             studies = all_studies[all_studies["risk"].isin(levels)]
             if comparator != ANY_COMPARATOR:
                 studies = studies[studies["comparator_kind"] == comparator]
+            studies, _ = leave_out_studies(studies, definition)
             reasons = reasons_not_to_pool(
                 dataset, studies, definition, method="reml", grouped_by="comparator"
             )
