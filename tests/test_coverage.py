@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 
 from evidence.analysis.gaps.coverage import State, count_coverage, find_coverage, known_studies
+from evidence.analysis.gaps.evidence_map import coverage_by_question
 from evidence.analysis.gaps.study_flow import study_flow
 from evidence.analysis.narrative.coverage import coverage_summary
 from evidence.analysis.results import select_results
 from evidence.dataset import schema
 from evidence.errors import DatasetError
+from evidence.figures import evidence_map
 from evidence.figures.evidence_map import lay_out_evidence_map
 from evidence.figures.study_flow import lay_out_study_flow
+from evidence.report.machine_readable import coverage_frame
 from evidence.tables.gaps import tabulate_coverage, tabulate_evidence_map
 from tests.example_trials import add_reading, add_search
 
@@ -299,6 +302,16 @@ def test_a_cell_with_results_of_other_studies_only_is_not_called_empty(project):
     assert shown(project, scope="guide")[1]["bread/risen"] == "only studies outside this selection"
 
 
+def test_a_map_leaves_out_what_fewest_studies_measured(project, monkeypatch):
+    monkeypatch.setattr(evidence_map, "MAX_COLUMNS", 1)
+    layout, texts = shown(project)
+    # One study each: the condition that comes first stays.
+    assert list(texts) == ["bread/risen", "bread/height"]
+    assert str(layout.caption).endswith("Not shown: 1 condition with the fewest studies.")
+    monkeypatch.undo()
+    assert "Not shown" not in str(shown(project)[0].caption)
+
+
 def test_known_studies_of_unknown_dose_may_have_given_it(project):
     for line in (2, 3):
         project.put("data/designs.csv", line, treatment="yeast")
@@ -321,17 +334,25 @@ def test_coverage_by_question_and_time(project):
     know(project, "Known 2000", outcomes="risen", followup="1", followup_unit="month")
     know(project, "Short 2001", outcomes="risen", followup="1", followup_unit="day")
     dataset = project.dataset()
-    table = tabulate_coverage(dataset, select_results(dataset))
-    assert table.frame.drop(columns=["condition", "treatment", "comparator"]).values.tolist() == [
-        ["risen", "any time", "1", "0", "2", "33%", "Known 2000; Short 2001"],
-        ["risen", "up to three days", "1", "0", "2", "33%", "Known 2000; Short 2001"],
-        ["risen", "up to a month", "0", "0", "2", "0%", "Known 2000; Baker"],
-    ]
-    numbers = table.numbers.set_index("name").loc["bread/yeast/inactive/risen/any time"]
+    cells = coverage_by_question(dataset, select_results(dataset))
+    table = tabulate_coverage(cells)
+    assert table.frame.to_dict("records") == [
+        {
+            "condition": "bread", "treatment": "yeast", "comparator": "inactive",
+            "outcome": "risen", "any time": "1 of 3 (33%)", "up to three days": "1 of 3 (33%)",
+            "up to a month": "0 of 2 (0%)", "second-hand": "0", "read, not reported": "0",
+        }
+    ]  # fmt: skip
+    numbers = table.numbers.set_index("name").loc["bread/yeast/inactive/risen"]
     assert (numbers["tabulated"], numbers["unread"], numbers["fraction"]) == (1, 2, 1 / 3)
     assert numbers["address"] == (
         "data/designs.csv:2 data/known_studies.csv:2 data/known_studies.csv:3"
     )
+    written = coverage_frame(cells)
+    assert list(written["unread_studies"]) == [
+        "Known 2000; Short 2001", "Known 2000; Short 2001", "Known 2000; Baker",
+    ]  # fmt: skip
+    assert list(written["tabulated"]) == [1, 1, 0]
 
 
 def test_how_much_is_tabulated_in_a_sentence(project):

@@ -259,12 +259,12 @@ from .analysis.gaps.coverage import (
 from .analysis.gaps.coverage import (
     known_studies as known_studies,
 )
+from .analysis.gaps.evidence_map import (
+    coverage_by_question as coverage_by_question,
+)
 from .analysis.narrative.coverage import (
     coverage_summary as coverage_summary,
 )
 from .figures.study_flow import (
     lay_out_study_flow as lay_out_study_flow,
-)
-from .tables.gaps import (
-    tabulate_coverage as tabulate_coverage,
 )

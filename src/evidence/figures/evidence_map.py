@@ -23,6 +23,8 @@ CELL_WORDS = {
     "dose": ("a dose and a time", "the evidence on one dose at one time"),
 }
 """What a cell combines, and what a bubble stands for."""
+MAX_ROWS, MAX_COLUMNS = 30, 12
+"""More rows and columns cannot be read; those with fewest studies are left out."""
 ARM_COLUMNS = ("study", "outcome", "days")
 """What a treated arm has in common with its comparator."""
 MIN_AREA, AREA_RANGE = 110, 390
@@ -72,7 +74,8 @@ def lay_out_evidence_map(
         Outcomes by condition, or doses by time.
     """
     column_by = COLUMNS_BY_ROWS[row_by]
-    frame = evidence_map_cells(dataset, results, row_by=row_by, column_by=column_by)
+    cells = evidence_map_cells(dataset, results, row_by=row_by, column_by=column_by)
+    frame = _most_studied(cells)
     comparative = comparative_rows(results)
     frame["certainty"] = [_best_certainty(dataset, comparative, c) for c in frame["address"]]
     frame["column"], column_labels = pd.factorize(frame["column_label"])
@@ -97,7 +100,7 @@ def lay_out_evidence_map(
             "read, with the number of known studies that may have measured it; – not reported in "
             "the part that would hold it, which was read; 0 not found by a recorded search; · not "
             f"searched; ” only the guide reports it.{DOSE_RULE if row_by == 'dose' else ''} "
-            f"{sentence.template}",
+            f"{sentence.template}{_omission(cells, frame, row_by, column_by)}",
             sentence.fields,
         ),
         alt=_alt(frame, sentence, row_by, column_by),
@@ -110,6 +113,25 @@ def lay_out_evidence_map(
         row_labels=tuple(row_labels),
         column_labels=tuple(column_labels),
     )
+
+
+def _most_studied(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the cells of the rows and columns with most studies, as many as can be shown."""
+    for label, maximum in (("row_label", MAX_ROWS), ("column_label", MAX_COLUMNS)):
+        studies = cells.groupby(label, sort=False)["k"].sum()
+        shown = studies.sort_values(ascending=False, kind="stable").index[:maximum]
+        cells = cells[cells[label].isin(shown)]
+    return cells.reset_index(drop=True)
+
+
+def _omission(cells: pd.DataFrame, frame: pd.DataFrame, row_by: str, column_by: str) -> str:
+    """Say how many rows and columns of the map are not shown, if any."""
+    omitted = [
+        str(count(cells[label].nunique() - frame[label].nunique(), dimension))
+        for label, dimension in (("row_label", row_by), ("column_label", column_by))
+        if cells[label].nunique() > frame[label].nunique()
+    ]
+    return f" Not shown: {join_words(omitted)} with the fewest studies." if omitted else ""
 
 
 def _best_certainty(dataset: Dataset, rows: list[dict], cell: str) -> str:

@@ -251,6 +251,18 @@ def _as_frame(records: Iterable[Mapping[str, object]]) -> pd.DataFrame:
     )
 
 
+def coverage_frame(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the counts of `coverage_by_question` with the columns of `coverage.csv`."""
+    names = {"comparator_kind": "comparator", "band": "follow_up", "fraction": "coverage"}
+    frame = cells.drop(columns="of_unknown_dose").rename(columns=names | {"address": "rows"})
+    frame.insert(
+        frame.columns.get_loc("reported"),
+        "tabulated",
+        cells[["reported", "second_hand"]].sum(axis="columns"),
+    )
+    return frame
+
+
 def unknowns_json(entries: Iterable[Unknown]) -> str:
     """Format unknowns as JSON."""
     return format_json(unknowns_records(entries))

@@ -29,7 +29,7 @@ from evidence.report.figure_identity import FigureRecord, figure_record
 from evidence.report.footnotes import sentence_html, sources_and_footnotes
 from evidence.report.html_pages import METADATA, Headings, describe_notebook
 from evidence.report.machine_readable import write_csv, write_table
-from evidence.tables.gaps import tabulate_unknowns
+from evidence.tables.gaps import tabulate_coverage, tabulate_unknowns
 from evidence.tables.html_table import ReportTable
 from evidence.tables.reading_list import tabulate_reading_list
 
@@ -238,6 +238,15 @@ class Report:
             script + _file_links("Machine-readable: ", files),
             f"{len(claims)} claims as ClaimReview",
         )
+
+    def coverage(self, cells: pd.DataFrame) -> HtmlOutput:
+        """Show the counts of `coverage_by_question` as a table; write them with names as CSV."""
+        table = self.table(tabulate_coverage(cells))
+        if not self._out or cells.empty:
+            return table
+        write_csv(machine_readable.coverage_frame(cells), self._out / "coverage.csv")
+        links = _file_links("", {"coverage.csv": "coverage.csv, with the studies not read"})
+        return HtmlOutput(table.html + links, table.text)
 
     def unknowns(self, entries: list[Unknown]) -> HtmlOutput:
         """Show unknowns as a table; write them as CSV and JSON, and their studies as BibTeX."""

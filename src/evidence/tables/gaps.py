@@ -8,11 +8,10 @@ import pandas as pd
 
 from evidence.analysis.eligible_evidence import subjects_number
 from evidence.analysis.gaps.coverage import State
-from evidence.analysis.gaps.evidence_map import BODY_COLUMNS, OUTSIDE, coverage_by_question
+from evidence.analysis.gaps.evidence_map import ANY_TIME, BODY_COLUMNS, OUTSIDE
 from evidence.analysis.gaps.unknowns import Unknown
 from evidence.analysis.narrative.pooled_results import format_estimates, measure_label
 from evidence.analysis.narrative.unknowns import coverage_sentence
-from evidence.dataset.dataset import Dataset
 from evidence.provenance.sentence import count, format_duration, format_percent
 from evidence.tables.html_table import CLAIMS_TABLE, UNKNOWNS_TABLE, ReportTable, anchor
 
@@ -25,7 +24,6 @@ EVIDENCE_METHODS = {
     "known": "known_studies",
     "unread": "known_studies",
 }
-QUESTION_COLUMNS = [*BODY_COLUMNS, "band"]
 TRIAL_METHODS = dict.fromkeys(["per_arm", "required", "fraction"], "required_trial")
 
 
@@ -192,40 +190,36 @@ def _reasons(unknown: Unknown) -> str:
     return "; ".join([*codes, *filter(None, [unknown.why_open])])
 
 
-def tabulate_coverage(dataset: Dataset, results: pd.DataFrame) -> ReportTable:
-    """Return a table of how many of the known studies are tabulated on each question and time."""
-    cells = coverage_by_question(dataset, results)
+def tabulate_coverage(cells: pd.DataFrame) -> ReportTable:
+    """Return the counts of `coverage_by_question` as a table, one row per question.
+
+    Each time has a column: tabulated studies of those known, and the percentage.
+    """
+    names = dict(
+        zip(BODY_COLUMNS, ["condition", "treatment", "comparator", "outcome"], strict=True)
+    )
     tabulated = cells["reported"] + cells["second_hand"]
-    percentages = ["—" if pd.isna(cell) else format_percent(cell) for cell in cells["fraction"]]
-    frame = pd.DataFrame(
-        {
-            "condition": cells["condition"],
-            "treatment": cells["treatment"],
-            "comparator": cells["comparator_kind"],
-            "outcome": cells["outcome"],
-            "follow-up": cells["band"],
-            "tabulated": [
-                f"{total} ({second_hand} second-hand)" if second_hand else str(total)
-                for total, second_hand in zip(tabulated, cells["second_hand"], strict=True)
-            ],
-            "not reported": cells["not_reported"].astype(str),
-            "not read": cells["unread"].astype(str),
-            "coverage": percentages,
-            "studies not read": cells["unread_studies"].replace("", "—"),
-        }
-    )
-    numbers = cells[["second_hand", "not_reported", "unread", "fraction", "address"]]
-    numbers = numbers.assign(
-        tabulated=tabulated, name=cells[QUESTION_COLUMNS].agg("/".join, axis=1)
-    )
+    texts = [
+        f"{k} of {k + unread} ({format_percent(fraction)})" if k + unread else "—"
+        for k, unread, fraction in zip(tabulated, cells["unread"], cells["fraction"], strict=True)
+    ]
+    times = cells.assign(text=texts).pivot(index=BODY_COLUMNS, columns="band", values="text")
+    totals = cells.assign(tabulated=tabulated)[cells["band"] == ANY_TIME].reset_index(drop=True)
+    frame = totals[BODY_COLUMNS].rename(columns=names)
+    for band in cells["band"].unique():
+        frame[band] = list(times[band].reindex(pd.MultiIndex.from_frame(totals[BODY_COLUMNS])))
+    frame["second-hand"] = totals["second_hand"].astype(str)
+    frame["read, not reported"] = totals["not_reported"].astype(str)
+    numbers = totals[["tabulated", "unread", "fraction", "address"]]
+    numbers.insert(0, "name", totals[BODY_COLUMNS].agg("/".join, axis="columns"))
     return ReportTable(
         "tab-coverage",
-        "Coverage: studies with a tabulated result among those known that may have measured it",
-        frame,
+        "Coverage: studies with a tabulated result, of those known that measured it or may have",
+        frame.fillna("—"),
         numbers,
         dict.fromkeys(numbers.columns, "known_studies") | {"fraction": "coverage"},
-        sort_keys={"tabulated": list(tabulated), "coverage": list(cells["fraction"])},
-        filter_columns=("condition", "treatment", "comparator", "outcome", "follow-up"),
+        sort_keys={ANY_TIME: list(totals["fraction"])},
+        filter_columns=tuple(names.values()),
     )
 
 

@@ -121,6 +121,7 @@ def _question(cell: Mapping[str, str], asked: Mapping[str, list[str]]) -> dict[s
 
 BODY_COLUMNS = ["condition", "treatment", "comparator_kind", "outcome"]
 """What the coverage of a question is counted by, besides the time."""
+ANY_TIME = "any time"
 
 
 def coverage_by_question(dataset: Dataset, results: pd.DataFrame) -> pd.DataFrame:
@@ -140,7 +141,7 @@ def coverage_by_question(dataset: Dataset, results: pd.DataFrame) -> pd.DataFram
     rows = rows[rows["comparator_kind"] != ""]
     bodies = rows[BODY_COLUMNS].drop_duplicates()
     bodies = bodies.sort_values(BODY_COLUMNS, key=lambda words: words.str.casefold())
-    bands = {"any time": {}} | {band: _days(*ends[:2]) for band, ends in FOLLOW_UP_BANDS.items()}
+    bands = {ANY_TIME: {}} | {band: _days(*ends[:2]) for band, ends in FOLLOW_UP_BANDS.items()}
     cells = bodies.merge(pd.DataFrame({"band": list(bands)}), how="cross")
     questions = [
         {
