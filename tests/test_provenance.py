@@ -126,6 +126,19 @@ def test_a_row_of_any_table_names_its_sources_and_the_place(project, address, so
     assert (row.sources, row.locator) == (sources, locator)
 
 
+def test_a_row_names_the_narrowest_reading_in_which_it_lies(project):
+    assert describe(project, "data/studies.csv:2").reading == ""
+    add_full_tables(project)
+    whole = {"source": "baker1990", "part": "the paper", "kind": "full text", "not_reported": ""}
+    project.table(schema.READINGS, **FULL_TABLES[schema.READINGS] | whole | {"date": "2026-11-25"})
+    row = describe(project, "data/studies.csv:2")
+    assert row.reading == "table, read by A. Reader on 2026-11-24"
+    assert row.url == "https://example.org/t1"
+    row = describe(project, "data/risk_of_bias.csv:2")
+    assert (row.locator, row.reading) == ("p. 3", "full text, read by A. Reader on 2026-11-25")
+    assert describe(project, "data/readings.csv:2").reading == ""
+
+
 def test_no_table_has_a_column_address_which_frames_use_for_the_line():
     assert [table.file for table in schema.TABLES if "address" in table.names] == []
 

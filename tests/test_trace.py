@@ -6,6 +6,7 @@ import re
 import pytest
 
 from evidence import cli
+from evidence.dataset import schema
 from evidence.errors import EvidenceError
 from evidence.provenance.methods import METHODS
 from evidence.provenance.rows import describe_rows
@@ -122,7 +123,7 @@ def test_json_has_the_same_with_links(bakery, capsys):
 def test_many_rows_are_shown_as_ranges_of_lines(report, capsys):
     command = ["why", "--project", str(ROOT), "--reports", str(report), "index.opening.results"]
     assert cli.main(command) == 0
-    assert re.search(r"source rows   \d+: data/studies.csv:2-\d+\n", capsys.readouterr().out)
+    assert re.search(r"source rows   \d+: data/studies.csv:\d+-\d+", capsys.readouterr().out)
 
 
 def test_refusals_say_what_there_is(bakery):
@@ -146,6 +147,44 @@ def test_outdated_reports_are_not_used(bakery):
         "…/reports: out of date, because references.bib changed since. Rebuild the reports with: "
         "evidence report"
     )
+
+
+# Readings
+
+
+def add_readings(project, url):
+    """Record that all sources of the project were read whole."""
+    for source in ("baker1990", "guide", "miller2001"):
+        project.table(
+            schema.READINGS, source=source, part="all", kind="full text", read_by="A. Reader",
+            date="2026-11-24", url=url,
+        )  # fmt: skip
+
+
+def test_a_row_is_traced_to_the_page_that_was_read(project, capsys):
+    add_readings(project, "https://example.org/copy")
+    last = run_why(capsys, project, "data/studies.csv:2").splitlines()[-1]
+    assert last.strip() == (
+        "reading: full text, read by A. Reader on 2026-11-24: https://example.org/copy"
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://example.org/copy", '<a href="https://example.org/copy">page</a>'),
+        ("a <b>copy</b>", "a &lt;b&gt;copy&lt;/b&gt;"),
+        ("javascript:alert(1)", ", javascript:alert(1))"),
+    ],
+)
+def test_a_footnote_links_to_the_page_that_was_read(project, url, expected):
+    add_readings(project, url)
+    store = ValueStore()
+    store.add(Sentence("x", "{y}", {"y": Number(1, "1", ("data/studies.csv:2",))}))
+    html = sources_and_footnotes(project.dataset(), store, {})
+    assert "(full text, read by A. Reader on 2026-11-24, " in html
+    assert expected in html
+    assert 'href="javascript' not in html
 
 
 # Footnotes
@@ -192,10 +231,9 @@ def test_copied_numbers_are_in_a_cell_of_their_rows(shipped, report):
     """At full precision, or as the ends of a printed range."""
     rows = {
         row["address"]: {str(cell) for cell in row.values()}
-        for name in ("results", "designs", "claims", "guide", "statements", "unknowns",
-                     "risk_of_bias", "minimal_important_differences", "searches")
-        for row in getattr(shipped, name).to_dict("records")
-    }  # fmt: skip
+        for table in schema.TABLES
+        for row in shipped.frame(table).to_dict("records")
+    }
     copied = {k: entry for k, entry in values(report).items() if entry["method"] == "copied"}
     assert len(copied) > 500
     for name, entry in copied.items():

@@ -19,6 +19,7 @@ from evidence.dataset.bibliography import Bibliography, Reference, read_bibliogr
 from evidence.dataset.csv_reader import map_cells, read_tables, split_keys
 from evidence.dataset.notebook_display import Frame
 from evidence.dataset.project_folder import find_project, table_checksums
+from evidence.dataset.readings import narrowest_reading
 from evidence.dataset.schema import BIBLIOGRAPHY_FILE
 from evidence.dataset.validation import validate_tables
 from evidence.errors import DatasetError, EvidenceError, ProblemList
@@ -149,6 +150,14 @@ class Dataset:
         """Return the short name of a study or source: that in the tables, else author and year."""
         return _labels(self).get(key) or self.bibliography[key].label
 
+    @selection
+    def reading_of(self, source: str, locator: str) -> dict[str, str]:
+        """Return the reading in which a place in a source lies; empty if none is recorded.
+
+        Its keys are part, kind, read_by, date and url.
+        """
+        return dict(narrowest_reading(locator, _readings_by_source(self).get(source, ())))
+
     def read_text(self, path: str | Path) -> str:
         """Return the text of a file, named from the project's folder; empty if there is none."""
         if self.log is not None:
@@ -200,6 +209,15 @@ def _labels(dataset: Dataset) -> dict[str, str]:
     return dict(zip(known["known_study"], known["label"], strict=True)) | dict(
         zip(designs["study"], designs["label"], strict=True)
     )
+
+
+@lru_cache(maxsize=MAX_CACHED_PROJECTS)
+def _readings_by_source(dataset: Dataset) -> dict[str, list[dict[str, str]]]:
+    readings = dataset.readings[["source", "part", "kind", "read_by", "date", "url"]]
+    return {
+        source: rows.drop(columns="source").to_dict("records")
+        for source, rows in readings.groupby("source")
+    }
 
 
 class _TablesChangedError(Exception):

@@ -4,7 +4,7 @@ A result *lies in* a reading of its source if the reading is of the full text, o
 locator is the part that was read or begins with it.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cache
 
 import numpy as np
@@ -34,6 +34,13 @@ def lies_in(locator: str, part: str, kind: str) -> bool:
     False
     """
     return kind == FULL_TEXT or part in _possible_parts(locator)
+
+
+def narrowest_reading(locator: str, readings: Iterable[Mapping[str, str]]) -> Mapping[str, str]:
+    """Return the reading of the smallest part that holds a locator; empty if there is none."""
+    holding = [row for row in readings if lies_in(locator, row["part"], row["kind"])]
+    is_part = [(row["kind"] != FULL_TEXT, len(row["part"])) for row in holding]
+    return holding[is_part.index(max(is_part))] if holding else {}
 
 
 @cache

@@ -33,7 +33,8 @@ class SourceRow:
     """A row in words: its subject, what it prints, and where that was read.
 
     `sources` are BibTeX keys. `unconfirmed` says why the row is not confirmed at its source; empty
-    if it is.
+    if it is. `reading` says who read that place and when, and `url` at which page; empty if no
+    reading is recorded.
     """
 
     address: str
@@ -42,6 +43,8 @@ class SourceRow:
     locator: str
     sources: tuple[str, ...]
     unconfirmed: str = ""
+    reading: str = ""
+    url: str = ""
 
 
 def describe_rows(dataset: Dataset, addresses: Iterable[str]) -> list[SourceRow]:
@@ -114,7 +117,22 @@ def _source_row(dataset: Dataset, table: schema.Table, row: Mapping) -> SourceRo
     verified = row["verified"] if table is schema.STUDIES else "yes"
     unconfirmed = "" if verified == "yes" else verified
     description, as_printed = _describe(dataset, table, row)
-    return SourceRow(row["address"], description, as_printed, locator, sources, unconfirmed)
+    reading, url = _describe_reading_of(dataset, table, sources, locator)
+    return SourceRow(
+        row["address"], description, as_printed, locator, sources, unconfirmed, reading, url
+    )
+
+
+def _describe_reading_of(
+    dataset: Dataset, table: schema.Table, sources: tuple[str, ...], locator: str
+) -> tuple[str, str]:
+    """Return who read the place that a row names, and when; and at which page."""
+    if table is schema.READINGS or len(sources) != 1 or not locator:
+        return "", ""
+    reading = dataset.reading_of(sources[0], locator)
+    if not reading:
+        return "", ""
+    return f"{reading['kind']}, read by {reading['read_by']} on {reading['date']}", reading["url"]
 
 
 def _describe(dataset: Dataset, table: schema.Table, row: Mapping) -> tuple[str, str]:
