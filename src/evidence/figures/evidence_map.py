@@ -106,7 +106,12 @@ def lay_out_evidence_map(
         alt=_alt(frame, sentence, row_by, column_by),
         reading=_cell_sentences(frame),
         frame=frame,
-        methods={"k": "studies", "second_hand": "studies", "n": "participants"}
+        methods={
+            "k": "studies",
+            "second_hand": "studies",
+            "n": "participants",
+            "animals": "animals",
+        }
         | dict.fromkeys(COVERAGE_COUNTS, "known_studies"),
         empty="" if len(frame) else "No result on a benefit or harm among these.",
         dimensions=(row_by, column_by),
