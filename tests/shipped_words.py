@@ -15,19 +15,23 @@ ORDINARY = {
     "oral": "a route of the vocabulary",
     "intranasal": "a route of the vocabulary",
     "subcutaneous": "a route of the vocabulary",
+    "sublingual": "a route of the vocabulary",
     "placebo": "a comparator of the vocabulary",
     "age": "how old people or entries are",
     "death": "an outcome of any trial",
     "allocated": "the outcome by which arms are held against the number randomised",
     "guessed right": "the outcome that says whether people could tell what they got",
     "guessed wrong": "the same",
-}
+    "whole sample": "a role of the vocabulary",
+    "control": "control characters",
+    "therapy": "what any trial may test",
+} | dict.fromkeys(["with", "without", "after", "around"], "words of any sentence")
 
 
 def words_of(dataset, *, allowed=ORDINARY) -> set[str]:
     """Conditions, treatments, interventions, arms, instruments, outcomes, keys and labels.
 
-    Conditions and treatments count word by word as well.
+    Conditions and treatments count word by word as well, except words of one or two letters.
     """
     results, designs = dataset.results, dataset.designs
     own = designs[~designs["design"].eq("guide")]
@@ -38,7 +42,7 @@ def words_of(dataset, *, allowed=ORDINARY) -> set[str]:
     ]  # fmt: skip
     phrases = {text.lower() for column in phrase_columns for text in column.dropna() if text}
     parts = [results["condition"], designs["treatment"], dataset.doses["drug"]]
-    single = {word for column in parts for text in column for word in re.findall(r"\w+", text)}
+    single = {word for column in parts for text in column for word in re.findall(r"\w{3,}", text)}
     return (phrases | {word.lower() for word in single}) - set(allowed)
 
 

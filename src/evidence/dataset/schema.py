@@ -575,7 +575,7 @@ KNOWN_STUDIES = Table(
     (
         _text("known_study", "short name of the study; its BibTeX key if it has one",
               required=True),
-        _text("label", "short name for charts, like Berman 2000", required=True),
+        _text("label", "short name for charts, like Miller 2001", required=True),
         _source("study", "key of its rows in data/studies.csv, if it is tabulated",
                 required=False),
         _text("registration", "registry number"),
