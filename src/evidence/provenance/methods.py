@@ -57,6 +57,10 @@ METHODS = {
     "absolute": Method("absolute effect: the effect applied to the proportion in the comparators"),
     "grade": Method("levels by which rules on the numbers suggest rating down", "guyatt2008"),
     "unknowns": Method("number of unknowns of which this is true", "brown2006epicot"),
+    "rank": Method(
+        "position on the reading list: by whether the index page opens with the study, by primary "
+        "outcomes, by claims and unknowns, then by participants"
+    ),
     "required_trial": Method(
         "participants needed to detect the minimal important difference at the proportion seen in "
         "the comparators",

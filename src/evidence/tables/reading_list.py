@@ -32,6 +32,7 @@ def tabulate_reading_list(wanted: Sequence[WantedResult]) -> ReportTable:
     numbers = pd.DataFrame(
         {
             "name": _names(wanted),
+            "rank": range(1, len(wanted) + 1),
             "participants": pd.array(
                 [entry.participants or None for entry in wanted], dtype="Int64"
             ),
@@ -43,7 +44,7 @@ def tabulate_reading_list(wanted: Sequence[WantedResult]) -> ReportTable:
         "What to look up, the most valuable first",
         frame,
         numbers,
-        {"participants": "participants"},
+        {"rank": "rank", "participants": "participants"},
         _links(wanted),
         sort_keys={"participants": list(numbers["participants"])},
         filter_columns=("source", "kind"),
