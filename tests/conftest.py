@@ -260,7 +260,9 @@ def finish_bakery(project, **parameters):
         "01_bread", project=project.root, out=project.root / "reports", **parameters
     )
     report.figure(
-        lay_out_arm_comparison(report.results, outcome="risen", confidence=report.confidence)
+        lay_out_arm_comparison(
+            report.dataset, report.results, outcome="risen", confidence=report.confidence
+        )
     )
     report.table(tabulate_studies(report.dataset, report.results))
     report.table(tabulate_results(report.dataset, report.results))

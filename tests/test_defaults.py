@@ -76,7 +76,7 @@ def test_no_results_are_not_an_error(vaccine):
     refusal = pool_studies(dataset, nothing, **vars(question))
     assert refusal.reasons == ("no selected result reports any outcome",)
     assert lay_out_proportions_by_arm(nothing).empty
-    assert lay_out_arm_comparisons(nothing) == ()
+    assert lay_out_arm_comparisons(dataset, nothing) == ()
 
 
 def test_charts_mention_the_guide_and_times_only_if_there_are_any(project, vaccine):
@@ -96,7 +96,7 @@ def test_charts_mention_the_guide_and_times_only_if_there_are_any(project, vacci
 def test_every_outcome_with_two_arms_is_compared_unless_some_are_named(project, outcomes, figures):
     add_outcome(project, "crust", ("miller2001", {}))
     project.row(**arm("miller2001", "none", "comparator", 3, 10, outcome="crust"))
-    layouts = lay_out_arm_comparisons(results(project), outcomes=outcomes)
+    layouts = lay_out_arm_comparisons(project.dataset(), results(project), outcomes=outcomes)
     assert [layout.id for layout in layouts] == figures
     assert bool(layouts[0].empty) == bool(outcomes)
 

@@ -40,9 +40,9 @@ def test_each_arm_is_drawn_with_what_was_read_of_it(grouped):
     assert frame.loc["trial1", "estimate"] == -0.4
     assert np.isnan(frame.loc["trial1", "ci_low"])
     assert (frame.loc["trial2", "direction"], list(frame["dose"])) == ("no difference", [1, 2, 3])
-    assert "For 1 arm only the direction was read" in str(layout.caption)
+    assert "For 1 arm only the direction is tabulated" in str(layout.caption)
     assert (
-        "trial2, 3 mg/kg, 1 day, inactive comparator: no difference, size not given."
+        "trial2, 3 mg/kg, 1 day, inactive comparator: no difference, size not tabulated."
         in layout.reading
     )
     draw(layout)

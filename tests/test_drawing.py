@@ -22,7 +22,8 @@ def cache(tmp_path, monkeypatch):
 
 @pytest.fixture
 def layout(project):
-    return lay_out_arm_comparison(select_results(project.dataset()), outcome="risen")
+    dataset = project.dataset()
+    return lay_out_arm_comparison(dataset, select_results(dataset), outcome="risen")
 
 
 @pytest.fixture

@@ -163,8 +163,8 @@ def judged(dataset, results):
 
 LAYOUTS = {
     "proportions": lambda dataset, results: lay_out_proportions_by_arm(results),
-    "arms": lambda dataset, results: lay_out_arm_comparison(results, outcome="risen"),
-    "one trial": lambda dataset, results: lay_out_dose_effect_one_trial(results),
+    "arms": lambda dataset, results: lay_out_arm_comparison(dataset, results, outcome="risen"),
+    "one trial": lambda dataset, results: lay_out_dose_effect_one_trial(dataset, results),
     "follow-up": lay_out_follow_up,
     "claims": lambda dataset, results: lay_out_claim_verdicts(claim_verdicts(dataset, results)),
     "map": lay_out_evidence_map,
@@ -445,12 +445,13 @@ def test_effects_of_one_dose_at_two_times_stand_side_by_side(tmp_path, monkeypat
                 measure="smd", value=value, p_value="0.02", p_adjusted="0.14", as_printed=value,
                 reported_by="publication", source="baker1990", locator="Table 2", verified="yes",
             )  # fmt: skip
-    layout = lay_out_dose_effect_one_trial(select_results(project.dataset()))
+    dataset = project.dataset()
+    layout = lay_out_dose_effect_one_trial(dataset, select_results(dataset))
     assert list(layout.frame["name"])[:2] == [
         f"baker1990/0.5 mg per kg/baker1990/height/smd/{when}" for when in ("1 day", "3 days")
     ]
     assert "An effect size was read for 0.5 and 1 mg/kg; below" in str(layout.caption)
-    assert layout.alt.endswith("An effect size is given for 2 of 2 doses.")
+    assert layout.alt.endswith("An effect size is tabulated for 2 of 2 doses.")
     assert overlapping_texts(layout, monkeypatch) == []
 
 
@@ -492,8 +493,8 @@ def test_files_stand_side_by_side_with_their_numbers_and_sources(layouts, datase
 def test_nothing_to_draw_is_said_and_not_drawn(dataset, results):
     nothing = results.iloc[:0]
     assert "No selected result has" in lay_out_proportions_by_arm(nothing).empty
-    assert "risen" in lay_out_arm_comparison(nothing, outcome="risen").empty
-    assert "several doses" in lay_out_dose_effect_one_trial(nothing).empty
+    assert "risen" in lay_out_arm_comparison(dataset, nothing, outcome="risen").empty
+    assert "several doses" in lay_out_dose_effect_one_trial(dataset, nothing).empty
     assert "benefit" in lay_out_follow_up(dataset, nothing).empty
     assert "benefit or harm" in lay_out_evidence_map(dataset, nothing).empty
     assert "has not been judged" in lay_out_risk_of_bias([]).empty

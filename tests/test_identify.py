@@ -31,7 +31,7 @@ def risen(project, **options):
     """The layout of the bakery's figure and its record."""
     dataset = project.dataset()
     results = select_results(dataset, scope="guide")
-    layout = lay_out_arm_comparison(results, outcome="risen", **options)
+    layout = lay_out_arm_comparison(dataset, results, outcome="risen", **options)
     return layout, figure_record(layout, dataset, report="01_bread", parameters={"scope": "guide"})
 
 

@@ -20,7 +20,7 @@ FORMS = ("svg", "pdf", "png", "csv", "json", "bib")
 NAMES = [path.stem for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
 FIGURE = (
     "from evidence import lay_out_arm_comparison, tabulate_results",
-    'report.figure(lay_out_arm_comparison(report.results, outcome="risen"))',
+    'report.figure(lay_out_arm_comparison(report.dataset, report.results, outcome="risen"))',
     "report.table(tabulate_results(report.dataset, report.results))",
 )
 ONLY = BuildOptions(only=["bread"])

@@ -175,7 +175,7 @@ def arm_sizes(results: pd.DataFrame, study: str) -> dict[str, int]:
 
 def _counts_text(row) -> str:
     if pd.isna(row.n):
-        return f"{row.as_printed}, no count given"
+        return f"{row.as_printed}, no count in the tables"
     if pd.notna(row.event_count):
         return f"{row.event_count}/{row.n} ({format_percent(row.event_count / row.n, row.n)})"
     if is_impossible(row.as_printed, int(row.n)):

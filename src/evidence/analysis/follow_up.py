@@ -4,13 +4,16 @@ Vocabulary
 ----------
 A *finding* is `better` or `worse` (than the comparator), `no difference`, or `proportion` (a
 proportion that no comparison can test). `measured_to` is the time of the last result in the
-tables, `followed_to` that of the last assessment the study describes.
+tables, `followed_to` that of the last assessment that is described in what was read of the study.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from evidence.analysis.arm_comparisons import ALPHA, add_confidence_intervals, arm_pairs
+from evidence.analysis.missing_results import why_missing
 from evidence.analysis.results import last_assessments
 from evidence.dataset.dataset import Dataset
 from evidence.dataset.schema import UNSIZED_MEASURES
@@ -50,8 +53,9 @@ def follow_up_by_study(dataset: Dataset, findings: pd.DataFrame) -> pd.DataFrame
     -------
     DataFrame
         One row per study: `study`, `label`, `measured_to` and `followed_to` in days (`followed_to`
-        is never before the last result), `address` of the last results and `design`, the address
-        of the study's row in `designs.csv`.
+        is never before the last result), `is_stated` (whether `designs.csv` states the follow-up),
+        `missing` (why there are no results after the last one), `address` of the last results and
+        `design`, the address of the study's row in `designs.csv`.
     """
     is_last = findings["days"] == findings.groupby("study")["days"].transform("max")
     last = findings[is_last].groupby(["study", "label", "days"], sort=False)["address"]
@@ -61,6 +65,9 @@ def follow_up_by_study(dataset: Dataset, findings: pd.DataFrame) -> pd.DataFrame
     designs = dataset.designs_of(studies).set_index("study")["address"]
     frame["design"] = frame["study"].map(designs).fillna("")
     frame["followed_to"] = np.fmax(stated, frame["measured_to"])
+    frame["is_stated"] = stated.notna()
+    readings, outcomes = dataset.readings, findings.groupby("study")["outcome"].unique()
+    frame["missing"] = [_why_no_later(readings, study, outcomes[study]) for study in frame["study"]]
     return frame.sort_values(["measured_to", "label"], kind="stable").reset_index(drop=True)
 
 
@@ -69,7 +76,7 @@ def longest_follow_up(studies: pd.DataFrame) -> list[Sentence]:
     return [
         Sentence(
             f"durability.{row.study}",
-            "{label}: last result at {measured}"
+            "{label}: last result in the tables at {measured}"
             + ("; followed to {followed}." if row.followed_to > row.measured_to else "."),
             {
                 "label": row.label,
@@ -79,6 +86,12 @@ def longest_follow_up(studies: pd.DataFrame) -> list[Sentence]:
         )
         for row in studies.itertuples()
     ]
+
+
+def _why_no_later(readings: pd.DataFrame, study: str, outcomes: Sequence[str]) -> str:
+    """Say why a study has no later results: not reported only if that holds for all outcomes."""
+    reasons = {why_missing(readings, study, outcome) for outcome in outcomes}
+    return min(reasons, key="not reported".__eq__)
 
 
 def _days(days: float, addresses: str) -> Number:

@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 
 from evidence.analysis.arm_comparisons import arm_pairs
-from evidence.analysis.eligible_evidence import OUTCOME_KINDS
+from evidence.analysis.eligible_evidence import OUTCOME_KINDS, evidence_rows
+from evidence.analysis.missing_results import summarise_missing, why_missing
+from evidence.dataset.dataset import Dataset
 from evidence.figures import style
 from evidence.figures.layout import Layout, ci_label, draw
 from evidence.provenance.methods import ci_methods
@@ -43,7 +45,7 @@ class ArmComparisonLayout(Layout):
 
 
 def lay_out_arm_comparison(
-    results: pd.DataFrame, *, outcome: str, confidence: float = 0.95
+    dataset: Dataset, results: pd.DataFrame, *, outcome: str, confidence: float = 0.95
 ) -> ArmComparisonLayout:
     """Lay out every pair of arms with counts for `outcome`, with the guide's proportions."""
     rows = results[results["outcome"] == outcome]
@@ -71,10 +73,11 @@ def lay_out_arm_comparison(
             f"Wilson confidence intervals{guide_words}. Middle: risk difference in percentage "
             "points (Newcombe confidence interval). Right: risk ratio on a log scale (confidence "
             "interval of its logarithm). An interval that crosses the dashed line is compatible "
-            "with no difference.{warnings}",
+            "with no difference.{warnings}{undrawn}",
             {
                 "level": confidence_level(confidence),
                 "warnings": "".join(f" {w}" for w in frame["warning"] if w),
+                "undrawn": _undrawn(dataset, rows, frame, outcome),
             },
         ),
         alt=_alt(frame, outcome),
@@ -86,7 +89,11 @@ def lay_out_arm_comparison(
 
 
 def lay_out_arm_comparisons(
-    results: pd.DataFrame, *, outcomes: Sequence[str] = (), confidence: float = 0.95
+    dataset: Dataset,
+    results: pd.DataFrame,
+    *,
+    outcomes: Sequence[str] = (),
+    confidence: float = 0.95,
 ) -> tuple[ArmComparisonLayout, ...]:
     """Lay out one chart per outcome; without `outcomes`, for each that two arms have counts for."""
     if not outcomes:
@@ -94,9 +101,24 @@ def lay_out_arm_comparisons(
         compared = set(arm_pairs(benefits_and_harms, confidence=confidence)["outcome"])
         outcomes = [name for name in benefits_and_harms["outcome"].unique() if name in compared]
     return tuple(
-        lay_out_arm_comparison(results, outcome=outcome, confidence=confidence)
+        lay_out_arm_comparison(dataset, results, outcome=outcome, confidence=confidence)
         for outcome in outcomes
     )
+
+
+def _undrawn(dataset: Dataset, rows: pd.DataFrame, frame: pd.DataFrame, outcome: str) -> str:
+    """Name the studies with a comparator whose arms cannot be compared by counts, and why."""
+    evidence = evidence_rows(rows[~rows["comparator_kind"].isin(["", "none"])])
+    studies = evidence.loc[~evidence["study"].isin(frame["study"]), ["study", "label"]]
+    studies, readings = studies.drop_duplicates(), dataset.readings
+    reasons = studies["study"].map(
+        lambda study: summarise_missing([why_missing(readings, study, outcome)])
+    )
+    parts = [
+        join_words(labels) + (f" ({reason})" if reason else "")
+        for reason, labels in studies["label"].groupby(reasons, sort=False)
+    ]
+    return f" Without counts of both arms in the tables: {'; '.join(parts)}." if parts else ""
 
 
 def _has_guide(frame: pd.DataFrame) -> bool:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from evidence.analysis.eligible_evidence import evidence_rows
+from evidence.analysis.missing_results import summarise_missing, why_missing
 from evidence.analysis.narrative.pooled_results import format_estimates
 from evidence.analysis.pooling.pooled_estimate import INVERSE_LINK
 from evidence.analysis.pooling.question import MEASURE_LABELS, Question, select_study_effects
@@ -32,7 +33,7 @@ BLINDING = {
     "open label": ("D", style.VERMILION, "open label: participants knew"),
     "inactive comparator": ("s", style.YELLOW, "inactive comparator: it cannot be felt"),
     "active placebo": ("o", style.BLUE, "active placebo: it has effects of its own"),
-    "indistinguishable": ("^", style.GREEN, "indistinguishable: nobody could feel a difference"),
+    "indistinguishable": ("^", style.GREEN, "indistinguishable: no difference can be felt"),
     "": ("x", style.QUIET, "not stated"),
 }
 ARM_COLUMNS = ["study", "label", "dose_mg_per_kg", "days", "estimate", "ci_low", "ci_high",
@@ -48,7 +49,7 @@ class AllTrialsDoseLayout(Layout):
 
     `frame` has on the natural scale `estimate`, `ci_low`, `ci_high` (NaN where none is reported),
     and `dose`, `offset` (to set arms of one dose apart), `direction` (where no effect size is
-    reported), `blinding` and `label`.
+    tabulated), `missing` (why it is not), `blinding` and `label`.
     """
 
     measure: str
@@ -70,6 +71,8 @@ def lay_out_dose_effect_all_trials(
     )
     frame = frame.rename(columns={"dose_mg_per_kg": "dose"})
     frame = frame.sort_values(["dose", "direction", "study"], kind="stable").reset_index(drop=True)
+    readings = dataset.readings
+    frame["missing"] = [why_missing(readings, study, question.outcome) for study in frame["study"]]
     frame["offset"] = centred_offsets(frame, [frame["dose"], frame["direction"] != ""])
     frame["name"] = [f"{row.study}/{row.dose:g} mg per kg" for row in frame.itertuples()]
     identity = f"fig-doses-{question.measure}"
@@ -152,11 +155,15 @@ def _caption(identity: str, question: Question, frame: pd.DataFrame, confidence:
     template = (
         "{arms} of {treatment}, each against the comparator of its own trial at the time nearest "
         "to that asked for, with {level} confidence intervals. An open mark has none: none is "
-        "reported, or the two groups are the same participants. Shape and colour say whether "
+        "tabulated, or the two groups are the same participants. Shape and colour say whether "
         "participants could tell what they received."
     )
     if len(worded):
-        template += " For {worded} only the direction was read, shown below the chart."
+        template += " For {worded} only the direction is tabulated, shown below the chart"
+        if missing := summarise_missing(worded["missing"]):
+            fields["missing"] = missing
+            template += "; the size was {missing}"
+        template += "."
     if len(shared):
         template += " The arms of {shared} share one comparator group."
     return Sentence(f"{identity}.caption", template, fields)
@@ -181,10 +188,10 @@ def _arm_sentence(measure: str, row, confidence: float) -> str:
     blinding = f", {row.blinding}" if row.blinding else ""
     arm = f"{row.label}, {row.dose:g} mg/kg, {format_duration(row.days)}{blinding}"
     if row.direction:
-        return f"{arm}: {row.direction}, size not given."
+        return f"{arm}: {row.direction}, size {row.missing}."
     estimate, low, high = format_estimates(measure, row.estimate, row.ci_low, row.ci_high)
     has_interval = np.isfinite(row.ci_low)
-    interval = f"({ci_label(confidence)} {low} to {high})" if has_interval else "(no CI reported)"
+    interval = f"({ci_label(confidence)} {low} to {high})" if has_interval else "(no CI tabulated)"
     return f"{arm}: {estimate} {interval}."
 
 
@@ -236,10 +243,14 @@ def _draw_directions(strip, worded: pd.DataFrame, doses: list[float]):
     strip.set_yticks([])
     for dose, group in worded.groupby("dose"):
         for line, row in enumerate(group.itertuples()):
-            text = f"{DIRECTION_MARKS[row.direction]} {row.label}"
+            is_silent = row.missing == "not reported"
+            text = f"{DIRECTION_MARKS[row.direction]} {row.label}{' *' if is_silent else ''}"
             strip.text(doses.index(dose), line, text, ha="center", va="center", fontsize=7.5)
     if len(worded):
-        key = "direction only:\n▲ better  ○ no different"
+        is_unread = worded["missing"].str.startswith("not read")
+        key = f"{'size not read' if is_unread.any() else 'direction only'}:"
+        key += "\n▲ better  ○ no different"
+        key += "\n* size not reported" if (worded["missing"] == "not reported").any() else ""
         strip.set_yticks([0], [key], fontsize=8, va="top")
 
 

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 
 from evidence.analysis.arm_comparisons import arm_sizes, doses_of_trial
+from evidence.analysis.missing_results import summarise_missing, why_missing
+from evidence.dataset.dataset import Dataset
 from evidence.figures import style
 from evidence.figures.layout import Layout, draw, row_addresses
 from evidence.provenance.sentence import (
@@ -35,7 +37,7 @@ SPEAKERS = {"source": "the source", "guide": "the guide"}
 COLUMNS = [
     "name", "arm", "dose", "lane", "finding", "has_estimate", "value", "ci_low", "ci_high",
     "p_value", "p_adjusted", "when", "versus", "outcome", "instrument", "confirmed", "source",
-    "address",
+    "missing", "address",
 ]  # fmt: skip
 
 
@@ -44,16 +46,19 @@ class OneTrialDoseLayout(Layout):
     """One column per dose: above the reported effects, below the directions in words.
 
     `frame` has `dose`, `lane` (source or guide), `finding` (the direction), `has_estimate`, `value`
-    (the standardised mean difference) and the p values. `sizes` gives the participants allocated to
-    each arm.
+    (the standardised mean difference), the p values and `missing` (why there is no size). `sizes`
+    gives the participants allocated to each arm, `missing` for each lane why it says nothing.
     """
 
     study: str
     versus: str
     sizes: dict[str, int]
+    missing: dict[str, str]
 
 
-def lay_out_dose_effect_one_trial(results: pd.DataFrame, *, study: str = "") -> OneTrialDoseLayout:
+def lay_out_dose_effect_one_trial(
+    dataset: Dataset, results: pd.DataFrame, *, study: str = ""
+) -> OneTrialDoseLayout:
     """Lay out the doses of one study; by default of the first that compares several.
 
     Only an effect that was reported as a number has a position on the axis; everything else is
@@ -68,6 +73,11 @@ def lay_out_dose_effect_one_trial(results: pd.DataFrame, *, study: str = "") -> 
         when=[format_time(row.time, row.time_unit) for row in rows.itertuples()],
     )
     rows = rows.assign(name=_names(rows))
+    readings = dataset.readings
+    # The guide's rows lie in the guide, those of the trial in whichever of its texts was read.
+    texts = np.where(rows["is_guide"], rows["source"], rows["study"])
+    missing = [why_missing(readings, *pair) for pair in zip(texts, rows["outcome"], strict=True)]
+    rows = rows.assign(missing=missing)
     versus = next(iter(rows["versus"]), "")
     frame = rows[COLUMNS].reset_index(drop=True)
     return OneTrialDoseLayout(
@@ -81,6 +91,7 @@ def lay_out_dose_effect_one_trial(results: pd.DataFrame, *, study: str = "") -> 
         study=study,
         versus=versus,
         sizes=arm_sizes(results, study),
+        missing=dict(zip(frame["lane"], frame["missing"], strict=True)),
     )
 
 
@@ -114,7 +125,11 @@ def _caption(frame: pd.DataFrame, label: str, versus: str) -> Sentence:
         )
     if not is_sized.all():
         fields["worded"] = _doses(source[~is_sized])
-        template += " For {worded} mg/kg only the direction was read, so no position is drawn."
+        template += " For {worded} mg/kg only the direction is tabulated, so no position is drawn"
+        if summarise_missing(source.loc[~is_sized, "missing"]):
+            fields["missing"] = next(iter(source.loc[~is_sized, "missing"]))
+            template += "; the size was {missing}"
+        template += "."
     template += " Findings are those adjusted for multiple comparisons where these are given."
     return Sentence("fig-dose-response.caption", template, fields)
 
@@ -137,7 +152,7 @@ def _alt(frame: pd.DataFrame, label: str, versus: str) -> str:
     ]
     return (
         f"Chart of the doses of {label} against {versus}. Reported: {'; '.join(findings)}. "
-        f"An effect size is given for {with_size} of {count(len(source), 'dose')}."
+        f"An effect size is tabulated for {with_size} of {count(len(source), 'dose')}."
     )
 
 
@@ -148,9 +163,8 @@ def _finding_sentence(row) -> str:
         text += f", standardised mean difference {format_number(row.value)}"
         if np.isfinite(row.ci_low):
             text += f" (CI {format_interval(row.ci_low, row.ci_high)})"
-    return (
-        ", ".join([text, *_p_values(row), *([] if row.has_estimate else ["size not given"])]) + "."
-    )
+    size = [] if row.has_estimate else [f"size {row.missing}"]
+    return ", ".join([text, *_p_values(row), *size]) + "."
 
 
 def _p_values(row) -> list[str]:
@@ -193,10 +207,12 @@ def _draw_effects(axes, layout, columns):
         text = "\n".join([value, *_p_values(row)])
         style.annotate(axes, text, (x, row.value), (0, -9), va="top", ha="center", fontsize=8.5)
     for dose in set(columns) - set(rows["dose"]):
-        x = columns[dose]
+        x, reason = columns[dose], layout.missing.get("source", "not tabulated")
         box = {"facecolor": "white", "edgecolor": "none", "pad": 3}
-        axes.text(x, -height / 2, "size not given", bbox=box, **CENTRED, **SILENT)
-        axes.axvspan(x - 0.42, x + 0.42, fill=False, hatch="///", lw=0, zorder=0)
+        axes.text(x, -height / 2, _on_lines(f"size {reason}"), bbox=box, **CENTRED, **SILENT)
+        # Hatched is what is not known here; what the source does not report stays blank.
+        hatch = "" if reason == "not reported" else "///"
+        axes.axvspan(x - 0.42, x + 0.42, fill=False, hatch=hatch, lw=0, zorder=0)
     axes.set_ylabel("standardised mean difference\n(above the line: dose better)")
     axes.set_title(f"Reported effect sizes, each dose against {layout.versus}", pad=8)
     axes.grid(axis="y")
@@ -209,6 +225,11 @@ def _positions(rows: pd.DataFrame, columns: dict[float, int]) -> pd.Series:
     return rows["dose"].map(columns) + offset * SPACING
 
 
+def _on_lines(words: str) -> str:
+    """Break words before what stands in brackets."""
+    return words.replace(" (", "\n(")
+
+
 def _draw_words(axes, layout, columns):
     frame = layout.frame
     lanes = [lane for lane in SPEAKERS if lane in set(frame["lane"])]
@@ -217,7 +238,9 @@ def _draw_words(axes, layout, columns):
         findings = dict(zip(rows["dose"], rows["finding"], strict=True))
         for dose, x in columns.items():
             if dose not in findings:
-                axes.text(x, y, "says nothing", **CENTRED, **SILENT)
+                is_silent = layout.missing[lane] == "not reported"
+                text = "says nothing" if is_silent else _on_lines(layout.missing[lane])
+                axes.text(x, y, text, **CENTRED, **SILENT)
                 continue
             mark, colour, words = DIRECTION_WORDS[findings[dose]]
             text = words.format(versus=layout.versus).replace(" than ", "\nthan ")

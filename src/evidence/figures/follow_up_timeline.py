@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from evidence.analysis.follow_up import findings_over_time, follow_up_by_study
+from evidence.analysis.missing_results import summarise_missing
 from evidence.dataset.dataset import Dataset
 from evidence.figures import style
 from evidence.figures.layout import Layout, draw, row_addresses, shortened
@@ -27,7 +28,12 @@ MARKS = {
 TICKS = {1 / 24: "1 hour", 1.0: "1 day", 7.0: "1 week", 30.44: "1 month", 365.25: "1 year"}
 START, END = 1 / 48, 3 * 365.25
 DOTTED = (0, (1, 2))
-NOT_MEASURED = {"facecolor": "none", "hatch": "////", "edgecolor": "#bdbdbd", "lw": 0}
+DASHED = (0, (4, 2))
+LATER = {
+    True: {"facecolor": "none", "hatch": "////", "edgecolor": "#bdbdbd", "lw": 0},
+    False: {"facecolor": "none", "hatch": "..", "edgecolor": "#bdbdbd", "lw": 0},
+}
+"""The look of time after the last assessment: that described, or if the follow-up is not stated."""
 COLUMNS = [
     "name", "study", "label", "outcome", "lane", "days_low", "days", "finding", "text", "confirmed",
     "address",
@@ -39,8 +45,8 @@ class FollowUpLayout(Layout):
     """One lane per study and one mark per finding.
 
     `frame` has `lane`, `days_low`, `days`, `finding` and `text`. `lanes` has one row per study with
-    `label`, and `measured_to` and `followed_to` in days. `guide` holds the times that the guide
-    names: `lane`, `days_low`, `days`, `text`.
+    `label`, `measured_to` and `followed_to` in days, `is_stated` and `missing`. `guide` holds
+    the times that the guide names: `lane`, `days_low`, `days`, `text`.
     """
 
     lanes: pd.DataFrame = field(repr=False)
@@ -50,7 +56,7 @@ class FollowUpLayout(Layout):
 def lay_out_follow_up(
     dataset: Dataset, results: pd.DataFrame, *, confidence: float = 0.95
 ) -> FollowUpLayout:
-    """Lay out every time at which a study reports on a benefit, and the time not measured.
+    """Lay out every time at which a study reports on a benefit, and follow-up without results.
 
     Confidence intervals with a coverage of `confidence` decide whether a difference was found.
     """
@@ -95,10 +101,10 @@ def _caption(results: pd.DataFrame, lanes: pd.DataFrame) -> Sentence:
         "fig-durability.caption",
         "Each lane is a study; time since treatment began, on a log scale. Filled blue: better than "
         "the comparator; open: no difference found; green square: a proportion without a "
-        "comparator; half-filled marks were not confirmed in their source. A dotted line is time "
-        "with follow-up but no result in the tables; hatching is time in which nothing was "
-        "measured. Diamonds are times that the guide names. The longest result here is at "
-        "{longest}."
+        "comparator; half-filled marks were not confirmed in their source. A dotted or dashed "
+        "line is follow-up without a result in the tables; hatching is time after the last "
+        "assessment that is described in what was read. Diamonds are times that the guide names. "
+        "The longest result here is at {longest}."
         + (" Studies without a result at a stated time: {absent}." if len(undated) else ""),
         {
             "longest": Number(longest, format_duration(longest), row_addresses(latest), "days"),
@@ -140,25 +146,33 @@ def _study_sentences(
             f"The guide names {text} for {lane.label}."
             for text in guide.loc[guide["study"] == lane.study, "text"]
         ]
-        sentences.append(
-            f"{lane.label} has results up to {format_duration(lane.measured_to)} and follow-up to "
-            f"{format_duration(lane.followed_to)}; after that nothing was measured."
-        )
+        sentences.append(_follow_up_sentence(lane))
     return tuple(sentences)
+
+
+def _follow_up_sentence(lane) -> str:
+    text = f"{lane.label}: last result in the tables at {format_duration(lane.measured_to)}"
+    if not lane.is_stated:
+        return f"{text}; how long the study followed its participants is not tabulated."
+    if lane.followed_to > lane.measured_to:
+        text += f"; the study followed to {format_duration(lane.followed_to)}, later results"
+        return f"{text} {lane.missing}."
+    return f"{text}, the last assessment that is described."
 
 
 @draw.register
 @style.house_style()
 def draw_follow_up(layout: FollowUpLayout):
-    """Draw lanes sorted by how far they reach, with the time not measured hatched."""
+    """Draw lanes sorted by how far they reach, with the time after the last assessment hatched."""
     lanes = layout.lanes
     figure, axes = style.new_figure(9.6, 0.56 * len(lanes) + 1.7)
     for y, lane in enumerate(lanes.itertuples()):
         axes.plot([START, lane.measured_to], [y, y], color=style.FAINT, lw=1.2, zorder=1)
         if lane.followed_to > lane.measured_to:
-            line = {"ls": DOTTED, "color": style.QUIET, "lw": 1.4, "zorder": 1}
+            line = {"ls": _dashes(lane.missing), "color": style.QUIET, "lw": 1.4, "zorder": 1}
             axes.plot([lane.measured_to, lane.followed_to], [y, y], **line)
-        axes.fill_betweenx([y - 0.3, y + 0.3], lane.followed_to * 1.12, END, **NOT_MEASURED)
+        look = LATER[bool(lane.is_stated)]
+        axes.fill_betweenx([y - 0.3, y + 0.3], lane.followed_to * 1.12, END, **look)
     for row in layout.guide.itertuples():
         _draw_guide_time(axes, row)
     _draw_findings(axes, layout.frame)
@@ -198,6 +212,14 @@ def _draw_findings(axes, frame):
             )  # fmt: skip
 
 
+def _dashes(reason: str) -> tuple:
+    return DASHED if reason == "not reported" else DOTTED
+
+
+def _dash_words(reason: str) -> str:
+    return summarise_missing([reason]) or reason
+
+
 def _draw_guide_time(axes, row):
     y, look = row.lane + 0.4, {"ms": 4.5, "mfc": "white", "mec": style.VERMILION, "zorder": 3}
     if row.days > row.days_low > 0:
@@ -216,7 +238,13 @@ def _add_legend(figure, layout):
     if len(layout.guide):
         own = {"ms": 4.5, "mfc": "white", "mew": 1.2, "label": "time the guide names"}
         marks.append(style.GUIDE_MARK | own)
-    words = "follow-up without a result in the tables"
-    marks.append({"ls": DOTTED, "lw": 1.4, "color": style.QUIET, "label": words})
-    marks.append(NOT_MEASURED | {"label": "not measured"})
+    lanes = layout.lanes
+    has_later = lanes["followed_to"] > lanes["measured_to"]
+    for reason in sorted({_dash_words(reason) for reason in lanes.loc[has_later, "missing"]}):
+        look = {"ls": _dashes(reason), "lw": 1.4, "color": style.QUIET}
+        marks.append(look | {"label": f"follow-up with results {reason}"})
+    for is_stated, words in ((True, "after the last assessment described"),
+                             (False, "follow-up not stated")):  # fmt: skip
+        if (lanes["is_stated"] == is_stated).any():
+            marks.append(LATER[is_stated] | {"label": words})
     style.legend(figure, marks, fontsize=8.5)
