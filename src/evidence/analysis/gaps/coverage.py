@@ -169,7 +169,8 @@ def count_coverage(dataset: Dataset, questions: Sequence[Mapping[str, Any]]) -> 
         `COUNT_COLUMNS`: `state`; the number of studies in each part of a `Coverage`;
         `of_unknown_dose`, if doses are asked about, the unread studies of which none is known; `fraction`;
         `unread_studies`, their labels separated by semicolons; `last_search`, the date of the last
-        search for it; `address`, the rows of all these studies and searches.
+        search for it; `address`, the rows of all these studies, or if there
+        are none of the searches for them.
     """
     index = _index(dataset)
     records = [index.counts(ANY | dict(question)) for question in questions]
@@ -349,7 +350,9 @@ class _Index:
         sizes = {part: int(mask.sum()) for part, mask in studies.items()}
         dates = self._search_dates[is_covering]
         of_unknown_dose = studies["unread"] & self._doses.is_blank
-        addresses = [self._addresses[mask] for mask in studies.values()]
+        addresses = np.concatenate([self._addresses[mask] for mask in studies.values()])
+        if not len(addresses):
+            addresses = self._search_addresses[is_covering]
         return {
             "state": state,
             **sizes,
@@ -357,7 +360,7 @@ class _Index:
             "fraction": _fraction(sizes["reported"] + sizes["second_hand"], sizes["unread"]),
             "unread_studies": "; ".join(self._labels[studies["unread"]]),
             "last_search": max(dates, default=""),
-            "address": " ".join(np.concatenate([*addresses, self._search_addresses[is_covering]])),
+            "address": " ".join(addresses),
         }
 
     def _masks(
