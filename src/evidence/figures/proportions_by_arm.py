@@ -1,5 +1,6 @@
 """Proportion of participants with an outcome: each arm of each study, and what the guide says."""
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -35,6 +36,8 @@ COLUMNS = [
 ]  # fmt: skip
 # Heights in units of one mark: the least room of a lane, and the white space between lanes.
 MIN_LANE_HEIGHT, LANE_GAP = 1.25, 0.45
+# Characters per line beside a mark: some texts print a number as a sentence.
+COUNTS_WIDTH = 36
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,7 +179,8 @@ def _draw_panel(panel, rows, centres):
             "unconfirmed": ("X", "white"),
         }[row.provenance]
         panel.plot(row.estimate, y, mark, ms=7, mfc=fill, mec=colour, mew=1.5, clip_on=False)
-        panel.text(1.04, y, row.counts, va="center", fontsize=8, color=colour)
+        counts = textwrap.fill(row.counts, COUNTS_WIDTH)
+        panel.text(1.04, y, counts, va="center", fontsize=8, color=colour)
     style.format_percent_axis(panel)
     panel.grid(axis="x")
 
