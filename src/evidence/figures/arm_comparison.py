@@ -218,10 +218,13 @@ def _draw_effect(panel, line, estimate, low, high, text):
 
 
 def _format_proportions(panel, frame):
+    # The scale tells apart comparisons of the same arms at the same time.
+    is_ambiguous = frame.duplicated(["study", "arm", "versus", "time", "time_unit"], keep=False)
+    scales = frame["instrument"].where(is_ambiguous, "")
     names = [
-        f"{row.label}\n{format_time(row.time, row.time_unit)}"
+        f"{row.label}\n{format_time(row.time, row.time_unit)}{f', {scale}' if scale else ''}"
         + RANDOMISATION.get(row.randomised, UNCLEAR)[1]
-        for row in frame.itertuples()
+        for row, scale in zip(frame.itertuples(), scales, strict=True)
     ]
     style.label_rows(panel, names)
     for label, randomised in zip(panel.get_yticklabels(), frame["randomised"], strict=True):

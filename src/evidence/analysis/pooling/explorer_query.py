@@ -146,6 +146,6 @@ def run_query(
     studies = studies.assign(**limits)
     if isinstance(pooled, PooledEstimate):
         # Studies that are left out of the pooled estimate are shown below the others.
-        is_pooled = studies["study"].isin(pooled.studies["study"])
-        studies = pd.concat([pooled.studies, studies[~is_pooled]], ignore_index=True)
+        left_out = studies[~studies["study"].isin(pooled.studies["study"])].assign(weight=0.0)
+        studies = pd.concat([pooled.studies, left_out], ignore_index=True)
     return QueryResult(query, confidence, studies, pooled)
