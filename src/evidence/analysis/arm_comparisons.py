@@ -6,6 +6,8 @@ Vocabulary
 the source) or `unconfirmed` (commonly cited, but not confirmed at its source).
 """
 
+import re
+
 import numpy as np
 import pandas as pd
 
@@ -21,6 +23,9 @@ PAIR_COLUMNS = ["study", "condition", "outcome", "instrument", "definition", "ti
 """What two rows share if they are the two arms of one comparison."""
 PAIR_COUNTS = {"arm_2": "versus", "event_count": "events1", "n": "n1", "event_count_2": "events2",
                "n_2": "n2"}  # fmt: skip
+MAX_PRINTED_CHARS = 20
+"""Longest text that a chart shows in place of a count."""
+_PERCENTAGE = re.compile(r"\d+(?:\.\d+)?\s*(?:%|percent|per 100)")
 DOSE_COLUMNS = ["study", "label", "outcome", "instrument", "arm", "versus", "dose_mg_per_kg",
                 "measure", "n", "value", "ci_low", "ci_high", "p_value", "p_adjusted", "direction",
                 "time", "time_unit", "is_guide", "confirmed", "source", "address"]  # fmt: skip
@@ -174,13 +179,18 @@ def arm_sizes(results: pd.DataFrame, study: str) -> dict[str, int]:
 
 
 def _counts_text(row) -> str:
+    # A text may print the proportion within a sentence, which a chart has no room for.
+    percentage = _PERCENTAGE.search(row.as_printed)
+    printed = percentage[0] if percentage else row.as_printed
+    if len(printed) > MAX_PRINTED_CHARS and pd.notna(row.value):
+        printed = format_percent(row.value)
     if pd.isna(row.n):
-        return f"{row.as_printed}, no count in the tables"
+        return f"{printed}, no count in the tables"
     if pd.notna(row.event_count):
         return f"{row.event_count}/{row.n} ({format_percent(row.event_count / row.n, row.n)})"
     if is_impossible(row.as_printed, int(row.n)):
-        return f"{row.as_printed} of {row.n}: no count fits"
-    return f"{row.as_printed} of {row.n}"
+        return f"{printed} of {row.n}: no count fits"
+    return f"{printed} of {row.n}"
 
 
 def _finding_by_p(row) -> str:
