@@ -184,6 +184,8 @@ def _counts_text(row) -> str:
     printed = percentage[0] if percentage else row.as_printed
     if len(printed) > MAX_PRINTED_CHARS and pd.notna(row.value):
         printed = format_percent(row.value)
+    if pd.isna(row.n) and pd.notna(row.event_count) and not percentage:
+        return f"{row.event_count}, n not given"
     if pd.isna(row.n):
         return f"{printed}, no count in the tables"
     if pd.notna(row.event_count):
