@@ -288,7 +288,8 @@ def test_the_map_sets_second_hand_results_apart(project):
         project.put("data/studies.csv", line, condition="cake")
     layout, texts = shown(project)
     assert texts["bread/risen"] == "second-hand: only the guide reports it"
-    read(project, "miller2001", "abstract", not_reported="risen")
+    read(project, "miller2001", "abstract")
+    read(project, "miller2001", "table", not_reported="risen")
     assert shown(project)[1]["bread/risen"].startswith("second-hand")
     project.put("data/studies.csv", 4, condition="cake")
     project.put("data/designs.csv", 3, scope="context")

@@ -95,6 +95,9 @@ def test_a_source_without_any_reading_is_refused_for_each_of_its_results(read_pr
         (3, {"not_reported": "risen"},
          "not_reported: 'risen' is reported in 'whole page' by data/studies.csv:4. Remove it "
          "here, or correct that row."),
+        (4, {"not_reported": "risen"},
+         "not_reported: 'risen' may be reported elsewhere in the source, because kind 'abstract' "
+         "never holds all results. Leave it blank."),
         (2, {"not_reported": "rizen"},
          "not_reported: 'rizen' is not defined in data/outcomes.csv. Did you mean 'risen'?"),
         (2, {"source": "baker1991"},

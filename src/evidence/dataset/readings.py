@@ -19,6 +19,8 @@ from evidence.errors import ProblemList
 FULL_TEXT = "full text"
 REGISTRY_PARTS = ("registry entry", "registry results")
 PAPER_PARTS = ("abstract", "supplement")
+INCOMPLETE_PARTS = ("abstract", "registry entry", "second-hand")
+"""Parts that never hold all results: what is missing there may stand elsewhere in the source."""
 PAGE_ENTRIES = ("misc", "online", "electronic", "www", "dataset")
 """BibTeX types of web pages and registry records; with a DOI or PubMed number they are papers."""
 
@@ -108,8 +110,15 @@ def _map_pairs(
 def _check_not_reported(
     problems: ProblemList, results: pd.DataFrame, readings: pd.DataFrame
 ) -> None:
-    """Find outcomes that a reading calls not reported although a result of it has them."""
+    """Find outcomes that a reading calls not reported although it cannot show that, or has them."""
     for reading in readings[readings["not_reported"] != ""].itertuples():
+        if reading.kind in INCOMPLETE_PARTS:
+            message = (
+                f"{quote(reading.not_reported)} may be reported elsewhere in the source, because "
+                f"kind {quote(reading.kind)} never holds all results. Leave it blank."
+            )
+            problems.add(schema.READINGS.file, reading.Index, "not_reported", message)
+            continue
         for outcome in split_keys(reading.not_reported):
             rows = results[(results["source"] == reading.source) & (results["outcome"] == outcome)]
             lines = [
