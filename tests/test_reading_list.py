@@ -75,6 +75,12 @@ def test_a_listed_result_is_wanted_until_its_own_text_answers_it(project):
     ]
 
 
+def test_a_listed_result_may_be_the_first_of_its_study(project):
+    project.table(schema.WANTED_RESULTS, **WANTED | {"study": "guide", "source": "guide"})
+    (entry,) = wanted(project, "listed")
+    assert (entry.study, entry.condition, entry.participants) == ("guide", "", 0)
+
+
 @pytest.mark.parametrize(
     "cells",
     [
@@ -365,7 +371,7 @@ def test_a_source_without_an_address_needs_the_one_that_was_read(read_project, c
 
 
 def test_a_completed_row_replaces_the_unconfirmed_one(read_project, capsys):
-    read_project.put(STUDIES, 5, definition="above the tin", note="seen in a copy")
+    read_project.put(STUDIES, 5, definition="above the tin", direction="better")
     before = read_project.path(STUDIES).read_text("utf-8").splitlines()
     rows, _ = template(read_project, "miller2001", capsys)
     assert [row["definition"] for row in rows] == ["above the tin"]
@@ -374,7 +380,8 @@ def test_a_completed_row_replaces_the_unconfirmed_one(read_project, capsys):
     assert "0 rows added, 1 confirmed" in capsys.readouterr().out
     after = read_project.path(STUDIES).read_text("utf-8").splitlines()
     assert after[:4] + after[5:] == before[:4] + before[5:]
-    assert ",0.6," in after[4]
+    (row,) = (row for row in read_project.dataset().results.itertuples() if row.value == 0.6)
+    assert (row.address, row.verified, row.direction) == (f"{STUDIES}:5", "yes", "better")
     assert wanted(read_project, "unconfirmed") == []
 
 

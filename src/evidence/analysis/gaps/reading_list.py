@@ -370,64 +370,72 @@ class _Bearing:
     """Finds the claims and unknowns that a wanted result bears on, and the size of its study."""
 
     def __init__(self, dataset: Dataset, results: pd.DataFrame):
-        self._results = results
         self._claims = list(dataset.claims.itertuples())
         self._unknowns = list(dataset.unknowns.itertuples())
         self._sizes = study_sizes(dataset)
-        self._designs = dataset.designs.set_index("study")
-        self._known = dataset.known_studies.set_index("known_study")
+        self._known = {row.known_study: row for row in dataset.known_studies.itertuples()}
+        designs = dataset.designs
+        self._featured = set(designs.loc[designs["display_order"].notna(), "study"])
+        self._primary = {(entry.study, entry.outcome) for entry in find_primary_outcomes(dataset)}
+        self._topics = {
+            name: results.groupby("study")[name].agg(set).to_dict()
+            for name in ("condition", "treatment")
+        }
+        cells = ["study", "outcome"]
         self._addressed = {
             row.unknown: set(
-                filter_rows(row.where, results)[["study", "outcome"]].itertuples(
-                    index=False, name=None
-                )
+                filter_rows(row.where, results, cells).itertuples(index=False, name=None)
             )
             for row in self._unknowns
         }
-        primary = find_primary_outcomes(dataset)
-        self._primary = {(entry.study, entry.outcome) for entry in primary}
 
     def complete(self, entry: WantedResult) -> WantedResult:
         """Return the entry with what ranks it."""
-        is_featured = entry.study in self._designs.index and pd.notna(
-            self._designs.loc[entry.study, "display_order"]
-        )
         size = self._sizes.get(entry.study, StudySize(entry.study, entry.participants))
-        conditions, *_ = self._topic(entry)
+        topic = self._topic(entry)
         return replace(
             entry,
-            condition="; ".join(sorted(conditions)),
+            condition="; ".join(sorted(topic[0])),
             participants=0 if size.is_animal else size.n,
             claims=tuple(row.claim for row in self._claims if _is_about(row, entry)),
-            unknowns=tuple(row.unknown for row in self._unknowns if self._answers(row, entry)),
-            is_featured=bool(is_featured),
+            unknowns=tuple(
+                row.unknown for row in self._unknowns if self._answers(row, entry, *topic)
+            ),
+            is_featured=entry.study in self._featured,
             is_primary=entry.is_primary or (entry.study, entry.outcome) in self._primary,
         )
 
-    def _answers(self, unknown: Any, entry: WantedResult) -> bool:
+    def _topic(self, entry: WantedResult) -> tuple[set[str], set[str], float]:
+        """Return conditions, treatments, and the time in days; NaN if it is not known."""
+        if entry.kind == "known study":
+            row = self._known[entry.study]
+            days = row.followup * schema.TIME_UNITS.get(row.followup_unit, math.nan)
+            return {row.condition}, {row.treatment}, days
+        conditions, treatments = (
+            topics.get(entry.study, set()) for topics in self._topics.values()
+        )
+        return conditions, treatments, entry.days[1]
+
+    def _answers(
+        self,
+        unknown: Any,
+        entry: WantedResult,
+        conditions: set[str],
+        treatments: set[str],
+        days: float,
+    ) -> bool:
+        """Tell whether an unknown is about a result: by its rows, or by topic and time."""
         if (entry.study, entry.outcome) in self._addressed[unknown.unknown]:
             return True
-        about = (unknown.conditions, unknown.treatments, unknown.outcomes)
-        if not any(about):
+        if not (unknown.conditions or unknown.treatments or unknown.outcomes):
             return False
-        conditions, treatments, outcomes, days = self._topic(entry)
-        return (
-            all(
-                not words or set(words) & topic
-                for words, topic in zip(about, (conditions, treatments, outcomes), strict=True)
-            )
-            and not days < unknown.from_days
+        asked = (
+            (unknown.conditions, conditions),
+            (unknown.treatments, treatments),
+            (unknown.outcomes, set(entry.outcome.split("; "))),
         )
-
-    def _topic(self, entry: WantedResult) -> tuple[set[str], set[str], set[str], float]:
-        """Return conditions, treatments, outcomes and the time in days; NaN if it is not known."""
-        outcomes = set(entry.outcome.split("; "))
-        if entry.kind == "known study":
-            row = self._known.loc[entry.study]
-            unit = schema.TIME_UNITS.get(row["followup_unit"], float("nan"))
-            return {row["condition"]}, {row["treatment"]}, outcomes, row["followup"] * unit
-        rows = self._results[self._results["study"] == entry.study]
-        return set(rows["condition"]), set(rows["treatment"]), outcomes, entry.days[1]
+        is_on_topic = all(not words or topic.intersection(words) for words, topic in asked)
+        return is_on_topic and not days < unknown.from_days
 
 
 def _is_about(claim: Any, entry: WantedResult) -> bool:

@@ -65,6 +65,7 @@ def enter_results(project: str | Path, path: Path, reader: Reader) -> EnteredRow
     if not completed:
         raise EvidenceError(f"{path}: no row is completed. Fill in {', '.join(RESULT_COLUMNS)}")
     replacements = _replacements(dataset, path, completed)
+    completed |= _with_old_direction(dataset, completed, replacements)
     text, lines = _put_rows(dataset, schema.STUDIES, completed, replacements)
     readings = dict(enumerate(_new_readings(dataset, completed.values(), reader)))
     new = {}
@@ -171,6 +172,21 @@ def _replacements(dataset: Dataset, path: Path, rows: Mapping[int, Row]) -> dict
     if problems:
         raise DatasetError(problems.problems, problems.omitted)
     return replacements
+
+
+def _with_old_direction(
+    dataset: Dataset, rows: Mapping[int, Row], replacements: Mapping[int, int]
+) -> dict[int, Row]:
+    """Return the rows that replace others, with their direction where a row leaves it blank.
+
+    It is a judgement of the curators on what a sign means, which a source does not print.
+    """
+    results = dataset.results
+    directions = dict(zip(map(_line, results["address"]), results["direction"], strict=True))
+    return {
+        number: rows[number] | {"direction": rows[number]["direction"] or directions[line]}
+        for line, number in replacements.items()
+    }
 
 
 def _put_rows(

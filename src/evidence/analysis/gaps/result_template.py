@@ -74,7 +74,9 @@ def instructions(dataset: Dataset, source: str) -> str:
     wanted = wanted_of(dataset, source)
     lines = [
         f"Read: {format_vancouver(dataset.bibliography[source])} {wanted[0].link}".rstrip(),
-        f"Complete {', '.join(RESULT_COLUMNS)} as far as printed, and give the place (locator).",
+        f"Complete {', '.join(RESULT_COLUMNS[:-2])} as far as printed; copy the number exactly "
+        "into as_printed; say in locator where it stands. direction is better, worse or no "
+        "difference, only where no number or sign tells.",
         "Leave rows that you cannot complete. Then: evidence wanted --enter FILE --reader NAME",
     ]
     if any(not entry.outcome for entry in wanted):
