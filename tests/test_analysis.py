@@ -228,7 +228,7 @@ def test_findings_over_time_by_their_interval_direction_or_proportion(project):
     studies = follow_up_by_study(dataset, findings).set_index("study")
     assert studies.loc["miller2001", ["measured_to", "followed_to"]].tolist() == [14, 21]
     sentences = longest_follow_up(studies.reset_index())
-    assert str(sentences[1]) == "Miller: last result at 14 days; followed to 21 days."
+    assert str(sentences[1]) == "Miller: last result in the tables at 14 days; followed to 21 days."
 
 
 def test_animals_are_no_participants(project):
