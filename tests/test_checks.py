@@ -141,8 +141,19 @@ def test_more_participants_with_a_subset_than_with_its_outcome(clean):
     assert ("SUBSET", f"{STUDIES}:14") in findings(clean)
 
 
+def test_a_second_hand_row_with_the_value_of_the_own_text_is_found(clean):
+    row = dict(zip(*clean.rows(STUDIES)[:2], strict=True))
+    second_hand = {"reported_by": "review", "source": "miller2001", "locator": "Table 1"}
+    clean.row(**row | second_hand)
+    assert ("REPEAT", f"{STUDIES}:14") in findings(clean)
+    clean.put(STUDIES, 14, repeats="baker1990")
+    assert ("REPEAT", f"{STUDIES}:14") not in findings(clean)
+    clean.put(STUDIES, 14, repeats="", value="0.65", as_printed="65%")
+    assert ("REPEAT", f"{STUDIES}:14") not in findings(clean)
+
+
 def test_every_check_is_tested_and_describes_itself():
-    assert {check.code for check in CHECKS} == {*SLIPS, *SLIPS_IN_SEVERAL_ROWS, "SUBSET"}
+    assert {check.code for check in CHECKS} == {*SLIPS, *SLIPS_IN_SEVERAL_ROWS, "SUBSET", "REPEAT"}
     assert all(check.description.startswith("Find ") for check in CHECKS)
 
 

@@ -506,3 +506,14 @@ def test_a_template_needs_an_entry_in_the_bibliography(project, capsys):
     )
     (row,), _ = template(project, "cook2002", capsys)
     assert (row["condition"], row["outcome"], row["role"]) == ("bread", "risen", "")
+    row |= {"arm": "yeast", "role": "single arm", "measure": "count", "events": "9"}
+    row |= {"as_printed": "9", "locator": "Table 1"}
+    assert enter(project, [row]) == 1
+    assert "rows.csv:2 study: 'cook2002' has no row in data/designs.csv" in capsys.readouterr().err
+    project.table(
+        schema.DESIGNS, study="cook2002", label="Cook 2002", scope="context", randomised="yes",
+        design="randomised parallel", source="cook2002", locator="p. 1",
+    )  # fmt: skip
+    assert enter(project, [row]) == 0
+    (known,) = project.dataset().known_studies.itertuples()
+    assert (known.status, known.study) == ("tabulated", "cook2002")

@@ -1,7 +1,7 @@
 """Enter completed rows of `studies.csv` into a project, together with the reading behind them."""
 
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -51,7 +51,8 @@ def enter_results(project: str | Path, path: Path, reader: Reader) -> EnteredRow
     """Append completed rows to `studies.csv` and the reading of their sources to `readings.csv`.
 
     A row with the key of an unconfirmed one replaces it. A row in which only the source could
-    answer the cells and did not (`RESULT_COLUMNS`) is skipped. A blank `verified` becomes "yes".
+    answer the cells and did not (`RESULT_COLUMNS`) is skipped. A blank `verified` becomes "yes". A
+    known study that was wanted becomes tabulated.
 
     Raises
     ------
@@ -72,6 +73,7 @@ def enter_results(project: str | Path, path: Path, reader: Reader) -> EnteredRow
     if readings:
         second_hand = _second_hand_readings(dataset, readings)
         new[READINGS], _ = _put_rows(dataset, schema.READINGS, readings, second_hand)
+    new |= _known_studies(dataset, {row["study"] for row in completed.values()})
     new[STUDIES] = text
     _check(dataset, new, path, lines)
     _write(dataset.project, new)
@@ -134,6 +136,19 @@ def _second_hand_readings(dataset: Dataset, readings: Mapping[int, Row]) -> dict
         for row in dataset.readings.itertuples()
         if (row.source, row.part) in numbers
     }
+
+
+def _known_studies(dataset: Dataset, studies: Collection[str]) -> dict[str, str]:
+    """Return the new text of `known_studies.csv` if one of these studies was wanted until now."""
+    table = schema.KNOWN_STUDIES
+    text = read_table(dataset.project / table.file, table, ProblemList()).astype("str")
+    rows = {
+        int(line): row | {"status": "tabulated", "study": row["known_study"]}
+        for line, row in text.to_dict("index").items()
+        if row["known_study"] in studies and row["status"] == "wanted"
+    }
+    same_lines = {line: line for line in rows}
+    return {table.file: _put_rows(dataset, table, rows, same_lines)[0]} if rows else {}
 
 
 def _replacements(dataset: Dataset, path: Path, rows: Mapping[int, Row]) -> dict[int, int]:
