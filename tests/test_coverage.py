@@ -308,7 +308,7 @@ def test_a_map_leaves_out_what_fewest_studies_measured(project, monkeypatch):
     layout, texts = shown(project)
     # One study each: the condition that comes first stays.
     assert list(texts) == ["bread/risen", "bread/height"]
-    assert str(layout.caption).endswith("Not shown: 1 condition with the fewest studies.")
+    assert str(layout.caption).endswith("Not shown: 1 column with the fewest studies.")
     monkeypatch.undo()
     assert "Not shown" not in str(shown(project)[0].caption)
 
@@ -354,6 +354,12 @@ def test_coverage_by_question_and_time(project):
         "Known 2000; Short 2001", "Known 2000; Short 2001", "Known 2000; Baker",
     ]  # fmt: skip
     assert list(written["tabulated"]) == [1, 1, 0]
+
+
+def test_without_results_there_is_no_coverage(project):
+    dataset = project.dataset()
+    cells = coverage_by_question(dataset, select_results(dataset).iloc[:0])
+    assert tabulate_coverage(cells).frame.empty
 
 
 def test_how_much_is_tabulated_in_a_sentence(project):

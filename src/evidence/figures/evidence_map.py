@@ -1,5 +1,6 @@
 """Evidence map: how many studies and participants there are on each combination, and where none."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,14 @@ from evidence.analysis.gaps.unknowns import BODY_TIMES
 from evidence.dataset.dataset import Dataset
 from evidence.figures import style
 from evidence.figures.layout import Layout, draw, row_addresses
-from evidence.provenance.sentence import Fields, Sentence, capitalise, count, join_words
+from evidence.provenance.sentence import (
+    Fields,
+    Sentence,
+    capitalise,
+    count,
+    join_sentences,
+    join_words,
+)
 
 COLUMNS_BY_ROWS = {"outcome": "condition", "dose": "time"}
 """What the columns of a map stand for, by what its rows stand for."""
@@ -83,25 +91,13 @@ def lay_out_evidence_map(
     most = max(int(frame["n"].max()) if len(frame) else 0, 1)
     # The area, not the radius, stands for participants.
     frame["area"] = np.where(frame["k"] > 0, MIN_AREA + AREA_RANGE * frame["n"] / most, 0.0)
-    combination, bubble = CELL_WORDS[row_by]
-    sentence = _states_sentence(f"gaps.{row_by}", frame, combination)
+    sentence = _states_sentence(f"gaps.{row_by}", frame, CELL_WORDS[row_by][0])
     identity = "fig-gaps" if row_by == "outcome" else f"fig-gaps-by-{row_by}"
     return EvidenceMapLayout(
         id=identity,
         title=f"Evidence map, {row_by} by {column_by}: results, and why cells are empty",
-        caption=Sentence(
-            f"{identity}.caption",
-            f"Each bubble is {bubble}: its area grows with the number of participants, given "
-            "beside it (an.: animals); the number inside is the number of studies, and a number "
-            "with ” below is how many of them were read only in other texts. Mark and colour are "
-            "the certainty that rules suggest for the best comparison in it. Only confirmed "
-            "results of studies with participants of their own count, not the guide, reviews or "
-            "unconfirmed numbers. A cell without a bubble says why by its sign and colour: ? not "
-            "read, with the number of known studies that may have measured it; – not reported in "
-            "the part that would hold it, which was read; 0 not found by a recorded search; · not "
-            f"searched; ” only the guide reports it.{DOSE_RULE if row_by == 'dose' else ''} "
-            f"{sentence.template}{_omission(cells, frame, row_by, column_by)}",
-            sentence.fields,
+        caption=join_sentences(
+            f"{identity}.caption", _explanation(row_by), sentence, *_omission(cells, frame)
         ),
         alt=_alt(frame, sentence, row_by, column_by),
         reading=_cell_sentences(frame),
@@ -129,14 +125,36 @@ def _most_studied(cells: pd.DataFrame) -> pd.DataFrame:
     return cells.reset_index(drop=True)
 
 
-def _omission(cells: pd.DataFrame, frame: pd.DataFrame, row_by: str, column_by: str) -> str:
+def _explanation(row_by: str) -> Sentence:
+    """Say what the marks, the signs and the colours stand for."""
+    signs = {
+        state.replace(" ", "_").replace("-", "_") + "_sign": sign
+        for state, (sign, _, _) in style.STATES.items()
+    }
+    return Sentence(
+        "gaps.explanation",
+        f"Each bubble is {CELL_WORDS[row_by][1]}: its area grows with the number of participants, "
+        "given beside it (an.: animals); the number inside is the number of studies, and a number "
+        "with {second_hand_sign} below is how many of them were read only in other texts. Mark and "
+        "colour are the certainty that rules suggest for the best comparison in it. Only confirmed "
+        "results of studies with participants of their own count, not the guide, reviews or "
+        "unconfirmed numbers. A cell without a bubble says why by its sign and colour: "
+        "{not_read_sign} not read, with the number of known studies that may have measured it; "
+        "{not_reported_sign} not reported in the part that would hold it, which was read; "
+        "{not_found_sign} not found by a recorded search; {not_searched_sign} not searched; "
+        f"{{second_hand_sign}} only the guide reports it.{DOSE_RULE if row_by == 'dose' else ''}",
+        signs,
+    )
+
+
+def _omission(cells: pd.DataFrame, frame: pd.DataFrame) -> Iterator[Sentence]:
     """Say how many rows and columns of the map are not shown, if any."""
-    omitted = [
-        str(count(cells[label].nunique() - frame[label].nunique(), dimension))
-        for label, dimension in (("row_label", row_by), ("column_label", column_by))
-        if cells[label].nunique() > frame[label].nunique()
-    ]
-    return f" Not shown: {join_words(omitted)} with the fewest studies." if omitted else ""
+    for label, noun in (("row_label", "row"), ("column_label", "column")):
+        omitted = cells[~cells[label].isin(frame[label])]
+        if len(omitted):
+            number = count(omitted[label].nunique(), noun, row_addresses(omitted), "omitted")
+            template = f"Not shown: {{omitted_{noun}}} with the fewest studies."
+            yield Sentence("gaps.omitted", template, {f"omitted_{noun}": number})
 
 
 def _best_certainty(dataset: Dataset, rows: list[dict], cell: str) -> str:

@@ -18,6 +18,7 @@ METHODS = {
     "studies": Method("number of studies with participants of their own among these rows"),
     "distinct_studies": Method("number of different studies among these rows"),
     "cells": Method("number of cells of the evidence map; these rows say in which state each is"),
+    "omitted": Method("rows or columns of the evidence map that it does not show"),
     "coverage": Method(
         "studies with a tabulated result divided by these and the known studies that may have "
         "measured it and were not read"

@@ -211,7 +211,8 @@ def tabulate_coverage(cells: pd.DataFrame) -> ReportTable:
     frame["second-hand"] = totals["second_hand"].astype(str)
     frame["read, not reported"] = totals["not_reported"].astype(str)
     numbers = totals[["tabulated", "unread", "fraction", "address"]]
-    numbers.insert(0, "name", totals[BODY_COLUMNS].agg("/".join, axis="columns"))
+    questions = totals[BODY_COLUMNS].itertuples(index=False, name=None)
+    numbers.insert(0, "name", list(map("/".join, questions)))
     return ReportTable(
         "tab-coverage",
         "Coverage: studies with a tabulated result, of those known that measured it or may have",
