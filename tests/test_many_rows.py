@@ -149,5 +149,5 @@ def test_as_many_findings_as_rows_are_counted_and_the_first_are_listed(project, 
     assert len(listed) == MAX_PROBLEMS
     assert all(" PRINT error: value " in line for line in listed)
     assert omitted.startswith("and more that are not listed: ")
-    assert omitted.endswith(f" {wrong - MAX_PROBLEMS:,} PRINT")
+    assert f" {wrong - MAX_PROBLEMS:,} PRINT" in omitted
     assert f": {wrong:,} errors, " in total

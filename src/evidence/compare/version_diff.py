@@ -265,7 +265,7 @@ def _name_rows(addresses: Iterable[str]) -> str:
 
 def _claims(old: Dataset, new: Dataset, rows: tuple[RowChange, ...]) -> Iterator[Change]:
     before, after = _verdicts(old), _verdicts(new)
-    absent = ("", "", frozenset())
+    absent: tuple[str, str, frozenset[str]] = ("", "", frozenset())
     for claim in dict.fromkeys([*after, *before]):
         old_label, old_verdict, old_rows = before.get(claim, absent)
         new_label, new_verdict, _ = after.get(claim, absent)
@@ -307,8 +307,8 @@ def _unknowns(old: Dataset, new: Dataset, rows: tuple[RowChange, ...]) -> Iterat
     for name, earlier in before.items():
         if name not in after:
             kind, reason = _reason_closed(new, earlier)
-            reasons = "; ".join([*lost(earlier), reason])
-            yield Change(kind, name, earlier.question, earlier.status, "", reasons)
+            reason = "; ".join([*lost(earlier), reason])
+            yield Change(kind, name, earlier.question, earlier.status, "", reason)
 
 
 def _lost_evidence(
@@ -322,7 +322,7 @@ def _lost_evidence(
 
     def removed_from(unknown: Unknown) -> list[str]:
         addresses = set(unknown.evidence["address"])
-        if unknown.origin == "derived":
+        if unknown.topic is not None and unknown.origin == "derived":
             addresses.update(unknown.topic.select(results)["address"])
         changes = [change for address, change in lost.items() if address in addresses]
         return [_removed_evidence(changes)] if changes else []

@@ -274,7 +274,8 @@ def unknowns_bibtex(dataset: Dataset, entries: Sequence[Unknown]) -> str:
     A comment for each unknown names its state and the keys of its studies.
     """
     bibliography = dataset.bibliography
-    comments, keys = [], {}
+    comments: list[str] = []
+    keys: dict[str, None] = {}
     for entry in entries:
         studies = {
             "tabulated": list(entry.evidence["study"].unique()),

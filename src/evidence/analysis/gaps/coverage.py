@@ -246,7 +246,7 @@ def _tabulated_studies(dataset: Dataset) -> dict[str, dict[str, Any]]:
             "outcomes": (),
             "days": _follow_up(followed.get(study, np.nan), longest.get(study, np.nan)),
             "status": "tabulated" if study in first_rows else "wanted",
-            "is_randomised": bool(design) and design.randomised == "yes",
+            "is_randomised": design.randomised == "yes" if design else False,
             "address": design.address if design else first_rows[study],
         }
     return records

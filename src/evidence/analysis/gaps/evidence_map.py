@@ -141,7 +141,9 @@ def coverage_by_question(dataset: Dataset, results: pd.DataFrame) -> pd.DataFram
     rows = rows[rows["comparator_kind"] != ""]
     bodies = rows[BODY_COLUMNS].drop_duplicates()
     bodies = bodies.sort_values(BODY_COLUMNS, key=lambda words: words.str.casefold())
-    bands = {ANY_TIME: {}} | {band: _days(*ends[:2]) for band, ends in FOLLOW_UP_BANDS.items()}
+    bands: dict[str, dict] = {ANY_TIME: {}} | {
+        band: _days(*ends[:2]) for band, ends in FOLLOW_UP_BANDS.items()
+    }
     cells = bodies.merge(pd.DataFrame({"band": list(bands)}), how="cross")
     questions = [
         {
