@@ -132,7 +132,7 @@ def test_a_row_names_the_narrowest_reading_in_which_it_lies(project):
     whole = {"source": "baker1990", "part": "the paper", "kind": "full text", "not_reported": ""}
     project.table(schema.READINGS, **FULL_TABLES[schema.READINGS] | whole | {"date": "2026-11-25"})
     row = describe(project, "data/studies.csv:2")
-    assert row.reading == "table, read by A. Reader on 2026-11-24"
+    assert row.reading == "read by A. Reader on 2026-11-24"
     assert row.url == "https://example.org/t1"
     row = describe(project, "data/risk_of_bias.csv:2")
     assert (row.locator, row.reading) == ("p. 3", "full text, read by A. Reader on 2026-11-25")

@@ -164,9 +164,7 @@ def add_readings(project, url):
 def test_a_row_is_traced_to_the_page_that_was_read(project, capsys):
     add_readings(project, "https://example.org/copy")
     last = run_why(capsys, project, "data/studies.csv:2").splitlines()[-1]
-    assert last.strip() == (
-        "reading: full text, read by A. Reader on 2026-11-24: https://example.org/copy"
-    )
+    assert last.strip() == ("full text, read by A. Reader on 2026-11-24: https://example.org/copy")
 
 
 @pytest.mark.parametrize(

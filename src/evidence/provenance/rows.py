@@ -132,7 +132,9 @@ def _describe_reading_of(
     reading = dataset.reading_of(sources[0], locator)
     if not reading:
         return "", ""
-    return f"{reading['kind']}, read by {reading['read_by']} on {reading['date']}", reading["url"]
+    is_said = locator.casefold().startswith(reading["kind"])
+    kind = "" if is_said else f"{reading['kind']}, "
+    return f"{kind}read by {reading['read_by']} on {reading['date']}", reading["url"]
 
 
 def _describe(dataset: Dataset, table: schema.Table, row: Mapping) -> tuple[str, str]:

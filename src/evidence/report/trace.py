@@ -63,7 +63,7 @@ class Trace:
                 reference = format_vancouver(dataset.bibliography[key])
                 lines.append(_line("", f"read in: {reference}{locator}"))
             if row.reading:
-                lines.append(_line("", f"reading: {row.reading}: {row.url}"))
+                lines.append(_line("", f"{row.reading}: {row.url}"))
         return "\n".join(lines)
 
     def as_data(self, dataset: Dataset) -> dict:
