@@ -21,6 +21,7 @@ from evidence.dataset import schema
 from evidence.dataset.dataset import load_dataset
 from evidence.errors import EvidenceError
 from evidence.notebook import locate
+from tests.absolute_phrases import absolute_phrases
 from tests.conftest import NAMES, ROOT, Project
 from tests.example_trials import BCG, YEARS, arm, described
 from tests.shipped_words import ORDINARY, words_in, words_of
@@ -120,6 +121,11 @@ def test_no_page_of_another_topic_holds_a_word_of_the_shipped_data(vaccine_repor
         assert words_in(read_page(page)[1], words) == [], page.name
     for path in sorted((vaccine_reports / "figures").glob("*.svg")):
         assert words_in(re.sub(r"<[^>]+>", " ", path.read_text("utf-8")), words) == [], path.name
+
+
+def test_no_page_of_another_topic_states_what_nobody_can_know(vaccine_reports):
+    for page in sorted(vaccine_reports.glob("*.html")):
+        assert absolute_phrases(read_page(page)[0]) == [], page.name
 
 
 def test_the_package_knows_no_word_of_the_shipped_data(shipped):

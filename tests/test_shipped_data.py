@@ -12,10 +12,12 @@ from evidence.analysis.eligible_evidence import cohorts
 from evidence.analysis.gaps.evidence_map import evidence_map_cells
 from evidence.analysis.pooling.question import Question, main_question
 from evidence.analysis.results import select_results
+from evidence.dataset import schema
 from evidence.figures.arm_comparison import lay_out_arm_comparison
 from evidence.figures.dose_effect_one_trial import lay_out_dose_effect_one_trial
 from evidence.provenance.methods import METHODS
 from evidence.report.trace import trace_number
+from tests.absolute_phrases import absolute_phrases
 from tests.test_figures import LAYOUTS, overlapping_texts
 
 NUMBERED = [str(number) for number in range(1, 20)]
@@ -97,6 +99,21 @@ def test_dose_ranging_trial_adds_up(shipped):
     ]
     assert rows["events"].sum() == 99
     assert shipped.designs.set_index("study").loc["fava2018", "n_randomised"] == 99
+
+
+@pytest.mark.parametrize("table", schema.TABLES, ids=lambda table: table.name)
+def test_no_table_states_an_absence_that_nobody_can_know(shipped, table):
+    """A table quotes what a text prints, and what a guide or a review says of what it found."""
+    quoted = {"as_printed", "passage"}
+    for row in shipped.frame(table).drop(columns=quoted, errors="ignore").to_dict("records"):
+        text = " | ".join(map(str, row.values()))
+        assert absolute_phrases(text) == [], row["address"]
+
+
+def test_no_shipped_page_states_an_absence_that_nobody_can_know(report):
+    for page in sorted(report.glob("*.html")):
+        text = re.sub(r"(?s)<(style|script)\b.*?</\1>|<[^>]+>", " ", page.read_text("utf-8"))
+        assert absolute_phrases(re.sub(r"\s+", " ", text)) == [], page.name
 
 
 def test_later_cohort_of_the_registry_is_a_study_of_its_own(shipped):

@@ -12,11 +12,15 @@ from evidence.analysis.gaps.required_trial import COMPARATOR_RISKS, diversity
 from evidence.analysis.gaps.unknowns import find_unknowns
 from evidence.analysis.results import select_results
 from evidence.dataset import schema
+from evidence.figures.arm_comparison import lay_out_arm_comparison
+from evidence.figures.dose_effect_one_trial import lay_out_dose_effect_one_trial
 from evidence.figures.evidence_map import lay_out_evidence_map
+from evidence.figures.follow_up_timeline import lay_out_follow_up
 from evidence.figures.layout import draw
 from evidence.report.machine_readable import unknowns_bibtex, unknowns_frame, unknowns_json
 from evidence.statistics.sample_size import size_for_means, size_for_proportions
 from evidence.tables.gaps import required_trial_text, tabulate_evidence_map, tabulate_unknowns
+from tests.absolute_phrases import absolute_phrases
 from tests.example_trials import add_reading, add_search, add_yeast_trial, arm, judge
 
 CELL = "bread/yeast/risen"
@@ -384,6 +388,37 @@ def test_no_unknowns_and_hundreds_of_studies(yeast_trials):
     layout = lay_out_evidence_map(dataset, select_results(dataset))
     assert layout.frame["k"].max() == 302
     draw(layout)
+
+
+def test_nothing_states_an_absence_that_nobody_can_know(yeast_trials):
+    """What is said of the unknowns with and without evidence, a search, and a known trial."""
+    assert absolute_phrases("No trial has measured it; nobody looked.") != []
+    about_risen(yeast_trials, conditions="pie")
+    yeast_trials.put("data/claims.csv", 2, verdict="not checkable", reason="no text was found")
+    for change in (
+        lambda: None,
+        lambda: add_search(yeast_trials),
+        lambda: know_trial(yeast_trials, "berg2020"),
+        lambda: drop_rows(yeast_trials, "time_unit", "month"),
+    ):
+        change()
+        dataset = yeast_trials.dataset()
+        results, listed = select_results(dataset), find_unknowns(dataset)
+        layouts = [
+            lay_out_evidence_map(dataset, results),
+            lay_out_follow_up(dataset, results),
+            lay_out_arm_comparison(dataset, results, outcome="risen"),
+            lay_out_dose_effect_one_trial(dataset, results),
+        ]
+        texts = [
+            unknowns_summary(listed),
+            follow_up_attrition(dataset),
+            *top_unknowns(listed),
+            tabulate_unknowns(listed).to_html(),
+            unknowns_json(listed),
+            *(text for layout in layouts for text in (layout.caption, layout.alt, *layout.reading)),
+        ]
+        assert absolute_phrases(" | ".join(map(str, texts))) == []
 
 
 def test_unknowns_are_exported(yeast_trials):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from evidence.analysis.gaps.unknowns import Unknown
+from evidence.dataset.citations import format_vancouver
 from evidence.dataset.dataset import Dataset
 from evidence.tables.gaps import format_search_dates, unknown_title
 from evidence.tables.html_table import CLAIMS_TABLE, UNKNOWNS_TABLE, ReportTable, anchor
@@ -73,7 +74,8 @@ def tabulate_guide(dataset: Dataset) -> ReportTable:
             "reference": guide["guide_ref"],
             "match": guide["status"],
             "text": [
-                str(dataset.bibliography[key]) if key else "none found" for key in guide["source"]
+                format_vancouver(dataset.bibliography[key]) if key else "none found"
+                for key in guide["source"]
             ],
             "passage of the guide": guide["passage"],
             "reason for the match": guide["reason"],

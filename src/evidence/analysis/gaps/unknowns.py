@@ -97,13 +97,14 @@ class Topic:
     def may_include(self, known: pd.DataFrame) -> pd.Series:
         """Tell which of `known_studies` were randomised and compared as is asked, or may have been.
 
-        An unknown comparator may be any, and a mixed one of any kind.
+        An unknown comparator of a trial may be any, and a mixed one of any kind.
         """
         is_designed = known["is_randomised"] | (not self.only_randomised)
         if not self.comparators:
             return is_designed
         kind, comparator = known["comparator_kind"], known["comparator"].str.lower()
-        matches = kind.isin(self.comparators) | ((kind == "") & (comparator == ""))
+        is_unknown = (kind == "") & (comparator == "") & known["is_randomised"]
+        matches = kind.isin(self.comparators) | is_unknown
         for word in (words := self._comparator_words):
             matches |= comparator.str.contains(word, regex=False)
         if len(words) < len(self.comparators):
