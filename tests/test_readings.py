@@ -213,6 +213,18 @@ def test_a_registration_with_two_statuses_is_refused_unless_the_studies_are_told
     ]
 
 
+def test_the_registration_of_a_tabulated_study_is_not_wanted_without_a_doi(project):
+    project.put("data/designs.csv", 2, registration="NCT1")
+    add_known(project, "York 1991", registration="NCT1", doi="10.1000/york")
+    add_known(project, "York 1992", registration="NCT2")
+    assert len(project.dataset().known_studies) == 2
+    add_known(project, "York 1993", registration="NCT1")
+    assert problems(project)[0] == (
+        f"{KNOWN}:4 registration: 'NCT1' is also the registration of 'baker1990', which is "
+        "tabulated. If this is that study, delete the line; else give its study or doi."
+    )
+
+
 def test_studies_that_are_wanted_or_excluded_with_a_reason_are_accepted(project):
     add_known(project, "York 1991")
     add_known(project, "York 1992", status="excluded", reason="about cake only")

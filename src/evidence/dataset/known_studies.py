@@ -45,11 +45,20 @@ def check_known_studies(
         for key, reference in (bibliography.items() if isinstance(bibliography, Mapping) else ())
         if reference.doi and key in tabulated
     }
+    designs = tables[schema.DESIGNS.file]
+    registered = dict(zip(designs["registration"], designs["study"], strict=True))
     for row in known.itertuples():
         names = (row.study, row.known_study, tabulated_by_doi.get(row.doi.casefold(), ""))
         study = next((name for name in names if name in tabulated and name), "")
         if (message := _status_error(row, study))[1]:
             problems.add(FILE, row.Index, *message)
+        registrant = registered.get(row.registration, "") if row.registration else ""
+        if row.status == "wanted" and registrant in tabulated and not (row.study or row.doi):
+            text = (
+                f"{quote(row.registration)} is also the registration of {quote(registrant)}, which "
+                "is tabulated. If this is that study, delete the line; else give its study or doi."
+            )
+            problems.add(FILE, row.Index, "registration", text)
         if row.doi and (form := identifier_error("doi", row.doi)):
             problems.add(FILE, row.Index, "doi", form)
     _check_listed_twice(problems, known)
