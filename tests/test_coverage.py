@@ -349,6 +349,7 @@ def test_coverage_by_question_and_time(project):
     assert numbers["address"] == (
         "data/designs.csv:2 data/known_studies.csv:2 data/known_studies.csv:3"
     )
+    assert tabulate_coverage(cells[cells["band"] == "any time"].assign(unread=0)).frame.empty
     written = coverage_frame(cells)
     assert list(written["unread_studies"]) == [
         "Known 2000; Short 2001", "Known 2000; Short 2001", "Known 2000; Baker",

@@ -31,7 +31,7 @@ CELL_WORDS = {
     "dose": ("a dose and a time", "the evidence on one dose at one time"),
 }
 """What a cell combines, and what a bubble stands for."""
-MAX_ROWS, MAX_COLUMNS = 30, 12
+MAX_ROWS, MAX_COLUMNS = 24, 10
 """More rows and columns cannot be read; those with fewest studies are left out."""
 ARM_COLUMNS = ("study", "outcome", "days")
 """What a treated arm has in common with its comparator."""
@@ -91,6 +91,9 @@ def lay_out_evidence_map(
     most = max(int(frame["n"].max()) if len(frame) else 0, 1)
     # The area, not the radius, stands for participants.
     frame["area"] = np.where(frame["k"] > 0, MIN_AREA + AREA_RANGE * frame["n"] / most, 0.0)
+    # An empty cell has no such numbers, and a zero would need a footnote.
+    counts = ["second_hand", "n", "animals"]
+    frame[counts] = frame[counts].astype("Int64").where(frame["k"] > 0)
     sentence = _states_sentence(f"gaps.{row_by}", frame, CELL_WORDS[row_by][0])
     identity = "fig-gaps" if row_by == "outcome" else f"fig-gaps-by-{row_by}"
     return EvidenceMapLayout(

@@ -24,6 +24,8 @@ EVIDENCE_METHODS = {
     "known": "known_studies",
     "unread": "known_studies",
 }
+MIN_KNOWN_STUDIES = 2
+"""Studies that must be known for a question to be listed in the table of coverage."""
 TRIAL_METHODS = dict.fromkeys(["per_arm", "required", "fraction"], "required_trial")
 
 
@@ -193,7 +195,8 @@ def _reasons(unknown: Unknown) -> str:
 def tabulate_coverage(cells: pd.DataFrame) -> ReportTable:
     """Return the counts of `coverage_by_question` as a table, one row per question.
 
-    Each time has a column: tabulated studies of those known, and the percentage.
+    Each time has a column: tabulated studies of those known, and the percentage. Questions on
+    which a single study is known are left out.
     """
     names = dict(
         zip(BODY_COLUMNS, ["condition", "treatment", "comparator", "outcome"], strict=True)
@@ -204,7 +207,8 @@ def tabulate_coverage(cells: pd.DataFrame) -> ReportTable:
         for k, unread, fraction in zip(tabulated, cells["unread"], cells["fraction"], strict=True)
     ]
     times = cells.assign(text=texts).pivot(index=BODY_COLUMNS, columns="band", values="text")
-    totals = cells.assign(tabulated=tabulated)[cells["band"] == ANY_TIME].reset_index(drop=True)
+    is_shown = (cells["band"] == ANY_TIME) & (tabulated + cells["unread"] >= MIN_KNOWN_STUDIES)
+    totals = cells.assign(tabulated=tabulated)[is_shown].reset_index(drop=True)
     frame = totals[BODY_COLUMNS].rename(columns=names)
     for band in cells["band"].unique():
         frame[band] = list(times[band].reindex(pd.MultiIndex.from_frame(totals[BODY_COLUMNS])))
