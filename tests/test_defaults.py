@@ -67,7 +67,7 @@ def test_an_outcome_without_any_study_is_refused_with_its_reason(vaccine):
     question = main_question(dataset, rows, Question("", "smd", 0.0))
     assert question.outcome == "infection"
     refusal = pool_studies(dataset, rows, **vars(question))
-    assert "no study has confirmed numbers for the " in refusal.reasons[0]
+    assert "no tabulated study has confirmed numbers for the " in refusal.reasons[0]
 
 
 def test_no_results_are_not_an_error(vaccine):

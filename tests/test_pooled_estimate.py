@@ -104,7 +104,7 @@ def test_the_command_prints_a_table_every_analysis_and_json(grouped, capsys):
     theirs = BCG["RR"]["DL|z"]["estimate"]
     assert content["pooled"]["estimate"] == pytest.approx(theirs, rel=1e-9)
     assert cli.main([*command, "--measure", "smd"]) == 1
-    assert "no study has confirmed numbers" in capsys.readouterr().err
+    assert "no tabulated study has confirmed numbers" in capsys.readouterr().err
 
 
 def test_every_reason_is_given_at_once(vaccine):
@@ -167,7 +167,7 @@ def test_conditions_and_comparators_are_mixed_only_by_name(vaccine):
 def test_one_study_is_not_pooled(vaccine):
     vaccine.write(STUDIES, vaccine.rows(STUDIES)[:3])
     assert refusal(vaccine) == (
-        "only one study (trial0) has confirmed numbers for the risk ratio of infection near "
+        "only one tabulated study (trial0) has confirmed numbers for the risk ratio of infection near "
         "1 day; pooling needs two"
     )
 
@@ -175,7 +175,7 @@ def test_one_study_is_not_pooled(vaccine):
 def test_a_refusal_names_the_times_at_which_results_exist(vaccine):
     for line in range(2, 28):
         vaccine.put(STUDIES, line, time="1", time_unit="year")
-    window = "no study has confirmed numbers for the risk ratio of infection near 1 day (8 hours"
+    window = "no tabulated study has confirmed numbers for the risk ratio of infection near 1 day (8 hours"
     assert refusal(vaccine) == (
         f"{window} to 3 days); results exist at 1 year (--time-days 365.25)"
     )
@@ -292,7 +292,9 @@ def test_a_forest_plot_shows_metafors_numbers(vaccine):
 def test_a_refusal_is_shown_in_place_of_a_forest_plot(vaccine):
     refused = estimate_or_refusal(vaccine, measure="smd")
     (sentence,) = map(str, describe_pool(refused))
-    assert sentence.startswith("Not pooled: no study has confirmed numbers for the standardised ")
+    assert sentence.startswith(
+        "Not pooled: no tabulated study has confirmed numbers for the standardised "
+    )
     assert lay_out_forest(refused).empty == lay_out_cumulative(refused).empty == sentence
     assert sentences(vaccine, outcome="fever") == ["Not pooled: no selected result reports fever."]
     with pytest.raises(ParameterError, match="'magic' is not one of: rr, or"):

@@ -165,6 +165,22 @@ def test_less_evidence_brings_no_unknown_nearer_to_an_answer(old, new):
     assert unknown.reason.startswith("evidence was removed (data/studies.csv:")
 
 
+def test_forgetting_unread_trials_settles_nothing(old, new):
+    """400 participants have results; a trial of 500 was not read, and the later version lost it."""
+    for project in (old, new):
+        add_large_trial(project, "2", "month")
+        cells = {"conditions": "bread", "outcomes": "risen", "comparators": "inactive"}
+        project.put("data/unknowns.csv", 2, from_days="30", **cells)
+    old.table(
+        schema.KNOWN_STUDIES, known_study="dorn2020", label="Dorn", design="randomised parallel",
+        condition="bread", treatment="yeast", comparator_kind="inactive", n_randomised="500",
+        listed_by="guide", locator="p. 1", status="wanted",
+    )  # fmt: skip
+    unknown = change_of(compare(old, new).unknowns, "U1")
+    assert (unknown.before, unknown.after) == ("narrowed", "settled")
+    assert (unknown.kind, unknown.reason) == ("evidence removed", "known studies removed: Dorn")
+
+
 def test_why_an_unknown_is_no_longer_there(old, new):
     new.put("data/claims.csv", 2, studies="")
     kinds = {change.name: (change.kind, change.reason) for change in compare(old, new).unknowns}

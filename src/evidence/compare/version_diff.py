@@ -334,6 +334,14 @@ def _removed_evidence(rows: Sequence[RowChange]) -> str:
     return f"evidence was removed ({_name_rows(row.before for row in rows)})"
 
 
+def _forgotten(earlier: Unknown, later: Unknown) -> list[str]:
+    """Return the unread studies that the later version does not know at all."""
+    coverage = later.coverage
+    known = pd.concat([coverage.tabulated, coverage.unread, coverage.not_reported])["known_study"]
+    unread = earlier.coverage.unread
+    return list(unread.loc[~unread["known_study"].isin(known), "label"])
+
+
 def _kind_of_move(earlier: Unknown, later: Unknown, *, is_removal: bool) -> str:
     """Name a change of status; less evidence brings no unknown nearer to an answer."""
     order = schema.UNKNOWN_STATUSES.index
@@ -344,7 +352,8 @@ def _kind_of_move(earlier: Unknown, later: Unknown, *, is_removal: bool) -> str:
     added, removed = (
         set(one.labels) - set(other.labels) for one, other in ((later, earlier), (earlier, later))
     )
-    return "evidence removed" if (is_removal or removed) and not added else later.status
+    is_less = is_removal or removed or _forgotten(earlier, later)
+    return "evidence removed" if is_less and not added else later.status
 
 
 def _reason_closed(dataset: Dataset, unknown: Unknown) -> tuple[str, str]:
@@ -376,6 +385,7 @@ def _reasons_moved(earlier: Unknown, later: Unknown) -> list[str]:
     parts = [
         ("studies added: ", [label for label in after if label not in before]),
         ("studies removed: ", [label for label in before if label not in after]),
+        ("known studies removed: ", _forgotten(earlier, later)),
         ("no longer: ", [text for code, text in earlier.codes.items() if code not in later.codes]),
         ("now: ", [text for code, text in later.codes.items() if code not in earlier.codes]),
         (

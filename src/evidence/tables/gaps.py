@@ -146,7 +146,7 @@ def _status(unknown: Unknown) -> str:
 
 def _evidence(unknown: Unknown) -> str:
     if not unknown.k:
-        return "none"
+        return "none tabulated"
     designs = ", ".join(
         f"{number} {design or 'not stated'}" for design, number in unknown.designs.items()
     )

@@ -120,7 +120,7 @@ def _name_studies(studies: pd.DataFrame) -> str:
     labels = list(studies["label"])
     if len(labels) > MAX_STUDIES_NAMED:
         labels[MAX_STUDIES_NAMED:] = [f"{len(labels) - MAX_STUDIES_NAMED} more"]
-    return join_words(labels)
+    return "; ".join(labels) if any("," in label for label in labels) else join_words(labels)
 
 
 def top_unknowns(unknowns: Sequence[Unknown], k: int = 10) -> list[Sentence]:

@@ -219,7 +219,7 @@ def reasons_not_to_pool(
         return
     if len(studies) == 1:
         label = studies["label"].iloc[0]
-        yield f"only one study ({label}) has {_numbers_asked_for(question)}; pooling needs two"
+        yield f"only one tabulated study ({label}) has {_numbers_asked_for(question)}; pooling needs two"
         return
     scales = studies["instrument"].unique()
     if measure == "md" and len(scales) > 1:
@@ -259,7 +259,7 @@ def reasons_not_to_pool(
 def _no_study(dataset: Dataset, question: Question, results: pd.DataFrame | None) -> str:
     """Say that no study reports the outcome in the time window, and which times exist."""
     earliest, latest = map(format_duration, _time_window(question))
-    reason = f"no study has {_numbers_asked_for(question)} ({earliest} to {latest})"
+    reason = f"no tabulated study has {_numbers_asked_for(question)} ({earliest} to {latest})"
     if results is None:
         return reason
     any_time = replace(question, max_time_ratio=float("inf"))
