@@ -13,7 +13,7 @@ wanted results of one source are ranked in the same way.
 """
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -238,8 +238,12 @@ def _without_size(dataset: Dataset, rows: Mapping[str, list[Any]]) -> Iterator[W
         if study in read:
             continue
         confirmed = [row for row in rows[study] if row.confirmed]
-        sized = [row for row in confirmed if row.measure not in UNSIZED]
+        by_outcome = defaultdict(list)
         for row in confirmed:
+            if row.measure not in UNSIZED:
+                by_outcome[row.outcome].append(row)
+        for row in confirmed:
+            sized = by_outcome[row.outcome]
             if row.measure in schema.UNSIZED_MEASURES and not _has_size(sized, row):
                 place = f"{dataset.label(row.source)}, {row.locator}"
                 reason = f"only its {row.measure} was read, in {place}"
@@ -255,22 +259,22 @@ def _without_size(dataset: Dataset, rows: Mapping[str, list[Any]]) -> Iterator[W
 
 
 def _has_size(sized: Iterable[Any], row: Any) -> bool:
-    """Tell whether the size of a contrast is printed, or follows from both of its arms."""
+    """Tell whether the size of a contrast is printed, or follows from both of its arms.
+
+    `sized` are rows of the same study and outcome.
+    """
     span = span_in_days(row.time, row.time_unit)
     pairs = {
         (other.arm, other.versus)
         for other in sized
-        if other.outcome == row.outcome
-        and may_coincide(span_in_days(other.time, other.time_unit), span)
+        if may_coincide(span_in_days(other.time, other.time_unit), span)
     }
     return (row.arm, row.versus) in pairs or {(row.arm, ""), (row.versus, "")} <= pairs
 
 
 def _usual_measure(sized: Iterable[Any], row: Any) -> str:
     """Return the measure that the study most often reports such an outcome in; empty if none."""
-    measures = Counter(
-        other.measure for other in sized if (other.outcome, other.role) == (row.outcome, row.role)
-    )
+    measures = Counter(other.measure for other in sized if other.role == row.role)
     return max(measures, key=measures.__getitem__, default="")
 
 
@@ -348,17 +352,18 @@ def _not_covered(
     derived: Iterable[WantedResult], listed: Sequence[WantedResult]
 ) -> Iterator[WantedResult]:
     """Yield derived entries on results that no entry before them asks for."""
-    asked = list(listed)
+    asked: dict[tuple[str, str], list[WantedResult]] = defaultdict(list)
+    for entry in listed:
+        asked[entry.study, entry.outcome].append(entry)
     for entry in derived:
-        if not any(_covers(other, entry) for other in asked):
-            asked.append(entry)
+        same_outcome = asked[entry.study, entry.outcome]
+        if not any(_covers(other, entry) for other in same_outcome):
+            same_outcome.append(entry)
             yield entry
 
 
 def _covers(entry: WantedResult, other: WantedResult) -> bool:
-    """Tell whether looking up one entry also answers another one."""
-    if any(getattr(entry, name) != getattr(other, name) for name in ("study", "outcome")):
-        return False
+    """Tell whether looking up one entry also answers another one on the same outcome."""
     if other.arm and (entry.arm, entry.versus) != (other.arm, other.versus):
         return False
     if other.kind == "unconfirmed" and entry.measure != other.measure:
