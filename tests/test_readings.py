@@ -86,9 +86,6 @@ def test_a_source_without_any_reading_is_refused_for_each_of_its_results(read_pr
         (2, {"kind": "registry results"},
          "kind: baker1990 (@article) is not a registry record and has no registry results. Give "
          "the record an entry of its own (@misc), or choose another kind."),
-        (3, {"kind": "supplement", "part": "p. 1"},
-         "kind: guide (@misc) is a web page and has no supplement. If it is a paper, give its doi "
-         "or pmid in references.bib; else choose full text or excerpt."),
         (2, {"not_reported": "height; risen"},
          "not_reported: 'risen' is reported in 'Table 1' by data/studies.csv:2. Remove it here, "
          "or correct that row."),
@@ -121,13 +118,24 @@ def test_an_outcome_outside_the_part_that_was_read_may_be_called_not_reported(re
     assert read_project.dataset().readings["not_reported"].tolist()[-1] == ("risen",)
 
 
-def test_a_paper_without_a_journal_has_an_abstract_if_it_has_a_doi(read_project):
+def test_a_registry_record_has_no_abstract(read_project):
+    read_project.put(READINGS, 3, kind="registry entry", part="p. 1")
+    assert len(read_project.dataset().readings) == 3
+    read_project.table(schema.READINGS, **SIGNED, source="guide", part="summary", kind="abstract")
+    assert problems(read_project) == [
+        f"{READINGS}:5 kind: guide is a registry record by line 3 and has no abstract. Give the "
+        "paper an entry of its own, or choose another kind."
+    ]
+
+
+def test_a_page_without_journal_may_have_an_abstract_but_no_registry_results(read_project):
     read_project.append("references.bib", "@misc{preprint, author={A}, title={T}, year={2020},\n"
                         "doi={10.1000/x}}\n")  # fmt: skip
-    read_project.table(
-        schema.READINGS, **SIGNED, source="preprint", part="abstract", kind="abstract"
-    )
+    cells = SIGNED | {"source": "preprint", "part": "abstract"}
+    read_project.table(schema.READINGS, **cells, kind="abstract")
     assert len(read_project.dataset().readings) == 4
+    read_project.put(READINGS, 5, kind="registry results")
+    assert problems(read_project)[0].startswith(f"{READINGS}:5 kind: preprint (@misc) is not a ")
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ A result *lies in* a reading of its source if the reading is of the full text, o
 locator is the part that was read or begins with it.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cache
 
 import numpy as np
@@ -22,7 +22,7 @@ PAPER_PARTS = ("abstract", "supplement")
 INCOMPLETE_PARTS = ("abstract", "registry entry", "second-hand")
 """Parts that never hold all results: what is missing there may stand elsewhere in the source."""
 PAGE_ENTRIES = ("misc", "online", "electronic", "www", "dataset")
-"""BibTeX types of web pages and registry records; with a DOI or PubMed number they are papers."""
+"""BibTeX types of registry records; with a DOI or PubMed number they are papers."""
 
 
 def lies_in(locator: str, part: str, kind: str) -> bool:
@@ -137,23 +137,32 @@ def _check_not_reported(
 def _check_parts(
     problems: ProblemList, readings: pd.DataFrame, references: Mapping[str, Reference]
 ) -> None:
-    """Find readings of parts that their source cannot have, judged by its BibTeX entry."""
+    """Find readings of parts that their source cannot have.
+
+    Its BibTeX entry and its other readings tell what it is. That an entry is @misc tells little:
+    papers of which only an abstract is known are entered so too.
+    """
+    is_registry = readings["kind"].isin(REGISTRY_PARTS)
+    records = dict(
+        zip(readings.loc[is_registry, "source"], readings.index[is_registry], strict=True)
+    )
     for reading in readings.itertuples():
-        if reference := references.get(reading.source):
-            for message in _part_errors(reading.kind, reference):
-                problems.add(schema.READINGS.file, reading.Index, "kind", message)
+        message = ""
+        reference = references.get(reading.source)
+        if reading.kind in REGISTRY_PARTS and reference and _is_paper(reference):
+            message = (
+                f"{reference.key} (@{reference.kind}) is not a registry record and has no "
+                f"{reading.kind}. Give the record an entry of its own (@misc), or choose another "
+                "kind."
+            )
+        elif reading.kind in PAPER_PARTS and reading.source in records:
+            message = (
+                f"{reading.source} is a registry record by line {records[reading.source]} and has "
+                f"no {reading.kind}. Give the paper an entry of its own, or choose another kind."
+            )
+        if message:
+            problems.add(schema.READINGS.file, reading.Index, "kind", message)
 
 
-def _part_errors(kind: str, reference: Reference) -> Iterator[str]:
-    is_page = reference.kind.lower() in PAGE_ENTRIES
-    entry = f"{reference.key} (@{reference.kind})"
-    if kind in REGISTRY_PARTS and not is_page:
-        yield (
-            f"{entry} is not a registry record and has no {kind}. Give the record an entry of its "
-            "own (@misc), or choose another kind."
-        )
-    if kind in PAPER_PARTS and is_page and not (reference.doi or reference.pmid):
-        yield (
-            f"{entry} is a web page and has no {kind}. If it is a paper, give its doi or pmid in "
-            f"{schema.BIBLIOGRAPHY_FILE}; else choose full text or excerpt."
-        )
+def _is_paper(reference: Reference) -> bool:
+    return reference.kind.lower() not in PAGE_ENTRIES or bool(reference.doi or reference.pmid)
