@@ -35,12 +35,12 @@ MAX_ROWS, MAX_COLUMNS = 24, 10
 """More rows and columns cannot be read; those with fewest studies are left out."""
 ARM_COLUMNS = ("study", "outcome", "days")
 """What a treated arm has in common with its comparator."""
-MIN_AREA, AREA_RANGE = 110, 390
+MIN_AREA, AREA_RANGE = 110, 330
 """Areas of bubbles in square points: the smallest keeps a study of unknown size visible."""
 GRID_COLOUR = "#eeeeee"
 CELL_WIDTH, CELL_HEIGHT = 0.96, 0.92
 """The coloured part of a cell, of 1 by 1."""
-BUBBLE_X, TEXT_X = -0.22, 0.06
+BUBBLE_X, TEXT_X = -0.25, 0.07
 """Where in a cell its bubble and the number of participants stand, from the middle."""
 STATE_PHRASES = {
     State.REPORTED: "{} with results in a text of the study itself",
