@@ -1,0 +1,865 @@
+"""Dose–response meta-analysis: one curve over the doses of several trials.
+
+Each trial contributes the effects of its doses against its own reference dose, with the
+covariances that come from sharing one reference arm (`DoseContrasts`). In a trial the effect of
+dose x is f(x) - f(reference), where f(x) = g(x)·b and b varies between trials around the pooled
+coefficients beta with covariance Psi. `shape` names g:
+
+- `linear`: x;
+- `quadratic`: x, x²;
+- `spline`: a restricted cubic spline, one coefficient fewer than knots (harrell2001);
+- `emax`: x / (ED50 + x), where ED50 is estimated too and is the same in all trials.
+
+Two stages fit a curve in each trial and pool the coefficients; trials with fewer doses than
+coefficients cannot take part. One stage fits all contrasts at once and uses every trial. Where all
+trials have enough doses the two give the same coefficients (crippa2019).
+
+`method` is `common` (no between-trial variance), `reml`, `ml` or `moment`; `test` is `z`, or `knha`
+and `knha-adhoc` as in `meta_analysis`, extended to several coefficients (jackson2014).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.optimize import brentq, minimize, minimize_scalar, root
+from scipy.special import chdtrc, chdtri, fdtrc, ndtr, ndtri, stdtr, stdtrit
+
+from evidence.statistics.effect_sizes import hedges_correction
+
+SHAPES = ("linear", "quadratic", "spline", "emax")
+METHODS = ("common", "moment", "ml", "reml")
+TESTS = ("z", "knha", "knha-adhoc")
+DESIGNS = ("case-control", "cumulative incidence", "incidence rate")
+KNOT_PERCENTILES = {
+    3: (10.0, 50.0, 90.0),
+    4: (5.0, 35.0, 65.0, 95.0),
+    5: (5.0, 27.5, 50.0, 72.5, 95.0),
+    6: (5.0, 23.0, 41.0, 59.0, 77.0, 95.0),
+    7: (2.5, 18.33, 34.17, 50.0, 65.83, 81.67, 97.5),
+}
+"""Percentiles of the doses at which knots of a restricted cubic spline stand (harrell2001)."""
+
+_ED50_RANGE = 50.0
+_ED50_STEPS = 81
+_TAU_STEPS = 24
+_ZOOMS = 12
+
+
+class DoseContrasts(NamedTuple):
+    """The effects of a trial's doses against its reference dose.
+
+    `dose` and `effect` have shape (m,), `covariance` (m, m); ratios are logarithms.
+    """
+
+    dose: np.ndarray
+    reference: float
+    effect: np.ndarray
+    covariance: np.ndarray
+
+
+class DosePrediction(NamedTuple):
+    """Predicted effects against the reference dose, arrays with the shape of `dose`."""
+
+    dose: np.ndarray
+    estimate: np.ndarray
+    se: np.ndarray
+    ci_low: np.ndarray
+    ci_high: np.ndarray
+
+
+class WaldTest(NamedTuple):
+    """Test that some coefficients are 0: chi-squared, or F if `df2` is finite."""
+
+    statistic: float
+    df: int
+    df2: float
+    p: float
+
+
+@dataclass(frozen=True)
+class DoseResponse:
+    """A pooled dose–response curve.
+
+    Arrays have shape (p,) and (p, p) for p coefficients; for `emax` these are the maximal effect
+    and ED50. `between` is the covariance of the coefficients between trials. `nonlinearity` is
+    None for a line and for `emax`, where a line is not a special case. `used` says which trials
+    entered; `weights` is the share of each of these in the information on the curve, adding up to
+    1. `Q` measures the distance of the data from one common curve.
+    """
+
+    shape: str
+    stages: int
+    method: str
+    test: str
+    confidence: float
+    k: int
+    contrasts: int
+    used: np.ndarray
+    weights: np.ndarray
+    beta: np.ndarray
+    covariance: np.ndarray
+    se: np.ndarray
+    ci_low: np.ndarray
+    ci_high: np.ndarray
+    p: np.ndarray
+    df: float
+    between: np.ndarray
+    Q: float
+    Q_df: int
+    Q_p: float
+    I2: float
+    log_likelihood: float
+    association: WaldTest
+    nonlinearity: WaldTest | None
+    knots: tuple[float, ...] = ()
+
+    def predict(self, dose: ArrayLike, reference: float = 0.0) -> DosePrediction:
+        """Return the effect of each dose against a reference dose, on the scale of analysis."""
+        dose = np.asarray(dose, float)
+        flat = dose.ravel()
+        if self.shape == "emax":
+            gradient = _emax_gradient(flat, *self.beta) - _emax_gradient(reference, *self.beta)
+            maximum, ed50 = self.beta
+            estimate = maximum * (flat / (ed50 + flat) - reference / (ed50 + reference))
+        else:
+            gradient = _basis(flat, self.shape, self.knots)
+            gradient = gradient - _basis([reference], self.shape, self.knots)
+            estimate = gradient @ self.beta
+        se = np.sqrt(np.einsum("ij,jk,ik->i", gradient, self.covariance, gradient))
+        half = _quantile(self.df, self.confidence) * se
+        columns = (estimate, se, estimate - half, estimate + half)
+        return DosePrediction(dose, *(column.reshape(dose.shape) for column in columns))
+
+
+def count_contrasts(
+    dose: ArrayLike, events: ArrayLike, n: ArrayLike, *, measure: str = "or"
+) -> DoseContrasts:
+    """Return the contrasts of a trial from counts per arm; the first arm is the reference.
+
+    If a cell of a trial is 0, 1/2 is added to all cells of that trial for a ratio.
+
+    Parameters
+    ----------
+    dose, events, n : array_like of shape (m + 1,)
+    measure : {"rr", "or", "rd"}
+
+    Raises
+    ------
+    ValueError
+        Lists of unequal length, fewer than 2 arms, or counts that are impossible.
+    """
+    dose, events, n = _columns(dose, events, n)
+    if np.any((events < 0) | (events > n) | (n <= 0)):
+        raise ValueError("events must lie between 0 and the number of participants")
+    if measure == "rd":
+        risk = events / n
+        return _contrasts(dose, risk, risk * (1 - risk) / n)
+    if np.any((events == 0) | (events == n)):
+        events, n = events + 0.5, n + 1.0
+    if measure == "rr":
+        return _contrasts(dose, np.log(events / n), 1 / events - 1 / n)
+    if measure == "or":
+        return _contrasts(dose, np.log(events / (n - events)), 1 / events + 1 / (n - events))
+    raise ValueError(f"measure must be one of rr, or, rd; got {measure!r}")
+
+
+def mean_contrasts(
+    dose: ArrayLike,
+    mean: ArrayLike,
+    sd: ArrayLike,
+    n: ArrayLike,
+    *,
+    measure: str = "md",
+    correct_bias: bool = True,
+) -> DoseContrasts:
+    """Return the contrasts of a trial from means per arm; the first arm is the reference.
+
+    Parameters
+    ----------
+    dose, mean, sd, n : array_like of shape (m + 1,)
+    measure : {"md", "smd"}
+        A standardised mean difference uses the SD pooled over all arms; a mean difference uses
+        that of each arm, as elsewhere in this package.
+    correct_bias : bool, default True
+        Multiply standardised differences by Hedges' correction.
+
+    Raises
+    ------
+    ValueError
+        Lists of unequal length, fewer than 2 arms, SDs not above 0, or fewer than 2 in an arm.
+
+    References
+    ----------
+    crippa2016, hedges1981.
+    """
+    dose, mean, sd, n = _columns(dose, mean, sd, n)
+    if np.any((sd <= 0) | (n < 2)):
+        raise ValueError("each arm needs an SD above 0 and at least 2 participants")
+    if measure == "md":
+        return _contrasts(dose, mean, sd**2 / n)
+    if measure != "smd":
+        raise ValueError(f"measure must be one of md, smd; got {measure!r}")
+    df = n.sum() - len(n)
+    pooled = np.sqrt(np.sum((n - 1) * sd**2) / df)
+    factor = float(hedges_correction(df)) if correct_bias else 1.0
+    contrasts = _contrasts(dose, factor * mean / pooled, 1 / n)
+    g = contrasts.effect
+    return contrasts._replace(covariance=contrasts.covariance + np.outer(g, g) / (2 * n.sum()))
+
+
+def ratio_contrasts(
+    dose: ArrayLike,
+    log_ratio: ArrayLike,
+    se: ArrayLike,
+    cases: ArrayLike,
+    n: ArrayLike,
+    *,
+    design: str,
+    covariance: str = "greenland-longnecker",
+) -> DoseContrasts:
+    """Return the contrasts of a study that prints adjusted ratios; the first row is the reference.
+
+    The covariances, which no text prints, come from counts that fit the adjusted ratios: with the
+    study's own margins (Greenland and Longnecker), or with the printed variances and the study's
+    proportions of unexposed and of non-cases (Hamling).
+
+    Parameters
+    ----------
+    dose, log_ratio, se, cases, n : array_like of shape (m + 1,)
+        `log_ratio` and `se` of the first row are ignored. `n` is cases and controls, participants,
+        or person-time.
+    design : {"case-control", "cumulative incidence", "incidence rate"}
+        The ratio is an odds ratio, a risk ratio or a rate ratio.
+    covariance : {"greenland-longnecker", "hamling"}
+
+    Raises
+    ------
+    ValueError
+        Lists of unequal length, impossible counts or standard errors, an unknown word, or no
+        counts that fit.
+
+    References
+    ----------
+    greenland1992, hamling2008, orsini2012.
+    """
+    dose, log_ratio, se, cases, n = _columns(dose, log_ratio, se, cases, n)
+    if design not in DESIGNS:
+        raise ValueError(f"design must be one of {', '.join(DESIGNS)}; got {design!r}")
+    if np.any(cases <= 0) or np.any(n <= 0) or (design != DESIGNS[2] and np.any(cases >= n)):
+        raise ValueError("each dose needs cases, and more participants than cases")
+    log_ratio, variance = np.append(0.0, log_ratio[1:]), se[1:] ** 2
+    if not np.all(np.isfinite(log_ratio) & np.isfinite(np.append(1.0, variance))):
+        raise ValueError("a ratio or its standard error is missing")
+    if not np.all(variance > 0):
+        raise ValueError("each standard error must be above 0")
+    if covariance == "greenland-longnecker":
+        crude = _crude_variance(*greenland_longnecker_counts(log_ratio, cases, n, design), design)
+        total = crude[0] + crude[1:]
+        scale = np.sqrt(variance / total)
+        shared = crude[0] * np.outer(scale, scale)
+    elif covariance == "hamling":
+        a0, n0 = (c[0] for c in hamling_counts(log_ratio, variance, cases, n, design))
+        shared = np.full((len(dose) - 1,) * 2, float(_crude_variance(a0, n0, design)))
+    else:
+        raise ValueError(f"covariance must be greenland-longnecker or hamling; got {covariance!r}")
+    np.fill_diagonal(shared, variance)
+    return DoseContrasts(dose[1:], float(dose[0]), log_ratio[1:], shared)
+
+
+def greenland_longnecker_counts(
+    log_ratio: np.ndarray, cases: np.ndarray, n: np.ndarray, design: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the cases that fit the ratios, with the study's own totals, and `n` as it is."""
+    total = cases.sum()
+    if design == "incidence rate":
+        expected = n * np.exp(log_ratio)
+        return total * expected / expected.sum(), n
+
+    # For cumulative incidence too, odds are fitted, as the published programs do; only the
+    # correlations are taken from these counts, which hardly differ.
+    def fitted(log_odds: float) -> np.ndarray:
+        return n / (1 + np.exp(-log_odds - log_ratio))
+
+    bound = 50.0 + float(np.abs(log_ratio).max())
+    log_odds = brentq(lambda value: fitted(value).sum() - total, -bound, bound, xtol=1e-14)
+    return fitted(log_odds), n
+
+
+def hamling_counts(
+    log_ratio: np.ndarray, variance: np.ndarray, cases: np.ndarray, n: np.ndarray, design: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return cases and participants that fit the ratios and variances (hamling2008).
+
+    Of the study's own counts, the proportion of the reference dose among those without the outcome
+    (participants, person-time) and the ratio of these to the cases are kept.
+    """
+    others = n - cases if design == "case-control" else n
+    targets = np.log([others[0] / others.sum(), others.sum() / cases.sum()])
+    sign = {"case-control": 1.0, "cumulative incidence": -1.0, "incidence rate": 0.0}[design]
+
+    def counts(logs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        a0, b0 = np.exp(logs)
+        ratio = a0 / b0 * np.exp(log_ratio[1:])
+        a = (1 + sign * ratio) / (variance - 1 / a0 - sign / b0)
+        return np.append(a0, a), np.append(b0, a / ratio)
+
+    def distance(logs: np.ndarray) -> np.ndarray:
+        a, b = counts(logs)
+        sums = np.abs([b.sum(), a.sum()])
+        return np.array([logs[1] - np.log(sums[0]), np.log(sums[0] / sums[1])]) - targets
+
+    # The variances bound the reference counts from below; the search starts above that bound.
+    start = np.log([cases[0], others[0]])
+    smallest = np.exp(-start[0]) + sign * np.exp(-start[1])
+    start += max(0.0, float(np.log(1.5 * smallest / variance.min())))
+    found = root(distance, start, method="hybr", options={"xtol": 1e-13})
+    a, b = counts(found.x)
+    if np.abs(distance(found.x)).max() > 1e-6 or np.any(a <= 0) or np.any(b <= 0):
+        raise ValueError("no counts fit the printed ratios and standard errors")
+    return a, (a + b if design == "case-control" else b)
+
+
+def spline_knots(dose: ArrayLike, knots: int | Sequence[float] = 3) -> tuple[float, ...]:
+    """Return knots at Harrell's percentiles of the doses, or those given, in order.
+
+    Raises
+    ------
+    ValueError
+        A number of knots outside 3 to 7, or doses that are too few for different knots.
+    """
+    if isinstance(knots, int):
+        if knots not in KNOT_PERCENTILES:
+            raise ValueError(f"a spline has 3 to 7 knots; got {knots}")
+        places = tuple(map(float, np.percentile(np.asarray(dose, float), KNOT_PERCENTILES[knots])))
+    else:
+        places = tuple(sorted(map(float, knots)))
+        if len(places) < 3:
+            raise ValueError(f"a spline has at least 3 knots; got {len(places)}")
+    if len(set(places)) < len(places):
+        listed = ", ".join(f"{place:g}" for place in places)
+        raise ValueError(f"knots must differ, but there are {listed}")
+    return places
+
+
+def fit_dose_response(
+    trials: Sequence[DoseContrasts],
+    *,
+    shape: str = "linear",
+    stages: int = 1,
+    method: str = "reml",
+    test: str = "z",
+    confidence: float = 0.95,
+    knots: int | Sequence[float] = 3,
+) -> DoseResponse:
+    """Fit one dose–response curve to the contrasts of several trials.
+
+    Parameters
+    ----------
+    shape : {"linear", "quadratic", "spline", "emax"}
+    stages : {1, 2}
+        `emax` is fitted in one stage by maximising the profile likelihood over ED50; `reml` and
+        `moment` then become `ml`, because restricted likelihoods of different curves cannot be
+        compared.
+    method : {"common", "moment", "ml", "reml"}
+        `moment` needs two stages. A single trial is fitted with `common`.
+    test : {"z", "knha", "knha-adhoc"}
+        A common effect always has test `z`.
+    knots : int or sequence of float, default 3
+        Of a spline: how many, at percentiles of all doses (`spline_knots`), or where.
+
+    Raises
+    ------
+    ValueError
+        Unknown words, contrasts that are not finite or whose covariance is not positive definite,
+        doses too few for the shape, or trials too few for the random effects.
+
+    References
+    ----------
+    crippa2016, crippa2019, greenland1992, jackson2013, jackson2014, orsini2012.
+    """
+    options = _Options(shape, stages, method, test, confidence)
+    _check(trials, options)
+    if shape == "emax":
+        return _fit_emax(trials, options._replace(method="common" if method == "common" else "ml"))
+    doses = np.concatenate([np.append(trial.reference, trial.dose) for trial in trials])
+    places = spline_knots(doses, knots) if shape == "spline" else ()
+    designs = [
+        _basis(trial.dose, shape, places) - _basis([trial.reference], shape, places)
+        for trial in trials
+    ]
+    p = designs[0].shape[1]
+    ranks = np.array([np.linalg.matrix_rank(x) for x in designs])
+    used = ranks == p if stages == 2 else ranks > 0
+    chosen = [int(i) for i in np.flatnonzero(used)]
+    curve = f"{shape} curve with {p} coefficient{'s' if p > 1 else ''}"
+    if not len(chosen):
+        raise ValueError(f"no trial has enough doses for a {curve}")
+    # Columns are scaled so that all coefficients have about the same size; else dose and dose²
+    # make the search for the largest likelihood ill-conditioned.
+    scale = np.sqrt(sum((designs[i] ** 2).sum(0) for i in chosen) / len(chosen))
+    scale = np.where(scale > 0, scale, 1.0)
+    statistics = _Statistics.of([trials[i] for i in chosen], [designs[i] / scale for i in chosen])
+    if np.linalg.matrix_rank(statistics.a.sum(0)) < p:
+        raise ValueError(f"there are too few different doses for a {curve}")
+    k = len(chosen)
+    if method != "common" and k < p + 1:
+        raise ValueError(
+            f"{k} trial{'s' if k > 1 else ''} with enough doses cannot show how "
+            f"{f'{p} coefficients vary' if p > 1 else '1 coefficient varies'} between trials"
+        )
+    between = _estimate_between(statistics, method)
+    data = statistics.two_stage() if stages == 2 else statistics
+    fit = _solve(data, between, method == "reml")
+    # In the units of the data: a determinant changes with the units of the coefficients.
+    units = 2 * np.log(scale).sum() * ((method == "reml") - (k if stages == 2 else 0))
+    if stages == 2 and method == "reml":
+        units -= p * np.log(k)  # log|X'X| of k identities, which mixmeta and metafor include
+    return _describe(
+        _Fit(
+            beta=fit.beta / scale,
+            covariance=fit.covariance / np.outer(scale, scale),
+            between=between / np.outer(scale, scale),
+            weights=np.trace(fit.covariance @ fit.information, axis1=1, axis2=2) / p,
+            quadratic=fit.quadratic,
+            q=_solve(data, np.zeros((p, p))).quadratic,
+            observations=int(data.m.sum()),
+            deviance=fit.deviance + units,
+        ),
+        options._replace(knots=places),
+        used=used,
+        contrasts=int(statistics.m.sum()),
+    )
+
+
+class _Statistics(NamedTuple):
+    """What a model needs of k trials: X'S⁻¹X (k, p, p), X'S⁻¹y (k, p), y'S⁻¹y, log|S| and counts.
+
+    With random effects on the same columns X, everything else follows by the Woodbury identity, so
+    that trials with any number of doses are handled alike.
+    """
+
+    a: np.ndarray
+    b: np.ndarray
+    c: np.ndarray
+    log_det: np.ndarray
+    m: np.ndarray
+
+    @classmethod
+    def of(cls, trials: Sequence[DoseContrasts], designs: Sequence[np.ndarray]) -> "_Statistics":
+        rows = []
+        for trial, x in zip(trials, designs, strict=True):
+            solved = np.linalg.solve(trial.covariance, np.column_stack([x, trial.effect]))
+            inner = np.column_stack([x, trial.effect]).T @ solved
+            size = float(np.linalg.slogdet(trial.covariance)[1])
+            rows.append((inner[:-1, :-1], inner[:-1, -1], inner[-1, -1], size, len(trial.dose)))
+        a, b, c, log_det, m = (np.array(column, float) for column in zip(*rows, strict=True))
+        return cls((a + np.swapaxes(a, 1, 2)) / 2, b, c, log_det, m)
+
+    def two_stage(self) -> "_Statistics":
+        """Return those of the trials' own coefficients taken as the data."""
+        b = np.linalg.solve(self.a, self.b[..., None])[..., 0]
+        p = self.b.shape[1]
+        quadratic = (self.b * b).sum(1)
+        return self._replace(
+            c=quadratic, log_det=-np.linalg.slogdet(self.a)[1], m=np.full(len(self.m), float(p))
+        )
+
+
+class _Gls(NamedTuple):
+    """Generalised least squares at a given Psi; `scores` is X'Σ⁻¹(y - X·beta) of each trial."""
+
+    beta: np.ndarray
+    covariance: np.ndarray
+    information: np.ndarray
+    scores: np.ndarray
+    deviance: float
+    quadratic: float
+
+
+def _solve(s: _Statistics, between: np.ndarray, restricted: bool = True) -> _Gls:
+    """Fit the coefficients; `deviance` is -2 log-likelihood with all constants."""
+    p = s.b.shape[1]
+    inner = np.eye(p) + s.a @ between
+    information = np.linalg.solve(inner, s.a)
+    total = information.sum(0)
+    covariance = np.linalg.inv((total + total.T) / 2)
+    shrunk = np.linalg.solve(inner, s.b[..., None])[..., 0]
+    beta = covariance @ shrunk.sum(0)
+    scores = shrunk - information @ beta
+    quadratic = float(
+        s.c.sum() - np.einsum("ki,ij,kj->", s.b, between, shrunk) - beta @ shrunk.sum(0)
+    )
+    observations = s.m.sum() - (p if restricted else 0)
+    deviance = s.log_det.sum() + np.linalg.slogdet(inner)[1].sum() + quadratic
+    deviance += observations * np.log(2 * np.pi)
+    if restricted:
+        deviance += np.linalg.slogdet(total)[1]
+    return _Gls(beta, covariance, information, scores, float(deviance), quadratic)
+
+
+def _estimate_between(s: _Statistics, method: str) -> np.ndarray:
+    p = s.b.shape[1]
+    if method == "common":
+        return np.zeros((p, p))
+    moment = _moment(s)
+    return moment if method == "moment" else _maximise(s, moment, method == "reml")
+
+
+def _moment(s: _Statistics) -> np.ndarray:
+    """Estimate Psi from the trials' own coefficients by moments (jackson2013).
+
+    For one coefficient this is the estimator of DerSimonian and Laird. Trials with fewer doses than
+    coefficients do not take part.
+    """
+    k, p = s.b.shape
+    full = np.linalg.matrix_rank(s.a) == p
+    w, b = s.a[full], s.b[full]
+    k = len(w)
+    if k < 2:
+        return np.zeros((p, p))
+    total = np.linalg.inv(w.sum(0))
+    own = np.linalg.solve(w, b[..., None])[..., 0]
+    deviations = own - total @ b.sum(0)
+    q = np.einsum("kij,kj,kl->il", w, deviations, deviations)
+    # E(Q) - (k - 1)·I is linear in Psi; vec(A·X·B) = (B' ⊗ A)·vec(X) with columns stacked.
+    share = total @ w
+    identity = np.eye(p)
+    spread = np.einsum("kij,klm->iljm", share, share).reshape(p * p, p * p)
+    system = np.zeros((p * p, p * p))
+    for weight, part in zip(w, share, strict=True):
+        inside = np.eye(p * p) - np.kron(identity, part) - np.kron(part, identity)
+        system += np.kron(identity, weight) @ inside
+    system += np.kron(identity, w.sum(0)) @ spread
+    excess = (q - (k - 1) * identity).ravel(order="F")
+    solution = np.linalg.solve(system, excess).reshape(p, p, order="F")
+    values, vectors = np.linalg.eigh((solution + solution.T) / 2)
+    return (vectors * np.maximum(values, 0.0)) @ vectors.T
+
+
+def _maximise(s: _Statistics, start: np.ndarray, restricted: bool) -> np.ndarray:
+    """Return the Psi of greatest (restricted) likelihood, searched as L·L' from several starts."""
+    p = s.b.shape[1]
+    lower = np.tril_indices(p)
+
+    def deviance(values: np.ndarray) -> tuple[float, np.ndarray]:
+        factor = np.zeros((p, p))
+        factor[lower] = values
+        fit = _solve(s, factor @ factor.T, restricted)
+        slope = fit.information - fit.scores[:, :, None] * fit.scores[:, None, :]
+        if restricted:
+            slope = slope - fit.information @ fit.covariance @ fit.information
+        slope = slope.sum(0)
+        return fit.deviance, ((slope + slope.T) @ factor)[lower]
+
+    sampling = np.diag(1 / np.maximum(np.diagonal(s.a.mean(0)), 1e-300))
+    best, best_deviance = np.zeros((p, p)), _solve(s, np.zeros((p, p)), restricted).deviance
+    for share in (0.05, 1.0):
+        first = np.linalg.cholesky(start + share * sampling)[lower]
+        found = minimize(deviance, first, jac=True, method="BFGS", options={"gtol": 1e-8})
+        if found.fun < best_deviance - 1e-10:
+            factor = np.zeros((p, p))
+            factor[lower] = found.x
+            best, best_deviance = factor @ factor.T, float(found.fun)
+    return best
+
+
+class _Options(NamedTuple):
+    shape: str
+    stages: int
+    method: str
+    test: str
+    confidence: float
+    knots: tuple[float, ...] = ()
+
+
+class _Fit(NamedTuple):
+    """A fitted curve in the units of the data; `q` is the quadratic form of the common curve."""
+
+    beta: np.ndarray
+    covariance: np.ndarray
+    between: np.ndarray
+    weights: np.ndarray
+    quadratic: float
+    q: float
+    observations: int
+    deviance: float
+
+
+def _describe(fit: _Fit, options: _Options, *, used: np.ndarray, contrasts: int) -> DoseResponse:
+    """Add tests and intervals to a fitted curve."""
+    p = len(fit.beta)
+    q, q_df = max(0.0, fit.q), fit.observations - p
+    test, inflation, df = options.test, 1.0, np.nan
+    if options.method == "common" or not q_df:
+        test = "z"
+    if test != "z":
+        inflation, df = fit.quadratic / q_df, float(q_df)
+        # Trials that agree by chance would make the interval narrower than Wald's.
+        inflation = max(1.0, inflation) if test == "knha-adhoc" else inflation
+    covariance = inflation * fit.covariance
+    se = np.sqrt(np.diagonal(covariance))
+    half = _quantile(df, options.confidence) * se
+    is_line = p == 1 or options.shape == "emax"
+    return DoseResponse(
+        **options._replace(test=test)._asdict(),
+        k=int(used.sum()),
+        contrasts=contrasts,
+        used=used,
+        weights=fit.weights,
+        beta=fit.beta,
+        covariance=covariance,
+        se=se,
+        ci_low=fit.beta - half,
+        ci_high=fit.beta + half,
+        p=_two_sided(fit.beta, se, df),
+        df=df,
+        between=fit.between,
+        Q=q,
+        Q_df=q_df,
+        Q_p=float(chdtrc(q_df, q)) if q_df else np.nan,
+        I2=100 * max(0.0, 1 - q_df / q) if q > 0 else 0.0,
+        log_likelihood=-float(fit.deviance) / 2,
+        association=wald_test(fit.beta[:1], covariance[:1, :1], df)
+        if is_line
+        else wald_test(fit.beta, covariance, df),
+        nonlinearity=None if is_line else wald_test(fit.beta[1:], covariance[1:, 1:], df),
+    )
+
+
+def wald_test(beta: np.ndarray, covariance: np.ndarray, df: float = np.nan) -> WaldTest:
+    """Test that coefficients are 0, by chi-squared or, with finite `df`, by F."""
+    p = len(beta)
+    statistic = float(beta @ np.linalg.solve(covariance, beta))
+    if np.isfinite(df):
+        return WaldTest(statistic / p, p, df, float(fdtrc(p, df, statistic / p)))
+    return WaldTest(statistic, p, np.nan, float(chdtrc(p, statistic)))
+
+
+class _EmaxTrials(NamedTuple):
+    """Contrasts of k trials, padded to m doses; S⁻¹ is 0 where a trial has no further dose."""
+
+    dose: np.ndarray
+    reference: np.ndarray
+    effect: np.ndarray
+    precision: np.ndarray
+    c: np.ndarray
+    log_det: float
+    observations: int
+
+    @classmethod
+    def of(cls, trials: Sequence[DoseContrasts]) -> "_EmaxTrials":
+        m = max(len(trial.dose) for trial in trials)
+        dose, effect = np.zeros((2, len(trials), m))
+        precision = np.zeros((len(trials), m, m))
+        for row, trial in enumerate(trials):
+            n = len(trial.dose)
+            dose[row, :n], effect[row, :n] = trial.dose, trial.effect
+            precision[row, :n, :n] = np.linalg.inv(trial.covariance)
+        reference = np.array([[trial.reference] for trial in trials])
+        c = np.einsum("ki,kij,kj->k", effect, precision, effect)
+        log_det = sum(float(np.linalg.slogdet(trial.covariance)[1]) for trial in trials)
+        return cls(dose, reference, effect, precision, c, log_det, sum(len(t.dose) for t in trials))
+
+    def column(self, ed50: float | np.ndarray) -> np.ndarray:
+        """Effects of the doses at a maximal effect of 1."""
+        return self.dose / (ed50 + self.dose) - self.reference / (ed50 + self.reference)
+
+    def information(self, ed50: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+        """Return z'S⁻¹z and z'S⁻¹y of each trial, z being the effects at a maximal effect of 1."""
+        z = self.column(np.asarray(ed50)[..., None, None])
+        weighted = (self.precision @ z[..., None])[..., 0]
+        return (z * weighted).sum(-1), (self.effect * weighted).sum(-1)
+
+    def deviances(self, a: np.ndarray, b: np.ndarray, tau2: np.ndarray) -> np.ndarray:
+        """Return -2 log-likelihood at each tau² with the best maximal effect, shape (…, tau²)."""
+        a, b, tau2 = a[..., None, :], b[..., None, :], tau2[:, None]
+        shrink = 1 / (1 + a * tau2)
+        explained = (b * shrink).sum(-1) ** 2 / np.maximum((a * shrink).sum(-1), 1e-300)
+        rest = self.c.sum() - (tau2 * b**2 * shrink).sum(-1) - explained
+        return self.constant - np.log(shrink).sum(-1) + rest
+
+    @property
+    def constant(self) -> float:
+        return self.log_det + self.observations * float(np.log(2 * np.pi))
+
+    def profile(self, log_ed50: float, largest_tau2: float) -> tuple[float, float]:
+        """Return the least deviance at this ED50 and its tau²."""
+        # Searched as tau: near 0 the deviance is flat in tau, so that 0 itself can be reached.
+        taus = np.sqrt(largest_tau2) * np.append(0.0, np.geomspace(1e-3, 1, _TAU_STEPS))
+        a, b = self.information(np.exp(log_ed50))
+        for _ in range(_ZOOMS if largest_tau2 > 0 else 1):
+            heights = self.deviances(a, b, taus**2)
+            place = int(np.argmin(heights))
+            best = float(heights[place]), float(taus[place]) ** 2
+            taus = np.linspace(taus[max(place - 1, 0)], taus[min(place + 1, len(taus) - 1)], 9)
+        return best
+
+
+def _fit_emax(trials: Sequence[DoseContrasts], options: _Options) -> DoseResponse:
+    """Fit the maximal effect by least squares along the profile likelihood of ED50."""
+    data = _EmaxTrials.of(trials)
+    doses = np.unique(np.concatenate([[*trial.dose, trial.reference] for trial in trials]))
+    doses = doses[doses > 0]
+    if len(doses) < 2:
+        raise ValueError("an Emax curve needs at least 2 different doses above 0")
+    if options.method != "common" and len(trials) < 2:
+        raise ValueError("1 trial cannot show how its maximal effect varies between trials")
+    span = float(np.log(doses[0] / _ED50_RANGE)), float(np.log(doses[-1] * _ED50_RANGE))
+    # No larger variance between trials is plausible than that of effects all on one side of 0.
+    largest = 0.0 if options.method == "common" else 4 * float(np.square(data.effect).max())
+
+    def profiled(log_ed50: float) -> float:
+        return data.profile(log_ed50, largest)[0]
+
+    log_ed50 = _best_log_ed50(data, span, largest)
+    deviance, tau2 = data.profile(log_ed50, largest)
+    limit = deviance + float(chdtri(1, 1 - options.confidence))
+    ends = [
+        np.exp(brentq(lambda value: profiled(value) - limit, *sorted((log_ed50, end)), xtol=1e-6))
+        if profiled(end) > limit
+        else unbounded
+        for end, unbounded in zip(span, (0.0, np.inf), strict=True)
+    ]
+    ed50 = float(np.exp(log_ed50))
+    z = data.column(ed50)
+    root_weight = np.einsum("ki,kij->kj", z, data.precision)
+    shrink = 1 / (1 + tau2 * (root_weight * z).sum(1))
+    precision = data.precision - (tau2 * shrink)[:, None, None] * (
+        root_weight[:, :, None] * root_weight[:, None, :]
+    )
+    maximum = float(
+        np.einsum("ki,kij,kj", z, precision, data.effect) / np.einsum("ki,kij,kj", z, precision, z)
+    )
+    gradient = _emax_gradient(data.dose, maximum, ed50)
+    gradient = gradient - _emax_gradient(data.reference, maximum, ed50)
+    information = np.einsum("kip,kij,kjq->kpq", gradient, precision, gradient)
+    covariance = np.linalg.inv(information.sum(0))
+    residuals = data.effect - maximum * z
+    fit = _Fit(
+        beta=np.array([maximum, ed50]),
+        covariance=covariance,
+        between=np.array([[tau2]]),
+        weights=np.trace(covariance @ information, axis1=1, axis2=2) / 2,
+        quadratic=float(np.einsum("ki,kij,kj", residuals, precision, residuals)),
+        q=data.profile(_best_log_ed50(data, span, 0.0), 0.0)[0] - data.constant,
+        observations=data.observations,
+        deviance=deviance,
+    )
+    curve = _describe(fit, options, used=np.ones(len(trials), bool), contrasts=data.observations)
+    # The likelihood of ED50 is skewed: its interval is that of the profile.
+    low, high = curve.ci_low.copy(), curve.ci_high.copy()
+    low[1], high[1] = ends
+    return replace(curve, ci_low=low, ci_high=high)
+
+
+def _best_log_ed50(data: _EmaxTrials, span: tuple[float, float], largest_tau2: float) -> float:
+    """Find the log ED50 of greatest profile likelihood inside `span`."""
+    grid = np.linspace(*span, _ED50_STEPS)
+    taus = np.sqrt(largest_tau2) * np.append(0.0, np.geomspace(1e-3, 1, _TAU_STEPS))
+    heights = data.deviances(*data.information(np.exp(grid)), taus**2)
+    place = int(np.argmin(heights.min(axis=-1)))
+    if place == len(grid) - 1:
+        raise ValueError("the doses do not determine ED50: the data follow a straight line")
+    if place == 0:
+        raise ValueError("the doses do not determine ED50: all doses have the same effect")
+    found = minimize_scalar(
+        lambda value: data.profile(value, largest_tau2)[0],
+        bounds=(grid[place - 1], grid[place + 1]),
+        method="bounded",
+        options={"xatol": 1e-9},
+    )
+    return float(found.x)
+
+
+def _emax_gradient(dose: ArrayLike, maximum: float, ed50: float) -> np.ndarray:
+    """Slopes of the effect in the maximal effect and ED50, shape (…, 2)."""
+    dose = np.asarray(dose, float)
+    return np.stack([dose / (ed50 + dose), -maximum * dose / (ed50 + dose) ** 2], axis=-1)
+
+
+def _basis(dose: ArrayLike, shape: str, knots: tuple[float, ...]) -> np.ndarray:
+    """Return g(dose), one column per coefficient."""
+    dose = np.asarray(dose, float)
+    if shape == "linear":
+        return dose[:, None]
+    if shape == "quadratic":
+        return np.column_stack([dose, dose**2])
+    first, *_, before, last = knots
+
+    def cubed(knot: float) -> np.ndarray:
+        return np.maximum(dose - knot, 0.0) ** 3
+
+    # Divided by the squared range, so that all columns are in the units of the dose.
+    columns = [
+        cubed(knot)
+        - cubed(before) * (last - knot) / (last - before)
+        + cubed(last) * (before - knot) / (last - before)
+        for knot in knots[:-2]
+    ]
+    return np.column_stack([dose, *(column / (last - first) ** 2 for column in columns)])
+
+
+def _contrasts(dose: np.ndarray, values: np.ndarray, variances: np.ndarray) -> DoseContrasts:
+    """Return differences from the first arm, which they share: its variance is their covariance."""
+    covariance = np.diag(variances[1:]) + variances[0]
+    return DoseContrasts(dose[1:], float(dose[0]), values[1:] - values[0], covariance)
+
+
+def _crude_variance(cases: ArrayLike, n: ArrayLike, design: str) -> np.ndarray:
+    """Return the variances of the logarithms of an odds, a proportion or a rate."""
+    cases, n = np.asarray(cases, float), np.asarray(n, float)
+    if design == "case-control":
+        return 1 / cases + 1 / (n - cases)
+    return 1 / cases - (1 / n if design == "cumulative incidence" else 0.0)
+
+
+def _columns(*columns: ArrayLike) -> list[np.ndarray]:
+    arrays = [np.asarray(column, float) for column in columns]
+    shapes = {array.shape for array in arrays}
+    if len(shapes) != 1 or arrays[0].ndim != 1:
+        raise ValueError("the columns of a trial must be lists of one length")
+    if len(arrays[0]) < 2:
+        raise ValueError("a trial needs a reference dose and at least one other")
+    return arrays
+
+
+def _check(trials: Sequence[DoseContrasts], options: _Options) -> None:
+    for name, allowed in (
+        ("shape", SHAPES),
+        ("stages", (1, 2)),
+        ("method", METHODS),
+        ("test", TESTS),
+    ):
+        word = getattr(options, name)
+        if word not in allowed:
+            raise ValueError(f"{name} must be one of {', '.join(map(str, allowed))}; got {word!r}")
+    if options.stages == 2 and options.shape == "emax":
+        raise ValueError("an Emax curve is fitted in one stage; few trials determine one each")
+    if options.stages == 1 and options.method == "moment":
+        raise ValueError("the moment estimator needs two stages")
+    if not trials:
+        raise ValueError("there is no trial")
+    for trial in trials:
+        m = len(trial.dose)
+        if trial.effect.shape != (m,) or trial.covariance.shape != (m, m):
+            raise ValueError("doses, effects and covariances of a trial differ in number")
+        numbers = (trial.dose, trial.reference, trial.effect, trial.covariance)
+        if not all(np.all(np.isfinite(values)) for values in numbers):
+            raise ValueError("a dose, an effect or a covariance is missing or infinite")
+        if np.any(trial.dose < 0) or trial.reference < 0:
+            raise ValueError("a dose is below 0")
+        if np.linalg.eigvalsh(trial.covariance)[0] <= 0:
+            raise ValueError("a covariance matrix of a trial is not positive definite")
+
+
+def _quantile(df: float, confidence: float) -> float:
+    tail = (1 + confidence) / 2
+    return float(stdtrit(df, tail) if np.isfinite(df) else ndtri(tail))
+
+
+def _two_sided(beta: np.ndarray, se: np.ndarray, df: float) -> np.ndarray:
+    tails = -np.abs(beta / se)
+    return 2 * (stdtr(df, tails) if np.isfinite(df) else ndtr(tails))
