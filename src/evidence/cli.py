@@ -596,8 +596,8 @@ def diff(old: str, new: str, output_format: str, out: str, project: str) -> int:
 
     OLD and NEW are each a git revision, a project folder, or the values.json of finished reports.
     The command lists changed rows, key numbers with the cause of each change, conclusions that
-    crossed a stated threshold, and unknowns that were opened, narrowed or answered. All numbers
-    are computed with the installed code; no code of another version is run.
+    crossed a stated threshold, and unknowns that were opened, narrowed, answered or lost evidence.
+    All numbers are computed with the installed code; no code of another version is run.
     """
     from evidence.compare.document import FORMATS
     from evidence.compare.git_versions import compare_versions
