@@ -128,7 +128,7 @@ def pool_three_level(
 
     References
     ----------
-    konstantopoulos2011, cheung2014, pustejovsky2018, tipton2015.
+    konstantopoulos2011, pustejovsky2018.
     """
     yi, vi = check_effects(yi, vi)
     if test not in TESTS:
