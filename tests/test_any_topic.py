@@ -98,7 +98,7 @@ def test_the_pool_on_its_page_is_metafors(vaccine_reports):
     assert numbers == ["0.49", "0.33", "0.73"]
     text, _ = read_page(vaccine_reports / "07_synthesis.html")
     assert (
-        "Pooled over 13 studies (random effects, REML, Knapp-Hartung): risk ratio of "
+        "Pooled over 13 studies (random effects, REML, Knapp-Hartung, not narrower than Wald): risk ratio of "
         "tuberculosis {} (95% CI {} to {} )".format(*numbers)
     ) in text
     (pooled,) = (

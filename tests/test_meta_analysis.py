@@ -159,13 +159,25 @@ def test_the_order_of_studies_does_not_matter(order):
     assert permuted.tau2 == pytest.approx(sorted_.tau2, rel=1e-9)
 
 
+def test_studies_with_equal_counts_are_as_uncertain_as_by_wald_by_default():
+    """Metafor 3.8-1: escalc RR of three times 5/20 against 9/20, rma(test="adhoc")."""
+    effects = effect_sizes.log_risk_ratio([5] * 3, [20] * 3, [9] * 3, [20] * 3)
+    pooled = pool(*effects)
+    assert pooled.test == "knha-adhoc"
+    assert pooled.estimate == pytest.approx(-0.587786664902119, rel=1e-12)
+    assert pooled.se == pytest.approx(0.265274141918074, rel=1e-12)
+    assert pooled.ci_low == pytest.approx(-1.729169175757866, rel=1e-12)
+    assert pooled.ci_high == pytest.approx(0.553595845953628, rel=1e-12)
+    assert pooled.p == pytest.approx(0.157059132231207, rel=1e-12)
+
+
 def test_equal_effects_have_no_heterogeneity():
     pooled = pool([0.5, 0.5, 0.5], [0.1, 0.2, 0.3], method="reml", test="z")
     assert (pooled.tau2, pooled.Q, pooled.I2, pooled.H2) == (0, pytest.approx(0, abs=1e-12), 0, 1)
     assert pooled.tau2_low == 0
     knha = pool([0.5, 0.5, 0.5], [0.1, 0.2, 0.3], method="reml", test="knha")
-    assert knha.se == pytest.approx(0, abs=1e-12)
-    assert np.isnan(knha.p) or knha.p < 1e-12
+    assert knha.se == pooled.se > 0
+    assert knha.ci_high - knha.estimate == pytest.approx(4.302653 * pooled.se, rel=1e-6)
 
 
 def test_two_studies_have_no_prediction_interval():

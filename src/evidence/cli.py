@@ -355,10 +355,10 @@ def _print_results(results: "list[BuildResult]", show_path: Callable[[Path], str
 @click.option(
     "--test",
     type=click.Choice(TESTS),
-    default="knha",
+    default="knha-adhoc",
     show_default=True,
-    help="Confidence interval: Knapp-Hartung (knha), Knapp-Hartung never narrower than Wald "
-    "(knha-adhoc; adhoc in metafor) or Wald (z).",
+    help="Confidence interval: Knapp-Hartung never narrower than Wald (knha-adhoc; adhoc in "
+    "metafor), plain Knapp-Hartung (knha) or Wald (z).",
 )
 @click.option(
     "--confidence",

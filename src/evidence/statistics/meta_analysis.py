@@ -6,6 +6,8 @@ logarithms for ratios.
 (DerSimonian-Laird), `pm` (Paule-Mandel) or `reml` (restricted maximum likelihood). `test` names
 the confidence interval: `z` (Wald), `knha` (Knapp-Hartung, t quantiles) or `knha-adhoc` (the same,
 but never narrower than Wald's standard error, which few studies that agree by chance would give).
+Studies that agree to the last digit leave `knha` no residual to estimate the error from; Wald's
+standard error then stands in, so that no interval has width zero.
 
 All estimators work on stacks of study sets, arrays of shape (S, K); a study that is not part of a
 set has an infinite variance, so that its weight is 0.
@@ -29,6 +31,8 @@ PREDICTIONS = {
 
 _GRID_STEPS = 64
 _MAX_NEWTON_STEPS = 200
+# A mean squared residual, relative to the variances, that is nothing but rounding.
+_NO_RESIDUAL = 1e-20
 # Roots are narrowed down to the last digits, so that results do not depend on the search.
 _EPSILON = 4 * np.finfo(float).eps
 _TOLERANCES = {"xatol": 1e-300, "xrtol": _EPSILON, "fatol": 0.0, "frtol": 0.0}
@@ -72,7 +76,7 @@ class PooledMean:
 class MetaRegression:
     """Coefficients of a meta-regression, arrays of shape (p,), and the residual heterogeneity.
 
-    `statistic` and `p` are NaN where the standard error is 0; `df` is NaN for a normal test.
+    `df` is NaN for a normal test.
     """
 
     beta: np.ndarray
@@ -150,7 +154,7 @@ def pool(
     vi: ArrayLike,
     *,
     method: str = "reml",
-    test: str = "knha",
+    test: str = "knha-adhoc",
     confidence: float = 0.95,
     prediction: str = "t(k-2)",
     tau2: float | None = None,
@@ -216,7 +220,7 @@ def pool_subsets(
     subsets: ArrayLike,
     *,
     method: str = "reml",
-    test: str = "knha",
+    test: str = "knha-adhoc",
     confidence: float = 0.95,
 ) -> PooledSubsets:
     """Return the pooled mean of each of S subsets of studies, all computed at once.
@@ -258,7 +262,7 @@ def fit_regression(
     x: ArrayLike,
     *,
     method: str = "reml",
-    test: str = "knha",
+    test: str = "knha-adhoc",
     confidence: float = 0.95,
     tau2: float | None = None,
 ) -> MetaRegression:
@@ -295,8 +299,7 @@ def fit_regression(
     sets = _Sets(yi[None], vi[None], x[None])
     tau2 = float(_estimate_tau2(method, sets)[0]) if tau2 is None else tau2
     beta, se, half = (rows[0] for rows in _test_coefficients(sets, tau2, test, confidence))
-    # Effects exactly on the line leave a standard error of 0 and no statistic.
-    statistic = np.divide(beta, se, out=np.full(p, np.nan), where=se > 0)
+    statistic = beta / se
     tails = -np.abs(statistic)
     q = float(_generalised_q(0.0, sets)[0])
     if method == "common":
@@ -362,7 +365,8 @@ def _test_coefficients(sets: _Sets, tau2, test: str, confidence: float):
     variance = np.diagonal(covariance, axis1=-2, axis2=-1)
     if test != "z":
         scale = (w * residuals**2).sum(-1) / sets.df
-        variance = variance * (np.maximum(1.0, scale) if test == "knha-adhoc" else scale)[:, None]
+        is_bounded = (test == "knha-adhoc") | (scale < _NO_RESIDUAL)
+        variance = variance * np.where(is_bounded, np.maximum(1.0, scale), scale)[:, None]
     se = np.sqrt(variance)
     return beta, se, np.asarray(_quantile(test, sets.df, confidence))[..., None] * se
 

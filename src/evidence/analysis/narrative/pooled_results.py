@@ -43,7 +43,7 @@ METHOD_LABELS = {
 }
 TEST_LABELS = {
     "knha": "Knapp-Hartung",
-    "knha-adhoc": "Knapp-Hartung with ad hoc correction",
+    "knha-adhoc": "Knapp-Hartung, not narrower than Wald",
     "z": "Wald",
 }
 MODERATOR_UNITS = {"dose": "mg/kg", "days": "day", "year": "year"}
@@ -57,7 +57,7 @@ def format_estimates(measure: str, *natural: float) -> list[str]:
 
 
 def method_label(pooled: PooledEstimate) -> str:
-    """Return method and test in words: 'random effects, REML, Knapp-Hartung'."""
+    """Return method and test in words: 'random effects, REML, Wald'."""
     return f"{METHOD_LABELS[pooled.method]}, {TEST_LABELS[pooled.test]}"
 
 

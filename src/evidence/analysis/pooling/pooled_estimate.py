@@ -169,7 +169,7 @@ def meta_analyse(
     results: pd.DataFrame,
     *,
     method: str = "reml",
-    test: str = "knha",
+    test: str = "knha-adhoc",
     confidence: float = 0.95,
     subgroup_by: str = "",
     moderator: str = "",
