@@ -49,6 +49,9 @@ from .analysis.gaps.reading_list import (
 from .analysis.gaps.unknowns import (
     find_unknowns as find_unknowns,
 )
+from .analysis.narrative.dose_response import (
+    describe_dose_model as describe_dose_model,
+)
 from .analysis.narrative.pooled_results import (
     describe_pool as describe_pool,
 )
@@ -78,6 +81,9 @@ from .analysis.narrative.unknowns import (
 )
 from .analysis.narrative.unknowns import (
     unknowns_summary as unknowns_summary,
+)
+from .analysis.pooling.dose_response import (
+    fit_dose_model as fit_dose_model,
 )
 from .analysis.pooling.pooled_estimate import (
     pool_studies as pool_studies,
@@ -114,6 +120,9 @@ from .figures.dose_effect_all_trials import (
 )
 from .figures.dose_effect_one_trial import (
     lay_out_dose_effect_one_trial as lay_out_dose_effect_one_trial,
+)
+from .figures.dose_response_curve import (
+    lay_out_dose_response_curve as lay_out_dose_response_curve,
 )
 from .figures.evidence_map import (
     lay_out_evidence_map as lay_out_evidence_map,

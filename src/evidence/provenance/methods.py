@@ -49,6 +49,10 @@ METHODS = {
     ),
     "groups": Method("test for differences between subgroups", "borenstein2009"),
     "regression": Method("meta-regression of the effects on a study characteristic", "knapp2003"),
+    "dose_response": Method(
+        "one curve over the doses of all trials, fitted in one stage with random effects",
+        "crippa2019",
+    ),
     "specification": Method(
         "the same pooled estimate for every combination of analytic choices", "simonsohn2020"
     ),

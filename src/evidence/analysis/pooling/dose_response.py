@@ -1,0 +1,298 @@
+"""One dose–response curve over the trials that bear on a question, or every reason against it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from evidence.analysis.eligible_evidence import evidence_rows
+from evidence.analysis.missing_results import why_missing
+from evidence.analysis.pooling.pooled_estimate import INVERSE_LINK
+from evidence.analysis.pooling.question import (
+    PICO_FIELDS,
+    SUBGROUP_COLUMNS,
+    Question,
+    leave_out_studies,
+    reasons_not_to_pool,
+    select_study_effects,
+)
+from evidence.analysis.results import require_known
+from evidence.dataset.dataset import Dataset
+from evidence.provenance.sentence import join_words
+from evidence.statistics.dose_response import (
+    SHAPES,
+    DoseContrasts,
+    DoseResponse,
+    WaldTest,
+    fit_dose_response,
+)
+
+SHAPE_LABELS = {
+    "linear": "a straight line",
+    "quadratic": "a parabola",
+    "spline": "a restricted cubic spline",
+    "emax": "an Emax curve",
+}
+ZERO_DOSE_COMPARATORS = ("inactive", "active", "mixed", "usual care", "none")
+"""Kinds of comparator in which nobody received the treatment: dose 0."""
+MIN_DOSE_RATIO = 1.5
+"""Doses closer than this show no curve: 0.5 and 0.54 are one dose."""
+_EQUAL_ARMS = 0.5
+
+
+@dataclass(frozen=True)
+class DoseModel:
+    """A dose–response curve over trials, or the reasons why there is none.
+
+    `arms` has one row per treated arm with a dose: the columns of `study_effects`, `reference`
+    (the dose of its comparator) and `weight` (the share of its trial in the curve; NaN without
+    one). `missing` lists trials that compared several doses and give no number here: `study`,
+    `label`, `doses`, `why` and `address`. Effects are on the scale of pooling.
+    """
+
+    question: Question
+    shape: str
+    route: str
+    confidence: float
+    arms: pd.DataFrame
+    missing: pd.DataFrame
+    curve: DoseResponse | None
+    nonlinearity: WaldTest | None
+    reasons: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+    @property
+    def comparing(self) -> list[str]:
+        """Labels of the trials that compared several doses."""
+        doses = self.arms.groupby("label", sort=False)["dose_mg_per_kg"].nunique()
+        return list(doses[doses > 1].index)
+
+    @property
+    def dose_range(self) -> tuple[float, float]:
+        """The smallest and the largest dose of these trials."""
+        doses = self.arms["dose_mg_per_kg"]
+        return float(doses.min()), float(doses.max())
+
+    def predict(self, doses: Sequence[float]) -> pd.DataFrame:
+        """Return the effect of each dose against none, with its CI, on the natural scale.
+
+        `is_extrapolated` says that no trial gave so little or so much.
+
+        Raises
+        ------
+        ValueError
+            There is no curve.
+        """
+        if self.curve is None:
+            raise ValueError("there is no dose–response curve; see the reasons")
+        prediction = self.curve.predict(np.asarray(doses, float))
+        natural = INVERSE_LINK.get(self.question.measure, np.asarray)
+        columns = {
+            name: natural(getattr(prediction, name)) for name in ("estimate", "ci_low", "ci_high")
+        }
+        low, high = self.dose_range
+        is_extrapolated = (prediction.dose < low) | (prediction.dose > high)
+        return pd.DataFrame(
+            {"dose": prediction.dose, **columns, "is_extrapolated": is_extrapolated}
+        )
+
+
+def fit_dose_model(
+    dataset: Dataset,
+    results: pd.DataFrame,
+    question: Question,
+    *,
+    shape: str = "linear",
+    route: str = "",
+    confidence: float = 0.95,
+) -> DoseModel:
+    """Fit one curve to all doses per weight of the trials that bear on a question.
+
+    Every trial takes part, also with a single dose (one stage, REML, Knapp-Hartung with ad hoc
+    correction). Comparators without the treatment, active placebos among them, are dose 0.
+
+    Parameters
+    ----------
+    shape : {"linear", "quadratic", "spline", "emax"}
+    route : str, optional
+        Route of administration; by default the one that most trials with a dose used. `any`
+        mixes routes.
+
+    Raises
+    ------
+    ParameterError
+        An unknown word.
+    """
+    require_known("shape", [shape], SHAPES)
+    routes = [str(word) for word in results["route"].unique() if word]
+    require_known("route", [route] if route else [], [*routes, "any"])
+    route = route or _main_route(results, question)
+    is_treated = results["role"].isin(["intervention", "contrast", "single arm"])
+    if route and route != "any":
+        results = results[~is_treated | (results["route"] == route)]
+    arms, left_out = _dose_arms(dataset, results, question)
+    studies = arms.drop_duplicates("study")
+    reasons = list(
+        reasons_not_to_pool(
+            dataset,
+            studies,
+            question,
+            method="reml",
+            grouped_by="comparator",
+            results=results if studies.empty else None,
+        )
+    )
+    reasons += _dose_reasons(arms)
+    curve, nonlinearity = None, None
+    if not reasons:
+        try:
+            curve = _fit(arms, question.measure, shape, confidence)
+        except ValueError as error:
+            reasons.append(str(error))
+        else:
+            nonlinearity = curve.nonlinearity or _nonlinearity(arms, question.measure, confidence)
+            weights = dict(zip(arms["study"].unique(), curve.weights, strict=True))
+            arms = arms.assign(weight=arms["study"].map(weights))
+    return DoseModel(
+        question=question,
+        shape=shape,
+        route=route,
+        confidence=confidence,
+        arms=arms,
+        missing=_missing_trials(dataset, results, question, set(arms["study"])),
+        curve=curve,
+        nonlinearity=nonlinearity,
+        reasons=tuple(reasons),
+        left_out=tuple(left_out),
+    )
+
+
+def _main_route(results: pd.DataFrame, question: Question) -> str:
+    """Return the route with the most studies that give a dose and the outcome."""
+    rows = _question_rows(results, question)
+    rows = rows[(rows["dose_mg_per_kg"] > 0) & (rows["route"] != "")]
+    counts = rows.groupby("route", sort=False)["study"].nunique()
+    return str(counts.idxmax()) if len(counts) else ""
+
+
+def _question_rows(results: pd.DataFrame, question: Question) -> pd.DataFrame:
+    rows = evidence_rows(results)
+    rows = rows[rows["outcome"] == question.outcome]
+    for field in PICO_FIELDS:
+        if values := question.named_values(field):
+            rows = rows[rows[SUBGROUP_COLUMNS[field]].isin(values)]
+    return rows
+
+
+def _dose_arms(
+    dataset: Dataset, results: pd.DataFrame, question: Question
+) -> tuple[pd.DataFrame, list[str]]:
+    """Return the treated arms that a curve can use, and why others are left out."""
+    arms = select_study_effects(dataset, results, question, by_arm=True)
+    arms = arms.reset_index(drop=True).assign(reference=0.0, weight=np.nan)
+    doses = results.drop_duplicates("address").set_index("address")
+    is_comparator = doses["role"].eq("comparator")
+    for row, kind in arms["comparator_kind"].items():
+        if kind == "dose":
+            cells = [a for a in arms.loc[row, "address"].split() if is_comparator.get(a, False)]
+            arms.loc[row, "reference"] = doses.loc[cells, "dose_mg_per_kg"].max()
+    is_known = arms["comparator_kind"].isin(ZERO_DOSE_COMPARATORS) | (
+        arms["comparator_kind"].eq("dose") & arms["reference"].notna()
+    )
+    unfit = {
+        "no dose per weight is stated": ~(arms["dose_mg_per_kg"] > 0),
+        "the comparator is another treatment": ~is_known,
+    }
+    left_out = []
+    for reason, is_unfit in unfit.items():
+        is_unfit = is_unfit.reindex(arms.index)
+        if is_unfit.any():
+            left_out.append(
+                f"{join_words(arms.loc[is_unfit, 'label'].unique())} left out: {reason}"
+            )
+            arms = arms[~is_unfit]
+    kept, clauses = leave_out_studies(arms.drop_duplicates("study"), question)
+    arms = arms[arms["study"].isin(kept["study"])].reset_index(drop=True)
+    return arms, [*left_out, *clauses]
+
+
+def _dose_reasons(arms: pd.DataFrame) -> list[str]:
+    """Say why the doses of these arms show no curve."""
+    if arms.empty:
+        return []
+    low, high = arms["dose_mg_per_kg"].min(), arms["dose_mg_per_kg"].max()
+    if high >= MIN_DOSE_RATIO * low:
+        return []
+    given = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+    return [f"every trial gave {given} mg/kg; a curve needs doses that differ"]
+
+
+def _fit(arms: pd.DataFrame, measure: str, shape: str, confidence: float) -> DoseResponse:
+    trials = [_contrasts(group, measure) for _, group in arms.groupby("study", sort=False)]
+    return fit_dose_response(trials, shape=shape, test="knha-adhoc", confidence=confidence)
+
+
+def _nonlinearity(arms: pd.DataFrame, measure: str, confidence: float) -> WaldTest | None:
+    """Test a line against a parabola; None if the doses cannot tell them apart."""
+    try:
+        return _fit(arms, measure, "quadratic", confidence).nonlinearity
+    except ValueError:
+        return None
+
+
+def _contrasts(arms: pd.DataFrame, measure: str) -> DoseContrasts:
+    """Return the arms of one trial with the covariances of sharing a comparator."""
+    variance = arms["vi"].to_numpy(float)
+    shared = np.sqrt([_comparator_variance(arm, measure) for _, arm in arms.iterrows()])
+    covariance = np.outer(shared, shared)
+    np.fill_diagonal(covariance, variance)
+    return DoseContrasts(
+        arms["dose_mg_per_kg"].to_numpy(float),
+        float(arms["reference"].iloc[0]),
+        arms["yi"].to_numpy(float),
+        covariance,
+    )
+
+
+def _comparator_variance(arm: pd.Series, measure: str) -> float:
+    """Return the part of an effect's variance that comes from the comparator."""
+    events, n = arm["events2"], arm["n2"]
+    if pd.notna(events) and 0 < events < n:
+        parts = {
+            "rr": 1 / events - 1 / n,
+            "or": 1 / events + 1 / (n - events),
+            "rd": events * (n - events) / n**3,
+        }
+        if measure in parts:
+            return min(parts[measure], 0.99 * arm["vi"])
+    if pd.notna(n) and pd.notna(arm["n1"]):
+        return arm["vi"] * (1 / n) / (1 / n + 1 / arm["n1"])
+    # Nothing is known of the groups behind a printed effect: arms of one size share half.
+    return arm["vi"] * _EQUAL_ARMS
+
+
+def _missing_trials(
+    dataset: Dataset, results: pd.DataFrame, question: Question, present: set[str]
+) -> pd.DataFrame:
+    """Return trials of the treatment that compared several doses but are not in the curve."""
+    rows = evidence_rows(results)
+    for field in ("condition", "treatment"):
+        if values := question.named_values(field):
+            rows = rows[rows[SUBGROUP_COLUMNS[field]].isin(values)]
+    is_treated = rows["role"].isin(["intervention", "contrast"])
+    rows = rows[is_treated & (rows["dose_mg_per_kg"] > 0) & ~rows["study"].isin(present)]
+    trials = []
+    for study, group in rows.groupby("study", sort=False):
+        doses = sorted(group["dose_mg_per_kg"].unique())
+        if len(doses) > 1 and doses[-1] >= MIN_DOSE_RATIO * doses[0]:
+            trials.append(
+                {
+                    "study": study,
+                    "label": group["label"].iloc[0],
+                    "doses": ", ".join(f"{dose:g}" for dose in doses),
+                    "why": why_missing(dataset.readings, str(study), question.outcome),
+                    "address": " ".join(group["address"]),
+                }
+            )
+    return pd.DataFrame(trials, columns=["study", "label", "doses", "why", "address"])

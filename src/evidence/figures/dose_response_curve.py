@@ -1,0 +1,243 @@
+"""A dose–response curve over trials with its band, each arm as a bubble by the weight of its trial."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from evidence.analysis.narrative.pooled_results import format_estimates
+from evidence.analysis.pooling.dose_response import SHAPE_LABELS, DoseModel
+from evidence.analysis.pooling.pooled_estimate import INVERSE_LINK
+from evidence.analysis.pooling.question import MEASURE_LABELS
+from evidence.figures import style
+from evidence.figures.layout import Layout, centred_offsets, ci_label, draw, row_addresses
+from evidence.provenance.methods import ci_methods
+from evidence.provenance.sentence import (
+    Fields,
+    Sentence,
+    confidence_level,
+    count,
+    format_duration,
+    join_words,
+)
+from evidence.statistics.confidence_intervals import critical_value
+
+_STEPS = 121
+_LARGEST_BUBBLE = 420
+_SMALLEST_BUBBLE = 25
+
+
+@dataclass(frozen=True, kw_only=True)
+class DoseResponseLayout(Layout):
+    """One mark per treated arm, and the curve.
+
+    `frame` has `dose`, `offset` (to set arms of one dose apart), `estimate`, `ci_low`, `ci_high`,
+    `weight` (NaN without a curve) and `label`; `curve` the predictions of `DoseModel.predict`,
+    empty where there is no curve. `better` is the side of no effect that favours the treatment:
+    1 above, -1 below, 0 neither.
+    """
+
+    measure: str
+    outcome: str
+    better: int
+    curve: pd.DataFrame = field(repr=False)
+
+
+def lay_out_dose_response_curve(
+    model: DoseModel, results: pd.DataFrame, *, doses: Sequence[float] = ()
+) -> DoseResponseLayout:
+    """Lay out the arms of a dose model and its curve, drawn up to the largest of these doses.
+
+    Without a curve the arms alone are shown, and the caption says why.
+    """
+    question, arms = model.question, model.arms
+    inverse = INVERSE_LINK.get(question.measure, np.asarray)
+    half = critical_value(model.confidence) * np.sqrt(arms["vi"].to_numpy(float))
+    yi = arms["yi"].to_numpy(float)
+    frame = pd.DataFrame(
+        {
+            "study": arms["study"],
+            "label": arms["label"],
+            "dose": arms["dose_mg_per_kg"].to_numpy(float),
+            "days": arms["days"],
+            "estimate": inverse(yi),
+            "ci_low": inverse(yi - half),
+            "ci_high": inverse(yi + half),
+            "weight": arms["weight"].to_numpy(float),
+            "address": arms["address"],
+        }
+    )
+    frame = frame.sort_values(["dose", "study"], kind="stable").reset_index(drop=True)
+    frame["name"] = [f"{row.study}/{row.dose:g} mg per kg" for row in frame.itertuples()]
+    frame["offset"] = centred_offsets(frame, ["dose"]) if len(frame) else 0.0
+    curve = pd.DataFrame(columns=["dose", "estimate", "ci_low", "ci_high", "is_extrapolated"])
+    if model.curve is not None:
+        largest = max([*doses, *frame["dose"]])
+        # The ends of the observed doses are points of the curve, so that the dashes start there.
+        grid = np.unique([*np.linspace(0, largest, _STEPS), *model.dose_range])
+        curve = model.predict(grid.tolist())
+    identity = f"fig-dose-response-{question.measure}"
+    what = f"{MEASURE_LABELS[question.measure]} of {question.outcome}"
+    return DoseResponseLayout(
+        id=identity,
+        title=f"Dose and response over trials: {what}",
+        caption=_caption(identity, model, frame),
+        alt=_alt(model, frame, curve),
+        reading=(
+            *(_arm_sentence(model, row) for row in frame.itertuples()),
+            *(_dose_sentence(model, row) for row in _predictions(model, doses).itertuples()),
+        ),
+        frame=frame,
+        methods=ci_methods("effect", "effect", "estimate", "ci_low", "ci_high")
+        | {"days": "days", "weight": "dose_response"},
+        empty="" if len(frame) else "No trial here states a dose per weight and its effect.",
+        measure=question.measure,
+        outcome=question.outcome,
+        better=_better_side(results, question.outcome),
+        curve=curve,
+    )
+
+
+def _better_side(results: pd.DataFrame, outcome: str) -> int:
+    words = results.loc[results["outcome"] == outcome, "better"]
+    return {"higher": 1, "lower": -1}.get(words.iloc[0] if len(words) else "", 0)
+
+
+def _predictions(model: DoseModel, doses: Sequence[float]) -> pd.DataFrame:
+    return model.predict(doses) if model.curve is not None and len(doses) else pd.DataFrame()
+
+
+def _caption(identity: str, model: DoseModel, frame: pd.DataFrame) -> Sentence:
+    rows = row_addresses(frame)
+    fields: Fields = {
+        "arms": count(len(frame), "treated arm", rows, "effect"),
+        "trials": count(frame["study"].nunique(), "trial", rows, "studies"),
+        "treatment": join_words(model.question.treatments) or "all treatments",
+        "level": confidence_level(model.confidence),
+    }
+    lead = (
+        "{arms} of {treatment} in {trials}, each against the comparator of its own trial, with "
+        "{level} confidence intervals."
+    )
+    if model.route and model.route != "any":
+        fields["route"] = model.route
+        lead = lead.replace("{arms} of {treatment}", "{arms} of {treatment} ({route})")
+    if model.curve is None:
+        fields["reasons"] = "; ".join(model.reasons)
+        return Sentence(f"{identity}.caption", f"{lead} No curve: {{reasons}}.", fields)
+    fields["shape"] = SHAPE_LABELS[model.shape]
+    template = (
+        f"{lead} Areas of the marks show the weight of each trial in the curve. The curve is "
+        "{shape} on the scale of pooling, starts at no effect by assumption, and has a pointwise "
+        "{level} band; it is dashed where no trial gave so little or so much."
+    )
+    return Sentence(f"{identity}.caption", template, fields)
+
+
+def _alt(model: DoseModel, frame: pd.DataFrame, curve: pd.DataFrame) -> str:
+    if frame.empty:
+        return f"Chart of {model.question.outcome} by dose, without any effect size."
+    doses = [f"{dose:g}" for dose in dict.fromkeys(model.dose_range)]
+    text = (
+        f"Chart of {model.question.outcome} by dose: {count(len(frame), 'arm')} of "
+        f"{count(frame['study'].nunique(), 'trial')} at {' to '.join(doses)} mg/kg"
+    )
+    if curve.empty:
+        return f"{text}, without a curve."
+    start, end = format_estimates(
+        model.question.measure, curve["estimate"].iloc[0], curve["estimate"].iloc[-1]
+    )
+    label = MEASURE_LABELS[model.question.measure]
+    return f"{text}, and a curve of the {label} from {start} to {end}."
+
+
+def _arm_sentence(model: DoseModel, row) -> str:
+    estimate, low, high = format_estimates(
+        model.question.measure, row.estimate, row.ci_low, row.ci_high
+    )
+    weight = f", weight {100 * row.weight:.0f}%" if np.isfinite(row.weight) else ""
+    time = format_duration(row.days)
+    interval = f"({ci_label(model.confidence)} {low} to {high})"
+    return f"{row.label}, {row.dose:g} mg/kg, {time}: {estimate} {interval}{weight}."
+
+
+def _dose_sentence(model: DoseModel, row) -> str:
+    estimate, low, high = format_estimates(
+        model.question.measure, row.estimate, row.ci_low, row.ci_high
+    )
+    extrapolated = ", extrapolated" if row.is_extrapolated else ""
+    interval = f"({ci_label(model.confidence)} {low} to {high})"
+    return f"Curve at {row.dose:g} mg/kg: {estimate} {interval}{extrapolated}."
+
+
+@draw.register
+@style.house_style()
+def draw_dose_response_curve(layout: DoseResponseLayout):
+    """Draw the band, the curve (dashed where extrapolated) and the arms."""
+    figure, axes = style.new_figure(7.2, 4.8)
+    frame, curve = layout.frame, layout.curve
+    _draw_curve(axes, curve)
+    largest = max([frame["dose"].max(), *curve["dose"]])
+    step = 0.022 * largest
+    x = frame["dose"] + step * frame["offset"]
+    axes.vlines(x, frame["ci_low"], frame["ci_high"], color=style.VERMILION, lw=1, alpha=0.75)
+    weights = frame["weight"].fillna(0.25)
+    sizes = np.maximum(_SMALLEST_BUBBLE, _LARGEST_BUBBLE * weights)
+    axes.scatter(x, frame["estimate"], s=sizes, c="white", ec=style.VERMILION, lw=1.6, zorder=3)
+    axes.axhline(style.NO_EFFECT[layout.measure], color=style.QUIET, lw=1, ls="--")
+    axes.set_xlim(-0.03 * largest, 1.04 * largest)
+    axes.set_xlabel("dose (mg/kg)")
+    _format_effect_axis(axes, layout)
+    _label_sides(axes, layout)
+    marks = [style.key("o", style.VERMILION, "one arm of a trial, with its CI", is_filled=False)]
+    if len(curve):
+        line = {"color": style.BLUE, "lw": 2}
+        marks.append(line | {"label": "curve over all trials, with its band"})
+        marks.append(line | {"ls": (0, (3, 2)), "label": "extrapolated: no trial gave such doses"})
+    style.legend(figure, marks, loc="left", ncols=1, fontsize=8)
+    return figure
+
+
+def _draw_curve(axes, curve: pd.DataFrame) -> None:
+    """Draw each stretch of the curve; neighbouring stretches share the point between them."""
+    inside = curve[~curve["is_extrapolated"].astype(bool)]
+    if curve.empty:
+        return
+    below = curve[curve["dose"] <= inside["dose"].min()]
+    above = curve[curve["dose"] >= inside["dose"].max()]
+    for part, dashes, alpha in (
+        (below, (0, (3, 2)), 0.1),
+        (inside, "-", 0.22),
+        (above, (0, (3, 2)), 0.1),
+    ):
+        axes.plot(part["dose"], part["estimate"], color=style.BLUE, lw=2, ls=dashes)
+        axes.fill_between(
+            part["dose"], part["ci_low"], part["ci_high"], color=style.BLUE, alpha=alpha, lw=0
+        )
+
+
+def _format_effect_axis(axes, layout: DoseResponseLayout) -> None:
+    """Fit the axis to the arms and the curve between them; a wide extrapolation may leave it."""
+    frame, curve = layout.frame, layout.curve
+    inside = curve[~curve["is_extrapolated"].astype(bool)]
+    low = min([*frame["ci_low"], *inside["ci_low"], *curve["estimate"]])
+    high = max([*frame["ci_high"], *inside["ci_high"], *curve["estimate"]])
+    if layout.measure in ("rr", "or"):
+        low, high = max(low, 0.02), min(high, 50.0)
+        style.format_ratio_axis(axes.yaxis, min(0.5, low / 1.2), max(2.0, high * 1.4))
+    else:
+        margin = 0.12 * (high - low)
+        axes.set_ylim(min(low, 0.0) - margin, max(high, 0.0) + margin)
+    axes.set_ylabel(f"{MEASURE_LABELS[layout.measure]} of {layout.outcome}")
+    axes.grid(axis="y")
+
+
+def _label_sides(axes, layout: DoseResponseLayout) -> None:
+    """Say at the axis which side of no effect favours the treatment."""
+    if not layout.better:
+        return
+    above, below = ("treatment", "comparator")[:: layout.better]
+    look = {"transform": axes.transAxes, "fontsize": 8, "color": style.QUIET, "ha": "left"}
+    axes.text(0.01, 0.99, f"↑ favours the {above}", va="top", **look)
+    axes.text(0.01, 0.01, f"↓ favours the {below}", va="bottom", **look)
