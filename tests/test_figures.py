@@ -14,6 +14,7 @@ from matplotlib.text import Text
 
 from evidence.analysis.certainty.risk_of_bias import appraisals
 from evidence.analysis.claims.claim_audit import claim_verdicts
+from evidence.analysis.pooling.dose_response import fit_dose_model
 from evidence.analysis.pooling.explorer_query import ExplorerQuery, fill_defaults
 from evidence.analysis.pooling.pooled_estimate import pool_studies
 from evidence.analysis.pooling.question import Question, main_question
@@ -25,6 +26,7 @@ from evidence.figures.arm_comparison import lay_out_arm_comparison
 from evidence.figures.claim_verdicts import lay_out_claim_verdicts
 from evidence.figures.dose_effect_all_trials import lay_out_dose_effect_all_trials
 from evidence.figures.dose_effect_one_trial import lay_out_dose_effect_one_trial
+from evidence.figures.dose_response_curve import lay_out_dose_response_curve
 from evidence.figures.evidence_map import lay_out_evidence_map
 from evidence.figures.follow_up_timeline import lay_out_follow_up
 from evidence.figures.forest_plot import lay_out_cumulative, lay_out_explorer_forest, lay_out_forest
@@ -157,6 +159,11 @@ def lay_out_curve(dataset, results):
     return lay_out_specification_curve(curve, confidence=0.95)
 
 
+def lay_out_doses(dataset, results):
+    model = fit_dose_model(dataset, results, question(dataset, results, "rr"))
+    return lay_out_dose_response_curve(model, results, doses=[0.1, 1.0])
+
+
 def judged(dataset, results):
     return appraisals(dataset, list(results["study"].unique()))
 
@@ -181,6 +188,7 @@ LAYOUTS = {
         dataset, results, question(dataset, results, "smd", "height"), confidence=0.95
     ),
     "curve": lay_out_curve,
+    "dose curve": lay_out_doses,
     "explorer": lambda dataset, results: lay_out_explorer_forest(
         dataset,
         results,
@@ -371,6 +379,7 @@ STATED = {
     "all trials, ratio": ["label", "dose", "blinding"],
     "all trials, difference": ["label", "dose", "blinding"],
     "curve": ["k"],
+    "dose curve": ["label", "dose"],
     "risk of bias": ["judgement"],
     "risk summary": ["domain", "k"],
     "study flow": ["step", "n"],

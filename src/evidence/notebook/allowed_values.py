@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from evidence.analysis.certainty import evidence_body
+from evidence.analysis.pooling.dose_response import SHAPE_LABELS
 from evidence.analysis.pooling.explorer_query import ANY, query_choices
 from evidence.analysis.pooling.question import MEASURES, METHODS
 from evidence.analysis.results import SCOPES
@@ -44,6 +45,7 @@ _OUTCOMES = Vocabulary(_column("outcome"))
 _OUTCOME = Vocabulary(_with_evidence("outcome"), special=("",))
 VOCABULARIES = {
     "scope": Vocabulary(_constant(*SCOPES)),
+    "curve_scope": Vocabulary(_constant(*SCOPES)),
     "conditions": Vocabulary(_column("condition")),
     "outcomes": _OUTCOMES,
     "proportion_outcomes": _OUTCOMES,
@@ -61,6 +63,8 @@ VOCABULARIES = {
     ),
     "method": Vocabulary(_constant(*METHODS)),
     "test": Vocabulary(_constant(*TESTS)),
+    "shape": Vocabulary(_constant(*SHAPE_LABELS)),
+    "route": Vocabulary(_column("route"), special=("", ANY)),
 }
 """By parameter; a parameter of this name accepts the same words in every notebook."""
 EXCEPTIONS = {("08_appraisal", "method"): Vocabulary(_constant(*evidence_body.METHODS))}

@@ -1,0 +1,164 @@
+"""Which trials enter a dose–response curve, what is said of it, and what is drawn."""
+
+import numpy as np
+import pytest
+
+from evidence.analysis.narrative.dose_response import describe_dose_model
+from evidence.analysis.pooling.dose_response import fit_dose_model
+from evidence.analysis.pooling.question import Question
+from evidence.analysis.results import select_results
+from evidence.dataset import schema
+from evidence.errors import ParameterError
+from evidence.figures.dose_response_curve import lay_out_dose_response_curve
+from evidence.figures.layout import draw
+from tests.example_trials import arm
+
+QUESTION = Question("infection", "or", conditions=("tuberculosis",), treatments=("vaccine",))
+
+
+def fitted(project, question=QUESTION, **options):
+    dataset = project.dataset()
+    results = select_results(dataset)
+    return fit_dose_model(dataset, results, question, **options), results
+
+
+def keep(project, *numbers):
+    """Remove the doses of all other trials, so that these alone take part."""
+    for number in set(range(13)) - set(numbers):
+        project.put("data/studies.csv", 2 * number + 2, dose_mg_per_kg="")
+
+
+def second_dose(project, number, dose, events, n):
+    project.row(
+        **arm(f"trial{number}", f"vaccine {dose} mg/kg", "intervention", events, n, time="1",
+              time_unit="day", dose_mg_per_kg=str(dose))
+    )  # fmt: skip
+
+
+def test_a_line_through_single_dose_trials_equals_a_regression_through_the_origin(grouped):
+    model, _ = fitted(grouped)
+    assert (model.reasons, len(model.arms), model.curve.k) == ((), 13, 13)
+    dose, yi, vi = (model.arms[name].to_numpy(float) for name in ("dose_mg_per_kg", "yi", "vi"))
+    # The same model: slopes yi / dose with variances vi / dose², and tau² between slopes.
+    w = 1 / (vi / dose**2 + model.curve.between[0, 0])
+    assert model.curve.beta == pytest.approx([(w * yi / dose).sum() / w.sum()])
+    assert model.arms["weight"].sum() == pytest.approx(1)
+    assert model.comparing == []
+    prediction = model.predict([0.5, 13.0, 20.0])
+    assert list(prediction["is_extrapolated"]) == [True, False, True]
+    assert prediction["estimate"].iloc[1] == pytest.approx(np.exp(13 * model.curve.beta[0]))
+
+
+def test_arms_of_one_trial_share_the_variance_of_their_comparator(grouped):
+    # Trial 1: 6/306 against 29/303; a second arm with 3/300.
+    second_dose(grouped, 1, 4, 3, 300)
+    keep(grouped, 0, 1)
+    model, _ = fitted(grouped, replace_measure("rr"))
+    assert model.comparing == ["trial1"]
+    arms = model.arms[model.arms["study"] == "trial1"]
+    assert sorted(arms["dose_mg_per_kg"]) == [2.0, 4.0]
+    shared = 1 / 29 - 1 / 303
+    v = arms.set_index("dose_mg_per_kg")["vi"]
+    assert (v[2.0], v[4.0]) == pytest.approx((1 / 6 - 1 / 306 + shared, 1 / 3 - 1 / 300 + shared))
+    # Within the trial: weighted slope with S = [[v2, c], [c, v4]]
+    s = np.array([[v[2.0], shared], [shared, v[4.0]]])
+    x = np.array([2.0, 4.0])
+    information = x @ np.linalg.solve(s, x)
+    first = model.arms[model.arms["study"] == "trial0"].iloc[0]
+    total = 1 / (1 / information + model.curve.between[0, 0])
+    other = 1 / (first["vi"] / first["dose_mg_per_kg"] ** 2 + model.curve.between[0, 0])
+    assert model.curve.weights == pytest.approx(
+        np.array([other, total]) / (other + total), rel=1e-6
+    )
+
+
+def replace_measure(measure):
+    return Question("infection", measure, conditions=("tuberculosis",), treatments=("vaccine",))
+
+
+def test_doses_that_do_not_differ_are_refused_and_the_arms_shown(grouped):
+    for number in range(13):
+        grouped.put("data/studies.csv", 2 * number + 2, dose_mg_per_kg="0.5")
+    model, results = fitted(grouped)
+    assert model.curve is None
+    assert model.reasons == ("every trial gave 0.5 mg/kg; a curve needs doses that differ",)
+    assert str(describe_dose_model(model, [1.0])[0]) == (
+        "No dose–response curve of the odds ratio of infection: every trial gave 0.5 mg/kg; a "
+        "curve needs doses that differ."
+    )
+    layout = lay_out_dose_response_curve(model, results, doses=[1.0])
+    assert (len(layout.frame), len(layout.curve), layout.empty) == (13, 0, "")
+    assert "No curve: every trial gave 0.5 mg/kg" in str(layout.caption)
+    draw(layout)
+    with pytest.raises(ValueError, match="there is no dose–response curve"):
+        model.predict([1.0])
+
+
+def test_trials_without_dose_or_against_another_treatment_are_left_out_with_the_reason(grouped):
+    keep(grouped, *range(1, 13))
+    grouped.put("data/designs.csv", 3, comparator_kind="other treatment")
+    model, _ = fitted(grouped)
+    assert len(model.arms) == 11
+    assert model.left_out == (
+        "trial0 left out: no dose per weight is stated",
+        "trial1 left out: the comparator is another treatment",
+    )
+
+
+def test_the_route_of_most_trials_is_taken_unless_another_is_asked_for(grouped):
+    for number in range(13):
+        route = "IM" if number < 5 else "IV"
+        grouped.put("data/studies.csv", 2 * number + 2, route=route)
+    assert [fitted(grouped, route=route)[0].curve.k for route in ("", "IM", "any")] == [8, 5, 13]
+    with pytest.raises(ParameterError, match="route"):
+        fitted(grouped, route="by letter")
+
+
+def test_a_trial_of_several_doses_without_numbers_is_named(grouped):
+    cells = {"time": "1", "time_unit": "day", "route": "IV", "outcome": "other"}
+    grouped.table(
+        schema.OUTCOMES, outcome="other", kind="harm", better="lower", description="another"
+    )
+    keep(grouped, *range(12))
+    for dose, events in ((1, 3), (5, 2)):
+        grouped.row(
+            **arm("trial12", f"vaccine {dose}", "intervention", events, 20, **cells)
+            | {"dose_mg_per_kg": str(dose)}
+        )
+    model, _ = fitted(grouped)
+    assert model.missing[["label", "doses"]].to_numpy().tolist() == [["trial12", "1, 5"]]
+    texts = [str(sentence) for sentence in describe_dose_model(model, [1.0])]
+    assert texts[1] == (
+        "The tables hold no usable number on this outcome and time of 1 trial of several doses: "
+        "trial12 (1, 5 mg/kg; not tabulated)."
+    )
+
+
+def test_one_sentence_says_what_the_trials_say_together_and_how_little(grouped):
+    second_dose(grouped, 1, 4, 3, 300)
+    model, results = fitted(grouped)
+    text = str(describe_dose_model(model, [1.0, 20.0])[0])
+    assert text.startswith("Together, 13 trials put the odds ratio of infection at ")
+    assert ", extrapolated) at 20 mg/kg if the log odds ratio follows a straight line" in text
+    assert "only trial1 compared several doses, no trial gave less than 1 or more than 13" in text
+    layout = lay_out_dose_response_curve(model, results, doses=[1.0, 20.0])
+    assert layout.curve["dose"].max() == 20
+    assert layout.better == -1
+    assert layout.reading[-1].startswith("Curve at 20 mg/kg: ")
+    assert layout.reading[-1].endswith(", extrapolated.")
+    draw(layout)
+
+
+@pytest.mark.parametrize("shape", ["quadratic", "spline", "emax"])
+def test_every_shape_is_fitted_or_refused_with_a_reason(grouped, shape):
+    model, results = fitted(grouped, shape=shape)
+    assert (model.curve is None) == bool(model.reasons)
+    draw(lay_out_dose_response_curve(model, results, doses=[1.0]))
+    assert describe_dose_model(model, [1.0])
+
+
+def test_without_studies_the_refusal_says_so(grouped):
+    model, results = fitted(grouped, Question("infection", "smd"))
+    assert model.curve is None
+    assert model.reasons[0].startswith("no tabulated study has confirmed numbers")
+    assert lay_out_dose_response_curve(model, results).empty
