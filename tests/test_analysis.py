@@ -336,13 +336,13 @@ def test_what_a_study_found_is_written_with_its_rows(project):
             "95% CI 1.39 to 8.93).",
         ]),
         ("miller2001", [
-            "Height: yeast better than none, effect size not reported.",
-            "Height at 1 day: yeast not different from none, effect size not reported.",
+            "Height: yeast better than none, effect size not tabulated.",
+            "Height at 1 day: yeast not different from none, effect size not tabulated.",
             "Height at 1 day: yeast against none, standardised mean difference −0.82, 95% CI −1.30 "
             "to −0.30, p = 0.01, adjusted p <0.05.",
         ]),
     ):  # fmt: skip
-        sentences = study_findings(results(project), study, confidence=0.95)
+        sentences = study_findings(project.dataset(), results(project), study, confidence=0.95)
         assert [str(sentence) for sentence in sentences] == texts
         for sentence in sentences:
             assert all(number.rows for number in sentence.numbers.values()), sentence
@@ -351,7 +351,7 @@ def test_what_a_study_found_is_written_with_its_rows(project):
 def test_findings_that_differ_only_in_their_definition_have_two_names(project):
     for definition in ("after an hour", "after a day"):
         project.row(**contrast(measure="smd", value="1", as_printed="1", definition=definition))
-    sentences = study_findings(results(project), "miller2001", confidence=0.95)
+    sentences = study_findings(project.dataset(), results(project), "miller2001", confidence=0.95)
     names = {sentence.name for sentence in sentences}
     assert len(names) == len(sentences) == 3
 
@@ -359,7 +359,7 @@ def test_findings_that_differ_only_in_their_definition_have_two_names(project):
 def test_unconfirmed_proportions_say_so(project):
     project.put("data/studies.csv", 2, verified="not read")
     project.put("data/studies.csv", 3, verified="not read")
-    (sentence,) = study_findings(results(project), "baker1990", confidence=0.95)
+    (sentence,) = study_findings(project.dataset(), results(project), "baker1990", confidence=0.95)
     assert str(sentence) == (
         "Risen at 1 day: 12 of 17 (71%) with yeast, commonly cited but not confirmed at its source."
     )

@@ -63,7 +63,9 @@ def key_numbers(dataset: Dataset) -> dict[str, KeyNumber]:
 
 def _findings(dataset: Dataset, results: pd.DataFrame, studies: list[str]) -> Iterator[KeyNumber]:
     for study in studies:
-        for sentence in study_findings.study_findings(results, study, confidence=CONFIDENCE):
+        for sentence in study_findings.study_findings(
+            dataset, results, study, confidence=CONFIDENCE
+        ):
             description = f"{dataset.label(study)}. {sentence}"
             yield from _in_sentence(sentence, description)
 

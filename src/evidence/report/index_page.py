@@ -133,7 +133,7 @@ def _study(
     to_html: SentenceToHtml,
 ) -> dict[str, object]:
     rows = results[results["study"] == study]
-    findings = study_findings.study_findings(results, study, confidence=confidence)
+    findings = study_findings.study_findings(dataset, results, study, confidence=confidence)
     return {
         "label": rows["label"].iloc[0],
         "design": to_html(study_findings.describe_study(dataset, study)),

@@ -109,7 +109,7 @@ def _repeats(dataset: Dataset, row) -> str:
 def _printed_result(row) -> str:
     parts = [row.as_printed] if row.as_printed else []
     if row.direction:
-        parts.append(row.direction if parts else f"{row.direction}, effect size not reported")
+        parts.append(row.direction if parts else f"{row.direction}, direction only")
     if row.measure == "count" and not parts:
         parts.append(str(row.events))
     if row.p_value and row.p_value not in row.as_printed:

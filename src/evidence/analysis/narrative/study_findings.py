@@ -6,6 +6,7 @@ import pandas as pd
 
 from evidence.analysis.arm_comparisons import PAIR_COLUMNS, arm_pairs
 from evidence.analysis.defaults import default_outcomes
+from evidence.analysis.missing_results import why_missing
 from evidence.dataset.dataset import Dataset
 from evidence.dataset.schema import HUMAN_DESIGNS, NUMERIC_MEASURES
 from evidence.provenance.sentence import (
@@ -73,7 +74,9 @@ def study_caveat(rows: pd.DataFrame) -> Sentence:
     return Sentence(f"{first['study']}.caveat", "{caveat}", {"caveat": first["caveat"]})
 
 
-def study_findings(results: pd.DataFrame, study: str, *, confidence: float) -> list[Sentence]:
+def study_findings(
+    dataset: Dataset, results: pd.DataFrame, study: str, *, confidence: float
+) -> list[Sentence]:
     """Return what a study reported on benefits and default outcomes, one sentence per finding.
 
     Proportions of two arms come with their risk ratio; single proportions, effect estimates and
@@ -91,7 +94,7 @@ def study_findings(results: pd.DataFrame, study: str, *, confidence: float) -> l
     sentences = [
         *_pair_sentences(pairs, confidence),
         *_proportion_sentences(rows, pairs),
-        *_direction_sentences(rows),
+        *_direction_sentences(rows, dataset.readings),
         *_estimate_sentences(rows),
         *_proportion_sentences(
             unconfirmed, pairs, ", commonly cited but not confirmed at its source"
@@ -231,8 +234,8 @@ def _proportion_sentences(
         )
 
 
-def _direction_sentences(rows: pd.DataFrame) -> Iterator[Sentence]:
-    """Yield contrasts that are reported without an estimate."""
+def _direction_sentences(rows: pd.DataFrame, readings: pd.DataFrame) -> Iterator[Sentence]:
+    """Yield contrasts of which only the direction is tabulated."""
     is_worded = (rows["role"] == "contrast") & rows["value"].isna() & (rows["direction"] != "")
     keys = ["outcome", "time", "time_unit", "versus", "direction"]
     for _, group in rows[is_worded].groupby(keys, sort=False):
@@ -243,12 +246,13 @@ def _direction_sentences(rows: pd.DataFrame) -> Iterator[Sentence]:
         time = format_time(row.time, row.time_unit)
         yield Sentence(
             f"{row.study}/{row.outcome}/{time}/{row.direction}",
-            "{outcome}{time}: {arms} {finding} {versus}, effect size not reported.",
+            "{outcome}{time}: {arms} {finding} {versus}, effect size {missing}.",
             _outcome_at_time(row)
             | {
                 "arms": join_words(group["arm"].unique()),
                 "finding": finding,
                 "versus": row.versus,
+                "missing": why_missing(readings, row.study, row.outcome),
             },
         )
 
