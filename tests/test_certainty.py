@@ -19,6 +19,7 @@ from evidence.dataset.risk_of_bias_tools import load_tools
 from evidence.errors import DatasetError
 from evidence.figures.layout import draw
 from evidence.figures.risk_of_bias import lay_out_risk_of_bias, lay_out_risk_of_bias_summary
+from evidence.statistics.confidence_intervals import wilson_interval
 from evidence.statistics.sample_size import size_for_proportions
 from evidence.tables.certainty import (
     tabulate_certainty,
@@ -267,6 +268,32 @@ def test_a_ratio_of_a_comparator_risk_of_zero_is_no_mid(vaccine):
     assert body_mid(dataset, body) is None
     assert np.isnan(optimal_information_size(body, None))
     assert "no minimal important difference is stated" in ratings(vaccine)["imprecision"].reason
+
+
+def test_without_events_in_the_comparator_the_absolute_effect_is_the_risk_difference(graded):
+    """12 of 27 against 0 of 28: Newcombe's difference 44.4%, from the Wilson intervals of both."""
+    graded.write(STUDIES, graded.rows(STUDIES)[:3])
+    graded.put(STUDIES, 2, events="12", n="27", as_printed="12/27")
+    graded.put(STUDIES, 3, events="0", n="28", as_printed="0/28")
+    dataset, (body,) = bodies(graded)
+    assert body.comparator_risk == 0
+    assert body.natural[0] == pytest.approx(25.89, abs=0.005)
+    estimate, low, high = body.absolute_effect()
+    treated, nobody = wilson_interval(12, 27), wilson_interval(0, 28)
+    assert estimate == pytest.approx(12 / 27)
+    assert low == pytest.approx(estimate - np.hypot(estimate - treated.ci_low, nobody.ci_high))
+    assert high == pytest.approx(treated.ci_high)
+    table = tabulate_summary_of_findings(dataset, [grade_certainty(dataset, body)]).frame
+    cell = table["difference per 1,000, or in points"].iloc[0]
+    assert cell.startswith("+444 (+") and "no events in the comparator arms" in cell
+
+
+def test_studies_without_any_event_have_a_risk_difference_only(graded):
+    graded.write(STUDIES, graded.rows(STUDIES)[:3])
+    for line in (2, 3):
+        graded.put(STUDIES, line, events="0", as_printed="0")
+    _, (body,) = bodies(graded)
+    assert (body.question.measure, body.comparator_risk) == ("rd", 0)
 
 
 @pytest.mark.parametrize(

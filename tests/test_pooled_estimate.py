@@ -224,6 +224,67 @@ def test_arms_that_share_a_comparator_are_combined(vaccine):
     assert study["comparison"] == "vaccine and vaccine, high versus none"
 
 
+# Events and participants of five trials, two of which have no events in either group.
+SPARSE = [(1, 20, 4, 20), (0, 15, 0, 15), (3, 30, 2, 30), (0, 25, 0, 25), (2, 18, 0, 18)]
+
+
+@pytest.fixture
+def sparse(graded):
+    graded.write(STUDIES, graded.rows(STUDIES)[:11])
+    for trial, (events1, n1, events2, n2) in enumerate(SPARSE):
+        for line, events, n in ((2 * trial + 2, events1, n1), (2 * trial + 3, events2, n2)):
+            graded.put(STUDIES, line, events=str(events), n=str(n), as_printed=f"{events}/{n}")
+    return graded
+
+
+# metafor 3.8-1: escalc(drop00=TRUE or FALSE), then rma(test="adhoc", control=list(threshold=1e-15,
+# maxiter=10000)): estimate, ci.lb, ci.ub.
+@pytest.mark.parametrize(
+    ("measure", "options", "k", "expected"),
+    [
+        ("rr", {}, 3, (0.03435763955826404, -3.39926887513217, 3.46798415424870)),
+        ("or", {}, 3, (0.04274699016357675, -3.77414793004458, 3.85964191037173)),
+        (
+            "rr",
+            {"include_double_zero": True},
+            5,
+            (0.007927452315306, -1.563255604720463, 1.579110509353073),
+        ),
+        ("rd", {}, 5, (0.00463446539081654, -0.0700292013281705, 0.0792981321098035)),
+    ],
+)
+def test_trials_without_events_are_left_out_of_ratios_as_by_drop00(
+    sparse, measure, options, k, expected
+):
+    ours = estimate(sparse, measure=measure, test="knha-adhoc", **options)
+    assert ours.pooled.k == k
+    numbers = (ours.pooled.estimate, ours.pooled.ci_low, ours.pooled.ci_high)
+    assert numbers == pytest.approx(expected, rel=1e-6)
+    reasons = [reason for reason in ours.left_out if "no events in either group" in reason]
+    assert len(reasons) == (k == 3)
+    assert ours.as_data()["left_out"] == list(ours.left_out)
+
+
+@pytest.mark.parametrize(("method", "measure"), [("mh", "rr"), ("peto", "or")])
+def test_methods_for_sparse_data_count_the_trials_that_contribute(sparse, method, measure):
+    """Metafor 3.8-1: rma.mh and rma.peto give standard errors of 0.5578 and 0.6005."""
+    ours = estimate(sparse, measure=measure, method=method, include_double_zero=True)
+    assert (ours.pooled.k, len(ours.studies)) == (3, 3)
+    assert ours.pooled.estimate == pytest.approx(0, abs=1e-12)
+    expected = {"mh": 0.5577733510227171, "peto": 0.6005423}[method]
+    assert ours.pooled.se == pytest.approx(expected, rel=1e-6)
+    assert any(
+        line.startswith("Trial1 and trial3 left out")
+        for line in sentences(sparse, measure=measure, method=method)
+    )
+
+
+def test_a_ratio_of_trials_without_any_event_is_not_estimable(sparse):
+    sparse.write(STUDIES, [sparse.rows(STUDIES)[line] for line in (0, 3, 4, 7, 8)])
+    assert "the risk ratio is not estimable: nobody has the outcome" in refusal(sparse)
+    assert estimate(sparse, measure="rd").pooled.estimate == 0
+
+
 def mean(study, name, role, value, sd, n):
     return arm(
         study, name, role, "", n,

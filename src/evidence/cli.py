@@ -409,6 +409,11 @@ def _print_results(results: "list[BuildResult]", show_path: Callable[[Path], str
     is_flag=True,
     help="Pool randomised and non-randomised studies together.",
 )
+@click.option(
+    "--include-double-zero",
+    is_flag=True,
+    help="Also pool studies without events in either group in a ratio (drop00=FALSE in metafor).",
+)
 @format_option
 @project_option
 def pool(output_format: str, project: str, **question: Any) -> int:

@@ -13,6 +13,7 @@ from evidence.figures import style
 from evidence.figures.layout import Layout, ci_label, draw
 from evidence.provenance.methods import ci_methods
 from evidence.provenance.sentence import (
+    NOT_ESTIMABLE,
     Sentence,
     confidence_level,
     count,
@@ -140,7 +141,7 @@ def _alt(frame: pd.DataFrame, outcome: str) -> str:
 
 def _pair_sentence(row, outcome: str, confidence: float) -> str:
     label = ci_label(confidence)
-    ratio = "no risk ratio"
+    ratio = f"risk ratio {NOT_ESTIMABLE}"
     if np.isfinite(row.rr_low):
         ends = format_interval(row.rr_low, row.rr_high)
         ratio = f"risk ratio {format_number(row.rr)} ({label} {ends})"

@@ -185,6 +185,7 @@ def shared_types() -> dict[str, Any]:
         "times": later,
         "sensitivity_times": later,
         "allow_nonrandomised": bool,
+        "include_double_zero": bool,
     }
 
 

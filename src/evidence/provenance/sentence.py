@@ -16,6 +16,9 @@ from dataclasses import dataclass, field, replace
 from evidence.dataset import schema
 from evidence.files import digest
 
+NOT_ESTIMABLE = "not estimable"
+"""What stands in place of a number that the data cannot give, such as a ratio without events."""
+
 
 @dataclass(frozen=True)
 class Number:
@@ -113,17 +116,23 @@ def join_sentences(name: str, *sentences: Sentence) -> Sentence:
 
 def format_percent(proportion: float, n: int | None = None) -> str:
     """Format a proportion as a percentage, with one decimal if `n` is at least 100."""
+    if math.isnan(proportion):
+        return NOT_ESTIMABLE
     digits = 1 if n is not None and n >= 100 else 0
     return f"{100 * proportion:.{digits}f}%"
 
 
 def format_number(value: float, digits: int = 2) -> str:
     """Format a number with a true minus sign."""
+    if math.isnan(value):
+        return NOT_ESTIMABLE
     return f"{value:.{digits}f}".replace("-", "−")
 
 
 def format_interval(low: float, high: float, digits: int = 2) -> str:
     """Format the ends of an interval: 1.89 to 3.98."""
+    if math.isnan(low) and math.isnan(high):
+        return NOT_ESTIMABLE
     return f"{format_number(low, digits)} to {format_number(high, digits)}"
 
 

@@ -62,7 +62,8 @@ def pool_mantel_haenszel(
     if measure == "or" and not (np.sum(a * d / total) > 0 and np.sum(b * c / total) > 0):
         raise ValueError("everybody has the outcome in one of the groups; the ratio is not defined")
     estimate, variance = estimators[measure](a, b, c, d, n1, n2, total)
-    return _with_wald_interval(len(a), estimate, variance, confidence)
+    contributes = {"rr": a + c > 0, "or": (a + c > 0) & (b + d > 0), "rd": total > 0}[measure]
+    return _with_wald_interval(int(contributes.sum()), estimate, variance, confidence)
 
 
 def pool_peto(

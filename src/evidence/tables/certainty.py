@@ -169,7 +169,10 @@ def _difference(body: EvidenceBody, difference: float, low: float, high: float) 
     if not np.isfinite(difference):
         return "not pooled"
     format_value = per_thousand if body.is_binary else format_number
-    return f"{format_value(difference)} ({format_value(low)} to {format_value(high)})"
+    text = f"{format_value(difference)} ({format_value(low)} to {format_value(high)})"
+    if body.question.measure == "rr" and body.comparator_risk == 0:
+        text += ", risk difference of the counts: no events in the comparator arms"
+    return text
 
 
 def _effect(body: EvidenceBody) -> str:

@@ -1,7 +1,8 @@
 """Bodies of evidence: all studies on one condition, treatment, comparator, outcome and time.
 
 A body is the unit that GRADE rates. Its studies are pooled if they may be; the absolute effect of
-a ratio is what it makes of the proportion with the outcome in all comparator arms together.
+a ratio is what it makes of the proportion with the outcome in all comparator arms together. Where
+that is 0, no ratio can be applied to it, and the absolute effect is the risk difference of the counts.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,6 +23,7 @@ from evidence.analysis.pooling.pooled_estimate import (
 from evidence.analysis.pooling.question import METHODS as POOLING_METHODS
 from evidence.analysis.pooling.question import (
     Question,
+    has_no_ratio,
     leave_out_studies,
     study_effects,
     within_time_window,
@@ -35,7 +37,8 @@ from evidence.analysis.pooling.study_effects import (
 from evidence.analysis.results import require_known
 from evidence.dataset.dataset import Dataset
 from evidence.provenance.sentence import format_duration
-from evidence.statistics.confidence_intervals import critical_value
+from evidence.statistics.confidence_intervals import critical_value, risk_difference_interval
+from evidence.statistics.mantel_haenszel import pool_mantel_haenszel
 from evidence.statistics.meta_analysis import TESTS
 
 METHODS = tuple(method for method in POOLING_METHODS if method not in STRATIFIED_METHODS)
@@ -46,6 +49,7 @@ MAX_TIME_RATIO = 2.0
 """Results belong to a body if their time differs from the one asked for by at most this factor."""
 MEASURES = ("rr", "rd", "md", "smd")
 """Measures in order of preference: counts first, then a mean difference on one scale."""
+_NOT_ESTIMATED = (np.nan, np.nan, np.nan)
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ class EvidenceBody:
     `left_out` says which studies with the same outcome are not among them, and why.
     `effect` is (estimate, ci_low, ci_high) on the scale of pooling, NaN where there is none.
     `comparator_risk` is the proportion with the outcome in the comparator arms, NaN if not counted.
+    `risk_difference` is that of the counts if nobody in the comparator arms has the outcome, else NaN.
     """
 
     question: Question
@@ -65,6 +70,7 @@ class EvidenceBody:
     reasons_not_pooled: tuple[str, ...]
     effect: tuple[float, float, float]
     comparator_risk: float
+    risk_difference: tuple[float, float, float] = _NOT_ESTIMATED
     left_out: tuple[str, ...] = ()
 
     @property
@@ -123,11 +129,14 @@ class EvidenceBody:
         """Return estimate and CI as a difference of proportions or means.
 
         `effect` is an estimate with ends on the scale of pooling, in place of the body's own
+        effect; no ratio is applied to a comparator's risk of 0, so that it then has no absolute
         effect.
         """
         estimate, low, high = map(float, self.effect if effect is None else effect)
         if self.question.measure != "rr":
             return estimate, low, high
+        if self.comparator_risk == 0:
+            return self.risk_difference if effect is None else _NOT_ESTIMATED
         risks = np.minimum(self.comparator_risk * np.exp([estimate, low, high]), 1)
         estimate, low, high = (float(risk - self.comparator_risk) for risk in risks)
         return estimate, low, high
@@ -226,10 +235,11 @@ def _body(
     question, studies = _effects_by_best_measure(dataset, rows, question)
     if studies.empty:
         return None
+    counted, _ = leave_out_studies(studies, replace(question, include_double_zero=True))
     studies, left_out = leave_out_studies(studies, question)
     pooled: PooledEstimate | None = None
     reasons: tuple[str, ...] = ()
-    effect = (np.nan, np.nan, np.nan)
+    effect = _NOT_ESTIMATED
     if len(studies) > 1:
         try:
             pooled = pool_effects(
@@ -251,9 +261,26 @@ def _body(
         yi, se = float(studies["yi"].iloc[0]), float(studies["vi"].iloc[0]) ** 0.5
         half = critical_value(confidence) * se
         effect = (yi, yi - half, yi + half)
+    risk = _comparator_risk(counted) if question.measure in ("rr", "rd") else np.nan
+    difference = _NOT_ESTIMATED
+    if question.measure == "rr" and risk == 0 and np.isfinite(effect[0]):
+        difference = _risk_difference(counted, confidence)
+    return EvidenceBody(question, studies, pooled, reasons, effect, risk, difference, left_out)
+
+
+def _comparator_risk(studies: pd.DataFrame) -> float:
+    """Return the proportion with the outcome in all comparator arms, NaN if not counted."""
     events, n = studies["events2"].sum(), studies["n2"].sum()
-    risk = float(events / n) if question.measure == "rr" else np.nan
-    return EvidenceBody(question, studies, pooled, reasons, effect, risk, left_out)
+    return float(events / n) if n else np.nan
+
+
+def _risk_difference(studies: pd.DataFrame, confidence: float) -> tuple[float, float, float]:
+    """Return the risk difference of counts as they are: Newcombe's, or Mantel-Haenszel's of several."""
+    counts = studies[["events1", "n1", "events2", "n2"]].dropna().to_numpy(float).T
+    if counts.shape[1] == 1:
+        return tuple(float(end[0]) for end in risk_difference_interval(*counts, confidence))
+    pooled = pool_mantel_haenszel(*counts, measure="rd", confidence=confidence)
+    return pooled.estimate, pooled.ci_low, pooled.ci_high
 
 
 def _effects_by_best_measure(
@@ -264,6 +291,8 @@ def _effects_by_best_measure(
         if can_compute(row_measures, measure):
             narrowed = replace(question, measure=measure)
             studies = study_effects(dataset, rows, narrowed)
+            if len(studies) and has_no_ratio(studies, measure).all():
+                continue
             if len(studies) and (measure != "md" or studies["instrument"].nunique() == 1):
                 return narrowed, studies
     return question, pd.DataFrame()

@@ -218,6 +218,11 @@ def _rate_inconsistency(body: EvidenceBody, mid: float | None) -> tuple[int, str
     if pooled is None or not np.isfinite(pi_low):
         return 0, f"{len(body.studies)} studies give no prediction interval"
     _, low, high = body.absolute_effect((pooled.estimate, pi_low, pi_high))
+    if not np.isfinite(low):
+        return (
+            0,
+            "no prediction interval of the absolute effect: the comparator arms have no events",
+        )
     _, ci_low, ci_high = body.absolute_effect()
     more_zones = _zones(low, high, mid) - _zones(ci_low, ci_high, mid)
     reason = f"the prediction interval is {_interval(body, low, high)}"

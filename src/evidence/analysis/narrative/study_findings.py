@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import numpy as np
 import pandas as pd
 
 from evidence.analysis.arm_comparisons import PAIR_COLUMNS, arm_pairs
@@ -10,6 +11,7 @@ from evidence.analysis.missing_results import why_missing
 from evidence.dataset.dataset import Dataset
 from evidence.dataset.schema import HUMAN_DESIGNS, NUMERIC_MEASURES
 from evidence.provenance.sentence import (
+    NOT_ESTIMABLE,
     Fields,
     Number,
     Sentence,
@@ -191,17 +193,22 @@ def _outcome_at_time(row) -> Fields:
 def _pair_sentences(pairs: pd.DataFrame, confidence: float) -> Iterator[Sentence]:
     for row in pairs.itertuples():
         address = tuple(row.address.split())
+        template = "{outcome}{time}: {proportion1} with {arm}, {proportion2} with {versus} "
+        fields = _outcome_at_time(row) | {
+            "proportion1": events_of_n(row.events1, row.n1, address[:1]),
+            "arm": row.arm,
+            "proportion2": events_of_n(row.events2, row.n2, address[1:]),
+            "versus": row.versus,
+        }
+        if np.isnan(row.rr):
+            yield Sentence(row.name, f"{template}(risk ratio {NOT_ESTIMABLE}).", fields)
+            continue
         ci = format_interval(row.rr_low, row.rr_high)
         yield Sentence(
             row.name,
-            "{outcome}{time}: {proportion1} with {arm}, {proportion2} with {versus} "
-            "(risk ratio {ratio}, {level} CI {ratio_interval}).",
-            _outcome_at_time(row)
+            template + "(risk ratio {ratio}, {level} CI {ratio_interval}).",
+            fields
             | {
-                "proportion1": events_of_n(row.events1, row.n1, address[:1]),
-                "arm": row.arm,
-                "proportion2": events_of_n(row.events2, row.n2, address[1:]),
-                "versus": row.versus,
                 "ratio": Number(row.rr, format_number(row.rr), address, "ratio"),
                 "level": f"{100 * confidence:g}%",
                 "ratio_interval": verbatim(ci, address, "katz"),

@@ -260,6 +260,9 @@ def pool_effects(
     PoolingError
         With every reason why these studies should not be pooled.
     """
+    if method in STRATIFIED_METHODS:
+        # Without a correction of zero cells such studies add nothing to a ratio.
+        question = replace(question, include_double_zero=False)
     studies, left_out = leave_out_studies(studies, question)
     reasons = list(
         reasons_not_to_pool(

@@ -64,7 +64,8 @@ class Question:
     Of each study the results nearest to `time_days` are used; times may differ from it by a factor
     of `max_time_ratio`, and results without a time always count. `conditions`, `treatments` and
     `comparators` restrict the studies; several values of one field are pooled only if named there.
-    `allow_nonrandomised` lets randomised and other studies be pooled together.
+    `allow_nonrandomised` lets randomised and other studies be pooled together, and
+    `include_double_zero` lets studies without events in either group enter a pooled ratio.
     """
 
     outcome: str
@@ -75,6 +76,7 @@ class Question:
     treatments: tuple[str, ...] = ()
     comparators: tuple[str, ...] = ()
     allow_nonrandomised: bool = False
+    include_double_zero: bool = False
 
     def named_values(self, field: str) -> tuple[str, ...]:
         """Return the values named for one of `PICO_FIELDS`; none means all."""
@@ -166,9 +168,10 @@ def leave_out_studies(
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Leave out studies that cannot be pooled with the others, and say why, one clause each.
 
-    These are crossovers, unless a single proportion is pooled, and studies that are not randomised
-    if others are and `allow_nonrandomised` is not set. Where nothing else would remain, nothing is
-    left out, so that `reasons_not_to_pool` can name the reason.
+    These are crossovers, unless a single proportion is pooled, studies that are not randomised if
+    others are and `allow_nonrandomised` is not set, and studies whose counts say nothing about a
+    ratio (see `has_no_ratio`) if `include_double_zero` is not set. Where nothing else would
+    remain, nothing is left out, so that `reasons_not_to_pool` can name the reason.
     """
     is_crossover = (studies["design"] == "randomised crossover") & (
         question.measure != "proportion"
@@ -179,6 +182,11 @@ def leave_out_studies(
         "known": is_crossover,
         "not randomised; pooled only on request (--allow-nonrandomised)": ~is_allowed,
     }
+    if not question.include_double_zero:
+        reason = "no events in either group, which says nothing about a ratio"
+        if question.measure == "or":
+            reason = f"{reason}, or nothing but events in both"
+        reasons[f"{reason} (--include-double-zero)"] = has_no_ratio(studies, question.measure)
     clauses = []
     for reason, is_unfit in reasons.items():
         is_unfit = is_unfit.reindex(studies.index)
@@ -187,6 +195,19 @@ def leave_out_studies(
             clauses.append(f"{names} left out: {reason}")
             studies = studies[~is_unfit]
     return studies.reset_index(drop=True), tuple(clauses)
+
+
+def has_no_ratio(studies: pd.DataFrame, measure: str) -> pd.Series:
+    """Return which studies have counts that say nothing about the ratio of two groups.
+
+    These are studies without events in either group and, for an odds ratio, also studies with
+    nothing but events in both. A risk difference is defined there.
+    """
+    no_events = (studies["events1"] == 0) & (studies["events2"] == 0)
+    only_events = (studies["events1"] == studies["n1"]) & (studies["events2"] == studies["n2"])
+    if measure == "or":
+        return no_events | only_events
+    return no_events & (measure == "rr")
 
 
 def reasons_not_to_pool(
@@ -221,6 +242,11 @@ def reasons_not_to_pool(
         label = studies["label"].iloc[0]
         yield f"only one tabulated study ({label}) has {_numbers_asked_for(question)}; pooling needs two"
         return
+    if not question.include_double_zero and has_no_ratio(studies, measure).all():
+        yield (
+            f"the {MEASURE_LABELS[measure]} is not estimable: nobody has the outcome in either "
+            f"group ({join_words(studies['label'])}); use measure rd"
+        )
     scales = studies["instrument"].unique()
     if measure == "md" and len(scales) > 1:
         yield f"the scales differ ({', '.join(filter(None, scales))}); use measure smd"
