@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+from scipy.stats import t as student
 
 from evidence import cli, describe_pool
 from evidence.analysis.narrative.pooled_results import why_not_pooled
@@ -21,6 +22,7 @@ from evidence.dataset import schema
 from evidence.errors import ParameterError
 from evidence.figures.forest_plot import lay_out_cumulative, lay_out_forest
 from evidence.figures.layout import draw
+from evidence.statistics.bayesian import TauPrior, pool_bayesian
 from evidence.statistics.meta_analysis import pool
 from tests.example_trials import BCG, TRIALS, YEARS, arm, judge
 
@@ -470,3 +472,73 @@ def test_studies_without_a_common_outcome_are_introduced_separately(vaccine):
         "trial1: randomised parallel, death.",
         "trial2: randomised parallel, infection.",
     ]
+
+
+def few_trials(vaccine):
+    """Leave three trials in a condition of their own, with a minimal important difference."""
+    for line in range(2, 8):
+        vaccine.put(STUDIES, line, condition="leprosy")
+    table = schema.MINIMAL_IMPORTANT_DIFFERENCES
+    row = {"outcome": "infection", "measure": "rr", "value": "1.25", "source": "trial0"}
+    row |= {"locator": "p. 1", "reason": "a rough guide"}
+    vaccine.write(table.file, [table.names, [row.get(name, "") for name in table.names]])
+    return {"conditions": ("leprosy",)}
+
+
+def test_few_studies_are_also_pooled_with_a_prior(vaccine):
+    ours = estimate(vaccine, **few_trials(vaccine))
+    few, effects = ours.few_studies, (ours.studies["yi"], ours.studies["vi"])
+    assert ours.pooled.k == 3
+    half_normal = pool_bayesian(*effects, prior=TauPrior("half-normal", 0.5))
+    assert few.estimates[0].estimate == pytest.approx(half_normal.estimate, rel=1e-12)
+    # Infections are better rare: an effect that matters is a risk ratio below 1 / 1.25.
+    assert ours.important.threshold == pytest.approx(-np.log(1.25))
+    below = 1 - half_normal.probability_above(-np.log(1.25))
+    assert few.probabilities[0] == pytest.approx(below)
+    t_share = student.cdf((-np.log(1.25) - ours.pooled.estimate) / ours.pooled.se, df=2)
+    assert few.pooled_probability == pytest.approx(t_share)
+    texts = [str(sentence) for sentence in describe_pool(ours)]
+    assert sum("prior for tau: half-" in text for text in texts) == 2
+    assert f"(below 0.80): {below:.0%} (Bayesian, half-normal with scale 0.5)" in " ".join(texts)
+    data = json.loads(json.dumps(ours.as_data(), allow_nan=False))
+    assert data["few_studies"]["probability_important"][0] == pytest.approx(below)
+
+
+def test_many_studies_need_no_prior(vaccine):
+    assert estimate(vaccine).few_studies is None
+    assert estimate(vaccine, test="z", **few_trials(vaccine)).few_studies is None
+
+
+def test_a_bayesian_pool_names_its_prior(vaccine):
+    ours = estimate(vaccine, method="bayes", prior="half-cauchy", prior_scale=1, subgroup_by="risk")
+    assert ours.pooled.prior == "half-Cauchy with scale 1"
+    assert ours.ci_label == "95% CrI"
+    assert ours.omitted_analyses["subgroups"] == "no subgroup analysis: method bayes has none"
+    json.dumps(ours.as_data(), allow_nan=False)
+    assert draw(lay_out_forest(estimate(vaccine, method="bayes")))
+    assert "no sensitivity analyses by study" in lay_out_cumulative(ours).empty.lower()
+    assert "Prior for tau: half-normal with scale 0.5." in sentences(vaccine, method="bayes")
+
+
+def test_a_prior_in_units_of_the_outcome_needs_a_scale(vaccine):
+    assert "--prior-scale" in refusal(vaccine, measure="rd", method="bayes")
+    assert estimate(vaccine, measure="rd", method="bayes", prior_scale=0.1).pooled.k == 13
+
+
+def test_several_effects_of_a_study_are_pooled_as_dependent(vaccine):
+    assert "no study has two effects" in refusal(vaccine, method="threelevel")
+    for line in (4, 5):
+        vaccine.put(STUDIES, line, study="trial0", instrument="blood")
+    ours = estimate(vaccine, method="threelevel", rho=0.4)
+    assert (ours.pooled.k, ours.pooled.studies, ours.pooled.rho) == (13, 12, 0.4)
+    assert (ours.test, len(ours.by_rho)) == ("cr2", 5)
+    assert set(ours.studies["label"]) >= {"trial0 (blood)", "trial2"}
+    texts = [str(sentence) for sentence in describe_pool(ours)]
+    assert (
+        "Pooled over 13 effects of 12 studies (three-level random effects, REML, robust CR2)"
+        in (texts[0])
+    )
+    assert "are assumed to correlate with 0.4" in texts[1]
+    json.dumps(ours.as_data(), allow_nan=False)
+    # One effect per study otherwise, that of one scale.
+    assert estimate(vaccine).pooled.k == 12

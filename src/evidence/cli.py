@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from evidence.build.build import BuildResult
 
 MEASURES = ("rr", "or", "rd", "smd", "md", "proportion")
-METHODS = ("reml", "dl", "pm", "common", "mh", "peto")
+METHODS = ("reml", "dl", "pm", "common", "mh", "peto", "threelevel", "bayes")
+PRIORS = ("half-normal", "half-cauchy")
 TESTS = ("knha", "knha-adhoc", "z")
 SUBGROUPS = ("condition", "treatment", "comparator", "blinding", "risk")
 MODERATORS = ("dose", "days", "year")
@@ -350,7 +351,8 @@ def _print_results(results: "list[BuildResult]", show_path: Callable[[Path], str
     default="reml",
     show_default=True,
     help="REML, DerSimonian-Laird (dl), Paule-Mandel (pm), common effect (common; EE in metafor), "
-    "Mantel-Haenszel (mh) or Peto.",
+    "Mantel-Haenszel (mh), Peto, all effects of each study as correlated (threelevel) or Bayesian "
+    "with a prior for tau (bayes).",
 )
 @click.option(
     "--test",
@@ -401,6 +403,26 @@ def _print_results(results: "list[BuildResult]", show_path: Callable[[Path], str
     multiple=True,
     metavar="WORD",
     help="Only this comparator; repeatable.",
+)
+@click.option(
+    "--rho",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.6,
+    show_default=True,
+    help="With threelevel: assumed correlation between the effects of one study.",
+)
+@click.option(
+    "--prior",
+    type=click.Choice(PRIORS),
+    default="half-normal",
+    show_default=True,
+    help="With bayes: prior for the between-study standard deviation tau.",
+)
+@click.option(
+    "--prior-scale",
+    type=click.FloatRange(0),
+    default=0.0,
+    help="With bayes: scale of the prior; 0 takes 0.5 (1 for proportions).",
 )
 @click.option("--by", "subgroup_by", type=click.Choice(SUBGROUPS), help="Add a subgroup analysis.")
 @click.option("--moderator", type=click.Choice(MODERATORS), help="Add a meta-regression.")

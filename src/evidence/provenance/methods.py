@@ -47,6 +47,15 @@ METHODS = {
         "prediction interval for the effect in a new study: t with k − 2 degrees of freedom",
         "higgins2009",
     ),
+    "posterior": Method(
+        "posterior median with the central credible interval, given the prior for tau named beside "
+        "it",
+        "rover2020",
+    ),
+    "important_effect": Method(
+        "probability that the effect exceeds the minimal important difference: posterior, or share "
+        "of the t distribution behind the CI"
+    ),
     "groups": Method("test for differences between subgroups", "borenstein2009"),
     "regression": Method("meta-regression of the effects on a study characteristic", "knapp2003"),
     "dose_response": Method(

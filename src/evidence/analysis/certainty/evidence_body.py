@@ -15,7 +15,6 @@ import pandas as pd
 from evidence.analysis.eligible_evidence import OUTCOME_KINDS, is_evidence
 from evidence.analysis.pooling.pooled_estimate import (
     INVERSE_LINK,
-    STRATIFIED_METHODS,
     PooledEstimate,
     PoolingError,
     pool_effects,
@@ -39,9 +38,10 @@ from evidence.dataset.dataset import Dataset
 from evidence.provenance.sentence import format_duration
 from evidence.statistics.confidence_intervals import critical_value, risk_difference_interval
 from evidence.statistics.mantel_haenszel import pool_mantel_haenszel
+from evidence.statistics.meta_analysis import METHODS as INVERSE_VARIANCE_METHODS
 from evidence.statistics.meta_analysis import TESTS
 
-METHODS = tuple(method for method in POOLING_METHODS if method not in STRATIFIED_METHODS)
+METHODS = tuple(method for method in POOLING_METHODS if method in INVERSE_VARIANCE_METHODS)
 """Methods for bodies of evidence: GRADE needs the weight of each study."""
 BODY_KEY = ("condition", "treatment", "outcome", "comparator_kind")
 """What the results of a body have in common, besides the time."""

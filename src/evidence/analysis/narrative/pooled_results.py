@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from evidence.analysis.eligible_evidence import is_evidence
 from evidence.analysis.narrative.study_findings import featured_studies
 from evidence.analysis.pooling.pooled_estimate import (
     INVERSE_LINK,
+    Pooled,
     PooledEstimate,
     Refusal,
     Subgroup,
@@ -30,8 +32,9 @@ from evidence.provenance.sentence import (
     join_words,
     verbatim,
 )
-from evidence.statistics.mantel_haenszel import StratifiedEstimate
+from evidence.statistics.bayesian import BayesianMean
 from evidence.statistics.meta_analysis import MetaRegression, PooledMean
+from evidence.statistics.three_level import ThreeLevelMean
 
 METHOD_LABELS = {
     "reml": "random effects, REML",
@@ -40,11 +43,15 @@ METHOD_LABELS = {
     "common": "common effect",
     "mh": "Mantel-Haenszel",
     "peto": "Peto",
+    "threelevel": "three-level random effects, REML",
+    "bayes": "Bayesian random effects",
 }
 TEST_LABELS = {
     "knha": "Knapp-Hartung",
     "knha-adhoc": "Knapp-Hartung, not narrower than Wald",
     "z": "Wald",
+    "cr2": "robust CR2",
+    "posterior": "posterior median",
 }
 MODERATOR_UNITS = {"dose": "mg/kg", "days": "day", "year": "year"}
 
@@ -75,7 +82,12 @@ def describe_pool(pooled: PooledEstimate | Refusal) -> list[Sentence]:
         sentences = [_subgroup(pooled, group, f"{name}.{group.name}") for group in pooled.subgroups]
         reported = {"subgroup_test", "subgroups", "regression"}
     else:
-        sentences = [_effect(pooled, pooled.pooled, name, rows), *_prediction(pooled, name, rows)]
+        sentences = [
+            _effect(pooled, pooled.pooled, name, rows),
+            *_prediction(pooled, name, rows),
+            *_dependence(pooled, name, rows),
+            *_bayesian(pooled, name, rows),
+        ]
         reported = set(pooled.omitted_analyses)
     sentences += [
         Sentence(f"{name}.without.{number}", "{reason}.", {"reason": capitalise(reason)})
@@ -149,7 +161,7 @@ def _estimate_fields(
 
 def _effect(
     pooled: PooledEstimate,
-    mean: PooledMean | StratifiedEstimate,
+    mean: Pooled,
     name: str,
     rows: tuple[str, ...],
 ) -> Sentence:
@@ -159,9 +171,108 @@ def _effect(
         f"{name}.effect",
         "Pooled over {studies} ({how}): {what} {estimate} ({ci} {interval}).",
         {
-            "studies": count(mean.k, "study", rows, "studies"),
+            "studies": _studies_pooled(mean, rows),
             "how": method_label(pooled),
             **_estimate_fields(pooled, limits, rows, "pooled"),
+        },
+    )
+
+
+def _studies_pooled(mean: Pooled, rows: tuple[str, ...]) -> Any:
+    if not isinstance(mean, ThreeLevelMean):
+        return count(mean.k, "study", rows, "studies")
+    return verbatim(f"{mean.k} effects of {mean.studies} studies", rows, "pooled")
+
+
+def _dependence(pooled: PooledEstimate, name: str, rows: tuple[str, ...]) -> list[Sentence]:
+    """Both variances of a three-level pool, and what the assumed correlation decides."""
+    mean = pooled.pooled
+    if not isinstance(mean, ThreeLevelMean):
+        return []
+    inverse = INVERSE_LINK.get(pooled.measure, float)
+    estimates = [float(inverse(other.estimate)) for other in pooled.by_rho]
+    low, high = format_estimates(pooled.measure, min(estimates), max(estimates))
+    return [
+        Sentence(
+            f"{name}.dependence",
+            "The variance is {between} ({ci} {between_ends}) between studies and {within} ({ci} "
+            "{within_ends}) between effects of one study, on the scale of pooling ({scale}). Effects "
+            "of one study are assumed to correlate with {rho}; the estimate is {range} for "
+            "correlations from {lowest} to {highest}.",
+            {
+                "between": Number(mean.between, format_number(mean.between), rows, "heterogeneity"),
+                "between_ends": verbatim(
+                    format_interval(mean.between_low, mean.between_high), rows, "heterogeneity"
+                ),
+                "within": Number(mean.within, format_number(mean.within), rows, "heterogeneity"),
+                "within_ends": verbatim(
+                    format_interval(mean.within_low, mean.within_high), rows, "heterogeneity"
+                ),
+                "ci": pooled.ci_label,
+                "scale": pooled.scale,
+                "rho": f"{mean.rho:g}",
+                "range": verbatim(f"{low} to {high}", rows, "pooled"),
+                "lowest": f"{pooled.by_rho[0].rho:g}",
+                "highest": f"{pooled.by_rho[-1].rho:g}",
+            },
+        )
+    ]
+
+
+def _bayesian(pooled: PooledEstimate, name: str, rows: tuple[str, ...]) -> list[Sentence]:
+    """Bayesian estimates of few studies, or the prior of a Bayesian pool, and effects that matter."""
+    few, mean = pooled.few_studies, pooled.pooled
+    if isinstance(mean, BayesianMean):
+        sentences = [Sentence(f"{name}.prior", "Prior for tau: {prior}.", {"prior": mean.prior})]
+        chances = {"Bayesian": mean}
+        tested = {}
+    elif few is not None:
+        sentences = [_posterior(pooled, posterior, name, rows) for posterior in few.estimates]
+        chances = {f"Bayesian, {few.estimates[0].prior}": few.estimates[0]}
+        tested = {TEST_LABELS[pooled.test]: few.pooled_probability}
+    else:
+        return []
+    important = pooled.important
+    if important is None:
+        return sentences
+    probabilities = {
+        label: important.probability(posterior.probability_above(important.threshold))
+        for label, posterior in chances.items()
+    } | tested
+    (threshold,) = format_estimates(
+        pooled.measure, float(INVERSE_LINK.get(pooled.measure, float)(important.threshold))
+    )
+    texts = (f"{format_percent(value)} ({label})" for label, value in probabilities.items())
+    side = "above" if important.is_above else "below"
+    return [
+        *sentences,
+        Sentence(
+            f"{name}.important",
+            "Probability that the effect exceeds the minimal important difference ({threshold}): "
+            "{probabilities}.",
+            {
+                "threshold": f"{side} {threshold}",
+                "probabilities": verbatim(", ".join(texts), rows, "important_effect"),
+            },
+        ),
+    ]
+
+
+def _posterior(
+    pooled: PooledEstimate, posterior: BayesianMean, name: str, rows: tuple[str, ...]
+) -> Sentence:
+    inverse = INVERSE_LINK.get(pooled.measure, float)
+    natural = [float(inverse(v)) for v in (posterior.estimate, posterior.ci_low, posterior.ci_high)]
+    estimate, low, high = format_estimates(pooled.measure, *natural)
+    return Sentence(
+        f"{name}.bayesian.{posterior.prior}",
+        "Bayesian, for so few studies (prior for tau: {prior}): {estimate} ({level} credible "
+        "interval {interval}).",
+        {
+            "prior": posterior.prior,
+            "estimate": Number(natural[0], estimate, rows, "posterior"),
+            "level": f"{100 * posterior.confidence:g}%",
+            "interval": verbatim(f"{low} to {high}", rows, "posterior"),
         },
     )
 

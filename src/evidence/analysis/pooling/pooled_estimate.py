@@ -5,12 +5,20 @@ Pooling is refused, with every reason, where the result would have no meaning.
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from evidence.analysis.pooling.few_studies import (
+    FewStudies,
+    ImportantEffect,
+    compare_few_studies,
+    important_effect,
+    posterior_data,
+    tau_prior,
+)
 from evidence.analysis.pooling.question import (
     MEASURES,
     METHODS,
@@ -24,13 +32,25 @@ from evidence.analysis.pooling.question import (
 from evidence.analysis.results import require_known
 from evidence.dataset.dataset import Dataset
 from evidence.errors import EvidenceError, ParameterError, not_one_of
+from evidence.provenance.sentence import format_duration
 from evidence.provenance.values import to_json_value
 from evidence.statistics import mantel_haenszel, meta_analysis, sensitivity
+from evidence.statistics.bayesian import BayesianMean, pool_bayesian
 from evidence.statistics.confidence_intervals import critical_value
 from evidence.statistics.effect_sizes import inverse_logit
+from evidence.statistics.three_level import (
+    DEFAULT_RHO,
+    ThreeLevelMean,
+    pool_three_level,
+    sensitivity_to_rho,
+)
 
 STRATIFIED_METHODS = ("mh", "peto")
 """Methods that pool counts directly: studies have no weights, and there is no tau²."""
+Pooled = (
+    meta_analysis.PooledMean | mantel_haenszel.StratifiedEstimate | ThreeLevelMean | BayesianMean
+)
+"""Whatever a method gives; all have an estimate with its interval on the scale of pooling."""
 INVERSE_LINK: dict[str, Callable] = {"rr": np.exp, "or": np.exp, "proportion": inverse_logit}
 """Transformation from the scale of pooling to the natural scale, where they differ."""
 INTERVAL_FIELDS = ("estimate", "ci_low", "ci_high", "pi_low", "pi_high")
@@ -68,7 +88,8 @@ class PooledEstimate:
     """A pooled effect with its subgroups, meta-regression and sensitivity analyses.
 
     `studies` has one row per study: the columns of `study_effects`, `ci_low`, `ci_high` and
-    `weight` (NaN for stratified methods). `left_out` says which others are not pooled, and why.
+    `weight` (NaN for stratified methods); method `threelevel` has one row per effect. `left_out`
+    says which others are not pooled, and why.
     Effects are on the scale of pooling, see `natural_scale`. `omitted_analyses` gives, by name, the
     reason why a customary analysis is missing.
     """
@@ -78,7 +99,7 @@ class PooledEstimate:
     test: str
     confidence: float
     studies: pd.DataFrame
-    pooled: meta_analysis.PooledMean | mantel_haenszel.StratifiedEstimate
+    pooled: Pooled
     leave_one_out: list[meta_analysis.PooledMean] = field(default_factory=list)
     cumulative: list[meta_analysis.PooledMean] = field(default_factory=list)
     egger: sensitivity.EggerTest | None = None
@@ -90,6 +111,17 @@ class PooledEstimate:
     regression: meta_analysis.MetaRegression | None = None
     omitted_analyses: dict[str, str] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
+    by_rho: tuple[ThreeLevelMean, ...] = ()
+    important: ImportantEffect | None = None
+
+    @cached_property
+    def few_studies(self) -> FewStudies | None:
+        """Bayesian estimates beside a Knapp-Hartung one of few studies; else None."""
+        pooled = self.pooled
+        if not isinstance(pooled, meta_analysis.PooledMean) or not pooled.test.startswith("knha"):
+            return None
+        effects = (self.studies["yi"].to_numpy(), self.studies["vi"].to_numpy())
+        return compare_few_studies(pooled, effects, self.measure, self.important)
 
     @property
     def outcome(self) -> str:
@@ -108,12 +140,10 @@ class PooledEstimate:
 
     @property
     def ci_label(self) -> str:
-        """The name of the confidence intervals, such as 95% CI."""
-        return f"{100 * self.confidence:g}% CI"
+        """The name of the intervals: 95% CI, or 95% CrI for credible ones."""
+        return f"{100 * self.confidence:g}% {'CrI' if self.method == 'bayes' else 'CI'}"
 
-    def natural_scale(
-        self, pooled: meta_analysis.PooledMean | mantel_haenszel.StratifiedEstimate | None = None
-    ) -> dict[str, float]:
+    def natural_scale(self, pooled: Pooled | None = None) -> dict[str, float]:
         """Return estimate, confidence and prediction interval as ratio, difference or proportion.
 
         Those of the mean of all studies, or of a subgroup's.
@@ -145,6 +175,8 @@ class PooledEstimate:
                 "trim_and_fill": filled and vars(filled) | {"filled": _pooled_data(filled.filled)},
                 "subgroups": self._subgroup_data() if self.subgroup_by else None,
                 "regression": line and {"moderator": self.moderator, **asdict(line)},
+                "by_rho": [_pooled_data(pooled) for pooled in self.by_rho] or None,
+                "few_studies": self.few_studies and self.few_studies.as_data(),
                 "omitted_analyses": self.omitted_analyses,
                 "left_out": list(self.left_out),
             }
@@ -173,14 +205,23 @@ def meta_analyse(
     confidence: float = 0.95,
     subgroup_by: str = "",
     moderator: str = "",
+    rho: float = DEFAULT_RHO,
+    prior: str = "half-normal",
+    prior_scale: float = 0.0,
     **question: Any,
 ) -> PooledEstimate:
     """Pool the studies that bear on a question.
 
     Parameters
     ----------
-    method : {"reml", "dl", "pm", "common", "mh", "peto"}
+    method : {"reml", "dl", "pm", "common", "mh", "peto", "threelevel", "bayes"}
     test : {"z", "knha", "knha-adhoc"}
+        Of `threelevel`, `z` is model-based and the others are robust (CR2).
+    rho : float
+        Of `threelevel`, the assumed correlation between the effects of one study.
+    prior : {"half-normal", "half-cauchy"}
+    prior_scale : float
+        Of `bayes`, the prior for tau and its scale; 0 is the default scale of the measure.
     subgroup_by : {"condition", "treatment", "comparator", "blinding", "risk"}, optional
         Also pool each subgroup and test whether the subgroups differ.
     moderator : {"dose", "days", "year"}, optional
@@ -206,7 +247,7 @@ def meta_analyse(
     require_known("moderator", [moderator] if moderator else [], list(MODERATOR_COLUMNS))
     return pool_effects(
         dataset,
-        select_study_effects(dataset, results, pico),
+        select_study_effects(dataset, results, pico, every=method == "threelevel"),
         pico,
         method=method,
         test=test,
@@ -214,6 +255,9 @@ def meta_analyse(
         subgroup_by=subgroup_by,
         moderator=moderator,
         results=results,
+        rho=rho,
+        prior=prior,
+        prior_scale=prior_scale,
     )
 
 
@@ -250,6 +294,9 @@ def pool_effects(
     subgroup_by: str = "",
     moderator: str = "",
     results: pd.DataFrame | None = None,
+    rho: float = DEFAULT_RHO,
+    prior: str = "half-normal",
+    prior_scale: float = 0.0,
 ) -> PooledEstimate:
     """Pool study effects from `study_effects`.
 
@@ -276,9 +323,16 @@ def pool_effects(
     options = {"method": method, "test": test, "confidence": confidence}
     if method in STRATIFIED_METHODS:
         estimate = _pool_stratified(studies, question, method, confidence)
+    elif method == "threelevel":
+        estimate = _pool_three_level(studies, question, options, rho)
+    elif method == "bayes":
+        estimate = _pool_bayesian(studies, question, options, prior, prior_scale)
     else:
         estimate = _pool_inverse_variance(studies, question, options)
-    estimate = replace(estimate, left_out=left_out)
+    important = important_effect(
+        dataset, question.outcome, question.measure, studies["instrument"].iloc[0]
+    )
+    estimate = replace(estimate, left_out=left_out, important=important)
     if subgroup_by:
         estimate = _add_subgroups(estimate, subgroup_by, options)
     return _add_regression(estimate, moderator, options) if moderator else estimate
@@ -337,11 +391,78 @@ def _pool_stratified(
     )
 
 
+def _pool_three_level(
+    studies: pd.DataFrame, question: Question, options: dict, rho: float
+) -> PooledEstimate:
+    effects = (studies["yi"].to_numpy(), studies["vi"].to_numpy(), list(studies["study"]))
+    model = {
+        "test": "z" if options["test"] == "z" else "cr2",
+        "confidence": options["confidence"],
+    }
+    try:
+        pooled = pool_three_level(*effects, rho=rho, **model)
+    except ValueError as error:
+        raise PoolingError([str(error)]) from None
+    return PooledEstimate(
+        question=question,
+        method=options["method"],
+        test=pooled.test,
+        confidence=pooled.confidence,
+        studies=_label_effects(studies).assign(weight=pooled.weights),
+        pooled=pooled,
+        by_rho=tuple(sensitivity_to_rho(*effects, **model)),
+        omitted_analyses=_no_sensitivity_analyses(options["method"]),
+    )
+
+
+def _label_effects(studies: pd.DataFrame) -> pd.DataFrame:
+    """Tell the effects of one study apart by scale and time."""
+    several = studies["study"].duplicated(keep=False)
+
+    def label(study: Any) -> str:
+        parts = [study.instrument]
+        parts += [] if pd.isna(study.days) else [format_duration(study.days)]
+        return f"{study.label} ({', '.join(filter(None, parts))})" if any(parts) else study.label
+
+    labels = studies["label"].where(~several, [label(study) for study in studies.itertuples()])
+    # Scale and time can be the same for a final score and a change.
+    unclear = labels.duplicated(keep=False) & (studies["definition"] != "")
+    return studies.assign(label=labels.where(~unclear, labels + ", " + studies["definition"]))
+
+
+def _pool_bayesian(
+    studies: pd.DataFrame, question: Question, options: dict, prior: str, prior_scale: float
+) -> PooledEstimate:
+    try:
+        pooled = pool_bayesian(
+            studies["yi"].to_numpy(),
+            studies["vi"].to_numpy(),
+            prior=tau_prior(question.measure, prior, prior_scale),
+            confidence=options["confidence"],
+        )
+    except ValueError as error:
+        raise PoolingError([str(error)]) from None
+    return PooledEstimate(
+        question=question,
+        method=options["method"],
+        test="posterior",
+        confidence=pooled.confidence,
+        studies=studies.assign(weight=pooled.weights),
+        pooled=pooled,
+        omitted_analyses=_no_sensitivity_analyses(options["method"]),
+    )
+
+
+def _no_sensitivity_analyses(method: str) -> dict[str, str]:
+    names = ("leave_one_out", "cumulative", "egger", "trim_and_fill")
+    return dict.fromkeys(names, f"no sensitivity analyses by study with method {method}")
+
+
 def _add_subgroups(estimate: PooledEstimate, subgroup_by: str, options: dict) -> PooledEstimate:
     """Split the studies into subgroups, in the order in which these appear, and test the difference."""
     studies, column = estimate.studies, SUBGROUP_COLUMNS[subgroup_by]
     test, omitted = None, {}
-    if estimate.method in STRATIFIED_METHODS:
+    if estimate.method not in meta_analysis.METHODS:
         omitted["subgroups"] = f"no subgroup analysis: method {estimate.method} has none"
     else:
         yi, vi = studies["yi"].to_numpy(), studies["vi"].to_numpy()
@@ -366,7 +487,7 @@ def _add_subgroups(estimate: PooledEstimate, subgroup_by: str, options: dict) ->
 def _add_regression(estimate: PooledEstimate, moderator: str, options: dict) -> PooledEstimate:
     """Fit a meta-regression over the studies that state the moderator."""
     line, reason = None, f"method {estimate.method} has none"
-    if estimate.method not in STRATIFIED_METHODS:
+    if estimate.method in meta_analysis.METHODS:
         column = estimate.studies[MODERATOR_COLUMNS[moderator]]
         values = pd.to_numeric(column, errors="coerce").dropna()
         studies = estimate.studies.loc[values.index]
@@ -384,7 +505,9 @@ def _add_regression(estimate: PooledEstimate, moderator: str, options: dict) -> 
     )
 
 
-def _pooled_data(pooled: meta_analysis.PooledMean | mantel_haenszel.StratifiedEstimate) -> dict:
+def _pooled_data(pooled: Pooled) -> dict:
     if isinstance(pooled, mantel_haenszel.StratifiedEstimate):
         return pooled._asdict()
+    if isinstance(pooled, BayesianMean):
+        return posterior_data(pooled)
     return {name: value for name, value in vars(pooled).items() if name != "weights"}

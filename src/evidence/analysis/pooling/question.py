@@ -13,6 +13,7 @@ from evidence.analysis.pooling.study_effects import (
     BINARY_EFFECTS,
     EFFECT_COLUMNS,
     INPUT_COLUMNS,
+    all_effects,
     effects_by_study,
 )
 from evidence.analysis.results import require_known
@@ -35,7 +36,7 @@ MEASURE_LABELS = {
     "smd": "standardised mean difference",
     "md": "mean difference",
 }
-METHODS = ("reml", "dl", "pm", "common", "mh", "peto")
+METHODS = ("reml", "dl", "pm", "common", "mh", "peto", "threelevel", "bayes")
 SUBGROUP_COLUMNS = {
     "condition": "condition",
     "treatment": "treatment",
@@ -84,7 +85,12 @@ class Question:
 
 
 def select_study_effects(
-    dataset: Dataset, results: pd.DataFrame, question: Question, *, by_arm: bool = False
+    dataset: Dataset,
+    results: pd.DataFrame,
+    question: Question,
+    *,
+    by_arm: bool = False,
+    every: bool = False,
 ) -> pd.DataFrame:
     """Return one effect per study that bears on the question, as `study_effects` does.
 
@@ -104,20 +110,29 @@ def select_study_effects(
             _refuse_unknown(f"{field}s", values, dataset, results, column)
             belongs &= results[column].isin(values)
     rows = results.loc[belongs, list(INPUT_COLUMNS)].to_dict("records")
-    return study_effects(dataset, rows, question, by_arm=by_arm)
+    return study_effects(dataset, rows, question, by_arm=by_arm, every=every)
 
 
 def study_effects(
-    dataset: Dataset, rows: list[dict], question: Question, *, by_arm: bool = False
+    dataset: Dataset,
+    rows: list[dict],
+    question: Question,
+    *,
+    by_arm: bool = False,
+    every: bool = False,
 ) -> pd.DataFrame:
     """Return one effect per study from rows that belong to the question, oldest study first.
 
-    The rows and `by_arm` are as for `effects_by_study`. The columns are `EFFECT_COLUMNS`, `risk`
-    (overall risk of bias) and `year`.
+    The rows and `by_arm` are as for `effects_by_study`; with `every`, all scales, definitions and
+    times in the time window are kept, so that a study can have several effects. The columns are
+    `EFFECT_COLUMNS`, `risk` (overall risk of bias) and `year`.
     """
-    effects = effects_by_study(
-        rows, measure=question.measure, time_days=question.time_days, by_arm=by_arm
-    )
+    if every:
+        effects = all_effects(rows, measure=question.measure)
+    else:
+        effects = effects_by_study(
+            rows, measure=question.measure, time_days=question.time_days, by_arm=by_arm
+        )
     studies = [effect["study"] for effect in effects]
     appraisals = applicable_appraisals(dataset, question.outcome, studies)
     for effect in effects:
@@ -191,7 +206,7 @@ def leave_out_studies(
     for reason, is_unfit in reasons.items():
         is_unfit = is_unfit.reindex(studies.index)
         if is_unfit.any() and not is_unfit.all():
-            names = join_words(studies.loc[is_unfit, "label"])
+            names = join_words(studies.loc[is_unfit, "label"].unique())
             clauses.append(f"{names} left out: {reason}")
             studies = studies[~is_unfit]
     return studies.reset_index(drop=True), tuple(clauses)
@@ -238,7 +253,7 @@ def reasons_not_to_pool(
     if studies.empty:
         yield _no_study(dataset, question, results)
         return
-    if len(studies) == 1:
+    if studies["study"].nunique() == 1:
         label = studies["label"].iloc[0]
         yield f"only one tabulated study ({label}) has {_numbers_asked_for(question)}; pooling needs two"
         return
@@ -254,21 +269,23 @@ def reasons_not_to_pool(
     if len(crossovers) and measure != "proportion":
         yield (
             "the two periods of a crossover have the same participants "
-            f"({', '.join(crossovers)}), and their correlation is not known"
+            f"({_join_distinct(crossovers)}), and their correlation is not known"
         )
-    labels = studies.groupby(studies["randomised"] == "yes")["label"].agg(", ".join)
+    labels = studies.groupby(studies["randomised"] == "yes")["label"].agg(_join_distinct)
     if len(labels) > 1 and not question.allow_nonrandomised:
         yield (
             f"randomised ({labels[True]}) and non-randomised studies ({labels[False]}) are pooled "
             "only on request (--allow-nonrandomised)"
         )
-    cohort = studies["study"].map(cohorts(dataset))
+    # Several effects of one study are the business of the model; two studies are not.
+    distinct = studies.drop_duplicates("study")
+    cohort = distinct["study"].map(cohorts(dataset))
     for shared in cohort[cohort.duplicated()].unique():
-        names = ", ".join(studies.loc[cohort == shared, "label"])
+        names = ", ".join(distinct.loc[cohort == shared, "label"])
         yield f"the same participants would be counted twice ({names})"
     grouped_by = "comparator" if grouped_by == "blinding" else grouped_by
     for field in PICO_FIELDS:
-        values = studies.groupby(SUBGROUP_COLUMNS[field], sort=False)["label"].agg(", ".join)
+        values = studies.groupby(SUBGROUP_COLUMNS[field], sort=False)["label"].agg(_join_distinct)
         # A proportion of one group has no comparator.
         may_differ = (
             bool(question.named_values(field))
@@ -294,6 +311,11 @@ def _no_study(dataset: Dataset, question: Question, results: pd.DataFrame | None
         return f"{reason}, nor at any other time"
     nearest = min(days, key=lambda day: max(day / question.time_days, question.time_days / day))
     return f"{reason}; results exist at {format_duration(nearest)} (--time-days {nearest:g})"
+
+
+def _join_distinct(labels: pd.Series) -> str:
+    """Join labels, each once: a study can have several effects."""
+    return ", ".join(labels.unique())
 
 
 def _numbers_asked_for(question: Question) -> str:

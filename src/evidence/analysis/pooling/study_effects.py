@@ -34,7 +34,7 @@ PRINTED_EFFECTS: dict[str, tuple[str, Callable]] = {
 
 STUDY_COLUMNS = (
     "study", "label", "condition", "treatment", "comparator_kind", "blinding", "design",
-    "randomised", "instrument", "days",
+    "randomised", "instrument", "definition", "days",
 )  # fmt: skip
 EFFECT_COLUMNS = (
     *STUDY_COLUMNS, "dose_mg_per_kg", "yi", "vi", "events1", "n1", "events2", "n2", "comparison",
@@ -44,7 +44,7 @@ EFFECT_COLUMNS = (
 COMPARISON_KEY = ("study", "instrument", "definition", "time", "time_unit")
 """What results have in common that can be compared with each other."""
 INPUT_COLUMNS = (
-    *STUDY_COLUMNS, "definition", "time", "time_unit", "role", "arm", "versus", "measure",
+    *STUDY_COLUMNS, "time", "time_unit", "role", "arm", "versus", "measure",
     "event_count", "n", "value", "spread", "spread_kind", "ci_low", "ci_high", "direction", "better",
     "dose_mg_per_kg", "address",
 )  # fmt: skip
@@ -81,6 +81,18 @@ def effects_by_study(
     known = {effect["study"] for effect in effects}
     others = [row for row in rows if row["study"] not in known]
     return [*effects, *_printed_effects(others, measure, time_days, by_arm)]
+
+
+def all_effects(rows: list[Row], *, measure: str) -> list[dict]:
+    """Return every effect of each study: one per scale, definition and time.
+
+    Effects of one study share participants, so that only a model of their dependence may pool them.
+    """
+    return [
+        effect
+        for group in _group_by(rows, *COMPARISON_KEY)
+        for effect in effects_by_study(group, measure=measure, time_days=1.0)
+    ]
 
 
 def can_compute(row_measures: Collection[str], measure: str) -> bool:
