@@ -26,6 +26,7 @@ from evidence.statistics.confidence_intervals import critical_value
 _STEPS = 121
 _LARGEST_BUBBLE = 420
 _SMALLEST_BUBBLE = 25
+_MOST_NAMES = 12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +131,7 @@ def _caption(identity: str, model: DoseModel, frame: pd.DataFrame) -> Sentence:
     template = (
         f"{lead} Areas of the marks show the weight of each trial in the curve. The curve is "
         "{shape} on the scale of pooling, starts at no effect by assumption, and has a pointwise "
-        "{level} band; it is dashed where no trial gave so little or so much."
+        "{level} band; it is dashed where none of these trials gave so little or so much."
     )
     return Sentence(f"{identity}.caption", template, fields)
 
@@ -179,7 +180,7 @@ def draw_dose_response_curve(layout: DoseResponseLayout):
     frame, curve = layout.frame, layout.curve
     _draw_curve(axes, curve)
     largest = max([frame["dose"].max(), *curve["dose"]])
-    step = 0.022 * largest
+    step = 0.03 * largest
     x = frame["dose"] + step * frame["offset"]
     axes.vlines(x, frame["ci_low"], frame["ci_high"], color=style.VERMILION, lw=1, alpha=0.75)
     weights = frame["weight"].fillna(0.25)
@@ -188,13 +189,20 @@ def draw_dose_response_curve(layout: DoseResponseLayout):
     axes.axhline(style.NO_EFFECT[layout.measure], color=style.QUIET, lw=1, ls="--")
     axes.set_xlim(-0.03 * largest, 1.04 * largest)
     axes.set_xlabel("dose (mg/kg)")
+    axes.set_ylabel(_effect_label(layout))
     _format_effect_axis(axes, layout)
-    _label_sides(axes, layout)
+    if len(frame) <= _MOST_NAMES:
+        look = {"rotation": 90, "ha": "center", "va": "bottom", "fontsize": 7.5}
+        for place, row in zip(x, frame.itertuples(), strict=True):
+            style.annotate(axes, row.label, (place, row.ci_high), (0, 3), **look)
     marks = [style.key("o", style.VERMILION, "one arm of a trial, with its CI", is_filled=False)]
     if len(curve):
         line = {"color": style.BLUE, "lw": 2}
         marks.append(line | {"label": "curve over all trials, with its band"})
-        marks.append(line | {"ls": (0, (3, 2)), "label": "extrapolated: no trial gave such doses"})
+        marks.append(
+            line
+            | {"ls": (0, (3, 2)), "label": "extrapolated: none of these trials gave such doses"}
+        )
     style.legend(figure, marks, loc="left", ncols=1, fontsize=8)
     return figure
 
@@ -225,19 +233,18 @@ def _format_effect_axis(axes, layout: DoseResponseLayout) -> None:
     high = max([*frame["ci_high"], *inside["ci_high"], *curve["estimate"]])
     if layout.measure in ("rr", "or"):
         low, high = max(low, 0.02), min(high, 50.0)
-        style.format_ratio_axis(axes.yaxis, min(0.5, low / 1.2), max(2.0, high * 1.4))
+        # Room for the names that stand upright above the marks.
+        style.format_ratio_axis(axes.yaxis, min(0.5, low / 1.2), max(2.0, high * 3))
     else:
-        margin = 0.12 * (high - low)
-        axes.set_ylim(min(low, 0.0) - margin, max(high, 0.0) + margin)
-    axes.set_ylabel(f"{MEASURE_LABELS[layout.measure]} of {layout.outcome}")
+        low, high = min(low, 0.0), max(high, 0.0)
+        axes.set_ylim(low - 0.08 * (high - low), high + 0.3 * (high - low))
     axes.grid(axis="y")
 
 
-def _label_sides(axes, layout: DoseResponseLayout) -> None:
-    """Say at the axis which side of no effect favours the treatment."""
+def _effect_label(layout: DoseResponseLayout) -> str:
+    """Name the axis, with the side of no effect that favours the treatment below it."""
+    name = f"{MEASURE_LABELS[layout.measure]} of {layout.outcome}"
     if not layout.better:
-        return
-    above, below = ("treatment", "comparator")[:: layout.better]
-    look = {"transform": axes.transAxes, "fontsize": 8, "color": style.QUIET, "ha": "left"}
-    axes.text(0.01, 0.99, f"↑ favours the {above}", va="top", **look)
-    axes.text(0.01, 0.01, f"↓ favours the {below}", va="bottom", **look)
+        return name
+    below, above = ("comparator", "treatment")[:: layout.better]
+    return f"{name}\n← favours the {below} · favours the {above} →"

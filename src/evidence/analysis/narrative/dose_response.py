@@ -11,6 +11,7 @@ from evidence.provenance.sentence import (
     Sentence,
     capitalise,
     count,
+    format_duration,
     format_number,
     join_words,
     verbatim,
@@ -53,15 +54,16 @@ def _summary(model: DoseModel, doses: Sequence[float], name: str) -> Sentence:
         parts.append(
             f"{{effect{number}}} ({level}{{ends{number}}}{extrapolated}) at {{dose{number}}} mg/kg"
         )
+    fields["times"] = _times(model)
     smallest, largest = model.dose_range
     fields["smallest"] = Number(smallest, f"{smallest:g}", rows)
     fields["largest"] = Number(largest, f"{largest:g}", rows)
     comparing = model.comparing
-    fields["comparing"] = join_words(comparing) if comparing else "no trial"
+    fields["comparing"] = join_words(comparing) if comparing else "none"
     template = (
-        f"Together, {{trials}} put the {{what}} at {join_words(parts)} if the {{scale}} follows "
-        "{shape} from 0 at dose 0; but only {comparing} compared several doses, no trial gave "
-        "less than {smallest} or more than {largest} mg/kg"
+        f"Together, {{trials}}{{times}} put the {{what}} at {join_words(parts)} if the {{scale}} "
+        "follows {shape} from 0 at dose 0; but only {comparing} compared several doses, none of "
+        "them gave less than {smallest} or more than {largest} mg/kg"
     )
     if not comparing:
         template = template.replace("only {comparing} compared", "{comparing} compared")
@@ -76,6 +78,15 @@ def _summary(model: DoseModel, doses: Sequence[float], name: str) -> Sentence:
             else ", and a straight line does not fit (p = {p})."
         )
     return Sentence(f"{name}.curve", template, fields)
+
+
+def _times(model: DoseModel) -> str:
+    """Say when the trials measured the outcome, as a parenthesis; empty if it is not known."""
+    days = model.arms["days"].dropna()
+    if days.empty:
+        return ""
+    ends = dict.fromkeys(format_duration(day) for day in (days.min(), days.max()))
+    return f" (after {' to '.join(ends)})"
 
 
 def _refusal(model: DoseModel, name: str) -> Sentence:
