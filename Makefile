@@ -48,6 +48,7 @@ fonts: $(READY) ## Cut the fonts of the figures anew from those of matplotlib
 benchmark: $(READY) ## Count the seeded errors that the checks find, time reports, publish both
 	$(BIN)/python -m benchmarks.run
 	$(BIN)/python -m benchmarks.specifications
+	$(BIN)/python -m benchmarks.dose_response
 	$(BIN)/python -m benchmarks.speed
 
 clean: ## Remove the environment and the reports
