@@ -49,6 +49,6 @@ def words_of(dataset, *, allowed=ORDINARY) -> set[str]:
 def words_in(text: str, words: set[str]) -> list[str]:
     """Return the words that a text contains as words of their own."""
     # The response to a dose is no outcome.
-    lower = re.sub(r"dose[ -]response", "", text.lower())
+    lower = re.sub(r"dose[ –-]response", "", text.lower())
     substrings = (word for word in words if word in lower)
     return sorted(w for w in substrings if re.search(rf"(?<![\w-]){re.escape(w)}(?![\w-])", lower))

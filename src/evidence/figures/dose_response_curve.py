@@ -82,7 +82,7 @@ def lay_out_dose_response_curve(
     what = f"{MEASURE_LABELS[question.measure]} of {question.outcome}"
     return DoseResponseLayout(
         id=identity,
-        title=f"Dose and response over trials: {what}",
+        title=f"Dose–response curve over trials: {what}",
         caption=_caption(identity, model, frame),
         alt=_alt(model, frame, curve),
         reading=(
