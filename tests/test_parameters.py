@@ -264,7 +264,7 @@ def test_each_notebook_gets_only_what_it_declares(bread):
         ("project=x", "project: set it with --project"),
         (
             "time_days=soon",
-            "00_start, 02_comparison, 03_dose_response, 07_synthesis: time_days: Input should be a",
+            "00_start and 3 other notebooks: time_days: Input should be a valid number",
         ),
         ("time_days=-1", "time_days: Input should be greater than or equal to 0, not -1"),
         ("confidence=95", "confidence: Input should be less than 1, not 95"),
