@@ -500,6 +500,11 @@ def test_few_studies_are_also_pooled_with_a_prior(vaccine):
     texts = [str(sentence) for sentence in describe_pool(ours)]
     assert sum("prior for tau: half-" in text for text in texts) == 2
     assert f"(below 0.80): {below:.0%} (Bayesian, half-normal with scale 0.5)" in " ".join(texts)
+    by_risk = [
+        str(s)
+        for s in describe_pool(estimate(vaccine, conditions=("leprosy",), subgroup_by="risk"))
+    ]
+    assert sum("prior for tau: half-" in text for text in by_risk) == 2
     data = json.loads(json.dumps(ours.as_data(), allow_nan=False))
     assert data["few_studies"]["probability_important"][0] == pytest.approx(below)
 
@@ -539,6 +544,9 @@ def test_several_effects_of_a_study_are_pooled_as_dependent(vaccine):
         in (texts[0])
     )
     assert "are assumed to correlate with 0.4" in texts[1]
+    names = lay_out_forest(ours).frame["name"]
+    assert names.is_unique
+    assert "trial0 2" in set(names)
     json.dumps(ours.as_data(), allow_nan=False)
     # One effect per study otherwise, that of one scale.
     assert estimate(vaccine).pooled.k == 12

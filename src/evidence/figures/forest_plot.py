@@ -217,7 +217,11 @@ def _pooled_line(pooled: PooledEstimate, label: str, studies: pd.DataFrame, esti
 
 def _study_lines(pooled: PooledEstimate | Refusal, studies: pd.DataFrame) -> list[dict]:
     lines = []
-    for row in studies.rename(columns={"yi": "estimate"}).itertuples():
+    # A study can have several effects; the first has its name.
+    repeats = studies.groupby("study").cumcount()
+    for row, repeat in zip(
+        studies.rename(columns={"yi": "estimate"}).itertuples(), repeats, strict=True
+    ):
         details = row.comparison
         if np.isfinite(row.n2):
             details = f"{row.events1:.0f}/{row.n1:.0f} against {row.events2:.0f}/{row.n2:.0f}"
@@ -225,7 +229,8 @@ def _study_lines(pooled: PooledEstimate | Refusal, studies: pd.DataFrame) -> lis
             details = f"{row.events1:.0f}/{row.n1:.0f}"
         if np.isfinite(row.days):
             details += f", {format_duration(row.days)}"
-        own = {"weight": float(row.weight), "name": row.study, "risk": row.risk}
+        name = f"{row.study} {repeat + 1}" if repeat else row.study
+        own = {"weight": float(row.weight), "name": name, "risk": row.risk}
         lines.append(_line(pooled, "study", row.label, details, row, **own, address=row.address))
     return lines
 

@@ -79,7 +79,13 @@ def describe_pool(pooled: PooledEstimate | Refusal) -> list[Sentence]:
         ]
     rows = _addresses(pooled.studies)
     if pooled.subgroup_by:
-        sentences = [_subgroup(pooled, group, f"{name}.{group.name}") for group in pooled.subgroups]
+        sentences = []
+        for group in pooled.subgroups:
+            sentences.append(_subgroup(pooled, group, f"{name}.{group.name}"))
+            if group.pooled:
+                only = replace(pooled, pooled=group.pooled, studies=group.studies)
+                addresses = _addresses(group.studies)
+                sentences += _bayesian(only, f"{name}.{group.name}", addresses)
         reported = {"subgroup_test", "subgroups", "regression"}
     else:
         sentences = [
