@@ -8,6 +8,7 @@ import pytest
 from scipy.stats import t as student
 
 from evidence import cli, describe_pool
+from evidence.analysis.checks import check_consistency
 from evidence.analysis.narrative.pooled_results import why_not_pooled
 from evidence.analysis.pooling.pooled_estimate import (
     PoolingError,
@@ -309,6 +310,48 @@ def test_means_of_arms_are_combined_as_if_one_arm(vaccine):
     assert refusal(vaccine, measure="md") == (
         "the scales differ (scale, other scale); use measure smd"
     )
+
+
+@pytest.mark.parametrize(
+    ("sd", "n", "reason"),
+    [
+        ("0", "3", "a standard deviation or error of 0"),
+        ("2", "1", "a standard deviation with n = 1"),
+    ],
+)
+def test_a_standard_deviation_without_variance_is_left_out_and_an_error(vaccine, sd, n, reason):
+    for study in ("trial0", "trial1", "trial2"):
+        spoilt = study == "trial2"
+        vaccine.row(
+            **mean(study, "low", "intervention", "10", *((sd, n) if spoilt else ("2", "5")))
+        )
+        vaccine.row(**mean(study, "nothing", "comparator", "8", "2", "10"))
+    ours = estimate(vaccine, measure="md")
+    assert (ours.pooled.k, ours.left_out) == (2, (f"trial2 left out: {reason} ({STUDIES}:32)",))
+    findings = [f for f in check_consistency(vaccine.dataset()) if f.code == "VARIANCE"]
+    assert [(f.rows, f.severity, f.message) for f in findings] == [
+        ((f"{STUDIES}:32",), "error", reason)
+    ]
+
+
+def test_the_interval_of_a_ratio_cannot_start_at_0(vaccine):
+    printed = {"versus": "none", "measure": "risk ratio", "value": "0.5", "ci_high": "9.9"}
+    vaccine.put(STUDIES, 3, verified="not read")
+    printed |= {"events": "", "n": ""}
+    vaccine.put(
+        STUDIES, 2, role="contrast", ci_low="0.00", as_printed="0.5 (0.00 to 9.9)", **printed
+    )
+    ours = estimate(vaccine)
+    assert ours.pooled.k == 12
+    assert any("cannot start at 0" in reason for reason in ours.left_out)
+    assert "VARIANCE" in {finding.code for finding in check_consistency(vaccine.dataset())}
+
+
+def test_a_mean_without_sd_is_named_if_the_other_arm_has_one(vaccine):
+    vaccine.row(**mean("trial0", "low", "intervention", "10", "", "5") | {"spread_kind": ""})
+    vaccine.row(**mean("trial0", "nothing", "comparator", "8", "2", "10"))
+    (finding,) = [f for f in check_consistency(vaccine.dataset()) if f.code == "NOSD"]
+    assert finding.rows == (f"{STUDIES}:28",)
 
 
 def test_a_printed_effect_is_used_where_means_are_missing(vaccine):

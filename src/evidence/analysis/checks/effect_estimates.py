@@ -5,6 +5,7 @@ import pandas as pd
 
 from evidence.analysis.arm_comparisons import arm_pairs
 from evidence.analysis.checks.finding import CheckResults, check
+from evidence.analysis.pooling.study_effects import RATIOS, reason_without_variance
 from evidence.analysis.printed_numbers import printed_numbers, rounding
 from evidence.dataset.csv_reader import map_cells
 from evidence.dataset.dataset import Dataset
@@ -15,7 +16,6 @@ from evidence.statistics.confidence_intervals import (
 )
 
 ALPHA = 0.05
-RATIOS = ("odds ratio", "risk ratio", "ratio")  # hazard ratios are entered as ratios
 INTERVALS = {
     "odds ratio": odds_ratio_interval,
     "risk ratio": risk_ratio_interval,
@@ -63,6 +63,30 @@ def _may_have_errors(rows: pd.DataFrame) -> np.ndarray:
     is_far = ordered_spread[first] * FACTOR_AT_ANY_TIME < ordered_spread[second]
     is_far &= ordered_scale[first] == ordered_scale[second]
     return scale.isin(ordered_scale[first[is_far]]).to_numpy()
+
+
+@check("VARIANCE", "error", "check the number; no meta-analysis can use the row")
+def results_without_variance(dataset: Dataset, results: pd.DataFrame) -> CheckResults:
+    """Find an SD of 0, an SD of one participant, and a CI without width or of a ratio from 0."""
+    is_suspect = results["spread"].le(0) | results["ci_low"].eq(results["ci_high"])
+    is_suspect |= (results["spread_kind"] == "sd") & results["n"].lt(2).fillna(False)
+    is_suspect |= results["measure"].isin(RATIOS) & (
+        results["value"].le(0) | results["ci_low"].le(0)
+    )
+    for row in results[is_suspect].itertuples():
+        if reason := reason_without_variance(row._asdict()):
+            yield row, reason
+
+
+@check("NOSD", "note", "enter the SD, or note that the text gives none")
+def means_without_spread(dataset: Dataset, results: pd.DataFrame) -> CheckResults:
+    """Find a mean without SD or SE whose comparison has one, so that the study cannot be pooled."""
+    means = results[(results["measure"] == "mean") & results["confirmed"] & ~results["is_guide"]]
+    key = ["study", "outcome", "instrument", "time", "time_unit", "source"]
+    has_spread = means["spread"].notna()
+    others = has_spread.groupby([means[name] for name in key], sort=False).transform("any")
+    for row in means[~has_spread & others & means["value"].notna()].itertuples():
+        yield row, f"mean {row.value:g} without SD, while the other arm has one; it is not pooled"
 
 
 @check("CIP", "warning", "check both numbers")

@@ -28,6 +28,7 @@ from evidence.analysis.pooling.question import (
     leave_out_studies,
     reasons_not_to_pool,
     select_study_effects,
+    studies_without_variance,
 )
 from evidence.analysis.results import require_known
 from evidence.dataset.dataset import Dataset
@@ -310,7 +311,11 @@ def pool_effects(
     if method in STRATIFIED_METHODS:
         # Without a correction of zero cells such studies add nothing to a ratio.
         question = replace(question, include_double_zero=False)
-    studies, left_out = leave_out_studies(studies, question)
+    left_out: tuple[str, ...] = ()
+    if results is not None:
+        left_out = studies_without_variance(dataset, results, studies, question)
+    studies, unfit = leave_out_studies(studies, question)
+    left_out += unfit
     reasons = list(
         reasons_not_to_pool(
             dataset, studies, question, method=method, grouped_by=subgroup_by, results=results

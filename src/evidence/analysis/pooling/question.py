@@ -13,8 +13,11 @@ from evidence.analysis.pooling.study_effects import (
     BINARY_EFFECTS,
     EFFECT_COLUMNS,
     INPUT_COLUMNS,
+    MEAN_EFFECTS,
+    PRINTED_EFFECTS,
     all_effects,
     effects_by_study,
+    reason_without_variance,
 )
 from evidence.analysis.results import require_known
 from evidence.dataset.dataset import Dataset
@@ -99,6 +102,27 @@ def select_study_effects(
     ParameterError
         An unknown measure, outcome, condition, treatment or comparator.
     """
+    rows = _rows_of_question(dataset, results, question)
+    return study_effects(dataset, rows, question, by_arm=by_arm, every=every)
+
+
+def studies_without_variance(
+    dataset: Dataset, results: pd.DataFrame, studies: pd.DataFrame, question: Question
+) -> tuple[str, ...]:
+    """Say which results kept their studies from being among `studies`, one clause each."""
+    wanted = {"mean"} if question.measure in MEAN_EFFECTS else set()
+    if question.measure in PRINTED_EFFECTS:
+        wanted.add(PRINTED_EFFECTS[question.measure][0])
+    return tuple(
+        f"{row['label']} left out: {reason} ({row['address']})"
+        for row in _rows_of_question(dataset, results, question)
+        if row["measure"] in wanted
+        and row["study"] not in set(studies["study"])
+        and (reason := reason_without_variance(row))
+    )
+
+
+def _rows_of_question(dataset: Dataset, results: pd.DataFrame, question: Question) -> list[dict]:
     require_known("measure", [question.measure], list(MEASURES))
     if len(results):
         _refuse_unknown("outcome", [question.outcome], dataset, results, "outcome")
@@ -109,8 +133,7 @@ def select_study_effects(
         if values and len(results):
             _refuse_unknown(f"{field}s", values, dataset, results, column)
             belongs &= results[column].isin(values)
-    rows = results.loc[belongs, list(INPUT_COLUMNS)].to_dict("records")
-    return study_effects(dataset, rows, question, by_arm=by_arm, every=every)
+    return results.loc[belongs, list(INPUT_COLUMNS)].to_dict("records")
 
 
 def study_effects(

@@ -49,6 +49,8 @@ INPUT_COLUMNS = (
     "dose_mg_per_kg", "address",
 )  # fmt: skip
 """Columns of the results that are used here."""
+RATIOS = ("odds ratio", "risk ratio", "ratio")
+"""Printed measures on a log scale; hazard ratios are entered as ratios."""
 # Printed intervals are taken to be 95% ones, which the dataset requires.
 _PRINTED_CONFIDENCE = 0.95
 
@@ -101,6 +103,24 @@ def can_compute(row_measures: Collection[str], measure: str) -> bool:
     return computed_from in row_measures or PRINTED_EFFECTS[measure][0] in row_measures
 
 
+def reason_without_variance(row: Mapping) -> str:
+    """Say why the SD or the CI of a result gives no variance; empty if nothing speaks against it."""
+    if row["measure"] == "mean" and row["spread"] <= 0:
+        return f"a standard deviation or error of {row['spread']:g}"
+    if row["measure"] == "mean" and row["spread_kind"] == "sd" and _is_below_two(row["n"]):
+        return f"a standard deviation with n = {row['n']:g}"
+    if row["measure"] in RATIOS and (row["value"] <= 0 or row["ci_low"] <= 0):
+        lowest = min(row["value"], row["ci_low"])
+        return f"a ratio or its CI cannot start at {lowest:g}, which has no logarithm"
+    if row["ci_low"] == row["ci_high"]:
+        return f"a CI without width, {row['ci_low']:g} to {row['ci_high']:g}"
+    return ""
+
+
+def _is_below_two(n) -> bool:
+    return not pd.isna(n) and n < 2
+
+
 def crossover_without_correlation(studies: pd.DataFrame) -> pd.Series:
     """Return which studies are crossovers whose two periods are known only as if independent.
 
@@ -135,7 +155,13 @@ def _count_effects(rows: list[Row], measure: str, time_days: float, by_arm: bool
 
 
 def _mean_effects(rows: list[Row], measure: str, time_days: float, by_arm: bool) -> Iterator[dict]:
-    means = [row for row in rows if row["measure"] == "mean" and row["spread_kind"] == "sd"]
+    means = [
+        row
+        for row in rows
+        if row["measure"] == "mean"
+        and row["spread_kind"] == "sd"
+        and not reason_without_variance(row)
+    ]
     for arms, comparators in _compared_arms(means, ("value", "spread", "n"), time_days, by_arm):
         group1, group2 = _combine_arms(arms), _combine_arms(comparators)
         numbers = {"n1": group1[2], "n2": group2[2]}
@@ -161,6 +187,7 @@ def _printed_effects(
 ) -> Iterator[dict]:
     name, to_pooling_scale = PRINTED_EFFECTS[measure]
     contrasts = [row for row in rows if row["measure"] == name and row["role"] == "contrast"]
+    contrasts = [row for row in contrasts if not reason_without_variance(row)]
     complete = _complete(contrasts, ("value", "ci_low", "ci_high"))
     key = ("study", "arm") if by_arm else ("study",)
     for row, *_ in _group_by(_nearest_in_time(complete, time_days), *key):
