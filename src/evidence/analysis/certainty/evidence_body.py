@@ -277,9 +277,12 @@ def _comparator_risk(studies: pd.DataFrame) -> float:
 def _risk_difference(studies: pd.DataFrame, confidence: float) -> tuple[float, float, float]:
     """Return the risk difference of counts as they are: Newcombe's, or Mantel-Haenszel's of several."""
     counts = studies[["events1", "n1", "events2", "n2"]].dropna().to_numpy(float).T
+    events1, n1, events2, n2 = counts
     if counts.shape[1] == 1:
-        return tuple(float(end[0]) for end in risk_difference_interval(*counts, confidence))
-    pooled = pool_mantel_haenszel(*counts, measure="rd", confidence=confidence)
+        difference = risk_difference_interval(events1, n1, events2, n2, confidence)
+        estimate, low, high = (float(value[0]) for value in difference)
+        return estimate, low, high
+    pooled = pool_mantel_haenszel(events1, n1, events2, n2, measure="rd", confidence=confidence)
     return pooled.estimate, pooled.ci_low, pooled.ci_high
 
 

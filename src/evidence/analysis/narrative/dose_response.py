@@ -24,7 +24,7 @@ def describe_dose_model(model: DoseModel, doses: Sequence[float]) -> list[Senten
     lead = _summary(model, doses, name) if model.curve else _refusal(model, name)
     sentences = [lead, *_missing(model, name)]
     if (model.arms["comparator_kind"] == "active").any() and model.curve:
-        sentences.append(Sentence(f"{name}.active", "Active placebos count as dose 0."))
+        sentences.append(Sentence(f"{name}.active", "Active placebos count as no dose."))
     return sentences + [
         Sentence(f"{name}.without.{number}", "{reason}.", {"reason": capitalise(reason)})
         for number, reason in enumerate(model.left_out, start=1)
@@ -62,7 +62,7 @@ def _summary(model: DoseModel, doses: Sequence[float], name: str) -> Sentence:
     fields["comparing"] = join_words(comparing) if comparing else "none"
     template = (
         f"Together, {{trials}}{{times}} put the {{what}} at {join_words(parts)} if the {{scale}} "
-        "follows {shape} from 0 at dose 0; but only {comparing} compared several doses, none of "
+        "follows {shape} from no effect without a dose; but only {comparing} compared several doses, none of "
         "them gave less than {smallest} or more than {largest} mg/kg"
     )
     if not comparing:
