@@ -66,7 +66,7 @@ def test_the_published_prior_for_surgical_outcomes():
         (TURNER_MENTAL_HEALTH, lambda tau: 2 / tau * norm(-2.12, 1.53).pdf(2 * np.log(tau))),
         (RHODES_MENTAL_HEALTH, lambda tau: 2 / tau * t(5, -2.99, 2.16).pdf(2 * np.log(tau))),
     ],
-    ids=str,
+    ids=["half-normal", "half-Cauchy", "log-normal", "log-t"],
 )
 def test_brute_force_integration_agrees(prior, density):
     # The joint density on a plain grid of mu and log tau; tau's own density times tau per step.
