@@ -25,6 +25,7 @@ ORDINARY = {
     "whole sample": "a role of the vocabulary",
     "control": "control characters",
     "therapy": "what any trial may test",
+    "dependence": "correlation of effects, in statistics",
 } | dict.fromkeys(["with", "without", "after", "around"], "words of any sentence")
 
 

@@ -156,7 +156,7 @@ def test_notebook_runs_from_top_to_bottom(page, name):
     assert [cell["printed"] for cell in state["cells"] if cell["printed"]] == []
     assert [cell["count"] for cell in state["cells"]] == list(range(1, len(state["cells"]) + 1))
     pictures = page.locator(".jp-OutputArea-output :is(figure img, .chart svg)")
-    if name != "01_studies":
+    if name not in ("01_studies", "09_reading_list"):
         assert pictures.count() > 0
     for picture in pictures.all():
         picture.scroll_into_view_if_needed()
@@ -235,14 +235,14 @@ def test_a_click_on_a_mark_shows_what_evidence_why_prints(explorer, page, projec
     run = [BIN / "evidence", "why", "fig-view", "--project", project, "--reports", out]
     traces = subprocess.run(list(map(str, run)), check=True, capture_output=True, text=True).stdout
     marks = explorer.locator("svg .mark")
-    assert marks.count() == 5
+    assert marks.count() == traces.count("00_start/fig-view:") > 5
     marks.nth(0).click()
     explorer.locator(".trace", has_text="data/studies.csv:").wait_for()
     first = explorer.locator(".trace").inner_text()
-    assert first.startswith("00_start/fig-view:zarate2006")
+    assert first.startswith("00_start/fig-view:")
     marks.nth(3).focus()
     page.keyboard.press("Enter")
-    explorer.locator(".trace", has_text="fig-view:su2023").wait_for()
+    explorer.locator(".trace", has_not_text=first.splitlines()[0]).wait_for()
     for trace in (first, explorer.locator(".trace").inner_text()):
         assert trace in traces
 

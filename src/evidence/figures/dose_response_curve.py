@@ -131,7 +131,7 @@ def _caption(identity: str, model: DoseModel, frame: pd.DataFrame) -> Sentence:
     template = (
         f"{lead} Areas of the marks show the weight of each trial in the curve. The curve is "
         "{shape} on the scale of pooling, starts at no effect by assumption, and has a pointwise "
-        "{level} band; it is dashed where none of these trials gave so little or so much."
+        "band at the same level; it is dashed where none of these trials gave so little or so much."
     )
     return Sentence(f"{identity}.caption", template, fields)
 
