@@ -178,8 +178,9 @@ def assert_sorts(table):
     assert sorted(risen) == sorted(as_written)
     head.locator("button").click()
     assert head.get_attribute("aria-sort") == "descending"
-    fallen = [text for text in cells.all_inner_texts() if text not in ("", "—")]
-    assert fallen[0] == [text for text in risen if text not in ("", "—")][-1]
+    missing = ("", "—", "not stated")
+    fallen = [text for text in cells.all_inner_texts() if text not in missing]
+    assert fallen[0] == [text for text in risen if text not in missing][-1]
 
 
 def test_no_other_server_was_contacted(page, address):
