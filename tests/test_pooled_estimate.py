@@ -23,6 +23,7 @@ from evidence.dataset import schema
 from evidence.errors import ParameterError
 from evidence.figures.forest_plot import lay_out_cumulative, lay_out_forest
 from evidence.figures.layout import draw
+from evidence.provenance.methods import METHODS
 from evidence.statistics.bayesian import TauPrior, pool_bayesian
 from evidence.statistics.meta_analysis import pool
 from tests.example_trials import BCG, TRIALS, YEARS, arm, judge
@@ -593,3 +594,20 @@ def test_several_effects_of_a_study_are_pooled_as_dependent(vaccine):
     json.dumps(ours.as_data(), allow_nan=False)
     # One effect per study otherwise, that of one scale.
     assert estimate(vaccine).pooled.k == 12
+
+
+@pytest.mark.parametrize(
+    ("method", "description"),
+    [
+        ("reml", "prediction"),
+        ("threelevel", "prediction_three_level"),
+        ("bayes", "prediction_bayes"),
+    ],
+)
+def test_a_forest_plot_says_how_its_prediction_interval_was_computed(vaccine, method, description):
+    if method == "threelevel":
+        for line in (4, 5):
+            vaccine.put(STUDIES, line, study="trial0", instrument="blood")
+    layout = lay_out_forest(estimate(vaccine, method=method))
+    assert layout.methods["pi_low"] == layout.methods["pi_high"] == description
+    assert description in METHODS

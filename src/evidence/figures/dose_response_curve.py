@@ -119,7 +119,7 @@ def _caption(identity: str, model: DoseModel, frame: pd.DataFrame) -> Sentence:
     }
     lead = (
         "{arms} of {treatment} in {trials}, each against the comparator of its own trial, with "
-        "{level} confidence intervals."
+        "{level} confidence intervals; arms of one dose are drawn side by side."
     )
     if model.route and model.route != "any":
         fields["route"] = model.route

@@ -30,6 +30,8 @@ METHODS = ci_methods("effect", "effect", "estimate", "ci_low", "ci_high") | {
     "pi_low": "prediction",
     "pi_high": "prediction",
 }
+PREDICTION_METHODS = {"threelevel": "prediction_three_level", "bayes": "prediction_bayes"}
+"""How models other than the default compute their prediction interval."""
 EMPTY_COLUMNS = ["name", "label", "estimate", "address"]
 STUDY_TEXT = "Each line is a study with its {level} confidence interval"
 POOL_TEXT = (
@@ -193,7 +195,10 @@ def _lay_out(identity, title, template, pooled: PooledEstimate, lines, **fields)
         alt=_alt(pooled, len(pooled.studies), lines),
         reading=tuple(_line_sentence(pooled.measure, line) for line in lines),
         frame=pd.DataFrame(lines),
-        methods=METHODS,
+        methods=METHODS
+        | dict.fromkeys(
+            ("pi_low", "pi_high"), PREDICTION_METHODS.get(pooled.method, METHODS["pi_low"])
+        ),
         measure=pooled.measure,
         outcome=pooled.outcome,
     )

@@ -47,6 +47,14 @@ METHODS = {
         "prediction interval for the effect in a new study: t with k − 2 degrees of freedom",
         "higgins2009",
     ),
+    "prediction_three_level": Method(
+        "prediction interval for an effect in a new study: quantile of the CI times the root of the "
+        "squared standard error and both variances"
+    ),
+    "prediction_bayes": Method(
+        "central interval of the predictive distribution of a new study, given the prior for tau",
+        "rover2020",
+    ),
     "posterior": Method(
         "posterior median with the central credible interval, given the prior for tau named beside "
         "it",
