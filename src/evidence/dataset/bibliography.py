@@ -53,7 +53,10 @@ class Author:
 
 @dataclass(frozen=True)
 class Reference:
-    """One source; `year` is a text because some pages carry no date (``n.d.``)."""
+    """One source; `year` is a text because some pages carry no date (``n.d.``).
+
+    `suffix` is the letter that tells sources of the same authors and year apart; see `labels`.
+    """
 
     key: str
     kind: str
@@ -70,10 +73,17 @@ class Reference:
     url: str
     note: str
     line: int
+    suffix: str = ""
+
+    @property
+    def lettered_year(self) -> str:
+        """The year as author-date styles print it: 2001, 2001a or n.d.-a."""
+        year = self.year or NO_DATE
+        return f"{year}-{self.suffix}" if self.suffix and year == NO_DATE else year + self.suffix
 
     @property
     def label(self) -> str:
-        """The short name for charts and tables, like *Miller 2001*."""
+        """The first author and the year, like *Miller 2001*; other sources can have the same."""
         year = "" if self.year == NO_DATE else f" {self.year}"
         return f"{self.authors[0].last}{year}"
 

@@ -205,7 +205,7 @@ class _Apa:
 
     def format(self, source: Reference, link: str) -> str:
         authors = self.literal(_apa_authors(source))
-        date = f"({self.plain(source.year or NO_DATE)})."
+        date = f"({self.plain(source.lettered_year)})."
         title, *container = self.title_and_container(source)
         opening = [_end_sentence(authors), date, title] if authors else [title, date]
         return " ".join(part for part in [*opening, *container, link] if part)

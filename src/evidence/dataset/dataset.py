@@ -17,6 +17,7 @@ from evidence.dataset import schema
 from evidence.dataset.access_log import DIGITS, AccessLog, row_digests, selection
 from evidence.dataset.bibliography import Bibliography, Reference, read_bibliography
 from evidence.dataset.csv_reader import map_cells, read_tables, split_keys
+from evidence.dataset.labels import tell_apart
 from evidence.dataset.notebook_display import Frame
 from evidence.dataset.project_folder import find_project, table_checksums
 from evidence.dataset.readings import narrowest_reading
@@ -63,6 +64,7 @@ class Dataset:
     checksums: Mapping[str, str]
     _tables: Mapping[str, pd.DataFrame] = field(repr=False)
     _references: Bibliography = field(repr=False)
+    _labels: Mapping[str, str] = field(repr=False)
     log: AccessLog | None = field(default=None, repr=False)
     unlogged: "Dataset | None" = field(default=None, repr=False)
 
@@ -147,8 +149,11 @@ class Dataset:
 
     @selection
     def label(self, key: str) -> str:
-        """Return the short name of a study or source: that in the tables, else author and year."""
-        return _labels(self).get(key) or self.bibliography[key].label
+        """Return the short name of a study or source: that in the tables, else author and year.
+
+        Equal ones are told apart by letters.
+        """
+        return self._labels[key]
 
     @selection
     def reading_of(self, source: str, locator: str) -> dict[str, str]:
@@ -201,14 +206,6 @@ class _LoggedBibliography(Bibliography):
 
     def at(self, line: int) -> Reference | None:
         return self._dataset.reference_at(line)
-
-
-@lru_cache(maxsize=MAX_CACHED_PROJECTS)
-def _labels(dataset: Dataset) -> dict[str, str]:
-    known, designs = dataset.known_studies, dataset.designs
-    return dict(zip(known["known_study"], known["label"], strict=True)) | dict(
-        zip(designs["study"], designs["label"], strict=True)
-    )
 
 
 @lru_cache(maxsize=MAX_CACHED_PROJECTS)
@@ -281,7 +278,11 @@ def build_dataset(
     if problems or bibliography is None:
         raise DatasetError(problems.problems, problems.omitted)
     frames = {table.file: _convert(table, tables[table.file]) for table in schema.TABLES}
-    return Dataset(folder, checksums, frames, bibliography)
+    designs, known = frames[schema.DESIGNS.file], frames[schema.KNOWN_STUDIES.file]
+    labels, bibliography = tell_apart(bibliography, designs, known)
+    for frame, key in ((designs, "study"), (known, "known_study")):
+        frame["label"] = pd.array([labels[name] for name in frame[key]], dtype="str")
+    return Dataset(folder, checksums, frames, bibliography, labels)
 
 
 def _convert(table: schema.Table, rows: pd.DataFrame) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evidence.dataset.bibliography import Author, Bibliography, Reference
-from evidence.dataset.citations import format_vancouver
+from evidence.dataset.citations import format_apa
 from evidence.dataset.dataset import Dataset
 from evidence.errors import EvidenceError, did_you_mean
 from evidence.provenance.values import read_figure_records
@@ -142,7 +142,8 @@ def citation_references(
             f"{', '.join(missing)}: not in references.bib; the figure is from another version of "
             "the data"
         )
-    sources = sorted((bibliography[key] for key in cited), key=format_vancouver)
+    # By authors, year and letter, which no other style has in this order.
+    sources = sorted((bibliography[key] for key in cited), key=format_apa)
     if not parts:
         return sources
     project = read_citation_file(folder)

@@ -96,7 +96,10 @@ def sources_and_footnotes(
         sources_heading=headings.add(3, str(source_count), "sources").id,
         source_count=as_markup(sentence_html(source_count)),
         references=sorted(
-            ((format_vancouver(source), source) for source in dataset.bibliography.select(keys)),
+            (
+                (format_vancouver(source), source, dataset.label(source.key))
+                for source in dataset.bibliography.select(keys)
+            ),
             key=itemgetter(0),
         ),
         sections=_sections(dataset, store.values, titles),
