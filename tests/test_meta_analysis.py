@@ -249,9 +249,9 @@ def test_subgroups_are_pooled_separately_and_compared():
     a, b = analysis.groups["a"], analysis.groups["b"]
     assert a.estimate == pool(YI[:6], VI[:6], method="dl", test="z").estimate
     expected = (a.estimate - b.estimate) ** 2 / (a.se**2 + b.se**2)
-    assert pytest.approx(expected) == analysis.Q
-    assert analysis.Q_df == 1
-    assert np.isnan(subgroup_analysis(YI, VI, ["a"] * 13).Q_p)
+    assert pytest.approx(expected) == analysis.difference.statistic
+    assert analysis.difference.df == 1
+    assert subgroup_analysis(YI, VI, ["a"] * 13).difference is None
 
 
 def test_leave_one_out_needs_three_studies():

@@ -231,4 +231,5 @@ def test_subgroups_and_their_test(fit):
     for word, group in ours.groups.items():
         for key in ("estimate", "se", "ci_low", "ci_high"):
             assert getattr(group, key) == pytest.approx(theirs[word][key], rel=rel), (word, key)
-    assert (ours.Q, ours.Q_p) == pytest.approx((theirs["between_Q"], theirs["between_p"]), rel=rel)
+    difference = (ours.difference.statistic, ours.difference.p)
+    assert difference == pytest.approx((theirs["between_Q"], theirs["between_p"]), rel=rel)

@@ -5,7 +5,13 @@ import json
 import numpy as np
 import pytest
 
-from evidence.statistics.three_level import RHOS, pool_three_level, sensitivity_to_rho
+from evidence.statistics.three_level import (
+    RHOS,
+    compare_subgroups,
+    fit_three_level,
+    pool_three_level,
+    sensitivity_to_rho,
+)
 from tests.conftest import ROOT
 
 VALUES = json.loads((ROOT / "reference" / "metafor" / "dependence.json").read_text("utf-8"))
@@ -41,12 +47,53 @@ def test_means_and_intervals_agree_at_the_same_variances(name, rho):
     plain = ("estimate", "se", "ci_low", "ci_high", "p", "Q", "Q_p", "pi_low", "pi_high")
     assert_close(mean, expected, dict(zip(plain, plain, strict=True)), 1e-9)
     assert [mean.I2_between, mean.I2_within] == pytest.approx(expected["I2"], rel=1e-9)
-    for test, prefix in (("t", "t_"), ("cr2", "cr2_")):
-        mean = pool_three_level(*effects_of(name), test=test, **options)
-        names = {prefix + field: field for field in ("se", "df", "ci_low", "ci_high", "p")}
-        assert_close(mean, expected, names, 1e-9)
+    mean = pool_three_level(*effects_of(name), test="cr2", **options)
+    names = {f"cr2_{field}": field for field in ("se", "df", "ci_low", "ci_high", "p")}
+    assert_close(mean, expected, names, 1e-9)
     assert np.isnan(mean.between_low)
     assert mean.weights.sum() == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("moderators", "columns"), [("by_year", 1), ("by_type", 2)])
+def test_moderators_agree(moderators, columns):
+    expected = VALUES["dat.assink2016"][moderators]
+    yi, vi, study = effects_of("dat.assink2016")
+    x = np.column_stack([np.ones(len(yi)), *(expected[f"x{i + 1}"] for i in range(columns))])
+    fit = fit_three_level(yi, vi, x, study)
+    assert [fit.between, fit.within] == pytest.approx(expected["variances"], rel=1e-6)
+    assert fit.log_likelihood == pytest.approx(expected["log_likelihood"], abs=1e-10)
+    options = {"variances": expected["variances"]}
+    robust = fit_three_level(yi, vi, x, study, **options)
+    plain = fit_three_level(yi, vi, x, study, test="z", **options)
+    shared = ("beta", "Q", "Q_p")
+    own = ("se", "ci_low", "ci_high", "p")
+    assert_close(plain, expected, {name: name for name in (*shared, *own)}, 1e-8)
+    assert_close(robust, expected, {f"cr2_{name}": name for name in ("df", *own)}, 1e-8)
+    assert [fit.I2_between, fit.I2_within] == pytest.approx(expected["I2"], rel=1e-6)
+    test = robust.moderators
+    assert [test.statistic, test.df, test.df2, test.p] == pytest.approx(expected["wald"], rel=1e-8)
+
+
+def test_subgroups_are_the_regression_on_their_indicators():
+    expected = VALUES["dat.assink2016"]["by_status"]
+    ours = compare_subgroups(
+        *effects_of("dat.assink2016"), expected["x1"], variances=expected["variances"]
+    )
+    intercept, slope = expected["beta"]
+    assert ours.groups[0].estimate == pytest.approx(intercept)
+    assert ours.groups[1].estimate == pytest.approx(intercept + slope)
+    assert ours.groups[0].se == pytest.approx(expected["cr2_se"][0])
+    assert ours.difference == pytest.approx(tuple(expected["wald"]), rel=1e-8)
+    assert ours.groups[1].weights.sum() == pytest.approx(1)
+
+
+def test_a_subgroup_of_one_study_is_not_pooled():
+    yi, vi = [0.1, 0.4, 0.2, 0.7, 0.9], [0.1] * 5
+    ours = compare_subgroups(yi, vi, ["a", "a", "b", "b", "c"], list("xxxxy"))
+    assert (list(ours.groups), ours.single, ours.difference) == (["x"], ("y",), None)
+    assert ours.groups["x"].estimate == pytest.approx(
+        pool_three_level(yi[:4], vi[:4], ["a", "a", "b", "b"]).estimate
+    )
 
 
 def test_every_correlation_of_the_sensitivity_analysis_agrees():
@@ -78,7 +125,7 @@ def test_the_order_of_the_effects_does_not_matter():
 
 
 def test_equal_effects_have_no_variance_and_an_interval():
-    mean = pool_three_level([0.3] * 4, [0.1, 0.2, 0.1, 0.2], ["a", "a", "b", "b"], test="t")
+    mean = pool_three_level([0.3] * 4, [0.1, 0.2, 0.1, 0.2], ["a", "a", "b", "b"], test="z")
     assert (mean.between, mean.within, mean.between_low) == (0, 0, 0)
     assert mean.ci_low < 0.3 < mean.ci_high
 

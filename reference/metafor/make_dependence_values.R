@@ -27,21 +27,34 @@ i2 <- function(r, V) {
 
 three_level <- function(x, rho) {
   V <- as.matrix(vcalc(vi, cluster = study, obs = effect, rho = rho, data = x))
-  fit <- function(...) rma.mv(yi, V, random = ~ 1 | study/effect, data = x, control = EXACT, ...)
-  r <- fit()
-  t_test <- fit(test = "t", dfs = "contain")
+  r <- rma.mv(yi, V, random = ~ 1 | study/effect, data = x, control = EXACT)
   robust <- coef_test(r, vcov = "CR2", cluster = x$study)
   robust_ci <- conf_int(r, vcov = "CR2", cluster = x$study)
   profile <- confint(r, control = list(tol = 1e-12))
   ends <- function(i) num(profile[[i]]$random[1, c("ci.lb", "ci.ub")])
   predicted <- predict(r)
   list(estimate = num(r$beta), se = num(r$se), ci_low = num(r$ci.lb), ci_high = num(r$ci.ub), p = num(r$pval),
-       t_df = num(t_test$ddf), t_ci_low = num(t_test$ci.lb), t_ci_high = num(t_test$ci.ub), t_p = num(t_test$pval),
        cr2_se = num(robust$SE), cr2_df = num(robust$df_Satt), cr2_p = num(robust$p_Satt),
        cr2_ci_low = num(robust_ci$CI_L), cr2_ci_high = num(robust_ci$CI_U),
        variances = num(r$sigma2), between_ci = ends(1), within_ci = ends(2), I2 = i2(r, V),
        Q = num(r$QE), Q_p = num(r$QEp), log_likelihood = num(logLik(r)),
        pi_low = num(predicted$pi.lb), pi_high = num(predicted$pi.ub))
+}
+
+# Coefficients of moderators, and CR2's test (AHT) that all but the intercept are 0.
+moderated <- function(x, mods, rho = .6) {
+  V <- as.matrix(vcalc(vi, cluster = study, obs = effect, rho = rho, data = x))
+  r <- rma.mv(yi, V, mods = mods, random = ~ 1 | study/effect, data = x, control = EXACT)
+  robust <- coef_test(r, vcov = "CR2", cluster = x$study)
+  robust_ci <- conf_int(r, vcov = "CR2", cluster = x$study)
+  wald <- Wald_test(r, constrain_zero(2:r$p), vcov = "CR2", cluster = x$study)
+  X <- model.matrix(r)
+  columns <- setNames(lapply(2:r$p, function(i) num(X[, i])), paste0("x", 2:r$p - 1))
+  c(columns, list(rho = rho, beta = num(r$beta), se = num(r$se), ci_low = num(r$ci.lb), ci_high = num(r$ci.ub),
+    p = num(r$pval), cr2_se = num(robust$SE), cr2_df = num(robust$df_Satt), cr2_p = num(robust$p_Satt),
+    cr2_ci_low = num(robust_ci$CI_L), cr2_ci_high = num(robust_ci$CI_U),
+    wald = num(c(wald$Fstat, wald$df_num, wald$df_denom, wald$p_val)),
+    variances = num(r$sigma2), I2 = i2(r, V), Q = num(r$QE), Q_p = num(r$QEp), log_likelihood = num(logLik(r))))
 }
 
 data_set <- function(x) {
@@ -57,8 +70,10 @@ values <- list(
     metafor = as.character(packageVersion("metafor")), metadat = as.character(packageVersion("metadat")),
     clubSandwich = as.character(packageVersion("clubSandwich")), R = R.version.string,
     calls = paste("vcalc(vi, cluster=study, obs=effect, rho); rma.mv(yi, V, random = ~ 1 | study/effect,",
-                  "control as in the script); test='t', dfs='contain'; confint; predict;",
-                  "coef_test and conf_int with vcov='CR2'")),
+                  "control as in the script); confint; predict;",
+                  "coef_test, conf_int and Wald_test with vcov='CR2'; mods = ~ year, ~ deltype and ~ factor(pubstatus)")),
   dat.konstantopoulos2011 = data_set(districts),
-  dat.assink2016 = data_set(delinquency))
+  dat.assink2016 = c(data_set(delinquency), list(
+    by_year = moderated(delinquency, ~ year), by_type = moderated(delinquency, ~ deltype),
+    by_status = moderated(delinquency, ~ factor(pubstatus)))))
 writeLines(as_json(values), commandArgs(TRUE)[1])

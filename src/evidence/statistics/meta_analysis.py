@@ -13,13 +13,14 @@ All estimators work on stacks of study sets, arrays of shape (S, K); a study tha
 set has an infinite variance, so that its weight is 0.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import elementwise
-from scipy.special import chdtrc, chdtri, ndtr, ndtri, stdtr, stdtrit
+from scipy.special import chdtrc, chdtri, fdtrc, ndtr, ndtri, stdtr, stdtrit
 
 METHODS = ("common", "dl", "pm", "reml")
 TESTS = ("z", "knha", "knha-adhoc")
@@ -29,7 +30,7 @@ PREDICTIONS = {
 }
 """Formulas of the prediction interval by name."""
 
-_GRID_STEPS = 64
+_GRID = np.append(0.0, np.geomspace(1e-8, 1, 64))
 _MAX_NEWTON_STEPS = 200
 # A mean squared residual, relative to the variances, that is nothing but rounding.
 _NO_RESIDUAL = 1e-20
@@ -38,17 +39,23 @@ _EPSILON = 4 * np.finfo(float).eps
 _TOLERANCES = {"xatol": 1e-300, "xrtol": _EPSILON, "fatol": 0.0, "frtol": 0.0}
 
 
-@dataclass(frozen=True)
-class PooledMean:
-    """A pooled mean with its test, heterogeneity and prediction interval.
+class WaldTest(NamedTuple):
+    """Test that some coefficients are 0: chi-squared, or F if `df2` is finite."""
 
-    `p` is two-sided; `df` is NaN for a normal test. I² is a percentage. The prediction interval and
-    the confidence interval of tau² are NaN where they do not exist: both for a common effect, the
-    former also for fewer than 3 studies. `weights` has shape (K,) and adds up to 1.
+    statistic: float
+    df: int
+    df2: float
+    p: float
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A pooled mean with its test, Cochran's Q and the prediction interval.
+
+    `p` is two-sided; `df` is NaN for a normal test. `weights` has shape (K,) and adds up to 1.
     """
 
     k: int
-    method: str
     test: str
     confidence: float
     estimate: float
@@ -58,25 +65,36 @@ class PooledMean:
     statistic: float
     df: float
     p: float
-    tau2: float
-    tau2_low: float
-    tau2_high: float
-    I2: float
-    H2: float
     Q: float
     Q_df: int
     Q_p: float
     pi_low: float
     pi_high: float
-    pi_formula: str
     weights: np.ndarray
 
 
 @dataclass(frozen=True)
-class MetaRegression:
-    """Coefficients of a meta-regression, arrays of shape (p,), and the residual heterogeneity.
+class PooledMean(Mean):
+    """A mean of independent effects.
 
-    `df` is NaN for a normal test.
+    I² is a percentage. The prediction interval and the confidence interval of tau² are NaN where
+    they do not exist: both for a common effect, the former also for fewer than 3 studies.
+    """
+
+    method: str
+    tau2: float
+    tau2_low: float
+    tau2_high: float
+    I2: float
+    H2: float
+    pi_formula: str
+
+
+@dataclass(frozen=True)
+class Coefficients:
+    """Coefficients with their tests, arrays of shape (p,), and the residual Q.
+
+    `df` has shape (p,) too, and is NaN for a normal test.
     """
 
     beta: np.ndarray
@@ -84,15 +102,28 @@ class MetaRegression:
     ci_low: np.ndarray
     ci_high: np.ndarray
     statistic: np.ndarray
-    df: float
+    df: np.ndarray
     p: np.ndarray
     test: str
-    tau2: float
-    I2: float
-    H2: float
     Q: float
     Q_df: int
     Q_p: float
+
+    def mean(self, column: int = 0) -> dict[str, Any]:
+        """Return one coefficient, and what belongs to all, as fields of a `Mean`."""
+        names = ("se", "ci_low", "ci_high", "statistic", "df", "p")
+        numbers = {name: float(getattr(self, name)[column]) for name in names}
+        shared = {name: getattr(self, name) for name in ("test", "Q", "Q_df", "Q_p")}
+        return {"estimate": float(self.beta[column]), **numbers, **shared}
+
+
+@dataclass(frozen=True)
+class MetaRegression(Coefficients):
+    """Coefficients of a meta-regression, and the residual heterogeneity."""
+
+    tau2: float
+    I2: float
+    H2: float
 
 
 class PooledSubsets(NamedTuple):
@@ -149,6 +180,60 @@ def check_effects(yi: ArrayLike, vi: ArrayLike) -> tuple[np.ndarray, np.ndarray]
     return yi, vi
 
 
+def check_moderators(x: ArrayLike, k: int) -> np.ndarray:
+    """Return a design matrix of shape (K, p), or refuse it.
+
+    Raises
+    ------
+    ValueError
+        No more studies than coefficients, or columns that depend on each other.
+    """
+    x = np.asarray(x, float)
+    p = x.shape[1]
+    if k <= p:
+        raise ValueError(f"{k} studies are too few for {p} coefficients")
+    if np.linalg.matrix_rank(x) < p:
+        raise ValueError("a moderator does not vary, or is a multiple of another")
+    return x
+
+
+def t_quantile(df: ArrayLike, confidence: float) -> np.ndarray:
+    """Return the quantile of a two-sided interval: of t, or normal where `df` is NaN."""
+    tail = (1 + confidence) / 2
+    return np.where(np.isnan(df), ndtri(tail), stdtrit(df, tail))
+
+
+def coefficient_tests(
+    beta: np.ndarray, se: np.ndarray, df: ArrayLike, confidence: float
+) -> dict[str, np.ndarray]:
+    """Return coefficients with their tests and intervals; normal where `df` is NaN.
+
+    A coefficient without a standard error has no statistic.
+    """
+    df = np.broadcast_to(np.asarray(df, float), beta.shape)
+    half = t_quantile(df, confidence) * se
+    statistic = np.divide(beta, se, out=np.full_like(beta, np.nan), where=se > 0)
+    tails = -np.abs(statistic)
+    return {
+        "beta": beta,
+        "se": se,
+        "ci_low": beta - half,
+        "ci_high": beta + half,
+        "statistic": statistic,
+        "df": df,
+        "p": 2 * np.where(np.isnan(df), ndtr(tails), stdtr(df, tails)),
+    }
+
+
+def wald_test(beta: np.ndarray, covariance: np.ndarray, df: float = np.nan) -> WaldTest:
+    """Test that coefficients are 0, by chi-squared or, with finite `df`, by F."""
+    p = len(beta)
+    statistic = float(beta @ np.linalg.solve(covariance, beta))
+    if np.isfinite(df):
+        return WaldTest(statistic / p, p, df, float(fdtrc(p, df, statistic / p)))
+    return WaldTest(statistic, p, np.nan, float(chdtrc(p, statistic)))
+
+
 def pool(
     yi: ArrayLike,
     vi: ArrayLike,
@@ -184,31 +269,28 @@ def pool(
     _check_options(method, test, prediction)
     x = np.ones((len(yi), 1))
     fit = fit_regression(yi, vi, x, method=method, test=test, confidence=confidence, tau2=tau2)
-    estimate, se, k = float(fit.beta[0]), float(fit.se[0]), len(yi)
-    tau2_low = tau2_high = pi_low = pi_high = np.nan
+    mean, k = fit.mean(), len(yi)
+    tau2_low = tau2_high = half = np.nan
     if method != "common":
         tau2_low, tau2_high = _q_profile(_Sets(yi[None], vi[None], x[None]), confidence)
         if prediction == "metafor":
-            quantile = float(_quantile(fit.test, k - 1, confidence))
+            quantile = float(t_quantile(mean["df"], confidence))
         else:
             quantile = float(stdtrit(k - 2, (1 + confidence) / 2)) if k > 2 else np.nan
-        half = quantile * float(np.sqrt(fit.tau2 + se**2))
-        pi_low, pi_high = estimate - half, estimate + half
+        half = quantile * float(np.sqrt(fit.tau2 + mean["se"] ** 2))
     weights = 1 / (vi + fit.tau2)
-    names = ("test", "df", "tau2", "I2", "H2", "Q", "Q_df", "Q_p")
-    numbers: dict[str, Any] = {name: getattr(fit, name) for name in names}
-    for name in ("se", "ci_low", "ci_high", "statistic", "p"):
-        numbers[name] = float(getattr(fit, name)[0])
     return PooledMean(
         k=k,
         method=method,
         confidence=confidence,
-        estimate=estimate,
-        **numbers,
+        **mean,
+        tau2=fit.tau2,
         tau2_low=tau2_low,
         tau2_high=tau2_high,
-        pi_low=pi_low,
-        pi_high=pi_high,
+        I2=fit.I2,
+        H2=fit.H2,
+        pi_low=mean["estimate"] - half,
+        pi_high=mean["estimate"] + half,
         pi_formula="" if method == "common" else PREDICTIONS[prediction],
         weights=weights / weights.sum(),
     )
@@ -289,18 +371,12 @@ def fit_regression(
     """
     yi, vi = check_effects(yi, vi)
     _check_options(method, test)
-    x = np.asarray(x, float)
+    x = check_moderators(x, len(yi))
     k, p = x.shape
-    if k <= p:
-        raise ValueError(f"{k} studies are too few for {p} coefficients")
-    if np.linalg.matrix_rank(x) < p:
-        raise ValueError("a moderator does not vary, or is a multiple of another")
     test = _used_test(method, test)
     sets = _Sets(yi[None], vi[None], x[None])
     tau2 = float(_estimate_tau2(method, sets)[0]) if tau2 is None else tau2
-    beta, se, half = (rows[0] for rows in _test_coefficients(sets, tau2, test, confidence))
-    statistic = beta / se
-    tails = -np.abs(statistic)
+    beta, se, _ = (rows[0] for rows in _test_coefficients(sets, tau2, test, confidence))
     q = float(_generalised_q(0.0, sets)[0])
     if method == "common":
         h2 = q / (k - p)
@@ -310,13 +386,7 @@ def fit_regression(
         typical = (k - p) / float(_projection_trace(0.0, sets)[0])
         i2, h2 = 100 * tau2 / (tau2 + typical), 1 + tau2 / typical
     return MetaRegression(
-        beta=beta,
-        se=se,
-        ci_low=beta - half,
-        ci_high=beta + half,
-        statistic=statistic,
-        df=np.nan if test == "z" else float(k - p),
-        p=2 * (ndtr(tails) if test == "z" else stdtr(k - p, tails)),
+        **coefficient_tests(beta, se, np.nan if test == "z" else k - p, confidence),
         test=test,
         tau2=tau2,
         I2=i2,
@@ -341,11 +411,6 @@ def _used_test(method: str, test: str) -> str:
     return "z" if method == "common" else test
 
 
-def _quantile(test: str, df: ArrayLike, confidence: float) -> np.ndarray:
-    tail = (1 + confidence) / 2
-    return ndtri(tail) if test == "z" else stdtrit(df, tail)
-
-
 def _weights(tau2: ArrayLike, v: np.ndarray) -> np.ndarray:
     return 1 / (v + np.asarray(tau2)[..., None])
 
@@ -368,7 +433,8 @@ def _test_coefficients(sets: _Sets, tau2, test: str, confidence: float):
         is_bounded = (test == "knha-adhoc") | (scale < _NO_RESIDUAL)
         variance = variance * np.where(is_bounded, np.maximum(1.0, scale), scale)[:, None]
     se = np.sqrt(variance)
-    return beta, se, np.asarray(_quantile(test, sets.df, confidence))[..., None] * se
+    df = np.where(test == "z", np.nan, sets.df)
+    return beta, se, t_quantile(df, confidence)[..., None] * se
 
 
 def _generalised_q(tau2: ArrayLike, sets: _Sets) -> np.ndarray:
@@ -397,28 +463,42 @@ def _paule_mandel(sets: _Sets) -> np.ndarray:
 
 def _restricted_maximum_likelihood(sets: _Sets) -> np.ndarray:
     """Find the tau² of greatest restricted likelihood (viechtbauer2005)."""
-    # Fisher scoring can jump over the maximum for ever. Instead, the sign of the slope is taken on
-    # a grid, each change from rise to fall is narrowed down, and the highest maximum wins.
-    upper = _variance_bound(sets)
-    while (rising := _likelihood_slope(upper, sets) > 0).any():
+    return highest_points(
+        lambda tau2, row: _restricted_likelihood(tau2, sets.rows(row)),
+        lambda tau2, row: _likelihood_slope(tau2, sets.rows(row)),
+        _variance_bound(sets),
+    )
+
+
+def highest_points(
+    height: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    slope: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    upper: np.ndarray,
+    grid: np.ndarray = _GRID,
+) -> np.ndarray:
+    """Return where each of S functions on [0, ∞) is highest, searched first up to `upper` (S,).
+
+    `height` and `slope` are called with points and the numbers of their functions, arrays that
+    broadcast together. Steps along the slope can jump over a maximum for ever. Instead, the sign of
+    the slope is taken on a grid, each change from rise to fall is narrowed down, and the highest
+    maximum wins.
+    """
+    row = np.arange(len(upper))
+    while (rising := slope(upper, row) > 0).any():
         upper = np.where(rising, 4 * upper, upper)
-    grid = upper[:, None] * np.append(0.0, np.geomspace(1e-8, 1, _GRID_STEPS))
-    slopes = _likelihood_slope(grid, _Sets(sets.y[:, None], sets.v[:, None], sets.x[:, None]))
-    row, step = np.nonzero((slopes[:, :-1] > 0) & (slopes[:, 1:] <= 0))
-    tau2 = np.zeros(len(sets.y))
-    if len(row):
-        root = elementwise.find_root(
-            lambda candidate, index: _likelihood_slope(candidate, sets.rows(index)),
-            (grid[row, step], grid[row, step + 1]),
-            args=(row,),
-            tolerances=_TOLERANCES,
-        )
-        likelihood = _restricted_likelihood(tau2, sets)
-        heights = _restricted_likelihood(root.x, sets.rows(row))
-        for index, peak, height in zip(row, root.x, heights, strict=True):
-            if height > likelihood[index]:
-                tau2[index], likelihood[index] = peak, height
-    return tau2
+    points = upper[:, None] * grid
+    slopes = slope(points, row[:, None])
+    number, step = np.nonzero((slopes[:, :-1] > 0) & (slopes[:, 1:] <= 0))
+    best = np.zeros(len(upper))
+    if len(number):
+        ends = (points[number, step], points[number, step + 1])
+        root = elementwise.find_root(slope, ends, args=(number,), tolerances=_TOLERANCES)
+        best_height = height(best, row)
+        heights = height(root.x, number)
+        for index, peak, peak_height in zip(number, root.x, heights, strict=True):
+            if peak_height > best_height[index]:
+                best[index], best_height[index] = peak, peak_height
+    return best
 
 
 def _likelihood_slope(tau2: np.ndarray, sets: _Sets) -> np.ndarray:

@@ -12,7 +12,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import chdtrc, stdtr
 
-from evidence.statistics.meta_analysis import PooledMean, check_effects, fit_regression, pool
+from evidence.statistics.meta_analysis import (
+    Mean,
+    PooledMean,
+    WaldTest,
+    check_effects,
+    fit_regression,
+    pool,
+)
 
 MIN_STUDIES_FOR_ASYMMETRY = 10
 """Below this number, tests of funnel plot asymmetry have too little power."""
@@ -23,15 +30,13 @@ _MAX_TRIM_STEPS = 100
 class Subgroups:
     """A pooled mean for each subgroup of 2 or more studies, and the test of their difference.
 
-    `single` lists the subgroups of one study, which are not pooled. `Q_p` is NaN with fewer than 2
-    pooled subgroups.
+    `single` lists the subgroups of one study, which are not pooled. `difference` is None with fewer
+    than 2 pooled subgroups.
     """
 
-    groups: dict[Hashable, PooledMean]
+    groups: dict[Hashable, Mean]
     single: tuple[Hashable, ...]
-    Q: float
-    Q_df: int
-    Q_p: float
+    difference: WaldTest | None
 
 
 class EggerTest(NamedTuple):
@@ -84,11 +89,11 @@ def subgroup_analysis(
     }
     estimates = np.array([pooled.estimate for pooled in groups.values()])
     weights = np.array([1 / pooled.se**2 for pooled in groups.values()])
-    q, df = np.nan, max(len(groups) - 1, 0)
-    if df:
+    difference, df = None, len(groups) - 1
+    if df > 0:
         q = float(np.sum(weights * (estimates - np.average(estimates, weights=weights)) ** 2))
-    single = tuple(name for name in members if name not in groups)
-    return Subgroups(groups, single, q, df, float(chdtrc(df, q)) if df else np.nan)
+        difference = WaldTest(q, df, np.nan, float(chdtrc(df, q)))
+    return Subgroups(groups, tuple(name for name in members if name not in groups), difference)
 
 
 def egger_test(yi: ArrayLike, vi: ArrayLike) -> EggerTest:

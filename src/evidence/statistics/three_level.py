@@ -1,99 +1,87 @@
-"""Three-level random effects: several correlated effects per study in one pooled mean.
+"""Three-level random effects: several correlated effects per study in one mean or regression.
 
-Effect i of study j is y_ij = mu + u_j + w_ij + e_ij, with u_j ~ N(0, between) among the studies,
-w_ij ~ N(0, within) among the effects of one study, and sampling errors e_ij with variances vi.
-Sampling errors of one study come from the same participants; papers rarely state how they
-correlate, so that one correlation rho is assumed for all of them (the working covariance). Robust
-variance estimation (CR2) keeps its level also where rho is wrong.
+Effect i of study j is y_ij = x_ij·beta + u_j + w_ij + e_ij, with u_j ~ N(0, between) among the
+studies, w_ij ~ N(0, within) among the effects of one study, and sampling errors e_ij with variances
+vi; a mean is the regression on a column of ones. Sampling errors of one study come from the same
+participants; papers rarely state how they correlate, so that one correlation rho is assumed for all
+of them (the working covariance). Robust variance estimation (CR2) keeps its level also where rho
+is wrong.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import elementwise
-from scipy.special import chdtrc, chdtri, ndtr, ndtri, stdtr, stdtrit
+from scipy.special import chdtrc, chdtri, fdtrc
 
-from evidence.statistics.meta_analysis import check_effects
+from evidence.statistics.meta_analysis import (
+    Coefficients,
+    Mean,
+    WaldTest,
+    check_effects,
+    check_moderators,
+    coefficient_tests,
+    highest_points,
+    t_quantile,
+    wald_test,
+)
+from evidence.statistics.sensitivity import Subgroups
 
-TESTS = ("cr2", "t", "z")
-"""Tests of the mean: robust (CR2), model-based with t(studies − 1), and model-based normal."""
+TESTS = ("cr2", "z")
+"""Tests of coefficients: robust (CR2, Satterthwaite's degrees of freedom), or model-based."""
 DEFAULT_RHO = 0.6
 RHOS = (0.0, 0.2, 0.4, 0.6, 0.8)
 
 _GRID = np.append(0.0, np.geomspace(1e-6, 1, 32))
-_TOLERANCES = {"xatol": 1e-300, "xrtol": 1e-13, "fatol": 0.0, "frtol": 0.0}
+# An eigenvalue that is nothing but rounding: the moderators explain all effects of a study.
+_NO_EIGENVALUE = 1e-12
+_BETWEEN, _WITHIN = 0, 1
 
 
 @dataclass(frozen=True)
-class ThreeLevelMean:
-    """A pooled mean of correlated effects, with the variances between and within studies.
+class ThreeLevelRegression(Coefficients):
+    """Coefficients with the variances between and within studies.
 
-    `se`, `ci_low`, `ci_high`, `statistic`, `df` and `p` (two-sided) are those of `test`; `model_se`
-    is the model-based standard error, `robust_se` and `robust_df` are CR2's. I² of a level is a
-    percentage. `weights` has shape (K,) and adds up to 1.
+    `moderators` tests that all contrasts are 0 (None for a mean). I² of a level is a percentage.
+    `weights` has shape (p, K): what each effect adds to each coefficient.
     """
 
-    k: int
     studies: int
     rho: float
-    test: str
-    confidence: float
-    estimate: float
-    se: float
-    ci_low: float
-    ci_high: float
-    statistic: float
-    df: float
-    p: float
-    model_se: float
-    robust_se: float
-    robust_df: float
     between: float
-    between_low: float
-    between_high: float
     within: float
-    within_low: float
-    within_high: float
     I2_between: float
     I2_within: float
-    Q: float
-    Q_df: int
-    Q_p: float
     log_likelihood: float
-    pi_low: float
-    pi_high: float
+    moderators: WaldTest | None
     weights: np.ndarray
+
+
+@dataclass(frozen=True)
+class ThreeLevelMean(Mean):
+    """A pooled mean of correlated effects, with the variances between and within studies.
+
+    The intervals of the variances are NaN where these are not estimated for this mean alone.
+    """
+
+    studies: int
+    rho: float
+    between: float
+    within: float
+    I2_between: float
+    I2_within: float
+    log_likelihood: float
+    between_low: float = np.nan
+    between_high: float = np.nan
+    within_low: float = np.nan
+    within_high: float = np.nan
 
     @property
     def I2(self) -> float:  # noqa: N802 - the name in the field
         """The share of the variance that is not sampling error, in percent."""
         return self.I2_between + self.I2_within
-
-
-class _Effects(NamedTuple):
-    """Effects sorted by study, and each study's covariance in its eigenvectors.
-
-    With V = Q L Q' for one study, V + within·I has the same eigenvectors, and the variance between
-    studies adds a matrix of rank one, so that every likelihood is a sum over effects.
-    """
-
-    y: np.ndarray
-    starts: np.ndarray
-    covariances: list[np.ndarray]
-    eigenvalues: np.ndarray
-    ones: np.ndarray
-    rotated: np.ndarray
-
-
-class _Likelihood(NamedTuple):
-    """Twice the restricted log-likelihood, up to a constant, with its slopes."""
-
-    height: np.ndarray
-    between_slope: np.ndarray
-    within_slope: np.ndarray
 
 
 def pool_three_level(
@@ -108,302 +96,376 @@ def pool_three_level(
 ) -> ThreeLevelMean:
     """Return the pooled mean of K effects nested in studies, with both variances by REML.
 
-    Parameters
-    ----------
-    study : sequence of shape (K,)
-        The study of each effect; effects of one study need not be neighbours.
-    rho : float
-        Assumed correlation between the sampling errors of one study, from 0 up to below 1.
-    test : {"cr2", "t", "z"}
-        `cr2` is robust, with Satterthwaite's degrees of freedom; `t` and `z` rest on the model.
-    variances : (float, float), optional
-        Use these variances between and within studies instead of estimating them; their
-        intervals are then NaN.
-
-    Raises
-    ------
-    ValueError
-        Effects that cannot be pooled, fewer than 2 studies, no study with 2 effects, or an
-        unknown test.
+    Parameters are as for `fit_three_level`.
 
     References
     ----------
     konstantopoulos2011, pustejovsky2018.
     """
-    yi, vi = check_effects(yi, vi)
-    if test not in TESTS:
-        raise ValueError(f"test must be one of {', '.join(TESTS)}; got {test!r}")
-    if not 0 <= rho < 1:
-        raise ValueError(f"rho must be at least 0 and below 1; got {rho:g}")
-    effects, order = _sort_by_study(yi, vi, study, rho)
-    studies, k = len(effects.starts), len(yi)
-    if studies < 2:
-        raise ValueError("three-level pooling needs at least 2 studies; there is 1")
-    if studies == k:
-        raise ValueError("no study has two effects: variance within studies cannot be estimated")
-    ends = (np.nan, np.nan)
-    between, within = variances or _estimate_variances(effects)
-    between_ends = within_ends = ends
-    if variances is None:
-        lowest = float(_restricted_likelihood(effects, between, within).height) - float(
-            chdtri(1, 1 - confidence)
-        )
-        between_ends = _profile_interval(effects, _best_within, between, lowest)
-        within_ends = _profile_interval(effects, _best_between, within, lowest)
-    covariances = [block + between + within * np.eye(len(block)) for block in effects.covariances]
-    inverses = [np.linalg.inv(block) for block in covariances]
-    row_sums = [inverse.sum(axis=0) for inverse in inverses]
-    total = sum(map(np.sum, row_sums))
-    weights = np.concatenate(row_sums) / total
-    estimate = float(weights @ effects.y)
-    model_se = float(np.sqrt(1 / total))
-    robust_se, robust_df = _cr2(effects, covariances, inverses, estimate)
-    se, df = {
-        "cr2": (robust_se, robust_df),
-        "t": (model_se, float(studies - 1)),
-        "z": (model_se, np.nan),
-    }[test]
-    tail = (1 + confidence) / 2
-    quantile = float(ndtri(tail) if test == "z" else stdtrit(df, tail))
-    statistic = estimate / se if se > 0 else np.nan
-    spread = float(np.sqrt(se**2 + between + within))
-    q, typical = _sampling_errors(effects)
-    share = 100 / (between + within + typical)
-    unsorted = np.empty(k)
-    unsorted[order] = weights
-    return ThreeLevelMean(
-        k=k,
-        studies=studies,
-        rho=float(rho),
+    model = _Model(yi, vi, _ones(yi), study, rho)
+    mean = _pool(model, test=test, confidence=confidence, variances=variances)
+    if variances is not None:
+        return mean
+    variances, ends = (mean.between, mean.within), {}
+    for level, name in ((_BETWEEN, "between"), (_WITHIN, "within")):
+        interval = model.profile_interval(level, variances, confidence)
+        ends[f"{name}_low"], ends[f"{name}_high"] = interval
+    return replace(mean, **ends)
+
+
+def fit_three_level(
+    yi: ArrayLike,
+    vi: ArrayLike,
+    x: ArrayLike,
+    study: Sequence,
+    *,
+    rho: float = DEFAULT_RHO,
+    test: str = "cr2",
+    confidence: float = 0.95,
+    variances: tuple[float, float] | None = None,
+    contrasts: ArrayLike | None = None,
+) -> ThreeLevelRegression:
+    """Fit K effects nested in studies as a linear function of moderators, by REML.
+
+    Parameters
+    ----------
+    x : array_like of shape (K, p)
+        Moderators, including a column of ones for the intercept.
+    study : sequence of shape (K,)
+        The study of each effect; effects of one study need not be neighbours.
+    rho : float
+        Assumed correlation between the sampling errors of one study, from 0 up to below 1.
+    test : {"cr2", "z"}
+    variances : (float, float), optional
+        Use these variances between and within studies instead of estimating them.
+    contrasts : array_like of shape (q, p), optional
+        What `moderators` tests; by default all coefficients but the first.
+
+    Raises
+    ------
+    ValueError
+        Effects or moderators that cannot be used, fewer than 2 studies, no study with 2 effects,
+        or an unknown test.
+
+    References
+    ----------
+    konstantopoulos2011, pustejovsky2018.
+    """
+    model = _Model(yi, vi, x, study, rho)
+    if contrasts is None:
+        contrasts = np.eye(model.x.shape[1])[1:]
+    return _fit(
+        model,
+        variances=variances,
         test=test,
         confidence=confidence,
-        estimate=estimate,
-        se=se,
-        ci_low=estimate - quantile * se,
-        ci_high=estimate + quantile * se,
-        statistic=statistic,
-        df=df,
-        p=float(2 * (ndtr(-abs(statistic)) if test == "z" else stdtr(df, -abs(statistic)))),
-        model_se=model_se,
-        robust_se=robust_se,
-        robust_df=robust_df,
-        between=between,
-        between_low=between_ends[0],
-        between_high=between_ends[1],
-        within=within,
-        within_low=within_ends[0],
-        within_high=within_ends[1],
-        I2_between=share * between,
-        I2_within=share * within,
-        Q=q,
-        Q_df=k - 1,
-        Q_p=float(chdtrc(k - 1, q)),
-        log_likelihood=_log_likelihood(effects, between, within),
-        pi_low=estimate - quantile * spread,
-        pi_high=estimate + quantile * spread,
-        weights=unsorted,
+        contrasts=np.asarray(contrasts, float),
     )
+
+
+def compare_subgroups(
+    yi: ArrayLike,
+    vi: ArrayLike,
+    study: Sequence,
+    group: Sequence[Hashable],
+    *,
+    confidence: float = 0.95,
+    **options,
+) -> Subgroups:
+    """Return the mean of each subgroup of 2 or more studies, and the test of their difference.
+
+    One model holds for all subgroups, so that they share both variances.
+
+    Raises
+    ------
+    ValueError
+        As `fit_three_level`.
+    """
+    yi, vi = check_effects(yi, vi)
+    study, group = np.asarray(study), list(group)
+    members = {name: np.array([other == name for other in group]) for name in dict.fromkeys(group)}
+    counts = {name: len(set(study[rows])) for name, rows in members.items()}
+    single = tuple(name for name, count in counts.items() if count < 2)
+    pooled = [name for name in members if name not in single]
+    if not pooled:
+        return Subgroups({}, single, None)
+    x = np.column_stack([members[name] for name in pooled])
+    rows = x.any(axis=1)
+    fit = fit_three_level(
+        yi[rows], vi[rows], x[rows], study[rows], confidence=confidence,
+        contrasts=np.column_stack([-np.ones(len(pooled) - 1), np.eye(len(pooled))[1:, 1:]]),
+        **options,
+    )  # fmt: skip
+    means = {
+        name: _mean(fit, column, members[name][rows], counts[name], confidence)
+        for column, name in enumerate(pooled)
+    }
+    return Subgroups(means, single, fit.moderators)
 
 
 def sensitivity_to_rho(
     yi: ArrayLike, vi: ArrayLike, study: Sequence, *, rhos: Sequence[float] = RHOS, **options
 ) -> list[ThreeLevelMean]:
-    """Return the three-level mean for each assumed correlation; `options` as above."""
-    return [pool_three_level(yi, vi, study, rho=rho, **options) for rho in rhos]
+    """Return the mean for each assumed correlation, without intervals of the variances."""
+    return [_pool(_Model(yi, vi, _ones(yi), study, rho), **options) for rho in rhos]
 
 
-def _sort_by_study(
-    yi: np.ndarray, vi: np.ndarray, study: Sequence, rho: float
-) -> tuple[_Effects, np.ndarray]:
-    """Return the effects study by study, and the order that sorts them."""
-    if len(study) != len(yi):
-        raise ValueError(f"there are {len(yi)} effects, but {len(study)} studies named for them")
-    _, numbers = np.unique(np.asarray(study).astype(str), return_inverse=True)
-    order = np.argsort(numbers, kind="stable")
-    starts = np.flatnonzero(np.diff(numbers[order], prepend=-1))
-    y = yi[order]
-    covariances, parts = [], []
-    # The likelihood does not depend on the origin; a near one keeps its digits.
-    centred = np.split(y - y.mean(), starts[1:])
-    for block, variances in zip(centred, np.split(vi[order], starts[1:]), strict=True):
-        se = np.sqrt(variances)
-        covariance = rho * np.outer(se, se)
-        np.fill_diagonal(covariance, variances)
-        eigenvalues, vectors = np.linalg.eigh(covariance)
-        covariances.append(covariance)
-        parts.append((eigenvalues, vectors.sum(axis=0), block @ vectors))
-    columns = map(np.concatenate, zip(*parts, strict=True))
-    return _Effects(y, starts, covariances, *columns), order
+def _ones(yi: ArrayLike) -> np.ndarray:
+    return np.ones((np.size(yi), 1))
 
 
-def _restricted_likelihood(effects: _Effects, between: ArrayLike, within: ArrayLike) -> _Likelihood:
-    """Evaluate the restricted likelihood at pairs of variances, arrays of one shape."""
-    between = np.asarray(between, float)[..., None]
-    w = 1 / (effects.eigenvalues + np.asarray(within, float)[..., None])
-
-    def by_study(values: np.ndarray) -> np.ndarray:
-        return np.add.reduceat(values, effects.starts, axis=-1)
-
-    products = (effects.ones**2, effects.ones * effects.rotated, effects.rotated**2)
-    s, t, u = (by_study(w * product) for product in products)
-    ds, dt, du = (-by_study(w**2 * product) for product in products)
-    shrinkage = 1 / (1 + between * s)
-    ones, cross = (s * shrinkage).sum(-1), (t * shrinkage).sum(-1)
-    squares = (u - between * t**2 * shrinkage).sum(-1)
-    mean = cross / ones
-    height = np.log(w).sum(-1) + np.log(shrinkage).sum(-1) - np.log(ones) - squares + cross * mean
-
-    def slope(log_determinant, ones_slope, cross_slope, squares_slope):
-        residual = squares_slope - 2 * mean * cross_slope + mean**2 * ones_slope
-        return -log_determinant - ones_slope / ones - residual
-
-    between_slope = slope(
-        (s * shrinkage).sum(-1),
-        -((s * shrinkage) ** 2).sum(-1),
-        -(s * t * shrinkage**2).sum(-1),
-        -((t * shrinkage) ** 2).sum(-1),
-    )
-    change = between * ds * shrinkage
-    within_slope = slope(
-        w.sum(-1) + change.sum(-1),
-        (ds * shrinkage**2).sum(-1),
-        (shrinkage * (dt - t * change)).sum(-1),
-        (du - between * shrinkage * t * (2 * dt - t * change)).sum(-1),
-    )
-    return _Likelihood(height, between_slope, within_slope)
+def _pool(model: "_Model", *, confidence: float = 0.95, **options) -> ThreeLevelMean:
+    fit = _fit(model, confidence=confidence, **options)
+    return _mean(fit, 0, np.ones(len(model.yi), bool), fit.studies, confidence)
 
 
-def _log_likelihood(effects: _Effects, between: float, within: float) -> float:
-    k = len(effects.y)
-    height = float(_restricted_likelihood(effects, between, within).height)
-    return (height + np.log(k) - (k - 1) * np.log(2 * np.pi)) / 2
+class _Model:
+    """Effects with their working covariance, and the restricted likelihood of two variances.
 
-
-def _maximise(
-    evaluate: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]],
-    count: int,
-    upper: float,
-) -> np.ndarray:
-    """Return where each of several functions on [0, ∞) is highest.
-
-    `evaluate` returns heights and slopes at points, given with the number of their function. The
-    sign of the slope is taken on a grid, each change from rise to fall is narrowed down, and the
-    highest maximum wins: steps along the slope can miss it where there are several.
+    With V = Q L Q' for the sampling errors of one study, V + within·I has the same eigenvectors,
+    and the variance between studies adds a matrix of rank one. Every likelihood is then a sum over
+    effects of products of three things in these eigenvectors: ones, moderators and effects.
     """
-    row = np.arange(count)
-    while (evaluate(np.full(count, upper), row)[1] > 0).any():
-        upper *= 4
-    grid = upper * _GRID
-    heights, slopes = (
-        values.reshape(count, -1)
-        for values in evaluate(np.tile(grid, count), np.repeat(row, len(grid)))
-    )
-    best, best_height = np.zeros(count), heights[:, 0].copy()
-    row, step = np.nonzero((slopes[:, :-1] > 0) & (slopes[:, 1:] <= 0))
-    if len(row):
-        root = elementwise.find_root(
-            lambda point, number: evaluate(point, number)[1],
-            (grid[step], grid[step + 1]),
-            args=(row,),
-            tolerances=_TOLERANCES,
+
+    def __init__(
+        self, yi: ArrayLike, vi: ArrayLike, x: ArrayLike, study: Sequence, rho: float
+    ) -> None:
+        self.yi, vi = check_effects(yi, vi)
+        k = len(self.yi)
+        self.x = check_moderators(x, k)
+        if not 0 <= rho < 1:
+            raise ValueError(f"rho must be at least 0 and below 1; got {rho:g}")
+        if len(study) != k:
+            raise ValueError(f"there are {k} effects, but {len(study)} studies named for them")
+        names, number = np.unique(np.asarray(study).astype(str), return_inverse=True)
+        if len(names) < 2:
+            raise ValueError("three-level pooling needs at least 2 studies; there is 1")
+        if len(names) == k:
+            raise ValueError(
+                "no study has two effects: variance within studies cannot be estimated"
+            )
+        self.rho = float(rho)
+        self.studies = [np.flatnonzero(number == study) for study in range(len(names))]
+        self.is_same = np.equal.outer(number, number)
+        self.sampling = rho * self.is_same * np.sqrt(np.outer(vi, vi))
+        np.fill_diagonal(self.sampling, vi)
+        # The likelihood depends on neither the origin nor the units; these keep its digits, and
+        # with orthonormal moderators it has the constant that metafor includes.
+        basis, _ = np.linalg.qr(self.x)
+        columns = np.column_stack([np.ones(k), basis, self.yi - basis @ (basis.T @ self.yi)])
+        q = columns.shape[1]
+        self._eigenvalues, self._sums = np.empty(k), np.zeros((k, len(names), q, q))
+        for index, rows in enumerate(self.studies):
+            self._eigenvalues[rows], vectors = np.linalg.eigh(self.sampling[np.ix_(rows, rows)])
+            rotated = vectors.T @ columns[rows]
+            self._sums[rows, index] = rotated[:, :, None] * rotated[:, None, :]
+        self._bound = max(float(np.var(self.yi)), float(vi.max()))
+
+    def likelihood(self, between: ArrayLike, within: ArrayLike) -> tuple[np.ndarray, ...]:
+        """Return twice the restricted log-likelihood, up to a constant, and its two slopes."""
+        between = np.asarray(between, float)[..., None]
+        w = 1 / (self._eigenvalues + np.asarray(within, float)[..., None])
+        sums, change = np.tensordot(w, self._sums, 1), -np.tensordot(w**2, self._sums, 1)
+        s, t, ds, dt = sums[..., 0, 0], sums[..., 0, 1:], change[..., 0, 0], change[..., 0, 1:]
+        shrinkage = 1 / (1 + between * s)
+        share = between * shrinkage
+
+        def outer(a: np.ndarray, b: np.ndarray, factor: np.ndarray) -> np.ndarray:
+            return np.swapaxes(a * factor[..., None], -1, -2) @ b
+
+        cross = sums[..., 1:, 1:].sum(-3) - outer(t, t, share)
+        inverse = np.linalg.inv(cross[..., :-1, :-1])
+        beta = inverse @ cross[..., :-1, -1:]
+        residual = np.concatenate([-beta, np.ones_like(beta[..., :1, :])], axis=-2)
+
+        def square(matrix: np.ndarray) -> np.ndarray:
+            return (residual * (matrix @ residual)).sum((-2, -1))
+
+        def slope(log_determinant: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+            moderators = (inverse * matrix[..., :-1, :-1]).sum((-2, -1))
+            return -log_determinant - moderators - square(matrix)
+
+        height = np.log(w).sum(-1) + np.log(shrinkage).sum(-1) + np.linalg.slogdet(inverse)[1]
+        mixed = outer(t, dt, share)
+        within_change = change[..., 1:, 1:].sum(-3) - mixed - np.swapaxes(mixed, -1, -2)
+        within_change += outer(t, t, share**2 * ds)
+        return (
+            height - square(cross),
+            slope((s * shrinkage).sum(-1), -outer(t, t, shrinkage**2)),
+            slope(w.sum(-1) + (share * ds).sum(-1), within_change),
         )
-        root_heights, _ = evaluate(root.x, row)
-        for number, point, height in zip(row, root.x, root_heights, strict=True):
-            if height > best_height[number]:
-                best[number], best_height[number] = point, height
-    return best
+
+    def best(self, level: int, other: np.ndarray) -> np.ndarray:
+        """Return one level's variance of greatest likelihood, for each one of the other level."""
+
+        def evaluate(point: np.ndarray, number: np.ndarray) -> tuple[np.ndarray, ...]:
+            return self.likelihood(
+                *_pair(level, point, np.broadcast_to(other[number], point.shape))
+            )
+
+        return highest_points(
+            lambda point, number: evaluate(point, number)[0],
+            lambda point, number: evaluate(point, number)[1 + level],
+            np.full(len(other), self._bound),
+            _GRID,
+        )
+
+    def estimate_variances(self) -> tuple[float, float]:
+        """Find the two variances, between and within studies, of greatest likelihood."""
+
+        # Along the best variance between studies, the slope of the profile is the partial one.
+        def profile(within: np.ndarray) -> tuple[np.ndarray, ...]:
+            between = self.best(_BETWEEN, within.ravel()).reshape(within.shape)
+            return self.likelihood(between, within)
+
+        within = highest_points(
+            lambda point, _: profile(point)[0],
+            lambda point, _: profile(point)[1 + _WITHIN],
+            np.array([self._bound]),
+            _GRID,
+        )
+        return float(self.best(_BETWEEN, within)[0]), float(within[0])
+
+    def profile_interval(
+        self, level: int, variances: tuple[float, float], confidence: float
+    ) -> tuple[float, float]:
+        """Find where the profile likelihood of a variance falls to its limit; 0 if it never does."""
+        lowest = float(self.likelihood(*variances)[0]) - float(chdtri(1, 1 - confidence))
+
+        def excess(value: np.ndarray) -> np.ndarray:
+            other = self.best(1 - level, np.ravel(value)).reshape(np.shape(value))
+            return self.likelihood(*_pair(level, value, other))[0] - lowest
+
+        def crossing(low: float, high: float) -> float:
+            return float(elementwise.find_root(excess, (low, high), tolerances={"xrtol": 1e-10}).x)
+
+        estimate, upper = variances[level], 2 * max(variances[level], self._bound)
+        while excess(np.array(upper)) > 0:
+            upper *= 4
+        low = crossing(0.0, estimate) if estimate > 0 and excess(np.array(0.0)) < 0 else 0.0
+        return low, crossing(estimate, upper)
 
 
-def _best_between(effects: _Effects, within: np.ndarray) -> np.ndarray:
-    """Return the variance between studies of greatest likelihood, for each one within."""
-
-    def evaluate(between, number):
-        found = _restricted_likelihood(effects, between, within[number])
-        return found.height, found.between_slope
-
-    return _maximise(evaluate, len(within), _variance_bound(effects))
+def _pair(level: int, value: ArrayLike, other: ArrayLike) -> tuple[ArrayLike, ArrayLike]:
+    return (value, other) if level == _BETWEEN else (other, value)
 
 
-def _best_within(effects: _Effects, between: np.ndarray) -> np.ndarray:
-    """Return the variance within studies of greatest likelihood, for each one between."""
+def _fit(
+    model: _Model,
+    *,
+    test: str = "cr2",
+    confidence: float,
+    variances: tuple[float, float] | None = None,
+    contrasts: np.ndarray | None = None,
+) -> ThreeLevelRegression:
+    if test not in TESTS:
+        raise ValueError(f"test must be one of {', '.join(TESTS)}; got {test!r}")
+    between, within = variances or model.estimate_variances()
+    k, p = model.x.shape
+    covariance = model.sampling + between * model.is_same + within * np.eye(k)
+    weights, beta_covariance, _ = _solve(model.x, covariance)
+    beta = weights @ model.yi
+    _, _, projection = _solve(model.x, model.sampling)
+    q = float(model.yi @ projection @ model.yi)
+    share = 100 / (between + within + (k - p) / np.trace(projection))
+    df, moderators = np.full(p, np.nan), None
+    if test == "cr2":
+        beta_covariance, products = _cr2(model, covariance, weights, beta_covariance)
+        df = np.array([_satterthwaite(products, row[None]) for row in np.eye(p)])
+    if contrasts is not None and len(contrasts):
+        tested = contrasts @ beta, contrasts @ beta_covariance @ contrasts.T
+        moderators = wald_test(*tested)
+        if test == "cr2":
+            # The approximation of Hotelling's T² (pustejovsky2018).
+            count, spread = len(contrasts), _satterthwaite(products, contrasts)
+            df2 = spread - count + 1
+            statistic = moderators.statistic * df2 / (spread * count)
+            moderators = WaldTest(statistic, count, df2, float(fdtrc(count, df2, statistic)))
+    height, *_ = model.likelihood(between, within)
+    return ThreeLevelRegression(
+        **coefficient_tests(beta, np.sqrt(np.diagonal(beta_covariance)), df, confidence),
+        test=test,
+        Q=q,
+        Q_df=k - p,
+        Q_p=float(chdtrc(k - p, q)),
+        studies=len(model.studies),
+        rho=model.rho,
+        between=between,
+        within=within,
+        I2_between=share * between,
+        I2_within=share * within,
+        log_likelihood=float(height - (k - p) * np.log(2 * np.pi)) / 2,
+        moderators=moderators,
+        weights=weights,
+    )
 
-    def evaluate(within, number):
-        found = _restricted_likelihood(effects, between[number], within)
-        return found.height, found.within_slope
 
-    return _maximise(evaluate, len(between), _variance_bound(effects))
-
-
-def _estimate_variances(effects: _Effects) -> tuple[float, float]:
-    """Find the two variances, between and within studies, of greatest restricted likelihood."""
-
-    # Along the best variance between studies, the slope of the profile is the partial one.
-    def evaluate(within, _):
-        found = _restricted_likelihood(effects, _best_between(effects, within), within)
-        return found.height, found.within_slope
-
-    within = _maximise(evaluate, 1, _variance_bound(effects))
-    return float(_best_between(effects, within)[0]), float(within[0])
-
-
-def _profile_interval(
-    effects: _Effects, best_other: Callable, estimate: float, lowest: float
-) -> tuple[float, float]:
-    """Find where the profile likelihood of one variance falls to `lowest`; 0 if it never does."""
-
-    def excess(value):
-        other = best_other(effects, np.ravel(value))
-        pair = (np.ravel(value), other) if best_other is _best_within else (other, np.ravel(value))
-        return (_restricted_likelihood(effects, *pair).height - lowest).reshape(np.shape(value))
-
-    def crossing(low: float, high: float) -> float:
-        return float(elementwise.find_root(excess, (low, high), tolerances={"xrtol": 1e-10}).x)
-
-    upper = 2 * max(estimate, _variance_bound(effects))
-    while excess(np.array(upper)) > 0:
-        upper *= 4
-    low = crossing(0.0, estimate) if estimate > 0 and excess(np.array(0.0)) < 0 else 0.0
-    return low, crossing(estimate, upper)
-
-
-def _variance_bound(effects: _Effects) -> float:
-    return max(float(np.var(effects.y)), *(float(v.max()) for v in effects.covariances))
+def _solve(x: np.ndarray, covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return (X'WX)⁻¹X'W, (X'WX)⁻¹ and W - WX(X'WX)⁻¹X'W, with W the inverse covariance."""
+    w = np.linalg.inv(covariance)
+    inverse = np.linalg.inv(x.T @ w @ x)
+    weights = inverse @ x.T @ w
+    return weights, inverse, w - w @ x @ weights
 
 
 def _cr2(
-    effects: _Effects,
-    covariances: list[np.ndarray],
-    inverses: list[np.ndarray],
-    estimate: float,
-) -> tuple[float, float]:
-    """Return the bias-reduced robust standard error of the mean and its degrees of freedom.
+    model: _Model, covariance: np.ndarray, weights: np.ndarray, beta_covariance: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the bias-reduced robust covariance of the coefficients (pustejovsky2018).
 
-    Study by study, residuals are adjusted so that the variance is unbiased if the working model
-    is right (pustejovsky2018); the degrees of freedom are Satterthwaite's under that model.
+    Study by study, residuals are adjusted so that the covariance is unbiased if the working model
+    is right. The second array, of shape (J, J, p, p), has the covariances under that model between
+    what two of J studies add to the coefficients' errors.
     """
-    variance = 1 / sum(inverse.sum() for inverse in inverses)
-    scores, own, totals = [], [], []
-    blocks = np.split(effects.y - estimate, effects.starts[1:])
-    for residuals, covariance, inverse in zip(blocks, covariances, inverses, strict=True):
-        root = np.linalg.cholesky(covariance)
-        values, vectors = np.linalg.eigh(root.T @ (covariance - variance) @ root)
-        adjustment = root @ (vectors / np.sqrt(values)) @ vectors.T @ root.T
-        g = variance * adjustment @ inverse.sum(axis=0)
-        scores.append(g @ residuals)
-        own.append(g @ covariance @ g)
-        totals.append(g.sum())
-    products = np.diag(own) - variance * np.outer(totals, totals)
-    df = np.trace(products) ** 2 / (products**2).sum()
-    return float(np.sqrt(np.square(scores).sum())), float(df)
+    residuals = model.yi - model.x @ (weights @ model.yi)
+    own, totals, scores = [], [], []
+    for rows in model.studies:
+        x, block = model.x[rows], covariance[np.ix_(rows, rows)]
+        root = np.linalg.cholesky(block)
+        values, vectors = np.linalg.eigh(root.T @ (block - x @ beta_covariance @ x.T) @ root)
+        is_free = values > _NO_EIGENVALUE
+        half = root @ vectors[:, is_free]
+        g = (half / np.sqrt(values[is_free])) @ half.T @ weights[:, rows].T
+        own.append(g.T @ block @ g)
+        totals.append(x.T @ g)
+        scores.append(g.T @ residuals[rows])
+    products = -np.einsum("ias,ab,jbt->ijst", totals, beta_covariance, totals)
+    products[np.diag_indices(len(own))] += own
+    return np.einsum("ja,jb->ab", scores, scores), products
 
 
-def _sampling_errors(effects: _Effects) -> tuple[float, float]:
-    """Return Q, and the typical sampling variance of Higgins and Thompson, from V alone."""
-    inverses = [np.linalg.inv(block) for block in effects.covariances]
-    row_sums = [inverse.sum(axis=0) for inverse in inverses]
-    total = sum(map(np.sum, row_sums))
-    mean = np.concatenate(row_sums) @ effects.y / total
-    residuals = np.split(effects.y - mean, effects.starts[1:])
-    q = sum(r @ inverse @ r for r, inverse in zip(residuals, inverses, strict=True))
-    trace = sum(map(np.trace, inverses)) - sum(np.square(sums).sum() for sums in row_sums) / total
-    return float(q), float((len(effects.y) - 1) / trace)
+def _satterthwaite(products: np.ndarray, contrasts: np.ndarray) -> float:
+    """Return degrees of freedom of the robust covariance of q contrasts.
+
+    For one contrast these are Satterthwaite's; for several those of a Wishart distribution with the
+    same total variance.
+    """
+    values, vectors = np.linalg.eigh(contrasts @ np.einsum("jjst->st", products) @ contrasts.T)
+    standard = (vectors / np.sqrt(values)).T @ contrasts
+    p = np.einsum("as,ijst,bt->ijab", standard, products, standard)
+    variance = np.einsum("ijaa,ijbb->", p, p) + np.einsum("ijab,ijba->", p, p)
+    return float(len(contrasts) * (len(contrasts) + 1) / variance)
+
+
+def _mean(
+    fit: ThreeLevelRegression,
+    column: int,
+    members: np.ndarray,
+    studies: int,
+    confidence: float,
+) -> ThreeLevelMean:
+    """Return one coefficient as the mean of its effects."""
+    mean = fit.mean(column)
+    spread = np.sqrt(mean["se"] ** 2 + fit.between + fit.within)
+    half = float(t_quantile(mean["df"], confidence) * spread)
+    names = ("rho", "between", "within", "I2_between", "I2_within", "log_likelihood")
+    return ThreeLevelMean(
+        k=int(members.sum()),
+        studies=studies,
+        confidence=confidence,
+        **mean,
+        pi_low=mean["estimate"] - half,
+        pi_high=mean["estimate"] + half,
+        weights=fit.weights[column, members],
+        **{name: getattr(fit, name) for name in names},
+    )
