@@ -430,7 +430,7 @@ def test_subgroups_are_pooled_separately_and_compared(grouped):
     estimates = np.array([group.pooled.estimate for group in pooled.subgroups])
     weights = np.array([group.pooled.se**-2 for group in pooled.subgroups])
     q = np.sum(weights * (estimates - np.average(estimates, weights=weights)) ** 2)
-    assert pytest.approx(q) == pooled.subgroup_test.Q
+    assert pytest.approx(q) == pooled.subgroup_test.statistic
     assert pooled.as_data()["subgroups"]["difference"]["Q"] == pytest.approx(q)
     assert "Comparator active. Pooled over 3 studies" in " ".join(map(str, describe_pool(pooled)))
     layout = lay_out_forest(pooled)
@@ -594,6 +594,29 @@ def test_several_effects_of_a_study_are_pooled_as_dependent(vaccine):
     json.dumps(ours.as_data(), allow_nan=False)
     # One effect per study otherwise, that of one scale.
     assert estimate(vaccine).pooled.k == 12
+
+
+def test_moderators_and_subgroups_of_dependent_effects_are_tested_robustly(grouped):
+    for line in (4, 5, 24, 25):
+        grouped.put(STUDIES, line, study=f"trial{0 if line < 10 else 10}", instrument="blood")
+    options = {"method": "threelevel", "subgroup_by": "comparator", "moderator": "dose"}
+    ours = estimate(grouped, **options)
+    assert [group.pooled.studies for group in ours.subgroups] == [9, 2]
+    assert {group.pooled.between for group in ours.subgroups} == {ours.subgroups[0].pooled.between}
+    data = ours.as_data()
+    assert data["subgroups"]["difference"]["F"] == ours.subgroup_test.statistic
+    assert data["regression"]["df"][1] == ours.regression.df[1] < 10
+    spoken = sentences(grouped, **options)
+    assert any(text.startswith("Per mg/kg the effect changes by ") for text in spoken)
+    assert any("3 effects of 2 studies" in text for text in spoken)
+    draw(lay_out_forest(ours))
+
+
+def test_a_subgroup_of_several_effects_of_one_study_is_not_pooled(grouped):
+    for line in (24, 25, 26, 27):
+        grouped.put(STUDIES, line, study="trial10", instrument=f"scale {line // 2}")
+    spoken = sentences(grouped, method="threelevel", subgroup_by="comparator")
+    assert any(text.startswith("Comparator active. Not pooled: trial10 (") for text in spoken)
 
 
 @pytest.mark.parametrize(

@@ -83,11 +83,11 @@ def lay_out_forest(pooled: PooledEstimate | Refusal) -> ForestLayout:
     template += " A subgroup of one study has no pooled estimate."
     test, fields = pooled.subgroup_test, {}
     # Why there is no test is part of the text on these studies (`describe_pool`).
-    if test is not None and test.Q_df:
+    if test is not None:
         template += " Test for subgroup differences: {difference}."
-        text = f"Q {test.Q:.2f}, p {test.Q_p:.2g}"
+        text = f"{test.symbol} {test.statistic:.2f}, p {test.p:.2g}"
         rows = row_addresses(pooled.studies)
-        fields["difference"] = Number(test.Q_p, text, rows, "groups")
+        fields["difference"] = Number(test.p, text, rows, "groups")
     return _lay_out(identity, title, template, pooled, lines, **fields)
 
 

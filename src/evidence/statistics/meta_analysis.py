@@ -47,6 +47,11 @@ class WaldTest(NamedTuple):
     df2: float
     p: float
 
+    @property
+    def symbol(self) -> str:
+        """The letter of the statistic."""
+        return "F" if np.isfinite(self.df2) else "Q"
+
 
 @dataclass(frozen=True)
 class Mean:

@@ -106,11 +106,17 @@ def pool_three_level(
     mean = _pool(model, test=test, confidence=confidence, variances=variances)
     if variances is not None:
         return mean
-    variances, ends = (mean.between, mean.within), {}
-    for level, name in ((_BETWEEN, "between"), (_WITHIN, "within")):
-        interval = model.profile_interval(level, variances, confidence)
-        ends[f"{name}_low"], ends[f"{name}_high"] = interval
-    return replace(mean, **ends)
+    between, within = (
+        model.profile_interval(level, (mean.between, mean.within), confidence)
+        for level in (_BETWEEN, _WITHIN)
+    )
+    return replace(
+        mean,
+        between_low=between[0],
+        between_high=between[1],
+        within_low=within[0],
+        within_high=within[1],
+    )
 
 
 def fit_three_level(
@@ -182,9 +188,9 @@ def compare_subgroups(
         As `fit_three_level`.
     """
     yi, vi = check_effects(yi, vi)
-    study, group = np.asarray(study), list(group)
+    studies = np.asarray(study)
     members = {name: np.array([other == name for other in group]) for name in dict.fromkeys(group)}
-    counts = {name: len(set(study[rows])) for name, rows in members.items()}
+    counts = {name: len(set(studies[rows])) for name, rows in members.items()}
     single = tuple(name for name, count in counts.items() if count < 2)
     pooled = [name for name in members if name not in single]
     if not pooled:
@@ -192,11 +198,11 @@ def compare_subgroups(
     x = np.column_stack([members[name] for name in pooled])
     rows = x.any(axis=1)
     fit = fit_three_level(
-        yi[rows], vi[rows], x[rows], study[rows], confidence=confidence,
+        yi[rows], vi[rows], x[rows], studies[rows], confidence=confidence,
         contrasts=np.column_stack([-np.ones(len(pooled) - 1), np.eye(len(pooled))[1:, 1:]]),
         **options,
     )  # fmt: skip
-    means = {
+    means: dict[Hashable, Mean] = {
         name: _mean(fit, column, members[name][rows], counts[name], confidence)
         for column, name in enumerate(pooled)
     }

@@ -33,7 +33,7 @@ from evidence.provenance.sentence import (
     verbatim,
 )
 from evidence.statistics.bayesian import BayesianMean
-from evidence.statistics.meta_analysis import MetaRegression, PooledMean
+from evidence.statistics.meta_analysis import Coefficients, PooledMean
 from evidence.statistics.three_level import ThreeLevelMean
 
 METHOD_LABELS = {
@@ -124,8 +124,10 @@ def format_pool(pooled: PooledEstimate) -> Iterator[str]:
         subgroups = replace(pooled, regression=None, omitted_analyses={})
         yield from map(str, describe_pool(subgroups))
         test = pooled.subgroup_test
-        if test and test.Q_df:
-            yield f"Difference between subgroups: {_test_text('Q', test.Q, test.Q_df, test.Q_p)}."
+        if test:
+            df = f"{test.df}, {test.df2:.1f}" if np.isfinite(test.df2) else test.df
+            text = _test_text(test.symbol, test.statistic, df, test.p)
+            yield f"Difference between subgroups: {text}."
 
 
 @selection
@@ -290,6 +292,9 @@ def _subgroup(pooled: PooledEstimate, group: Subgroup, name: str) -> Sentence:
         effect = _effect(pooled, group.pooled, name, rows)
         return Sentence(name, "{lead}. " + effect.template, {"lead": lead, **effect.fields})
     study = group.studies.iloc[0]
+    if len(group.studies) > 1:
+        labels = ", ".join(group.studies["label"])
+        return Sentence(name, "{lead}. Not pooled: {labels}.", {"lead": lead, "labels": labels})
     inverse = INVERSE_LINK.get(pooled.measure, float)
     natural = tuple(float(inverse(study[column])) for column in ("yi", "ci_low", "ci_high"))
     return Sentence(
@@ -327,7 +332,7 @@ def _prediction(pooled: PooledEstimate, name: str, rows: tuple[str, ...]) -> lis
 
 
 def _slope(
-    pooled: PooledEstimate, line: MetaRegression, name: str, rows: tuple[str, ...]
+    pooled: PooledEstimate, line: Coefficients, name: str, rows: tuple[str, ...]
 ) -> Sentence:
     ends = format_interval(line.ci_low[1], line.ci_high[1])
     return Sentence(
@@ -386,7 +391,7 @@ def _sensitivity_lines(pooled: PooledEstimate) -> Iterator[str]:
         yield f"Trim and fill: {missing}, effect {effect} ({pooled.ci_label} {low} to {high})."
 
 
-def _test_text(name: str, statistic: float, df: int, p: float) -> str:
+def _test_text(name: str, statistic: float, df: int | str, p: float) -> str:
     return f"{name} = {statistic:.2f} (df = {df}, p = {p:.2g})"
 
 

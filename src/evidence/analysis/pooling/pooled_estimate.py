@@ -42,15 +42,15 @@ from evidence.statistics.effect_sizes import inverse_logit
 from evidence.statistics.three_level import (
     DEFAULT_RHO,
     ThreeLevelMean,
+    compare_subgroups,
+    fit_three_level,
     pool_three_level,
     sensitivity_to_rho,
 )
 
 STRATIFIED_METHODS = ("mh", "peto")
 """Methods that pool counts directly: studies have no weights, and there is no tau²."""
-Pooled = (
-    meta_analysis.PooledMean | mantel_haenszel.StratifiedEstimate | ThreeLevelMean | BayesianMean
-)
+Pooled = meta_analysis.Mean | mantel_haenszel.StratifiedEstimate | BayesianMean
 """Whatever a method gives; all have an estimate with its interval on the scale of pooling."""
 INVERSE_LINK: dict[str, Callable] = {"rr": np.exp, "or": np.exp, "proportion": inverse_logit}
 """Transformation from the scale of pooling to the natural scale, where they differ."""
@@ -81,7 +81,7 @@ class Subgroup:
 
     name: str
     studies: pd.DataFrame
-    pooled: meta_analysis.PooledMean | None
+    pooled: meta_analysis.Mean | None
 
 
 @dataclass(frozen=True)
@@ -107,9 +107,9 @@ class PooledEstimate:
     trim_and_fill: sensitivity.TrimAndFill | None = None
     subgroup_by: str = ""
     subgroups: tuple[Subgroup, ...] = ()
-    subgroup_test: sensitivity.Subgroups | None = None
+    subgroup_test: meta_analysis.WaldTest | None = None
     moderator: str = ""
-    regression: meta_analysis.MetaRegression | None = None
+    regression: meta_analysis.Coefficients | None = None
     omitted_analyses: dict[str, str] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
     by_rho: tuple[ThreeLevelMean, ...] = ()
@@ -175,7 +175,7 @@ class PooledEstimate:
                 "egger": self.egger._asdict() if self.egger else None,
                 "trim_and_fill": filled and vars(filled) | {"filled": _pooled_data(filled.filled)},
                 "subgroups": self._subgroup_data() if self.subgroup_by else None,
-                "regression": line and {"moderator": self.moderator, **asdict(line)},
+                "regression": line and {"moderator": self.moderator, **_pooled_data(line)},
                 "by_rho": [_pooled_data(pooled) for pooled in self.by_rho] or None,
                 "few_studies": self.few_studies and self.few_studies.as_data(),
                 "omitted_analyses": self.omitted_analyses,
@@ -193,7 +193,12 @@ class PooledEstimate:
             for group in self.subgroups
         }
         test = self.subgroup_test
-        difference = {"Q": test.Q, "df": test.Q_df, "p": test.Q_p} if test and test.Q_df else None
+        difference = test and {
+            test.symbol: test.statistic,
+            "df": test.df,
+            "df2": test.df2,
+            "p": test.p,
+        }
         return {"by": self.subgroup_by, "groups": groups, "difference": difference}
 
 
@@ -466,16 +471,16 @@ def _no_sensitivity_analyses(method: str) -> dict[str, str]:
 def _add_subgroups(estimate: PooledEstimate, subgroup_by: str, options: dict) -> PooledEstimate:
     """Split the studies into subgroups, in the order in which these appear, and test the difference."""
     studies, column = estimate.studies, SUBGROUP_COLUMNS[subgroup_by]
-    test, omitted = None, {}
-    if estimate.method not in meta_analysis.METHODS:
-        omitted["subgroups"] = f"no subgroup analysis: method {estimate.method} has none"
+    pooled, difference, omitted = {}, None, {}
+    try:
+        analysis = _subgroup_analysis(estimate, list(studies[column]), options)
+    except ValueError as error:
+        omitted["subgroups"] = f"no subgroup analysis: {error}"
     else:
-        yi, vi = studies["yi"].to_numpy(), studies["vi"].to_numpy()
-        test = sensitivity.subgroup_analysis(yi, vi, list(studies[column]), **options)
-        if not test.Q_df:
+        pooled, difference = analysis.groups, analysis.difference
+        if difference is None:
             reason = "fewer than two subgroups contain two or more studies"
             omitted["subgroup_test"] = f"no subgroup test: {reason}"
-    pooled = test.groups if test else {}
     subgroups = tuple(
         Subgroup(str(name), group.reset_index(drop=True), pooled.get(name))
         for name, group in studies.groupby(column, sort=False)
@@ -484,24 +489,32 @@ def _add_subgroups(estimate: PooledEstimate, subgroup_by: str, options: dict) ->
         estimate,
         subgroup_by=subgroup_by,
         subgroups=subgroups,
-        subgroup_test=test,
+        subgroup_test=difference,
         omitted_analyses=estimate.omitted_analyses | omitted,
     )
 
 
+def _subgroup_analysis(
+    estimate: PooledEstimate, groups: list, options: dict
+) -> sensitivity.Subgroups:
+    studies, mean = estimate.studies, estimate.pooled
+    effects = (studies["yi"], studies["vi"])
+    if isinstance(mean, ThreeLevelMean):
+        return compare_subgroups(
+            *effects, list(studies["study"]), groups, **_three_level_options(mean)
+        )
+    if estimate.method not in meta_analysis.METHODS:
+        raise ValueError(f"method {estimate.method} has none")
+    return sensitivity.subgroup_analysis(*effects, groups, **options)
+
+
 def _add_regression(estimate: PooledEstimate, moderator: str, options: dict) -> PooledEstimate:
     """Fit a meta-regression over the studies that state the moderator."""
-    line, reason = None, f"method {estimate.method} has none"
-    if estimate.method in meta_analysis.METHODS:
-        column = estimate.studies[MODERATOR_COLUMNS[moderator]]
-        values = pd.to_numeric(column, errors="coerce").dropna()
-        studies = estimate.studies.loc[values.index]
-        x = np.column_stack([np.ones(len(values)), values.to_numpy(float)])
-        try:
-            line = meta_analysis.fit_regression(studies["yi"], studies["vi"], x, **options)
-        except ValueError as error:
-            reason = str(error)
-    omitted = {} if line else {"regression": f"no meta-regression on {moderator}: {reason}"}
+    line, omitted = None, {}
+    try:
+        line = _regression(estimate, MODERATOR_COLUMNS[moderator], options)
+    except ValueError as error:
+        omitted["regression"] = f"no meta-regression on {moderator}: {error}"
     return replace(
         estimate,
         moderator=moderator,
@@ -510,9 +523,25 @@ def _add_regression(estimate: PooledEstimate, moderator: str, options: dict) -> 
     )
 
 
-def _pooled_data(pooled: Pooled) -> dict:
+def _regression(estimate: PooledEstimate, column: str, options: dict) -> meta_analysis.Coefficients:
+    values = pd.to_numeric(estimate.studies[column], errors="coerce").dropna()
+    studies, mean = estimate.studies.loc[values.index], estimate.pooled
+    effects = (studies["yi"], studies["vi"], np.column_stack([np.ones(len(values)), values]))
+    if isinstance(mean, ThreeLevelMean):
+        return fit_three_level(*effects, list(studies["study"]), **_three_level_options(mean))
+    if estimate.method not in meta_analysis.METHODS:
+        raise ValueError(f"method {estimate.method} has none")
+    return meta_analysis.fit_regression(*effects, **options)
+
+
+def _three_level_options(mean: ThreeLevelMean) -> dict:
+    return {"rho": mean.rho, "test": mean.test, "confidence": mean.confidence}
+
+
+def _pooled_data(pooled: Pooled | meta_analysis.Coefficients) -> dict:
     if isinstance(pooled, mantel_haenszel.StratifiedEstimate):
         return pooled._asdict()
     if isinstance(pooled, BayesianMean):
         return posterior_data(pooled)
-    return {name: value for name, value in vars(pooled).items() if name != "weights"}
+    left_out = ("weights", "moderators")
+    return {name: value for name, value in vars(pooled).items() if name not in left_out}
