@@ -95,13 +95,15 @@ def test_the_command_prints_a_table_every_analysis_and_json(grouped, capsys):
     command += ["--method", "dl", "--test", "z", "--by", "comparator", "--moderator", "dose"]
     assert cli.main(command) == 0
     printed = capsys.readouterr().out
-    assert re.search(r"^Study +Effect +95% CI +Weight$", printed, re.MULTILINE)
-    assert re.search(r"^trial0 +0\.41 +0\.13 to 1\.26 +\d+%$", printed, re.MULTILINE)
-    assert "Heterogeneity: I² 92%, Q = 152.23 (df = 12, p = " in printed
+    assert re.search(r"^Study +Treated +Comparator +Effect +95% CI +Weight$", printed, re.MULTILINE)
+    row = r"^trial0 +4/123 +11/139 +0\.41 +0\.13 to 1\.26 +\d\.\d%$"
+    assert re.search(row, printed, re.MULTILINE)
+    assert "Heterogeneity is considerable (I² 92%, Q = 152.23, df = 12, p < 0.001)." in printed
     assert "\nComparator inactive. Pooled over 10 studies" in printed
     assert "Difference between subgroups: Q = " in printed
     assert "Per mg/kg the effect changes by " in printed
     assert "Leaving out one study at a time: 0." in printed
+    assert max(map(len, printed.splitlines())) <= 80
     assert not {"None", "pi_formula"} & set(printed.split())
     assert cli.main([*command, "--format", "json"]) == 0
     content = json.loads(capsys.readouterr().out)
@@ -180,10 +182,12 @@ def test_a_refusal_names_the_times_at_which_results_exist(vaccine):
     for line in range(2, 28):
         vaccine.put(STUDIES, line, time="1", time_unit="year")
     window = "no tabulated study has confirmed numbers for the risk ratio of infection near 1 day (8 hours"
-    assert refusal(vaccine) == (
+    assert refusal(vaccine, time_days=1.0) == (
         f"{window} to 3 days); results exist at 1 year (--time-days 365.25)"
     )
-    assert refusal(vaccine, measure="smd").endswith("(8 hours to 3 days), nor at any other time")
+    assert refusal(vaccine, measure="smd", time_days=1.0).endswith(
+        "(8 hours to 3 days), nor at any other time"
+    )
 
 
 def test_results_far_from_the_time_asked_for_do_not_count(vaccine):

@@ -339,7 +339,8 @@ def _print_results(results: "list[BuildResult]", show_path: Callable[[Path], str
 
 @command(
     "pool",
-    "evidence pool --outcome risen --measure rr --treatment yeast",
+    "evidence pool --outcome risen --measure rr --treatment yeast --comparator none",
+    "evidence pool --outcome risen --measure rr --time-days 28 --verbose",
     "evidence pool --outcome risen --measure rr --by comparator --moderator dose",
     "evidence pool --outcome risen --measure or --method mh --format json",
 )
@@ -372,9 +373,8 @@ def _print_results(results: "list[BuildResult]", show_path: Callable[[Path], str
 @click.option(
     "--time-days",
     type=click.FloatRange(0, min_open=True),
-    default=1.0,
-    show_default=True,
-    help="Time after treatment in days; each study's nearest result is used.",
+    help="Time after treatment in days; each study's nearest result is used (default: that of the "
+    "outcome in data/outcomes.csv, else the time that most studies report).",
 )
 @click.option(
     "--max-time-ratio",
@@ -395,14 +395,14 @@ def _print_results(results: "list[BuildResult]", show_path: Callable[[Path], str
     "treatments",
     multiple=True,
     metavar="WORD",
-    help="Only this treatment; repeatable.",
+    help="Only this treatment, by its word in data/designs.csv or the name of an arm; repeatable.",
 )
 @click.option(
     "--comparator",
     "comparators",
     multiple=True,
     metavar="WORD",
-    help="Only this comparator; repeatable.",
+    help="Only this comparator, by its kind or the name of an arm; repeatable.",
 )
 @click.option(
     "--rho",
@@ -436,26 +436,36 @@ def _print_results(results: "list[BuildResult]", show_path: Callable[[Path], str
     is_flag=True,
     help="Also pool studies without events in either group in a ratio (drop00=FALSE in metafor).",
 )
+@click.option("--verbose", is_flag=True, help="Also print the pooled numbers at full precision.")
 @format_option
 @project_option
-def pool(output_format: str, project: str, **question: Any) -> int:
+def pool(output_format: str, verbose: bool, project: str, **question: Any) -> int:
     """Run a meta-analysis of one outcome, or say why the studies should not be pooled.
 
-    The command prints the studies, the pooled effect with its prediction interval, heterogeneity and
-    sensitivity analyses; as JSON at full precision.
+    The command prints the pooled effect, heterogeneity, the studies with their numbers and weights,
+    studies left out with the reason, and sensitivity analyses. JSON has all numbers at full
+    precision. The exit code is 1 if the studies should not be pooled.
     """
-    from evidence.analysis.narrative.pooled_results import format_pool
-    from evidence.analysis.pooling.pooled_estimate import meta_analyse
+    from evidence.analysis.pooling.pooled_estimate import PoolingError, meta_analyse
     from evidence.analysis.results import select_results
     from evidence.dataset.dataset import load_dataset
+    from evidence.tables.pooled_text import format_pool
 
     dataset = load_dataset(project)
+    results = select_results(dataset)
     given = {name: value for name, value in question.items() if value is not None}
-    estimate = meta_analyse(dataset, select_results(dataset), **given)
+    try:
+        estimate = meta_analyse(dataset, results, **given)
+    except PoolingError as error:
+        if output_format == "text":
+            raise
+        refused = {name: given[name] for name in ("outcome", "measure")} | vars(error)
+        click.echo(format_json(refused), nl=False)
+        return 1
     if output_format == "json":
         click.echo(format_json(estimate.as_data()), nl=False)
     else:
-        click.echo("\n".join(format_pool(estimate)))
+        click.echo("\n".join(format_pool(estimate, results, verbose=verbose)))
     return 0
 
 

@@ -1,6 +1,6 @@
 """Sentences about pooled estimates: the effect, its heterogeneity, and why studies are not pooled."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +21,7 @@ from evidence.analysis.results import select_results
 from evidence.dataset.access_log import selection
 from evidence.dataset.dataset import Dataset
 from evidence.provenance.sentence import (
+    NOT_ESTIMABLE,
     Fields,
     Number,
     Sentence,
@@ -53,14 +54,25 @@ TEST_LABELS = {
     "cr2": "robust CR2",
     "posterior": "posterior median",
 }
+MORE_DIGITS = 3
+"""Digits that a number near 0 gets at most beyond the usual ones."""
 MODERATOR_UNITS = {"dose": "mg/kg", "days": "day", "year": "year"}
 
 
 def format_estimates(measure: str, *natural: float) -> list[str]:
     """Return numbers on the natural scale as text: percentages, ratios or differences."""
     if measure in ("proportion", "rd"):
-        return [format_percent(value).replace("-", "−") for value in natural]
-    return [format_number(value) for value in natural]
+        return [
+            NOT_ESTIMABLE if np.isnan(value) else f"{_format_nonzero(100 * value, 0)}%"
+            for value in natural
+        ]
+    return [_format_nonzero(value, 2) for value in natural]
+
+
+def _format_nonzero(value: float, digits: int) -> str:
+    """Format a number, with more digits where these would print one that is not 0 as 0."""
+    enough = (more for more in range(digits, digits + MORE_DIGITS) if round(value, more))
+    return format_number(value, next(enough, digits))
 
 
 def method_label(pooled: PooledEstimate) -> str:
@@ -107,27 +119,6 @@ def describe_pool(pooled: PooledEstimate | Refusal) -> list[Sentence]:
         if analysis in reported
     ]
     return sentences + omitted
-
-
-def format_pool(pooled: PooledEstimate) -> Iterator[str]:
-    """Yield the lines of a plain-text report: a table of the studies, then the results."""
-    yield capitalise(measure_label(pooled.measure, pooled.outcome))
-    yield ""
-    yield from _study_lines(pooled)
-    yield ""
-    yield from map(str, describe_pool(replace(pooled, subgroup_by="", omitted_analyses={})))
-    yield from _sensitivity_lines(pooled)
-    yield from (f"{capitalise(reason)}." for reason in _distinct_reasons(pooled).values())
-    if pooled.subgroup_by:
-        yield ""
-        yield f"By {pooled.subgroup_by}"
-        subgroups = replace(pooled, regression=None, omitted_analyses={})
-        yield from map(str, describe_pool(subgroups))
-        test = pooled.subgroup_test
-        if test:
-            df = f"{test.df}, {test.df2:.1f}" if np.isfinite(test.df2) else test.df
-            text = _test_text(test.symbol, test.statistic, df, test.p)
-            yield f"Difference between subgroups: {text}."
 
 
 @selection
@@ -357,42 +348,6 @@ def _distinct_reasons(pooled: PooledEstimate) -> dict[str, str]:
         if reason not in reasons.values():
             reasons[analysis] = reason
     return reasons
-
-
-def _study_lines(pooled: PooledEstimate) -> Iterator[str]:
-    inverse = INVERSE_LINK.get(pooled.measure, float)
-    rows = [("Study", "Effect", pooled.ci_label, "Weight")]
-    for study in pooled.studies.itertuples():
-        natural = map(inverse, (study.yi, study.ci_low, study.ci_high))
-        effect, low, high = format_estimates(pooled.measure, *natural)
-        weight = f"{study.weight:.0%}" if np.isfinite(study.weight) else "–"
-        rows.append((study.label, effect, f"{low} to {high}", weight))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for label, *numbers in rows:
-        cells = (cell.rjust(width) for cell, width in zip(numbers, widths[1:], strict=True))
-        yield "  ".join((label.ljust(widths[0]), *cells))
-
-
-def _sensitivity_lines(pooled: PooledEstimate) -> Iterator[str]:
-    """Heterogeneity and sensitivity analyses, as far as they were computed."""
-    mean, egger, filled = pooled.pooled, pooled.egger, pooled.trim_and_fill
-    if isinstance(mean, PooledMean):
-        yield f"Heterogeneity: I² {mean.I2:.0f}%, {_test_text('Q', mean.Q, mean.Q_df, mean.Q_p)}."
-    if pooled.leave_one_out:
-        effects = [pooled.natural_scale(others)["estimate"] for others in pooled.leave_one_out]
-        low, high = format_estimates(pooled.measure, min(effects), max(effects))
-        yield f"Leaving out one study at a time: {low} to {high}."
-    if egger:
-        yield f"Egger's test: {_test_text('t', egger.t, egger.df, egger.p)}."
-    if filled:
-        natural = pooled.natural_scale(filled.filled)
-        effect, low, high, *_ = format_estimates(pooled.measure, *natural.values())
-        missing = count(filled.missing, "missing study")
-        yield f"Trim and fill: {missing}, effect {effect} ({pooled.ci_label} {low} to {high})."
-
-
-def _test_text(name: str, statistic: float, df: int | str, p: float) -> str:
-    return f"{name} = {statistic:.2f} (df = {df}, p = {p:.2g})"
 
 
 def _design_and_outcomes(dataset: Dataset, study: str, outcomes: Collection[str]) -> Sentence:

@@ -26,6 +26,7 @@ from evidence.analysis.pooling.question import (
     SUBGROUP_COLUMNS,
     Question,
     leave_out_studies,
+    main_question,
     reasons_not_to_pool,
     select_study_effects,
     studies_without_variance,
@@ -233,7 +234,7 @@ def meta_analyse(
     moderator : {"dose", "days", "year"}, optional
         Also fit a meta-regression on this moderator.
     question
-        The fields of `Question`.
+        The fields of `Question`; without a time, the default one of the outcome is taken.
 
     Raises
     ------
@@ -246,7 +247,7 @@ def meta_analyse(
     fields: dict[str, Any] = {
         name: tuple(v) if isinstance(v, list) else v for name, v in question.items()
     }
-    pico = Question(**fields)
+    pico = main_question(dataset, results, Question(**{"time_days": 0.0} | fields), fields=())
     require_known("method", [method], METHODS)
     require_known("test", [test], meta_analysis.TESTS)
     require_known("subgroup_by", [subgroup_by] if subgroup_by else [], list(SUBGROUP_COLUMNS))

@@ -50,6 +50,7 @@ SUBGROUP_COLUMNS = {
 """What studies can be grouped by, and the column that holds it."""
 MODERATOR_COLUMNS = {"dose": "dose_mg_per_kg", "days": "days", "year": "year"}
 """Moderators of a meta-regression, and the column that holds each."""
+TREATED_ROLES = ("intervention", "single arm")
 PICO_FIELDS = ("condition", "treatment", "comparator")
 """Fields in which pooled studies must agree unless the question names several values."""
 
@@ -168,7 +169,7 @@ def study_effects(
 
 def within_time_window(days: Any, question: Question) -> Any:
     """Return whether a time (or each of a Series) is in the time window, or is not known."""
-    earliest, latest = _time_window(question)
+    earliest, latest = time_window(question)
     return pd.isna(days) | ((days >= earliest) & (days <= latest) & (days > 0))
 
 
@@ -179,12 +180,13 @@ def main_question(
     *,
     fields: Sequence[str] = ("condition", "treatment"),
 ) -> Question:
-    """Return the question with open parts narrowed to what most studies report.
+    """Return the question in the words of the data, its open parts narrowed to most studies'.
 
-    An empty outcome and a time of 0 become the defaults of the data. In each of these fields that
-    names no value, the one with the most studies is chosen, of several the first in the tables.
-    Errors are those of `select_study_effects`.
+    Words may differ from the data in capitals. An empty outcome and a time of 0 become the defaults
+    of the data. In each of these fields that names no value, the one with the most studies is
+    chosen, of several the first in the tables. Errors are those of `select_study_effects`.
     """
+    question = _in_words_of(dataset, question)
     if not question.outcome:
         first = next(iter(results["outcome"]), "")
         question = replace(question, outcome=default_outcome(results, question.measure) or first)
@@ -199,6 +201,20 @@ def main_question(
             narrowed: dict[str, Any] = {f"{field}s": (most,) if most else ()}
             question = replace(question, **narrowed)
     return question
+
+
+def _in_words_of(dataset: Dataset, question: Question) -> Question:
+    """Return the question with capitals as in the data; other words are refused later."""
+    columns = {"outcome": "outcome"} | {f"{f}s": SUBGROUP_COLUMNS[f] for f in PICO_FIELDS}
+    words: dict[str, Any] = {}
+    for field, column in columns.items():
+        given = getattr(question, field)
+        known = _known_values(dataset, column) if given else []
+        by_case = {word.casefold(): word for word in reversed(known)} | {w: w for w in known}
+        values = [given] if field == "outcome" else given
+        found = tuple(by_case.get(word) or by_case.get(word.casefold(), word) for word in values)
+        words[field] = found[0] if field == "outcome" else found
+    return replace(question, **words)
 
 
 def leave_out_studies(
@@ -324,7 +340,7 @@ def reasons_not_to_pool(
 
 def _no_study(dataset: Dataset, question: Question, results: pd.DataFrame | None) -> str:
     """Say that no study reports the outcome in the time window, and which times exist."""
-    earliest, latest = map(format_duration, _time_window(question))
+    earliest, latest = map(format_duration, time_window(question))
     reason = f"no tabulated study has {_numbers_asked_for(question)} ({earliest} to {latest})"
     if results is None:
         return reason
@@ -346,7 +362,8 @@ def _numbers_asked_for(question: Question) -> str:
     return f"confirmed numbers for the {label} near {format_duration(question.time_days)}"
 
 
-def _time_window(question: Question) -> tuple[float, float]:
+def time_window(question: Question) -> tuple[float, float]:
+    """Return the earliest and the latest time that results may have, in days."""
     return (
         question.time_days / question.max_time_ratio,
         question.time_days * question.max_time_ratio,
@@ -363,6 +380,14 @@ def _refuse_unknown(
 
 
 def _known_values(dataset: Dataset, column: str) -> list[str]:
-    tables = [table for table in (dataset.results, dataset.designs) if column in table]
-    values = dict.fromkeys(value for table in tables for value in table[column].unique())
+    """Return the words of a column; of treatments and comparators also the names of their arms."""
+    results = dataset.results
+    columns = [table[column] for table in (results, dataset.designs) if column in table]
+    is_contrast = results["role"] == "contrast"
+    if column == "treatment":
+        columns.append(results.loc[is_contrast | results["role"].isin(TREATED_ROLES), "arm"])
+    if column == "comparator_kind":
+        columns += [results.loc[results["role"] == "comparator", "arm"]]
+        columns += [results.loc[is_contrast, "versus"]]
+    values = dict.fromkeys(value for column in columns for value in column.unique())
     return [value for value in values if value and not pd.isna(value)]
