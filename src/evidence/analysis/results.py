@@ -1,5 +1,6 @@
 """Select the results of a report and join them with their study and outcome."""
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
@@ -13,6 +14,12 @@ from evidence.dataset.dataset import MAX_CACHED_PROJECTS, Dataset, time_in_days
 from evidence.errors import ParameterError, not_one_of
 
 SCOPES = ("guide", "all")
+SCALE_MEASURES = ("mean", "mean difference", "smd")
+"""Measures whose sign depends on which end of a scale is good."""
+TREATED_ROLES = ("intervention", "single arm", "contrast")
+COMPARATOR_ROLES = ("comparator", "contrast")
+SEPARATOR = "; "
+"""Between several treatments, or kinds of comparator, of one study."""
 STUDY_COLUMNS = ["study", *schema.DESIGNS.with_role("joined")]
 OUTCOME_COLUMNS = ["outcome", *schema.OUTCOMES.with_role("joined")]
 
@@ -51,7 +58,10 @@ def select_results(
         The columns of `studies.csv` except remarks, `STUDY_COLUMNS`, `OUTCOME_COLUMNS`, and:
         `days_low` and `days` (start and end of the time in days; NaN if none); `event_count`
         (events as printed, else the only count that the printed percentage allows) and
-        `event_count_source` ("printed", "derived" or ""); `is_guide`; `confirmed`.
+        `event_count_source` ("printed", "derived" or ""); `is_guide`; `confirmed`; `scale_better`
+        (the good direction that `instruments.csv` declares for the scale) and `is_reversed`
+        (whether that is not the one of the outcome, which `better` is otherwise). `treatment` and
+        `comparator_kind` are those of the arm, see `data/arms.csv`.
 
     Raises
     ------
@@ -83,12 +93,100 @@ def _all_results(dataset: Dataset) -> pd.DataFrame:
     rows["kind"] = rows["kind"].fillna("benefit")
     rows["better"] = rows["better"].fillna("neither")
     rows["complement"] = rows["complement"].fillna("")
+    _declare_directions(rows, dataset)
+    _declare_arms(rows, dataset)
     days = time_in_days(rows["time"], rows["time_unit"])
     rows["days_low"], rows["days"] = days["low"], days["high"]
     rows["is_guide"] = rows["reported_by"] == "guide"
     rows["confirmed"] = rows["verified"] == "yes"
     rows["event_count"], rows["event_count_source"] = _event_counts(rows)
     return rows
+
+
+def _declare_directions(rows: pd.DataFrame, dataset: Dataset) -> None:
+    """Set which direction is good on the scale of each row, where that is declared."""
+    scales = dict(
+        zip(dataset.instruments["instrument"], dataset.instruments["better"], strict=True)
+    )
+    is_scale = rows["measure"].isin(SCALE_MEASURES)
+    declared = [scales.get(instrument, "") for instrument in rows["instrument"]]
+    declared = pd.Series(declared, rows.index, dtype="str").where(is_scale, "")
+    rows["scale_better"] = declared
+    rows["is_reversed"] = (
+        (declared != "") & (rows["better"] != declared) & (rows["better"] != "neither")
+    )
+    rows["better"] = rows["better"].where(declared == "", declared)
+
+
+def _declare_arms(rows: pd.DataFrame, dataset: Dataset) -> None:
+    """Set the treatment of each treated arm and the kind of each comparator arm.
+
+    `arms.csv` comes first, then what the arm was given, then what `designs.csv` says of the study.
+    """
+    arms = dataset.arms.set_index(["study", "arm"])
+    is_treated = rows["role"].isin(TREATED_ROLES)
+    given = _given_treatments(rows[is_treated & (rows["treatment"] != "")])
+    given |= arms["treatment"][arms["treatment"] != ""].to_dict()
+    kinds = arms["comparator_kind"][arms["comparator_kind"] != ""].to_dict()
+    comparator = rows["arm"].where(rows["role"] != "contrast", rows["versus"])
+    for column, declared, names, concerned in (
+        ("treatment", given, rows["arm"], is_treated),
+        ("comparator_kind", kinds, comparator, rows["role"].isin(COMPARATOR_ROLES)),
+    ):
+        if declared:
+            own = [declared.get(key, "") for key in zip(rows["study"], names, strict=True)]
+            own = pd.Series(own, rows.index, dtype="str").where(concerned, "")
+            rows[column] = rows[column].where(own == "", own)
+
+
+def _given_treatments(rows: pd.DataFrame) -> dict[tuple[str, str], str]:
+    """Return the treatment of arms that were given another one than their study tested.
+
+    It is what the arm was given, if that is a treatment of another study, or if only other arms of
+    the study were given what the study tested. The treatments of a study are separated by ";".
+    """
+    treatments = {word for cell in rows["treatment"].unique() for word in cell.split(SEPARATOR)}
+    given: dict[tuple[str, str], str] = {}
+    for study, group in rows.groupby("study", sort=False):
+        tested = group["treatment"].iloc[0].split(SEPARATOR)
+        texts = {
+            arm: [text for text in (*cells["intervention"].unique(), arm) if text]
+            for arm, cells in group.groupby("arm", sort=False)
+        }
+        named = {
+            arm: max((word for word in tested if _names_one(cells, word)), key=len, default="")
+            for arm, cells in texts.items()
+        }
+        for arm, cells in texts.items():
+            other = next((text for text in cells[:-1] if text in treatments - set(tested)), "")
+            if not (other or named[arm]) and any(named.values()):
+                other = cells[0]
+            if other or (named[arm] and len(tested) > 1):
+                given[str(study), str(arm)] = other or named[arm]
+    return given
+
+
+def _names_one(texts: Iterable[str], words: str) -> bool:
+    """Tell whether one of these texts holds the words as whole words."""
+    pattern = re.compile(rf"(?<![\w-]){re.escape(words)}(?![\w-])", re.IGNORECASE)
+    return any(map(pattern.search, texts))
+
+
+def matches_arms(results: pd.DataFrame, column: str, values: Sequence[str]) -> pd.Series:
+    """Tell which rows belong to these treatments, or to these kinds of comparator.
+
+    A value that is neither may be the name of an arm. The comparator arms of a study belong to each
+    of its treatments, and its treated arms to each of its comparators.
+    """
+    is_treatment = column == "treatment"
+    carriers = TREATED_ROLES if is_treatment else COMPARATOR_ROLES
+    is_carrier = results["role"].isin(carriers)
+    names = results["arm"]
+    if not is_treatment:
+        names = names.where(results["role"] != "contrast", results["versus"])
+    arms = set(values) - set(results[column])
+    is_match = results[column].isin(values) | (is_carrier & names.isin(arms))
+    return is_match | (~is_carrier & results["study"].isin(results.loc[is_match, "study"]))
 
 
 def last_assessments(dataset: Dataset, studies: Sequence[str]) -> pd.Series:

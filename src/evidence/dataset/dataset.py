@@ -73,6 +73,7 @@ class Dataset:
     instruments = TableProperty(schema.INSTRUMENTS)
     doses = TableProperty(schema.DOSES)
     designs = TableProperty(schema.DESIGNS)
+    arms = TableProperty(schema.ARMS)
     guide = TableProperty(schema.GUIDE)
     claims = TableProperty(schema.CLAIMS)
     statements = TableProperty(schema.STATEMENTS)

@@ -306,6 +306,8 @@ INSTRUMENTS = Table(
         _text("instrument", "the name used in data/studies.csv", required=True),
         _word("integer", "whether the score of a single person is a whole number", ("yes", "no"),
               required=True),
+        _word("better", "which direction is good on this scale; blank: that of its outcome",
+              ("higher", "lower")),
         _text("note", "the basis of this judgement", "remark", required=True),
     ),
 )  # fmt: skip
@@ -368,6 +370,19 @@ DESIGNS = Table(
         _source("source", "BibTeX key of the text in which this was read"),
         _text("locator", "where in that text", required=True),
         _text("note", "anything else", "remark"),
+    ),
+)  # fmt: skip
+
+ARMS = Table(
+    "data/arms.csv",
+    "one arm of a study that tested several treatments, or had several kinds of comparator",
+    ("study", "arm"),
+    (
+        _source("study", "BibTeX key of the study"),
+        _text("arm", "the arm, as in data/studies.csv", required=True),
+        _text("treatment", "the treatment that this arm tested; blank: that of data/designs.csv"),
+        _word("comparator_kind", "kind of comparator that this arm is; blank: that of "
+              "data/designs.csv", COMPARATOR_KINDS),
     ),
 )  # fmt: skip
 
@@ -665,6 +680,7 @@ TABLES = (
     INSTRUMENTS,
     DOSES,
     DESIGNS,
+    ARMS,
     GUIDE,
     CLAIMS,
     STATEMENTS,

@@ -39,6 +39,7 @@ def validate_tables(
     check_risk_of_bias(problems, tables[schema.RISK_OF_BIAS.file], designs)
     _check_foreign_keys(problems, tables, bibliography)
     _check_studies_described(problems, results, designs)
+    _check_arms(problems, tables[schema.ARMS.file], results)
     check_readings(problems, tables, bibliography)
     check_searches(problems, tables[schema.SEARCHES.file])
     check_known_studies(problems, tables, bibliography)
@@ -196,6 +197,26 @@ def _check_studies_described(
             f"Add one.{suggest(missing[line])}"
         ),
     )
+
+
+def _check_arms(problems: ProblemList, arms: pd.DataFrame, results: pd.DataFrame) -> None:
+    """Require that each arm described is one of its study's arms in the results."""
+    if arms.empty:
+        return
+    named = {
+        pair
+        for name in ("arm", "versus")
+        for pair in zip(results["study"], results[name], strict=True)
+    }
+    pairs = pd.Series(list(zip(arms["study"], arms["arm"], strict=True)), arms.index)
+    unknown = pairs[[pair not in named for pair in pairs]]
+
+    def message(line: int) -> str:
+        study, arm = unknown[line]
+        allowed = sorted(name for other, name in named if other == study and name)
+        return f"{study}: {not_one_of(quote(arm), allowed)}"
+
+    problems.add_rows(schema.ARMS.file, unknown.index, "arm", message)
 
 
 def _check_spelling(problems: ProblemList, results: pd.DataFrame, column: str) -> None:

@@ -9,7 +9,12 @@ from evidence.analysis.eligible_evidence import evidence_rows
 from evidence.analysis.missing_results import summarise_missing, why_missing
 from evidence.analysis.narrative.pooled_results import format_estimates
 from evidence.analysis.pooling.pooled_estimate import INVERSE_LINK
-from evidence.analysis.pooling.question import MEASURE_LABELS, Question, select_study_effects
+from evidence.analysis.pooling.question import (
+    MEASURE_LABELS,
+    Question,
+    belongs_to,
+    select_study_effects,
+)
 from evidence.analysis.pooling.study_effects import (
     PRINTED_EFFECTS,
     align_sign,
@@ -97,7 +102,7 @@ def _computed_effects(
     dataset: Dataset, results: pd.DataFrame, question: Question, confidence: float
 ) -> pd.DataFrame:
     """Return one effect with its confidence interval per treated arm, on the natural scale."""
-    arms = select_study_effects(dataset, results, question, by_arm=True)
+    arms = select_study_effects(dataset, results, question, separate="arm")
     arms = arms[arms["dose_mg_per_kg"] > 0]
     margin = critical_value(confidence) * np.sqrt(arms["vi"])
     has_interval = ~crossover_without_correlation(arms)
@@ -122,7 +127,7 @@ def _other_findings(results: pd.DataFrame, question: Question, computed: pd.Seri
     ]
     for grouping in ("condition", "treatment"):
         if question.named_values(grouping):
-            rows = rows[rows[grouping].isin(question.named_values(grouping))]
+            rows = rows[belongs_to(rows, grouping, question.named_values(grouping))]
     measure, _ = PRINTED_EFFECTS[question.measure]
     # Set before rows are removed: a column that is added to an empty frame gets another type.
     rows = rows.assign(sized=rows["measure"].eq(measure) & rows["value"].notna())

@@ -165,7 +165,8 @@ def _query_caption(answer: QueryResult, reasons: str) -> Sentence:
 
 
 def _left_out(pooled: PooledEstimate) -> str:
-    return "".join(f" {capitalise(reason)}." for reason in pooled.left_out)
+    """Name the studies left out, and what was done to the arms and signs of the others."""
+    return "".join(f" {capitalise(text)}." for text in (*pooled.left_out, *pooled.handling))
 
 
 def _empty(identity: str, title: str, refusal: Refusal) -> ForestLayout:
@@ -229,7 +230,7 @@ def _study_lines(pooled: PooledEstimate | Refusal, studies: pd.DataFrame) -> lis
     ):
         details = row.comparison
         if np.isfinite(row.n2):
-            details = f"{row.events1:.0f}/{row.n1:.0f} against {row.events2:.0f}/{row.n2:.0f}"
+            details = f"{row.events1:g}/{row.n1:g} against {row.events2:g}/{row.n2:g}"
         elif np.isfinite(row.events1):
             details = f"{row.events1:.0f}/{row.n1:.0f}"
         if np.isfinite(row.days):

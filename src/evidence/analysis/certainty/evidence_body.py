@@ -5,8 +5,10 @@ a ratio is what it makes of the proportion with the outcome in all comparator ar
 that is 0, no ratio can be applied to it, and the absolute effect is the risk difference of the counts.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -33,7 +35,7 @@ from evidence.analysis.pooling.study_effects import (
     can_compute,
     crossover_without_correlation,
 )
-from evidence.analysis.results import require_known
+from evidence.analysis.results import COMPARATOR_ROLES, TREATED_ROLES, require_known
 from evidence.dataset.dataset import Dataset
 from evidence.provenance.sentence import format_duration
 from evidence.statistics.confidence_intervals import critical_value, risk_difference_interval
@@ -203,9 +205,7 @@ def _questions(
     dataset: Dataset, rows: Iterable[dict], times: Sequence[float]
 ) -> Iterator[tuple[Question, list[dict]]]:
     """Every question with the rows that bear on it."""
-    cells: dict[tuple, list[dict]] = {}
-    for row in rows:
-        cells.setdefault(tuple(row[name] for name in BODY_KEY), []).append(row)
+    cells = _cells(list(rows))
     order = {name: position for position, name in enumerate(dataset.outcomes["outcome"])}
     for cell in sorted(cells, key=lambda cell: (*cell[:2], order.get(cell[2], len(order)))):
         condition, treatment, outcome, comparator = cell
@@ -222,6 +222,31 @@ def _questions(
             in_window = [row for row in cells[cell] if within_time_window(row["days"], question)]
             if in_window:
                 yield question, in_window
+
+
+def _cells(rows: list[dict]) -> dict[tuple, list[dict]]:
+    """Group rows by `BODY_KEY`.
+
+    A comparator arm belongs to each treatment of its study, and a treated arm to each comparator.
+    """
+    treatments: dict[str, dict] = defaultdict(dict)
+    comparators: dict[str, dict] = defaultdict(dict)
+    for row in rows:
+        if row["role"] in TREATED_ROLES:
+            treatments[row["study"]][row["treatment"]] = None
+        if row["role"] in COMPARATOR_ROLES:
+            comparators[row["study"]][row["comparator_kind"]] = None
+    cells: dict[tuple, list[dict]] = {}
+    for row in rows:
+        own = row["treatment"] if row["role"] in TREATED_ROLES else ""
+        kind = row["comparator_kind"] if row["role"] in COMPARATOR_ROLES else ""
+        for treatment, comparator in product(
+            [own] if own else treatments[row["study"]],
+            [kind] if kind else comparators[row["study"]],
+        ):
+            key = (row["condition"], treatment, row["outcome"], comparator)
+            cells.setdefault(key, []).append(row)
+    return cells
 
 
 def _body(

@@ -107,10 +107,11 @@ def describe_pool(pooled: PooledEstimate | Refusal) -> list[Sentence]:
             *_bayesian(pooled, name, rows),
         ]
         reported = set(pooled.omitted_analyses)
-    sentences += [
-        Sentence(f"{name}.without.{number}", "{reason}.", {"reason": capitalise(reason)})
-        for number, reason in enumerate(pooled.left_out, start=1)
-    ]
+    for key, reasons in (("without", pooled.left_out), ("handling", pooled.handling)):
+        sentences += [
+            Sentence(f"{name}.{key}.{number}", "{reason}.", {"reason": capitalise(reason)})
+            for number, reason in enumerate(reasons, start=1)
+        ]
     if pooled.regression is not None:
         sentences.append(_slope(pooled, pooled.regression, f"{name}.regression", rows))
     omitted = [

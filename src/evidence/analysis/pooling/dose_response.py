@@ -13,11 +13,12 @@ from evidence.analysis.pooling.question import (
     PICO_FIELDS,
     SUBGROUP_COLUMNS,
     Question,
+    belongs_to,
     leave_out_studies,
     reasons_not_to_pool,
     select_study_effects,
 )
-from evidence.analysis.results import require_known
+from evidence.analysis.results import SEPARATOR, require_known
 from evidence.dataset.dataset import Dataset
 from evidence.provenance.sentence import join_words
 from evidence.statistics.dose_response import (
@@ -181,7 +182,7 @@ def _question_rows(results: pd.DataFrame, question: Question) -> pd.DataFrame:
     rows = rows[rows["outcome"] == question.outcome]
     for field in PICO_FIELDS:
         if values := question.named_values(field):
-            rows = rows[rows[SUBGROUP_COLUMNS[field]].isin(values)]
+            rows = rows[belongs_to(rows, SUBGROUP_COLUMNS[field], values)]
     return rows
 
 
@@ -189,17 +190,17 @@ def _dose_arms(
     dataset: Dataset, results: pd.DataFrame, question: Question
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return the treated arms that a curve can use, and why others are left out."""
-    arms = select_study_effects(dataset, results, question, by_arm=True)
+    arms = select_study_effects(dataset, results, question, separate="arm")
     arms = arms.reset_index(drop=True).assign(reference=0.0, weight=np.nan)
     doses = results.drop_duplicates("address").set_index("address")
     is_comparator = doses["role"].eq("comparator")
-    for row, kind in arms["comparator_kind"].items():
-        if kind == "dose":
+    kinds = arms["comparator_kind"].str.split(SEPARATOR)
+    for row, kind in kinds.items():
+        if kind == ["dose"]:
             cells = [a for a in arms.loc[row, "address"].split() if is_comparator.get(a, False)]
             arms.loc[row, "reference"] = doses.loc[cells, "dose_mg_per_kg"].max()
-    is_known = arms["comparator_kind"].isin(ZERO_DOSE_COMPARATORS) | (
-        arms["comparator_kind"].eq("dose") & arms["reference"].notna()
-    )
+    is_zero = kinds.map(set(ZERO_DOSE_COMPARATORS).issuperset).astype(bool)
+    is_known = is_zero | (arms["comparator_kind"].eq("dose") & arms["reference"].notna())
     unfit = {
         "no dose per weight is stated": ~(arms["dose_mg_per_kg"] > 0),
         "the comparator is another treatment": ~is_known,
@@ -279,7 +280,7 @@ def _missing_trials(
     rows = evidence_rows(results)
     for field in ("condition", "treatment"):
         if values := question.named_values(field):
-            rows = rows[rows[SUBGROUP_COLUMNS[field]].isin(values)]
+            rows = rows[belongs_to(rows, SUBGROUP_COLUMNS[field], values)]
     is_treated = rows["role"].isin(["intervention", "contrast"])
     rows = rows[is_treated & (rows["dose_mg_per_kg"] > 0) & ~rows["study"].isin(present)]
     trials = []

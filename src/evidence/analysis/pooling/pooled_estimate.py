@@ -141,6 +141,13 @@ class PooledEstimate:
         return MEASURES[self.measure]
 
     @property
+    def handling(self) -> tuple[str, ...]:
+        """What was done to the arms and the sign of each study, one clause per effect."""
+        rows = self.studies[self.studies["handling"] != ""]
+        texts = [f"{row.label}: {row.handling}" for row in rows.itertuples()]
+        return tuple(dict.fromkeys(texts))
+
+    @property
     def ci_label(self) -> str:
         """The name of the intervals: 95% CI, or 95% CrI for credible ones."""
         return f"{100 * self.confidence:g}% {'CrI' if self.method == 'bayes' else 'CI'}"
@@ -181,6 +188,7 @@ class PooledEstimate:
                 "few_studies": self.few_studies and self.few_studies.as_data(),
                 "omitted_analyses": self.omitted_analyses,
                 "left_out": list(self.left_out),
+                "handling": list(self.handling),
             }
         )
 
@@ -254,7 +262,13 @@ def meta_analyse(
     require_known("moderator", [moderator] if moderator else [], list(MODERATOR_COLUMNS))
     return pool_effects(
         dataset,
-        select_study_effects(dataset, results, pico, every=method == "threelevel"),
+        select_study_effects(
+            dataset,
+            results,
+            pico,
+            separate="treatment" if subgroup_by == "treatment" else "",
+            every=method == "threelevel",
+        ),
         pico,
         method=method,
         test=test,

@@ -19,7 +19,7 @@ from evidence.analysis.pooling.study_effects import (
     effects_by_study,
     reason_without_variance,
 )
-from evidence.analysis.results import require_known
+from evidence.analysis.results import SEPARATOR, matches_arms, require_known
 from evidence.dataset.dataset import Dataset
 from evidence.provenance.sentence import format_duration, join_words
 
@@ -93,7 +93,7 @@ def select_study_effects(
     results: pd.DataFrame,
     question: Question,
     *,
-    by_arm: bool = False,
+    separate: str = "",
     every: bool = False,
 ) -> pd.DataFrame:
     """Return one effect per study that bears on the question, as `study_effects` does.
@@ -104,7 +104,7 @@ def select_study_effects(
         An unknown measure, outcome, condition, treatment or comparator.
     """
     rows = _rows_of_question(dataset, results, question)
-    return study_effects(dataset, rows, question, by_arm=by_arm, every=every)
+    return study_effects(dataset, rows, question, separate=separate, every=every)
 
 
 def studies_without_variance(
@@ -133,8 +133,15 @@ def _rows_of_question(dataset: Dataset, results: pd.DataFrame, question: Questio
         values, column = question.named_values(field), SUBGROUP_COLUMNS[field]
         if values and len(results):
             _refuse_unknown(f"{field}s", values, dataset, results, column)
-            belongs &= results[column].isin(values)
+            belongs &= belongs_to(results, column, values)
     return results.loc[belongs, list(INPUT_COLUMNS)].to_dict("records")
+
+
+def belongs_to(results: pd.DataFrame, column: str, values: Sequence[str]) -> pd.Series:
+    """Tell which rows belong to some values of a PICO field, given by its column."""
+    if column == "condition":
+        return results[column].isin(values)
+    return matches_arms(results, column, values)
 
 
 def study_effects(
@@ -142,12 +149,12 @@ def study_effects(
     rows: list[dict],
     question: Question,
     *,
-    by_arm: bool = False,
+    separate: str = "",
     every: bool = False,
 ) -> pd.DataFrame:
     """Return one effect per study from rows that belong to the question, oldest study first.
 
-    The rows and `by_arm` are as for `effects_by_study`; with `every`, all scales, definitions and
+    The rows and `separate` are as for `effects_by_study`; with `every`, all scales, definitions and
     times in the time window are kept, so that a study can have several effects. The columns are
     `EFFECT_COLUMNS`, `risk` (overall risk of bias) and `year`.
     """
@@ -155,7 +162,7 @@ def study_effects(
         effects = all_effects(rows, measure=question.measure)
     else:
         effects = effects_by_study(
-            rows, measure=question.measure, time_days=question.time_days, by_arm=by_arm
+            rows, measure=question.measure, time_days=question.time_days, separate=separate
         )
     studies = [effect["study"] for effect in effects]
     appraisals = applicable_appraisals(dataset, question.outcome, studies)
@@ -195,7 +202,8 @@ def main_question(
         question = replace(question, time_days=default_days(rows))
     for field in fields:
         studies = select_study_effects(dataset, results, question)
-        counts = studies[SUBGROUP_COLUMNS[field]].value_counts(sort=False)
+        values = studies[SUBGROUP_COLUMNS[field]].str.split(SEPARATOR).explode()
+        counts = values.value_counts(sort=False)
         if not question.named_values(field) and len(counts):
             most = counts.idxmax()
             narrowed: dict[str, Any] = {f"{field}s": (most,) if most else ()}
@@ -331,6 +339,12 @@ def reasons_not_to_pool(
             or field == grouped_by
             or (field, measure) == ("comparator", "proportion")
         )
+        several = [value for value in values.index if SEPARATOR in value]
+        if several and len(values) == 1 and not may_differ:
+            yield (
+                f"the {field}s differ within {values[several[0]]} ({several[0]}); name the one to "
+                f"pool (--{field})"
+            )
         if len(values) > 1 and not may_differ:
             listed = "; ".join(
                 f"{value or 'not stated'}: {names}" for value, names in values.items()
@@ -375,6 +389,8 @@ def _refuse_unknown(
 ) -> None:
     """Refuse values that no table has; values that only these results lack are allowed."""
     missing = set(values) - set(results[column])
+    if column in ("treatment", "comparator_kind"):
+        missing -= {*results["arm"], *results["versus"]}
     if missing:
         require_known(name, sorted(missing), _known_values(dataset, column))
 

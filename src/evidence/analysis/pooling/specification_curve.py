@@ -18,6 +18,7 @@ from evidence.analysis.pooling.question import (
     reasons_not_to_pool,
     select_study_effects,
 )
+from evidence.analysis.results import SEPARATOR
 from evidence.dataset.dataset import Dataset
 from evidence.errors import ParameterError
 from evidence.provenance.sentence import Number, Sentence, count, format_duration
@@ -129,13 +130,15 @@ def study_selections(
     for outcome, time_days in product(outcomes, times):
         definition = replace(question, outcome=outcome, time_days=float(time_days), comparators=())
         all_studies = select_study_effects(dataset, results, definition)
-        comparators = [kind for kind in all_studies["comparator_kind"].unique() if kind]
-        for comparator, (risk, levels) in product(
-            [ANY_COMPARATOR, *comparators], RISK_OF_BIAS_FILTERS.items()
-        ):
-            studies = all_studies[all_studies["risk"].isin(levels)]
-            if comparator != ANY_COMPARATOR:
-                studies = studies[studies["comparator_kind"] == comparator]
+        kinds = all_studies["comparator_kind"].str.split(SEPARATOR).explode().unique()
+        comparators = [kind for kind in kinds if kind]
+        by_comparator = {ANY_COMPARATOR: all_studies} | {
+            kind: _studies_of_comparator(dataset, results, definition, all_studies, kind)
+            for kind in comparators
+        }
+        for comparator, (risk, levels) in product(by_comparator, RISK_OF_BIAS_FILTERS.items()):
+            studies = by_comparator[comparator]
+            studies = studies[studies["risk"].isin(levels)]
             studies, _ = leave_out_studies(studies, definition)
             reasons = reasons_not_to_pool(
                 dataset, studies, definition, method="reml", grouped_by="comparator"
@@ -150,6 +153,19 @@ def study_selections(
                 studies=studies,
                 refused="; ".join(reasons),
             )
+
+
+def _studies_of_comparator(
+    dataset: Dataset,
+    results: pd.DataFrame,
+    question: Question,
+    all_studies: pd.DataFrame,
+    kind: str,
+) -> pd.DataFrame:
+    """Return the studies with one kind of comparator; of a study with several, only that arm."""
+    if all_studies["comparator_kind"].str.contains(SEPARATOR, regex=False).any():
+        return select_study_effects(dataset, results, replace(question, comparators=(kind,)))
+    return all_studies[all_studies["comparator_kind"] == kind]
 
 
 def pool_selections(

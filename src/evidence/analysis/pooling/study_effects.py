@@ -1,7 +1,9 @@
 """One effect with its variance per study: the input of a meta-analysis.
 
-Arms of a study that share a comparator arm are combined first, so that nobody in the comparator arm
-is counted twice. Of each study the results nearest to the time asked for are used.
+Arms of a study that share a comparator arm are combined first, or the comparator arm is split, so
+that nobody in it is counted twice (higgins2024variants, 23.3.4); of contrasts as printed, which cannot be
+combined, the first is used. Differences on a scale that runs the other way than its outcome get the
+other sign. `handling` says so. Of each study the results nearest to the time asked for are used.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -9,6 +11,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 import numpy as np
 import pandas as pd
 
+from evidence.analysis.results import SEPARATOR
+from evidence.provenance.sentence import join_words
 from evidence.statistics import effect_sizes
 from evidence.statistics.confidence_intervals import critical_value
 
@@ -34,19 +38,21 @@ PRINTED_EFFECTS: dict[str, tuple[str, Callable]] = {
 
 STUDY_COLUMNS = (
     "study", "label", "condition", "treatment", "comparator_kind", "blinding", "design",
-    "randomised", "instrument", "definition", "days",
+    "randomised", "instrument", "scale_better", "definition", "days",
 )  # fmt: skip
 EFFECT_COLUMNS = (
     *STUDY_COLUMNS, "dose_mg_per_kg", "yi", "vi", "events1", "n1", "events2", "n2", "comparison",
-    "address",
+    "handling", "address",
 )  # fmt: skip
-"""Columns of a study effect: effect and variance, the numbers behind them, and their addresses."""
+"""Columns of a study effect: effect and variance, the numbers behind them, and their addresses.
+
+`handling` says what was done to arms and sign, in words."""
 COMPARISON_KEY = ("study", "instrument", "definition", "time", "time_unit")
 """What results have in common that can be compared with each other."""
 INPUT_COLUMNS = (
     *STUDY_COLUMNS, "time", "time_unit", "role", "arm", "versus", "measure",
     "event_count", "n", "value", "spread", "spread_kind", "ci_low", "ci_high", "direction", "better",
-    "dose_mg_per_kg", "address",
+    "is_reversed", "dose_mg_per_kg", "address",
 )  # fmt: skip
 """Columns of the results that are used here."""
 RATIOS = ("odds ratio", "risk ratio", "ratio")
@@ -56,7 +62,7 @@ _PRINTED_CONFIDENCE = 0.95
 
 
 def effects_by_study(
-    rows: list[Row], *, measure: str, time_days: float, by_arm: bool = False
+    rows: list[Row], *, measure: str, time_days: float, separate: str = ""
 ) -> list[dict]:
     """Return one effect per study with the columns `EFFECT_COLUMNS`.
 
@@ -70,19 +76,19 @@ def effects_by_study(
         Results with the columns `INPUT_COLUMNS`.
     time_days : float
         Of each study the time nearest to this, on a log scale, is used.
-    by_arm : bool, default False
-        Compare each intervention arm by itself. The effects then share a comparator arm and must
-        not be pooled.
+    separate : {"", "treatment", "arm"}
+        Compare each treatment of a study by itself, with its part of the participants in the
+        comparator arm, or each arm, with all of them; the latter effects must not be pooled.
     """
     if measure == "proportion":
         return list(_proportion_effects(rows, time_days))
     if measure in BINARY_EFFECTS:
-        effects = list(_count_effects(rows, measure, time_days, by_arm))
+        effects = list(_count_effects(rows, measure, time_days, separate))
     else:
-        effects = list(_mean_effects(rows, measure, time_days, by_arm))
+        effects = list(_mean_effects(rows, measure, time_days, separate))
     known = {effect["study"] for effect in effects}
     others = [row for row in rows if row["study"] not in known]
-    return [*effects, *_printed_effects(others, measure, time_days, by_arm)]
+    return [*effects, *_printed_effects(others, measure, time_days, separate)]
 
 
 def all_effects(rows: list[Row], *, measure: str) -> list[dict]:
@@ -132,29 +138,33 @@ def crossover_without_correlation(studies: pd.DataFrame) -> pd.Series:
 def align_sign(row: Mapping, measure: str, interval: np.ndarray) -> np.ndarray:
     """Return a printed estimate and its limits with the sign of arm minus comparator.
 
-    Some texts count improvement as positive where the scale falls; `direction` tells.
+    Some texts count improvement as positive where the scale falls; `direction` tells. Without it, the
+    sign turns if the scale runs the other way than its outcome.
     """
-    if measure in ("rr", "or") or row["direction"] not in ("better", "worse"):
+    if measure in ("rr", "or"):
         return interval
-    is_higher = (row["direction"] == "better") == (row["better"] == "higher")
-    if row["better"] == "neither" or (interval[0] > 0) == is_higher:
-        return interval
-    return -interval[[0, 2, 1]]
+    is_turned = bool(row["is_reversed"])
+    if row["direction"] in ("better", "worse") and row["better"] != "neither":
+        good_sign = 1 if (row["better"] == "higher") != is_turned else -1
+        expected = good_sign if row["direction"] == "better" else -good_sign
+        is_turned = (interval[0] > 0) != (expected > 0)
+    return -interval[[0, 2, 1]] if is_turned else interval
 
 
-def _count_effects(rows: list[Row], measure: str, time_days: float, by_arm: bool) -> Iterator[dict]:
+def _count_effects(
+    rows: list[Row], measure: str, time_days: float, separate: str
+) -> Iterator[dict]:
     counts = [row for row in rows if row["measure"] == "proportion"]
-    for arms, comparators in _compared_arms(counts, ("event_count", "n"), time_days, by_arm):
-        cells = [
-            _total(group, column)
-            for group in (arms, comparators)
-            for column in ("event_count", "n")
-        ]
+    columns = ("event_count", "n")
+    for arms, comparators, parts in _compared_arms(counts, columns, time_days, separate):
+        cells = [_total(arms, column) for column in columns]
+        cells += [_total(comparators, column) / parts for column in columns]
         numbers = dict(zip(("events1", "n1", "events2", "n2"), cells, strict=True))
-        yield _effect(arms, comparators, BINARY_EFFECTS[measure](*cells), numbers)
+        handling = _arm_handling(arms, comparators, parts)
+        yield _effect(arms, comparators, BINARY_EFFECTS[measure](*cells), numbers, handling)
 
 
-def _mean_effects(rows: list[Row], measure: str, time_days: float, by_arm: bool) -> Iterator[dict]:
+def _mean_effects(rows: list[Row], measure: str, time_days: float, separate: str) -> Iterator[dict]:
     means = [
         row
         for row in rows
@@ -162,10 +172,17 @@ def _mean_effects(rows: list[Row], measure: str, time_days: float, by_arm: bool)
         and row["spread_kind"] == "sd"
         and not reason_without_variance(row)
     ]
-    for arms, comparators in _compared_arms(means, ("value", "spread", "n"), time_days, by_arm):
-        group1, group2 = _combine_arms(arms), _combine_arms(comparators)
-        numbers = {"n1": group1[2], "n2": group2[2]}
-        yield _effect(arms, comparators, MEAN_EFFECTS[measure](*group1, *group2), numbers)
+    columns = ("value", "spread", "n")
+    for arms, comparators, parts in _compared_arms(means, columns, time_days, separate):
+        mean1, sd1, n1 = _combine_arms(arms)
+        mean2, sd2, n2 = _combine_arms(comparators)
+        handling = _arm_handling(arms, comparators, parts)
+        if arms[0]["is_reversed"]:
+            mean1, mean2 = -mean1, -mean2
+            handling.append(_turn_text(arms[0]))
+        numbers = {"n1": n1, "n2": n2 / parts}
+        effect = MEAN_EFFECTS[measure](mean1, sd1, n1, mean2, sd2, n2 / parts)
+        yield _effect(arms, comparators, effect, numbers, handling)
 
 
 def _proportion_effects(rows: list[Row], time_days: float) -> Iterator[dict]:
@@ -179,31 +196,44 @@ def _proportion_effects(rows: list[Row], time_days: float) -> Iterator[dict]:
     ):
         events, n = _total(arms, "event_count"), _total(arms, "n")
         numbers = {"events1": events, "n1": n}
-        yield _effect(arms, [], effect_sizes.logit_proportion(events, n), numbers)
+        effect = effect_sizes.logit_proportion(events, n)
+        yield _effect(arms, [], effect, numbers, _arm_handling(arms, []))
 
 
 def _printed_effects(
-    rows: list[Row], measure: str, time_days: float, by_arm: bool
+    rows: list[Row], measure: str, time_days: float, separate: str
 ) -> Iterator[dict]:
     name, to_pooling_scale = PRINTED_EFFECTS[measure]
     contrasts = [row for row in rows if row["measure"] == name and row["role"] == "contrast"]
     contrasts = [row for row in contrasts if not reason_without_variance(row)]
     complete = _complete(contrasts, ("value", "ci_low", "ci_high"))
-    key = ("study", "arm") if by_arm else ("study",)
-    for row, *_ in _group_by(_nearest_in_time(complete, time_days), *key):
-        interval = np.array([row["value"], row["ci_low"], row["ci_high"]], float)
-        yi, low, high = to_pooling_scale(align_sign(row, measure, interval))
+    key = ("study", "arm") if separate == "arm" else ("study",)
+    for row, *others in _group_by(_nearest_in_time(complete, time_days), *key):
+        printed = np.array([row["value"], row["ci_low"], row["ci_high"]], float)
+        aligned = align_sign(row, measure, printed)
+        yi, low, high = to_pooling_scale(aligned)
         se = (high - low) / (2 * critical_value(_PRINTED_CONFIDENCE))
-        comparison = f"{row['arm']} versus {row['versus']}, as printed"
-        yield _effect([row], [], (yi, se**2), {"comparison": comparison})
+        handling = []
+        unused = {f"{other['arm']} versus {other['versus']}" for other in others}
+        if unused := unused - {f"{row['arm']} versus {row['versus']}"}:
+            handling.append(f"first printed contrast used, not {join_words(sorted(unused))}")
+        if aligned[0] != printed[0]:
+            handling.append(_turn_text(row))
+        numbers = {"comparison": f"{row['arm']} versus {row['versus']}, as printed"}
+        yield _effect([row], [], (yi, se**2), numbers, handling)
 
 
-def _effect(arms: list[Row], comparators: list[Row], effect, numbers: dict) -> dict:
+def _effect(
+    arms: list[Row], comparators: list[Row], effect, numbers: dict, handling: list[str]
+) -> dict:
     doses = [row["dose_mg_per_kg"] for row in arms]
     names = [" and ".join(row["arm"] for row in group) for group in (arms, comparators) if group]
     yi, vi = effect
     return {
         **{column: arms[0][column] for column in STUDY_COLUMNS},
+        "treatment": _distinct(arms, "treatment"),
+        "comparator_kind": _distinct(comparators or arms, "comparator_kind"),
+        "handling": "; ".join(handling),
         "dose_mg_per_kg": doses[0] if all(dose == doses[0] for dose in doses) else np.nan,
         "yi": float(yi),
         "vi": float(vi),
@@ -214,9 +244,12 @@ def _effect(arms: list[Row], comparators: list[Row], effect, numbers: dict) -> d
 
 
 def _compared_arms(
-    rows: list[Row], columns: tuple[str, ...], time_days: float, by_arm: bool
-) -> Iterator[tuple[list[Row], list[Row]]]:
-    """Intervention arms of each study, together or one by one, with the comparator arms."""
+    rows: list[Row], columns: tuple[str, ...], time_days: float, separate: str
+) -> Iterator[tuple[list[Row], list[Row], int]]:
+    """Intervention arms of each study, together or one by one, with the comparator arms.
+
+    The last number says between how many comparisons the comparator arms must be split.
+    """
     complete = _one_per_arm(rows, columns)
     roles = {(_comparison_key(row), row["role"]) for row in complete}
     comparable = [
@@ -227,8 +260,9 @@ def _compared_arms(
     for group in _group_by(_nearest_in_time(comparable, time_days), "study"):
         treated = [row for row in group if row["role"] == "intervention"]
         comparators = [row for row in group if row["role"] == "comparator"]
-        for arms in _group_by(treated, "arm" if by_arm else "study"):
-            yield arms, comparators
+        groups = _group_by(treated, separate or "study")
+        for arms in groups:
+            yield arms, comparators, len(groups) if separate == "treatment" else 1
 
 
 def _nearest_in_time(rows: list[Row], time_days: float) -> list[Row]:
@@ -245,6 +279,29 @@ def _nearest_in_time(rows: list[Row], time_days: float) -> list[Row]:
 
 def _one_per_arm(rows: list[Row], columns: tuple[str, ...]) -> list[Row]:
     return [group[0] for group in _group_by(_complete(rows, columns), *COMPARISON_KEY, "arm")]
+
+
+def _distinct(rows: list[Row], column: str) -> str:
+    return SEPARATOR.join(dict.fromkeys(row[column] for row in rows))
+
+
+def _arm_handling(arms: list[Row], comparators: list[Row], parts: int = 1) -> list[str]:
+    """Say what was done to several arms so that nobody counts twice, clause by clause."""
+    clauses = [
+        f"{name} {join_words(row['arm'] for row in group)} combined"
+        for group, name in ((arms, "arms"), (comparators, "comparator arms"))
+        if len(group) > 1
+    ]
+    if parts > 1:
+        names = join_words(row["arm"] for row in comparators)
+        clauses.append(f"{names} split between {parts} treatments")
+    return clauses
+
+
+def _turn_text(row: Row) -> str:
+    if row["is_reversed"]:
+        return f"sign turned, as {row['scale_better']} is better on {row['instrument']}"
+    return "sign turned to match the direction stated for it"
 
 
 def _complete(rows: list[Row], columns: tuple[str, ...]) -> list[Row]:
