@@ -14,6 +14,7 @@ from evidence.figures.dose_effect_all_trials import BLINDING
 from evidence.figures.dose_effect_one_trial import DIRECTION_WORDS
 from evidence.figures.follow_up_timeline import MARKS
 from evidence.figures.specification_curve import FAVOURS
+from evidence.figures.time_course import LOOKS
 
 EYES = {
     "all cones": np.eye(3),
@@ -56,6 +57,7 @@ CHARTS = {
     },
     "findings": {word: (colour, mark, full) for word, (mark, colour, full, _) in MARKS.items()},
     "blinding": {word: (colour, mark, True) for word, (mark, colour, _) in BLINDING.items()},
+    "courses": {word: (colour, mark, False) for word, (mark, colour) in LOOKS.items()},
     "favours": {word: (colour, mark, True) for word, (mark, colour, _) in FAVOURS.items()},
 }
 

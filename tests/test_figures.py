@@ -19,6 +19,7 @@ from evidence.analysis.pooling.explorer_query import ExplorerQuery, fill_default
 from evidence.analysis.pooling.pooled_estimate import pool_studies
 from evidence.analysis.pooling.question import Question, main_question
 from evidence.analysis.pooling.specification_curve import specification_curve
+from evidence.analysis.pooling.time_course import fit_time_model
 from evidence.analysis.results import select_results
 from evidence.dataset import schema
 from evidence.dataset.risk_of_bias_tools import load_tools
@@ -36,6 +37,7 @@ from evidence.figures.risk_of_bias import lay_out_risk_of_bias, lay_out_risk_of_
 from evidence.figures.specification_curve import lay_out_specification_curve
 from evidence.figures.study_flow import lay_out_study_flow
 from evidence.figures.style import house_style, stamp
+from evidence.figures.time_course import lay_out_time_course
 from evidence.report.figure_files import FORMATS, render_figure, write_figure
 from evidence.report.figure_identity import figure_record
 from tests.conftest import Project
@@ -96,7 +98,7 @@ def project(tmp_path_factory):
                       treatment="yeast", comparator="none", comparator_kind="inactive",
                       n_randomised=str(treated[1] + control[1]),
                       followup="7", followup_unit="day", source=study, locator="p. 2")  # fmt: skip
-        dose = {"dose_mg_per_kg": "0.5"}
+        dose = {"dose_mg_per_kg": "0.5", "sessions": "1"}
         project.row(**proportion(study, "yeast", "intervention", *treated, **dose))
         project.row(**proportion(study, "none", "comparator", *control))
     project.table(schema.DESIGNS, study="smith", label="Smith 2010", scope="guide",
@@ -164,6 +166,11 @@ def lay_out_doses(dataset, results):
     return lay_out_dose_response_curve(model, results, doses=[0.1, 1.0])
 
 
+def lay_out_times(dataset, results):
+    model = fit_time_model(dataset, results, question(dataset, results, "rr"))
+    return lay_out_time_course(model, results)
+
+
 def judged(dataset, results):
     return appraisals(dataset, list(results["study"].unique()))
 
@@ -189,6 +196,7 @@ LAYOUTS = {
     ),
     "curve": lay_out_curve,
     "dose curve": lay_out_doses,
+    "time course": lay_out_times,
     "explorer": lambda dataset, results: lay_out_explorer_forest(
         dataset,
         results,
@@ -380,6 +388,7 @@ STATED = {
     "all trials, difference": ["label", "dose", "blinding"],
     "curve": ["k"],
     "dose curve": ["label", "dose"],
+    "time course": ["label"],
     "risk of bias": ["judgement"],
     "risk summary": ["domain", "k"],
     "study flow": ["step", "n"],

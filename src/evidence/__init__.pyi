@@ -73,6 +73,9 @@ from .analysis.narrative.study_findings import (
 from .analysis.narrative.study_findings import (
     treatment_guesses as treatment_guesses,
 )
+from .analysis.narrative.time_course import (
+    describe_time_model as describe_time_model,
+)
 from .analysis.narrative.unknowns import (
     follow_up_attrition as follow_up_attrition,
 )
@@ -96,6 +99,9 @@ from .analysis.pooling.question import (
 )
 from .analysis.pooling.specification_curve import (
     specification_curve as specification_curve,
+)
+from .analysis.pooling.time_course import (
+    fit_time_model as fit_time_model,
 )
 from .analysis.results import (
     select_results as select_results,
@@ -154,6 +160,9 @@ from .figures.risk_of_bias import (
 from .figures.specification_curve import (
     lay_out_specification_curve as lay_out_specification_curve,
 )
+from .figures.time_course import (
+    lay_out_time_course as lay_out_time_course,
+)
 from .report.explorer_widget import (
     explore as explore,
 )
@@ -208,11 +217,13 @@ __all__ = [
     "contradictions",
     "default_outcomes",
     "describe_pool",
+    "describe_time_model",
     "disagreements",
     "draw",
     "evidence_bodies",
     "explore",
     "find_unknowns",
+    "fit_time_model",
     "follow_up_attrition",
     "grade_certainty",
     "grim_power",
@@ -230,6 +241,7 @@ __all__ = [
     "lay_out_risk_of_bias",
     "lay_out_risk_of_bias_summary",
     "lay_out_specification_curve",
+    "lay_out_time_course",
     "load_dataset",
     "longest_follow_up",
     "main_question",

@@ -77,6 +77,9 @@ ROUTES = (
     "rectal",
     "sublingual",
 )
+COURSES = ("single", "repeated", "maintenance")
+"""How a treatment was given before a result: once; as a series of sessions; on and on, to keep what
+an earlier series achieved."""
 COMPARATOR_KINDS = (
     "inactive",
     "active",
@@ -236,6 +239,11 @@ STUDIES = Table(
         _number("infusion_minutes", "duration of an infusion or exposure in minutes", "filter",
                 header="infusion (minutes)"),
         _integer("sessions", "number of administrations", "filter", header="sessions (times)"),
+        _word("course", "how the treatment was given before this result; blank: single or repeated, "
+              "by the number of sessions", COURSES, "filter"),
+        _number("last_dose_days", "days from the start of treatment to the last administration "
+                "before this result; blank for several sessions: not known", "audited",
+                header="last dose (days after the start)"),
         _outcome("what was measured; a word of data/outcomes.csv", "filter audited",
                  required=True),
         _text("instrument", "the scale or test", "filter audited"),

@@ -24,8 +24,6 @@ from evidence.provenance.sentence import (
 from evidence.statistics.confidence_intervals import critical_value
 
 _STEPS = 121
-_LARGEST_BUBBLE = 420
-_SMALLEST_BUBBLE = 25
 _MOST_NAMES = 12
 
 
@@ -95,12 +93,13 @@ def lay_out_dose_response_curve(
         empty="" if len(frame) else "No trial here states a dose per weight and its effect.",
         measure=question.measure,
         outcome=question.outcome,
-        better=_better_side(results, question.outcome),
+        better=better_side(results, question.outcome),
         curve=curve,
     )
 
 
-def _better_side(results: pd.DataFrame, outcome: str) -> int:
+def better_side(results: pd.DataFrame, outcome: str) -> int:
+    """Return the side of no effect that favours the treatment: 1 above, -1 below, 0 neither."""
     words = results.loc[results["outcome"] == outcome, "better"]
     return {"higher": 1, "lower": -1}.get(words.iloc[0] if len(words) else "", 0)
 
@@ -178,19 +177,18 @@ def draw_dose_response_curve(layout: DoseResponseLayout):
     """Draw the band, the curve (dashed where extrapolated) and the arms."""
     figure, axes = style.new_figure(7.2, 4.8)
     frame, curve = layout.frame, layout.curve
-    _draw_curve(axes, curve)
+    draw_curve(axes, curve, "dose", style.BLUE)
     largest = max([frame["dose"].max(), *curve["dose"]])
     step = 0.03 * largest
     x = frame["dose"] + step * frame["offset"]
     axes.vlines(x, frame["ci_low"], frame["ci_high"], color=style.VERMILION, lw=1, alpha=0.75)
-    weights = frame["weight"].fillna(0.25)
-    sizes = np.maximum(_SMALLEST_BUBBLE, _LARGEST_BUBBLE * weights)
+    sizes = bubble_sizes(frame["weight"])
     axes.scatter(x, frame["estimate"], s=sizes, c="white", ec=style.VERMILION, lw=1.6, zorder=3)
     axes.axhline(style.NO_EFFECT[layout.measure], color=style.QUIET, lw=1, ls="--")
     axes.set_xlim(-0.03 * largest, 1.04 * largest)
     axes.set_xlabel("dose (mg/kg)")
-    axes.set_ylabel(_effect_label(layout))
-    _format_effect_axis(axes, layout)
+    axes.set_ylabel(effect_label(layout.measure, layout.outcome, layout.better))
+    format_effect_axis(axes, layout.measure, frame, curve)
     if len(frame) <= _MOST_NAMES:
         look = {"rotation": 90, "ha": "center", "va": "bottom", "fontsize": 7.5}
         for place, row in zip(x, frame.itertuples(), strict=True):
@@ -207,32 +205,35 @@ def draw_dose_response_curve(layout: DoseResponseLayout):
     return figure
 
 
-def _draw_curve(axes, curve: pd.DataFrame) -> None:
-    """Draw each stretch of the curve; neighbouring stretches share the point between them."""
+def bubble_sizes(weights: pd.Series) -> np.ndarray:
+    """Return areas of marks by weight, in square points; a weight that is not known is small."""
+    return np.maximum(25, 420 * weights.fillna(0.25))
+
+
+def draw_curve(axes, curve: pd.DataFrame, x: str, colour: str) -> None:
+    """Draw a curve over the column `x` with its band, dashed where it is extrapolated."""
     inside = curve[~curve["is_extrapolated"].astype(bool)]
     if curve.empty:
         return
-    below = curve[curve["dose"] <= inside["dose"].min()]
-    above = curve[curve["dose"] >= inside["dose"].max()]
+    # Neighbouring stretches share the point between them.
+    below = curve[curve[x] <= inside[x].min()]
+    above = curve[curve[x] >= inside[x].max()]
     for part, dashes, alpha in (
         (below, (0, (3, 2)), 0.1),
         (inside, "-", 0.22),
         (above, (0, (3, 2)), 0.1),
     ):
-        axes.plot(part["dose"], part["estimate"], color=style.BLUE, lw=2, ls=dashes)
-        axes.fill_between(
-            part["dose"], part["ci_low"], part["ci_high"], color=style.BLUE, alpha=alpha, lw=0
-        )
+        axes.plot(part[x], part["estimate"], color=colour, lw=2, ls=dashes)
+        axes.fill_between(part[x], part["ci_low"], part["ci_high"], color=colour, alpha=alpha, lw=0)
 
 
-def _format_effect_axis(axes, layout: DoseResponseLayout) -> None:
-    """Fit the axis to the arms and the curve between them; a wide extrapolation may leave it."""
-    frame, curve = layout.frame, layout.curve
+def format_effect_axis(axes, measure: str, marks: pd.DataFrame, curve: pd.DataFrame) -> None:
+    """Fit the axis to the marks and the curve between them; a wide extrapolation may leave it."""
     inside = curve[~curve["is_extrapolated"].astype(bool)]
-    low = min([*frame["ci_low"], *inside["ci_low"], *curve["estimate"]])
-    high = max([*frame["ci_high"], *inside["ci_high"], *curve["estimate"]])
-    if layout.measure in ("rr", "or"):
-        low, high = max(low, 0.02), min(high, 50.0)
+    low = min([*marks["ci_low"], *inside["ci_low"], *curve["estimate"]])
+    high = max([*marks["ci_high"], *inside["ci_high"], *curve["estimate"]])
+    if measure in ("rr", "or"):
+        low, high = max(low, 0.01), min(high, 100.0)
         # Room for the names that stand upright above the marks.
         style.format_ratio_axis(axes.yaxis, min(0.5, low / 1.2), max(2.0, high * 3))
     else:
@@ -241,10 +242,10 @@ def _format_effect_axis(axes, layout: DoseResponseLayout) -> None:
     axes.grid(axis="y")
 
 
-def _effect_label(layout: DoseResponseLayout) -> str:
+def effect_label(measure: str, outcome: str, better: int) -> str:
     """Name the axis, with the side of no effect that favours the treatment below it."""
-    name = f"{MEASURE_LABELS[layout.measure]} of {layout.outcome}"
-    if not layout.better:
+    name = f"{MEASURE_LABELS[measure]} of {outcome}"
+    if not better:
         return name
-    below, above = ("comparator", "treatment")[:: layout.better]
+    below, above = ("comparator", "treatment")[::better]
     return f"{name}\n← favours the {below} · favours the {above} →"

@@ -9,6 +9,7 @@ from evidence.analysis.pooling.explorer_query import ANY, query_choices
 from evidence.analysis.pooling.question import MEASURES, METHODS
 from evidence.analysis.results import SCOPES
 from evidence.dataset.dataset import Dataset
+from evidence.statistics import time_course
 from evidence.statistics.meta_analysis import TESTS
 
 
@@ -63,6 +64,7 @@ VOCABULARIES = {
     ),
     "method": Vocabulary(_constant(*METHODS)),
     "test": Vocabulary(_constant(*TESTS)),
+    "decline": Vocabulary(_constant(*time_course.SHAPES)),
     "shape": Vocabulary(_constant(*SHAPE_LABELS)),
     "route": Vocabulary(_column("route"), special=("", ANY)),
 }

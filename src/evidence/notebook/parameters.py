@@ -175,7 +175,7 @@ def shared_types() -> dict[str, Any]:
 
     later = Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)]
     texts = "project out scope study condition treatment comparator outcome scale_outcome"
-    texts += " measure comparison_measure method test curve_scope shape route"
+    texts += " measure comparison_measure method test curve_scope shape route decline"
     lists = "conditions outcomes proportion_outcomes comparison_outcomes sensitivity_outcomes"
     return {
         **dict.fromkeys(texts.split(), str),
@@ -183,6 +183,8 @@ def shared_types() -> dict[str, Any]:
         "confidence": Annotated[float, Field(gt=0, lt=1)],
         "time_days": Annotated[float, Field(ge=0)],
         "times": later,
+        "start_days": Annotated[float, Field(ge=0)],
+        "correlation": Annotated[float, Field(ge=0, lt=1)],
         "max_time_ratio": Annotated[float, Field(ge=1)],
         "sensitivity_times": later,
         "dose_levels": later,

@@ -70,6 +70,15 @@ METHODS = {
         "one curve over the doses of all trials, fitted in one stage with random effects",
         "crippa2019",
     ),
+    "time_course": Method(
+        "one decline over the times since the last dose of all studies; several times of one study "
+        "are correlated effects",
+        "konstantopoulos2011",
+    ),
+    "half_life": Method(
+        "time in which the fitted effect halves, with the half-lives that a test does not reject",
+        "fieller1954",
+    ),
     "specification": Method(
         "the same pooled estimate for every combination of analytic choices", "simonsohn2020"
     ),

@@ -62,8 +62,8 @@ def _summary(model: DoseModel, doses: Sequence[float], name: str) -> Sentence:
     fields["comparing"] = join_words(comparing) if comparing else "none"
     template = (
         f"Together, {{trials}}{{times}} put the {{what}} at {join_words(parts)} if the {{scale}} "
-        "follows {shape} from no effect without a dose; but only {comparing} compared several doses, none of "
-        "them gave less than {smallest} or more than {largest} mg/kg"
+        "follows {shape} from no effect without a dose; but only {comparing} compared several "
+        "doses, no trial gave less than {smallest} or more than {largest} mg/kg"
     )
     if not comparing:
         template = template.replace("only {comparing} compared", "{comparing} compared")
