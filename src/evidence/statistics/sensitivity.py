@@ -4,7 +4,7 @@
 `meta_analysis.pool`. Fewer studies than an analysis needs raise ValueError.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -34,7 +34,7 @@ class Subgroups:
     than 2 pooled subgroups.
     """
 
-    groups: dict[Hashable, Mean]
+    groups: Mapping[Hashable, Mean]
     single: tuple[Hashable, ...]
     difference: WaldTest | None
 

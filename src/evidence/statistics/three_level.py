@@ -87,7 +87,7 @@ class ThreeLevelMean(Mean):
 def pool_three_level(
     yi: ArrayLike,
     vi: ArrayLike,
-    study: Sequence,
+    study: ArrayLike,
     *,
     rho: float = DEFAULT_RHO,
     test: str = "cr2",
@@ -123,7 +123,7 @@ def fit_three_level(
     yi: ArrayLike,
     vi: ArrayLike,
     x: ArrayLike,
-    study: Sequence,
+    study: ArrayLike,
     *,
     rho: float = DEFAULT_RHO,
     test: str = "cr2",
@@ -137,7 +137,7 @@ def fit_three_level(
     ----------
     x : array_like of shape (K, p)
         Moderators, including a column of ones for the intercept.
-    study : sequence of shape (K,)
+    study : array_like of shape (K,)
         The study of each effect; effects of one study need not be neighbours.
     rho : float
         Assumed correlation between the sampling errors of one study, from 0 up to below 1.
@@ -172,7 +172,7 @@ def fit_three_level(
 def compare_subgroups(
     yi: ArrayLike,
     vi: ArrayLike,
-    study: Sequence,
+    study: ArrayLike,
     group: Sequence[Hashable],
     *,
     confidence: float = 0.95,
@@ -202,7 +202,7 @@ def compare_subgroups(
         contrasts=np.column_stack([-np.ones(len(pooled) - 1), np.eye(len(pooled))[1:, 1:]]),
         **options,
     )  # fmt: skip
-    means: dict[Hashable, Mean] = {
+    means = {
         name: _mean(fit, column, members[name][rows], counts[name], confidence)
         for column, name in enumerate(pooled)
     }
@@ -210,7 +210,7 @@ def compare_subgroups(
 
 
 def sensitivity_to_rho(
-    yi: ArrayLike, vi: ArrayLike, study: Sequence, *, rhos: Sequence[float] = RHOS, **options
+    yi: ArrayLike, vi: ArrayLike, study: ArrayLike, *, rhos: Sequence[float] = RHOS, **options
 ) -> list[ThreeLevelMean]:
     """Return the mean for each assumed correlation, without intervals of the variances."""
     return [_pool(_Model(yi, vi, _ones(yi), study, rho), **options) for rho in rhos]
@@ -234,15 +234,15 @@ class _Model:
     """
 
     def __init__(
-        self, yi: ArrayLike, vi: ArrayLike, x: ArrayLike, study: Sequence, rho: float
+        self, yi: ArrayLike, vi: ArrayLike, x: ArrayLike, study: ArrayLike, rho: float
     ) -> None:
         self.yi, vi = check_effects(yi, vi)
         k = len(self.yi)
         self.x = check_moderators(x, k)
         if not 0 <= rho < 1:
             raise ValueError(f"rho must be at least 0 and below 1; got {rho:g}")
-        if len(study) != k:
-            raise ValueError(f"there are {k} effects, but {len(study)} studies named for them")
+        if np.size(study) != k:
+            raise ValueError(f"there are {k} effects, but {np.size(study)} studies named for them")
         names, number = np.unique(np.asarray(study).astype(str), return_inverse=True)
         if len(names) < 2:
             raise ValueError("three-level pooling needs at least 2 studies; there is 1")
