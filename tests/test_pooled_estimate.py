@@ -616,6 +616,23 @@ def test_moderators_and_subgroups_of_dependent_effects_are_tested_robustly(group
     draw(lay_out_forest(ours))
 
 
+def test_several_outcomes_enter_one_model(vaccine):
+    fever = {"kind": "harm", "better": "lower", "description": "had it"}
+    vaccine.table(schema.OUTCOMES, outcome="fever", **fever)
+    for line in (4, 5):
+        vaccine.put(STUDIES, line, study="trial0", outcome="fever")
+    question = {"outcome": ["infection", "fever"], "method": "threelevel"}
+    ours = estimate(vaccine, **question)
+    assert (ours.pooled.k, ours.pooled.studies) == (13, 12)
+    assert set(ours.studies["label"]) >= {"trial0 (infection)", "trial0 (fever)", "trial2"}
+    assert ours.outcome == "infection and fever"
+    assert "use method threelevel" in refusal(vaccine, **question | {"method": "reml"})
+    vaccine.put("data/outcomes.csv", 3, better="higher")
+    assert "do not share a better direction (infection: lower; fever: higher)" in refusal(
+        vaccine, **question
+    )
+
+
 def test_a_subgroup_of_several_effects_of_one_study_is_not_pooled(grouped):
     for line in (24, 25, 26, 27):
         grouped.put(STUDIES, line, study="trial10", instrument=f"scale {line // 2}")

@@ -343,8 +343,15 @@ def _print_results(results: "list[BuildResult]", show_path: Callable[[Path], str
     "evidence pool --outcome risen --measure rr --time-days 28 --verbose",
     "evidence pool --outcome risen --measure rr --by comparator --moderator dose",
     "evidence pool --outcome risen --measure or --method mh --format json",
+    "evidence pool --outcome risen --outcome browned --measure smd --method threelevel",
 )
-@click.option("--outcome", required=True, metavar="WORD", help="An outcome in data/outcomes.csv.")
+@click.option(
+    "--outcome",
+    required=True,
+    multiple=True,
+    metavar="WORD",
+    help="An outcome in data/outcomes.csv; repeatable with threelevel.",
+)
 @click.option("--measure", required=True, type=click.Choice(MEASURES), help="Effect measure.")
 @click.option(
     "--method",

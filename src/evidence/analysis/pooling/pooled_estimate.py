@@ -3,7 +3,7 @@
 Pooling is refused, with every reason, where the result would have no meaning.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
@@ -34,7 +34,7 @@ from evidence.analysis.pooling.question import (
 from evidence.analysis.results import require_known
 from evidence.dataset.dataset import Dataset
 from evidence.errors import EvidenceError, ParameterError, not_one_of
-from evidence.provenance.sentence import format_duration
+from evidence.provenance.sentence import format_duration, join_words
 from evidence.provenance.values import to_json_value
 from evidence.statistics import mantel_haenszel, meta_analysis, sensitivity
 from evidence.statistics.bayesian import BayesianMean, pool_bayesian
@@ -127,8 +127,8 @@ class PooledEstimate:
 
     @property
     def outcome(self) -> str:
-        """The outcome of the question."""
-        return self.question.outcome
+        """The outcomes of the question."""
+        return join_words(self.question.outcomes)
 
     @property
     def measure(self) -> str:
@@ -242,7 +242,8 @@ def meta_analyse(
     moderator : {"dose", "days", "year"}, optional
         Also fit a meta-regression on this moderator.
     question
-        The fields of `Question`; without a time, the default one of the outcome is taken.
+        The fields of `Question`; `outcome` may list several, and without a time the default one
+        of the (first) outcome is taken.
 
     Raises
     ------
@@ -255,6 +256,9 @@ def meta_analyse(
     fields: dict[str, Any] = {
         name: tuple(v) if isinstance(v, list) else v for name, v in question.items()
     }
+    if isinstance(fields["outcome"], tuple):
+        fields["outcome"], *further = dict.fromkeys(fields["outcome"])
+        fields["further_outcomes"] = tuple(further)
     pico = main_question(dataset, results, Question(**{"time_days": 0.0} | fields), fields=())
     require_known("method", [method], METHODS)
     require_known("test", [test], meta_analysis.TESTS)
@@ -354,9 +358,11 @@ def pool_effects(
         estimate = _pool_bayesian(studies, question, options, prior, prior_scale)
     else:
         estimate = _pool_inverse_variance(studies, question, options)
-    important = important_effect(
-        dataset, question.outcome, question.measure, studies["instrument"].iloc[0]
-    )
+    important = None
+    if not question.further_outcomes:
+        important = important_effect(
+            dataset, question.outcome, question.measure, studies["instrument"].iloc[0]
+        )
     estimate = replace(estimate, left_out=left_out, important=important)
     if subgroup_by:
         estimate = _add_subgroups(estimate, subgroup_by, options)
@@ -441,11 +447,12 @@ def _pool_three_level(
 
 
 def _label_effects(studies: pd.DataFrame) -> pd.DataFrame:
-    """Tell the effects of one study apart by scale and time."""
+    """Tell the effects of one study apart by outcome, scale and time."""
     several = studies["study"].duplicated(keep=False)
+    outcomes = studies["outcome"].nunique()
 
     def label(study: Any) -> str:
-        parts = [study.instrument]
+        parts = [study.outcome if outcomes > 1 else "", study.instrument]
         parts += [] if pd.isna(study.days) else [format_duration(study.days)]
         return f"{study.label} ({', '.join(filter(None, parts))})" if any(parts) else study.label
 
@@ -486,7 +493,8 @@ def _no_sensitivity_analyses(method: str) -> dict[str, str]:
 def _add_subgroups(estimate: PooledEstimate, subgroup_by: str, options: dict) -> PooledEstimate:
     """Split the studies into subgroups, in the order in which these appear, and test the difference."""
     studies, column = estimate.studies, SUBGROUP_COLUMNS[subgroup_by]
-    pooled, difference, omitted = {}, None, {}
+    pooled: Mapping = {}
+    difference, omitted = None, {}
     try:
         analysis = _subgroup_analysis(estimate, list(studies[column]), options)
     except ValueError as error:

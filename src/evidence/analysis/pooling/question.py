@@ -71,6 +71,7 @@ class Question:
     `comparators` restrict the studies; several values of one field are pooled only if named there.
     `allow_nonrandomised` lets randomised and other studies be pooled together, and
     `include_double_zero` lets studies without events in either group enter a pooled ratio.
+    `further_outcomes` enter a three-level model beside `outcome`.
     """
 
     outcome: str
@@ -82,6 +83,12 @@ class Question:
     comparators: tuple[str, ...] = ()
     allow_nonrandomised: bool = False
     include_double_zero: bool = False
+    further_outcomes: tuple[str, ...] = ()
+
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        """All outcomes, the first of them `outcome`."""
+        return (self.outcome, *self.further_outcomes)
 
     def named_values(self, field: str) -> tuple[str, ...]:
         """Return the values named for one of `PICO_FIELDS`; none means all."""
@@ -126,8 +133,8 @@ def studies_without_variance(
 def _rows_of_question(dataset: Dataset, results: pd.DataFrame, question: Question) -> list[dict]:
     require_known("measure", [question.measure], list(MEASURES))
     if len(results):
-        _refuse_unknown("outcome", [question.outcome], dataset, results, "outcome")
-    belongs = is_evidence(results) & (results["outcome"] == question.outcome)
+        _refuse_unknown("outcome", question.outcomes, dataset, results, "outcome")
+    belongs = is_evidence(results) & results["outcome"].isin(question.outcomes)
     belongs &= within_time_window(results["days"], question)
     for field in PICO_FIELDS:
         values, column = question.named_values(field), SUBGROUP_COLUMNS[field]
@@ -165,9 +172,11 @@ def study_effects(
             rows, measure=question.measure, time_days=question.time_days, separate=separate
         )
     studies = [effect["study"] for effect in effects]
-    appraisals = applicable_appraisals(dataset, question.outcome, studies)
+    appraisals = {
+        outcome: applicable_appraisals(dataset, outcome, studies) for outcome in question.outcomes
+    }
     for effect in effects:
-        appraisal = appraisals.get(effect["study"])
+        appraisal = appraisals[effect["outcome"]].get(effect["study"])
         effect["risk"] = appraisal.level if appraisal else NOT_JUDGED
         effect["year"] = dataset.bibliography[effect["study"]].year
     effects.sort(key=lambda effect: (effect["year"], effect["study"]))
@@ -297,6 +306,8 @@ def reasons_not_to_pool(
         yield f"Mantel-Haenszel pools counts of two groups, not a {MEASURES[measure]}"
     if method == "peto" and measure != "or":
         yield f"Peto's method gives an odds ratio, not a {MEASURES[measure]}"
+    if question.further_outcomes:
+        yield from _reasons_against_outcomes(dataset, question, method)
     if studies.empty:
         yield _no_study(dataset, question, results)
         return
@@ -352,6 +363,17 @@ def reasons_not_to_pool(
             yield f"the {field}s differ ({listed}); name the ones to pool (--{field})"
 
 
+def _reasons_against_outcomes(dataset: Dataset, question: Question, method: str) -> Iterator[str]:
+    """Say why several outcomes cannot enter one model."""
+    if method != "threelevel":
+        yield "outcomes of one study are correlated; use method threelevel"
+    table = dataset.outcomes.set_index("outcome")["better"]
+    better = {outcome: table.get(outcome, "neither") for outcome in question.outcomes}
+    if len(set(better.values())) > 1 or "neither" in better.values():
+        listed = "; ".join(f"{outcome}: {direction}" for outcome, direction in better.items())
+        yield f"the outcomes do not share a better direction ({listed})"
+
+
 def _no_study(dataset: Dataset, question: Question, results: pd.DataFrame | None) -> str:
     """Say that no study reports the outcome in the time window, and which times exist."""
     earliest, latest = map(format_duration, time_window(question))
@@ -372,7 +394,7 @@ def _join_distinct(labels: pd.Series) -> str:
 
 
 def _numbers_asked_for(question: Question) -> str:
-    label = measure_label(question.measure, question.outcome)
+    label = measure_label(question.measure, join_words(question.outcomes))
     return f"confirmed numbers for the {label} near {format_duration(question.time_days)}"
 
 

@@ -37,7 +37,7 @@ PRINTED_EFFECTS: dict[str, tuple[str, Callable]] = {
 """For each measure its name in `studies.csv`, and the transformation to the scale of pooling."""
 
 STUDY_COLUMNS = (
-    "study", "label", "condition", "treatment", "comparator_kind", "blinding", "design",
+    "study", "label", "outcome", "condition", "treatment", "comparator_kind", "blinding", "design",
     "randomised", "instrument", "scale_better", "definition", "days",
 )  # fmt: skip
 EFFECT_COLUMNS = (
@@ -92,13 +92,13 @@ def effects_by_study(
 
 
 def all_effects(rows: list[Row], *, measure: str) -> list[dict]:
-    """Return every effect of each study: one per scale, definition and time.
+    """Return every effect of each study: one per outcome, scale, definition and time.
 
     Effects of one study share participants, so that only a model of their dependence may pool them.
     """
     return [
         effect
-        for group in _group_by(rows, *COMPARISON_KEY)
+        for group in _group_by(rows, "outcome", *COMPARISON_KEY)
         for effect in effects_by_study(group, measure=measure, time_days=1.0)
     ]
 
