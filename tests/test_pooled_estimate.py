@@ -538,28 +538,31 @@ def test_few_studies_are_also_pooled_with_a_prior(vaccine):
     few, effects = ours.few_studies, (ours.studies["yi"], ours.studies["vi"])
     assert ours.pooled.k == 3
     half_normal = pool_bayesian(*effects, prior=TauPrior("half-normal", 0.5))
-    assert few.estimates[0].estimate == pytest.approx(half_normal.estimate, rel=1e-12)
+    assert few[0].estimate == pytest.approx(half_normal.estimate, rel=1e-12)
     # Infections are better rare: an effect that matters is a risk ratio below 1 / 1.25.
     assert ours.important.threshold == pytest.approx(-np.log(1.25))
     below = 1 - half_normal.probability_above(-np.log(1.25))
-    assert few.probabilities[0] == pytest.approx(below)
+    priors = [estimate.prior for estimate in few]
+    assert priors[0] == "half-normal with scale 0.5 (Röver et al. 2021)"
+    probabilities = ours.important_probabilities
+    assert probabilities[priors[0]] == pytest.approx(below)
     t_share = student.cdf((-np.log(1.25) - ours.pooled.estimate) / ours.pooled.se, df=2)
-    assert few.pooled_probability == pytest.approx(t_share)
+    assert probabilities["knha-adhoc"] == pytest.approx(t_share)
     texts = [str(sentence) for sentence in describe_pool(ours)]
     assert sum("prior for tau: half-" in text for text in texts) == 2
-    assert f"(below 0.80): {below:.0%} (Bayesian, half-normal with scale 0.5)" in " ".join(texts)
-    by_risk = [
-        str(s)
-        for s in describe_pool(estimate(vaccine, conditions=("leprosy",), subgroup_by="risk"))
-    ]
-    assert sum("prior for tau: half-" in text for text in by_risk) == 2
+    assert f"(below 0.80): {below:.0%} with a {priors[0]} prior, " in " ".join(texts)
+    by_risk = estimate(vaccine, conditions=("leprosy",), subgroup_by="risk")
+    spoken = list(map(str, describe_pool(by_risk)))
+    assert sum("prior for tau: half-" in text for text in spoken) == 2
+    (group,) = by_risk.as_data()["subgroups"]["groups"].values()
+    assert group["important_probabilities"] == probabilities
     data = json.loads(json.dumps(ours.as_data(), allow_nan=False))
-    assert data["few_studies"]["probability_important"][0] == pytest.approx(below)
+    assert data["important_probabilities"][priors[0]] == pytest.approx(below)
 
 
 def test_many_studies_need_no_prior(vaccine):
-    assert estimate(vaccine).few_studies is None
-    assert estimate(vaccine, test="z", **few_trials(vaccine)).few_studies is None
+    assert not estimate(vaccine).few_studies
+    assert not estimate(vaccine, test="z", **few_trials(vaccine)).few_studies
 
 
 def test_a_bayesian_pool_names_its_prior(vaccine):
@@ -570,7 +573,9 @@ def test_a_bayesian_pool_names_its_prior(vaccine):
     json.dumps(ours.as_data(), allow_nan=False)
     assert draw(lay_out_forest(estimate(vaccine, method="bayes")))
     assert "no sensitivity analyses by study" in lay_out_cumulative(ours).empty.lower()
-    assert "Prior for tau: half-normal with scale 0.5." in sentences(vaccine, method="bayes")
+    assert "Prior for tau: half-normal with scale 0.5 (Röver et al. 2021)." in sentences(
+        vaccine, method="bayes"
+    )
 
 
 def test_a_prior_in_units_of_the_outcome_needs_a_scale(vaccine):

@@ -31,12 +31,13 @@ class TauPrior:
 
     `half-normal` and `half-cauchy` have a scale on the scale of tau. `log-normal` and `log-t` (5
     degrees of freedom) are distributions of log tau² with a location and a scale, as Turner et al.
-    and Rhodes et al. give them.
+    and Rhodes et al. give them. `source` says where the numbers come from.
     """
 
     family: str
     scale: float
     location: float = 0.0
+    source: str = ""
 
     def __post_init__(self) -> None:
         if self.family not in PRIORS:
@@ -45,9 +46,10 @@ class TauPrior:
             raise ValueError(f"the scale of a prior must be above 0; got {self.scale:g}")
 
     def __str__(self) -> str:
-        if self.family.startswith("half"):
-            return f"{self.family.replace('cauchy', 'Cauchy')} with scale {self.scale:g}"
-        return f"{self.family} with location {self.location:g} and scale {self.scale:g} for tau²"
+        text = f"{self.family.replace('cauchy', 'Cauchy')} with scale {self.scale:g}"
+        if self.family.startswith("log"):
+            text = f"{text} and location {self.location:g} for tau²"
+        return f"{text} ({self.source})" if self.source else text
 
     def log_density(self, tau: np.ndarray) -> np.ndarray:
         """Return the logarithm of the density of tau, up to a constant."""

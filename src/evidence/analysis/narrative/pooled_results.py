@@ -1,7 +1,6 @@
 """Sentences about pooled estimates: the effect, its heterogeneity, and why studies are not pooled."""
 
 from collections.abc import Collection
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -95,8 +94,8 @@ def describe_pool(pooled: PooledEstimate | Refusal) -> list[Sentence]:
         for group in pooled.subgroups:
             sentences.append(_subgroup(pooled, group, f"{name}.{group.name}"))
             if group.pooled:
-                only = replace(pooled, pooled=group.pooled, studies=group.studies)
                 addresses = _addresses(group.studies)
+                only = pooled.of_subgroup(group)
                 sentences += _bayesian(only, f"{name}.{group.name}", addresses)
         reported = {"subgroup_test", "subgroups", "regression"}
     else:
@@ -221,28 +220,20 @@ def _dependence(pooled: PooledEstimate, name: str, rows: tuple[str, ...]) -> lis
 
 def _bayesian(pooled: PooledEstimate, name: str, rows: tuple[str, ...]) -> list[Sentence]:
     """Bayesian estimates of few studies, or the prior of a Bayesian pool, and effects that matter."""
-    few, mean = pooled.few_studies, pooled.pooled
-    if isinstance(mean, BayesianMean):
-        sentences = [Sentence(f"{name}.prior", "Prior for tau: {prior}.", {"prior": mean.prior})]
-        chances = {"Bayesian": mean}
-        tested = {}
-    elif few is not None:
-        sentences = [_posterior(pooled, posterior, name, rows) for posterior in few.estimates]
-        chances = {f"Bayesian, {few.estimates[0].prior}": few.estimates[0]}
-        tested = {TEST_LABELS[pooled.test]: few.pooled_probability}
-    else:
-        return []
-    important = pooled.important
-    if important is None:
+    sentences = [_posterior(pooled, posterior, name, rows) for posterior in pooled.few_studies]
+    if isinstance(pooled.pooled, BayesianMean):
+        prior = pooled.pooled.prior
+        sentences.append(Sentence(f"{name}.prior", "Prior for tau: {prior}.", {"prior": prior}))
+    important, probabilities = pooled.important, pooled.important_probabilities
+    if important is None or not probabilities:
         return sentences
-    probabilities = {
-        label: important.probability(posterior.probability_above(important.threshold))
-        for label, posterior in chances.items()
-    } | tested
     (threshold,) = format_estimates(
         pooled.measure, float(INVERSE_LINK.get(pooled.measure, float)(important.threshold))
     )
-    texts = (f"{format_percent(value)} ({label})" for label, value in probabilities.items())
+    texts = (
+        f"{format_percent(value)} with {TEST_LABELS.get(how, f'a {how} prior')}"
+        for how, value in probabilities.items()
+    )
     side = "above" if important.is_above else "below"
     return [
         *sentences,

@@ -4,7 +4,7 @@ With few studies tau² is hardly known. A prior for tau adds what is known about
 general; how much it decides shows when two priors are compared.
 """
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,8 +20,14 @@ from evidence.statistics.meta_analysis import PooledMean
 
 MAX_STUDIES = 5
 """Pools of at most so many studies are also pooled with a prior."""
-PRIOR_SCALES = {"rr": 0.5, "or": 0.5, "smd": 0.5, "proportion": 1.0}
-"""Scale of the prior for tau by measure (rover2021); proportions of single arms vary more."""
+_ADVISED = "Röver et al. 2021"
+PRIOR_SCALES = {
+    "rr": (0.5, _ADVISED),
+    "or": (0.5, _ADVISED),
+    "smd": (0.5, _ADVISED),
+    "proportion": (1.0, "own choice: proportions of single groups vary more than ratios"),
+}
+"""Scale of the prior for tau by measure, and where it comes from (rover2021)."""
 PRIOR_FAMILIES = ("half-normal", "half-cauchy")
 _POSTERIORS = ("weights", "mu_posterior", "tau_posterior", "prediction")
 
@@ -33,42 +39,16 @@ class ImportantEffect:
     threshold: float
     is_above: bool
 
-    def probability(self, above: float) -> float:
-        """Return the probability of an effect that matters, given that of exceeding it."""
+    def probability(self, pooled: BayesianMean | PooledMean) -> float:
+        """Return the probability of an effect that matters.
+
+        That of the posterior or, with a test, the share of the distribution behind the CI.
+        """
+        if isinstance(pooled, BayesianMean):
+            above = pooled.probability_above(self.threshold)
+        else:
+            above = probability_above(pooled.estimate, pooled.se, self.threshold, pooled.df)
         return above if self.is_above else 1 - above
-
-
-@dataclass(frozen=True)
-class FewStudies:
-    """Bayesian estimates beside a pooled one, one per prior, the first the one to read.
-
-    `important` is the minimal important difference, if one is stated; `pooled_probability` is the
-    share of the distribution behind the pooled estimate's CI that reaches it.
-    """
-
-    estimates: tuple[BayesianMean, ...]
-    important: ImportantEffect | None
-    pooled_probability: float
-
-    @property
-    def probabilities(self) -> tuple[float, ...]:
-        """The posterior probability of an important effect under each prior."""
-        important = self.important
-        if important is None:
-            return ()
-        return tuple(
-            important.probability(estimate.probability_above(important.threshold))
-            for estimate in self.estimates
-        )
-
-    def as_data(self) -> dict:
-        """Return everything at full precision for JSON."""
-        return {
-            "estimates": [posterior_data(estimate) for estimate in self.estimates],
-            "important": self.important and asdict(self.important),
-            "probability_important": list(self.probabilities),
-            "probability_important_by_test": self.pooled_probability,
-        }
 
 
 def tau_prior(measure: str, family: str = PRIOR_FAMILIES[0], scale: float = 0.0) -> TauPrior:
@@ -79,36 +59,30 @@ def tau_prior(measure: str, family: str = PRIOR_FAMILIES[0], scale: float = 0.0)
     ValueError
         No scale where effects are in the units of the outcome.
     """
-    scale = scale or PRIOR_SCALES.get(measure, 0.0)
+    source = ""
+    if not scale:
+        scale, source = PRIOR_SCALES.get(measure, (0.0, ""))
     if not scale:
         raise ValueError(
             "the prior for tau needs a scale in the units of the effect (--prior-scale)"
         )
-    return TauPrior(family, scale)
+    return TauPrior(family, scale, source=source)
 
 
 def compare_few_studies(
-    pooled: PooledMean,
-    effects: tuple[ArrayLike, ArrayLike],
-    measure: str,
-    important: ImportantEffect | None,
-) -> FewStudies | None:
-    """Pool the effects and variances of few studies with each prior.
+    pooled: PooledMean, yi: ArrayLike, vi: ArrayLike, measure: str
+) -> tuple[BayesianMean, ...]:
+    """Pool the effects of few studies with each prior, the first the one to read.
 
-    `pooled` is the random-effects mean that the Bayesian ones stand beside. None where there are
+    `pooled` is the random-effects mean that the Bayesian ones stand beside. Empty where there are
     many studies, or no default prior.
     """
     if pooled.k > MAX_STUDIES or measure not in PRIOR_SCALES:
-        return None
-    estimates = tuple(
-        pool_bayesian(*effects, prior=tau_prior(measure, family), confidence=pooled.confidence)
+        return ()
+    return tuple(
+        pool_bayesian(yi, vi, prior=tau_prior(measure, family), confidence=pooled.confidence)
         for family in PRIOR_FAMILIES
     )
-    probability = np.nan
-    if important is not None:
-        above = probability_above(pooled.estimate, pooled.se, important.threshold, pooled.df)
-        probability = important.probability(above)
-    return FewStudies(estimates, important, probability)
 
 
 def important_effect(

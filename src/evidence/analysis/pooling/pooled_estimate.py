@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 
 from evidence.analysis.pooling.few_studies import (
-    FewStudies,
     ImportantEffect,
     compare_few_studies,
     important_effect,
@@ -117,13 +116,29 @@ class PooledEstimate:
     important: ImportantEffect | None = None
 
     @cached_property
-    def few_studies(self) -> FewStudies | None:
-        """Bayesian estimates beside a Knapp-Hartung one of few studies; else None."""
+    def few_studies(self) -> tuple[BayesianMean, ...]:
+        """Bayesian estimates beside a Knapp-Hartung one of few studies, one per prior."""
         pooled = self.pooled
         if not isinstance(pooled, meta_analysis.PooledMean) or not pooled.test.startswith("knha"):
-            return None
-        effects = (self.studies["yi"].to_numpy(), self.studies["vi"].to_numpy())
-        return compare_few_studies(pooled, effects, self.measure, self.important)
+            return ()
+        return compare_few_studies(pooled, self.studies["yi"], self.studies["vi"], self.measure)
+
+    @property
+    def important_probabilities(self) -> dict[str, float]:
+        """The probability of an important effect by prior and test, of few studies or with a prior."""
+        pooled: list = [*self.few_studies, self.pooled]
+        if self.important is None or not isinstance(pooled[0], BayesianMean):
+            return {}
+        return {
+            mean.prior if isinstance(mean, BayesianMean) else mean.test: self.important.probability(
+                mean
+            )
+            for mean in pooled
+        }
+
+    def of_subgroup(self, group: Subgroup) -> "PooledEstimate":
+        """Return the estimate of one subgroup alone."""
+        return replace(self, pooled=group.pooled, studies=group.studies)
 
     @property
     def outcome(self) -> str:
@@ -185,12 +200,19 @@ class PooledEstimate:
                 "subgroups": self._subgroup_data() if self.subgroup_by else None,
                 "regression": line and {"moderator": self.moderator, **_pooled_data(line)},
                 "by_rho": [_pooled_data(pooled) for pooled in self.by_rho] or None,
-                "few_studies": self.few_studies and self.few_studies.as_data(),
+                **self._few_studies_data(),
                 "omitted_analyses": self.omitted_analyses,
                 "left_out": list(self.left_out),
                 "handling": list(self.handling),
             }
         )
+
+    def _few_studies_data(self) -> dict:
+        return {
+            "few_studies": [posterior_data(estimate) for estimate in self.few_studies],
+            "important": self.important and asdict(self.important),
+            "important_probabilities": self.important_probabilities,
+        }
 
     def _subgroup_data(self) -> dict:
         groups = {
@@ -198,6 +220,7 @@ class PooledEstimate:
                 "studies": list(group.studies["study"]),
                 "pooled": _pooled_data(group.pooled) if group.pooled else None,
                 "natural": self.natural_scale(group.pooled) if group.pooled else None,
+                **(self.of_subgroup(group)._few_studies_data() if group.pooled else {}),
             }
             for group in self.subgroups
         }
