@@ -14,7 +14,6 @@ from random import Random
 from evidence.dataset import schema
 
 ROOT = Path(__file__).resolve().parents[1]
-RATIOS = ("odds ratio", "risk ratio", "ratio")
 ROWS_PER_LINE_BREAK = 40
 """One note in so many contains a line break, as a quoted cell may."""
 Row = Mapping[str, str]
@@ -130,7 +129,7 @@ def _numbers(template: Row, n: int, depth: int, random: Random) -> dict[str, str
         printed = f"{value:.2f}" if measure == "mean" else f"{value:.3f}"
         return without_ci | {"value": printed, "as_printed": printed, "direction": ""}
     width = random.uniform(0.1, 0.25)
-    is_ratio = measure in RATIOS
+    is_ratio = measure in schema.RATIO_MEASURES
     ends = (
         (value / (1 + width), value * (1 + width)) if is_ratio else (value - width, value + width)
     )

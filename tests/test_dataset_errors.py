@@ -54,7 +54,7 @@ BROKEN_CELLS = [
     (STUDIES, 5, {"spread": "-1", "spread_kind": "sd"},
      "spread: -1 is negative. An SD or SE cannot be."),
     (STUDIES, 5, {"spread": "1"},
-     "spread_kind: required value is missing. Say whether spread 1 is sd or se."),
+     "spread_kind: required value is missing. Say whether spread 1 is sd, se, iqr or t."),
     (STUDIES, 6, {"direction": ""},
      "direction: required value is missing. Measure significance needs better, worse or no "
      "difference."),

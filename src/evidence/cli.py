@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from evidence.analysis.checks.finding import Finding
     from evidence.build.build import BuildResult
 
-MEASURES = ("rr", "or", "rd", "smd", "md", "proportion")
+MEASURES = ("rr", "or", "rd", "smd", "md", "hr", "irr", "generic", "proportion")
 METHODS = ("reml", "dl", "pm", "common", "mh", "peto", "threelevel", "bayes")
 PRIORS = ("half-normal", "half-cauchy")
 TESTS = ("knha", "knha-adhoc", "z")

@@ -16,12 +16,11 @@ from evidence.analysis.arm_comparisons import ALPHA, add_confidence_intervals, a
 from evidence.analysis.missing_results import why_missing
 from evidence.analysis.results import last_assessments
 from evidence.dataset.dataset import Dataset
-from evidence.dataset.schema import UNSIZED_MEASURES
+from evidence.dataset.schema import RATIO_MEASURES, UNSIZED_MEASURES
 from evidence.provenance.sentence import Number, Sentence, format_duration, format_percent
 
 FINDING_COLUMNS = ["study", "label", "outcome", "days_low", "days", "finding", "text", "confirmed",
                    "address"]  # fmt: skip
-RATIO_MEASURES = ("odds ratio", "risk ratio")
 
 
 def findings_over_time(results: pd.DataFrame, *, confidence: float) -> pd.DataFrame:

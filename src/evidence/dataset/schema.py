@@ -43,17 +43,20 @@ SECONDARY_DESIGNS = (
     "guide",
 )
 
+RATIO_MEASURES = ("risk ratio", "odds ratio", "hazard ratio", "rate ratio", "ratio")
+"""Measures on a log scale; `ratio` is any other ratio."""
 NUMERIC_MEASURES = (
     "modelled proportion",
     "mean",
+    "median",
     "mean difference",
     "smd",
     "risk difference",
-    "risk ratio",
-    "odds ratio",
-    "ratio",
+    *RATIO_MEASURES,
+    "effect",
     "maximum",
 )
+"""Measures with a value; `effect` is an effect on any scale on which it can be pooled."""
 TEXT_MEASURES = ("statement", "date", "range")
 UNSIZED_MEASURES = ("significance", "direction")
 """Findings whose size is not printed."""
@@ -258,9 +261,10 @@ STUDIES = Table(
                  "audited", header="events (participants)"),
         _number("value", "the number on its natural scale; a proportion is 0 to 1", "audited",
                 header="value (natural scale)"),
-        _number("spread", "standard deviation or standard error of the value", "audited",
+        _number("spread", "standard deviation, standard error (of a ratio: of its logarithm) or "
+                "width of the interquartile range of the value, or its t statistic", "audited",
                 header="SD or SE (as value)"),
-        _word("spread_kind", "which of the two", ("sd", "se"), "audited"),
+        _word("spread_kind", "which of these", ("sd", "se", "iqr", "t"), "audited"),
         _number("ci_low", "lower limit of the printed 95% CI", "audited",
                 header="CI, lower limit (as value)"),
         _number("ci_high", "upper limit of the printed 95% CI", "audited",

@@ -327,7 +327,7 @@ ROW_RULES = (
     ),
     _required("ci_high", "ci_low", [], "A CI needs both limits; ci_low is {ci_low}."),
     _required("ci_low", "ci_high", [], "A CI needs both limits; ci_high is {ci_high}."),
-    _required("spread_kind", "spread", [], "Say whether spread {spread} is sd or se."),
+    _required("spread_kind", "spread", [], "Say whether spread {spread} is sd, se, iqr or t."),
     _required(
         "time_unit", "time", [], f"Say the unit of time {{time}}: {', '.join(schema.TIME_UNITS)}."
     ),
@@ -375,7 +375,7 @@ ROW_RULES = (
     ),
     RowRule(
         "value",
-        lambda r: r.is_in("measure", "risk ratio", "odds ratio") & (r["value"] <= 0),
+        lambda r: r.is_in("measure", *schema.RATIO_MEASURES) & (r["value"] <= 0),
         "{value} is not a ratio. Ratios are above 0 and not logarithmic.",
     ),
     RowRule(
@@ -384,7 +384,11 @@ ROW_RULES = (
         "{value} lies outside its CI ({ci_low} to {ci_high})",
     ),
     RowRule("ci_low", lambda r: r["ci_low"] > r["ci_high"], "{ci_low} exceeds ci_high ({ci_high})"),
-    RowRule("spread", lambda r: r["spread"] < 0, "{spread} is negative. An SD or SE cannot be."),
+    RowRule(
+        "spread",
+        lambda r: (r["spread"] < 0) & ~r.is_in("spread_kind", "t"),
+        "{spread} is negative. An SD or SE cannot be.",
+    ),
     RowRule(
         "versus",
         lambda r: r.is_in("role", "contrast") & r.same("arm", "versus"),

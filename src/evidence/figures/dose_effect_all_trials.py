@@ -17,8 +17,10 @@ from evidence.analysis.pooling.question import (
 )
 from evidence.analysis.pooling.study_effects import (
     PRINTED_EFFECTS,
+    RATIOS,
     align_sign,
     crossover_without_correlation,
+    half_widths,
 )
 from evidence.dataset.dataset import Dataset
 from evidence.dataset.schema import UNSIZED_MEASURES
@@ -32,7 +34,6 @@ from evidence.provenance.sentence import (
     format_duration,
     join_words,
 )
-from evidence.statistics.confidence_intervals import critical_value
 
 BLINDING = {
     "open label": ("D", style.VERMILION, "open label: participants knew"),
@@ -104,7 +105,7 @@ def _computed_effects(
     """Return one effect with its confidence interval per treated arm, on the natural scale."""
     arms = select_study_effects(dataset, results, question, separate="arm")
     arms = arms[arms["dose_mg_per_kg"] > 0]
-    margin = critical_value(confidence) * np.sqrt(arms["vi"])
+    margin = half_widths(arms, confidence)
     has_interval = ~crossover_without_correlation(arms)
     back = INVERSE_LINK.get(question.measure, float)
     limits = {
@@ -262,7 +263,7 @@ def _draw_directions(strip, worded: pd.DataFrame, doses: list[float]):
 def _format_effect_axis(axes, layout: AllTrialsDoseLayout):
     """Leave room for the names that stand upright above the marks."""
     frame = layout.frame
-    if layout.measure in ("rr", "or"):
+    if layout.measure in RATIOS:
         low, high = frame["ci_low"].min() / 1.2, frame["ci_high"].max() * 3
         style.format_ratio_axis(axes.yaxis, np.nanmin([0.5, low]), np.nanmax([2.0, high]))
     else:

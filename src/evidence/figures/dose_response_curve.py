@@ -10,6 +10,7 @@ from evidence.analysis.narrative.pooled_results import format_estimates
 from evidence.analysis.pooling.dose_response import SHAPE_LABELS, DoseModel
 from evidence.analysis.pooling.pooled_estimate import INVERSE_LINK
 from evidence.analysis.pooling.question import MEASURE_LABELS
+from evidence.analysis.pooling.study_effects import RATIOS, half_widths
 from evidence.figures import style
 from evidence.figures.layout import Layout, centred_offsets, ci_label, draw, row_addresses
 from evidence.provenance.methods import ci_methods
@@ -21,7 +22,6 @@ from evidence.provenance.sentence import (
     format_duration,
     join_words,
 )
-from evidence.statistics.confidence_intervals import critical_value
 
 _STEPS = 121
 _MOST_NAMES = 12
@@ -52,7 +52,7 @@ def lay_out_dose_response_curve(
     """
     question, arms = model.question, model.arms
     inverse = INVERSE_LINK.get(question.measure, np.asarray)
-    half = critical_value(model.confidence) * np.sqrt(arms["vi"].to_numpy(float))
+    half = half_widths(arms, model.confidence).to_numpy()
     yi = arms["yi"].to_numpy(float)
     frame = pd.DataFrame(
         {
@@ -232,7 +232,7 @@ def format_effect_axis(axes, measure: str, marks: pd.DataFrame, curve: pd.DataFr
     inside = curve[~curve["is_extrapolated"].astype(bool)]
     low = min([*marks["ci_low"], *inside["ci_low"], *curve["estimate"]])
     high = max([*marks["ci_high"], *inside["ci_high"], *curve["estimate"]])
-    if measure in ("rr", "or"):
+    if measure in RATIOS:
         low, high = max(low, 0.01), min(high, 100.0)
         # Room for the names that stand upright above the marks.
         style.format_ratio_axis(axes.yaxis, min(0.5, low / 1.2), max(2.0, high * 3))

@@ -1,5 +1,6 @@
 """Forest plots: studies and their pooled estimate, by subgroup, cumulative, and for the explorer."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 from evidence.analysis.narrative.pooled_results import format_estimates, measure_label, method_label
 from evidence.analysis.pooling.explorer_query import ANY, ExplorerQuery, QueryResult, run_query
 from evidence.analysis.pooling.pooled_estimate import INVERSE_LINK, PooledEstimate, Refusal
+from evidence.analysis.pooling.study_effects import RATIOS
 from evidence.dataset.dataset import Dataset
 from evidence.figures import style
 from evidence.figures.layout import Layout, draw, row_addresses
@@ -38,6 +40,7 @@ POOL_TEXT = (
     "The square grows with the study's weight; the diamond is the pooled estimate ({how}), and "
     "the thin line through it is the prediction interval for a further study."
 )
+OTHERS_TEXT = " The text beside the figure names the studies left out, with the reasons."
 RISK_TEXT = (
     "The sign before a line is the study's overall risk of bias; an empty circle means that it was "
     "not judged."
@@ -75,7 +78,7 @@ def lay_out_forest(pooled: PooledEstimate | Refusal) -> ForestLayout:
     for group in pooled.subgroups:
         name = group.name or "not stated"
         heading = {"name": name, "kind": "heading", "label": f"{by}: {name}", "details": "",
-                   "risk": "", "address": " ".join(group.studies["address"])}  # fmt: skip
+                   "conversion": "", "risk": "", "address": " ".join(group.studies["address"])}  # fmt: skip
         weights = group.pooled.weights if group.pooled else np.nan
         lines += [heading, *_study_lines(pooled, group.studies.assign(weight=weights))]
         if group.pooled:
@@ -160,13 +163,12 @@ def _query_caption(answer: QueryResult, reasons: str) -> Sentence:
         fields["reasons"] = reasons
         return Sentence(name, f"{studies} Not pooled: {{reasons}}. {RISK_TEXT}", fields)
     fields["how"] = method_label(answer.pooled)
-    fields["left_out"] = _left_out(answer.pooled)
+    fields["left_out"] = _sentences((*answer.pooled.left_out, *answer.pooled.handling))
     return Sentence(name, f"{studies} {POOL_TEXT} {RISK_TEXT}{{left_out}}", fields)
 
 
-def _left_out(pooled: PooledEstimate) -> str:
-    """Name the studies left out, and what was done to the arms and signs of the others."""
-    return "".join(f" {capitalise(text)}." for text in (*pooled.left_out, *pooled.handling))
+def _sentences(clauses: Iterable[str]) -> str:
+    return "".join(f" {capitalise(clause)}." for clause in clauses)
 
 
 def _empty(identity: str, title: str, refusal: Refusal) -> ForestLayout:
@@ -187,7 +189,7 @@ def _lay_out(identity, title, template, pooled: PooledEstimate, lines, **fields)
     fields |= {
         "level": confidence_level(getattr(pooled.pooled, "confidence", 0.95)),
         "how": method_label(pooled),
-        "left_out": _left_out(pooled),
+        "left_out": (OTHERS_TEXT if pooled.left_out else "") + _sentences(pooled.handling),
     }
     return ForestLayout(
         id=identity,
@@ -212,7 +214,8 @@ def _line(
     back = INVERSE_LINK.get(pooled.measure, float)
     names = ("estimate", "ci_low", "ci_high", "pi_low", "pi_high")
     natural = {name: float(back(getattr(estimate, name, np.nan))) for name in names}
-    line = {"name": label, "kind": kind, "label": label, "details": details, "risk": ""}
+    line = {"name": label, "kind": kind, "label": label, "details": details,
+            "conversion": "", "risk": ""}  # fmt: skip
     return line | {"weight": np.nan} | natural | more
 
 
@@ -236,7 +239,8 @@ def _study_lines(pooled: PooledEstimate | Refusal, studies: pd.DataFrame) -> lis
         if np.isfinite(row.days):
             details += f", {format_duration(row.days)}"
         name = f"{row.study} {repeat + 1}" if repeat else row.study
-        own = {"weight": float(row.weight), "name": name, "risk": row.risk}
+        own = {"weight": float(row.weight), "name": name, "risk": row.risk,
+               "conversion": row.conversion}  # fmt: skip
         lines.append(_line(pooled, "study", row.label, details, row, **own, address=row.address))
     return lines
 
@@ -259,6 +263,8 @@ def _line_sentence(measure: str, line: dict) -> str:
         text += f", risk of bias {style.RISK[line['risk']][2]}"
     if np.isfinite(line["weight"]):
         text += f", weight {format_percent(line['weight'])}"
+    if line["conversion"]:
+        text += f", {line['conversion']}"
     if np.isfinite(line["pi_low"]):
         low, high = format_estimates(measure, line["pi_low"], line["pi_high"])
         text += f", prediction interval {low} to {high}"
@@ -337,6 +343,6 @@ def _format_effect_axis(axes, layout: ForestLayout):
         axes.xaxis.set_major_formatter(FuncFormatter(lambda tick, _: format_percent(tick)))
     if layout.measure == "proportion":
         axes.set_xlim(0, 1)
-    if layout.measure in ("rr", "or"):
+    if layout.measure in RATIOS:
         low, high = layout.frame["ci_low"].min() / 1.2, layout.frame["ci_high"].max() * 1.2
         style.format_ratio_axis(axes.xaxis, min(0.5, low), max(2.0, high))

@@ -12,6 +12,7 @@ from evidence.analysis.pooling.specification_curve import (
     SpecificationCurve,
     describe_specifications,
 )
+from evidence.analysis.pooling.study_effects import RATIOS
 from evidence.figures import style
 from evidence.figures.layout import Layout, ci_label, draw
 from evidence.provenance.sentence import Sentence, confidence_level, count, join_sentences
@@ -130,7 +131,7 @@ def _draw_curve(axes, layout: SpecificationCurveLayout):
     axes.set_ylabel(MEASURE_LABELS[layout.measure])
     axes.legend(fontsize=8, loc="lower left", bbox_to_anchor=(0, 1.01), ncols=2)
     axes.grid(axis="y")
-    if layout.measure in ("rr", "or"):
+    if layout.measure in RATIOS:
         low, high = frame["ci_low"].min() / 1.2, frame["ci_high"].max() * 1.6
         style.format_ratio_axis(axes.yaxis, max(low, RATIO_LIMITS[0]), min(high, RATIO_LIMITS[1]))
 

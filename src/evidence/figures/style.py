@@ -11,6 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from evidence.analysis.pooling.study_effects import PRINTED_EFFECTS, RATIOS
+
 FONTS = Path(__file__).parent / "fonts"
 INK = "#1a1a1a"
 QUIET = "#5f5f5f"
@@ -64,7 +66,7 @@ STATES = {
 
 GUIDE_MARK = {"marker": "D", "ls": "", "mew": 1.5, "mec": VERMILION, "label": "what the guide says"}
 
-NO_EFFECT = {"rr": 1.0, "or": 1.0, "rd": 0.0, "smd": 0.0, "md": 0.0}
+NO_EFFECT = dict.fromkeys(PRINTED_EFFECTS, 0.0) | dict.fromkeys(RATIOS, 1.0)
 """The value of each effect measure at which the groups do not differ."""
 
 RC: dict[Any, Any] = {

@@ -8,6 +8,7 @@ import pandas as pd
 from evidence.analysis.narrative.pooled_results import format_estimates
 from evidence.analysis.pooling.pooled_estimate import INVERSE_LINK
 from evidence.analysis.pooling.question import MEASURE_LABELS
+from evidence.analysis.pooling.study_effects import half_widths
 from evidence.analysis.pooling.time_course import COURSE_LABELS, SHAPE_LABELS, TimeModel
 from evidence.figures import style
 from evidence.figures.dose_response_curve import (
@@ -28,7 +29,6 @@ from evidence.provenance.sentence import (
     join_words,
     parameter,
 )
-from evidence.statistics.confidence_intervals import critical_value
 
 LOOKS = {
     "single": ("o", style.BLUE),
@@ -66,7 +66,7 @@ def lay_out_time_course(model: TimeModel, results: pd.DataFrame) -> TimeCourseLa
     """
     question, effects = model.question, model.effects
     inverse = INVERSE_LINK.get(question.measure, np.asarray)
-    half = critical_value(model.confidence) * np.sqrt(effects["vi"].to_numpy(float))
+    half = half_widths(effects, model.confidence).to_numpy()
     yi = effects["yi"].to_numpy(float)
     frame = effects[["study", "label", "course", "since", "weight", "address"]].assign(
         estimate=inverse(yi), ci_low=inverse(yi - half), ci_high=inverse(yi + half)

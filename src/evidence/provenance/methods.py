@@ -41,6 +41,11 @@ METHODS = {
     "ratio": Method("risk ratio: ratio of two proportions"),
     "katz": Method("Katz CI of a risk ratio, on the log scale", "katz1978"),
     "effect": Method("effect of one study with the CI of its variance, on the scale shown"),
+    "conversion": Method(
+        "standard deviation or standard error from the SE, CI, p value, t statistic or "
+        "interquartile range that the text prints",
+        "higgins2019handbook",
+    ),
     "weight": Method("weight of a study in the pooled estimate: inverse of its variance"),
     "pooled": Method("pooled over the studies with the method and test named beside it"),
     "prediction": Method(

@@ -204,7 +204,7 @@ def explore(
     outcome, condition, treatment, comparator : str
         Words of the tables. "any" combines all; empty takes the one that most studies have, and
         any comparator.
-    measure : {"rr", "or", "rd", "smd", "md", "proportion"}
+    measure : {"rr", "or", "rd", "smd", "md", "hr", "irr", "generic", "proportion"}
     time_days : float
         Days after treatment; 0 takes the default of the outcome.
 

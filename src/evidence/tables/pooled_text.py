@@ -178,7 +178,9 @@ def _sensitivity(pooled: PooledEstimate) -> Iterator[str]:
 def _subgroups(pooled: PooledEstimate) -> Iterator[str]:
     yield ""
     yield f"By {pooled.subgroup_by}"
-    parts = replace(pooled, regression=None, omitted_analyses={}, left_out=())
+    # Conversions and studies left out stand above.
+    studies = pooled.studies.assign(conversion="")
+    parts = replace(pooled, studies=studies, regression=None, omitted_analyses={}, left_out=())
     for sentence in describe_pool(parts):
         yield from _wrap(str(sentence))
     test = pooled.subgroup_test

@@ -34,11 +34,12 @@ from evidence.analysis.pooling.study_effects import (
     PRINTED_EFFECTS,
     can_compute,
     crossover_without_correlation,
+    half_widths,
 )
 from evidence.analysis.results import COMPARATOR_ROLES, TREATED_ROLES, require_known
 from evidence.dataset.dataset import Dataset
 from evidence.provenance.sentence import format_duration
-from evidence.statistics.confidence_intervals import critical_value, risk_difference_interval
+from evidence.statistics.confidence_intervals import risk_difference_interval
 from evidence.statistics.mantel_haenszel import pool_mantel_haenszel
 from evidence.statistics.meta_analysis import METHODS as INVERSE_VARIANCE_METHODS
 from evidence.statistics.meta_analysis import TESTS
@@ -161,7 +162,7 @@ def comparative_rows(results: pd.DataFrame) -> list[dict]:
     )
     if not belongs.any():
         return []
-    return results.loc[belongs, [*INPUT_COLUMNS, "outcome"]].to_dict("records")
+    return results.loc[belongs, list(INPUT_COLUMNS)].to_dict("records")
 
 
 def bodies_for(
@@ -283,8 +284,7 @@ def _body(
     elif crossover_without_correlation(studies).all():
         reasons = ("the correlation of the two periods of the crossover is not known",)
     else:
-        yi, se = float(studies["yi"].iloc[0]), float(studies["vi"].iloc[0]) ** 0.5
-        half = critical_value(confidence) * se
+        yi, half = float(studies["yi"].iloc[0]), float(half_widths(studies, confidence).iloc[0])
         effect = (yi, yi - half, yi + half)
     risk = _comparator_risk(counted) if question.measure in ("rr", "rd") else np.nan
     difference = _NOT_ESTIMATED

@@ -5,10 +5,11 @@ import pandas as pd
 
 from evidence.analysis.arm_comparisons import arm_pairs
 from evidence.analysis.checks.finding import CheckResults, check
-from evidence.analysis.pooling.study_effects import RATIOS, reason_without_variance
+from evidence.analysis.pooling.printed_variance import reason_without_variance
 from evidence.analysis.printed_numbers import printed_numbers, rounding
 from evidence.dataset.csv_reader import map_cells
 from evidence.dataset.dataset import Dataset
+from evidence.dataset.schema import RATIO_MEASURES
 from evidence.statistics.confidence_intervals import (
     odds_ratio_interval,
     risk_difference_interval,
@@ -70,7 +71,7 @@ def results_without_variance(dataset: Dataset, results: pd.DataFrame) -> CheckRe
     """Find an SD of 0, an SD of one participant, and a CI without width or of a ratio from 0."""
     is_suspect = results["spread"].le(0) | results["ci_low"].eq(results["ci_high"])
     is_suspect |= (results["spread_kind"] == "sd") & results["n"].lt(2).fillna(False)
-    is_suspect |= results["measure"].isin(RATIOS) & (
+    is_suspect |= results["measure"].isin(RATIO_MEASURES) & (
         results["value"].le(0) | results["ci_low"].le(0)
     )
     for row in results[is_suspect].itertuples():
@@ -80,10 +81,10 @@ def results_without_variance(dataset: Dataset, results: pd.DataFrame) -> CheckRe
 
 @check("NOSD", "note", "enter the SD, or note that the text gives none")
 def means_without_spread(dataset: Dataset, results: pd.DataFrame) -> CheckResults:
-    """Find a mean without SD or SE whose comparison has one, so that the study cannot be pooled."""
+    """Find a mean without SD, SE or CI whose comparison has one, so that the study cannot be pooled."""
     means = results[(results["measure"] == "mean") & results["confirmed"] & ~results["is_guide"]]
     key = ["study", "outcome", "instrument", "time", "time_unit", "source"]
-    has_spread = means["spread"].notna()
+    has_spread = means["spread"].notna() | means["ci_low"].notna()
     others = has_spread.groupby([means[name] for name in key], sort=False).transform("any")
     for row in means[~has_spread & others & means["value"].notna()].itertuples():
         yield row, f"mean {row.value:g} without SD, while the other arm has one; it is not pooled"
@@ -106,7 +107,7 @@ def lopsided_intervals(dataset: Dataset, results: pd.DataFrame) -> CheckResults:
     """Find an estimate that is not in the middle of its CI, on the log scale for ratios."""
     rows, (low, middle, high) = _with_intervals(results)
     slack = map_cells(rows["as_printed"], _rounding_slack, float)
-    is_ratio = rows["measure"].isin(RATIOS).to_numpy()
+    is_ratio = rows["measure"].isin(RATIO_MEASURES).to_numpy()
     # On the log scale half a unit of the last digit is relative to the ratio.
     slack[is_ratio] *= (1 / rows.loc[is_ratio, ["value", "ci_low"]].to_numpy()).sum(axis=1)
     is_lopsided = np.abs((high - middle) - (middle - low)) > slack + 0.15 * (high - low)
@@ -163,10 +164,10 @@ def effects_off_their_counts(dataset: Dataset, results: pd.DataFrame) -> CheckRe
 def _with_intervals(results: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
     """Return rows with a CI, and their lower limit, estimate and upper limit, log for ratios, (3, K)."""
     has_all = results[["value", "ci_low", "ci_high"]].notna().all(axis=1)
-    is_ratio = results["measure"].isin(RATIOS)
+    is_ratio = results["measure"].isin(RATIO_MEASURES)
     rows = results[has_all & ~(is_ratio & (results["ci_low"] <= 0))]
     limits = rows[["ci_low", "value", "ci_high"]].to_numpy(copy=True)
-    is_ratio = rows["measure"].isin(RATIOS).to_numpy()
+    is_ratio = rows["measure"].isin(RATIO_MEASURES).to_numpy()
     limits[is_ratio] = np.log(limits[is_ratio])
     return rows, limits.T
 

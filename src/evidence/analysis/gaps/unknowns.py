@@ -560,7 +560,7 @@ def _codes(
 def _computed_status(
     size: SubjectCount, randomised: int, best: Certainty | None, coverage: Coverage
 ) -> str:
-    """Settled: at least moderate certainty and precise. Narrowed: two trials, not very low.
+    """Settled: several studies, at least moderate, precise. Narrowed: two trials, not very low.
 
     Results that are known to exist and were not read could still change the answer: as long as
     their trials are not smaller than those with results, taken together, it is not settled.
@@ -570,7 +570,11 @@ def _computed_status(
     level = LEVELS.index(best.decided or best.suggested)
     imprecision = next(rating for rating in best.domains if rating.domain == "imprecision")
     is_precise = level >= LEVELS.index("moderate") and not imprecision.levels_down
-    if is_precise and size.studies > 1 and not _may_be_overturned(size.participants, coverage):
+    if (
+        is_precise
+        and len(best.body.studies) > 1
+        and not _may_be_overturned(size.participants, coverage)
+    ):
         return "settled"
     return "narrowed" if randomised > 1 and level > 0 else "open"
 

@@ -1,6 +1,6 @@
 """Sentences about pooled estimates: the effect, its heterogeneity, and why studies are not pooled."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
@@ -84,10 +84,11 @@ def describe_pool(pooled: PooledEstimate | Refusal) -> list[Sentence]:
     name = f"pool.{pooled.outcome}.{pooled.measure}"
     name += f".by {pooled.subgroup_by}" if pooled.subgroup_by else ""
     if isinstance(pooled, Refusal):
-        return [
+        refused = [
             Sentence(f"{name}.refused.{number}", "Not pooled: {reason}.", {"reason": reason})
             for number, reason in enumerate(pooled.reasons, start=1)
         ]
+        return refused + _left_out(pooled, name)
     rows = _addresses(pooled.studies)
     if pooled.subgroup_by:
         sentences = []
@@ -106,11 +107,8 @@ def describe_pool(pooled: PooledEstimate | Refusal) -> list[Sentence]:
             *_bayesian(pooled, name, rows),
         ]
         reported = set(pooled.omitted_analyses)
-    for key, reasons in (("without", pooled.left_out), ("handling", pooled.handling)):
-        sentences += [
-            Sentence(f"{name}.{key}.{number}", "{reason}.", {"reason": capitalise(reason)})
-            for number, reason in enumerate(reasons, start=1)
-        ]
+    sentences += _conversions(pooled, name) + _left_out(pooled, name)
+    sentences += _numbered(f"{name}.handling", pooled.handling)
     if pooled.regression is not None:
         sentences.append(_slope(pooled, pooled.regression, f"{name}.regression", rows))
     omitted = [
@@ -119,6 +117,30 @@ def describe_pool(pooled: PooledEstimate | Refusal) -> list[Sentence]:
         if analysis in reported
     ]
     return sentences + omitted
+
+
+def _conversions(pooled: PooledEstimate, name: str) -> list[Sentence]:
+    """Name the studies whose variance was converted from what their texts print, and how."""
+    converted = pooled.studies[pooled.studies["conversion"] != ""]
+    if converted.empty:
+        return []
+    groups = converted.groupby("conversion", sort=False)["label"].unique()
+    text = "; ".join(f"{join_words(labels)} ({how})" for how, labels in groups.items())
+    fields = {"conversions": verbatim(text, _addresses(converted), "conversion")}
+    return [
+        Sentence(f"{name}.conversions", "Converted from what is printed: {conversions}.", fields)
+    ]
+
+
+def _left_out(pooled: PooledEstimate | Refusal, name: str) -> list[Sentence]:
+    return _numbered(f"{name}.without", pooled.left_out)
+
+
+def _numbered(name: str, clauses: Iterable[str]) -> list[Sentence]:
+    return [
+        Sentence(f"{name}.{number}", "{clause}.", {"clause": capitalise(clause)})
+        for number, clause in enumerate(clauses, start=1)
+    ]
 
 
 @selection

@@ -23,13 +23,12 @@ from evidence.analysis.pooling.question import (
     measure_label,
     select_study_effects,
 )
-from evidence.analysis.pooling.study_effects import crossover_without_correlation
+from evidence.analysis.pooling.study_effects import crossover_without_correlation, half_widths
 from evidence.analysis.results import SCOPES, require_known, select_results
 from evidence.dataset.access_log import selection
 from evidence.dataset.dataset import MAX_CACHED_PROJECTS, Dataset
 from evidence.errors import ParameterError
 from evidence.provenance.sentence import format_duration
-from evidence.statistics.confidence_intervals import critical_value
 
 ANY = "any"
 
@@ -140,7 +139,7 @@ def run_query(
         refusal = Refusal(query.outcome, query.measure, (reason,))
         return QueryResult(query, confidence, studies, refusal)
     pooled = pool_studies(dataset, results, confidence=confidence, **vars(query.question))
-    half = critical_value(confidence) * np.sqrt(studies["vi"])
+    half = half_widths(studies, confidence)
     half = half.mask(crossover_without_correlation(studies))
     limits = {"ci_low": studies["yi"] - half, "ci_high": studies["yi"] + half, "weight": np.nan}
     studies = studies.assign(**limits)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import ArrayLike
 
+from evidence.analysis.pooling.study_effects import RATIOS
 from evidence.dataset.dataset import Dataset
 from evidence.statistics.bayesian import (
     BayesianMean,
@@ -21,9 +22,12 @@ from evidence.statistics.meta_analysis import PooledMean
 MAX_STUDIES = 5
 """Pools of at most so many studies are also pooled with a prior."""
 _ADVISED = "Röver et al. 2021"
+_LIKE_RATIOS = "own choice: as for other ratios"
 PRIOR_SCALES = {
     "rr": (0.5, _ADVISED),
     "or": (0.5, _ADVISED),
+    "hr": (0.5, _LIKE_RATIOS),
+    "irr": (0.5, _LIKE_RATIOS),
     "smd": (0.5, _ADVISED),
     "proportion": (1.0, "own choice: proportions of single groups vary more than ratios"),
 }
@@ -100,7 +104,7 @@ def important_effect(
     if rows.empty or better.empty or better.iloc[0] not in ("higher", "lower"):
         return None
     value = float(rows["value"].iloc[0])
-    size = abs(np.log(value)) if measure in ("rr", "or") else abs(value)
+    size = abs(np.log(value)) if measure in RATIOS else abs(value)
     is_above = better.iloc[0] == "higher"
     return ImportantEffect(float(size if is_above else -size), is_above)
 

@@ -18,6 +18,7 @@ from evidence.analysis.pooling.few_studies import (
     posterior_data,
     tau_prior,
 )
+from evidence.analysis.pooling.left_out import studies_left_out
 from evidence.analysis.pooling.question import (
     MEASURES,
     METHODS,
@@ -28,8 +29,8 @@ from evidence.analysis.pooling.question import (
     main_question,
     reasons_not_to_pool,
     select_study_effects,
-    studies_without_variance,
 )
+from evidence.analysis.pooling.study_effects import RATIOS, half_widths
 from evidence.analysis.results import require_known
 from evidence.dataset.dataset import Dataset
 from evidence.errors import EvidenceError, ParameterError, not_one_of
@@ -37,7 +38,6 @@ from evidence.provenance.sentence import format_duration, join_words
 from evidence.provenance.values import to_json_value
 from evidence.statistics import mantel_haenszel, meta_analysis, sensitivity
 from evidence.statistics.bayesian import BayesianMean, pool_bayesian
-from evidence.statistics.confidence_intervals import critical_value
 from evidence.statistics.effect_sizes import inverse_logit
 from evidence.statistics.three_level import (
     DEFAULT_RHO,
@@ -52,27 +52,34 @@ STRATIFIED_METHODS = ("mh", "peto")
 """Methods that pool counts directly: studies have no weights, and there is no tau²."""
 Pooled = meta_analysis.Mean | mantel_haenszel.StratifiedEstimate | BayesianMean
 """Whatever a method gives; all have an estimate with its interval on the scale of pooling."""
-INVERSE_LINK: dict[str, Callable] = {"rr": np.exp, "or": np.exp, "proportion": inverse_logit}
+INVERSE_LINK: dict[str, Callable] = {"proportion": inverse_logit} | dict.fromkeys(RATIOS, np.exp)
 """Transformation from the scale of pooling to the natural scale, where they differ."""
 INTERVAL_FIELDS = ("estimate", "ci_low", "ci_high", "pi_low", "pi_high")
 
 
 class PoolingError(EvidenceError):
-    """These studies should not be pooled; `reasons` says why, one clause each."""
+    """These studies should not be pooled; `reasons` says why, one clause each.
 
-    def __init__(self, reasons: list[str]):
-        self.reasons = tuple(reasons)
-        super().__init__("\n".join(f"cannot be pooled: {reason}" for reason in reasons))
+    `left_out` says which other studies have results on the question, and what they lack.
+    """
+
+    def __init__(self, reasons: list[str], left_out: tuple[str, ...] = ()):
+        self.reasons, self.left_out = tuple(reasons), left_out
+        super().__init__("\n".join([*(f"cannot be pooled: {r}" for r in reasons), *left_out]))
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """A meta-analysis that was asked for, and every reason why it was refused."""
+    """A meta-analysis that was asked for, and every reason why it was refused.
+
+    `left_out` is that of `PoolingError`.
+    """
 
     outcome: str
     measure: str
     reasons: tuple[str, ...]
     subgroup_by: str = ""
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -328,7 +335,7 @@ def pool_studies(
     try:
         return meta_analyse(dataset, results, outcome=outcome, measure=measure, **options)
     except PoolingError as error:
-        return Refusal(outcome, measure, error.reasons, subgroup_by)
+        return Refusal(outcome, measure, error.reasons, subgroup_by, error.left_out)
 
 
 def pool_effects(
@@ -360,7 +367,7 @@ def pool_effects(
         question = replace(question, include_double_zero=False)
     left_out: tuple[str, ...] = ()
     if results is not None:
-        left_out = studies_without_variance(dataset, results, studies, question)
+        left_out = studies_left_out(results, studies, question)
     studies, unfit = leave_out_studies(studies, question)
     left_out += unfit
     reasons = list(
@@ -369,8 +376,8 @@ def pool_effects(
         )
     )
     if reasons:
-        raise PoolingError([*left_out, *reasons])
-    half = critical_value(confidence) * np.sqrt(studies["vi"])
+        raise PoolingError(reasons, left_out)
+    half = half_widths(studies, confidence)
     studies = studies.assign(ci_low=studies["yi"] - half, ci_high=studies["yi"] + half)
     options = {"method": method, "test": test, "confidence": confidence}
     if method in STRATIFIED_METHODS:

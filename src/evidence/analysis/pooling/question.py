@@ -13,11 +13,8 @@ from evidence.analysis.pooling.study_effects import (
     BINARY_EFFECTS,
     EFFECT_COLUMNS,
     INPUT_COLUMNS,
-    MEAN_EFFECTS,
-    PRINTED_EFFECTS,
     all_effects,
     effects_by_study,
-    reason_without_variance,
 )
 from evidence.analysis.results import SEPARATOR, matches_arms, require_known
 from evidence.dataset.dataset import Dataset
@@ -29,6 +26,9 @@ MEASURES = {
     "rd": "risk difference",
     "smd": "Hedges' g",
     "md": "mean difference",
+    "hr": "log hazard ratio",
+    "irr": "log rate ratio",
+    "generic": "effect as entered",
     "proportion": "log odds of one proportion",
 }
 """Effect measures, and the scale on which each is pooled."""
@@ -38,6 +38,9 @@ MEASURE_LABELS = {
     "rd": "risk difference",
     "smd": "standardised mean difference",
     "md": "mean difference",
+    "hr": "hazard ratio",
+    "irr": "rate ratio",
+    "generic": "effect",
 }
 METHODS = ("reml", "dl", "pm", "common", "mh", "peto", "threelevel", "bayes")
 SUBGROUP_COLUMNS = {
@@ -59,7 +62,7 @@ def measure_label(measure: str, outcome: str) -> str:
     """Return what is estimated in words, such as 'risk ratio of infection'."""
     if measure == "proportion":
         return f"proportion with {outcome}"
-    return f"{MEASURE_LABELS[measure]} of {outcome}"
+    return f"{MEASURE_LABELS[measure]} {'on' if measure == 'generic' else 'of'} {outcome}"
 
 
 @dataclass(frozen=True)
@@ -112,22 +115,6 @@ def select_study_effects(
     """
     rows = _rows_of_question(dataset, results, question)
     return study_effects(dataset, rows, question, separate=separate, every=every)
-
-
-def studies_without_variance(
-    dataset: Dataset, results: pd.DataFrame, studies: pd.DataFrame, question: Question
-) -> tuple[str, ...]:
-    """Say which results kept their studies from being among `studies`, one clause each."""
-    wanted = {"mean"} if question.measure in MEAN_EFFECTS else set()
-    if question.measure in PRINTED_EFFECTS:
-        wanted.add(PRINTED_EFFECTS[question.measure][0])
-    return tuple(
-        f"{row['label']} left out: {reason} ({row['address']})"
-        for row in _rows_of_question(dataset, results, question)
-        if row["measure"] in wanted
-        and row["study"] not in set(studies["study"])
-        and (reason := reason_without_variance(row))
-    )
 
 
 def _rows_of_question(dataset: Dataset, results: pd.DataFrame, question: Question) -> list[dict]:
@@ -323,6 +310,10 @@ def reasons_not_to_pool(
     scales = studies["instrument"].unique()
     if measure == "md" and len(scales) > 1:
         yield f"the scales differ ({', '.join(filter(None, scales))}); use measure smd"
+    kinds = studies["definition"].unique()
+    if measure == "generic" and len(kinds) > 1:
+        listed = "; ".join(kind or "no definition" for kind in kinds)
+        yield f"the effects are defined differently ({listed})"
     crossovers = studies.loc[studies["design"] == "randomised crossover", "label"]
     if len(crossovers) and measure != "proportion":
         yield (

@@ -6,15 +6,17 @@ combined, the first is used. Differences on a scale that runs the other way than
 other sign. `handling` says so. Of each study the results nearest to the time asked for are used.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
+from evidence.analysis.pooling.printed_variance import DIRECT_CONVERSIONS, sd_of_mean, se_of_effect
 from evidence.analysis.results import SEPARATOR
 from evidence.provenance.sentence import join_words
 from evidence.statistics import effect_sizes
-from evidence.statistics.confidence_intervals import critical_value
+from evidence.statistics.conversions import t_quantile
 
 Row = dict
 """A result as a dictionary: for so few rows faster than selecting from a DataFrame repeatedly."""
@@ -33,32 +35,35 @@ PRINTED_EFFECTS: dict[str, tuple[str, Callable]] = {
     "rd": ("risk difference", np.asarray),
     "smd": ("smd", np.asarray),
     "md": ("mean difference", np.asarray),
+    "hr": ("hazard ratio", np.log),
+    "irr": ("rate ratio", np.log),
+    "generic": ("effect", np.asarray),
 }
 """For each measure its name in `studies.csv`, and the transformation to the scale of pooling."""
+RATIOS = tuple(name for name, (_, to_scale) in PRINTED_EFFECTS.items() if to_scale is np.log)
+"""Measures that are pooled on the log scale."""
 
 STUDY_COLUMNS = (
     "study", "label", "outcome", "condition", "treatment", "comparator_kind", "blinding", "design",
     "randomised", "instrument", "scale_better", "definition", "days",
 )  # fmt: skip
 EFFECT_COLUMNS = (
-    *STUDY_COLUMNS, "dose_mg_per_kg", "yi", "vi", "events1", "n1", "events2", "n2", "comparison",
-    "handling", "address",
+    *STUDY_COLUMNS, "dose_mg_per_kg", "yi", "vi", "df", "events1", "n1", "events2", "n2", "comparison",
+    "conversion", "handling", "address",
 )  # fmt: skip
-"""Columns of a study effect: effect and variance, the numbers behind them, and their addresses.
+"""Columns of a study effect: effect, variance and degrees of freedom of its CI, the numbers behind
+them, and their addresses.
 
-`handling` says what was done to arms and sign, in words."""
+`conversion` says how a variance follows from what the text prints (empty: as printed), `handling`
+what was done to arms and sign, in words."""
 COMPARISON_KEY = ("study", "instrument", "definition", "time", "time_unit")
 """What results have in common that can be compared with each other."""
 INPUT_COLUMNS = (
     *STUDY_COLUMNS, "time", "time_unit", "role", "arm", "versus", "measure",
-    "event_count", "n", "value", "spread", "spread_kind", "ci_low", "ci_high", "direction", "better",
-    "is_reversed", "dose_mg_per_kg", "address",
+    "event_count", "n", "value", "spread", "spread_kind", "ci_low", "ci_high", "p_value",
+    "direction", "better", "is_reversed", "dose_mg_per_kg", "address",
 )  # fmt: skip
 """Columns of the results that are used here."""
-RATIOS = ("odds ratio", "risk ratio", "ratio")
-"""Printed measures on a log scale; hazard ratios are entered as ratios."""
-# Printed intervals are taken to be 95% ones, which the dataset requires.
-_PRINTED_CONFIDENCE = 0.95
 
 
 def effects_by_study(
@@ -66,9 +71,10 @@ def effects_by_study(
 ) -> list[dict]:
     """Return one effect per study with the columns `EFFECT_COLUMNS`.
 
-    Counts and means come before effects as printed. A study that reports neither is left out, and
-    so are columns that do not apply. Ratios and proportions are on the log scale (log odds for a
-    proportion).
+    Counts, and means with SD or SE, come before effects as printed, and these before means whose SD
+    follows from a CI, t statistic or interquartile range: a printed effect is often adjusted. A
+    study that reports none of them is left out, and so are columns that do not apply. Ratios and
+    proportions are on the log scale (log odds for a proportion).
 
     Parameters
     ----------
@@ -83,12 +89,17 @@ def effects_by_study(
     if measure == "proportion":
         return list(_proportion_effects(rows, time_days))
     if measure in BINARY_EFFECTS:
-        effects = list(_count_effects(rows, measure, time_days, separate))
+        sources = [_count_effects, _printed_effects]
+    elif measure in MEAN_EFFECTS:
+        sources = [_mean_effects, _printed_effects, _indirect_mean_effects]
     else:
-        effects = list(_mean_effects(rows, measure, time_days, separate))
-    known = {effect["study"] for effect in effects}
-    others = [row for row in rows if row["study"] not in known]
-    return [*effects, *_printed_effects(others, measure, time_days, separate)]
+        sources = [_printed_effects]
+    effects: list[dict] = []
+    for source in sources:
+        known = {effect["study"] for effect in effects}
+        others = [row for row in rows if row["study"] not in known]
+        effects += source(others, measure, time_days, separate)
+    return effects
 
 
 def all_effects(rows: list[Row], *, measure: str) -> list[dict]:
@@ -105,26 +116,21 @@ def all_effects(rows: list[Row], *, measure: str) -> list[dict]:
 
 def can_compute(row_measures: Collection[str], measure: str) -> bool:
     """Return whether results with any of these measures can give this effect measure."""
-    computed_from = "proportion" if measure in BINARY_EFFECTS else "mean"
-    return computed_from in row_measures or PRINTED_EFFECTS[measure][0] in row_measures
+    return any(name in row_measures for name in source_measures(measure))
 
 
-def reason_without_variance(row: Mapping) -> str:
-    """Say why the SD or the CI of a result gives no variance; empty if nothing speaks against it."""
-    if row["measure"] == "mean" and row["spread"] <= 0:
-        return f"a standard deviation or error of {row['spread']:g}"
-    if row["measure"] == "mean" and row["spread_kind"] == "sd" and _is_below_two(row["n"]):
-        return f"a standard deviation with n = {row['n']:g}"
-    if row["measure"] in RATIOS and (row["value"] <= 0 or row["ci_low"] <= 0):
-        lowest = min(row["value"], row["ci_low"])
-        return f"a ratio or its CI cannot start at {lowest:g}, which has no logarithm"
-    if row["ci_low"] == row["ci_high"]:
-        return f"a CI without width, {row['ci_low']:g} to {row['ci_high']:g}"
-    return ""
+def source_measures(measure: str) -> tuple[str, ...]:
+    """Return the measures of results that an effect measure is computed from."""
+    printed = (PRINTED_EFFECTS[measure][0],) if measure in PRINTED_EFFECTS else ()
+    if measure in MEAN_EFFECTS:
+        return ("mean", *printed)
+    return ("proportion", *printed) if measure in BINARY_EFFECTS or not printed else printed
 
 
-def _is_below_two(n) -> bool:
-    return not pd.isna(n) and n < 2
+def half_widths(studies: pd.DataFrame, confidence: float) -> pd.Series:
+    """Return half the width of the CI of each effect; that of a printed CI at 95% is as printed."""
+    quantiles = t_quantile((1 + confidence) / 2, studies["df"].to_numpy(float))
+    return quantiles * np.sqrt(studies["vi"].astype(float))
 
 
 def crossover_without_correlation(studies: pd.DataFrame) -> pd.Series:
@@ -141,7 +147,7 @@ def align_sign(row: Mapping, measure: str, interval: np.ndarray) -> np.ndarray:
     Some texts count improvement as positive where the scale falls; `direction` tells. Without it, the
     sign turns if the scale runs the other way than its outcome.
     """
-    if measure in ("rr", "or"):
+    if measure in RATIOS:
         return interval
     is_turned = bool(row["is_reversed"])
     if row["direction"] in ("better", "worse") and row["better"] != "neither":
@@ -164,14 +170,14 @@ def _count_effects(
         yield _effect(arms, comparators, BINARY_EFFECTS[measure](*cells), numbers, handling)
 
 
-def _mean_effects(rows: list[Row], measure: str, time_days: float, separate: str) -> Iterator[dict]:
-    means = [
-        row
-        for row in rows
-        if row["measure"] == "mean"
-        and row["spread_kind"] == "sd"
-        and not reason_without_variance(row)
-    ]
+def _mean_effects(
+    rows: list[Row], measure: str, time_days: float, separate: str, conversions=DIRECT_CONVERSIONS
+) -> Iterator[dict]:
+    means = []
+    for row in rows:
+        sd = sd_of_mean(row) if row["measure"] == "mean" else None
+        if sd and not sd.reason and (conversions is None or sd.conversion in conversions):
+            means.append(row | {"spread": sd.size, "conversion": sd.conversion})
     columns = ("value", "spread", "n")
     for arms, comparators, parts in _compared_arms(means, columns, time_days, separate):
         mean1, sd1, n1 = _combine_arms(arms)
@@ -183,6 +189,9 @@ def _mean_effects(rows: list[Row], measure: str, time_days: float, separate: str
         numbers = {"n1": n1, "n2": n2 / parts}
         effect = MEAN_EFFECTS[measure](mean1, sd1, n1, mean2, sd2, n2 / parts)
         yield _effect(arms, comparators, effect, numbers, handling)
+
+
+_indirect_mean_effects = partial(_mean_effects, conversions=None)
 
 
 def _proportion_effects(rows: list[Row], time_days: float) -> Iterator[dict]:
@@ -205,22 +214,26 @@ def _printed_effects(
 ) -> Iterator[dict]:
     name, to_pooling_scale = PRINTED_EFFECTS[measure]
     contrasts = [row for row in rows if row["measure"] == name and row["role"] == "contrast"]
-    contrasts = [row for row in contrasts if not reason_without_variance(row)]
-    complete = _complete(contrasts, ("value", "ci_low", "ci_high"))
+    errors = [se_of_effect(row, to_pooling_scale) for row in contrasts]
+    sized = [
+        row | {"se": se.size, "conversion": se.conversion, "df": se.df}
+        for row, se in zip(contrasts, errors, strict=True)
+        if not se.reason
+    ]
     key = ("study", "arm") if separate == "arm" else ("study",)
-    for row, *others in _group_by(_nearest_in_time(complete, time_days), *key):
+    for row, *others in _group_by(_nearest_in_time(sized, time_days), *key):
         printed = np.array([row["value"], row["ci_low"], row["ci_high"]], float)
         aligned = align_sign(row, measure, printed)
-        yi, low, high = to_pooling_scale(aligned)
-        se = (high - low) / (2 * critical_value(_PRINTED_CONFIDENCE))
+        yi, *_ = to_pooling_scale(aligned)
         handling = []
         unused = {f"{other['arm']} versus {other['versus']}" for other in others}
         if unused := unused - {f"{row['arm']} versus {row['versus']}"}:
             handling.append(f"first printed contrast used, not {join_words(sorted(unused))}")
         if aligned[0] != printed[0]:
             handling.append(_turn_text(row))
-        numbers = {"comparison": f"{row['arm']} versus {row['versus']}, as printed"}
-        yield _effect([row], [], (yi, se**2), numbers, handling)
+        comparison = f"{row['arm']} versus {row['versus']}, as printed"
+        numbers = {"comparison": comparison, "df": row["df"]}
+        yield _effect([row], [], (yi, row["se"] ** 2), numbers, handling)
 
 
 def _effect(
@@ -237,10 +250,16 @@ def _effect(
         "dose_mg_per_kg": doses[0] if all(dose == doses[0] for dose in doses) else np.nan,
         "yi": float(yi),
         "vi": float(vi),
+        "df": np.inf,
         "comparison": " versus ".join(names),
+        "conversion": _conversions([*arms, *comparators]),
         "address": " ".join(row["address"] for row in [*arms, *comparators]),
         **numbers,
     }
+
+
+def _conversions(rows: Sequence[Row]) -> str:
+    return "; ".join(dict.fromkeys(filter(None, (row.get("conversion") for row in rows))))
 
 
 def _compared_arms(

@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 
 from evidence.analysis.pooling.dose_response import ZERO_DOSE_COMPARATORS
+from evidence.analysis.pooling.left_out import studies_left_out
 from evidence.analysis.pooling.pooled_estimate import INVERSE_LINK
 from evidence.analysis.pooling.question import (
     Question,
     leave_out_studies,
     reasons_not_to_pool,
     select_study_effects,
-    studies_without_variance,
 )
 from evidence.analysis.results import require_known
 from evidence.dataset import schema
@@ -181,6 +181,7 @@ def _timed_effects(
         ),
         "another scale of the same study was used at more times": _is_other_scale,
     }
+    without = studies_left_out(results, effects, question)
     clauses = []
     for reason, is_unfit in reasons.items():
         unfit = is_unfit(effects).reindex(effects.index)
@@ -189,7 +190,6 @@ def _timed_effects(
             effects = effects[~unfit]
     effects = effects.drop_duplicates(["study", "since"])
     kept, own_clauses = leave_out_studies(effects, question)
-    without = studies_without_variance(dataset, results, effects, question)
     return kept, [*clauses, *own_clauses, *without]
 
 

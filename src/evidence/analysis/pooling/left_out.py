@@ -1,0 +1,95 @@
+"""Why studies with results on a question do not enter its pooled estimate, one clause per reason."""
+
+from dataclasses import replace
+
+import pandas as pd
+
+from evidence.analysis.eligible_evidence import is_evidence
+from evidence.analysis.pooling.printed_variance import (
+    reason_without_variance,
+    sd_of_mean,
+    se_of_effect,
+)
+from evidence.analysis.pooling.question import (
+    PICO_FIELDS,
+    SUBGROUP_COLUMNS,
+    Question,
+    within_time_window,
+)
+from evidence.analysis.pooling.study_effects import INPUT_COLUMNS, PRINTED_EFFECTS, source_measures
+from evidence.dataset import schema
+from evidence.provenance.sentence import format_duration, join_words
+
+IN_WORDS = {
+    "smd": "a standardised mean difference",
+    "significance": "significance without a size",
+    "direction": "a direction without a size",
+}
+"""Measures that an article before their name does not describe."""
+
+
+def studies_left_out(
+    results: pd.DataFrame, studies: pd.DataFrame, question: Question
+) -> tuple[str, ...]:
+    """Say of every other study with results on a question why it is not among `studies`.
+
+    Results count that are in the time window or, times the ratio that it allows, just outside it.
+    """
+    nearly = replace(question, max_time_ratio=question.max_time_ratio**2)
+    belongs = (results["outcome"] == question.outcome) & ~results["study"].isin(studies["study"])
+    belongs &= is_evidence(results.assign(confirmed=True))
+    belongs &= within_time_window(results["days"], nearly)
+    for field in PICO_FIELDS:
+        if values := question.named_values(field):
+            belongs &= results[SUBGROUP_COLUMNS[field]].isin(values)
+    rows = results.loc[belongs, [*INPUT_COLUMNS, "confirmed"]]
+    labels: dict[str, list[str]] = {}
+    for _, group in rows.groupby("study", sort=False, observed=True):
+        records = group.to_dict("records")
+        labels.setdefault(_reason(records, question), []).append(records[0]["label"])
+    return tuple(f"{join_words(names)} left out: {reason}" for reason, names in labels.items())
+
+
+def _reason(rows: list[dict], question: Question) -> str:
+    """Say why these rows of one study give no effect."""
+    in_window = [row for row in rows if within_time_window(row["days"], question)]
+    if not in_window:
+        days = sorted({row["days"] for row in rows})
+        times = join_words(format_duration(day) for day in days)
+        return f"its results are outside the time window, at {times}"
+    confirmed = [row for row in in_window if row["confirmed"]]
+    if not confirmed:
+        return "its numbers are not confirmed at their source"
+    usable = [row for row in confirmed if row["measure"] in source_measures(question.measure)]
+    if not usable:
+        found = {row["measure"] for row in confirmed}
+        return f"it reports only {join_words(map(_in_words, filter(found.__contains__, schema.MEASURES)))}"
+    for row in usable:
+        if reason := _reason_of_row(row, question.measure):
+            is_error = reason == reason_without_variance(row)
+            return f"{reason} ({row['address']})" if is_error else reason
+    roles = {row["role"] for row in usable}
+    if question.measure == "proportion":
+        return "no treated arm"
+    for role in ("comparator", "intervention"):
+        if role not in roles:
+            return f"no {role} arm"
+    return "its arms have no scale, definition and time in common"
+
+
+def _reason_of_row(row: dict, measure: str) -> str:
+    """Say what this row lacks; empty if it is complete."""
+    if row["measure"] == "mean":
+        return sd_of_mean(row).reason
+    if row["measure"] == "proportion":
+        if pd.isna(row["n"]):
+            return "a proportion without the number of participants"
+        return "a percentage that several counts allow" if pd.isna(row["event_count"]) else ""
+    if row["role"] != "contrast":
+        return f"{_in_words(row['measure'])} that does not compare two arms"
+    return se_of_effect(row, PRINTED_EFFECTS[measure][1]).reason
+
+
+def _in_words(measure: str) -> str:
+    article = "an" if measure[0] in "aeiou" else "a"
+    return IN_WORDS.get(measure, f"{article} {measure}")
