@@ -231,7 +231,7 @@ def test_the_page_gives_a_half_life_with_its_studies_or_says_why_there_is_none(t
     # log odds ratios: -1.5581 after 1 day, -0.3483 after 7; half of the first after
     # exp(log(7) · 0.7791 / 1.2098) = 3.50 days, 2.5 days after day 1.
     assert text.startswith(
-        "If the log odds ratio of infection falls in a straight line over the logarithm of time, "
+        "If the log odds ratio of infection follows a straight line over the logarithm of time, "
         "its half-life, counted from 1 day after a single dose, is 2.5 days (95% CI 2"
     )
     model, _ = modelled(timed, shape="exponential")

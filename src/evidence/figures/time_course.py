@@ -125,7 +125,7 @@ def _caption(identity: str, model: TimeModel, frame: pd.DataFrame) -> Sentence:
         fields["shape"] = SHAPE_LABELS[model.shape]
         fields["rho"] = parameter(model.rho, f"{model.rho:g}")
         parts.append(
-            "Areas of the marks show the weight of each study in its curve. The curve {shape} on "
+            "Areas of the marks show the weight of each study in its curve. The curve is {shape} on "
             "the scale of pooling, with random effects between studies and a correlation of {rho} "
             "between the times of one study; its band is pointwise at the same level, and it is "
             "dashed beyond the longest time measured."
@@ -176,12 +176,13 @@ def draw_time_course(layout: TimeCourseLayout):
         mark, colour = LOOKS[course]
         draw_curve(axes, curve[curve["course"] == course], "since", colour)
         marks.append(style.key(mark, colour, f"after {COURSE_LABELS[course]}", is_filled=False))
-    x = frame["since"] * 1.05 ** frame["offset"]
+    x = frame["since"] * np.exp(_side_step(frame, curve) * frame["offset"])
     names = []
+    is_named = frame["study"].nunique() <= _MOST_NAMES
     for (course, _), rows in frame.groupby(["course", "study"], sort=False):
         mark, colour = LOOKS[course]
         place = x[rows.index]
-        look = {"color": colour, "lw": 1, "alpha": 0.75}
+        look = {"color": colour, "lw": 1, "alpha": 0.75 if is_named else 0.3, "zorder": 1.5}
         axes.vlines(place, rows["ci_low"], rows["ci_high"], **look)
         axes.plot(place, rows["estimate"], **look)
         sizes = bubble_sizes(rows["weight"])
@@ -193,7 +194,7 @@ def draw_time_course(layout: TimeCourseLayout):
     _format_time_axis(axes, [*x, *curve["since"]])
     axes.set_ylabel(effect_label(layout.measure, layout.outcome, layout.better))
     format_effect_axis(axes, layout.measure, frame, curve)
-    if len(names) <= _MOST_NAMES:
+    if is_named:
         look = {"rotation": 90, "ha": "center", "va": "bottom", "fontsize": 7.5}
         for label, point in names:
             style.annotate(axes, label, point, (0, 3), **look)
@@ -203,6 +204,18 @@ def draw_time_course(layout: TimeCourseLayout):
         marks.append(line | {"ls": (0, (3, 2)), "label": "extrapolated: nobody measured so late"})
     style.legend(figure, marks, loc="left", ncols=1, fontsize=8)
     return figure
+
+
+def _side_step(frame: pd.DataFrame, curve: pd.DataFrame) -> float:
+    """Return how far apart, in log time, studies at one time stand: as far as names need.
+
+    Where there are too many studies to name, they stay close to their time.
+    """
+    days = [*frame["since"], *curve["since"]]
+    width = max(np.log(max(days) / min(days)), 1.0)
+    most = 2 * frame["offset"].abs().max() + 1
+    is_named = frame["study"].nunique() <= _MOST_NAMES
+    return float(0.018 * width if is_named else min(0.018, 0.04 / most) * width)
 
 
 def _format_time_axis(axes, days: list[float]) -> None:

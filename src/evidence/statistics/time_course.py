@@ -286,14 +286,15 @@ def _best_fit(effects: _Effects, design: np.ndarray, *, restricted: bool) -> _Fi
     sums, grid = _sum_by_study(effects, design), _tau2_grid(effects)
     heights = _evaluate(sums, grid, restricted=restricted)[0]
     best = int(heights.argmax())
-    ends = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
-    refined = minimize_scalar(
-        lambda tau2: -_evaluate(sums, np.array([tau2]), restricted=restricted)[0][0],
-        bounds=ends,
-        method="bounded",
-        options={"xatol": 1e-9 * ends[1]},
-    )
-    tau2 = refined.x if -refined.fun > heights[best] else grid[best]
+    tau2 = 0.0
+    if best:
+        ends = grid[best - 1], grid[min(best + 1, len(grid) - 1)]
+        tau2 = minimize_scalar(
+            lambda tau2: -_evaluate(sums, np.array([tau2]), restricted=restricted)[0][0],
+            bounds=ends,
+            method="bounded",
+            options={"xatol": 1e-9 * ends[1]},
+        ).x
     height, beta, information = _evaluate(sums, np.array([tau2]), restricted=restricted)
     return _Fit(float(height[0]), float(tau2), beta[0], information[0])
 

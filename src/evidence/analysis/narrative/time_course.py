@@ -23,6 +23,7 @@ from evidence.provenance.sentence import (
 from evidence.statistics.time_course import TimeCourse
 
 _MOST_NAMES = 5
+_FEW_STUDIES = 10
 
 
 def describe_time_model(model: TimeModel) -> list[Sentence]:
@@ -87,7 +88,7 @@ def _half_life(model: TimeModel, course: CourseModel, curve: TimeCourse, name: s
     kind = half_life_kind(curve)
     if kind in ("bounded", "at least", "at most"):
         lead = (
-            "If the {scale} {shape}, its half-life, counted from {start} after {course}, is "
+            "If the {scale} follows {shape}, its half-life, counted from {start} after {course}, is "
             + {
                 "bounded": "{half} ({level} {low} to {high})",
                 "at least": "at least {lowest}, and no upper limit can be given, because it may "
@@ -107,7 +108,8 @@ def _half_life(model: TimeModel, course: CourseModel, curve: TimeCourse, name: s
                 "any": "every half-life is compatible with the effects",
             }[kind]
         )
-    basis = "; this rests on only {studies}, of which {repeated} measured it more than once."
+    only = "only " if curve.studies <= _FEW_STUDIES else ""
+    basis = f"; this rests on {only}{{studies}}, of which {{repeated}} measured it more than once."
     template = lead + basis
     used = {key: part for key, part in fields.items() if f"{{{key}}}" in template}
     return Sentence(f"{name}.half_life", template, used)
@@ -126,10 +128,11 @@ def _repeated(course: CourseModel) -> str:
 def half_life_kind(curve: TimeCourse) -> str:
     """Name what can be said: bounded, at least, at most, no effect, growth or any."""
     _, low, high = curve.half_life
+    rises = curve.beta[1] * (curve.beta[0] if curve.shape == "log" else -1) > 0
+    if rises and curve.p[1] < 1 - curve.confidence:
+        return "growth"
     if curve.ci_low[0] * curve.ci_high[0] <= 0:
         return "no effect"
-    if low == float("inf"):
-        return "growth"
     if low > 0:
         return "bounded" if high < float("inf") else "at least"
     return "at most" if high < float("inf") else "any"
@@ -153,8 +156,7 @@ def _sensitivity(model: TimeModel, course: CourseModel, name: str) -> Sentence:
     rows = _addresses(course)
     answers: dict[str, list[str]] = {}
     for curve in course.sensitivity:
-        if curve.rho != model.rho:
-            answers.setdefault(_short_answer(curve, course.longest), []).append(f"{curve.rho:g}")
+        answers.setdefault(_short_answer(curve, course.longest), []).append(f"{curve.rho:g}")
     texts = (f"with {join_words(rhos)}, {answer}" for answer, rhos in answers.items())
     return Sentence(
         f"{name}.sensitivity",

@@ -23,8 +23,8 @@ from evidence.statistics.three_level import DEFAULT_RHO, RHOS
 from evidence.statistics.time_course import MIN_STUDIES, SHAPES, TimeCourse, fit_time_course
 
 SHAPE_LABELS = {
-    "log": "falls in a straight line over the logarithm of time",
-    "exponential": "falls by the same proportion every day",
+    "log": "a straight line over the logarithm of time",
+    "exponential": "an exponential decline",
 }
 COURSE_LABELS = {
     "single": "a single dose",
@@ -138,7 +138,11 @@ def fit_time_model(
             columns = own["yi"], own["vi"], own["since"], list(own["study"])
             try:
                 curve = fit_time_course(*columns, rho=rho, **options)
-                others = [fit_time_course(*columns, rho=other, **options) for other in RHOS]
+                others = [
+                    fit_time_course(*columns, rho=other, **options)
+                    for other in RHOS
+                    if other != rho
+                ]
             except ValueError as error:
                 reasons.append(str(error))
             else:
@@ -157,7 +161,8 @@ def _timed_effects(
     """Return the effects with their time since the last dose, and why others are left out."""
     effects = select_study_effects(dataset, results, question, every=True)
     effects = effects.sort_values(["study", "days"], kind="stable", ignore_index=True)
-    rows = results.drop_duplicates("address").set_index("address")
+    cells = ["address", "role", "sessions", "course", "last_dose_days"]
+    rows = results[cells].drop_duplicates("address").set_index("address").to_dict("index")
     given = [_course_given(rows, address) for address in effects["address"]]
     effects = effects.assign(
         course=pd.Series([course for course, _ in given], effects.index, object),
@@ -193,22 +198,26 @@ def _timed_effects(
     return kept, [*clauses, *own_clauses, *without]
 
 
-def _course_given(rows: pd.DataFrame, addresses: str) -> tuple[str, float]:
+def _course_given(rows: dict[str, dict], addresses: str) -> tuple[str, float]:
     """Return the course of treatment behind an effect and the day of its last dose.
 
     The course is empty, or the day NaN, if the rows of the treated arms do not state it alike.
     """
-    treated = rows.loc[[address for address in addresses.split() if address in rows.index]]
-    treated = treated[treated["role"] != "comparator"]
-    sessions = treated["sessions"]
-    if sessions.nunique(dropna=False) != 1 or treated["course"].nunique() != 1:
+    cells = [rows[address] for address in addresses.split() if address in rows]
+    cells = [row for row in cells if row["role"] != "comparator"]
+    sessions, words, days = (
+        {None if pd.isna(row[name]) else row[name] for row in cells}
+        for name in ("sessions", "course", "last_dose_days")
+    )
+    if len(sessions) != 1 or len(words) != 1:
         return "", np.nan
-    course = treated["course"].iloc[0]
-    if not course and sessions.notna().all():
-        course = "single" if sessions.iloc[0] == 1 else "repeated"
-    last = treated["last_dose_days"]
-    last = last.fillna(0.0) if course == "single" else last
-    return course, float(last.iloc[0]) if last.nunique(dropna=False) == 1 else np.nan
+    number, course = sessions.pop(), words.pop() or ""
+    if not course and number is not None:
+        course = "single" if number == 1 else "repeated"
+    day = days.pop() if len(days) == 1 else None
+    if day is None:
+        return course, 0.0 if course == "single" else np.nan
+    return course, float(day)
 
 
 def _is_other_scale(effects: pd.DataFrame) -> pd.Series:
