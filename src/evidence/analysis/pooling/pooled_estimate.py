@@ -145,7 +145,7 @@ class PooledEstimate:
 
     def of_subgroup(self, group: Subgroup) -> "PooledEstimate":
         """Return the estimate of one subgroup alone."""
-        return replace(self, pooled=group.pooled, studies=group.studies)
+        return replace(self, pooled=group.pooled or self.pooled, studies=group.studies)
 
     @property
     def outcome(self) -> str:
