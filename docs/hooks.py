@@ -52,7 +52,7 @@ def _table_section(table: schema.Table) -> str:
         "| --- | --- | --- | --- |",
     ]
     for column in table.columns:
-        words = f" One of: {', '.join(column.words)}." if column.words else ""
+        words = f" One of: {', '.join(column.words)}." if column.kind == "word" else ""
         files = filter(None, (column.target, column.second_target))
         target = " or ".join(f"`{file}`" for file in files)
         target = f" of {target}" if target else ""

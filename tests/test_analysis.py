@@ -87,6 +87,13 @@ def test_a_percentage_is_possible_with_some_numbers_of_participants_only():
         ("none", 10, ()),
         ("100%", 3, (3,)),
         ("0%", 3, (0,)),
+        ("1 (<1%)", 250, (0, 1, 2)),
+        ("<1%", 200, (0, 1)),
+        ("≤1%", 200, (0, 1, 2)),
+        (">99%", 200, (199, 200)),
+        ("≥ 99 %", 200, (198, 199, 200)),
+        ("12 (70·6%)", 17, (12,)),
+        ("70,6 per cent", 17, (12,)),
     ],
 )
 def test_possible_counts_by_hand(printed, n, counts):
@@ -115,6 +122,25 @@ def test_numbers_are_read_from_text_with_their_sign_and_rounding():
         "-.89", "95", ".61", "1.16", "1024"
     ]  # fmt: skip
     assert [rounding("1.2"), rounding("71")] == [0.05, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("1·5 (1·2–1·9)", ["1.5", "1.2", "1.9"]),
+        ("–0.82 (95% CI –1.40 to –0.24)", ["-0.82", "95", "-1.40", "-0.24"]),
+        ("5,19 (2,1)", ["5.19", "2.1"]),
+        ("1,234/12,345", ["1234", "12345"]),
+        ("1\u2009234/12\u202f345", ["1234", "12345"]),
+        ("1'234", ["1234"]),
+        ("0,123", ["0.123"]),
+        ("0.5 (0.1,0.9), n = 17,18", ["0.5", "0.1", "0.9", "17", "18"]),
+        ("groups 1,2,3", ["1", "2", "3"]),
+        ("2.5×10⁹ to 5·1", ["2.5", "10", "5.1"]),
+    ],
+)
+def test_numbers_are_read_as_journals_print_them(text, numbers):
+    assert printed_numbers(text) == numbers
 
 
 def test_counts_are_derived_only_where_one_count_is_possible(project):

@@ -26,9 +26,36 @@ BROKEN_CELLS = [
      "randomised: 'maybe' is not one of: yes, no, unclear, not applicable"),
     (STUDIES, 2, {"n": "17.5"}, "n: '17.5' is not a whole number"),
     (STUDIES, 2, {"value": "71%"},
-     "value: '71%' is not a number. Write it with a point, without sign or unit."),
-    (STUDIES, 5, {"value": "0,5"},
-     "value: '0,5' is not a number. Write it with a point, without sign or unit."),
+     "value: '71%' is a percentage. Write the proportion 0.71, or 71 without the sign if the "
+     "measure is not a proportion."),
+    (STUDIES, 2, {"value": "7,5 %"},
+     "value: '7,5 %' is a percentage. Write the proportion 0.075, or 7.5 without the sign if the "
+     "measure is not a proportion."),
+    (STUDIES, 5, {"value": "1,234"},
+     "value: '1,234' may be 1234 or 1.234. Write decimals with a point, and no comma between "
+     "thousands."),
+    (STUDIES, 5, {"value": "half"},
+     "value: 'half' is not a number. Write it with a point, without sign or unit."),
+    (STUDIES, 2, {"n": "NR"},
+     "n: 'NR' is not a whole number. Leave the cell empty (not reported), or write one that is."),
+    (STUDIES, 5, {"p_value": "n.a."},
+     "p_value: 'n.a.' is not a p value like 0.02 or <0.01. Leave the cell empty (not reported), "
+     "or write one that is."),
+    (STUDIES, 2, {"route": "N/A"},
+     "route: 'N/A' is not one of: IV, IM, oral, intranasal, subcutaneous, intradermal, inhaled, "
+     "on the skin, rectal, sublingual. Leave the cell empty (not reported), or write one that is."),
+    (DESIGNS, 2, {"primary_outcome": "none"},
+     "primary_outcome: 'none' is not defined in data/outcomes.csv. Leave the cell empty (not "
+     "reported), or write one that is."),
+    (STUDIES, 2, {"as_printed": "5-Dec"},
+     "as_printed: '5-Dec' is what a spreadsheet makes of a text like 5/12. Format the column as "
+     "text and write it again."),
+    (STUDIES, 2, {"arm": "ye\u0430st"},
+     "arm: 'ye<U+0430>st' contains U+0430 (CYRILLIC SMALL LETTER A), which looks like the Latin "
+     "letter a. Type the word again."),
+    (STUDIES, 2, {"verified": "\u0443es"},
+     "verified: '<U+0443>es' contains U+0443 (CYRILLIC SMALL LETTER U), which looks like the "
+     "Latin letter y. Type the word again."),
     (STUDIES, 5, {"p_value": "p=0.01"}, "p_value: 'p=0.01' is not a p value like 0.02 or <0.01"),
     (STUDIES, 2, {"time": "one"},
      "time: 'one' is not a time. Write a number, or a range like 0-3."),
@@ -42,6 +69,7 @@ BROKEN_CELLS = [
     (STUDIES, 2, {"n": "0"}, "n: is 0. Leave it blank if the number is not known."),
     (STUDIES, 2, {"value": "71"},
      "value: 71 is not a proportion between 0 and 1. Write 71% as 0.71."),
+    (STUDIES, 2, {"value": "-0.1"}, "value: -0.1 is not a proportion between 0 and 1"),
     (STUDIES, 3, {"value": "0.25"}, "value: 0.25 is not 4 of 20"),
     (STUDIES, 2, {"value": ""},
      "value: required value is missing. A proportion needs a value, or events and n."),
@@ -226,7 +254,7 @@ def test_a_second_report_names_the_text_whose_row_counts(project):
 
 def test_rows_with_missing_or_extra_fields_are_refused_with_their_lines(project):
     project.append(STUDIES, "a,b\n")
-    project.append(STUDIES, f"{',' * 40}\n")
+    project.append(STUDIES, f"{',' * 40}b\n")
     width = len(project.rows(STUDIES)[0])
     rule = f"fields, but the header has {width}. Quote fields with commas."
     assert problems(project) == [f"{STUDIES}:7: 2 {rule}", f"{STUDIES}:8: 41 {rule}"]
@@ -240,6 +268,20 @@ def test_all_problems_of_all_files_come_out_at_once_sorted(project):
         f"{CLAIMS}:2 verdict", f"{STUDIES}:3 events", f"{STUDIES}:3 locator",
         f"{SOURCES}:5 author",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "shown"),
+    [
+        ("old dough", "old\u00a0dough", "'old<U+00A0>dough' is spelled 'old dough'"),
+        # Every letter is Cyrillic: only the other spelling shows that Latin ones were meant.
+        ("cap", "\u0441\u0430\u0440", "'<U+0441><U+0430><U+0440>' is spelled 'cap'"),
+    ],
+)
+def test_two_spellings_that_look_the_same_are_shown_with_code_points(project, old, new, shown):
+    project.put(STUDIES, 2, population=old)
+    project.put(STUDIES, 3, population=new)
+    assert problems(project) == [f"{STUDIES}:3 population: {shown} elsewhere. Use one spelling."]
 
 
 def test_line_numbers_stay_right_after_line_breaks_and_blank_lines(project):

@@ -49,6 +49,7 @@ HOME = {
     "click": {"cli"},
     "distributed": {"build"},
     "fsspec": {"build"},
+    "openpyxl": {"dataset"},
     "pandas": {"dataset", "provenance", "analysis", "figures", "tables", "report", "compare"},
 }
 # Imports inside functions: only to start quickly. Modules of this package among them load pandas,
@@ -67,6 +68,7 @@ LATE = {
     "cli": {"collections", "contextlib", "dataclasses", "evidence", "shlex"},
     "dataset/bibliography": {"bibtexparser", "pylatexenc"},
     "dataset/citations": {"bibtexparser", "rispy"},
+    "dataset/workbook": {"openpyxl"},
     "figures/forest_plot": {"matplotlib"},
     "figures/style": {"matplotlib"},
     "notebook/parameters": {"evidence", "pydantic", "pydantic_core"},

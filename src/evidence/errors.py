@@ -66,6 +66,15 @@ class ProblemList:
             self.add(file, int(line), column, message(line))
         self.omitted[file] += max(0, len(lines) - MAX_PROBLEMS)
 
+    def rename(self, files: Mapping[str, str]) -> None:
+        """Name files otherwise, wherever they occur."""
+        for old, new in files.items():
+            self.problems = [
+                Problem(p.file.replace(old, new), p.line, p.column, p.message.replace(old, new))
+                for p in self.problems
+            ]
+            self.omitted[new] += self.omitted.pop(old, 0)
+
     def extend(self, problems: "ProblemList | DatasetError") -> None:
         """Add the problems of another check."""
         self.problems.extend(problems.problems)

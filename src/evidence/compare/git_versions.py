@@ -19,7 +19,6 @@ from evidence.dataset.schema import BIBLIOGRAPHY_FILE
 from evidence.errors import DatasetError, EvidenceError
 from evidence.provenance.values import read_build_files
 
-TABLES = {table.file: table for table in schema.TABLES}
 RENAMED_FILES = {
     "data/appraisals.csv": "data/risk_of_bias.csv",
     "data/certainties.csv": "data/grade_decisions.csv",
@@ -153,13 +152,14 @@ def _extract_data(root: Path, commit: str, folder: Path) -> None:
     """Write the data files of a commit below a folder, under the names of today's schema."""
     listing = _git(root, "ls-tree", "-r", "-z", "--name-only", commit, "data", BIBLIOGRAPHY_FILE)
     for name in listing.decode("utf-8", "replace").split("\0"):
-        current = name if name in TABLES else RENAMED_FILES.get(name, name)
-        if current not in TABLES and current != BIBLIOGRAPHY_FILE:
+        current = RENAMED_FILES.get(name, name)
+        if current not in schema.BY_FILE and current != BIBLIOGRAPHY_FILE:
             continue
         content = _git(root, "show", f"{commit}:./{name}")
         path = folder / current
         path.parent.mkdir(exist_ok=True)
-        path.write_bytes(_rename(TABLES[current], content) if current in TABLES else content)
+        is_csv = current.endswith(".csv")
+        path.write_bytes(_rename(schema.BY_FILE[current], content) if is_csv else content)
 
 
 def _rename(table: schema.Table, content: bytes) -> bytes:

@@ -54,7 +54,7 @@ class RowChange:
     @property
     def file(self) -> str:
         """The table that the row belongs to."""
-        return (self.after or self.before).rpartition(":")[0]
+        return schema.table_file(self.after or self.before)
 
 
 @dataclass(frozen=True)

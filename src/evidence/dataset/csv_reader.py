@@ -1,20 +1,32 @@
-"""CSV files as text tables: one row per record, indexed by the line on which it begins."""
+"""CSV files and workbooks as text tables: one row per record, indexed by its line or sheet row.
+
+Files are read as spreadsheets of any country write them: separated by commas, semicolons or tabs,
+in UTF-8 or UTF-16, with blank rows and columns at their ends.
+"""
 
 import csv
+import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from itertools import count, islice
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain, count, islice
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from evidence.dataset import schema
+from evidence.dataset.cells import cell_reader, fold, plain_cell
+from evidence.dataset.project_folder import table_path
 from evidence.dataset.text_checks import printable, quote, undecodable_byte
-from evidence.errors import ProblemList, did_you_mean
+from evidence.dataset.workbook import workbook_rows
+from evidence.errors import EvidenceError, ProblemList, did_you_mean
 
 CHUNK_ROWS = 500
 """Rows that are turned into columns at once: few enough to stay in the processor's cache."""
+DELIMITER_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+"""How a file begins that Excel saves as "Unicode text"."""
 
 
 def read_tables(project: Path) -> tuple[dict[str, pd.DataFrame], ProblemList]:
@@ -25,14 +37,17 @@ def read_tables(project: Path) -> tuple[dict[str, pd.DataFrame], ProblemList]:
     """
     tables, problems = {}, ProblemList()
     for table in schema.TABLES:
-        tables[table.file] = read_table(project / table.file, table, problems)
+        tables[table.file] = read_table(table_path(project, table), table, problems)
+        if (project / table.file).exists() and (project / table.workbook).exists():
+            problems.add(table.file, 0, "", f"{table.workbook} is there as well. Keep one of them.")
     return tables, problems
 
 
 def read_table(path: Path, table: schema.Table, problems: ProblemList) -> pd.DataFrame:
     """Read a file as the text table of a table of the schema; without rows if it has problems."""
     errors = ProblemList()
-    columns, lines = _read_file(path, table, errors)
+    read_file = _read_workbook if path.suffix == schema.WORKBOOK_SUFFIX else _read_csv
+    columns, lines = read_file(path, table, errors)
     problems.extend(errors)
     return text_table(table, *(({}, []) if errors else (columns, lines)))
 
@@ -64,21 +79,82 @@ def split_keys(cell: str) -> list[str]:
     return [word.strip() for word in cell.split(";") if word.strip()]
 
 
-def _read_file(
+@dataclass(frozen=True)
+class CsvLayout:
+    """How a CSV file is written.
+
+    `lines_before` counts the lines above its header, such as the `sep=;` of a spreadsheet.
+    """
+
+    delimiter: str
+    lines_before: int
+
+
+def csv_layout(lines: Iterable[str], table: schema.Table) -> tuple[CsvLayout, Iterator[str]]:
+    """Return the layout of a file, and its lines from the header on.
+
+    No column name has a delimiter in it, so the one that gives most known names is used.
+    """
+    lines = iter(lines)
+    header, lines_before, delimiter = next(lines, ""), 0, ""
+    if separator := re.fullmatch(r'"?sep=(.)"?\s*', header, re.I):
+        header, lines_before, delimiter = next(lines, ""), 1, separator[1]
+    if not delimiter:
+        known = set(table.names)
+        delimiter = max(
+            DELIMITER_NAMES,
+            key=lambda sign: len(known & {*header_names(header.split(sign), table)}),
+        )
+    return CsvLayout(delimiter, lines_before), chain([header], lines)
+
+
+def header_names(cells: Iterable[str], table: schema.Table) -> list[str]:
+    """Return the column names of a header, those of the table as the table spells them."""
+    known = set(table.names)
+    names = (cell.strip(' "\r\n\t\xa0') for cell in cells)
+    folded = ((name, fold(name).replace(" ", "_")) for name in names)
+    return [spelling if spelling in known else name for name, spelling in folded]
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a CSV file, with its byte-order mark if it is in UTF-8."""
+    content = path.read_bytes()
+    return content.decode("utf-16" if content.startswith(UTF_16_MARKS) else "utf-8")
+
+
+def _read_workbook(
+    path: Path, table: schema.Table, problems: ProblemList
+) -> tuple[dict[str, pd.Categorical], list[int]]:
+    """Read the columns of a workbook and the sheet row of each of its rows."""
+    lines: list[int] = []
+    columns: dict[str, pd.Categorical] = {}
+    try:
+        rows = workbook_rows(path, table, lines)
+        columns = _read_columns(rows, lines, table, problems)
+    except EvidenceError as error:
+        problems.add(table.file, 0, "", str(error))
+    if table.required and not problems and len(lines) < 2:
+        problems.add(table.file, 0, "", "has a header but no rows")
+    return columns, lines[1:]
+
+
+def _read_csv(
     path: Path, table: schema.Table, problems: ProblemList
 ) -> tuple[dict[str, pd.Categorical], list[int]]:
     """Read the columns of one file and the line of each row; incomplete if there are problems."""
     lines: list[int] = []
     columns: dict[str, pd.Categorical] = {}
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = _rows(csv.reader(file, strict=True), lines)
-            header = [name.strip() for name in next(rows, [])]
-            _check_header(table, header, problems)
-            columns = _read_columns(rows, header, lines, table.file, problems)
+        with path.open("rb") as file:
+            encoding = "utf-16" if file.read(2) in UTF_16_MARKS else "utf-8-sig"
+        with path.open(encoding=encoding, newline="") as file:
+            layout, text = csv_layout(file, table)
+            reader = csv.reader(text, delimiter=layout.delimiter, strict=True)
+            rows = _rows(reader, lines, layout.lines_before)
+            columns = _read_columns(rows, lines, table, problems, layout.delimiter)
     except FileNotFoundError:
         if table.required:
-            problems.add(table.file, 0, "", "the file is missing")
+            problems.add(table.file, 0, "", _missing_file_message(path))
         return columns, lines
     except OSError as error:
         problems.add(table.file, 0, "", f"cannot be read: {error.strerror}")
@@ -92,67 +168,132 @@ def _read_file(
     return columns, lines[1:]
 
 
-def _rows(reader, lines: list[int]) -> Iterator[list[str]]:
+def _rows(reader, lines: list[int], lines_before: int) -> Iterator[list[str]]:
     """Yield the records that are not blank, and add the line on which each begins to `lines`."""
+    first = lines_before + 1
     while True:
         # Before the record is read, so that an error is reported where its record begins.
-        lines.append(reader.line_num + 1)
+        lines.append(reader.line_num + first)
         row = next(reader, None)
-        if not row:
-            lines.pop()
         if row is None:
+            lines.pop()
             return
-        if row:
+        # Spreadsheets write rows that were once used as delimiters alone.
+        if row and (row[0] or any(row)):
             yield row
+        else:
+            lines.pop()
 
 
 def _read_columns(
-    rows: Iterator[list[str]], header: list[str], lines: list[int], file: str, problems: ProblemList
+    rows: Iterator[list[str]],
+    lines: list[int],
+    table: schema.Table,
+    problems: ProblemList,
+    delimiter: str = "",
 ) -> dict[str, pd.Categorical]:
-    """Read the columns by name; each distinct cell is stored once."""
+    """Read header and columns by name; each distinct cell is stored once."""
+    header = header_names(next(rows, []), table)
     width = len(header)
     numbers: list[dict[str, int]] = [defaultdict(count().__next__) for _ in header]
     codes: list[list[np.ndarray]] = [[np.empty(0, np.int32)] for _ in header]
     sizes: dict[int, int] = {}
     while chunk := list(islice(rows, CHUNK_ROWS)):
-        if set(map(len, chunk)) == {width}:
+        if set(map(len, chunk)) != {width}:
+            for number, (line, row) in enumerate(zip(lines[-len(chunk) :], chunk, strict=True)):
+                chunk[number] = row[:width]
+                if len(row) < width or any(row[width:]):
+                    sizes[line] = len(row)
+        if not sizes:
             for number, parts, cells in zip(numbers, codes, zip(*chunk, strict=True), strict=True):
                 parts.append(np.fromiter(map(number.__getitem__, cells), np.int32, len(cells)))
-        else:
-            for line, row in zip(lines[-len(chunk) :], chunk, strict=True):
-                if len(row) != width:
-                    sizes[line] = len(row)
+    # Columns without a name are blank, as a spreadsheet leaves them, or lack their name.
+    nameless = [k for k, name in enumerate(header) if not name and any(numbers[k])]
+    _check_header(table, header, lines[0] if lines else 1, nameless, problems)
+    sign = DELIMITER_NAMES.get(delimiter, "delimiters")
     problems.add_rows(
-        file,
+        table.file,
         list(sizes),
         "",
-        lambda line: f"{sizes[line]} fields, but the header has {width}. Quote fields with commas.",
+        lambda line: f"{sizes[line]} fields, but the header has {width}. Quote fields with {sign}.",
     )
     return {
-        name: pd.Categorical.from_codes(np.concatenate(parts), list(number))
+        name: _categorical(np.concatenate(parts), list(number), table, name, delimiter)
         for name, number, parts in zip(header, numbers, codes, strict=True)
+        if name in table.names
     }
 
 
-def _check_header(table: schema.Table, header: list[str], problems: ProblemList) -> None:
+def _categorical(
+    codes: np.ndarray, cells: list[str], table: schema.Table, name: str, delimiter: str
+) -> pd.Categorical:
+    """Return the cells of a column, each distinct one read once as the column's kind asks."""
+    column = table.column(name)
+    if not all(map(plain_cell(column), cells)):
+        read = cell_reader(column, decimal_comma=delimiter == ";")
+        # Two spellings of one cell, such as Yes and yes, may become the same.
+        new_codes, cells = pd.factorize(np.array([read(cell) for cell in cells], object))
+        codes = new_codes[codes]
+    return pd.Categorical.from_codes(codes, cells)
+
+
+def _check_header(
+    table: schema.Table,
+    header: list[str],
+    line: int,
+    nameless: list[int],
+    problems: ProblemList,
+) -> None:
+    """Check the names of the columns; `nameless` are the positions of columns that lack one."""
+    available = f"Available: {', '.join(table.names)}"
+    unknown = [name for name in dict.fromkeys(filter(None, header)) if name not in table.names]
     if not header:
-        problems.add(table.file, 0, "", "the file is empty; its first line must name the columns")
+        message = "the file is empty; its first line must name the columns"
+        problems.add(table.file, 0, "", message)
         return
-    for name in dict.fromkeys(header):
+    if not set(header) & set(table.names):
+        message = f"this line names no column of the table, but {quote(', '.join(unknown))}. "
+        message += f"The first line must name the columns. {available}"
+        problems.add(table.file, line, "", message)
+        return
+    for name in dict.fromkeys(filter(None, header)):
         if header.count(name) > 1:
-            problems.add(table.file, 1, printable(name), "the column occurs twice")
-        if name not in table.names:
-            hint = did_you_mean(name, table.names) or f" Available: {', '.join(table.names)}"
-            problems.add(table.file, 1, "", f"unknown column {quote(name)}.{hint}")
-    for name in table.required_names:
-        if name not in header:
-            problems.add(table.file, 1, "", f"required column '{name}' is missing")
+            problems.add(table.file, line, printable(name), "the column occurs twice")
+    for number in nameless:
+        message = f"column {number + 1} has cells but no name. Name it, or delete its cells."
+        problems.add(table.file, line, "", message)
+    hints = {name: did_you_mean(name, table.names) for name in unknown}
+    for name, hint in hints.items():
+        if hint:
+            problems.add(table.file, line, "", f"unknown column {quote(name)}.{hint}")
+    if others := [quote(name) for name, hint in hints.items() if not hint]:
+        plural = "s" if len(others) > 1 else ""
+        message = f"unknown column{plural} {', '.join(others)}. {available}"
+        problems.add(table.file, line, "", message)
+    # A column that is only misspelled is not missing.
+    meant = " ".join(hints.values())
+    missing = [
+        f"'{name}'"
+        for name in table.required_names
+        if name not in header and f"'{name}'" not in meant
+    ]
+    if missing:
+        words = "columns {} are" if len(missing) > 1 else "column {} is"
+        message = f"required {words.format(', '.join(missing))} missing"
+        problems.add(table.file, line, "", message)
+
+
+def _missing_file_message(path: Path) -> str:
+    """Say that a file is missing, and which file of the same name is there."""
+    for other in sorted(path.parent.glob(f"{path.stem}.*")):
+        return f"the file is missing, but {other.name} is there. Save it as CSV or .xlsx."
+    return "the file is missing"
 
 
 def _first_undecodable(path: Path) -> tuple[int, str]:
     """Return line and message for the first byte that is not UTF-8."""
     try:
-        path.read_bytes().decode("utf-8-sig")
+        read_text(path)
     except UnicodeDecodeError as error:
         return undecodable_byte(error)
     raise AssertionError("the file changed while it was read")
@@ -162,4 +303,4 @@ def _csv_message(error: csv.Error) -> str:
     if "field limit" in str(error):
         limit = csv.field_size_limit()
         return f"a cell has more than {limit:,} characters. Is a quote not closed?"
-    return f"is not well-formed CSV: {error}"
+    return f"is not well-formed CSV: {error}. Is a quote not closed, or not doubled?"

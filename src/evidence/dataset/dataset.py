@@ -16,10 +16,17 @@ import pandas as pd
 from evidence.dataset import schema
 from evidence.dataset.access_log import DIGITS, AccessLog, row_digests, selection
 from evidence.dataset.bibliography import Bibliography, Reference, read_bibliography
-from evidence.dataset.csv_reader import map_cells, read_tables, split_keys
+from evidence.dataset.csv_reader import (
+    csv_layout,
+    header_names,
+    map_cells,
+    read_tables,
+    read_text,
+    split_keys,
+)
 from evidence.dataset.labels import tell_apart
 from evidence.dataset.notebook_display import Frame
-from evidence.dataset.project_folder import find_project, table_checksums
+from evidence.dataset.project_folder import csv_path, find_project, table_checksums
 from evidence.dataset.readings import narrowest_reading
 from evidence.dataset.schema import BIBLIOGRAPHY_FILE
 from evidence.dataset.validation import validate_tables
@@ -114,16 +121,17 @@ class Dataset:
         return list(rows.loc[rows["address"].isin(addresses), "study"].unique())
 
     def rows_by_file(self, addresses: Iterable[str]) -> dict[str, pd.DataFrame]:
-        """Return the rows at these addresses (file:line) by file, without remarks."""
+        """Return the rows at these addresses (file:line) by table, without remarks."""
         by_file: dict[str, list[str]] = {}
         for address in addresses:
             by_file.setdefault(address.rpartition(":")[0], []).append(address)
         frames = {}
-        for file in filter(self._tables.__contains__, by_file):
-            frame = self._tables[file].drop(columns=schema.BY_FILE[file].with_role("remark"))
-            frames[file] = frame[frame["address"].isin(by_file[file])]
+        for file in filter(schema.BY_FILE.__contains__, by_file):
+            table = schema.BY_FILE[file]
+            rows = self._tables[table.file].drop(columns=table.with_role("remark"))
+            frames[table.file] = rows[rows["address"].isin(by_file[file])]
             if self.log is not None:
-                self.log.record_rows(by_file[file], row_digests(frames[file]))
+                self.log.record_rows(by_file[file], row_digests(frames[table.file]))
         return frames
 
     @property
@@ -276,9 +284,14 @@ def build_dataset(
     """
     problems = problems or ProblemList()
     problems.extend(validate_tables(tables, bibliography))
+    workbooks = {t.file: t.workbook for t in schema.TABLES if t.workbook in checksums}
     if problems or bibliography is None:
+        problems.rename(workbooks)
         raise DatasetError(problems.problems, problems.omitted)
-    frames = {table.file: _convert(table, tables[table.file]) for table in schema.TABLES}
+    frames = {
+        table.file: _convert(table, tables[table.file], workbooks.get(table.file, table.file))
+        for table in schema.TABLES
+    }
     designs, known = frames[schema.DESIGNS.file], frames[schema.KNOWN_STUDIES.file]
     labels, bibliography = tell_apart(bibliography, designs, known)
     for frame, key in ((designs, "study"), (known, "known_study")):
@@ -286,10 +299,10 @@ def build_dataset(
     return Dataset(folder, checksums, frames, bibliography, labels)
 
 
-def _convert(table: schema.Table, rows: pd.DataFrame) -> pd.DataFrame:
+def _convert(table: schema.Table, rows: pd.DataFrame, file: str) -> pd.DataFrame:
     """Convert checked text into typed columns, with `address` (file:line) in place of the index."""
     columns = {column.name: _convert_column(column, rows[column.name]) for column in table.columns}
-    addresses = [f"{table.file}:{line}" for line in rows.index]
+    addresses = [f"{file}:{line}" for line in rows.index]
     return Frame(columns | {"address": pd.array(addresses, dtype="str")})
 
 
@@ -321,9 +334,9 @@ def append_row(project: Path, table: schema.Table, cells: Mapping[str, object]) 
     EvidenceError
         The file cannot be written, or has no column for a cell; it is then as it was.
     """
-    path = project / table.file
+    path = csv_path(project, table)
     try:
-        content = path.read_bytes().decode("utf-8") if path.is_file() else ""
+        content = read_text(path) if path.is_file() else ""
         atomic_write(path, with_rows(content, table, [cells]))
     except OSError as error:
         raise EvidenceError(f"{path}: cannot be written: {error.strerror}") from None
@@ -340,8 +353,8 @@ def append_checked_row(project: Path, table: schema.Table, cells: Mapping[str, o
     """
     dataset = load_dataset(project)
     tables, _ = read_tables(dataset.project)
-    path = dataset.project / table.file
-    lines = path.read_text("utf-8").splitlines() if path.is_file() else []
+    path = csv_path(dataset.project, table)
+    lines = read_text(path).splitlines() if path.is_file() else []
     row = {name: str(cells.get(name, "")) for name in table.names}
     line = pd.Index([len(lines or [""]) + 1], name="line")
     rows = pd.concat([tables[table.file].astype("str"), pd.DataFrame(row, index=line, dtype="str")])
@@ -362,11 +375,14 @@ def with_rows(content: str, table: schema.Table, rows: Iterable[Mapping[str, obj
         The file has no column for a cell that is not blank.
     """
     # Of a BOM, which spreadsheets write, the reader would make a part of the first name.
-    lines = io.StringIO(content.removeprefix("\ufeff"), newline="")
-    header = next(csv.reader(lines), []) if content.strip() else []
-    names = [name.strip() for name in header] or table.names
+    layout, lines = csv_layout(io.StringIO(content.removeprefix("\ufeff"), newline=""), table)
+    delimiter = layout.delimiter
+    header = next(csv.reader(lines, delimiter=delimiter), []) if content.strip() else []
+    names = header_names(header, table) or table.names
     buffer = io.StringIO(newline="")
-    writer = csv.DictWriter(buffer, names, extrasaction="ignore", lineterminator="\n")
+    writer = csv.DictWriter(
+        buffer, names, delimiter=delimiter, extrasaction="ignore", lineterminator="\n"
+    )
     if not header:
         writer.writeheader()
     elif not content.endswith("\n"):

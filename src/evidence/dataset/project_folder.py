@@ -25,7 +25,7 @@ def find_project(project: str | Path = "") -> Path:
         here = Path.cwd()
         candidates = [here, *here.parents, Path(__file__).resolve().parents[3]]
     for folder in candidates:
-        if (folder / schema.STUDIES.file).is_file() or (folder / BIBLIOGRAPHY_FILE).is_file():
+        if table_path(folder, schema.STUDIES).is_file() or (folder / BIBLIOGRAPHY_FILE).is_file():
             return folder.resolve()
     raise EvidenceError(
         f"{candidates[0]}: neither {schema.STUDIES.file} nor {BIBLIOGRAPHY_FILE} is in this "
@@ -33,8 +33,31 @@ def find_project(project: str | Path = "") -> Path:
     )
 
 
+def table_path(project: Path, table: schema.Table) -> Path:
+    """Return the file that holds a table: a workbook if it is there and no CSV file is."""
+    path, workbook = project / table.file, project / table.workbook
+    return workbook if workbook.is_file() and not path.exists() else path
+
+
+def csv_path(project: Path, table: schema.Table) -> Path:
+    """Return the CSV file of a table, to which rows can be added.
+
+    Raises
+    ------
+    EvidenceError
+        The table is in a workbook.
+    """
+    path = table_path(project, table)
+    if path.suffix == schema.WORKBOOK_SUFFIX:
+        raise EvidenceError(
+            f"{table.workbook}: rows cannot be added to a workbook. Save its sheet as {table.file}"
+        )
+    return path
+
+
 def table_checksums(project: Path) -> dict[str, str]:
     """Return the SHA-256 of the bibliography and of each table that a project has, by file name."""
-    names = (BIBLIOGRAPHY_FILE, *(table.file for table in schema.TABLES))
+    files = (name for table in schema.TABLES for name in (table.file, table.workbook))
+    names = (BIBLIOGRAPHY_FILE, *files)
     checksums = {name: path_digest(project / name) for name in names}
     return {name: checksum for name, checksum in checksums.items() if checksum}

@@ -68,7 +68,7 @@ class RecordComparison:
 
     def _changed_rows(self, rows: Mapping[str, str]) -> set[str]:
         present = line_digests(self._dataset)
-        if large := [address for address in rows if address.rpartition(":")[0] in present]:
+        if large := [address for address in rows if schema.table_file(address) in present]:
             present = dict(present)
             for frame in self._dataset.rows_by_file(large).values():
                 present |= row_digests(frame)

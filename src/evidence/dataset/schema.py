@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 BIBLIOGRAPHY_FILE = "references.bib"
+WORKBOOK_SUFFIX = ".xlsx"
+"""A table may be a workbook in place of a CSV file."""
 
 # Vocabularies
 
@@ -132,6 +134,8 @@ class Column:
         (one or several keys of `target`, separated by semicolons; any words without a target);
         "integer", "number", "p", "time", "date"; "query" (a row filter); "person" (a name, with an
         ORCID if there is one).
+    words : tuple of str
+        The vocabulary of a "word"; for other kinds, words that are read without regard to case.
     target, second_target : str
         The file that defines the keys, and another one that may.
     header : str
@@ -167,6 +171,15 @@ class Table:
     def name(self) -> str:
         """The name of the file without folder and extension."""
         return PurePosixPath(self.file).stem
+
+    @property
+    def workbook(self) -> str:
+        """The file that may stand in place of the CSV file."""
+        return str(PurePosixPath(self.file).with_suffix(WORKBOOK_SUFFIX))
+
+    def column(self, name: str) -> Column:
+        """Return a column by its name."""
+        return self.columns[self.names.index(name)]
 
     @property
     def names(self) -> list[str]:
@@ -280,7 +293,8 @@ STUDIES = Table(
         _source("source", "BibTeX key of the text in which the number was read",
                 "filter audited"),
         _text("locator", "where in that text", "audited", required=True),
-        _text("verified", "yes, or why the number could not be confirmed", required=True),
+        _text("verified", "yes, or why the number could not be confirmed", required=True,
+              words=("yes",)),
         _source("repeats", "BibTeX key of the text whose row of the same result this row repeats; "
                 "such a row is shown but counted nowhere", required=False),
         _text("note", "what a reader of the row must know", "remark"),
@@ -707,4 +721,11 @@ TABLES = (
     WAIVERS,
     AUDITS,
 )
-BY_FILE = {table.file: table for table in TABLES}
+BY_FILE = {file: table for table in TABLES for file in (table.file, table.workbook)}
+"""The table that a file holds."""
+
+
+def table_file(address: str) -> str:
+    """Return the file of an address (file:line), as the schema calls its table."""
+    file = address.rpartition(":")[0]
+    return BY_FILE[file].file if file in BY_FILE else file

@@ -1,10 +1,12 @@
 """Checks of single texts: characters that nobody can see, and identifiers with their check digits.
 
 *Hidden* are control characters, marks of writing direction, and letters without width. Joiners
-inside words of scripts that use them are not: they belong to the spelling.
+inside words of scripts that use them are not: they belong to the spelling. *Look-alikes* are
+letters of another script that nobody can tell from a Latin one.
 """
 
 import re
+import unicodedata
 
 from evidence.errors import shorten
 
@@ -12,6 +14,14 @@ _ALWAYS = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u
 _ALWAYS += r"\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]"
 _BESIDE_LATIN = r"(?:^|(?<=[\x00-\u02ff]))[\u200c\u200d]|[\u200c\u200d](?=[\x00-\u02ff]|$)"
 _HIDDEN = re.compile(f"{_ALWAYS}|{_BESIDE_LATIN}")
+_UNUSUAL_BLANK = re.compile(r"[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+_LOOK_ALIKES = str.maketrans(
+    "аеорсухіјѕԁһԛԝАВЕКМНОРСТУХІЈЅΑΒΕΖΗΙΚΜΝΟΡΤΥΧο",
+    "aeopcyxijsdhqwABEKMHOPCTYXIJSABEZHIKMNOPTYXo",
+)
+_LOOK_ALIKE = re.compile(f"[{''.join(map(chr, _LOOK_ALIKES))}]")
+_WORD = re.compile(r"[^\W\d_]+")
+_LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
 
 
 def hidden_characters(text: str) -> str:
@@ -23,9 +33,48 @@ def hidden_characters(text: str) -> str:
     return f"U+{ord(match[0]):04X}" if match else ""
 
 
-def reveal_hidden(text: str) -> str:
-    """Replace each hidden character by its number, so that a message can show the text."""
-    return _HIDDEN.sub(lambda match: f"<U+{ord(match[0]):04X}>", text)
+def look_alike(text: str) -> str:
+    """Return the first look-alike in a word of Latin letters; empty if there is none."""
+    if text.isascii():
+        return ""
+    words = (word for word in _WORD.findall(text) if _LATIN.search(word))
+    return next((match[0] for word in words if (match := _LOOK_ALIKE.search(word))), "")
+
+
+def look_alike_message(text: str) -> str:
+    """Say which letter of a text is a look-alike."""
+    letter = look_alike(text)
+    return (
+        f"{quote(text)} contains U+{ord(letter):04X} ({unicodedata.name(letter)}), which looks "
+        f"like the Latin letter {letter.translate(_LOOK_ALIKES)}. Type the word again."
+    )
+
+
+def appearance(text: str) -> str:
+    """Return what the eye sees of a text: equal for two texts that look the same."""
+    if text.isascii():
+        return " ".join(text.split())
+    return " ".join(unicodedata.normalize("NFKC", text).translate(_LOOK_ALIKES).split())
+
+
+def reveal_hidden(text: str, *, all_look_alikes: bool = False) -> str:
+    """Replace what a reader cannot see by its number, so that a message can show the text.
+
+    That is each hidden character, each blank other than the usual one, and each look-alike in a
+    word with Latin letters, or every look-alike.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+
+    def reveal_word(word: re.Match) -> str:
+        is_mixed = all_look_alikes or _LATIN.search(word[0])
+        return _LOOK_ALIKE.sub(_number, word[0]) if is_mixed else word[0]
+
+    return _WORD.sub(reveal_word, _UNUSUAL_BLANK.sub(_number, _HIDDEN.sub(_number, text)))
+
+
+def _number(match: re.Match) -> str:
+    return f"<U+{ord(match[0]):04X}>"
 
 
 def printable(text: str) -> str:

@@ -1,19 +1,31 @@
 """The rules that tables must keep: for single cells, whole rows, and keys into other tables."""
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
+from itertools import chain
 
 import numpy as np
 import pandas as pd
 
 from evidence.dataset import schema
+from evidence.dataset.cells import FORMS, SIGNS, is_ambiguous
 from evidence.dataset.csv_reader import map_cells, split_keys
 from evidence.dataset.known_studies import check_known_studies, check_searches
 from evidence.dataset.readings import check_readings
 from evidence.dataset.risk_of_bias_tools import check_risk_of_bias
 from evidence.dataset.row_filter import query_error
-from evidence.dataset.text_checks import hidden_characters, orcid_error, printable, quote
+from evidence.dataset.text_checks import (
+    appearance,
+    hidden_characters,
+    look_alike,
+    look_alike_message,
+    orcid_error,
+    printable,
+    quote,
+    reveal_hidden,
+)
 from evidence.errors import ProblemList, did_you_mean, not_one_of
 
 MAX_SPELLING_COMPARISONS = 200_000
@@ -28,60 +40,79 @@ def validate_tables(
     `bibliography` has the keys of all sources, or is None if they are not known.
     """
     problems = ProblemList()
+    defined = _defined_keys(tables, bibliography)
     for table in schema.TABLES:
         for column in table.columns:
-            for rule in _cell_rules(column):
-                _check_cells(problems, table.file, tables[table.file][column.name], rule)
+            rules = chain(_cell_rules(column), _key_rules(column, defined))
+            _check_cells(problems, table.file, tables[table.file][column.name], rules)
         _check_repeated_rows(problems, table, tables[table.file])
     results, designs = tables[schema.STUDIES.file], tables[schema.DESIGNS.file]
     _check_results(problems, results)
     _check_second_reports(problems, results)
     check_risk_of_bias(problems, tables[schema.RISK_OF_BIAS.file], designs)
-    _check_foreign_keys(problems, tables, bibliography)
     _check_studies_described(problems, results, designs)
     _check_arms(problems, tables[schema.ARMS.file], results)
     check_readings(problems, tables, bibliography)
     check_searches(problems, tables[schema.SEARCHES.file])
     check_known_studies(problems, tables, bibliography)
     for name in ("condition", "outcome", "arm"):
-        _check_spelling(problems, results, name)
+        _check_spelling(problems, schema.STUDIES, results, name, _fold)
+    for name in ("population", "intervention", "instrument"):
+        _check_spelling(problems, schema.STUDIES, results, name, appearance)
+    _check_spelling(problems, schema.DESIGNS, designs, "treatment", appearance)
     return problems
 
 
 @dataclass(frozen=True)
 class CellRule:
-    """Whether a cell breaks a rule, as a true value, and the message if it does."""
+    """Whether a cell breaks a rule, as a true value, and the message if it does.
+
+    No cell of printable ASCII characters breaks a rule for unusual ones.
+    """
 
     is_broken: Callable[[str], object]
     message: Callable[[str], str]
+    is_for_unusual: bool = False
 
 
-PATTERNS = {
-    "integer": (r"\d+", "is not a whole number"),
-    "number": (r"-?\d+(\.\d+)?", "is not a number. Write it with a point, without sign or unit."),
-    "time": (r"\d+(\.\d+)?(-\d+(\.\d+)?)?", "is not a time. Write a number, or a range like 0-3."),
-    "date": (r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])", "is not a date like 2026-11-24"),
-    "p": (r"[<>]?(0?\.\d+|0|1(\.0+)?)", "is not a p value like 0.02 or <0.01"),
+FORM_MESSAGES = {
+    "integer": "is not a whole number",
+    "number": "is not a number. Write it with a point, without sign or unit.",
+    "time": "is not a time. Write a number, or a range like 0-3.",
+    "date": "is not a date like 2026-11-24. Spreadsheets rewrite dates: format the column as text.",
+    "p": "is not a p value like 0.02 or <0.01",
 }
-"""For the kinds of columns that have a form: the form, and the message for other cells."""
+"""What is wrong with a cell that has not the form of its kind of column."""
+_NOT_REPORTED = re.compile(
+    r"#?n[./]?\s?[ard]\.?|not (reported|available|applicable|stated|given|done)|missing|unknown"
+    r"|nan|null|none|[-–—.?]+",
+    re.I,
+)
+"""How people fill a cell for which they have nothing."""
+_DATE_OF_SPREADSHEET = re.compile(r"\d{1,2}-[A-Z][a-z]{2}|[A-Z][a-z]{2}-\d{2}")
+_PERCENTAGE = re.compile(r"(-?\d+(?:\.\d+)?)\s*%")
 
 
 def _cell_rules(column: schema.Column) -> Iterator[CellRule]:
     yield CellRule(
         lambda cell: cell != cell.strip(), lambda cell: f"{quote(cell)} has blanks around it"
     )
-    yield CellRule(hidden_characters, _hidden_character_message)
+    yield CellRule(hidden_characters, _hidden_character_message, is_for_unusual=True)
+    if column.kind == "printed":
+        yield CellRule(_DATE_OF_SPREADSHEET.fullmatch, _date_message)
+    else:
+        yield CellRule(look_alike, look_alike_message, is_for_unusual=True)
     if column.required:
         yield CellRule(lambda cell: not cell, lambda _: "required value is missing")
-    if column.words:
+    if column.kind == "word":
         words = {"", *column.words}
         yield CellRule(
-            lambda cell: cell not in words, lambda cell: not_one_of(quote(cell), column.words)
+            lambda cell: cell not in words,
+            lambda cell: _with_blank_hint(column, cell, not_one_of(quote(cell), column.words)),
         )
-    if column.kind in PATTERNS:
-        pattern, message = PATTERNS[column.kind]
-        fits = re.compile(f"({pattern})?").fullmatch
-        yield CellRule(lambda cell: not fits(cell), lambda cell: f"{quote(cell)} {message}")
+    if column.kind in FORMS:
+        fits = re.compile(f"({FORMS[column.kind]})?").fullmatch
+        yield CellRule(lambda cell: not fits(cell), lambda cell: _form_message(column, cell))
     if column.kind == "time":
         yield CellRule(
             _is_reversed, lambda cell: f"{cell} is reversed. Write the earlier time first."
@@ -90,6 +121,43 @@ def _cell_rules(column: schema.Column) -> Iterator[CellRule]:
         yield CellRule(orcid_error, orcid_error)
     if column.kind == "query":
         yield CellRule(query_error, query_error)
+
+
+def _form_message(column: schema.Column, cell: str) -> str:
+    """Say what is wrong with a cell that has not the form of its column, and what would be right."""
+    if column.kind == "number":
+        number = cell.translate(SIGNS).replace(",", ".")
+        if percentage := _PERCENTAGE.fullmatch(number):
+            fraction = _hundredth(percentage[1])
+            return (
+                f"{quote(cell)} is a percentage. Write the proportion {fraction}, or "
+                f"{percentage[1]} without the sign if the measure is not a proportion."
+            )
+        if is_ambiguous(cell):
+            return (
+                f"{quote(cell)} may be {cell.replace(',', '')} or {cell.replace(',', '.')}. "
+                "Write decimals with a point, and no comma between thousands."
+            )
+    return _with_blank_hint(column, cell, f"{quote(cell)} {FORM_MESSAGES[column.kind]}")
+
+
+def _with_blank_hint(column: schema.Column, cell: str, message: str) -> str:
+    """Add to a message how to say that nothing is reported, if that is what the cell says."""
+    if column.required or not _NOT_REPORTED.fullmatch(cell):
+        return message
+    message = message.partition(". ")[0].removesuffix(".")
+    return f"{message}. Leave the cell empty (not reported), or write one that is."
+
+
+def _hundredth(number: str) -> str:
+    return format((Decimal(number) / 100).normalize(), "f")
+
+
+def _date_message(cell: str) -> str:
+    return (
+        f"{quote(cell)} is what a spreadsheet makes of a text like 5/12. Format the column as text "
+        "and write it again."
+    )
 
 
 def _is_reversed(time: str) -> bool:
@@ -101,12 +169,26 @@ def _hidden_character_message(cell: str) -> str:
     return f"{quote(cell)} contains the hidden character {hidden_characters(cell)}. Remove it."
 
 
-def _check_cells(problems: ProblemList, file: str, cells: pd.Series, rule: CellRule) -> None:
-    """Check each distinct cell of a column; add a problem for each row that has a broken one."""
-    broken = [cell for cell in cells.cat.categories.tolist() if rule.is_broken(cell)]
+def _check_cells(
+    problems: ProblemList, file: str, cells: pd.Series, rules: Iterable[CellRule]
+) -> None:
+    """Check each distinct cell of a column; add a problem for each row that has a broken one.
+
+    Of several rules that a cell breaks only the first is named: the others follow from it.
+    """
+    distinct = cells.cat.categories.tolist()
+    unusual = [cell for cell in distinct if not (cell.isascii() and cell.isprintable())]
+    broken: dict[str, CellRule] = {}
+    for rule in rules:
+        for cell in filter(rule.is_broken, unusual if rule.is_for_unusual else distinct):
+            broken.setdefault(cell, rule)
     if broken:
-        rows = cells[cells.isin(broken)]
-        problems.add_rows(file, rows.index, cells.name, lambda line: rule.message(rows[line]))
+        rows = cells[cells.isin(list(broken))]
+
+        def message(line: int) -> str:
+            return broken[rows[line]].message(rows[line])
+
+        problems.add_rows(file, rows.index, cells.name, message)
 
 
 def _check_repeated_rows(problems: ProblemList, table: schema.Table, rows: pd.DataFrame) -> None:
@@ -127,10 +209,10 @@ def _check_repeated_rows(problems: ProblemList, table: schema.Table, rows: pd.Da
 # Keys
 
 
-def _check_foreign_keys(
-    problems: ProblemList, tables: Mapping[str, pd.DataFrame], bibliography: Collection[str] | None
-) -> None:
-    """Require that keys are defined in the file they point into, if the project has it."""
+def _defined_keys(
+    tables: Mapping[str, pd.DataFrame], bibliography: Collection[str] | None
+) -> dict[str, set[str]]:
+    """Return the keys that each file defines; none if the project does not have it."""
     defined = {
         table.file: set(tables[table.file][table.columns[0].name].cat.categories) - {""}
         for table in (
@@ -142,28 +224,30 @@ def _check_foreign_keys(
         )
     }
     defined[schema.BIBLIOGRAPHY_FILE] = set(bibliography or ())
-    for table in schema.TABLES:
-        for column in table.columns:
-            if column.target and defined[column.target]:
-                keys = defined[column.target] | defined.get(column.second_target, set())
-                rule = _key_rule(column, keys)
-                _check_cells(problems, table.file, tables[table.file][column.name], rule)
+    return defined
 
 
-def _key_rule(column: schema.Column, defined: Collection[str]) -> CellRule:
-    suggest = _Suggestions(defined)
+def _key_rules(column: schema.Column, defined: Mapping[str, set[str]]) -> Iterator[CellRule]:
+    """Require that keys are defined in the file they point into, if the project has it."""
+    if not column.target or not defined[column.target]:
+        return
+    keys = defined[column.target] | defined.get(column.second_target, set())
+    suggest = _Suggestions(keys)
 
     def undefined(cell: str) -> list[str]:
         words = split_keys(cell) if column.kind == "keys" else [cell] if cell else []
-        return [word for word in words if word not in defined]
+        return [word for word in words if word not in keys]
 
     def message(cell: str) -> str:
+        words = undefined(cell)
         return "; ".join(
-            f"{quote(word)} is not defined in {column.target}.{suggest(word)}"
-            for word in undefined(cell)
+            _with_blank_hint(
+                column, word, f"{quote(word)} is not defined in {column.target}.{suggest(word)}"
+            )
+            for word in words
         )
 
-    return CellRule(undefined, message)
+    yield CellRule(undefined, message)
 
 
 class _Suggestions:
@@ -175,7 +259,7 @@ class _Suggestions:
 
     def __call__(self, word: str) -> str:
         self._left -= len(self._words)
-        return did_you_mean(word, self._words) if self._left > 0 else ""
+        return reveal_hidden(did_you_mean(word, self._words)) if self._left > 0 else ""
 
 
 def _check_studies_described(
@@ -219,29 +303,35 @@ def _check_arms(problems: ProblemList, arms: pd.DataFrame, results: pd.DataFrame
     problems.add_rows(schema.ARMS.file, unknown.index, "arm", message)
 
 
-def _check_spelling(problems: ProblemList, results: pd.DataFrame, column: str) -> None:
-    """Report second spellings of a word (capitals, blanks): they would form a group of their own."""
-    cells = results[column]
-    folded = pd.Series(map_cells(cells, _fold, object), results.index, dtype="category")
+def _check_spelling(
+    problems: ProblemList,
+    table: schema.Table,
+    rows: pd.DataFrame,
+    column: str,
+    fold: Callable[[str], str],
+) -> None:
+    """Report second spellings of a word: they would form a group of their own."""
+    cells = rows[column]
+    folded = pd.Series(map_cells(cells, fold, object), rows.index, dtype="category")
     if len(folded.cat.categories) == len(cells.cat.categories):
         return
     # The same arm may be spelled differently in another study.
-    scope = [results["study"]] if column == "arm" else []
+    scope = [rows["study"]] if column == "arm" else []
     text = cells.astype("str")
     first = text.groupby([*scope, folded], observed=True).transform("first")
-    rows = text[(first != text) & (text != "")]
-    problems.add_rows(
-        schema.STUDIES.file,
-        rows.index,
-        column,
-        lambda line: (
-            f"{quote(rows[line])} is spelled {quote(first[line])} elsewhere. Use one spelling."
-        ),
-    )
+    others = text[(first != text) & (text != "")]
+
+    def message(line: int) -> str:
+        spellings = (
+            quote(reveal_hidden(word, all_look_alikes=True)) for word in (others[line], first[line])
+        )
+        return "{} is spelled {} elsewhere. Use one spelling.".format(*spellings)
+
+    problems.add_rows(table.file, others.index, column, message)
 
 
 def _fold(cell: str) -> str:
-    return re.sub(r"\s+", " ", cell.casefold())
+    return appearance(cell).casefold()
 
 
 # Rows of studies.csv
@@ -362,8 +452,13 @@ ROW_RULES = (
     RowRule("n", lambda r: r["n"] == 0, "is 0. Leave it blank if the number is not known."),
     RowRule(
         "value",
-        lambda r: r.is_in("measure", "proportion") & ((r["value"] < 0) | (r["value"] > 1)),
-        "{value} is not a proportion between 0 and 1. Write 71% as 0.71.",
+        lambda r: r.is_in("measure", "proportion") & (r["value"] > 1) & (r["value"] <= 100),
+        "{value} is not a proportion between 0 and 1. Write {value}% as {proportion}.",
+    ),
+    RowRule(
+        "value",
+        lambda r: r.is_in("measure", "proportion") & ((r["value"] < 0) | (r["value"] > 100)),
+        "{value} is not a proportion between 0 and 1",
     ),
     RowRule(
         "value",
@@ -405,7 +500,10 @@ def _check_results(problems: ProblemList, rows: pd.DataFrame) -> None:
             lines = rows.index[rule.is_broken(results)]
 
             def message(line: int, rule: RowRule = rule) -> str:
-                return rule.message.format(**rows.loc[line].map(printable))
+                cells = rows.loc[line].map(printable)
+                if "{proportion}" in rule.message:
+                    cells["proportion"] = _hundredth(cells["value"])
+                return rule.message.format(**cells)
 
             problems.add_rows(schema.STUDIES.file, lines, rule.column, message)
 

@@ -206,19 +206,17 @@ def _compare_rows(rows: Rows, today: Rows) -> list[Change]:
 
 def _without(rows: Rows, others: Rows) -> dict[str, Mapping[str, str]]:
     """Return the rows whose cells do not occur among the others in the same table."""
-    known = {(_file(address), *sorted(cells.items())) for address, cells in others.items()}
+    known = {
+        (schema.table_file(address), *sorted(cells.items())) for address, cells in others.items()
+    }
     return {
         address: cells
         for address, cells in rows.items()
-        if (_file(address), *sorted(cells.items())) not in known
+        if (schema.table_file(address), *sorted(cells.items())) not in known
     }
-
-
-def _file(address: str) -> str:
-    return address.rpartition(":")[0]
 
 
 def _row_key(address: str, cells: Mapping[str, str]) -> tuple:
     """Return the key of a row in its table."""
-    file = _file(address)
+    file = schema.table_file(address)
     return (file, *(cells.get(name) for name in _KEYS.get(file, cells)))

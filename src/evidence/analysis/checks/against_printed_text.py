@@ -12,7 +12,9 @@ import pandas as pd
 from evidence.analysis.checks.finding import CheckResults, check
 from evidence.analysis.printed_numbers import (
     count_ranges,
+    plain_texts,
     possible_counts,
+    possible_numbers,
     printed_numbers,
     printed_percentage,
     rounding,
@@ -24,6 +26,8 @@ from evidence.provenance.sentence import Number, Sentence, count, format_percent
 TOLERANCE = 1e-6
 # A text with a single number prints the value only.
 PRINTED_COLUMNS = ("value", "spread", "ci_low", "ci_high")
+# Tables print percentages without the sign below a heading that has it.
+PROPORTIONS = ("proportion", "modelled proportion", "risk difference")
 _PER_HUNDRED = re.compile(r"%|percent|per 100")
 _COUNT_OF_N = re.compile(r"(\d+)/(\d+)")
 # A text may print a decrease as a positive number and say in words that it is one.
@@ -34,26 +38,34 @@ _DECREASE = re.compile(r"\b(lower|fewer|less|fell|reduction|reduced|decreased?)\
 def numbers_not_printed(dataset: Dataset, results: pd.DataFrame) -> CheckResults:
     """Find a number that the row's own `as_printed` does not show, or shows with another sign."""
     for row in results[_may_not_be_printed(results)].itertuples():
-        printed = [float(number) for number in printed_numbers(row.as_printed)]
-        columns = PRINTED_COLUMNS[: 4 if len(printed) > 1 else len(printed)]
+        numbers = printed_numbers(row.as_printed)
+        printed = possible_numbers(row.as_printed)
+        columns = PRINTED_COLUMNS[: 4 if len(numbers) > 1 else len(numbers)]
         if _DECREASE.search(row.as_printed):
-            printed += [-number for number in printed]
-        scale = 100 if _PER_HUNDRED.search(row.as_printed) else 1
+            printed |= {-number for number in printed}
+        scale = 100 if _PER_HUNDRED.search(row.as_printed) or row.measure in PROPORTIONS else 1
         for column in columns:
             number = getattr(row, column)
             if pd.notna(number) and not _is_among({number, scale * number}, printed):
                 yield row, f"{column} {number:g} is not in '{row.as_printed}'"
         if printed and pd.notna(row.events) and row.events not in printed:
             yield row, f"events {row.events} is not in '{row.as_printed}'"
-        count_of_n = _COUNT_OF_N.search(row.as_printed)
-        if count_of_n and any(
-            pd.notna(number) and number != int(digits)
-            for number, digits in zip((row.events, row.n), count_of_n.groups(), strict=True)
+        counts = [
+            count_of_n.groups()
+            for plain in plain_texts(row.as_printed)
+            if (count_of_n := _COUNT_OF_N.search(plain))
+        ]
+        if counts and not any(
+            all(
+                pd.isna(k) or k == int(digits)
+                for k, digits in zip((row.events, row.n), pair, strict=True)
+            )
+            for pair in counts
         ):
             yield row, f"events {row.events} and n {row.n} do not match '{row.as_printed}'"
 
 
-def _is_among(numbers: Iterable[float], printed: list[float]) -> bool:
+def _is_among(numbers: Iterable[float], printed: Iterable[float]) -> bool:
     return any(abs(number - digits) < TOLERANCE for number in numbers for digits in printed)
 
 
@@ -65,7 +77,8 @@ def _may_not_be_printed(results: pd.DataFrame) -> np.ndarray:
     starts = (np.cumsum(lengths) - lengths)[codes]
     lengths = lengths[codes]
     all_numbers = np.array([float(number) for numbers in numbers_by_text for number in numbers])
-    scale = np.where(_contains(texts, _PER_HUNDRED)[codes], 100, 1)
+    is_per_hundred = _contains(texts, _PER_HUNDRED)[codes] | results["measure"].isin(PROPORTIONS)
+    scale = np.where(is_per_hundred, 100, 1)
     # A count of n concerns two columns at once; leave it to the check itself.
     is_suspect = _contains(texts, _COUNT_OF_N)[codes]
     for column in (*PRINTED_COLUMNS, "events"):
@@ -121,9 +134,9 @@ def grim_power(results: pd.DataFrame) -> Sentence:
     printable percentages that no count gives, averaged over those that can fail.
     """
     tested = {
-        row.address: _chance_to_fail(percentage[1], int(row.n))
+        row.address: _chance_to_fail(percentage.decimals, int(row.n))
         for row in _proportions(results).itertuples()
-        if (percentage := printed_percentage(row.as_printed)) is not None
+        if (percentage := printed_percentage(row.as_printed)) and not percentage.relation
     }
     can_fail = {address: chance for address, chance in tested.items() if chance > 0}
     power = float(np.mean(list(can_fail.values()))) if can_fail else 0.0

@@ -9,8 +9,9 @@ from tempfile import TemporaryDirectory
 from evidence.analysis.checks import require_consistent
 from evidence.analysis.gaps.result_template import RESULT_COLUMNS
 from evidence.dataset import schema
-from evidence.dataset.csv_reader import read_table
+from evidence.dataset.csv_reader import read_table, read_text
 from evidence.dataset.dataset import Dataset, load_dataset, with_rows
+from evidence.dataset.project_folder import csv_path, table_path
 from evidence.dataset.readings import FULL_TEXT, lies_in
 from evidence.errors import DatasetError, EvidenceError, ParameterError, Problem, ProblemList
 from evidence.files import atomic_write
@@ -141,7 +142,8 @@ def _second_hand_readings(dataset: Dataset, readings: Mapping[int, Row]) -> dict
 def _known_studies(dataset: Dataset, studies: Collection[str]) -> dict[str, str]:
     """Return the new text of `known_studies.csv` if one of these studies was wanted until now."""
     table = schema.KNOWN_STUDIES
-    text = read_table(dataset.project / table.file, table, ProblemList()).astype("str")
+    path = table_path(dataset.project, table)
+    text = read_table(path, table, ProblemList()).astype("str")
     rows = {
         int(line): row | {"status": "tabulated", "study": row["known_study"]}
         for line, row in text.to_dict("index").items()
@@ -223,11 +225,11 @@ def _put_rows(
     tuple of str and dict of int to int
         The new text, and for the line of each of the rows in it the number of the row.
     """
-    content = (dataset.project / table.file).read_bytes().decode("utf-8")
+    content = read_text(csv_path(dataset.project, table))
     old = content.rstrip("\n").split("\n")
     starts = [_line(address) for address in dataset.frame(table)["address"]]
     new, numbers = old[: starts[0] - 1], {}
-    header = new[0] + "\n"
+    header = "\n".join([*new, ""])
 
     def put(number: int) -> None:
         numbers[len(new) + 1] = number
