@@ -362,6 +362,30 @@ def test_a_single_study_is_a_body(vaccine):
     assert ratings(vaccine)["inconsistency"].reason == "a single study cannot be inconsistent"
 
 
+@pytest.mark.parametrize(
+    ("cells", "design", "participants", "text"),
+    [
+        ({"n": "250"}, {"n_randomised": "262"}, 250, "250"),
+        ({}, {"n_randomised": "262"}, 262, "262 (whole trials)"),
+        ({}, {}, 0, "not stated"),
+    ],
+)
+def test_participants_come_from_the_row_or_the_study_if_no_arm_states_them(
+    vaccine, cells, design, participants, text
+):
+    cells |= {"measure": "risk ratio", "role": "contrast", "versus": "none", "value": "0.4"}
+    cells |= {"ci_low": "0.1", "ci_high": "1.3", "events": "", "as_printed": "0.4"}
+    vaccine.put(STUDIES, 2, **{"n": ""} | cells)
+    vaccine.put(STUDIES, 3, verified="not read", n="")
+    vaccine.put(DESIGNS, 2, treatment="vaccine", comparator_kind="inactive", **design)
+    dataset, (body,) = bodies(vaccine)
+    assert body.participants == participants
+    table = tabulate_summary_of_findings(dataset, [grade_certainty(dataset, body)])
+    assert list(table.frame["participants"]) == [text]
+    # The number of the whole trial has the address of its row in designs.csv.
+    assert (f"{DESIGNS}:2" in table.numbers["address"][0]) == ("whole" in text)
+
+
 def test_counts_of_a_crossover_give_no_ratio(vaccine):
     """Who had the outcome in both periods is not known, so no interval can be right."""
     vaccine.put(

@@ -6,6 +6,7 @@ from html import unescape
 import pandas as pd
 
 from evidence.analysis.results import select_results
+from evidence.dataset import schema
 from evidence.dataset.notebook_display import MAX_ROWS_SHOWN, Frame
 from evidence.report.report import open_report
 from evidence.tables.studies import tabulate_results, tabulate_studies
@@ -71,3 +72,20 @@ def test_the_table_of_results_shows_second_reports_and_of_what(project):
     assert len(report.results) == 4
     table = tabulate_results(report.dataset, report.results_with_repeats)
     assert table.frame["read in"][2] == "A bakery, p. 1; second report of Baker, not counted"
+
+
+def test_a_fact_that_another_table_has_is_stated(project):
+    """Only the first study has a result with a time, and only the second is a known study."""
+    known = {"design": "randomised parallel", "condition": "cake", "treatment": "yeast"}
+    known |= {"listed_by": "miller2001", "locator": "Table 1", "status": "tabulated"}
+    known |= {"n_randomised": "24", "followup": "2", "followup_unit": "week", "label": "Miller"}
+    project.put("data/studies.csv", 5, n="")
+    project.table(schema.KNOWN_STUDIES, known_study="miller2001", study="miller2001", **known)
+    dataset = project.dataset()
+    frame = tabulate_studies(dataset, select_results(dataset)).frame.set_index("study")
+    assert list(frame["follow-up"]) == ["at least 1 day", "14 days"]
+    assert frame.loc["Miller", "participants"] == "24"
+    project.put("data/designs.csv", 3, followup="3", followup_unit="month", n_randomised="20")
+    dataset = project.dataset()
+    frame = tabulate_studies(dataset, select_results(dataset)).frame.set_index("study")
+    assert list(frame.loc["Miller", ["participants", "follow-up"]]) == ["20", "3 months"]

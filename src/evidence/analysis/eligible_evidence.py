@@ -38,7 +38,7 @@ def is_evidence(results: pd.DataFrame) -> pd.Series:
 def participants(dataset: Dataset) -> pd.Series:
     """Return the subjects of each study: analysed, else randomised, else the sum of its arms.
 
-    A study that states no number has 0.
+    Without any of these, it is the number in `known_studies.csv`, and 0 if that states none either.
     """
     # A second report may name the arms otherwise; they would be added up twice.
     results = dataset.results[dataset.results["repeats"] == ""]
@@ -54,6 +54,9 @@ def participants(dataset: Dataset) -> pd.Series:
     stated = dataset.designs.set_index("study")
     stated = stated["n_analysed"].fillna(stated["n_randomised"]).dropna()
     size.update(stated[stated.index.isin(size.index)])
+    known = dataset.known_studies.dropna(subset="n_randomised")
+    known = dict(zip(known["study"], known["n_randomised"], strict=True))
+    size = size.where(size > 0, size.index.to_series().map(known).fillna(0))
     return size.astype(int)
 
 

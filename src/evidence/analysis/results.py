@@ -190,11 +190,26 @@ def matches_arms(results: pd.DataFrame, column: str, values: Sequence[str]) -> p
 
 
 def last_assessments(dataset: Dataset, studies: Sequence[str]) -> pd.Series:
-    """Return the last assessment that `designs.csv` states for studies, in days; NaN if none."""
-    designs = dataset.designs_of(studies)
-    length = designs["followup"].map(lambda number: "" if pd.isna(number) else f"{number:g}")
-    days = time_in_days(length.astype(str), designs["followup_unit"])["high"]
-    return days.set_axis(designs["study"])
+    """Return the last assessment that a table states for studies, in days; NaN if none does.
+
+    `designs.csv` comes before `known_studies.csv`.
+    """
+    days = _follow_up_days(dataset.designs_of(studies))
+    known = _known_follow_ups(dataset, list(studies))
+    return days.fillna(days.index.to_series().map(known))
+
+
+@selection
+def _known_follow_ups(dataset: Dataset, studies: Sequence[str]) -> dict[str, float]:
+    known = dataset.known_studies
+    days = _follow_up_days(known[known["study"].isin(studies)]).dropna()
+    return {str(study): float(length) for study, length in days.items()}
+
+
+def _follow_up_days(rows: pd.DataFrame) -> pd.Series:
+    length = rows["followup"].map(lambda number: "" if pd.isna(number) else f"{number:g}")
+    days = time_in_days(length.astype(str), rows["followup_unit"])["high"]
+    return days.set_axis(rows["study"])
 
 
 def _join(rows: pd.DataFrame, table: pd.DataFrame, key: str) -> pd.DataFrame:

@@ -88,7 +88,10 @@ METHODS = {
         "the same pooled estimate for every combination of analytic choices", "simonsohn2020"
     ),
     "risk_of_bias": Method("judgement of a person; the rule of the tool gives the overall one"),
-    "participants_in_arms": Method("participants in both arms of these studies, added up"),
+    "participants_in_arms": Method(
+        "participants in both arms of these studies, added up; of a study whose arms are not stated, "
+        "all of its participants"
+    ),
     "evidence_body": Method("effect of the single study, or pooled estimate, with its CI"),
     "absolute": Method("absolute effect: the effect applied to the proportion in the comparators"),
     "grade": Method("levels by which rules on the numbers suggest rating down", "guyatt2008"),

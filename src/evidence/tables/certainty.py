@@ -67,7 +67,7 @@ def tabulate_summary_of_findings(dataset: Dataset, graded: Sequence[Certainty]) 
                 "comparison": f"{question.treatments[0]} against {question.comparators[0]} "
                 "comparator",
                 "studies": _studies(body),
-                "participants": f"{body.participants:,}" if body.participants else "not stated",
+                "participants": body.participants_text if body.participants else "not stated",
                 "comparator risk per 1,000": _comparator_risk(body),
                 "difference per 1,000, or in points": _difference(body, difference, low, high),
                 "effect": _effect(body),
@@ -76,7 +76,9 @@ def tabulate_summary_of_findings(dataset: Dataset, graded: Sequence[Certainty]) 
             }
         )
         sizes = (len(body.studies), body.participants or None, body.comparator_risk)
-        numbers.append((body.name, *sizes, difference, low, high, *body.natural, body.address))
+        whole = list(body.studies.loc[body.studies["is_whole"], "study"])
+        address = " ".join([body.address, *dataset.designs_of(whole)["address"]])
+        numbers.append((body.name, *sizes, difference, low, high, *body.natural, address))
     return ReportTable(
         "tab-summary-of-findings",
         "Summary of findings: absolute and relative effects with their certainty",

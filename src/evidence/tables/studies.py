@@ -5,7 +5,7 @@ import pandas as pd
 from evidence.analysis.eligible_evidence import StudySize, study_sizes, subjects_number
 from evidence.analysis.results import last_assessments
 from evidence.dataset.dataset import Dataset
-from evidence.provenance.sentence import format_time
+from evidence.provenance.sentence import format_duration, format_time
 from evidence.tables.html_table import ReportTable
 
 RESULT_NUMBERS = ["n", "events", "value", "spread", "ci_low", "ci_high", "as_printed", "address"]
@@ -16,12 +16,15 @@ def tabulate_studies(dataset: Dataset, results: pd.DataFrame) -> ReportTable:
     sizes = study_sizes(dataset)
     studies = list(results["study"].unique())
     designs = dataset.designs_of(studies).set_index("study")
-    records, values = [], []
+    stated = last_assessments(dataset, studies).reindex(studies)
+    records, values, lengths = [], [], []
     for study in studies:
         rows = results[results["study"] == study]
         design = designs.loc[study] if study in designs.index else pd.Series(dtype=object)
         size = sizes.get(study, StudySize(study, 0))
         participants = 0 if size.is_animal else size.n
+        measured = rows["days"].where(rows["days"] > 0).max()
+        lengths.append(measured if pd.isna(stated[study]) else stated[study])
         records.append(
             {
                 "study": dataset.label(study),
@@ -29,7 +32,7 @@ def tabulate_studies(dataset: Dataset, results: pd.DataFrame) -> ReportTable:
                 "design": design.get("design", ""),
                 "participants": _subjects(size),
                 "comparator": design.get("comparator", "") or "—",
-                "follow-up": _follow_up(design),
+                "follow-up": _follow_up(design, stated[study], measured),
                 "results": str(len(rows)),
                 "caveat": design.get("caveat", ""),
             }
@@ -46,7 +49,7 @@ def tabulate_studies(dataset: Dataset, results: pd.DataFrame) -> ReportTable:
         {"participants": "participants", "results": "counted"},
         sort_keys={
             "participants": list(numbers["participants"]),
-            "follow-up": list(last_assessments(dataset, studies).reindex(studies)),
+            "follow-up": lengths,
         },
         filter_columns=("condition", "design"),
     )
@@ -97,9 +100,14 @@ def tabulate_results(dataset: Dataset, results: pd.DataFrame) -> ReportTable:
     )
 
 
-def _follow_up(design: pd.Series) -> str:
+def _follow_up(design: pd.Series, stated: float, measured: float) -> str:
+    """Return the follow-up as `designs.csv` states it, else what other tables tell, in days."""
     length = design.get("followup")
-    return format_time(f"{length:g}", design["followup_unit"]) if pd.notna(length) else "not stated"
+    if pd.notna(length):
+        return format_time(f"{length:g}", design["followup_unit"])
+    if pd.isna(stated) and pd.notna(measured):
+        return f"at least {format_duration(measured)}"
+    return format_duration(stated)
 
 
 def _repeats(dataset: Dataset, row) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from evidence.analysis.eligible_evidence import OUTCOME_KINDS, is_evidence
+from evidence.analysis.eligible_evidence import OUTCOME_KINDS, is_evidence, study_sizes
 from evidence.analysis.pooling.pooled_estimate import (
     INVERSE_LINK,
     PooledEstimate,
@@ -59,7 +59,8 @@ _NOT_ESTIMATED = (np.nan, np.nan, np.nan)
 class EvidenceBody:
     """One body of evidence.
 
-    `studies` has the columns of `study_effects`, and `ci_low`, `ci_high` and `weight` if pooled.
+    `studies` has the columns of `study_effects`, `participants`, `is_whole` (whether these are all
+    of the study, as its groups are not stated), and `ci_low`, `ci_high` and `weight` if pooled.
     `pooled` is None for a single study and where pooling was refused, for `reasons_not_pooled`;
     `left_out` says which studies with the same outcome are not among them, and why.
     `effect` is (estimate, ci_low, ci_high) on the scale of pooling, NaN where there is none.
@@ -111,8 +112,19 @@ class EvidenceBody:
 
     @property
     def participants(self) -> int:
-        """Participants in both groups of all studies; 0 if no study states them."""
-        return int(self.studies[["n1", "n2"]].sum().sum())
+        """Participants in both groups of all studies; 0 if no study states them.
+
+        Of a study that states only its own size, all participants are counted.
+        """
+        return int(self.studies["participants"].sum())
+
+    @property
+    def participants_text(self) -> str:
+        """The number of participants, and whether some studies count as a whole."""
+        if not self.participants:
+            return "an unknown number"
+        is_whole = bool(self.studies["is_whole"].any())
+        return f"{self.participants:,}" + (" (whole trials)" if is_whole else "")
 
     @property
     def weights(self) -> np.ndarray:
@@ -261,6 +273,7 @@ def _body(
     question, studies = _effects_by_best_measure(dataset, rows, question)
     if studies.empty:
         return None
+    studies = _add_participants(dataset, rows, studies)
     counted, _ = leave_out_studies(studies, replace(question, include_double_zero=True))
     studies, left_out = leave_out_studies(studies, question)
     pooled: PooledEstimate | None = None
@@ -291,6 +304,17 @@ def _body(
     if question.measure == "rr" and risk == 0 and np.isfinite(effect[0]):
         difference = _risk_difference(counted, confidence)
     return EvidenceBody(question, studies, pooled, reasons, effect, risk, difference, left_out)
+
+
+def _add_participants(
+    dataset: Dataset, rows: Iterable[dict], studies: pd.DataFrame
+) -> pd.DataFrame:
+    """Add the participants of each effect: of its groups, else of its row, else of the study."""
+    printed = studies["address"].map({row["address"]: row["n"] for row in rows})
+    groups = (studies["n1"] + studies["n2"]).astype(float).fillna(printed.astype(float))
+    sizes = {s: size.n for s, size in study_sizes(dataset).items() if not size.is_animal}
+    whole = studies["study"].map(sizes).astype(float)
+    return studies.assign(participants=groups.fillna(whole), is_whole=groups.isna() & whole.gt(0))
 
 
 def _comparator_risk(studies: pd.DataFrame) -> float:

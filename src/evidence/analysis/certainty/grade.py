@@ -257,8 +257,7 @@ def _rate_imprecision(body: EvidenceBody, mid: float | None) -> tuple[int, str]:
         reason += f"; the minimal important difference is {_difference(body, mid)}"
     needed = optimal_information_size(body, mid)
     if np.isfinite(needed):
-        available = f"{body.participants:,}" if body.participants else "an unknown number"
-        reason += f"; {available} of {int(np.ceil(needed)):,} participants needed"
+        reason += f"; {body.participants_text} of {int(np.ceil(needed)):,} participants needed"
         if body.participants < needed:
             levels = max(levels, 1)
     return min(levels, 2), reason
