@@ -13,6 +13,7 @@ from evidence.analysis.certainty.risk_of_bias import (
     appraisal_summary,
     appraisals,
 )
+from evidence.analysis.gaps.required_trial import required_trial
 from evidence.analysis.results import select_results
 from evidence.dataset import schema
 from evidence.dataset.risk_of_bias_tools import load_tools
@@ -384,6 +385,20 @@ def test_participants_come_from_the_row_or_the_study_if_no_arm_states_them(
     assert list(table.frame["participants"]) == [text]
     # The number of the whole trial has the address of its row in designs.csv.
     assert (f"{DESIGNS}:2" in table.numbers["address"][0]) == ("whole" in text)
+
+
+def test_every_comparator_arm_with_counts_gives_the_risk(vaccine):
+    """Nobody counted the vaccine arm of the second trial; 11 of 139 and 29 of 303 have no vaccine."""
+    for line in (2, 3):
+        vaccine.put(DESIGNS, line, treatment="vaccine", comparator_kind="inactive")
+    vaccine.put(STUDIES, 4, events="", n="", measure="direction", direction="better")
+    state_mid(vaccine, "rd", "0.05")
+    dataset, (body,) = bodies(vaccine)
+    assert list(body.studies["study"]) == ["trial0"]
+    assert body.comparator_risk == pytest.approx((11 + 29) / (139 + 303))
+    trial = required_trial(dataset, grade_certainty(dataset, body), "infection")
+    assert trial.sizes["risk"].iloc[0] == pytest.approx(40 / 442)
+    assert trial.sizes["observed"].iloc[0]
 
 
 def test_counts_of_a_crossover_give_no_ratio(vaccine):

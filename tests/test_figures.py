@@ -259,6 +259,16 @@ def test_a_trial_that_was_not_randomised_is_marked_in_caption_words_and_picture(
     assert ["NOT RANDOMISED" in label for label in labels] == [False, True, False, False]
 
 
+def test_a_ratio_that_is_not_estimable_is_no_blank_panel(layouts):
+    frame = layouts["arms"].frame
+    frame = frame.assign(rr_low=frame["rr_low"].mask(frame["study"] == "cooper"))
+    with house_style():
+        figure = draw(replace(layouts["arms"], frame=frame))
+    texts = [text.get_text() for text in figure.axes[2].texts]
+    assert texts.count("not estimable") == 1
+    assert len(texts) == len(frame)
+
+
 def test_arm_comparison_in_words(layouts):
     """Differences of 73/111 and 24/100; limits computed independently (see above)."""
     assert layouts["arms"].reading[1] == (

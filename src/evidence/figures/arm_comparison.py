@@ -182,6 +182,8 @@ def draw_arm_comparison(layout: ArmComparisonLayout):
         if np.isfinite(row.rr_low):
             text = f"{format_number(row.rr)} ({format_interval(row.rr_low, row.rr_high)})"
             _draw_effect(ratio, line, row.rr, row.rr_low, row.rr_high, text)
+        else:
+            style.annotate(ratio, NOT_ESTIMABLE, (1, line), (6, 0), fontsize=8.5, va="center")
     _format_proportions(proportions, frame)
     _format_effects(difference, ratio, frame)
     for panel in panels:

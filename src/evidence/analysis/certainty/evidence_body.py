@@ -33,6 +33,7 @@ from evidence.analysis.pooling.study_effects import (
     INPUT_COLUMNS,
     PRINTED_EFFECTS,
     can_compute,
+    comparator_counts,
     crossover_without_correlation,
     half_widths,
 )
@@ -64,7 +65,8 @@ class EvidenceBody:
     `pooled` is None for a single study and where pooling was refused, for `reasons_not_pooled`;
     `left_out` says which studies with the same outcome are not among them, and why.
     `effect` is (estimate, ci_low, ci_high) on the scale of pooling, NaN where there is none.
-    `comparator_risk` is the proportion with the outcome in the comparator arms, NaN if not counted.
+    `comparator_counts` is the events and participants of all comparator arms that report them, also
+    of studies that are not among `studies`; NaN on a scale.
     `risk_difference` is that of the counts if nobody in the comparator arms has the outcome, else NaN.
     """
 
@@ -73,7 +75,7 @@ class EvidenceBody:
     pooled: PooledEstimate | None
     reasons_not_pooled: tuple[str, ...]
     effect: tuple[float, float, float]
-    comparator_risk: float
+    comparator_counts: tuple[float, float]
     risk_difference: tuple[float, float, float] = _NOT_ESTIMATED
     left_out: tuple[str, ...] = ()
 
@@ -97,6 +99,12 @@ class EvidenceBody:
             return "time not stated"
         ends = (format_duration(times[0]), format_duration(times[-1]))
         return " to ".join(dict.fromkeys(ends))
+
+    @property
+    def comparator_risk(self) -> float:
+        """The proportion with the outcome in the comparator arms, NaN if not counted."""
+        events, n = self.comparator_counts
+        return float(events / n) if n > 0 else np.nan
 
     @property
     def is_binary(self) -> bool:
@@ -299,11 +307,15 @@ def _body(
     else:
         yi, half = float(studies["yi"].iloc[0]), float(half_widths(studies, confidence).iloc[0])
         effect = (yi, yi - half, yi + half)
-    risk = _comparator_risk(counted) if question.measure in ("rr", "rd") else np.nan
+    is_randomised = studies["randomised"].eq("yes").any()
+    arms = [row for row in rows if row["randomised"] == "yes" or not is_randomised]
+    counts = (np.nan, np.nan)
+    if question.measure in ("rr", "rd"):
+        counts = comparator_counts(arms, question.time_days)
     difference = _NOT_ESTIMATED
-    if question.measure == "rr" and risk == 0 and np.isfinite(effect[0]):
+    if question.measure == "rr" and counts[0] == 0 < counts[1] and np.isfinite(effect[0]):
         difference = _risk_difference(counted, confidence)
-    return EvidenceBody(question, studies, pooled, reasons, effect, risk, difference, left_out)
+    return EvidenceBody(question, studies, pooled, reasons, effect, counts, difference, left_out)
 
 
 def _add_participants(
@@ -315,12 +327,6 @@ def _add_participants(
     sizes = {s: size.n for s, size in study_sizes(dataset).items() if not size.is_animal}
     whole = studies["study"].map(sizes).astype(float)
     return studies.assign(participants=groups.fillna(whole), is_whole=groups.isna() & whole.gt(0))
-
-
-def _comparator_risk(studies: pd.DataFrame) -> float:
-    """Return the proportion with the outcome in all comparator arms, NaN if not counted."""
-    events, n = studies["events2"].sum(), studies["n2"].sum()
-    return float(events / n) if n else np.nan
 
 
 def _risk_difference(studies: pd.DataFrame, confidence: float) -> tuple[float, float, float]:

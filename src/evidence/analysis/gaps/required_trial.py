@@ -108,8 +108,7 @@ def _observed_risks(body: EvidenceBody | None) -> tuple[float, ...]:
     """Return the comparator proportion and the limits of its CI; nothing if none was observed."""
     if not (body and body.comparator_risk > 0):
         return ()
-    interval = wilson_interval(body.studies["events2"].sum(), body.studies["n2"].sum())
-    return tuple(float(risk) for risk in interval)
+    return tuple(float(risk) for risk in wilson_interval(*body.comparator_counts))
 
 
 def _targets_on_scale(body: EvidenceBody, mid: float | None) -> list[Target]:

@@ -114,6 +114,16 @@ def all_effects(rows: list[Row], *, measure: str) -> list[dict]:
     ]
 
 
+def comparator_counts(rows: list[Row], time_days: float) -> tuple[float, float]:
+    """Return events and participants of every comparator arm with counts, also without an effect.
+
+    Of each study the time nearest to the one asked for is used, as for its effect.
+    """
+    counts = [row for row in rows if row["measure"] == "proportion" and row["role"] == "comparator"]
+    arms = _nearest_in_time(_one_per_arm(counts, ("event_count", "n")), time_days)
+    return _total(arms, "event_count"), _total(arms, "n")
+
+
 def can_compute(row_measures: Collection[str], measure: str) -> bool:
     """Return whether results with any of these measures can give this effect measure."""
     return any(name in row_measures for name in source_measures(measure))
