@@ -93,6 +93,7 @@ def test_a_refusal_is_json_where_json_is_asked_for(vaccine, run):
     "words",
     [
         ("--comparator", "Inactive"),
+        ("--comparator", "None"),
         ("--treatment", "VACCINE"),
         ("--condition", "Tuberculosis", "--comparator", "inactive"),
     ],

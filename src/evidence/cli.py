@@ -466,8 +466,9 @@ def pool(output_format: str, verbose: bool, project: str, **question: Any) -> in
     except PoolingError as error:
         if output_format == "text":
             raise
-        refused = {name: given[name] for name in ("outcome", "measure")} | vars(error)
-        click.echo(format_json(refused), nl=False)
+        outcome, *further = given["outcome"]
+        asked = {"outcome": outcome, "further_outcomes": further, "measure": given["measure"]}
+        click.echo(format_json(asked | vars(error)), nl=False)
         return 1
     if output_format == "json":
         click.echo(format_json(estimate.as_data()), nl=False)

@@ -262,8 +262,9 @@ def _cells(rows: list[dict]) -> dict[tuple, list[dict]]:
         own = row["treatment"] if row["role"] in TREATED_ROLES else ""
         kind = row["comparator_kind"] if row["role"] in COMPARATOR_ROLES else ""
         for treatment, comparator in product(
-            [own] if own else treatments[row["study"]],
-            [kind] if kind else comparators[row["study"]],
+            # Where no other arm of the study has such a result, it belongs to what the study tested.
+            [own] if own else treatments[row["study"]] or [row["treatment"]],
+            [kind] if kind else comparators[row["study"]] or [row["comparator_kind"]],
         ):
             key = (row["condition"], treatment, row["outcome"], comparator)
             cells.setdefault(key, []).append(row)

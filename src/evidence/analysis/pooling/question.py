@@ -16,7 +16,7 @@ from evidence.analysis.pooling.study_effects import (
     all_effects,
     effects_by_study,
 )
-from evidence.analysis.results import SEPARATOR, matches_arms, require_known
+from evidence.analysis.results import SEPARATOR, TREATED_ROLES, matches_arms, require_known
 from evidence.dataset.dataset import Dataset
 from evidence.provenance.sentence import format_duration, join_words
 
@@ -53,7 +53,6 @@ SUBGROUP_COLUMNS = {
 """What studies can be grouped by, and the column that holds it."""
 MODERATOR_COLUMNS = {"dose": "dose_mg_per_kg", "days": "days", "year": "year"}
 """Moderators of a meta-regression, and the column that holds each."""
-TREATED_ROLES = ("intervention", "single arm")
 PICO_FIELDS = ("condition", "treatment", "comparator")
 """Fields in which pooled studies must agree unless the question names several values."""
 
@@ -189,7 +188,7 @@ def main_question(
     of the data. In each of these fields that names no value, the one with the most studies is
     chosen, of several the first in the tables. Errors are those of `select_study_effects`.
     """
-    question = _in_words_of(dataset, question)
+    question = _in_words_of(dataset, results, question)
     if not question.outcome:
         first = next(iter(results["outcome"]), "")
         question = replace(question, outcome=default_outcome(results, question.measure) or first)
@@ -207,17 +206,19 @@ def main_question(
     return question
 
 
-def _in_words_of(dataset: Dataset, question: Question) -> Question:
+def _in_words_of(dataset: Dataset, results: pd.DataFrame, question: Question) -> Question:
     """Return the question with capitals as in the data; other words are refused later."""
-    columns = {"outcome": "outcome"} | {f"{f}s": SUBGROUP_COLUMNS[f] for f in PICO_FIELDS}
+    columns = {"outcome": "outcome", "further_outcomes": "outcome"}
+    columns |= {f"{field}s": SUBGROUP_COLUMNS[field] for field in PICO_FIELDS}
     words: dict[str, Any] = {}
     for field, column in columns.items():
         given = getattr(question, field)
-        known = _known_values(dataset, column) if given else []
-        by_case = {word.casefold(): word for word in reversed(known)} | {w: w for w in known}
-        values = [given] if field == "outcome" else given
-        found = tuple(by_case.get(word) or by_case.get(word.casefold(), word) for word in values)
-        words[field] = found[0] if field == "outcome" else found
+        known = [*results[column].unique(), *_known_values(dataset, column)] if given else []
+        exact = {word: word for word in known if isinstance(word, str)}
+        by_case = {word.casefold(): word for word in reversed(exact)}
+        values = [given] if isinstance(given, str) else given
+        found = tuple(exact.get(w) or by_case.get(w.casefold(), w) for w in values)
+        words[field] = found[0] if isinstance(given, str) else found
     return replace(question, **words)
 
 
@@ -402,8 +403,6 @@ def _refuse_unknown(
 ) -> None:
     """Refuse values that no table has; values that only these results lack are allowed."""
     missing = set(values) - set(results[column])
-    if column in ("treatment", "comparator_kind"):
-        missing -= {*results["arm"], *results["versus"]}
     if missing:
         require_known(name, sorted(missing), _known_values(dataset, column))
 
@@ -412,11 +411,10 @@ def _known_values(dataset: Dataset, column: str) -> list[str]:
     """Return the words of a column; of treatments and comparators also the names of their arms."""
     results = dataset.results
     columns = [table[column] for table in (results, dataset.designs) if column in table]
-    is_contrast = results["role"] == "contrast"
     if column == "treatment":
-        columns.append(results.loc[is_contrast | results["role"].isin(TREATED_ROLES), "arm"])
+        columns.append(results.loc[results["role"].isin(TREATED_ROLES), "arm"])
     if column == "comparator_kind":
-        columns += [results.loc[results["role"] == "comparator", "arm"]]
-        columns += [results.loc[is_contrast, "versus"]]
+        columns.append(results.loc[results["role"] == "comparator", "arm"])
+        columns.append(results["versus"])
     values = dict.fromkeys(value for column in columns for value in column.unique())
     return [value for value in values if value and not pd.isna(value)]
