@@ -11,7 +11,7 @@ from evidence import cli
 from evidence.analysis.pooling import question
 from evidence.dataset import citations, schema
 from evidence.report import export
-from evidence.statistics import meta_analysis
+from evidence.statistics import dose_response, meta_analysis
 
 COMMANDS = sorted(cli.evidence.commands)
 SEARCH_COMMANDS = [f"search {name}" for name in sorted(cli.search.commands)]
@@ -58,6 +58,7 @@ def test_the_words_of_the_options_are_those_of_the_package():
     assert set(cli.METHODS) == set(question.METHODS)
     assert set(cli.TESTS) == set(meta_analysis.TESTS)
     assert set(cli.SUBGROUPS) == set(question.SUBGROUP_COLUMNS)
+    assert cli.SHAPES == dose_response.SHAPES
     assert set(cli.MODERATORS) == set(question.MODERATOR_COLUMNS)
     assert set(cli.CITATION_STYLES) == set(citations.STYLES)
     assert set(cli.REFERENCE_STYLES) == set(citations.TEXT_STYLES)

@@ -1,8 +1,11 @@
 """Which trials enter a dose–response curve, what is said of it, and what is drawn."""
 
+import json
+
 import numpy as np
 import pytest
 
+from evidence import cli
 from evidence.analysis.narrative.dose_response import describe_dose_model
 from evidence.analysis.pooling.dose_response import fit_dose_model
 from evidence.analysis.pooling.question import Question
@@ -47,6 +50,27 @@ def test_a_line_through_single_dose_trials_equals_a_regression_through_the_origi
     prediction = model.predict([0.5, 13.0, 20.0])
     assert list(prediction["is_extrapolated"]) == [True, False, True]
     assert prediction["estimate"].iloc[1] == pytest.approx(np.exp(13 * model.curve.beta[0]))
+
+
+def test_the_command_gives_the_curve_or_refuses_as_json(grouped, capsys):
+    model, _ = fitted(grouped)
+    command = ["dose-response", "--project", str(grouped.root), "--outcome", "infection"]
+    command += ["--measure", "or", "--treatment", "vaccine"]
+    assert cli.main([*command, "--dose", "2", "--format", "json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["curve"]["beta"] == pytest.approx(list(model.curve.beta))
+    (prediction,) = data["predictions"]
+    assert prediction["estimate"] == pytest.approx(model.predict([2.0])["estimate"].iloc[0])
+    assert cli.main([*command, "--dose", "2"]) == 0
+    assert " at 2 mg/kg if the log odds ratio follows a straight line" in capsys.readouterr().out
+    assert cli.main([*command, "--shape", "quadratic", "--stages", "2", "--format", "json"]) == 1
+    refused = json.loads(capsys.readouterr().out)
+    assert refused["curve"] is None
+    assert refused["reasons"] == [
+        "no trial has enough doses for a quadratic curve with 2 coefficients"
+    ]
+    assert cli.main([*command, "--stages", "2", "--shape", "emax"]) == 1
+    assert "an Emax curve is fitted in one stage" in capsys.readouterr().err
 
 
 def test_arms_of_one_trial_share_the_variance_of_their_comparator(grouped):

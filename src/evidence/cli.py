@@ -30,6 +30,7 @@ PRIORS = ("half-normal", "half-cauchy")
 TESTS = ("knha", "knha-adhoc", "z")
 SUBGROUPS = ("condition", "treatment", "comparator", "blinding", "risk")
 MODERATORS = ("dose", "days", "year")
+SHAPES = ("linear", "quadratic", "spline", "emax")
 CITATION_STYLES = ("vancouver", "apa", "markdown", "bibtex", "ris", "csl-json")
 REFERENCE_STYLES = ("vancouver", "apa")
 DOCUMENT_FORMATS = ("docx", "latex", "html")
@@ -337,6 +338,64 @@ def _print_results(results: "list[BuildResult]", show_path: Callable[[Path], str
     return 1 if failed else 0
 
 
+def question_options(function: Callable) -> Callable:
+    """Add the options that say which studies belong together."""
+    options = (
+        click.option(
+            "--measure", required=True, type=click.Choice(MEASURES), help="Effect measure."
+        ),
+        click.option(
+            "--confidence",
+            type=click.FloatRange(0, 1, min_open=True, max_open=True),
+            default=0.95,
+            show_default=True,
+            help="Coverage of the intervals.",
+        ),
+        click.option(
+            "--time-days",
+            type=click.FloatRange(0, min_open=True),
+            help="Time after treatment in days; each study's nearest result is used (default: that of the "
+            "outcome in data/outcomes.csv, else the time that most studies report).",
+        ),
+        click.option(
+            "--max-time-ratio",
+            type=click.FloatRange(1),
+            default=3.0,
+            show_default=True,
+            help="Use results up to this many times earlier or later.",
+        ),
+        click.option(
+            "--condition",
+            "conditions",
+            multiple=True,
+            metavar="WORD",
+            help="Only this condition; repeatable.",
+        ),
+        click.option(
+            "--treatment",
+            "treatments",
+            multiple=True,
+            metavar="WORD",
+            help="Only this treatment, by its word in data/designs.csv or the name of an arm; repeatable.",
+        ),
+        click.option(
+            "--comparator",
+            "comparators",
+            multiple=True,
+            metavar="WORD",
+            help="Only this comparator, by its kind or the name of an arm; repeatable.",
+        ),
+        click.option(
+            "--allow-nonrandomised",
+            is_flag=True,
+            help="Pool randomised and non-randomised studies together.",
+        ),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
 @command(
     "pool",
     "evidence pool --outcome risen --measure rr --treatment yeast --comparator none",
@@ -352,7 +411,7 @@ def _print_results(results: "list[BuildResult]", show_path: Callable[[Path], str
     metavar="WORD",
     help="An outcome in data/outcomes.csv; repeatable with threelevel.",
 )
-@click.option("--measure", required=True, type=click.Choice(MEASURES), help="Effect measure.")
+@question_options
 @click.option(
     "--method",
     type=click.Choice(METHODS),
@@ -369,47 +428,6 @@ def _print_results(results: "list[BuildResult]", show_path: Callable[[Path], str
     show_default=True,
     help="Confidence interval: Knapp-Hartung never narrower than Wald (knha-adhoc; adhoc in "
     "metafor), plain Knapp-Hartung (knha) or Wald (z).",
-)
-@click.option(
-    "--confidence",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    default=0.95,
-    show_default=True,
-    help="Coverage of the intervals.",
-)
-@click.option(
-    "--time-days",
-    type=click.FloatRange(0, min_open=True),
-    help="Time after treatment in days; each study's nearest result is used (default: that of the "
-    "outcome in data/outcomes.csv, else the time that most studies report).",
-)
-@click.option(
-    "--max-time-ratio",
-    type=click.FloatRange(1),
-    default=3.0,
-    show_default=True,
-    help="Use results up to this many times earlier or later.",
-)
-@click.option(
-    "--condition",
-    "conditions",
-    multiple=True,
-    metavar="WORD",
-    help="Only this condition; repeatable.",
-)
-@click.option(
-    "--treatment",
-    "treatments",
-    multiple=True,
-    metavar="WORD",
-    help="Only this treatment, by its word in data/designs.csv or the name of an arm; repeatable.",
-)
-@click.option(
-    "--comparator",
-    "comparators",
-    multiple=True,
-    metavar="WORD",
-    help="Only this comparator, by its kind or the name of an arm; repeatable.",
 )
 @click.option(
     "--rho",
@@ -433,11 +451,6 @@ def _print_results(results: "list[BuildResult]", show_path: Callable[[Path], str
 )
 @click.option("--by", "subgroup_by", type=click.Choice(SUBGROUPS), help="Add a subgroup analysis.")
 @click.option("--moderator", type=click.Choice(MODERATORS), help="Add a meta-regression.")
-@click.option(
-    "--allow-nonrandomised",
-    is_flag=True,
-    help="Pool randomised and non-randomised studies together.",
-)
 @click.option(
     "--include-double-zero",
     is_flag=True,
@@ -475,6 +488,71 @@ def pool(output_format: str, verbose: bool, project: str, **question: Any) -> in
     else:
         click.echo("\n".join(format_pool(estimate, results, verbose=verbose)))
     return 0
+
+
+@command(
+    "dose-response",
+    "evidence dose-response --outcome risen --measure or --treatment yeast",
+    "evidence dose-response --outcome risen --measure or --shape quadratic --dose 1 --dose 2",
+    "evidence dose-response --outcome risen --measure or --stages 2 --format json",
+)
+@click.option("--outcome", required=True, metavar="WORD", help="An outcome in data/outcomes.csv.")
+@question_options
+@click.option(
+    "--shape", type=click.Choice(SHAPES), default="linear", show_default=True, help="Of the curve."
+)
+@click.option(
+    "--stages",
+    type=click.IntRange(1, 2),
+    default=1,
+    show_default=True,
+    help="One stage uses every trial; two use those with as many doses as the curve has coefficients.",
+)
+@click.option(
+    "--dose",
+    "doses",
+    type=click.FloatRange(0),
+    multiple=True,
+    help="Print the effect of this dose per weight; repeatable (default: the doses of the trials).",
+)
+@click.option(
+    "--route",
+    default="",
+    metavar="WORD",
+    help="Route of administration (default: that of most trials; any: all routes).",
+)
+@format_option
+@project_option
+def dose_response(
+    output_format: str, project: str, doses: tuple[float, ...], **options: Any
+) -> int:
+    """Fit one curve to the doses of all trials of an outcome, or say why there is none.
+
+    Comparators without the treatment are dose 0. The command prints the effect of each dose with its
+    confidence interval, and what the curve rests on. JSON has all numbers at full precision. The exit
+    code is 1 if there is no curve.
+    """
+    from evidence.analysis.narrative.dose_response import describe_dose_model
+    from evidence.analysis.pooling.dose_response import fit_dose_model
+    from evidence.analysis.pooling.pooled_estimate import PoolingError
+    from evidence.analysis.pooling.question import Question, main_question
+    from evidence.analysis.results import select_results
+    from evidence.dataset.dataset import load_dataset
+
+    dataset = load_dataset(project)
+    results = select_results(dataset)
+    curve = {name: options.pop(name) for name in ("shape", "stages", "route", "confidence")}
+    time_days = options.pop("time_days") or 0.0
+    question = main_question(dataset, results, Question(time_days=time_days, **options), fields=())
+    model = fit_dose_model(dataset, results, question, **curve)
+    if output_format == "json":
+        click.echo(format_json(model.as_data(doses)), nl=False)
+    elif model.curve is None:
+        raise PoolingError([*model.left_out, *model.reasons])
+    else:
+        levels = doses or sorted(model.arms["dose_mg_per_kg"].unique())
+        click.echo("\n".join(map(str, describe_dose_model(model, levels))))
+    return 0 if model.curve else 1
 
 
 @command(

@@ -1,7 +1,7 @@
 """One dose–response curve over the trials that bear on a question, or every reason against it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,7 @@ from evidence.analysis.eligible_evidence import evidence_rows
 from evidence.analysis.missing_results import why_missing
 from evidence.analysis.pooling.pooled_estimate import INVERSE_LINK
 from evidence.analysis.pooling.question import (
+    MEASURES,
     PICO_FIELDS,
     SUBGROUP_COLUMNS,
     Question,
@@ -21,6 +22,7 @@ from evidence.analysis.pooling.question import (
 from evidence.analysis.results import SEPARATOR, require_known
 from evidence.dataset.dataset import Dataset
 from evidence.provenance.sentence import join_words
+from evidence.provenance.values import to_json_value
 from evidence.statistics.dose_response import (
     SHAPES,
     DoseContrasts,
@@ -40,6 +42,7 @@ ZERO_DOSE_COMPARATORS = ("inactive", "active", "mixed", "usual care", "none")
 MIN_DOSE_RATIO = 1.5
 """Doses closer than this show no curve: 0.5 and 0.54 are one dose."""
 _EQUAL_ARMS = 0.5
+_NOT_IN_JSON = ("used", "weights")
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,35 @@ class DoseModel:
             {"dose": prediction.dose, **columns, "is_extrapolated": is_extrapolated}
         )
 
+    def as_data(self, doses: Sequence[float] = ()) -> dict:
+        """Return everything at full precision for JSON, with the effects of these doses.
+
+        Without doses, those of the trials. Without a curve, `curve` is None and `reasons` says why.
+        """
+        curve, predictions = None, []
+        if self.curve is not None:
+            tests = {"association": self.curve.association, "nonlinearity": self.nonlinearity}
+            curve = {name: v for name, v in vars(self.curve).items() if name not in _NOT_IN_JSON}
+            curve |= {name: test and test._asdict() for name, test in tests.items()}
+            doses = list(doses) or sorted(self.arms["dose_mg_per_kg"].unique())
+            predictions = self.predict(doses).to_dict("records")
+        return to_json_value(
+            {
+                "outcome": self.question.outcome,
+                "measure": self.question.measure,
+                "scale": MEASURES[self.question.measure],
+                "question": asdict(self.question),
+                "shape": self.shape,
+                "route": self.route,
+                "curve": curve,
+                "predictions": predictions,
+                "arms": self.arms.to_dict("records"),
+                "missing": self.missing.to_dict("records"),
+                "left_out": list(self.left_out),
+                "reasons": list(self.reasons),
+            }
+        )
+
 
 def fit_dose_model(
     dataset: Dataset,
@@ -105,17 +137,20 @@ def fit_dose_model(
     question: Question,
     *,
     shape: str = "linear",
+    stages: int = 1,
     route: str = "",
     confidence: float = 0.95,
 ) -> DoseModel:
     """Fit one curve to all doses per weight of the trials that bear on a question.
 
-    Every trial takes part, also with a single dose (one stage, REML, Knapp-Hartung with ad hoc
-    correction). Comparators without the treatment, active placebos among them, are dose 0.
+    In one stage every trial takes part, also with a single dose; in two stages those with as many
+    doses as the curve has coefficients (REML, Knapp-Hartung with ad hoc correction). Comparators
+    without the treatment, active placebos among them, are dose 0.
 
     Parameters
     ----------
     shape : {"linear", "quadratic", "spline", "emax"}
+    stages : {1, 2}
     route : str, optional
         Route of administration; by default the one that most trials with a dose used. `any`
         mixes routes.
@@ -145,15 +180,18 @@ def fit_dose_model(
         )
     )
     reasons += _dose_reasons(arms)
+    if question.measure == "proportion":
+        reasons.append("a curve needs effects against a comparator, such as measure or")
     curve, nonlinearity = None, None
     if not reasons:
         try:
-            curve = _fit(arms, question.measure, shape, confidence)
+            curve = _fit(arms, question.measure, shape, stages, confidence)
         except ValueError as error:
             reasons.append(str(error))
         else:
             nonlinearity = curve.nonlinearity or _nonlinearity(arms, question.measure, confidence)
-            weights = dict(zip(arms["study"].unique(), curve.weights, strict=True))
+            used = arms["study"].unique()[curve.used]
+            weights = dict(zip(used, curve.weights, strict=True))
             arms = arms.assign(weight=arms["study"].map(weights))
     return DoseModel(
         question=question,
@@ -229,15 +267,19 @@ def _dose_reasons(arms: pd.DataFrame) -> list[str]:
     return [f"every trial gave {given} mg/kg; a curve needs doses that differ"]
 
 
-def _fit(arms: pd.DataFrame, measure: str, shape: str, confidence: float) -> DoseResponse:
+def _fit(
+    arms: pd.DataFrame, measure: str, shape: str, stages: int, confidence: float
+) -> DoseResponse:
     trials = [_contrasts(group, measure) for _, group in arms.groupby("study", sort=False)]
-    return fit_dose_response(trials, shape=shape, test="knha-adhoc", confidence=confidence)
+    return fit_dose_response(
+        trials, shape=shape, stages=stages, test="knha-adhoc", confidence=confidence
+    )
 
 
 def _nonlinearity(arms: pd.DataFrame, measure: str, confidence: float) -> WaldTest | None:
     """Test a line against a parabola; None if the doses cannot tell them apart."""
     try:
-        return _fit(arms, measure, "quadratic", confidence).nonlinearity
+        return _fit(arms, measure, "quadratic", 1, confidence).nonlinearity
     except ValueError:
         return None
 
