@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from scipy.special import logsumexp
 from scipy.stats import nchypergeom_fisher, norm
 
 from evidence.statistics.binomial_normal import pool_odds_ratio_glmm, pool_proportions_glmm
@@ -118,6 +119,23 @@ def test_groups_change_places_with_the_sign_of_the_log_odds_ratio():
         assert (one.estimate, one.se) == pytest.approx((-other.estimate, other.se), rel=1e-7)
 
 
+def test_a_study_far_from_all_others():
+    """The likelihood of a study at n of n events is that of a plain grid, however far it is."""
+    events, n = np.array([306, 3, 8, 29, 33]), np.array([306, 231, 2545, 7499, 5069])
+    mean = pool_proportions_glmm(events, n)
+    z, step = np.linspace(-12, 12, 20001, retstep=True)
+
+    def log_likelihood(mu, tau):
+        theta = (mu + tau * z)[:, None]
+        terms = events * theta - n * np.logaddexp(0, theta) + norm.logpdf(z)[:, None]
+        return float((logsumexp(terms, axis=0) + np.log(step)).sum())
+
+    mu, tau = mean.estimate, np.sqrt(mean.tau2)
+    best = log_likelihood(mu, tau)
+    for other in ((mu + 0.05, tau), (mu - 0.05, tau), (mu, tau + 0.05), (mu, tau - 0.05)):
+        assert log_likelihood(*other) < best
+
+
 @pytest.mark.parametrize("model", ["conditional", "unconditional"])
 def test_many_participants_and_a_large_effect(model):
     mean = pool_odds_ratio_glmm([1, 2], [9000, 8000], [400, 500], [9000, 8000], model=model)
@@ -133,6 +151,7 @@ def test_many_participants_and_a_large_effect(model):
         (pool_proportions_glmm, ([1], [9]), "at least 2 studies; there are 1"),
         (pool_proportions_glmm, ([3, 1], [2, 9]), "between 0 and n"),
         (pool_odds_ratio_glmm, ([1, 0], [9, 9], [2, 0], [9, 9]), "at least 2 studies with events"),
+        (pool_odds_ratio_glmm, ([1, 2], [9, 9], [2.5, 1], [9.5, 9]), "needs whole numbers"),
         (pool_odds_ratio_glmm, ([0, 0], [9, 9], [2, 1], [9, 9]), "not estimable"),
         (pool_odds_ratio_glmm, ([0, 4], [9, 9], [2, 9], [9, 9]), "not estimable"),
     ],

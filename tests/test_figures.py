@@ -310,10 +310,10 @@ def test_evidence_map_counts_participants_and_shows_empty_cells(layouts):
     assert (doses["k"] == 0).any()
 
 
-def test_forest_has_studies_with_weights_and_the_pooled_estimate_last(layouts):
+def test_forest_of_proportions_has_observed_ones_and_the_pooled_one_last(layouts):
     frame = layouts["forest"].frame
     assert frame["kind"].tolist() == ["study"] * 4 + ["pooled"]
-    assert frame["weight"].sum() == pytest.approx(1)
+    assert frame["weight"].isna().all()
     assert frame["pi_low"].notna().tolist() == [False] * 4 + [True]
     assert frame["risk"].tolist() == ["low", "", "high", "", ""]
 

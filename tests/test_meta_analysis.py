@@ -245,7 +245,6 @@ def test_subgroups_are_pooled_separately_and_compared():
     groups = ["a"] * 6 + ["b"] * 6 + ["c"]
     analysis = subgroup_analysis(YI, VI, groups, method="dl", test="z")
     assert list(analysis.groups) == ["a", "b"]
-    assert analysis.single == ("c",)
     a, b = analysis.groups["a"], analysis.groups["b"]
     assert a.estimate == pool(YI[:6], VI[:6], method="dl", test="z").estimate
     expected = (a.estimate - b.estimate) ** 2 / (a.se**2 + b.se**2)

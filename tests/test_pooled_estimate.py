@@ -26,9 +26,11 @@ from evidence.figures.layout import draw
 from evidence.provenance.methods import METHODS
 from evidence.statistics.bayesian import TauPrior, pool_bayesian
 from evidence.statistics.meta_analysis import pool
+from tests.conftest import ROOT
 from tests.example_trials import BCG, TRIALS, YEARS, arm, judge
 
 STUDIES, DESIGNS = "data/studies.csv", "data/designs.csv"
+GLMM = json.loads((ROOT / "reference" / "metafor" / "glmm.json").read_text("utf-8"))
 
 
 def estimate(project, **options):
@@ -76,6 +78,46 @@ def test_stratified_methods_have_no_sensitivity_analyses(vaccine, method, measur
     assert ours.pooled.estimate == pytest.approx(BCG[key]["estimate"], rel=1e-10)
     assert f"({label}, Wald)" in str(describe_pool(ours)[0])
     assert set(ours.omitted_analyses) == {"leave_one_out", "cumulative", "egger", "trim_and_fill"}
+
+
+def test_proportions_are_pooled_with_a_binomial_normal_model_by_default(vaccine):
+    ours = estimate(vaccine, measure="proportion", test="z")
+    theirs = GLMM["proportion"]["dat.bcg"]["metafor"]
+    assert (ours.method, ours.pooled.k) == ("glmm", 13)
+    assert ours.pooled.estimate == pytest.approx(theirs["estimate"], rel=1e-6)
+    assert (len(ours.leave_one_out), len(ours.cumulative)) == (13, 12)
+    assert "random effects, binomial-normal, Wald" in str(describe_pool(ours)[0])
+    assert set(ours.omitted_analyses) == {"egger", "trim_and_fill"}
+    assert estimate(vaccine, measure="proportion", method="reml").method == "reml"
+
+
+def test_an_odds_ratio_from_counts_by_the_conditional_model(vaccine):
+    ours = estimate(vaccine, method="glmm", measure="or", test="z", subgroup_by="condition")
+    assert ours.pooled.estimate == pytest.approx(
+        GLMM["or"]["dat.bcg"]["CM.EL"]["estimate"], rel=1e-6
+    )
+    assert ours.subgroups[0].pooled == ours.pooled
+    assert "method glmm gives an odds ratio or a proportion" in refusal(vaccine, method="glmm")
+
+
+@pytest.mark.parametrize("method", ["glmm", "reml"])
+def test_a_forest_of_proportions_shows_what_was_observed(vaccine, method):
+    """Nobody of the first trial, and everybody of the second, has the outcome; Wilson's CI by hand."""
+    vaccine.put(STUDIES, 2, events="0", n="1", as_printed="0/1")
+    vaccine.put(STUDIES, 4, events="306", n="306", as_printed="306/306")
+    pooled = estimate(vaccine, measure="proportion", method=method)
+    layout = lay_out_forest(pooled)
+    lines = layout.frame.set_index("name")
+    z2 = 1.959963984540054**2
+    assert lines.loc["trial0", ["estimate", "ci_low", "ci_high"]].tolist() == pytest.approx(
+        [0, 0, z2 / (1 + z2)]
+    )
+    assert lines.loc["trial1", ["estimate", "ci_low", "ci_high"]].tolist() == pytest.approx(
+        [1, 306 / (306 + z2), 1]
+    )
+    assert "its observed proportion and Wilson's 95% confidence interval" in str(layout.caption)
+    assert layout.methods["ci_low"] == "wilson"
+    assert ("Squares have one size" in str(layout.caption)) == (method == "glmm")
 
 
 def test_the_data_of_an_estimate_are_json_at_full_precision(vaccine):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from evidence.build.build import BuildResult
 
 MEASURES = ("rr", "or", "rd", "smd", "md", "hr", "irr", "generic", "proportion")
-METHODS = ("reml", "dl", "pm", "common", "mh", "peto", "threelevel", "bayes")
+METHODS = ("reml", "dl", "pm", "common", "mh", "peto", "glmm", "threelevel", "bayes")
 PRIORS = ("half-normal", "half-cauchy")
 TESTS = ("knha", "knha-adhoc", "z")
 SUBGROUPS = ("condition", "treatment", "comparator", "blinding", "risk")
@@ -415,11 +415,9 @@ def question_options(function: Callable) -> Callable:
 @click.option(
     "--method",
     type=click.Choice(METHODS),
-    default="reml",
-    show_default=True,
     help="REML, DerSimonian-Laird (dl), Paule-Mandel (pm), common effect (common; EE in metafor), "
-    "Mantel-Haenszel (mh), Peto, all effects of each study as correlated (threelevel) or Bayesian "
-    "with a prior for tau (bayes).",
+    "Mantel-Haenszel (mh), Peto, binomial-normal (glmm), all effects of each study as correlated "
+    "(threelevel) or Bayesian with a prior for tau (bayes). [default: glmm for proportion, else reml]",
 )
 @click.option(
     "--test",
@@ -427,7 +425,7 @@ def question_options(function: Callable) -> Callable:
     default="knha-adhoc",
     show_default=True,
     help="Confidence interval: Knapp-Hartung never narrower than Wald (knha-adhoc; adhoc in "
-    "metafor), plain Knapp-Hartung (knha) or Wald (z).",
+    "metafor), plain Knapp-Hartung (knha) or Wald (z); with glmm t or Wald.",
 )
 @click.option(
     "--rho",

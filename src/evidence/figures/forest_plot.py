@@ -6,9 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from evidence.analysis.narrative.pooled_results import format_estimates, measure_label, method_label
+from evidence.analysis.narrative.pooled_results import (
+    STUDY_METHODS,
+    format_estimates,
+    measure_label,
+    method_label,
+)
 from evidence.analysis.pooling.explorer_query import ANY, ExplorerQuery, QueryResult, run_query
-from evidence.analysis.pooling.pooled_estimate import INVERSE_LINK, PooledEstimate, Refusal
+from evidence.analysis.pooling.pooled_estimate import PooledEstimate, Refusal
 from evidence.analysis.pooling.study_effects import RATIOS
 from evidence.dataset.dataset import Dataset
 from evidence.figures import style
@@ -27,19 +32,15 @@ from evidence.provenance.sentence import (
 )
 
 EXPLORER_FOREST = "fig-view"
-METHODS = ci_methods("effect", "effect", "estimate", "ci_low", "ci_high") | {
-    "weight": "weight",
-    "pi_low": "prediction",
-    "pi_high": "prediction",
+INTERVAL_OWNERS = {
+    "proportion": "its observed proportion and Wilson's",
+    "rd": "its observed difference and Newcombe's",
 }
+"""Whose confidence interval the line of a study is; by default its own."""
 PREDICTION_METHODS = {"threelevel": "prediction_three_level", "bayes": "prediction_bayes"}
 """How models other than the default compute their prediction interval."""
 EMPTY_COLUMNS = ["name", "label", "estimate", "address"]
-STUDY_TEXT = "Each line is a study with its {level} confidence interval"
-POOL_TEXT = (
-    "The square grows with the study's weight; the diamond is the pooled estimate ({how}), and "
-    "the thin line through it is the prediction interval for a further study."
-)
+STUDY_TEXT = "Each line is a study with {whose} {level} confidence interval"
 OTHERS_TEXT = " The text beside the figure names the studies left out, with the reasons."
 RISK_TEXT = (
     "The sign before a line is the study's overall risk of bias; an empty circle means that it was "
@@ -69,20 +70,21 @@ def lay_out_forest(pooled: PooledEstimate | Refusal) -> ForestLayout:
     title = f"{pooled.outcome.capitalize()}{f', by {by}' if by else ': forest plot'}"
     if isinstance(pooled, Refusal):
         return _empty(identity, title, pooled)
-    template = f"{STUDY_TEXT}. {POOL_TEXT} {RISK_TEXT}"
     if not by:
-        lines = _study_lines(pooled, pooled.studies)
+        lines = _study_lines(pooled.studies)
         lines.append(_pooled_line(pooled, "pooled estimate", pooled.studies, pooled.pooled))
+        template = f"{STUDY_TEXT}. {_pool_text(lines)} {RISK_TEXT}"
         return _lay_out(identity, title, template, pooled, lines)
     lines = []
     for group in pooled.subgroups:
         name = group.name or "not stated"
         heading = {"name": name, "kind": "heading", "label": f"{by}: {name}", "details": "",
                    "conversion": "", "risk": "", "address": " ".join(group.studies["address"])}  # fmt: skip
-        weights = group.pooled.weights if group.pooled else np.nan
-        lines += [heading, *_study_lines(pooled, group.studies.assign(weight=weights))]
+        weights = getattr(group.pooled, "weights", np.nan)
+        lines += [heading, *_study_lines(group.studies.assign(weight=weights))]
         if group.pooled:
             lines.append(_pooled_line(pooled, f"{name}, pooled", group.studies, group.pooled))
+    template = f"{STUDY_TEXT}. {_pool_text(lines)} {RISK_TEXT}"
     template += " A subgroup of one study has no pooled estimate."
     test, fields = pooled.subgroup_test, {}
     # Why there is no test is part of the text on these studies (`describe_pool`).
@@ -101,7 +103,7 @@ def lay_out_cumulative(pooled: PooledEstimate | Refusal) -> ForestLayout:
         return _empty("fig-cumulative", title, pooled)
     if reason := pooled.omitted_analyses.get("cumulative"):
         return _empty("fig-cumulative", title, Refusal(pooled.outcome, pooled.measure, (reason,)))
-    lines = _study_lines(pooled, pooled.studies.head(1))
+    lines = _study_lines(pooled.studies.head(1))
     for number, estimate in enumerate(pooled.cumulative, start=1):
         studies = pooled.studies.head(number + 1)
         line = _pooled_line(pooled, f"with {studies['label'].iloc[-1]}", studies, estimate)
@@ -123,18 +125,18 @@ def lay_out_explorer_forest(
     """Lay out every study in the scope of a query that answers it, pooled where possible."""
     answer = run_query(dataset, results, query, confidence=confidence)
     pooled = answer.pooled
-    lines = _study_lines(pooled, answer.studies)
+    lines = _study_lines(answer.studies)
     if isinstance(pooled, PooledEstimate):
         lines.append(_pooled_line(pooled, "pooled estimate", pooled.studies, pooled.pooled))
     reasons = "; ".join(pooled.reasons) if isinstance(pooled, Refusal) else ""
     return ForestLayout(
         id=EXPLORER_FOREST,
         title=_query_title(query),
-        caption=_query_caption(answer, reasons),
+        caption=_query_caption(answer, lines, reasons),
         alt=_alt(answer.query, len(answer.studies), lines),
         reading=tuple(_line_sentence(query.measure, line) for line in lines),
         frame=pd.DataFrame(lines) if lines else pd.DataFrame(columns=EMPTY_COLUMNS),
-        methods=METHODS,
+        methods=_methods(query.measure),
         empty="" if lines else f"{capitalise(reasons)}.",
         measure=query.measure,
         outcome=query.outcome,
@@ -149,7 +151,7 @@ def _query_title(query: ExplorerQuery) -> str:
     return f"{label}: {', '.join(words)}" if words else label
 
 
-def _query_caption(answer: QueryResult, reasons: str) -> Sentence:
+def _query_caption(answer: QueryResult, lines: list[dict], reasons: str) -> Sentence:
     name = f"{EXPLORER_FOREST}.caption"
     if answer.studies.empty:
         return Sentence(name, "Nothing is drawn.")
@@ -157,6 +159,7 @@ def _query_caption(answer: QueryResult, reasons: str) -> Sentence:
     fields: Fields = {
         "level": confidence_level(answer.confidence),
         "near": parameter(time_days, format_duration(time_days)),
+        "whose": INTERVAL_OWNERS.get(answer.query.measure, "its"),
     }
     studies = f"{STUDY_TEXT}, at its time nearest to {{near}} after treatment."
     if isinstance(answer.pooled, Refusal):
@@ -164,7 +167,7 @@ def _query_caption(answer: QueryResult, reasons: str) -> Sentence:
         return Sentence(name, f"{studies} Not pooled: {{reasons}}. {RISK_TEXT}", fields)
     fields["how"] = method_label(answer.pooled)
     fields["left_out"] = _sentences((*answer.pooled.left_out, *answer.pooled.handling))
-    return Sentence(name, f"{studies} {POOL_TEXT} {RISK_TEXT}{{left_out}}", fields)
+    return Sentence(name, f"{studies} {_pool_text(lines)} {RISK_TEXT}{{left_out}}", fields)
 
 
 def _sentences(clauses: Iterable[str]) -> str:
@@ -190,6 +193,7 @@ def _lay_out(identity, title, template, pooled: PooledEstimate, lines, **fields)
         "level": confidence_level(getattr(pooled.pooled, "confidence", 0.95)),
         "how": method_label(pooled),
         "left_out": (OTHERS_TEXT if pooled.left_out else "") + _sentences(pooled.handling),
+        "whose": INTERVAL_OWNERS.get(pooled.measure, "its"),
     }
     return ForestLayout(
         id=identity,
@@ -198,39 +202,50 @@ def _lay_out(identity, title, template, pooled: PooledEstimate, lines, **fields)
         alt=_alt(pooled, len(pooled.studies), lines),
         reading=tuple(_line_sentence(pooled.measure, line) for line in lines),
         frame=pd.DataFrame(lines),
-        methods=METHODS
-        | dict.fromkeys(
-            ("pi_low", "pi_high"), PREDICTION_METHODS.get(pooled.method, METHODS["pi_low"])
-        ),
+        methods=_methods(pooled.measure, pooled.method),
         measure=pooled.measure,
         outcome=pooled.outcome,
     )
 
 
-def _line(
-    pooled: PooledEstimate | Refusal, kind: str, label: str, details: str, estimate, **more
-) -> dict:
-    """Return a line of the frame, its numbers back on the natural scale."""
-    back = INVERSE_LINK.get(pooled.measure, float)
-    names = ("estimate", "ci_low", "ci_high", "pi_low", "pi_high")
-    natural = {name: float(back(getattr(estimate, name, np.nan))) for name in names}
+def _methods(measure: str, method: str = "") -> dict[str, str]:
+    prediction = PREDICTION_METHODS.get(method, "prediction")
+    study = STUDY_METHODS.get(measure, ("effect", "effect"))
+    return ci_methods(*study, "estimate", "ci_low", "ci_high") | {
+        "weight": "weight",
+        "pi_low": prediction,
+        "pi_high": prediction,
+    }
+
+
+def _pool_text(lines: list[dict]) -> str:
+    """Say what squares, diamonds and thin lines are, as far as a chart has them."""
+    squares = "Squares have one size, because the method gives no study weights"
+    if any(np.isfinite(line.get("weight", np.nan)) for line in lines):
+        squares = "The square grows with the study's weight"
+    text = f"{squares}; the diamond is the pooled estimate ({{how}})"
+    if any(np.isfinite(line.get("pi_low", np.nan)) for line in lines):
+        text += ", and the thin line through it is the prediction interval for a further study"
+    return f"{text}."
+
+
+def _line(kind: str, label: str, details: str, natural: dict[str, float], **more) -> dict:
     line = {"name": label, "kind": kind, "label": label, "details": details,
             "conversion": "", "risk": ""}  # fmt: skip
-    return line | {"weight": np.nan} | natural | more
+    return line | {"weight": np.nan, "pi_low": np.nan, "pi_high": np.nan} | natural | more
 
 
 def _pooled_line(pooled: PooledEstimate, label: str, studies: pd.DataFrame, estimate) -> dict:
     rows = " ".join(studies["address"])
-    return _line(pooled, "pooled", label, f"{estimate.k} studies", estimate, address=rows)
+    natural = pooled.natural_scale(estimate)
+    return _line("pooled", label, f"{estimate.k} studies", natural, address=rows)
 
 
-def _study_lines(pooled: PooledEstimate | Refusal, studies: pd.DataFrame) -> list[dict]:
+def _study_lines(studies: pd.DataFrame) -> list[dict]:
     lines = []
     # A study can have several effects; the first has its name.
     repeats = studies.groupby("study").cumcount()
-    for row, repeat in zip(
-        studies.rename(columns={"yi": "estimate"}).itertuples(), repeats, strict=True
-    ):
+    for row, repeat in zip(studies.itertuples(), repeats, strict=True):
         details = row.comparison
         if np.isfinite(row.n2):
             details = f"{row.events1:g}/{row.n1:g} against {row.events2:g}/{row.n2:g}"
@@ -241,7 +256,8 @@ def _study_lines(pooled: PooledEstimate | Refusal, studies: pd.DataFrame) -> lis
         name = f"{row.study} {repeat + 1}" if repeat else row.study
         own = {"weight": float(row.weight), "name": name, "risk": row.risk,
                "conversion": row.conversion}  # fmt: skip
-        lines.append(_line(pooled, "study", row.label, details, row, **own, address=row.address))
+        natural = {name: float(getattr(row, name)) for name in ("estimate", "ci_low", "ci_high")}
+        lines.append(_line("study", row.label, details, natural, **own, address=row.address))
     return lines
 
 

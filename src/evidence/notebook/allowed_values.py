@@ -62,7 +62,7 @@ VOCABULARIES = {
     "comparison_measure": Vocabulary(
         _constant(*(measure for measure in MEASURES if measure != "proportion"))
     ),
-    "method": Vocabulary(_constant(*METHODS)),
+    "method": Vocabulary(_constant(*METHODS), special=("",)),
     "test": Vocabulary(_constant(*TESTS)),
     "decline": Vocabulary(_constant(*time_course.SHAPES)),
     "shape": Vocabulary(_constant(*SHAPE_LABELS)),

@@ -132,6 +132,11 @@ def pool_odds_ratio_glmm(
     informative = (a + c > 0) & (a + c < n1 + n2)
     a, n1, c, n2 = (np.atleast_1d(counts)[np.atleast_1d(informative)] for counts in (a, n1, c, n2))
     _require_two(len(a), " with events in some participants and not in all")
+    counts = np.concatenate([a, n1, c, n2])
+    if model == "conditional" and (counts != np.round(counts)).any():
+        raise ValueError(
+            "the conditional model needs whole numbers; those of a divided comparator arm are not"
+        )
     lowest, highest = np.maximum(0, a + c - n2), np.minimum(a + c, n1)
     if (a == lowest).all() or (a == highest).all():
         raise ValueError(
@@ -224,17 +229,18 @@ def _log_choose(n, k):
 def _find_modes(derivatives: Callable, bound: np.ndarray) -> np.ndarray:
     """Find where each falling slope is 0, within -bound to bound.
 
-    A Newton step that would leave what is known to enclose the zero is replaced by a bisection.
+    A Newton step that would leave what is known to enclose the zero, or that is more than half of
+    the step before, is replaced by a bisection.
     """
-    low, high, mode = -bound, bound, np.zeros(len(bound))
+    low, high, mode, before = -bound, bound, np.zeros(len(bound)), 2 * bound
     for _ in range(_MAX_STEPS):
         slope, curvature = derivatives(mode)
         low, high = np.where(slope > 0, mode, low), np.where(slope < 0, mode, high)
-        step = mode - slope / np.minimum(curvature, -1e-300)
-        step = np.where((step >= low) & (step <= high), step, (low + high) / 2)
-        is_found = np.all(np.abs(step - mode) < 1e-6)
-        mode = step
-        if is_found:
+        newton = mode - slope / np.minimum(curvature, -1e-300)
+        is_safe = (newton >= low) & (newton <= high) & (np.abs(newton - mode) <= before / 2)
+        step = np.where(is_safe, newton, (low + high) / 2)
+        before, mode = np.abs(step - mode), step
+        if before.max() < 1e-6:
             break
     return mode
 

@@ -6,14 +6,13 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import chdtrc, stdtr
 
 from evidence.statistics.meta_analysis import (
-    Mean,
     PooledMean,
     WaldTest,
     check_effects,
@@ -30,12 +29,10 @@ _MAX_TRIM_STEPS = 100
 class Subgroups:
     """A pooled mean for each subgroup of 2 or more studies, and the test of their difference.
 
-    `single` lists the subgroups of one study, which are not pooled. `difference` is None with fewer
-    than 2 pooled subgroups.
+    `difference` is None with fewer than 2 pooled subgroups.
     """
 
-    groups: Mapping[Hashable, Mean]
-    single: tuple[Hashable, ...]
+    groups: Mapping[Hashable, Any]
     difference: WaldTest | None
 
 
@@ -87,13 +84,18 @@ def subgroup_analysis(
     groups = {
         name: pool(yi[rows], vi[rows], **options) for name, rows in members.items() if sum(rows) > 1
     }
+    return compare_subgroups(groups)
+
+
+def compare_subgroups(groups: Mapping[Hashable, Any]) -> Subgroups:
+    """Test whether the pooled means of subgroups, from any model, differ."""
     estimates = np.array([pooled.estimate for pooled in groups.values()])
     weights = np.array([1 / pooled.se**2 for pooled in groups.values()])
     difference, df = None, len(groups) - 1
     if df > 0:
         q = float(np.sum(weights * (estimates - np.average(estimates, weights=weights)) ** 2))
         difference = WaldTest(q, df, np.nan, float(chdtrc(df, q)))
-    return Subgroups(groups, tuple(name for name in members if name not in groups), difference)
+    return Subgroups(groups, difference)
 
 
 def egger_test(yi: ArrayLike, vi: ArrayLike) -> EggerTest:

@@ -191,10 +191,9 @@ def compare_subgroups(
     studies = np.asarray(study)
     members = {name: np.array([other == name for other in group]) for name in dict.fromkeys(group)}
     counts = {name: len(set(studies[rows])) for name, rows in members.items()}
-    single = tuple(name for name, count in counts.items() if count < 2)
-    pooled = [name for name in members if name not in single]
+    pooled = [name for name in members if counts[name] > 1]
     if not pooled:
-        return Subgroups({}, single, None)
+        return Subgroups({}, None)
     x = np.column_stack([members[name] for name in pooled])
     rows = x.any(axis=1)
     fit = fit_three_level(
@@ -206,7 +205,7 @@ def compare_subgroups(
         name: _mean(fit, column, members[name][rows], counts[name], confidence)
         for column, name in enumerate(pooled)
     }
-    return Subgroups(means, single, fit.moderators)
+    return Subgroups(means, fit.moderators)
 
 
 def sensitivity_to_rho(

@@ -14,9 +14,10 @@ from evidence.analysis.narrative.pooled_results import (
     method_label,
 )
 from evidence.analysis.pooling.few_studies import MAX_STUDIES
-from evidence.analysis.pooling.pooled_estimate import INVERSE_LINK, PooledEstimate
+from evidence.analysis.pooling.pooled_estimate import PooledEstimate
 from evidence.analysis.pooling.question import MEASURE_LABELS, measure_label, time_window
 from evidence.provenance.sentence import capitalise, count, format_duration, format_number
+from evidence.statistics.binomial_normal import BinomialNormalMean
 from evidence.statistics.meta_analysis import PooledMean
 
 WIDTH = 80
@@ -104,8 +105,11 @@ def _answer(pooled: PooledEstimate) -> str:
 
 
 def _heterogeneity(pooled: PooledEstimate) -> str:
-    """Say in words how much the effects differ, where the method measures it by I²."""
+    """Say in words how much the effects differ, where the method measures it."""
     mean = pooled.pooled
+    if isinstance(mean, BinomialNormalMean):
+        test = _test("chi²", mean.LRT, mean.LRT_df, mean.LRT_p)
+        return f"Likelihood-ratio test of heterogeneity: {test}."
     if not isinstance(mean, PooledMean):
         return ""
     words = next(words for highest, words in HETEROGENEITY if highest >= mean.I2)
@@ -117,7 +121,6 @@ def _heterogeneity(pooled: PooledEstimate) -> str:
 def _study_rows(pooled: PooledEstimate, results: pd.DataFrame) -> list[tuple[str, ...]]:
     """Return one row per effect: the numbers of both groups, the effect and the weight."""
     by_address = results.drop_duplicates("address").set_index("address")
-    inverse = INVERSE_LINK.get(pooled.measure, float)
     differ = pooled.studies["comparison"].nunique() > 1
     rows = [("Study", *_group_headers(pooled), "Effect", pooled.ci_label, "Weight")]
     for study in pooled.studies.itertuples():
@@ -127,7 +130,7 @@ def _study_rows(pooled: PooledEstimate, results: pd.DataFrame) -> list[tuple[str
             " + ".join(_arm(row) for row in cells[of_group].itertuples())
             for of_group in (~is_comparator, is_comparator)
         )
-        natural = map(inverse, (study.yi, study.ci_low, study.ci_high))
+        natural = (study.estimate, study.ci_low, study.ci_high)
         effect, low, high = format_estimates(pooled.measure, *natural)
         weight = f"{study.weight:.1%}" if np.isfinite(study.weight) else "–"
         label = f"{study.label}: {study.comparison}" if differ else study.label

@@ -33,6 +33,7 @@ from evidence.provenance.sentence import (
     verbatim,
 )
 from evidence.statistics.bayesian import BayesianMean
+from evidence.statistics.binomial_normal import BinomialNormalMean
 from evidence.statistics.meta_analysis import Coefficients, PooledMean
 from evidence.statistics.three_level import ThreeLevelMean
 
@@ -43,6 +44,7 @@ METHOD_LABELS = {
     "common": "common effect",
     "mh": "Mantel-Haenszel",
     "peto": "Peto",
+    "glmm": "random effects, binomial-normal",
     "threelevel": "three-level random effects, REML",
     "bayes": "Bayesian random effects",
 }
@@ -50,11 +52,14 @@ TEST_LABELS = {
     "knha": "Knapp-Hartung",
     "knha-adhoc": "Knapp-Hartung, not narrower than Wald",
     "z": "Wald",
+    "t": "t",
     "cr2": "robust CR2",
     "posterior": "posterior median",
 }
 MORE_DIGITS = 3
 """Digits that a number near 0 gets at most beyond the usual ones."""
+STUDY_METHODS = {"proportion": ("proportion", "wilson"), "rd": ("difference", "newcombe")}
+"""How the effect of one study and its CI are computed, by measure; see `provenance.methods`."""
 MODERATOR_UNITS = {"dose": "mg/kg", "days": "day", "year": "year"}
 
 
@@ -168,7 +173,11 @@ def _addresses(studies: pd.DataFrame) -> tuple[str, ...]:
 
 
 def _estimate_fields(
-    pooled: PooledEstimate, natural: tuple[float, ...], rows: tuple[str, ...], method: str
+    pooled: PooledEstimate,
+    natural: tuple[float, ...],
+    rows: tuple[str, ...],
+    method: str,
+    ci_method: str,
 ) -> Fields:
     """Name what is estimated, with the estimate and its CI on the natural scale."""
     estimate, low, high = format_estimates(pooled.measure, *natural)
@@ -176,7 +185,7 @@ def _estimate_fields(
         "what": measure_label(pooled.measure, pooled.outcome),
         "estimate": Number(natural[0], estimate, rows, method),
         "ci": pooled.ci_label,
-        "interval": verbatim(f"{low} to {high}", rows, method),
+        "interval": verbatim(f"{low} to {high}", rows, ci_method),
     }
 
 
@@ -194,7 +203,7 @@ def _effect(
         {
             "studies": _studies_pooled(mean, rows),
             "how": method_label(pooled),
-            **_estimate_fields(pooled, limits, rows, "pooled"),
+            **_estimate_fields(pooled, limits, rows, "pooled", "pooled"),
         },
     )
 
@@ -300,15 +309,16 @@ def _subgroup(pooled: PooledEstimate, group: Subgroup, name: str) -> Sentence:
     if len(group.studies) > 1:
         labels = ", ".join(group.studies["label"])
         return Sentence(name, "{lead}. Not pooled: {labels}.", {"lead": lead, "labels": labels})
-    inverse = INVERSE_LINK.get(pooled.measure, float)
-    natural = tuple(float(inverse(study[column])) for column in ("yi", "ci_low", "ci_high"))
+    natural = tuple(float(study[column]) for column in ("estimate", "ci_low", "ci_high"))
     return Sentence(
         name,
         "{lead}. One study, {label}: {what} {estimate} ({ci} {interval}).",
         {
             "lead": lead,
             "label": study["label"],
-            **_estimate_fields(pooled, natural, rows, "effect"),
+            **_estimate_fields(
+                pooled, natural, rows, *STUDY_METHODS.get(pooled.measure, ("effect",) * 2)
+            ),
         },
     )
 
@@ -316,22 +326,25 @@ def _subgroup(pooled: PooledEstimate, group: Subgroup, name: str) -> Sentence:
 def _prediction(pooled: PooledEstimate, name: str, rows: tuple[str, ...]) -> list[Sentence]:
     """Prediction interval and tau², where they exist."""
     mean, natural = pooled.pooled, pooled.natural_scale()
-    if not isinstance(mean, PooledMean) or not np.isfinite(natural["pi_low"]):
+    if not isinstance(mean, PooledMean | BinomialNormalMean) or not np.isfinite(natural["pi_low"]):
         return []
     low, high = format_estimates(pooled.measure, natural["pi_low"], natural["pi_high"])
-    ends = format_interval(mean.tau2_low, mean.tau2_high)
+    fields: Fields = {
+        "prediction": verbatim(f"{low} to {high}", rows, "prediction"),
+        "tau2": Number(mean.tau2, format_number(mean.tau2), rows, "heterogeneity"),
+        "scale": pooled.scale,
+    }
+    interval = ""
+    if isinstance(mean, PooledMean):
+        ends = format_interval(mean.tau2_low, mean.tau2_high)
+        fields |= {"ci": pooled.ci_label, "ends": verbatim(ends, rows, "heterogeneity")}
+        interval = " ({ci} {ends})"
     return [
         Sentence(
             f"{name}.prediction",
-            "The prediction interval for a further study is {prediction}; tau² is {tau2} "
-            "({ci} {tau2_interval}) on the scale of pooling ({scale}).",
-            {
-                "prediction": verbatim(f"{low} to {high}", rows, "prediction"),
-                "tau2": Number(mean.tau2, format_number(mean.tau2), rows, "heterogeneity"),
-                "ci": pooled.ci_label,
-                "tau2_interval": verbatim(ends, rows, "heterogeneity"),
-                "scale": pooled.scale,
-            },
+            f"The prediction interval for a further study is {{prediction}}; tau² is {{tau2}}{interval} "
+            "on the scale of pooling ({scale}).",
+            fields,
         )
     ]
 

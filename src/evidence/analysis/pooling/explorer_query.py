@@ -13,7 +13,12 @@ import numpy as np
 import pandas as pd
 
 from evidence.analysis.eligible_evidence import evidence_rows
-from evidence.analysis.pooling.pooled_estimate import PooledEstimate, Refusal, pool_studies
+from evidence.analysis.pooling.pooled_estimate import (
+    PooledEstimate,
+    Refusal,
+    pool_studies,
+    study_intervals,
+)
 from evidence.analysis.pooling.question import (
     MEASURES,
     PICO_FIELDS,
@@ -23,7 +28,7 @@ from evidence.analysis.pooling.question import (
     measure_label,
     select_study_effects,
 )
-from evidence.analysis.pooling.study_effects import crossover_without_correlation, half_widths
+from evidence.analysis.pooling.study_effects import crossover_without_correlation
 from evidence.analysis.results import SCOPES, require_known, select_results
 from evidence.dataset.access_log import selection
 from evidence.dataset.dataset import MAX_CACHED_PROJECTS, Dataset
@@ -139,10 +144,9 @@ def run_query(
         refusal = Refusal(query.outcome, query.measure, (reason,))
         return QueryResult(query, confidence, studies, refusal)
     pooled = pool_studies(dataset, results, confidence=confidence, **vars(query.question))
-    half = half_widths(studies, confidence)
-    half = half.mask(crossover_without_correlation(studies))
-    limits = {"ci_low": studies["yi"] - half, "ci_high": studies["yi"] + half, "weight": np.nan}
-    studies = studies.assign(**limits)
+    limits = study_intervals(studies, query.measure, confidence)
+    studies = studies.assign(**limits, weight=np.nan)
+    studies.loc[crossover_without_correlation(studies), ["ci_low", "ci_high"]] = np.nan
     if isinstance(pooled, PooledEstimate):
         # Studies that are left out of the pooled estimate are shown below the others.
         left_out = studies[~studies["study"].isin(pooled.studies["study"])].assign(weight=0.0)

@@ -3,7 +3,7 @@
 Pooling is refused, with every reason, where the result would have no meaning.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
@@ -20,11 +20,13 @@ from evidence.analysis.pooling.few_studies import (
 )
 from evidence.analysis.pooling.left_out import studies_left_out
 from evidence.analysis.pooling.question import (
+    COUNT_METHODS,
     MEASURES,
     METHODS,
     MODERATOR_COLUMNS,
     SUBGROUP_COLUMNS,
     Question,
+    default_method,
     leave_out_studies,
     main_question,
     reasons_not_to_pool,
@@ -38,6 +40,12 @@ from evidence.provenance.sentence import format_duration, join_words
 from evidence.provenance.values import to_json_value
 from evidence.statistics import mantel_haenszel, meta_analysis, sensitivity
 from evidence.statistics.bayesian import BayesianMean, pool_bayesian
+from evidence.statistics.binomial_normal import (
+    BinomialNormalMean,
+    pool_odds_ratio_glmm,
+    pool_proportions_glmm,
+)
+from evidence.statistics.confidence_intervals import risk_difference_interval, wilson_interval
 from evidence.statistics.effect_sizes import inverse_logit
 from evidence.statistics.three_level import (
     DEFAULT_RHO,
@@ -49,11 +57,16 @@ from evidence.statistics.three_level import (
 )
 
 STRATIFIED_METHODS = ("mh", "peto")
-"""Methods that pool counts directly: studies have no weights, and there is no tau²."""
-Pooled = meta_analysis.Mean | mantel_haenszel.StratifiedEstimate | BayesianMean
+"""Methods that pool two-by-two tables: there is no tau²."""
+Pooled = meta_analysis.Mean | mantel_haenszel.StratifiedEstimate | BinomialNormalMean | BayesianMean
 """Whatever a method gives; all have an estimate with its interval on the scale of pooling."""
 INVERSE_LINK: dict[str, Callable] = {"proportion": inverse_logit} | dict.fromkeys(RATIOS, np.exp)
 """Transformation from the scale of pooling to the natural scale, where they differ."""
+OBSERVED_INTERVALS: dict[str, tuple[Callable, tuple[str, ...]]] = {
+    "proportion": (wilson_interval, ("events1", "n1")),
+    "rd": (risk_difference_interval, ("events1", "n1", "events2", "n2")),
+}
+"""Intervals of counts as they are, by measure, and the columns that they need."""
 INTERVAL_FIELDS = ("estimate", "ci_low", "ci_high", "pi_low", "pi_high")
 
 
@@ -88,17 +101,17 @@ class Subgroup:
 
     name: str
     studies: pd.DataFrame
-    pooled: meta_analysis.Mean | None
+    pooled: meta_analysis.Mean | BinomialNormalMean | None
 
 
 @dataclass(frozen=True)
 class PooledEstimate:
     """A pooled effect with its subgroups, meta-regression and sensitivity analyses.
 
-    `studies` has one row per study: the columns of `study_effects`, `ci_low`, `ci_high` and
-    `weight` (NaN for stratified methods); method `threelevel` has one row per effect. `left_out`
-    says which others are not pooled, and why.
-    Effects are on the scale of pooling, see `natural_scale`. `omitted_analyses` gives, by name, the
+    `studies` has one row per study: the columns of `study_effects`, those of `study_intervals` and
+    `weight` (NaN for methods that pool counts); method `threelevel` has one row per effect.
+    `left_out` says which others are not pooled, and why.
+    Pooled effects are on the scale of pooling, see `natural_scale`. `omitted_analyses` gives, by name, the
     reason why a customary analysis is missing.
     """
 
@@ -108,8 +121,8 @@ class PooledEstimate:
     confidence: float
     studies: pd.DataFrame
     pooled: Pooled
-    leave_one_out: list[meta_analysis.PooledMean] = field(default_factory=list)
-    cumulative: list[meta_analysis.PooledMean] = field(default_factory=list)
+    leave_one_out: Sequence[Pooled] = ()
+    cumulative: Sequence[Pooled] = ()
     egger: sensitivity.EggerTest | None = None
     trim_and_fill: sensitivity.TrimAndFill | None = None
     subgroup_by: str = ""
@@ -245,7 +258,7 @@ def meta_analyse(
     dataset: Dataset,
     results: pd.DataFrame,
     *,
-    method: str = "reml",
+    method: str = "",
     test: str = "knha-adhoc",
     confidence: float = 0.95,
     subgroup_by: str = "",
@@ -259,9 +272,11 @@ def meta_analyse(
 
     Parameters
     ----------
-    method : {"reml", "dl", "pm", "common", "mh", "peto", "threelevel", "bayes"}
+    method : {"reml", "dl", "pm", "common", "mh", "peto", "glmm", "threelevel", "bayes"}, optional
+        By default `glmm` for a proportion and `reml` for every other measure.
     test : {"z", "knha", "knha-adhoc"}
-        Of `threelevel`, `z` is model-based and the others are robust (CR2).
+        Of `threelevel`, `z` is model-based and the others are robust (CR2). Of `glmm`, `z` is Wald
+        and the others are t.
     rho : float
         Of `threelevel`, the assumed correlation between the effects of one study.
     prior : {"half-normal", "half-cauchy"}
@@ -290,6 +305,7 @@ def meta_analyse(
         fields["outcome"], *further = dict.fromkeys(fields["outcome"])
         fields["further_outcomes"] = tuple(further)
     pico = main_question(dataset, results, Question(**{"time_days": 0.0} | fields), fields=())
+    method = method or default_method(pico.measure)
     require_known("method", [method], METHODS)
     require_known("test", [test], meta_analysis.TESTS)
     require_known("subgroup_by", [subgroup_by] if subgroup_by else [], list(SUBGROUP_COLUMNS))
@@ -362,13 +378,13 @@ def pool_effects(
     PoolingError
         With every reason why these studies should not be pooled.
     """
-    if method in STRATIFIED_METHODS:
+    if method in COUNT_METHODS:
         # Without a correction of zero cells such studies add nothing to a ratio.
         question = replace(question, include_double_zero=False)
     left_out: tuple[str, ...] = ()
     if results is not None:
         left_out = studies_left_out(results, studies, question)
-    studies, unfit = leave_out_studies(studies, question)
+    studies, unfit = leave_out_studies(studies, question, method=method)
     left_out += unfit
     reasons = list(
         reasons_not_to_pool(
@@ -377,11 +393,12 @@ def pool_effects(
     )
     if reasons:
         raise PoolingError(reasons, left_out)
-    half = half_widths(studies, confidence)
-    studies = studies.assign(ci_low=studies["yi"] - half, ci_high=studies["yi"] + half)
+    studies = studies.assign(**study_intervals(studies, question.measure, confidence))
     options = {"method": method, "test": test, "confidence": confidence}
     if method in STRATIFIED_METHODS:
         estimate = _pool_stratified(studies, question, method, confidence)
+    elif method == "glmm":
+        estimate = _pool_binomial_normal(studies, question, options)
     elif method == "threelevel":
         estimate = _pool_three_level(studies, question, options, rho)
     elif method == "bayes":
@@ -397,6 +414,24 @@ def pool_effects(
     if subgroup_by:
         estimate = _add_subgroups(estimate, subgroup_by, options)
     return _add_regression(estimate, moderator, options) if moderator else estimate
+
+
+def study_intervals(
+    studies: pd.DataFrame, measure: str, confidence: float
+) -> dict[str, np.ndarray]:
+    """Return `estimate`, `ci_low` and `ci_high` of each study on the natural scale.
+
+    Proportions and their differences are those observed, with Wilson's and Newcombe's interval, as
+    everywhere else; other effects have the interval of the variance with which they are pooled.
+    """
+    yi, half = studies["yi"].to_numpy(float), half_widths(studies, confidence).to_numpy()
+    limits = INVERSE_LINK.get(measure, np.asarray)(np.array([yi, yi - half, yi + half]))
+    if measure in OBSERVED_INTERVALS:
+        interval, columns = OBSERVED_INTERVALS[measure]
+        counts = studies[list(columns)].to_numpy(float)
+        is_counted = np.isfinite(counts).all(axis=1)
+        limits[:, is_counted] = interval(*counts[is_counted].T, confidence=confidence)
+    return dict(zip(("estimate", "ci_low", "ci_high"), limits, strict=True))
 
 
 def _pool_inverse_variance(
@@ -450,6 +485,48 @@ def _pool_stratified(
         pooled=pooled,
         omitted_analyses=dict.fromkeys(names, reason),
     )
+
+
+def _pool_binomial_normal(
+    studies: pd.DataFrame, question: Question, options: dict
+) -> PooledEstimate:
+    try:
+        pooled = _binomial_normal(studies, question.measure, options)
+    except ValueError as error:
+        raise PoolingError([str(error)]) from None
+    reason = "no test for small-study effects with method glmm"
+    omitted = dict.fromkeys(("egger", "trim_and_fill"), reason)
+    subsets = {
+        "leave_one_out": [studies.drop(index) for index in studies.index],
+        "cumulative": [studies.head(number) for number in range(2, len(studies) + 1)],
+    }
+    fits: dict[str, list[Pooled]] = {}
+    for name, parts in subsets.items():
+        try:
+            fits[name] = [_binomial_normal(part, question.measure, options) for part in parts]
+        except ValueError as error:
+            omitted[name] = f"no {name.replace('_', '-')} analysis: {error}"
+    return PooledEstimate(
+        question=question,
+        method=options["method"],
+        test=pooled.test,
+        confidence=pooled.confidence,
+        studies=studies.assign(weight=np.nan),
+        pooled=pooled,
+        **fits,
+        omitted_analyses=omitted,
+    )
+
+
+def _binomial_normal(studies: pd.DataFrame, measure: str, options: dict) -> BinomialNormalMean:
+    test = {
+        "test": "z" if options["test"] == "z" else "t",
+        "confidence": options["confidence"],
+    }
+    if measure == "proportion":
+        return pool_proportions_glmm(studies["events1"], studies["n1"], **test)
+    counts = studies[["events1", "n1", "events2", "n2"]].to_numpy(float).T
+    return pool_odds_ratio_glmm(*counts, **test)
 
 
 def _pool_three_level(
@@ -555,6 +632,15 @@ def _subgroup_analysis(
     if isinstance(mean, ThreeLevelMean):
         return compare_subgroups(
             *effects, list(studies["study"]), groups, **_three_level_options(mean)
+        )
+    if isinstance(mean, BinomialNormalMean):
+        members = studies.groupby(groups, sort=False)
+        return sensitivity.compare_subgroups(
+            {
+                name: _binomial_normal(group, estimate.measure, options)
+                for name, group in members
+                if len(group) > 1
+            }
         )
     if estimate.method not in meta_analysis.METHODS:
         raise ValueError(f"method {estimate.method} has none")

@@ -42,7 +42,9 @@ MEASURE_LABELS = {
     "irr": "rate ratio",
     "generic": "effect",
 }
-METHODS = ("reml", "dl", "pm", "common", "mh", "peto", "threelevel", "bayes")
+METHODS = ("reml", "dl", "pm", "common", "mh", "peto", "glmm", "threelevel", "bayes")
+COUNT_METHODS = ("mh", "peto", "glmm")
+"""Methods that pool counts directly: studies have no weights."""
 SUBGROUP_COLUMNS = {
     "condition": "condition",
     "treatment": "treatment",
@@ -55,6 +57,11 @@ MODERATOR_COLUMNS = {"dose": "dose_mg_per_kg", "days": "days", "year": "year"}
 """Moderators of a meta-regression, and the column that holds each."""
 PICO_FIELDS = ("condition", "treatment", "comparator")
 """Fields in which pooled studies must agree unless the question names several values."""
+
+
+def default_method(measure: str) -> str:
+    """Return the method by which a measure is pooled where none is named."""
+    return "glmm" if measure == "proportion" else "reml"
 
 
 def measure_label(measure: str, outcome: str) -> str:
@@ -223,13 +230,14 @@ def _in_words_of(dataset: Dataset, results: pd.DataFrame, question: Question) ->
 
 
 def leave_out_studies(
-    studies: pd.DataFrame, question: Question
+    studies: pd.DataFrame, question: Question, *, method: str = ""
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Leave out studies that cannot be pooled with the others, and say why, one clause each.
 
     These are crossovers, unless a single proportion is pooled, studies that are not randomised if
-    others are and `allow_nonrandomised` is not set, and studies whose counts say nothing about a
-    ratio (see `has_no_ratio`) if `include_double_zero` is not set. Where nothing else would
+    others are and `allow_nonrandomised` is not set, studies whose counts say nothing about a
+    ratio (see `has_no_ratio`) if `include_double_zero` is not set, and studies without counts if
+    the method pools counts. Where nothing else would
     remain, nothing is left out, so that `reasons_not_to_pool` can name the reason.
     """
     is_crossover = (studies["design"] == "randomised crossover") & (
@@ -246,6 +254,9 @@ def leave_out_studies(
         if question.measure == "or":
             reason = f"{reason}, or nothing but events in both"
         reasons[f"{reason} (--include-double-zero)"] = has_no_ratio(studies, question.measure)
+    if method in COUNT_METHODS:
+        reason = f"method {method} pools counts, and the text prints only the effect"
+        reasons[reason] = studies["events1"].isna()
     clauses = []
     for reason, is_unfit in reasons.items():
         is_unfit = is_unfit.reindex(studies.index)
@@ -296,6 +307,8 @@ def reasons_not_to_pool(
         yield f"Peto's method gives an odds ratio, not a {MEASURES[measure]}"
     if question.further_outcomes:
         yield from _reasons_against_outcomes(dataset, question, method)
+    if method == "glmm" and measure not in ("or", "proportion"):
+        yield f"method glmm gives an odds ratio or a proportion, not a {MEASURES[measure]}"
     if studies.empty:
         yield _no_study(dataset, question, results)
         return
@@ -303,6 +316,8 @@ def reasons_not_to_pool(
         label = studies["label"].iloc[0]
         yield f"only one tabulated study ({label}) has {_numbers_asked_for(question)}; pooling needs two"
         return
+    if method in COUNT_METHODS and measure in BINARY_EFFECTS and studies["events1"].isna().all():
+        yield f"method {method} pools counts, and no text prints any"
     if not question.include_double_zero and has_no_ratio(studies, measure).all():
         yield (
             f"the {MEASURE_LABELS[measure]} is not estimable: nobody has the outcome in either "
