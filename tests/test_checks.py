@@ -152,8 +152,8 @@ def test_a_second_hand_row_with_the_value_of_the_own_text_is_found(clean):
     assert ("REPEAT", f"{STUDIES}:14") not in findings(clean)
 
 
-# See test_pooled_estimate.py, which also says what a pool does with such rows.
-SPREADS = ("VARIANCE", "NOSD")
+# See test_pooled_estimate.py and test_conversions.py: what a pool does with such rows.
+SPREADS = ("VARIANCE", "NOSD", "SDORSE")
 
 
 def test_every_check_is_tested_and_describes_itself():

@@ -180,18 +180,18 @@ def test_a_printed_effect_comes_before_means_whose_sd_is_indirect(scored):
         ({}, "a mean without SD, SE or CI"),
         ({"spread": "2", "spread_kind": "sd", "n": ""}, "a mean without the number of participants"),
         ({"spread": "4", "spread_kind": "iqr"}, "an interquartile range gives an SD only of 100"),
-        ({"measure": "median"}, "it reports only a median"),
-        ({"measure": "smd", "role": "contrast", "versus": "none"}, "it reports only a standardised"),
+        ({"measure": "median"}, "only a median"),
+        ({"measure": "smd", "role": "contrast", "versus": "none"}, "only a standardised"),
         (
             {"measure": "direction", "value": "", "direction": "better", "role": "contrast",
              "versus": "none"},
-            "it reports only a direction without a size",
+            "only a direction without a size",
         ),
-        ({"verified": "not read"}, "its numbers are not confirmed at their source"),
+        ({"verified": "not read"}, "no number is confirmed at its source"),
         ({"spread": "2", "spread_kind": "sd", "role": "intervention"}, "no comparator arm"),
         (
             {"spread": "2", "spread_kind": "sd", "time": "5", "time_unit": "day"},
-            "its results are outside the time window, at 5 days",
+            "results only outside the time window",
         ),
         (
             {"measure": "mean difference", "role": "contrast", "versus": "none"},
@@ -207,7 +207,8 @@ def test_every_study_left_out_is_named_with_its_reason(scored, rows, reason):
     add_means(scored, "trial2", ("11", "", "20"), ("12", "", "20"), **rows)
     ours = pool(scored, "md")
     (clause,) = ours.left_out
-    assert clause.startswith(f"trial2 left out: {reason}")
+    label = "trial2 (5 days)" if "outside" in reason else "trial2"
+    assert clause.startswith(f"{label} left out: {reason}")
     assert f"T{clause[1:]}." in map(str, describe_pool(ours))
     assert ours.as_data()["left_out"] == [clause]
 
@@ -232,3 +233,25 @@ def test_a_mean_with_a_ci_needs_no_sd(scored):
     add_means(scored, "trial2", ("11", "2", "20"))
     add_means(scored, "trial2", ("12", "", "20"), ci_low="11", ci_high="13", arm="other")
     assert "NOSD" not in {finding.code for finding in check_consistency(scored.dataset())}
+
+
+@pytest.mark.parametrize(
+    ("spread", "kind", "found"),
+    [
+        ("0.9", "sd", ["SD 0.9: 3 other studies have SDs of 5.2 to 6.2 on this scale; it would agree "
+                       "if it were a standard error"]),
+        ("6.1", "se", ["SE 6.1: 3 other studies have SDs of 5.2 to 6.2 on this scale; it would agree "
+                       "if it were a standard deviation"]),
+        ("0.9", "se", []),
+        ("2.2", "sd", []),
+    ],
+)  # fmt: skip
+def test_an_sd_that_looks_like_an_se_among_other_studies_is_noted(scored, spread, kind, found):
+    """The others have SDs of 5 to 6; 0.9 × √40 is 5.7, and 6.1 as an SE would be an SD of 39."""
+    scored.write(STUDIES, scored.rows(STUDIES)[:1])
+    for study, sd in (("trial0", "5.2"), ("trial1", "6.0"), ("trial3", "6.2")):
+        add_means(scored, study, ("12", sd, "30"), ("15", sd, "31"), instrument="scale")
+    cells = {"spread_kind": kind, "instrument": "scale"}
+    add_means(scored, "trial2", ("11", spread, "40"), ("14", spread, "40"), **cells)
+    findings = check_consistency(scored.dataset())
+    assert [f.message for f in findings if f.code == "SDORSE"] == found

@@ -446,7 +446,7 @@ def test_a_refusal_is_shown_in_place_of_a_forest_plot(vaccine):
     refused = estimate_or_refusal(vaccine, measure="smd")
     sentence, others = map(str, describe_pool(refused))
     assert others.startswith("Trial0, trial1, trial2")
-    assert others.endswith(" and trial12 left out: it reports only a proportion.")
+    assert others.endswith(" and trial12 left out: only a proportion.")
     assert sentence.startswith(
         "Not pooled: no tabulated study has confirmed numbers for the standardised "
     )

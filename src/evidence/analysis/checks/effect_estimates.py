@@ -26,6 +26,7 @@ SCALE = ["study", "outcome", "instrument"]
 # An SD is suspect if it is much smaller than the others on its scale, and would be like them if it
 # were a standard error. The factors were chosen on made-up datasets (`make benchmark`).
 FACTOR_AT_SAME_TIME, FACTOR_AT_ANY_TIME, FACTOR_AS_ERROR = 2.5, 1.4, 1.6
+MIN_OTHER_STUDIES = 3
 
 
 @check("SDSE", "warning", "check whether it is a standard error")
@@ -64,6 +65,40 @@ def _may_have_errors(rows: pd.DataFrame) -> np.ndarray:
     is_far = ordered_spread[first] * FACTOR_AT_ANY_TIME < ordered_spread[second]
     is_far &= ordered_scale[first] == ordered_scale[second]
     return scale.isin(ordered_scale[first[is_far]]).to_numpy()
+
+
+@check("SDORSE", "warning", "check whether it is an SD or an SE")
+def spreads_unlike_other_studies(dataset: Dataset, results: pd.DataFrame) -> CheckResults:
+    """Find an SD or SE that agrees with at least three other studies only if it is the other one."""
+    rows = results[
+        (results["measure"] == "mean")
+        & results["spread_kind"].isin(["sd", "se"])
+        & results["spread"].gt(0)
+        & results["n"].gt(1)
+        & (results["instrument"] != "")
+    ]
+    is_sd, root_n = rows["spread_kind"] == "sd", np.sqrt(rows["n"].to_numpy(float))
+    rows = rows.assign(sd=rows["spread"].where(is_sd, rows["spread"] * root_n))
+    rows = rows.assign(swapped=rows["spread"].where(~is_sd, rows["spread"] * root_n))
+    scales = rows.groupby(["outcome", "instrument"], sort=False, observed=True)
+    for _, scale in scales:
+        if scale["study"].nunique() <= MIN_OTHER_STUDIES:
+            continue
+        by_study = scale.groupby("study", sort=False, observed=True)[["sd", "swapped"]].median()
+        # Only the smallest and the largest can differ from all others.
+        for study in (by_study["sd"].idxmin(), by_study["sd"].idxmax()):
+            own, others = by_study.loc[study], by_study["sd"].drop(study)
+            is_far = own["sd"] * FACTOR_AT_SAME_TIME < others.min()
+            is_far |= own["sd"] > FACTOR_AT_SAME_TIME * others.max()
+            if is_far and abs(np.log(own["swapped"] / others.median())) < np.log(FACTOR_AS_ERROR):
+                row = next(scale[scale["study"] == study].itertuples())
+                other = "standard error" if row.spread_kind == "sd" else "standard deviation"
+                yield (
+                    row,
+                    f"{row.spread_kind.upper()} {row.spread:g}: {len(others)} other studies have "
+                    f"SDs of {others.min():.3g} to {others.max():.3g} on this scale; it would agree "
+                    f"if it were a {other}",
+                )
 
 
 @check("VARIANCE", "error", "check the number; no meta-analysis can use the row")

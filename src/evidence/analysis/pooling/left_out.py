@@ -20,6 +20,7 @@ from evidence.analysis.pooling.study_effects import INPUT_COLUMNS, PRINTED_EFFEC
 from evidence.dataset import schema
 from evidence.provenance.sentence import format_duration, join_words
 
+OUTSIDE = "results only outside the time window"
 IN_WORDS = {
     "smd": "a standardised mean difference",
     "significance": "significance without a size",
@@ -46,7 +47,11 @@ def studies_left_out(
     labels: dict[str, list[str]] = {}
     for _, group in rows.groupby("study", sort=False, observed=True):
         records = group.to_dict("records")
-        labels.setdefault(_reason(records, question), []).append(records[0]["label"])
+        reason, label = _reason(records, question), records[0]["label"]
+        if reason == OUTSIDE:
+            days = sorted({row["days"] for row in records})
+            label = f"{label} ({join_words(format_duration(day) for day in days)})"
+        labels.setdefault(reason, []).append(label)
     return tuple(f"{join_words(names)} left out: {reason}" for reason, names in labels.items())
 
 
@@ -54,16 +59,14 @@ def _reason(rows: list[dict], question: Question) -> str:
     """Say why these rows of one study give no effect."""
     in_window = [row for row in rows if within_time_window(row["days"], question)]
     if not in_window:
-        days = sorted({row["days"] for row in rows})
-        times = join_words(format_duration(day) for day in days)
-        return f"its results are outside the time window, at {times}"
+        return OUTSIDE
     confirmed = [row for row in in_window if row["confirmed"]]
     if not confirmed:
-        return "its numbers are not confirmed at their source"
+        return "no number is confirmed at its source"
     usable = [row for row in confirmed if row["measure"] in source_measures(question.measure)]
     if not usable:
         found = {row["measure"] for row in confirmed}
-        return f"it reports only {join_words(map(_in_words, filter(found.__contains__, schema.MEASURES)))}"
+        return f"only {join_words(map(_in_words, filter(found.__contains__, schema.MEASURES)))}"
     for row in usable:
         if reason := _reason_of_row(row, question.measure):
             is_error = reason == reason_without_variance(row)
