@@ -159,6 +159,19 @@ def test_effects_with_se_give_metafors_numbers(vaccine, measure, name, to_entry)
     assert lay_out_forest(ours).measure == measure
 
 
+def test_a_ratio_printed_the_other_way_round_is_inverted(scored):
+    """A lower score is better, so that a ratio of 4 in favour of the arm is one of comparator to arm."""
+    for study, value in (("trial2", "4"), ("trial3", "0.25")):
+        limits = {"ci_low": str(float(value) / 2), "ci_high": str(float(value) * 2)}
+        add_contrast(
+            scored, study, measure="hazard ratio", value=value, direction="better", **limits
+        )
+    ours = pool(scored, "hr")
+    assert list(ours.studies["yi"]) == pytest.approx([np.log(0.25)] * 2)
+    (handling,) = ours.handling
+    assert "ratio inverted to match the direction" in handling
+
+
 def test_effects_of_different_kinds_are_not_pooled(scored):
     for study, kind in (("trial2", "log odds"), ("trial3", "slope")):
         add_contrast(scored, study, measure="effect", value="1", spread="0.5", spread_kind="se",

@@ -38,8 +38,10 @@ def sd_of_mean(row: Mapping) -> PrintedVariance:
         return PrintedVariance(reason=reason)
     if pd.isna(spread) and pd.isna(row["ci_low"]):
         return PrintedVariance(reason="a mean without SD, SE or CI")
-    if pd.isna(n) or n < 2:
+    if pd.isna(n):
         return PrintedVariance(reason="a mean without the number of participants")
+    if n < 2:
+        return PrintedVariance(reason="a mean of one participant")
     if not pd.isna(spread) and kind == "sd":
         return PrintedVariance(spread)
     if not pd.isna(spread) and kind == "se":

@@ -14,6 +14,7 @@ import pandas as pd
 
 from evidence.analysis.pooling.printed_variance import DIRECT_CONVERSIONS, sd_of_mean, se_of_effect
 from evidence.analysis.results import SEPARATOR
+from evidence.dataset.schema import RATIO_MEASURES
 from evidence.provenance.sentence import join_words
 from evidence.statistics import effect_sizes
 from evidence.statistics.conversions import t_quantile
@@ -152,19 +153,21 @@ def crossover_without_correlation(studies: pd.DataFrame) -> pd.Series:
 
 
 def align_sign(row: Mapping, measure: str, interval: np.ndarray) -> np.ndarray:
-    """Return a printed estimate and its limits with the sign of arm minus comparator.
+    """Return a printed estimate and its limits as arm minus comparator, or arm to comparator.
 
-    Some texts count improvement as positive where the scale falls; `direction` tells. Without it, the
-    sign turns if the scale runs the other way than its outcome.
+    Some texts count improvement as positive where the scale falls, or print a ratio the other way
+    round; `direction` tells. Without it, the sign of a difference turns if the scale runs the other
+    way than its outcome.
     """
-    if measure in RATIOS:
-        return interval
-    is_turned = bool(row["is_reversed"])
+    is_ratio = measure in RATIOS
+    is_turned = bool(row["is_reversed"]) and not is_ratio
     if row["direction"] in ("better", "worse") and row["better"] != "neither":
         good_sign = 1 if (row["better"] == "higher") != is_turned else -1
         expected = good_sign if row["direction"] == "better" else -good_sign
-        is_turned = (interval[0] > 0) != (expected > 0)
-    return -interval[[0, 2, 1]] if is_turned else interval
+        is_turned = (interval[0] > (1 if is_ratio else 0)) != (expected > 0)
+    if not is_turned:
+        return interval
+    return 1 / interval[[0, 2, 1]] if is_ratio else -interval[[0, 2, 1]]
 
 
 def _count_effects(
@@ -328,9 +331,10 @@ def _arm_handling(arms: list[Row], comparators: list[Row], parts: int = 1) -> li
 
 
 def _turn_text(row: Row) -> str:
-    if row["is_reversed"]:
+    if row["is_reversed"] and row["measure"] not in RATIO_MEASURES:
         return f"sign turned, as {row['scale_better']} is better on {row['instrument']}"
-    return "sign turned to match the direction stated for it"
+    what = "ratio inverted" if row["measure"] in RATIO_MEASURES else "sign turned"
+    return f"{what} to match the direction stated for it"
 
 
 def _complete(rows: list[Row], columns: tuple[str, ...]) -> list[Row]:
