@@ -1050,6 +1050,108 @@ def _enter_rows(project: str, path: str, reader: str, day: str, url: str, full_t
     return 0
 
 
+class _ImportGroup(click.Group):
+    """A group in which `import FILE` is short for `import data FILE`."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        return super().resolve_command(ctx, args if args[0] in self.commands else ["data", *args])
+
+
+@command(
+    "import",
+    "evidence import review.rm5 --set condition=depression",
+    "evidence import trials.csv --draft-mapping > mapping.yml",
+    "evidence import data --help",
+    cls=_ImportGroup,
+)
+def import_() -> None:
+    """Bring in what other programs hold: 'evidence import FILE'.
+
+    The file is one of RevMan (.rm5, its CSV export, or the zip of RevMan Web), of metafor or
+    Metapsy (.csv or .xlsx), or any other table with one comparison per row and a mapping.
+    """
+
+
+@command(
+    "data",
+    "evidence import trials.csv --set condition=depression --set outcome=response \\",
+    "    --set arm1=drug --set arm2=placebo --set better=higher",
+    "evidence import trials.xlsx --draft-mapping > mapping.yml",
+    "evidence import trials.xlsx --mapping mapping.yml --dry-run",
+    "evidence import review.rm5 --set condition=depression --skip-unfit",
+    group=import_,
+)
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@click.option(
+    "--mapping",
+    metavar="YML",
+    type=click.Path(path_type=Path),
+    help="File that says which column holds what.",
+)
+@click.option("--draft-mapping", is_flag=True, help="Print such a file for FILE, to correct.")
+@click.option(
+    "--set",
+    "values",
+    multiple=True,
+    metavar="FIELD=WORD",
+    help="A field that is the same for all rows; repeatable.",
+)
+@click.option(
+    "--source",
+    default="",
+    metavar="KEY",
+    help="BibTeX key of the text that the file belongs to (default: an entry for the file).",
+)
+@click.option("--skip-unfit", is_flag=True, help="Leave out rows that do not fit, and list them.")
+@click.option("--dry-run", is_flag=True, help="Say what would be added, and write nothing.")
+@project_option
+def import_data(
+    file: Path,
+    mapping: Path | None,
+    draft_mapping: bool,
+    values: tuple[str, ...],
+    source: str,
+    skip_unfit: bool,
+    dry_run: bool,
+    project: str,
+) -> int:
+    """Import comparisons of two groups from a file of another program.
+
+    Rows go to data/studies.csv, with file and row as locator, and are marked as imported and not
+    read at their source. Studies are found in references.bib by key, DOI, or author and year;
+    those that it lacks get an entry. What cannot be imported is listed. If anything is wrong,
+    nothing is written.
+    """
+    from evidence.exchange.import_file import import_evidence
+    from evidence.exchange.sheet import read_sheet
+    from evidence.exchange.wide_table import draft_mapping as draft
+    from evidence.provenance.sentence import count
+
+    if draft_mapping:
+        click.echo(draft(read_sheet(file)), nl=False)
+        return 0
+    fields = {}
+    for value in values:
+        name, separator, word = value.partition("=")
+        if not separator:
+            raise ParameterError(f"--set {value}: write FIELD=WORD, like --set outcome=response")
+        fields[name.strip()] = word.strip()
+    done = import_evidence(
+        project, file, mapping=mapping, values=fields, source=source,
+        skip_unfit=skip_unfit, dry_run=dry_run,
+    )  # fmt: skip
+    verb = "would add" if dry_run else "added"
+    click.echo(f"read:  {file}, {done.form}")
+    for table, rows in done.rows.items():
+        click.echo(f"{verb}: {table}, {count(rows, 'row').text}")
+    if done.references:
+        click.echo(f"{verb}: references.bib, {', '.join(done.references)}")
+    for line in done.left_out:
+        click.echo(f"left out: {line}")
+    click.echo("next:  evidence check, then evidence report")
+    return 0
+
+
 @command(
     "new", "evidence new bread && cd bread && evidence report", "evidence new bread --notebooks"
 )

@@ -20,6 +20,8 @@ TREATED_ROLES = ("intervention", "single arm", "contrast")
 COMPARATOR_ROLES = ("comparator", "contrast")
 SEPARATOR = "; "
 """Between several treatments, or kinds of comparator, of one study."""
+IMPORTED = "imported from "
+"""How `verified` begins for numbers of another program's file that nobody read at their source."""
 STUDY_COLUMNS = ["study", *schema.DESIGNS.with_role("joined")]
 OUTCOME_COLUMNS = ["outcome", *schema.OUTCOMES.with_role("joined")]
 
@@ -58,7 +60,8 @@ def select_results(
         The columns of `studies.csv` except remarks, `STUDY_COLUMNS`, `OUTCOME_COLUMNS`, and:
         `days_low` and `days` (start and end of the time in days; NaN if none); `event_count`
         (events as printed, else the only count that the printed percentage allows) and
-        `event_count_source` ("printed", "derived" or ""); `is_guide`; `confirmed`; `scale_better`
+        `event_count_source` ("printed", "derived" or ""); `is_guide`; `confirmed` (verified,
+        or imported from another program's file); `scale_better`
         (the good direction that `instruments.csv` declares for the scale) and `is_reversed`
         (whether that is not the one of the outcome, which `better` is otherwise). `treatment` and
         `comparator_kind` are those of the arm, see `data/arms.csv`.
@@ -98,7 +101,8 @@ def _all_results(dataset: Dataset) -> pd.DataFrame:
     days = time_in_days(rows["time"], rows["time_unit"])
     rows["days_low"], rows["days"] = days["low"], days["high"]
     rows["is_guide"] = rows["reported_by"] == "guide"
-    rows["confirmed"] = rows["verified"] == "yes"
+    verified = rows["verified"]
+    rows["confirmed"] = (verified == "yes") | verified.str.startswith(IMPORTED)
     rows["event_count"], rows["event_count_source"] = _event_counts(rows)
     return rows
 

@@ -327,7 +327,7 @@ def _bibtex_fields(source: Reference) -> dict[str, str]:
         "author": " and ".join([*names, *(["others"] if source.more_authors else [])]),
         # Styles put titles in lower case; which capitals may go is not known here, so none.
         "title": f"{{{_escape_latex(source.title)}}}",
-        "year": "" if source.year == NO_DATE else _escape_latex(source.year),
+        "year": _escape_latex(source.year),
         container: _escape_latex(source.container),
         "volume": _escape_latex(source.volume),
         "number": _escape_latex(source.number),

@@ -1,20 +1,17 @@
 """Enter completed rows of `studies.csv` into a project, together with the reading behind them."""
 
-import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from evidence.analysis.checks import require_consistent
 from evidence.analysis.gaps.result_template import RESULT_COLUMNS
+from evidence.analysis.table_entry import write_checked
 from evidence.dataset import schema
 from evidence.dataset.csv_reader import read_table, read_text
 from evidence.dataset.dataset import Dataset, load_dataset, with_rows
 from evidence.dataset.project_folder import csv_path, table_path
 from evidence.dataset.readings import FULL_TEXT, lies_in
 from evidence.errors import DatasetError, EvidenceError, ParameterError, Problem, ProblemList
-from evidence.files import atomic_write
 
 STUDIES, READINGS = schema.STUDIES.file, schema.READINGS.file
 OTHER_PART = "excerpt"
@@ -76,8 +73,11 @@ def enter_results(project: str | Path, path: Path, reader: Reader) -> EnteredRow
         new[READINGS], _ = _put_rows(dataset, schema.READINGS, readings, second_hand)
     new |= _known_studies(dataset, {row["study"] for row in completed.values()})
     new[STUDIES] = text
-    _check(dataset, new, path, lines)
-    _write(dataset.project, new)
+    try:
+        write_checked(dataset, new)
+    except DatasetError as error:
+        problems = [_relocate(problem, path, lines) for problem in error.problems]
+        raise DatasetError(problems, error.omitted) from None
     return EnteredRows(
         added=len(completed) - len(replacements),
         replaced=len(replacements),
@@ -251,44 +251,7 @@ def _line(address: str) -> int:
     return int(address.rpartition(":")[2])
 
 
-def _check(dataset: Dataset, new: Mapping[str, str], path: Path, lines: Mapping[int, int]) -> None:
-    """Read and check a copy of the project with the new files; name problems by entered lines."""
-    with TemporaryDirectory() as folder:
-        copy = Path(folder)
-        (copy / STUDIES).parent.mkdir()
-        for file in dataset.checksums:
-            shutil.copyfile(dataset.project / file, copy / file)
-        for file, text in new.items():
-            (copy / file).write_bytes(text.encode())
-        try:
-            require_consistent(load_dataset(copy))
-        except DatasetError as error:
-            problems = [_relocate(problem, path, lines) for problem in error.problems]
-            raise DatasetError(problems, error.omitted) from None
-
-
 def _relocate(problem: Problem, path: Path, lines: Mapping[int, int]) -> Problem:
     if problem.file != STUDIES or problem.line not in lines:
         return problem
     return replace(problem, file=str(path), line=lines[problem.line])
-
-
-def _write(project: Path, new: Mapping[str, str]) -> None:
-    """Write all files, or none if one of them cannot be written."""
-    old = {
-        project / file: (project / file).read_bytes() if (project / file).exists() else None
-        for file in new
-    }
-    written: list[Path] = []
-    try:
-        for file, text in new.items():
-            atomic_write(project / file, text)
-            written.append(project / file)
-    except OSError as error:
-        for path in written:
-            before = old[path]
-            if before is None:
-                path.unlink()
-            else:
-                atomic_write(path, before)
-        raise EvidenceError(f"{error.filename}: cannot be written: {error.strerror}") from None

@@ -1,0 +1,1 @@
+"""Evidence from files of other programs, and for them."""

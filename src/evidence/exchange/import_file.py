@@ -1,0 +1,400 @@
+"""Import a file of another program into the tables of a project, completely or not at all."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+
+from evidence.analysis.table_entry import write_checked
+from evidence.dataset import schema
+from evidence.dataset.bibliography import NO_DATE, Author, Reference
+from evidence.dataset.citations import format_bibtex
+from evidence.dataset.dataset import Dataset, load_dataset, with_rows
+from evidence.errors import DatasetError, EvidenceError, Problem, did_you_mean
+from evidence.exchange.comparison import FIELDS, Comparison, UnfitError, result_rows
+from evidence.exchange.revman import (
+    Judgement,
+    Review,
+    StudyReference,
+    is_rm5_csv,
+    read_data_package,
+    read_rm5,
+    read_rm5_csv,
+)
+from evidence.exchange.sheet import read_sheet
+from evidence.exchange.wide_table import comparisons_of, read_mapping, recognise_form
+
+Row = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What an import adds: rows by table, keys of new references, and what makes no row."""
+
+    form: str
+    rows: Mapping[str, int]
+    references: Sequence[str]
+    left_out: Sequence[str] = field(default=())
+
+
+def import_evidence(
+    project: str | Path,
+    path: Path,
+    *,
+    mapping: Path | None = None,
+    values: Mapping[str, str] | None = None,
+    source: str = "",
+    skip_unfit: bool = False,
+    dry_run: bool = False,
+) -> Imported:
+    """Turn a file of another program into rows of the tables.
+
+    Parameters
+    ----------
+    path : Path
+        RevMan 5 (.rm5, or its CSV export), a data package of RevMan Web (.zip), a wide table in a
+        form of metafor or Metapsy (.csv, .xlsx), or any wide table with a `mapping`.
+    values : mapping of str to str
+        `FIELDS` that are the same for all rows and that the file does not hold.
+    source : str
+        BibTeX key of the text that the file belongs to; by default an entry for the file is added.
+    skip_unfit : bool
+        Import the other rows if some have values that the tables cannot hold.
+    dry_run : bool
+        Check everything and write nothing.
+
+    Raises
+    ------
+    EvidenceError
+        The file has no known form, or something in it does not fit; then nothing is written.
+    """
+    values = dict(values or {})
+    for name in values:
+        if name not in FIELDS:
+            raise EvidenceError(f"--set {name}: no such field.{did_you_mean(name, FIELDS)}")
+    dataset = load_dataset(project)
+    if source and source not in dataset.bibliography:
+        hint = did_you_mean(source, dataset.bibliography)
+        raise EvidenceError(f"--source {source}: references.bib has no such key.{hint}")
+    review = read_file(path, mapping, values)
+    comparisons = [
+        replace(comparison, fields={**values, **_reported(comparison.fields)})
+        for comparison in review.comparisons
+    ]
+    needed = NEEDED if dataset.designs.empty else NEEDED | NEEDED_BESIDE_DESIGNS
+    _require_anywhere(path, comparisons, needed)
+    entries = _Entries(dataset, path.name, review, source)
+    rows: dict[schema.Table, list[Row]] = {table: [] for table in TABLES}
+    unfit: list[str] = []
+    for comparison in comparisons:
+        try:
+            if missing := [name for name in needed if not comparison.text(name)]:
+                raise UnfitError(f"no {', no '.join(missing)}")
+            study = entries.key(comparison.text("study"))
+            new = result_rows(comparison, path.name)
+        except UnfitError as error:
+            unfit.append(f"{comparison.place}: {error}")
+            continue
+        keys = {"study": study, "source": entries.source}
+        rows[schema.STUDIES] += [keys | row for row in new]
+        rows[schema.OUTCOMES].append(_outcome(comparison, path.name))
+        if comparison.text("design"):
+            rows[schema.DESIGNS].append(_design(comparison, keys, entries.label(study)))
+    if unfit and not skip_unfit:
+        raise EvidenceError("\n".join([*unfit, UNFIT_REMEDY]))
+    rows[schema.RISK_OF_BIAS] = [
+        _judgement(judgement, entries.key(judgement.study), entries.source)
+        for judgement in review.judgements
+    ]
+    if not rows[schema.STUDIES]:
+        raise EvidenceError(f"{path}: holds no comparison that makes a row")
+    rows[schema.READINGS] = _readings(dataset, path.name, entries.source)
+    new_rows = {table: _distinct(dataset, table, lines) for table, lines in rows.items()}
+    _spell_as_before(dataset, new_rows[schema.STUDIES])
+    texts = {
+        table.file: with_rows(dataset.read_text(table.file), table, lines)
+        for table, lines in new_rows.items()
+        if lines
+    }
+    if entries.new:
+        bibliography = dataset.read_text(schema.BIBLIOGRAPHY_FILE).rstrip("\n")
+        parts = filter(None, [bibliography, format_bibtex(entries.new.values()).rstrip("\n")])
+        texts[schema.BIBLIOGRAPHY_FILE] = "\n\n".join(parts) + "\n"
+    try:
+        write_checked(dataset, texts, dry_run=dry_run)
+    except DatasetError as error:
+        first_line = dataset.read_text(schema.STUDIES.file).rstrip("\n").count("\n") + 2
+        places = {first_line + n: row["locator"] for n, row in enumerate(new_rows[schema.STUDIES])}
+        problems = [_relocate(problem, places) for problem in error.problems]
+        raise DatasetError(problems, error.omitted) from None
+    return Imported(
+        review.form,
+        {table.file: len(lines) for table, lines in new_rows.items() if lines},
+        list(entries.new),
+        [*review.left_out, *unfit],
+    )
+
+
+TABLES = (schema.STUDIES, schema.OUTCOMES, schema.DESIGNS, schema.RISK_OF_BIAS, schema.READINGS)
+UNFIT_REMEDY = "Nothing was written. Correct these rows, or leave them out with --skip-unfit"
+NEEDED = {
+    "study": "name of a study",
+    "condition": "which condition the participants have",
+    "outcome": "what was measured",
+    "arm1": "how the treated group is called",
+    "arm2": "how the comparison group is called",
+}
+"""Fields that every comparison needs."""
+NEEDED_BESIDE_DESIGNS = {"design": "which study design, such as randomised parallel"}
+"""Fields that are needed if the project describes the design of its studies."""
+
+
+def read_file(path: Path, mapping: Path | None, values: Mapping[str, str]) -> Review:
+    """Read a file in whichever known form it has.
+
+    Raises
+    ------
+    EvidenceError
+        It cannot be read or has no known form.
+    """
+    if not path.is_file():
+        raise EvidenceError(f"{path}: is not a file")
+    ending = path.suffix.lower()
+    if ending == ".rm5":
+        return read_rm5(path)
+    if ending == ".zip":
+        return read_data_package(path)
+    sheet = read_sheet(path)
+    if not mapping and is_rm5_csv(sheet):
+        return read_rm5_csv(sheet)
+    form = read_mapping(mapping, sheet) if mapping else recognise_form(sheet)
+    if form is None:
+        raise EvidenceError(
+            f"{path}: its columns are in no form that is known: {', '.join(sheet.header)}. Draft a "
+            f"mapping with 'evidence import {path} --draft-mapping > mapping.yml', correct it, and "
+            f"import with --mapping mapping.yml"
+        )
+    return Review(form.form, comparisons=list(comparisons_of(sheet, form, values)))
+
+
+def _spell_as_before(dataset: Dataset, rows: Iterable[Row]) -> None:
+    """Write words of new results as the project spells them: capitals do not make a new word."""
+    for column in ("condition", "arm", "versus", "outcome", "instrument"):
+        source = "arm" if column == "versus" else column
+        known = {word.casefold(): word for word in dataset.results[source].unique()}
+        for row in rows:
+            if column in row:
+                row[column] = known.setdefault(row[column].casefold(), row[column])
+
+
+def _relocate(problem: Problem, places: Mapping[int, str]) -> Problem:
+    """Name the place in the imported file in place of a line that was not written."""
+    if problem.file != schema.STUDIES.file or problem.line not in places:
+        return problem
+    return replace(problem, file=places[problem.line], line=0)
+
+
+def _reported(fields: Mapping[str, str]) -> Row:
+    return {name: cell for name, cell in fields.items() if cell}
+
+
+def _require_anywhere(
+    path: Path, comparisons: Sequence[Comparison], needed: Mapping[str, str]
+) -> None:
+    """Refuse a file in which no comparison has one of the fields that all need."""
+    missing = {
+        name: meaning
+        for name, meaning in needed.items()
+        if comparisons and not any(comparison.text(name) for comparison in comparisons)
+    }
+    if missing:
+        told = "; ".join(f"{name} ({meaning})" for name, meaning in missing.items())
+        remedy = " ".join(f"--set {name}=WORD" for name in missing)
+        raise EvidenceError(f"{path}: does not say: {told}. Add {remedy}")
+
+
+class _Entries:
+    """The keys of studies in `references.bib`, and new entries for those that it lacks."""
+
+    def __init__(self, dataset: Dataset, file: str, review: Review, source: str):
+        self._bibliography = dataset.bibliography
+        self._labels = {_plain(dataset.label(key)): key for key in dataset.bibliography}
+        self._review, self._file = review, file
+        self._keys: dict[str, str] = {}
+        self.new: dict[str, Reference] = {}
+        self.source = source or self._add_source()
+
+    def label(self, key: str) -> str:
+        """Return the name of a study as the file has it."""
+        return next(name for name, known in self._keys.items() if known == key)
+
+    def key(self, name: str) -> str:
+        """Return the key of a study by its name.
+
+        Raises
+        ------
+        UnfitError
+            Several references fit.
+        """
+        if name not in self._keys:
+            self._keys[name] = self._find(name) or self._add_study(name)
+        return self._keys[name]
+
+    def _find(self, name: str) -> str:
+        if name in self._bibliography:
+            return name
+        reference = self._review.references.get(name)
+        if reference and reference.doi:
+            for key, known in self._bibliography.items():
+                if known.doi.casefold() == reference.doi.casefold():
+                    return key
+        match = re.match(r"(.+?)[\s,(]*((?:19|20)\d\d)([a-z]?)\)?$", name)
+        if not match:
+            return self._labels.get(_plain(name), "")
+        author, year, letter = match.groups()
+        author = _plain(re.sub(r"\b(et al\.?|and .*|& .*)|,.*$", "", author))
+        found = [
+            key
+            for key, known in self._bibliography.items()
+            if known.year == year and known.authors and _plain(known.authors[0].last) == author
+        ]
+        if len(found) > 1 and letter:
+            found = [key for key in found if key.endswith(letter)]
+        if len(found) > 1:
+            keys = ", ".join(found)
+            raise UnfitError(f"'{name}' may be {keys}. Write the key of one in place of the name")
+        return found[0] if found else self._labels.get(_plain(name), "")
+
+    def _add_study(self, name: str) -> str:
+        """Add an entry for a study: as the review cites it, else with what its name says."""
+        known = self._review.references.get(name, StudyReference())
+        match = re.search(r"\b(?:19|20)\d\d", name)
+        year = known.year or (match[0] if match else NO_DATE)
+        author = re.sub(r"[\s,(]*(?:19|20)\d\d[a-z]?\)?$", "", name)
+        reference = self._reference(
+            self._new_key(name),
+            "article" if known.journal else "misc",
+            known.authors or (Author(author),),
+            known.title or f"Title not known: {name}, as listed in {self._file}",
+            year if re.fullmatch(r"(1[5-9]|20)\d\d", year) else NO_DATE,
+        )
+        details = ("volume", "number", "pages", "doi", "more_authors")
+        self.new[reference.key] = replace(
+            reference,
+            container=known.journal,
+            **{detail: getattr(known, detail) for detail in details},
+        )
+        return reference.key
+
+    def _add_source(self) -> str:
+        """Add an entry for the file itself, once."""
+        title = self._review.title or f"Data file {self._file}"
+        key = _plain(Path(self._file).stem) or "import"
+        known = self._bibliography.get(key)
+        if known and known.title in (title, f"{title} ({self._file})"):
+            return key
+        key = self._new_key(key)
+        self.new[key] = self._reference(
+            key, "misc", (Author(self._file),), title, NO_DATE, doi=self._review.doi
+        )
+        return key
+
+    def _new_key(self, name: str) -> str:
+        # MRC-1 1974 is mrc1-1974.
+        stem = "-".join(map(_plain, re.split(r"(?<=\d)\s+(?=\d)", name))).strip("-") or "study"
+        taken = {*self._bibliography, *self.new}
+        candidates = (stem, *(f"{stem}{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"))
+        return next(key for key in candidates if key not in taken)
+
+    def _reference(
+        self, key: str, kind: str, authors: tuple[Author, ...], title: str, year: str, doi: str = ""
+    ) -> Reference:
+        blank = dict.fromkeys(("container", "volume", "number", "pages", "pmid", "url"), "")
+        return Reference(
+            key=key, kind=kind, authors=authors, more_authors=False, title=title, year=year,
+            doi=doi, note="", line=0, **blank,
+        )  # fmt: skip
+
+
+def _plain(text: str) -> str:
+    """Return the letters and digits of a name in lower case, without accents."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(char for char in decomposed if char.isascii() and char.isalnum())
+
+
+def _outcome(comparison: Comparison, file: str) -> Row:
+    return {
+        "outcome": comparison.text("outcome"),
+        "kind": comparison.text("kind") or "benefit",
+        "better": comparison.text("better") or "neither",
+        "description": f"as named in {file}",
+    }
+
+
+def _design(comparison: Comparison, keys: Row, label: str) -> Row:
+    design = comparison.text("design")
+    return keys | {
+        "label": label,
+        "scope": "guide",
+        "design": design,
+        "randomised": "yes" if design.startswith("randomised") else "no",
+        "treatment": comparison.text("arm1"),
+        "comparator": comparison.text("arm2"),
+        "comparator_kind": comparison.text("comparator_kind"),
+        "locator": comparison.place,
+    }
+
+
+def _judgement(judgement: Judgement, study: str, source: str) -> Row:
+    return {
+        "study": study,
+        "tool": judgement.tool,
+        "domain": judgement.domain,
+        "judgement": judgement.judgement,
+        "reason": judgement.reason,
+        "judged_by": "review",
+        "source": source,
+        "locator": judgement.locator,
+    }
+
+
+def _readings(dataset: Dataset, file: str, source: str) -> list[Row]:
+    """Return the reading of the file, if the project records readings or has no other result."""
+    if len(dataset.results) and dataset.readings.empty:
+        return []
+    return [
+        {
+            "source": source, "part": file, "kind": "second-hand",
+            "read_by": "evidence import", "date": date.today().isoformat(), "url": file,
+            "note": "read by a program, not by a person",
+        }
+    ]  # fmt: skip
+
+
+def _distinct(dataset: Dataset, table: schema.Table, rows: Iterable[Row]) -> list[Row]:
+    """Return rows that are new in their key; the first of several.
+
+    Raises
+    ------
+    EvidenceError
+        Two rows of `studies.csv` have one key and different numbers.
+    """
+    names = list(table.key)
+    present = set(dataset.frame(table)[names].itertuples(index=False, name=None))
+    found: dict[tuple, Row] = {}
+    for row in rows:
+        key = tuple(row.get(name, "") for name in names)
+        first = found.setdefault(key, row)
+        if table is schema.STUDIES and key not in present and _numbers(first) != _numbers(row):
+            raise EvidenceError(
+                f"{row['locator']}: '{row['arm']}' has {row['as_printed']}, but "
+                f"{first['as_printed']} in {first['locator']}. Give the arms, times or "
+                "definitions of one study different names"
+            )
+    return [row for key, row in found.items() if key not in present]
+
+
+def _numbers(row: Row) -> tuple[str, ...]:
+    return tuple(row.get(name, "") for name in ("n", "events", "value", "spread", "ci_low"))
