@@ -19,7 +19,7 @@ from evidence.build.build import build_reports, find_notebooks
 from evidence.build.new_project import EXAMPLE, create_project
 from evidence.dataset import schema
 from evidence.dataset.dataset import load_dataset
-from evidence.errors import EvidenceError
+from evidence.errors import EvidenceError, ReportError
 from evidence.notebook import locate
 from tests.absolute_phrases import absolute_phrases
 from tests.conftest import NAMES, ROOT, Project
@@ -126,6 +126,21 @@ def test_no_page_of_another_topic_holds_a_word_of_the_shipped_data(vaccine_repor
 def test_no_page_of_another_topic_states_what_nobody_can_know(vaccine_reports):
     for page in sorted(vaccine_reports.glob("*.html")):
         assert absolute_phrases(read_page(page)[0]) == [], page.name
+
+
+def test_no_page_of_a_topic_without_a_guide_speaks_of_one(vaccine_reports):
+    for page in sorted(vaccine_reports.glob("*.html")):
+        text = read_page(page)[0]
+        assert re.findall(r".{40}\bguide\b.{20}", text.replace("'guide'", "")) == [], page.name
+
+
+def test_a_report_without_anything_to_say_is_not_built(vaccine_reports, tmp_path):
+    text, _ = read_page(vaccine_reports / "index.html")
+    assert "Not built, because the tables hold nothing for them yet:" in text
+    assert "It needs data/claims.csv." in text
+    assert not (vaccine_reports / "05_claims.html").exists()
+    with pytest.raises(ReportError, match=r"--only claims: 05_claims needs data/claims\.csv"):
+        find_notebooks(vaccine_reports.parent, ["claims"])
 
 
 def test_the_package_knows_no_word_of_the_shipped_data(shipped):

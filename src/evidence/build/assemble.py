@@ -24,7 +24,9 @@ from evidence.build.plan import ReportPlan
 from evidence.dataset.dataset import Dataset
 from evidence.dataset.record_comparison import line_digests
 from evidence.files import atomic_write, format_json
+from evidence.notebook.locate import notebooks_of
 from evidence.notebook.parameters import COMMAND_OPTIONS, read_parameters
+from evidence.notebook.requirements import unmet_needs
 from evidence.report import html_pages, index_page
 from evidence.report.footnotes import sentence_html
 
@@ -84,6 +86,7 @@ def write_pages(
         notes=_notes(dataset, entries),
         failures=list(_list_failures(plan.target, failures, plan.target)),
         set_name=plan.name,
+        missing=_missing_reports(plan),
     )
     for name, text in html_pages.resolve_row_links(html).items():
         (staging / f"{name}.html").write_text(text, "utf-8")
@@ -110,6 +113,18 @@ def write_pages(
     }
     (staging / MANIFEST).write_text(format_json(manifest), "utf-8")
     return figures, n_values
+
+
+def _missing_reports(plan: ReportPlan) -> list[dict[str, str]]:
+    """List the reports that would have nothing to say: title, question and what they need."""
+    missing = []
+    for name, path in notebooks_of(plan.project).items():
+        if needs := unmet_needs(path, plan.project):
+            page = html_pages.describe_notebook(name, json.loads(path.read_text("utf-8")))
+            missing.append(
+                {"title": page.title, "question": page.question, "needs": " or ".join(needs)}
+            )
+    return missing
 
 
 def used_parameters(notebook: Path, values: Mapping[str, object]) -> dict[str, object]:

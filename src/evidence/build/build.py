@@ -33,6 +33,7 @@ from evidence.dataset.project_folder import find_project
 from evidence.errors import ParameterError, ReportError
 from evidence.notebook.locate import notebooks_of
 from evidence.notebook.parameters import NotebookParameters, read_parameters, validate_parameters
+from evidence.notebook.requirements import unmet_needs
 
 if TYPE_CHECKING:
     from evidence.dataset.dataset import Dataset
@@ -421,14 +422,17 @@ def _unchanged(plan: ReportPlan) -> BuildResult:
 def find_notebooks(project: Path, only: Sequence[str] = ()) -> dict[str, Path]:
     """Return the notebooks of the package and the project in order, or those that `only` names.
 
+    Notebooks that would have nothing to say are left out; see `evidence.notebook.requirements`.
+
     Raises
     ------
     ReportError
-        A name, or the beginning of one, matches no notebook.
+        A name, or the beginning of one, matches no notebook, or only one that is left out.
     """
     notebooks = notebooks_of(project)
+    unmet = {stem: unmet_needs(path, project) for stem, path in notebooks.items()}
     if not only:
-        return notebooks
+        return {stem: path for stem, path in notebooks.items() if not unmet[stem]}
     chosen = set()
     for name in only:
         start = Path(name).name.removesuffix(".ipynb")
@@ -438,6 +442,9 @@ def find_notebooks(project: Path, only: Sequence[str] = ()) -> dict[str, Path]:
         if not matches:
             available = ", ".join(notebooks)
             raise ReportError(f"--only {name}: there is no such notebook. Available: {available}")
+        if lacking := [stem for stem in matches if unmet[stem]]:
+            needs = " or ".join(unmet[lacking[0]])
+            raise ReportError(f"--only {name}: {lacking[0]} needs {needs}, which has no entry yet")
         chosen |= matches
     return {stem: path for stem, path in notebooks.items() if stem in chosen}
 

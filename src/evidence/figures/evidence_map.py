@@ -140,12 +140,12 @@ def _explanation(row_by: str) -> Sentence:
         "given beside it (an.: animals); the number inside is the number of studies, and a number "
         "with {second_hand_sign} below is how many of them were read only in other texts. Mark and "
         "colour are the certainty that rules suggest for the best comparison in it. Only confirmed "
-        "results of studies with participants of their own count, not the guide, reviews or "
+        "results of studies with participants of their own count, not other texts that state them or "
         "unconfirmed numbers. A cell without a bubble says why by its sign and colour: "
         "{not_read_sign} not read, with the number of known studies that may have measured it; "
         "{not_reported_sign} not reported in the part that would hold it, which was read; "
         "{not_found_sign} not found by a recorded search; {not_searched_sign} not searched; "
-        f"{{second_hand_sign}} only the guide reports it.{DOSE_RULE if row_by == 'dose' else ''}",
+        f"{{second_hand_sign}} only another text reports it.{DOSE_RULE if row_by == 'dose' else ''}",
         signs,
     )
 

@@ -81,7 +81,7 @@ def lay_out_follow_up(
     return FollowUpLayout(
         id="fig-durability",
         title="How long an effect was seen",
-        caption=_caption(results, lanes),
+        caption=_caption(results, lanes, has_guide=len(guide) > 0),
         alt=_alt(lanes, findings),
         reading=_study_sentences(lanes, findings, guide),
         frame=findings[COLUMNS].reset_index(drop=True),
@@ -92,7 +92,7 @@ def lay_out_follow_up(
     )
 
 
-def _caption(results: pd.DataFrame, lanes: pd.DataFrame) -> Sentence:
+def _caption(results: pd.DataFrame, lanes: pd.DataFrame, *, has_guide: bool) -> Sentence:
     longest = lanes["measured_to"].max() if len(lanes) else float("nan")
     latest = lanes[lanes["measured_to"] == longest]
     benefits = results[(results["kind"] == "benefit") & ~results["is_guide"]]
@@ -103,8 +103,9 @@ def _caption(results: pd.DataFrame, lanes: pd.DataFrame) -> Sentence:
         "the comparator; open: no difference found; green square: a proportion without a "
         "comparator; half-filled marks were not confirmed in their source. A dotted or dashed "
         "line is follow-up without a result in the tables; hatching is time after the last "
-        "assessment that is described in what was read. Diamonds are times that the guide names. "
-        "The longest result here is at {longest}."
+        "assessment that is described in what was read. "
+        + ("Diamonds are times that the guide names. " if has_guide else "")
+        + "The longest result here is at {longest}."
         + (" Studies without a result at a stated time: {absent}." if len(undated) else ""),
         {
             "longest": Number(longest, format_duration(longest), row_addresses(latest), "days"),

@@ -14,7 +14,7 @@ from evidence.analysis.gaps.reading_list import find_wanted_results
 from evidence.analysis.gaps.unknowns import find_unknowns
 from evidence.analysis.narrative import study_findings, unknowns
 from evidence.analysis.narrative.coverage import coverage_summary
-from evidence.analysis.narrative.scope import count_results, describe_scope
+from evidence.analysis.narrative.scope import count_results, describe_scope, has_guide
 from evidence.analysis.results import select_results
 from evidence.dataset.dataset import Dataset
 from evidence.figures.proportions_by_arm import lay_out_proportions_by_arm
@@ -39,6 +39,7 @@ def render_index(
     notes: Sequence[str] = (),
     failures: Sequence[Mapping[str, str]] = (),
     set_name: str = "",
+    missing: Sequence[Mapping[str, str]] = (),
 ) -> tuple[str, ValueStore]:
     """Make the index page, which opens with the findings.
 
@@ -54,6 +55,8 @@ def render_index(
         executed `notebook`.
     set_name : str
         The parameter set that the page belongs to, if any.
+    missing : sequence of mapping
+        For each report that would have nothing to say its `title`, `question`, and what it `needs`.
 
     Returns
     -------
@@ -85,6 +88,7 @@ def render_index(
         notes=notes,
         failures=failures,
         set_name=set_name,
+        missing=missing,
         coverage=to_html(coverage_summary(dataset, next(iter(layout.outcomes), ""))),
         opening=to_html(_opening(dataset, _results(dataset, "all"))),
         scope=to_html(describe_scope(dataset, results, scope=scope)),
@@ -107,7 +111,7 @@ def render_index(
 
 
 def _title(dataset: Dataset) -> str:
-    if len(dataset.guide) or len(dataset.claims):
+    if has_guide(dataset):
         return "The guide and its sources: what is known, how certain it is, and what is unknown"
     return "What is known, how certain it is, and what is unknown"
 

@@ -93,7 +93,7 @@ def format_search_dates(last_searched: str, review_due: str) -> str:
 def required_trial_text(unknown: Unknown) -> str:
     """Describe the trial or source that would settle an unknown."""
     if unknown.origin == "source":
-        return "identifying the source that the guide relies on"
+        return "identifying the source of the claim"
     if unknown.comparison:
         blinding = "" if unknown.any_blinded else " with effective blinding"
         text = f"a randomised trial{blinding} against {unknown.comparison}"
@@ -256,7 +256,7 @@ def _cell_text(cell: Any) -> str:
         return ", ".join(filter(None, [studies, subjects, cell.certainty]))
     match cell.state:
         case State.SECOND_HAND:
-            return "second-hand: only the guide reports it"
+            return "second-hand: only another text reports it"
         case State.NOT_READ:
             text = f"not read: {count(cell.unread, 'known study')}"
             unknown = cell.of_unknown_dose

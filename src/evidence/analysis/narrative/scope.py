@@ -77,8 +77,19 @@ def count_results(results: pd.DataFrame) -> tuple[str, Fields]:
 
 
 def _scope_text(dataset: Dataset, scope: str) -> str:
-    if scope == "guide":
-        return "the studies that the guide cites"
-    if "context" in set(dataset.designs["scope"]):
+    has_context = "context" in set(dataset.designs["scope"])
+    if scope == "guide" and has_context:
+        return f"the studies {core_words(dataset)}"
+    if has_context and has_guide(dataset):
         return "all studies in the tables, also those that the guide does not cite"
     return "all studies in the tables"
+
+
+def has_guide(dataset: Dataset) -> bool:
+    """Tell whether the project is about a guide, whose references or claims it tabulates."""
+    return len(dataset.guide) > 0 or len(dataset.claims) > 0
+
+
+def core_words(dataset: Dataset) -> str:
+    """Say which studies the narrower scope keeps, after the word studies."""
+    return "that the guide cites" if has_guide(dataset) else "at the core of the topic"

@@ -8,6 +8,7 @@ import pandas as pd
 from evidence.analysis.arm_comparisons import PAIR_COLUMNS, arm_pairs
 from evidence.analysis.defaults import default_outcomes
 from evidence.analysis.missing_results import why_missing
+from evidence.analysis.narrative.scope import core_words
 from evidence.dataset.dataset import Dataset
 from evidence.dataset.schema import HUMAN_DESIGNS, NUMERIC_MEASURES
 from evidence.provenance.sentence import (
@@ -121,7 +122,7 @@ def evidence_limits(
             "randomised": row_count(randomised["address"]),
             "active": row_count(active["address"]),
         }
-        fields["cited"] = " that the guide cites" if scope == "guide" else ""
+        fields["cited"] = f" {core_words(dataset)}" if scope == "guide" else ""
         template = (
             "Of {studies} with human participants{cited}, {randomised} randomised them, "
             "{active} of these with an active comparator."
