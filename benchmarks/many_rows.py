@@ -70,7 +70,7 @@ def _depths(outcomes: Sequence[Row]) -> dict[str, int]:
 
 def _design(study: str) -> Row:
     return {
-        "study": study, "label": f"Writer 2001 {study}", "scope": "guide",
+        "study": study, "label": f"Writer 2001 {study}", "scope": "core",
         "design": "randomised parallel", "randomised": "yes", "comparator_kind": "inactive",
         "n_analysed": "900", "followup": "60", "followup_unit": "year", "source": study,
         "locator": "Methods",

@@ -27,7 +27,7 @@ def write_synthetic(folder: Path, *, seed: int, studies: int = 24) -> Path:
         sizes = [int(n) for n in rng.integers(12, 61, len(doses) + 1)]
         designs.append(
             {
-                "study": key, "label": f"Trial {number}", "scope": "guide",
+                "study": key, "label": f"Trial {number}", "scope": "core",
                 "design": "randomised parallel", "randomised": "yes", "comparator_kind": "inactive",
                 "n_randomised": str(sum(sizes)), "n_analysed": str(sum(sizes)), "followup": "2",
                 "followup_unit": "week", "registration": f"NCT{number:08d}", "source": key,

@@ -74,7 +74,7 @@ TABLES = {
     ],
     schema.DESIGNS: [
         {
-            "study": study, "label": label, "scope": "guide", "design": "randomised parallel",
+            "study": study, "label": label, "scope": "core", "design": "randomised parallel",
             "randomised": "yes", "source": study, "locator": "p. 2",
         }
         for study, label in (("baker1990", "Baker"), ("miller2001", "Miller"))
@@ -120,7 +120,7 @@ url: https://example.org/bread
 
 SHARED_PARAMETERS = """\
 project: str = ""  # where the tables are; empty: around this notebook
-scope: str = "guide"  # which studies: guide or all
+scope: str = "core"  # which studies: guide or all
 conditions: list[str] = []  # conditions to keep; empty: all
 outcomes: list[str] = []  # outcomes to keep; empty: all
 confidence: float = 0.95  # coverage of all intervals

@@ -27,7 +27,7 @@ def arm(study, name, role, events, n, **cells):
 def described(study, **cells):
     """The design of a study, as cells of designs.csv."""
     return {
-        "study": study, "label": study, "scope": "guide", "design": PARALLEL,
+        "study": study, "label": study, "scope": "core", "design": PARALLEL,
         "randomised": "yes", "source": study, "locator": "Methods",
     } | cells  # fmt: skip
 

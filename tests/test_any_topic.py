@@ -15,7 +15,7 @@ import pytest
 
 from evidence import cli
 from evidence.analysis.checks import check_consistency
-from evidence.build.build import build_reports, find_notebooks
+from evidence.build.build import BuildOptions, build_reports, find_notebooks
 from evidence.build.new_project import EXAMPLE, create_project
 from evidence.dataset import schema
 from evidence.dataset.dataset import load_dataset
@@ -32,6 +32,12 @@ SOURCES = [
     for path in sorted(folder.rglob(kinds))
     if path.is_file() and path.suffix not in (".pyc", ".ttf")
 ]
+
+
+WITHOUT_MORE_TABLES = [
+    name for name in NAMES if name not in ("03_dose_response", "05_claims", "09_reading_list")
+]
+"""The notebooks that need no doses, claims or readings."""
 
 
 def vaccine_trials(root):
@@ -84,8 +90,8 @@ def read_page(page):
 
 def test_every_notebook_runs_on_another_topic(vaccine_reports):
     manifest = json.loads((vaccine_reports / "manifest.json").read_text("utf-8"))
-    assert list(manifest["reports"]) == NAMES
-    for name in NAMES:
+    assert list(manifest["reports"]) == WITHOUT_MORE_TABLES
+    for name in WITHOUT_MORE_TABLES:
         book = nbformat.read(vaccine_reports / "notebooks" / f"{name}.ipynb", as_version=4)
         outputs = [o for cell in book.cells if cell.cell_type == "code" for o in cell.outputs]
         assert outputs
@@ -131,16 +137,16 @@ def test_no_page_of_another_topic_states_what_nobody_can_know(vaccine_reports):
 def test_no_page_of_a_topic_without_a_guide_speaks_of_one(vaccine_reports):
     for page in sorted(vaccine_reports.glob("*.html")):
         text = read_page(page)[0]
-        assert re.findall(r".{40}\bguide\b.{20}", text.replace("'guide'", "")) == [], page.name
+        assert re.findall(r".{40}\bguide\b.{20}", text) == [], page.name
 
 
-def test_a_report_without_anything_to_say_is_not_built(vaccine_reports, tmp_path):
+def test_a_report_without_anything_to_say_is_not_built(vaccine_reports):
     text, _ = read_page(vaccine_reports / "index.html")
     assert "Not built, because the tables hold nothing for them yet:" in text
     assert "It needs data/claims.csv." in text
     assert not (vaccine_reports / "05_claims.html").exists()
-    with pytest.raises(ReportError, match=r"--only claims: 05_claims needs data/claims\.csv"):
-        find_notebooks(vaccine_reports.parent, ["claims"])
+    with pytest.raises(ReportError, match=r"05_claims: needs data/claims\.csv, which has no entry"):
+        build_reports(vaccine_reports.parent, options=BuildOptions(only=["claims"]))
 
 
 def test_the_package_knows_no_word_of_the_shipped_data(shipped):

@@ -46,7 +46,7 @@ def test_a_failing_report_does_not_stop_the_others(batch):
     message = "cell 5 failed: ValueError: no <b>cake</b> & no end"
     assert manifest["failed"] == {"10_bread": message}
     assert manifest["reports"]["11_again"]["parameters"] == {
-        "scope": "guide", "conditions": ["cake"], "outcomes": [], "confidence": 0.95
+        "scope": "core", "conditions": ["cake"], "outcomes": [], "confidence": 0.95
     }  # fmt: skip
 
 

@@ -254,7 +254,7 @@ def test_every_cell_of_the_map_says_what_is_known(project):
     add_search(project, conditions="pie")
     # Of pies the guide alone says something, so that no study is known to be about them.
     project.put("data/studies.csv", 4, condition="pie", study="guide")
-    project.table(schema.DESIGNS, study="guide", label="Guide", scope="guide", design="guide",
+    project.table(schema.DESIGNS, study="guide", label="Guide", scope="core", design="guide",
                   randomised="not applicable", source="guide", locator="p. 1")  # fmt: skip
     layout, texts = shown(project)
     assert texts == {
@@ -287,20 +287,20 @@ def test_the_map_sets_second_hand_results_apart(project):
     for line in (2, 3):
         project.put("data/studies.csv", line, condition="cake")
     layout, texts = shown(project)
-    assert texts["bread/risen"] == "second-hand: only the guide reports it"
+    assert texts["bread/risen"] == "second-hand: only another text reports it"
     read(project, "miller2001", "abstract")
     read(project, "miller2001", "table", not_reported="risen")
     assert shown(project)[1]["bread/risen"].startswith("second-hand")
     project.put("data/studies.csv", 4, condition="cake")
     project.put("data/designs.csv", 3, scope="context")
     assert shown(project)[1]["bread/risen"] == "not reported"
-    assert shown(project, scope="guide")[1] == {"cake/risen": "1 study, 37 participants"}
+    assert shown(project, scope="core")[1] == {"cake/risen": "1 study, 37 participants"}
 
 
 def test_a_cell_with_results_of_other_studies_only_is_not_called_empty(project):
     project.put("data/designs.csv", 2, scope="context")
     project.put("data/studies.csv", 5, outcome="risen")
-    assert shown(project, scope="guide")[1]["bread/risen"] == "only studies outside this selection"
+    assert shown(project, scope="core")[1]["bread/risen"] == "only studies outside this selection"
 
 
 def test_a_map_leaves_out_what_fewest_studies_measured(project, monkeypatch):

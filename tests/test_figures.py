@@ -93,7 +93,7 @@ def project(tmp_path_factory):
                       better="neither" if kind == "flow" else "higher",
                       description=f"{outcome} or not")  # fmt: skip
     for study, (year, blinding, treated, control, randomised) in TRIALS.items():
-        project.table(schema.DESIGNS, study=study, label=f"{study.title()} {year}", scope="guide",
+        project.table(schema.DESIGNS, study=study, label=f"{study.title()} {year}", scope="core",
                       design="randomised parallel" if randomised == "yes" else
                       "non-randomised controlled", randomised=randomised, blinding=blinding,
                       treatment="yeast", comparator="none", comparator_kind="inactive",
@@ -102,7 +102,7 @@ def project(tmp_path_factory):
         dose = {"dose_mg_per_kg": "0.5", "sessions": "1"}
         project.row(**proportion(study, "yeast", "intervention", *treated, **dose))
         project.row(**proportion(study, "none", "comparator", *control))
-    project.table(schema.DESIGNS, study="smith", label="Smith 2010", scope="guide",
+    project.table(schema.DESIGNS, study="smith", label="Smith 2010", scope="core",
                   design="randomised parallel", randomised="yes", blinding="active placebo",
                   treatment="yeast", comparator="sugar", followup="30", followup_unit="day",
                   source="smith", locator="p. 2")  # fmt: skip

@@ -30,9 +30,9 @@ NAME = re.compile(r"fig-risen@[0-9a-f]{7}")
 def risen(project, **options):
     """The layout of the bakery's figure and its record."""
     dataset = project.dataset()
-    results = select_results(dataset, scope="guide")
+    results = select_results(dataset, scope="core")
     layout = lay_out_arm_comparison(dataset, results, outcome="risen", **options)
-    return layout, figure_record(layout, dataset, report="01_bread", parameters={"scope": "guide"})
+    return layout, figure_record(layout, dataset, report="01_bread", parameters={"scope": "core"})
 
 
 # Versions
@@ -137,7 +137,7 @@ def test_svg_has_title_description_identifier_command_and_licence(bakery):
     assert texts == {
         "description": layout.alt,
         "identifier": record.name,
-        "source": "evidence report --only 01_bread -p scope=guide",
+        "source": "evidence report --only 01_bread -p scope=core",
         "rights": "CC BY 4.0 https://creativecommons.org/licenses/by/4.0/",
     }
     assert tree.find(f".//{dc}date") is None
@@ -186,7 +186,7 @@ def test_a_renamed_figure_is_current(bakery, figures, tmp_path, capsys):
     code, out, _ = identify(capsys, bakery, path)
     assert code == 0
     assert re.match(rf"{NAME.pattern}  Risen: two arms of each study", out)
-    assert re.search("command: +evidence report --only 01_bread -p scope=guide", out)
+    assert re.search("command: +evidence report --only 01_bread -p scope=core", out)
     assert re.search(r"study: +Baker A\. Rising dough", out)
     assert re.search("today: +the same version", out)
 

@@ -268,7 +268,7 @@ def test_each_notebook_gets_only_what_it_declares(bread):
         ),
         ("time_days=-1", "time_days: Input should be greater than or equal to 0, not -1"),
         ("confidence=95", "confidence: Input should be less than 1, not 95"),
-        ("scope=a=b", "scope: 'a=b' is not one of: guide, all"),
+        ("scope=a=b", "scope: 'a=b' is not one of: core, all"),
         ("conditions=bread,caek", "'caek' is not one of: bread, cake. Did you mean 'cake'?"),
         ("proportion_outcomes=x", "02_comparison: proportion_outcomes: 'x' is not one of: risen"),
         (
@@ -315,7 +315,7 @@ def test_every_shared_parameter_occurs_in_a_notebook():
         ("scoppe", "all", "unknown parameter. Did you mean 'scope'?"),
         ("time_days", "soon", "time_days: Input should be a valid number, not 'soon'"),
         ("confidence", "true", "confidence: Input should be a valid number, not true"),
-        ("scope", "gide", "scope: 'gide' is not one of: guide, all. Did you mean 'guide'?"),
+        ("scope", "cor", "scope: 'cor' is not one of: core, all. Did you mean 'core'?"),
         ("conditions", "[brad]", "conditions: 'brad' is not one of: bread, cake. Did you mean"),
     ],
 )

@@ -108,7 +108,7 @@ def test_manifest_states_the_inputs_and_all_parameters(bakery):
     manifest = json.loads((result.folder / "manifest.json").read_text("utf-8"))
     assert manifest["inputs"] == bakery.dataset().checksums
     assert manifest["reports"]["10_bread"]["parameters"] == {
-        "scope": "guide", "conditions": [], "outcomes": [], "confidence": 0.9
+        "scope": "core", "conditions": [], "outcomes": [], "confidence": 0.9
     }  # fmt: skip
     assert (result.figures, result.values) == (1, len(read_values(result.folder)))
 

@@ -23,7 +23,7 @@ def test_results_are_counted_by_kind_of_study_and_apart_from_the_guide(project):
 @pytest.mark.parametrize(
     ("scope", "words"),
     [
-        ("guide", "the studies that the guide cites"),
+        ("core", "the studies that the guide cites"),
         ("all", "all studies in the tables, also those that the guide does not cite"),
     ],
 )

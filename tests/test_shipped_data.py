@@ -138,7 +138,7 @@ def test_no_text_overlaps_another_in_the_largest_figures(shipped, name, monkeypa
 
 
 def test_only_the_lowest_dose_has_an_effect_size_and_is_no_different_after_adjustment(shipped):
-    layout = lay_out_dose_effect_one_trial(shipped, select_results(shipped, scope="guide"))
+    layout = lay_out_dose_effect_one_trial(shipped, select_results(shipped, scope="core"))
     source = layout.frame[layout.frame["lane"] == "source"]
     sized = source[source["has_estimate"]]
     assert sized[["dose", "value", "p_adjusted"]].to_numpy().tolist() == [[0.1, -0.82, "0.14"]]

@@ -120,7 +120,7 @@ QUESTIONS = {
     "04_durability": {"conditions": ["bread"]},
     "05_claims": {},
     "06_unknowns": {"conditions": ["cake"]},
-    "07_synthesis": {"conditions": ["bread"], "scope": "guide"},
+    "07_synthesis": {"conditions": ["bread"], "scope": "core"},
     "08_appraisal": {"outcomes": ["height"]},
 }
 
@@ -169,7 +169,7 @@ def reasons(project):
 
 
 def test_a_reason_is_given_once(reasons, project):
-    select_results(reasons.dataset, scope="guide")
+    select_results(reasons.dataset, scope="core")
     select_results(reasons.dataset, conditions=["bread"])
     reasons.dataset.rows_by_file(["data/studies.csv:2", "data/studies.csv:3"])
     assert reasons() == []

@@ -1059,7 +1059,7 @@ class _ImportGroup(click.Group):
 
 @command(
     "import",
-    "evidence import review.rm5 --set condition=depression",
+    "evidence import review.rm5 --set condition=bread",
     "evidence import trials.csv --draft-mapping > mapping.yml",
     "evidence import data --help",
     cls=_ImportGroup,
@@ -1074,11 +1074,11 @@ def import_() -> None:
 
 @command(
     "data",
-    "evidence import trials.csv --set condition=depression --set outcome=response \\",
-    "    --set arm1=drug --set arm2=placebo --set better=higher",
+    "evidence import trials.csv --set condition=bread --set outcome=mould \\",
+    "    --set arm1=salt --set arm2=plain --set better=lower",
     "evidence import trials.xlsx --draft-mapping > mapping.yml",
     "evidence import trials.xlsx --mapping mapping.yml --dry-run",
-    "evidence import review.rm5 --set condition=depression --skip-unfit",
+    "evidence import review.rm5 --set condition=bread --skip-unfit",
     group=import_,
 )
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
@@ -1134,7 +1134,7 @@ def import_data(
     for value in values:
         name, separator, word = value.partition("=")
         if not separator:
-            raise ParameterError(f"--set {value}: write FIELD=WORD, like --set outcome=response")
+            raise ParameterError(f"--set {value}: write FIELD=WORD, like --set outcome=mould")
         fields[name.strip()] = word.strip()
     done = import_evidence(
         project, file, mapping=mapping, values=fields, source=source,

@@ -13,7 +13,7 @@ from evidence.dataset.access_log import selection
 from evidence.dataset.dataset import MAX_CACHED_PROJECTS, Dataset, time_in_days
 from evidence.errors import ParameterError, not_one_of
 
-SCOPES = ("guide", "all")
+SCOPES = ("core", "all")
 SCALE_MEASURES = ("mean", "mean difference", "smd")
 """Measures whose sign depends on which end of a scale is good."""
 TREATED_ROLES = ("intervention", "single arm", "contrast")
@@ -46,7 +46,7 @@ def select_results(
 
     Parameters
     ----------
-    scope : {"guide", "all"}
+    scope : {"core", "all"}
         Only studies that the guide cites, or later and contextual ones as well.
     conditions, outcomes : sequence of str
         Words of the data; none selects all.
@@ -77,8 +77,8 @@ def select_results(
     rows = _all_results(dataset)
     if not with_repeats:
         rows = rows[rows["repeats"] == ""]
-    if scope == "guide":
-        rows = rows[rows["scope"] == "guide"]
+    if scope == "core":
+        rows = rows[rows["scope"] == "core"]
     if conditions:
         rows = rows[rows["condition"].isin(list(conditions))]
     if outcomes:
@@ -229,7 +229,7 @@ def _studies(dataset: Dataset) -> pd.DataFrame:
         return dataset.designs[STUDY_COLUMNS]
     studies = dataset.results["study"].unique()
     frame = pd.DataFrame({"study": studies}, columns=STUDY_COLUMNS).fillna("")
-    return frame.assign(scope="guide", label=[dataset.label(study) for study in studies])
+    return frame.assign(scope="core", label=[dataset.label(study) for study in studies])
 
 
 def _event_counts(rows: pd.DataFrame) -> tuple[pd.Series, np.ndarray]:

@@ -81,7 +81,7 @@ def write_pages(
     html["index"], index_values = index_page.render_index(
         dataset,
         list(pages.values()),
-        scope=shared.get("scope", "guide"),
+        scope=shared.get("scope", "core"),
         confidence=shared.get("confidence", 0.95),
         notes=_notes(dataset, entries),
         failures=list(_list_failures(plan.target, failures, plan.target)),

@@ -422,17 +422,14 @@ def _unchanged(plan: ReportPlan) -> BuildResult:
 def find_notebooks(project: Path, only: Sequence[str] = ()) -> dict[str, Path]:
     """Return the notebooks of the package and the project in order, or those that `only` names.
 
-    Notebooks that would have nothing to say are left out; see `evidence.notebook.requirements`.
-
     Raises
     ------
     ReportError
-        A name, or the beginning of one, matches no notebook, or only one that is left out.
+        A name, or the beginning of one, matches no notebook.
     """
     notebooks = notebooks_of(project)
-    unmet = {stem: unmet_needs(path, project) for stem, path in notebooks.items()}
     if not only:
-        return {stem: path for stem, path in notebooks.items() if not unmet[stem]}
+        return notebooks
     chosen = set()
     for name in only:
         start = Path(name).name.removesuffix(".ipynb")
@@ -442,11 +439,25 @@ def find_notebooks(project: Path, only: Sequence[str] = ()) -> dict[str, Path]:
         if not matches:
             available = ", ".join(notebooks)
             raise ReportError(f"--only {name}: there is no such notebook. Available: {available}")
-        if lacking := [stem for stem in matches if unmet[stem]]:
-            needs = " or ".join(unmet[lacking[0]])
-            raise ReportError(f"--only {name}: {lacking[0]} needs {needs}, which has no entry yet")
         chosen |= matches
     return {stem: path for stem, path in notebooks.items() if stem in chosen}
+
+
+def _with_something_to_say(
+    notebooks: Mapping[str, Path], project: Path, only: Sequence[str]
+) -> dict[str, Path]:
+    """Leave out notebooks whose needs the project does not meet.
+
+    Raises
+    ------
+    ReportError
+        One of them is asked for by name.
+    """
+    unmet = {stem: unmet_needs(path, project) for stem, path in notebooks.items()}
+    for stem, needs in unmet.items():
+        if needs and only:
+            raise ReportError(f"{stem}: needs {' or '.join(needs)}, which has no entry yet")
+    return {stem: path for stem, path in notebooks.items() if not unmet[stem]}
 
 
 def _read_parameters(project: Path, only: Sequence[str]) -> dict[str, NotebookParameters]:
@@ -472,7 +483,7 @@ def _plan_set(
         name,
         project,
         target,
-        find_notebooks(project, options.only),
+        _with_something_to_say(find_notebooks(project, options.only), project, options.only),
         _typed(values, declared) or checked(),
         checked,
         partial=bool(options.only),

@@ -359,8 +359,8 @@ DESIGNS = Table(
     (
         _source("study", "BibTeX key of the study"),
         _text("label", "short name for charts", "joined", required=True),
-        _word("scope", "guide: the guide rests on it; context: it does not", ("guide", "context"),
-              "filter joined", required=True),
+        _word("scope", "core: the topic rests on it, like the studies that a guide cites; "
+              "context: it does not", ("core", "context"), "filter joined", required=True),
         _word("design", "study design", PRIMARY_DESIGNS + SECONDARY_DESIGNS, "filter joined",
               required=True),
         _source("cohort", "the study whose participants these are, if not its own",

@@ -337,7 +337,7 @@ def _design(comparison: Comparison, keys: Row, label: str) -> Row:
     design = comparison.text("design")
     return keys | {
         "label": label,
-        "scope": "guide",
+        "scope": "core",
         "design": design,
         "randomised": "yes" if design.startswith("randomised") else "no",
         "treatment": comparison.text("arm1"),

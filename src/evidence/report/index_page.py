@@ -45,7 +45,7 @@ def render_index(
 
     Parameters
     ----------
-    scope : {"guide", "all"}
+    scope : {"core", "all"}
     confidence : float
         Confidence level of all intervals, between 0 and 1.
     notes : sequence of str

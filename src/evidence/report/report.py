@@ -343,7 +343,7 @@ def open_report(
     name: str,
     *,
     project: str = "",
-    scope: str = "guide",
+    scope: str = "core",
     conditions: Sequence[str] = (),
     outcomes: Sequence[str] = (),
     confidence: float = 0.95,
@@ -358,7 +358,7 @@ def open_report(
         The name of the notebook, such as `01_studies`.
     project : str
         Folder with `references.bib` and `data/`; empty: see `find_project`.
-    scope : {"guide", "all"}
+    scope : {"core", "all"}
         Studies that the guide rests on, or later and wider ones as well.
     conditions, outcomes : sequence of str
         Words of the data to keep; empty: all.

@@ -78,7 +78,7 @@ def count_results(results: pd.DataFrame) -> tuple[str, Fields]:
 
 def _scope_text(dataset: Dataset, scope: str) -> str:
     has_context = "context" in set(dataset.designs["scope"])
-    if scope == "guide" and has_context:
+    if scope == "core" and has_context:
         return f"the studies {core_words(dataset)}"
     if has_context and has_guide(dataset):
         return "all studies in the tables, also those that the guide does not cite"

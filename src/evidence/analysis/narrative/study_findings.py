@@ -122,7 +122,7 @@ def evidence_limits(
             "randomised": row_count(randomised["address"]),
             "active": row_count(active["address"]),
         }
-        fields["cited"] = f" {core_words(dataset)}" if scope == "guide" else ""
+        fields["cited"] = f" {core_words(dataset)}" if scope == "core" else ""
         template = (
             "Of {studies} with human participants{cited}, {randomised} randomised them, "
             "{active} of these with an active comparator."
