@@ -58,7 +58,7 @@ RM5 = """<?xml version="1.0" encoding="UTF-8"?>
 <CONT_DATA MEAN_1="5.0" SD_1="0.0" TOTAL_1="13" MEAN_2="6.5" SD_2="0.0" TOTAL_2="13"
  STUDY_ID="STD-Miller-2001"/>
 </CONT_OUTCOME>
-<IV_OUTCOME CI_STUDY="90" EFFECT_MEASURE="Odds Ratio" NO="3"><NAME>Staling</NAME>
+<IV_OUTCOME CI_STUDY="90" EFFECT_MEASURE="Hazard Ratio" NO="3"><NAME>Staling</NAME>
 <IV_DATA EFFECT_SIZE="0.5" SE="0.25" CI_START="0.33" CI_END="0.75" STUDY_ID="STD-Oven-1999"/></IV_OUTCOME>
 <IPD_OUTCOME NO="4"><NAME>Sales</NAME><IPD_DATA O_E="1" VAR="2" STUDY_ID="STD-Oven-1999"/></IPD_OUTCOME>
 </COMPARISON></ANALYSES_AND_DATA></COCHRANE_REVIEW>
@@ -141,7 +141,7 @@ def test_a_revman_5_file_brings_results_references_and_judgements(project, take)
     assert ("oven1999", "", "Plain", "Weight", "6.5 (SD 3.8)") in found
     assert len(found) == 7
     ((value, spread, low),) = cells(
-        project, schema.STUDIES, "value", "spread", "ci_low", measure="odds ratio"
+        project, schema.STUDIES, "value", "spread", "ci_low", measure="hazard ratio"
     )
     assert (value, spread, low) == ("0.5", "0.25", "nan")  # its CI is a 90% one
     ((verified, locator),) = cells(
