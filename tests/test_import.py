@@ -315,7 +315,7 @@ def test_what_does_not_fit_is_listed_and_nothing_is_written(project, take):
     with pytest.raises(EvidenceError) as error:
         take("m.csv", COUNTS.format("five", 30), values=SAME)
     assert str(error.value).splitlines() == [
-        "m.csv, row 3: ai 'five' is not a number",
+        "m.csv, row 3: ai 'five' is not a whole number from 0",
         "Nothing was written. Correct these rows, or leave them out with --skip-unfit",
     ]
     # What only the tables can refuse is named by its place in the file.
@@ -324,7 +324,7 @@ def test_what_does_not_fit_is_listed_and_nothing_is_written(project, take):
     assert {p: p.read_bytes() for p in project.root.rglob("*") if p.is_file()} == before
     done = take("m.csv", COUNTS.format("five", 30), values=SAME, skip_unfit=True, dry_run=True)
     assert (done.rows[schema.STUDIES.file], done.left_out) == (
-        2, ["m.csv, row 3: ai 'five' is not a number"],
+        2, ["m.csv, row 3: ai 'five' is not a whole number from 0"],
     )  # fmt: skip
     assert {p: p.read_bytes() for p in project.root.rglob("*") if p.is_file()} == before
 
@@ -386,6 +386,24 @@ def test_a_row_without_numbers_says_so():
     fields = dict.fromkeys(("condition", "outcome", "arm1", "arm2"), "x")
     with pytest.raises(EvidenceError, match="neither events with n, nor means, nor an estimate"):
         result_rows(Comparison("a.csv, row 2", fields | {"events1": "NR", "n1": "20"}), "a.csv")
+
+
+def test_a_workbook_is_read_like_a_table(project, take):
+    openpyxl = pytest.importorskip("openpyxl")
+    book, content = openpyxl.Workbook(), io.BytesIO()
+    for row in (["study", "ai", "n1i", "ci", "n2i"], ["Oven 1999", 3, 20, 9, 21]):
+        book.active.append(row)
+    book.save(content)
+    take("m.xlsx", content.getvalue(), values=SAME)
+    found = cells(project, schema.STUDIES, "as_printed", "locator", study="oven1999")
+    assert found[0] == ("3/20", "m.xlsx, row 2, ai n1i")
+
+
+def test_numbers_are_read_as_spreadsheets_write_them(project, take):
+    table = "sep=;\nstudy;m1i;sd1i;n1i;m2i;sd2i;n2i\nOven 1999;−1,5;2,25;24.0;NR;;\n"
+    take("m.csv", table.encode("utf-16"), values=SAME)
+    found = cells(project, schema.STUDIES, "value", "spread", "n", study="oven1999")
+    assert found == [("-1.5", "2.25", "24")]
 
 
 def test_columns_are_guessed_by_quantity_and_group(tmp_path):

@@ -71,7 +71,6 @@ LATE = {
     "dataset/workbook": {"openpyxl"},
     "figures/forest_plot": {"matplotlib"},
     "figures/style": {"matplotlib"},
-    "exchange/sheet": {"openpyxl"},
     "notebook/parameters": {"evidence", "pydantic", "pydantic_core"},
     "report/cite": {"yaml"},
     "report/export": {"PIL", "pypandoc"},

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from evidence.analysis.results import IMPORTED
-from evidence.dataset.schema import RATIO_MEASURES
+from evidence.dataset.cells import cell_reader
+from evidence.dataset.schema import RATIO_MEASURES, Column
 from evidence.errors import EvidenceError
 
 FIELDS = {
@@ -65,6 +66,8 @@ NOT_REPORTED = frozenset(
 )
 """Cells in place of a number, in lower case, that say that it is missing."""
 
+_read_number, _read_count = (cell_reader(Column("", kind, "")) for kind in ("number", "integer"))
+
 
 class UnfitError(EvidenceError):
     """A value that no row of the tables can hold."""
@@ -88,7 +91,7 @@ class Comparison:
     def digits(self, name: str) -> str:
         """Return the text of a number; empty if it is not reported."""
         text = self.text(name)
-        return "" if text.casefold() in NOT_REPORTED else text
+        return "" if text.casefold() in NOT_REPORTED else _read_number(text)
 
     def number(self, name: str) -> float | None:
         """Return a field as a number, or None if it is not reported.
@@ -115,14 +118,13 @@ class Comparison:
         UnfitError
             It is no whole number, or below 0.
         """
-        number = self.number(name)
-        if number is None:
+        text = self.text(name)
+        if text.casefold() in NOT_REPORTED:
             return None
-        if number < 0 or number != int(number):
-            raise UnfitError(
-                f"{self.cells.get(name, name)} {number:g} is not a whole number from 0"
-            )
-        return int(number)
+        digits = _read_count(text)
+        if not digits.isdecimal():
+            raise UnfitError(f"{self.cells.get(name, name)} {text!r} is not a whole number from 0")
+        return int(digits)
 
     def locator(self, names: Iterator[str]) -> str:
         """Name the place of some of its fields."""

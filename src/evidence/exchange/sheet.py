@@ -2,10 +2,14 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from evidence.dataset.csv_reader import read_text
+from evidence.dataset.schema import Table
+from evidence.dataset.workbook import workbook_rows
 from evidence.errors import EvidenceError
 
 DELIMITERS = ",;\t"
@@ -51,45 +55,42 @@ def read_sheet(path: Path) -> Sheet:
     EvidenceError
         It cannot be read, is empty, or names a column twice.
     """
-    is_workbook = path.suffix.lower() == ".xlsx"
-    records = _read_workbook(path) if is_workbook else parse_csv(_read_text(path))
-    return Sheet.from_records(path.name, records)
+    try:
+        is_workbook = path.suffix.lower() == ".xlsx"
+        records = _read_workbook(path) if is_workbook else parse_csv(_read_csv(path))
+        return Sheet.from_records(path.name, records)
+    except OSError as error:
+        raise EvidenceError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise EvidenceError(f"{path}: is not text. Save it as CSV in UTF-8") from None
 
 
 def parse_csv(text: str) -> Iterator[tuple[int, list[str]]]:
     """Yield line and cells of each row that is not blank; the delimiter is the header's."""
     lines = io.StringIO(text, newline="")
-    header = text.split("\n", 1)[0]
-    reader = csv.reader(lines, delimiter=max(DELIMITERS, key=header.count))
-    line = 1
+    before = re.match(r'"?sep=(.)"?\s*\n', text, re.IGNORECASE)
+    header = lines.readline() if before else text.split("\n", 1)[0]
+    delimiter = before[1] if before else max(DELIMITERS, key=header.count)
+    reader = csv.reader(lines, delimiter=delimiter)
+    first = line = 2 if before else 1
     for row in reader:
         if any(cell.strip() for cell in row):
             yield line, row
-        line = reader.line_num + 1
+        line = reader.line_num + first
 
 
-def _read_text(path: Path) -> str:
+def _read_csv(path: Path) -> str:
+    """Return the text of a file in UTF-8 or UTF-16, else in the encoding of Western Windows."""
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise EvidenceError(f"{path}: cannot be read: {error.strerror}") from None
-    for encoding in ("utf-8-sig", "cp1252"):
-        try:
-            return content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise EvidenceError(f"{path}: is not text. Save it as CSV in UTF-8")
+        return read_text(path).removeprefix("\ufeff")
+    except UnicodeDecodeError:
+        return path.read_text("cp1252")
 
 
 def _read_workbook(path: Path) -> Iterator[tuple[int, list[str]]]:
+    lines: list[int] = []
     try:
-        import openpyxl
-    except ImportError:
-        raise EvidenceError(
-            f"{path}: reading a spreadsheet needs openpyxl: pip install openpyxl; or save as CSV"
-        ) from None
-    sheet = openpyxl.load_workbook(path, read_only=True, data_only=True).active
-    for line, row in enumerate(sheet.iter_rows(values_only=True), start=1):
-        cells = ["" if cell is None else str(cell) for cell in row]
-        if any(cells):
-            yield line, cells
+        for cells in workbook_rows(path, Table(path.name, "", (), ()), lines):
+            yield lines[-1], cells
+    except EvidenceError as error:
+        raise EvidenceError(f"{path}: {error}") from None
