@@ -164,7 +164,10 @@ def test_one_sentence_says_what_the_trials_say_together_and_how_little(grouped):
     text = str(describe_dose_model(model, [1.0, 20.0])[0])
     assert text.startswith("Together, 13 trials (after 1 day) put the odds ratio of infection at ")
     assert ", extrapolated) at 20 mg/kg if the log odds ratio follows a straight line" in text
-    assert "only trial1 compared several doses, no trial gave less than 1 or more than 13" in text
+    assert (
+        "only trial1 compared several doses, none of these trials gave less than 1 or more than 13"
+        in text
+    )
     layout = lay_out_dose_response_curve(model, results, doses=[1.0, 20.0])
     assert layout.curve["dose"].max() == 20
     assert layout.better == -1

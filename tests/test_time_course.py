@@ -185,8 +185,8 @@ def test_courses_of_treatment_are_told_apart(timed):
     assert list(repeated.effects["since"]) == [7, 7, 7]
     assert repeated.reasons == ("all were measured after 7 days; a curve needs times that differ",)
     assert maintenance.reasons == (
-        "only trial0 measured it at a known time since the last dose, and a curve needs at least 3 "
-        "studies",
+        "the tables give it at a known time since the last dose for trial0 only, and a curve needs "
+        "at least 3 studies",
     )
     layout = lay_out_time_course(model, results)
     assert set(layout.frame["course"]) == {"single", "repeated", "maintenance"}
@@ -213,8 +213,8 @@ def test_the_page_gives_a_half_life_with_its_studies_or_says_why_there_is_none(t
     lead, sensitivity = (str(sentence) for sentence in describe_time_model(model))
     # The upper limit is longer than the 6 days between the times, and is not printed.
     assert lead.endswith(
-        " to more than 6 days); this rests on only 6 studies, of which only trial0, trial1 and "
-        "trial2 measured it more than once."
+        " to more than 6 days); this rests on 6 tabulated studies, with several times for trial0, "
+        "trial1 and trial2 only."
     )
     assert sensitivity.startswith("The times of one study are taken to correlate by 0.6; with 0, ")
     # Large trials in which 5% against 20% after 1 day become 15% against 20% after 7 days.
@@ -244,8 +244,9 @@ def test_one_trial_or_none_is_refused_and_shown(timed):
         timed.put("data/designs.csv", line, comparator_kind="other treatment")
     model, results = modelled(timed)
     assert str(describe_time_model(model)[0]) == (
-        "No half-life of the odds ratio of infection after a single dose can be given: only trial0 "
-        "measured it at a known time since the last dose, and a curve needs at least 3 studies."
+        "No half-life of the odds ratio of infection after a single dose can be given: the tables "
+        "give it at a known time since the last dose for trial0 only, and a curve needs at least 3 "
+        "studies."
     )
     layout = lay_out_time_course(model, results)
     assert (len(layout.frame), len(layout.curve), layout.empty) == (2, 0, "")

@@ -201,7 +201,9 @@ def draw_time_course(layout: TimeCourseLayout):
     if len(curve):
         line = {"color": style.QUIET, "lw": 2}
         marks.append(line | {"label": "curve over all studies, with its band"})
-        marks.append(line | {"ls": (0, (3, 2)), "label": "extrapolated: nobody measured so late"})
+        marks.append(
+            line | {"ls": (0, (3, 2)), "label": "extrapolated: later than any of these studies"}
+        )
     style.legend(figure, marks, loc="left", ncols=1, fontsize=8)
     return figure
 

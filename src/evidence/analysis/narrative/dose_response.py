@@ -63,7 +63,7 @@ def _summary(model: DoseModel, doses: Sequence[float], name: str) -> Sentence:
     template = (
         f"Together, {{trials}}{{times}} put the {{what}} at {join_words(parts)} if the {{scale}} "
         "follows {shape} from no effect without a dose; but only {comparing} compared several "
-        "doses, no trial gave less than {smallest} or more than {largest} mg/kg"
+        "doses, none of these trials gave less than {smallest} or more than {largest} mg/kg"
     )
     if not comparing:
         template = template.replace("only {comparing} compared", "{comparing} compared")

@@ -23,7 +23,6 @@ from evidence.provenance.sentence import (
 from evidence.statistics.time_course import TimeCourse
 
 _MOST_NAMES = 5
-_FEW_STUDIES = 10
 
 
 def describe_time_model(model: TimeModel) -> list[Sentence]:
@@ -34,8 +33,8 @@ def describe_time_model(model: TimeModel) -> list[Sentence]:
     sentences = []
     if not model.courses:
         template = (
-            "No half-life of the {what} can be given: no study has its size at a known time, from "
-            "{start} after the last dose on, against a comparator without the treatment."
+            "No half-life of the {what} can be given: the tables hold no size of it at a known time, "
+            "from {start} after the last dose on, against a comparator without the treatment."
         )
         start = format_duration(question.time_days)
         sentences.append(Sentence(f"{name}.refused", template, {"what": what, "start": start}))
@@ -82,7 +81,7 @@ def _half_life(model: TimeModel, course: CourseModel, curve: TimeCourse, name: s
         "low": _within(half_life.low, span, rows),
         "high": _within(half_life.high, span, rows),
         "lowest": _days(min(half_life.low, span), rows),
-        "studies": count(course.effects["study"].nunique(), "study", rows, "studies"),
+        "studies": count(course.effects["study"].nunique(), "tabulated study", rows, "studies"),
         "repeated": _repeated(course),
     }
     kind = half_life_kind(curve)
@@ -108,21 +107,21 @@ def _half_life(model: TimeModel, course: CourseModel, curve: TimeCourse, name: s
                 "any": "every half-life is compatible with the effects",
             }[kind]
         )
-    only = "only " if curve.studies <= _FEW_STUDIES else ""
-    basis = f"; this rests on {only}{{studies}}, of which {{repeated}} measured it more than once."
-    template = lead + basis
+    template = lead + "; this rests on {studies}, {repeated}."
     used = {key: part for key, part in fields.items() if f"{{{key}}}" in template}
     return Sentence(f"{name}.half_life", template, used)
 
 
 def _repeated(course: CourseModel) -> str:
-    """Say which studies measured several times; more than a few are counted."""
+    """Say for which studies the tables give several times; more than a few are counted."""
     labels = course.repeated
+    if not labels:
+        return "each with a single time"
     if len(labels) == course.effects["study"].nunique():
-        return "each"
+        return "each with several times"
     if len(labels) > _MOST_NAMES:
-        return f"{len(labels)}"
-    return f"only {join_words(labels)}" if labels else "none"
+        return f"{len(labels)} of them with several times"
+    return f"with several times for {join_words(labels)} only"
 
 
 def half_life_kind(curve: TimeCourse) -> str:

@@ -241,8 +241,8 @@ def _reasons(dataset: Dataset, effects: pd.DataFrame, question: Question) -> Ite
     labels = list(effects["label"].unique())
     if len(labels) < MIN_STUDIES:
         yield (
-            f"only {join_words(labels)} measured it at a known time since the last dose, and a "
-            f"curve needs at least {MIN_STUDIES} studies"
+            f"the tables give it at a known time since the last dose for {join_words(labels)} only, "
+            f"and a curve needs at least {MIN_STUDIES} studies"
         )
         return
     yield from reasons_not_to_pool(
