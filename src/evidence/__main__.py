@@ -11,7 +11,7 @@ COMMANDS = {
     "check": "Check the tables and the bibliography, and whether the numbers are consistent.",
     "report": "Check the data, run the notebooks, and write pages, figures and values.",
     "pool": "Run a meta-analysis of one outcome, or say why the studies should not be pooled.",
-    "dose-response": "Fit one curve to the doses of all trials of an outcome, or say why there is none.",
+    "dose-response": "Fit one curve to the doses of all trials, or say why there is none.",
     "why": "Trace a number, figure, claim or study back to its source.",
     "cite": "Print the citation of a figure, table or source.",
     "export": "Export a figure or table for a manuscript (Word, LaTeX or HTML).",
@@ -40,7 +40,7 @@ Run 'evidence COMMAND --help' for the options of a command, with examples.
 
 def overview() -> str:
     """Return the overview of all commands."""
-    lines = [f"  {name:<10}{text}" for name, text in COMMANDS.items()]
+    lines = [f"  {name:<15}{text}" for name, text in COMMANDS.items()]
     return USAGE.format(commands="\n".join(lines))
 
 

@@ -524,7 +524,7 @@ def pool(output_format: str, verbose: bool, project: str, **question: Any) -> in
 def dose_response(
     output_format: str, project: str, doses: tuple[float, ...], **options: Any
 ) -> int:
-    """Fit one curve to the doses of all trials of an outcome, or say why there is none.
+    """Fit one curve to the doses of all trials, or say why there is none.
 
     Comparators without the treatment are dose 0. The command prints the effect of each dose with its
     confidence interval, and what the curve rests on. JSON has all numbers at full precision. The exit
