@@ -65,10 +65,19 @@ def test_means_and_studies_left_out_are_listed(vaccine, run):
         vaccine,
         measure="md",
     )[1]
-    assert "trial0  4.50 (2; 30)  6.00 (2; 30)   −1.50  −2.51 to −0.49   50.0%" in printed
+    assert "trial0  4.5 (2; 30)   6 (2; 30)   −1.50  −2.51 to −0.49   50.0%" in printed
     printed = run(vaccine)[1]
     assert "\nLeft out  Reason\ntrial2    no events in either group" in printed
     assert "trial2 " not in printed.partition("Left out")[0]
+
+
+def test_each_study_names_its_arms_where_they_differ(vaccine, run):
+    vaccine.put("data/studies.csv", 2, arm="a vaccine of a very long name, given to newborns only")
+    lines = run(vaccine)[1].splitlines()
+    assert lines[0] == "Risk ratio of infection"
+    row = next(number for number, line in enumerate(lines) if line.startswith("trial0 "))
+    assert lines[row + 1] == "  a vaccine of a very long name, given to newborns only versus none"
+    assert max(map(len, lines)) <= 80
 
 
 def test_the_time_is_that_of_outcomes_csv(vaccine, run):

@@ -16,7 +16,7 @@ from evidence.analysis.narrative.pooled_results import (
 from evidence.analysis.pooling.few_studies import MAX_STUDIES
 from evidence.analysis.pooling.pooled_estimate import PooledEstimate
 from evidence.analysis.pooling.question import MEASURE_LABELS, measure_label, time_window
-from evidence.provenance.sentence import capitalise, count, format_duration, format_number
+from evidence.provenance.sentence import capitalise, count, format_duration
 from evidence.statistics.binomial_normal import BinomialNormalMean
 from evidence.statistics.meta_analysis import PooledMean
 
@@ -51,7 +51,9 @@ def format_pool(
     yield from _wrap(f"{capitalise(method_label(pooled))}.")
     yield from _wrap(_heterogeneity(pooled))
     yield ""
-    yield from _columns(_study_rows(pooled, results), wrapped=0)
+    comparisons = pooled.studies["comparison"]
+    notes = ["", *comparisons] if comparisons.nunique() > 1 else []
+    yield from _columns(_study_rows(pooled, results), wrapped=0, notes=notes)
     if pooled.left_out:
         yield ""
         yield from _columns(_left_out_rows(pooled.left_out), wrapped=1)
@@ -121,7 +123,6 @@ def _heterogeneity(pooled: PooledEstimate) -> str:
 def _study_rows(pooled: PooledEstimate, results: pd.DataFrame) -> list[tuple[str, ...]]:
     """Return one row per effect: the numbers of both groups, the effect and the weight."""
     by_address = results.drop_duplicates("address").set_index("address")
-    differ = pooled.studies["comparison"].nunique() > 1
     rows = [("Study", *_group_headers(pooled), "Effect", pooled.ci_label, "Weight")]
     for study in pooled.studies.itertuples():
         cells = by_address.loc[study.address.split()]
@@ -133,8 +134,7 @@ def _study_rows(pooled: PooledEstimate, results: pd.DataFrame) -> list[tuple[str
         natural = (study.estimate, study.ci_low, study.ci_high)
         effect, low, high = format_estimates(pooled.measure, *natural)
         weight = f"{study.weight:.1%}" if np.isfinite(study.weight) else "–"
-        label = f"{study.label}: {study.comparison}" if differ else study.label
-        rows.append((label, *groups, effect, f"{low} to {high}", weight))
+        rows.append((study.label, *groups, effect, f"{low} to {high}", weight))
     is_blank = [not any(column[1:]) for column in zip(*rows, strict=True)]
     return [tuple(c for c, blank in zip(row, is_blank, strict=True) if not blank) for row in rows]
 
@@ -144,14 +144,13 @@ def _group_headers(pooled: PooledEstimate) -> tuple[str, str]:
 
 
 def _arm(row) -> str:
-    """Return the numbers of an arm: 12/17, or mean (SD; n); of a printed effect its comparison."""
+    """Return the numbers of an arm: 12/17, or the mean with its SD or SE and n."""
     if row.role == "contrast":
         return "as printed"
     if row.measure == "proportion":
         return f"{row.event_count}/{row.n}"
-    spread = f"{row.spread:g}" if pd.notna(row.spread) else f"{row.ci_low:g} to {row.ci_high:g}"
-    kind = "" if row.spread_kind in ("", "sd") else f"{row.spread_kind.upper()} "
-    return f"{format_number(row.value)} ({kind}{spread}; {row.n})"
+    spread = {"sd": "{:g}; ", "se": "SE {:g}; "}.get(row.spread_kind, "").format(row.spread)
+    return f"{row.value:g} ({spread}{row.n})".replace("-", "−")
 
 
 def _left_out_rows(clauses: Iterable[str]) -> list[tuple[str, ...]]:
@@ -202,14 +201,19 @@ def _wrap(text: str) -> list[str]:
     return wrap(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False)
 
 
-def _columns(rows: Sequence[tuple[str, ...]], *, wrapped: int) -> Iterator[str]:
-    """Yield aligned lines; one column of text is wrapped so that all fit, numbers go right."""
+def _columns(
+    rows: Sequence[tuple[str, ...]], *, wrapped: int, notes: Sequence[str] = ()
+) -> Iterator[str]:
+    """Yield aligned lines, each with its note below it.
+
+    One column of text is wrapped so that all fit; numbers stand at the right.
+    """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     if wrapped:
         widths[0] = min(widths[0], WIDTH // 3)
     room = WIDTH - sum(widths) + widths[wrapped] - 2 * (len(widths) - 1)
     widths[wrapped] = min(widths[wrapped], max(room, MIN_TEXT_WIDTH))
-    for row in rows:
+    for row, note in zip_longest(rows, notes, fillvalue=""):
         cells = [wrap(cell, width) or [""] for cell, width in zip(row, widths, strict=True)]
         for line in zip_longest(*cells, fillvalue=""):
             aligned = (
@@ -217,3 +221,4 @@ def _columns(rows: Sequence[tuple[str, ...]], *, wrapped: int) -> Iterator[str]:
                 for column, (cell, width) in enumerate(zip(line, widths, strict=True))
             )
             yield "  ".join(aligned).rstrip()
+        yield from wrap(note, WIDTH, initial_indent="  ", subsequent_indent="  ")
