@@ -100,6 +100,20 @@ def test_an_odds_ratio_from_counts_by_the_conditional_model(vaccine):
     assert "method glmm gives an odds ratio or a proportion" in refusal(vaccine, method="glmm")
 
 
+def test_models_without_corrections_stand_side_by_side_where_events_are_sparse(vaccine):
+    assert estimate(vaccine, measure="or").sparse_events == {}
+    vaccine.put(STUDIES, 2, events="0", as_printed="0/123")
+    ours = estimate(vaccine, measure="or")
+    assert list(ours.sparse_events) == [
+        "binomial-normal, conditional", "binomial-normal, unconditional", "Mantel-Haenszel", "Peto",
+    ]  # fmt: skip
+    by_itself = estimate(vaccine, measure="or", method="glmm").pooled
+    assert ours.sparse_events["binomial-normal, conditional"] == by_itself
+    text = " ".join(map(str, describe_pool(ours)))
+    assert "nobody or everybody has the outcome. Odds ratios (95% CI)" in text
+    assert "; Mantel-Haenszel 0." in text
+
+
 @pytest.mark.parametrize("method", ["glmm", "reml"])
 def test_a_forest_of_proportions_shows_what_was_observed(vaccine, method):
     """Nobody of the first trial, and everybody of the second, has the outcome; Wilson's CI by hand."""

@@ -110,6 +110,7 @@ def describe_pool(pooled: PooledEstimate | Refusal) -> list[Sentence]:
             *_prediction(pooled, name, rows),
             *_dependence(pooled, name, rows),
             *_bayesian(pooled, name, rows),
+            *_sparse_events(pooled, name, rows),
         ]
         reported = set(pooled.omitted_analyses)
     sentences += _conversions(pooled, name) + _left_out(pooled, name)
@@ -297,6 +298,28 @@ def _posterior(
             "interval": verbatim(f"{low} to {high}", rows, "posterior"),
         },
     )
+
+
+def _sparse_events(pooled: PooledEstimate, name: str, rows: tuple[str, ...]) -> list[Sentence]:
+    """Odds ratios by models that add nothing to zeros, side by side."""
+    if not pooled.sparse_events:
+        return []
+    texts = []
+    for label, mean in pooled.sparse_events.items():
+        numbers = np.exp([mean.estimate, mean.ci_low, mean.ci_high])
+        estimate, low, high = format_estimates("or", *numbers)
+        texts.append(f"{label} {estimate} ({low} to {high})")
+    return [
+        Sentence(
+            f"{name}.sparse",
+            "In some groups nobody or everybody has the outcome. Odds ratios ({level} CI) by models "
+            "that add nothing to zeros: {estimates}.",
+            {
+                "level": f"{100 * pooled.confidence:g}%",
+                "estimates": verbatim("; ".join(texts), rows, "pooled"),
+            },
+        )
+    ]
 
 
 def _subgroup(pooled: PooledEstimate, group: Subgroup, name: str) -> Sentence:

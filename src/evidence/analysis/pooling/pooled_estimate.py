@@ -4,6 +4,7 @@ Pooling is refused, with every reason, where the result would have no meaning.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
@@ -67,6 +68,13 @@ OBSERVED_INTERVALS: dict[str, tuple[Callable, tuple[str, ...]]] = {
     "rd": (risk_difference_interval, ("events1", "n1", "events2", "n2")),
 }
 """Intervals of counts as they are, by measure, and the columns that they need."""
+SPARSE_MODELS: dict[str, Callable] = {
+    "binomial-normal, conditional": pool_odds_ratio_glmm,
+    "binomial-normal, unconditional": partial(pool_odds_ratio_glmm, model="unconditional"),
+    "Mantel-Haenszel": partial(mantel_haenszel.pool_mantel_haenszel, measure="or"),
+    "Peto": mantel_haenszel.pool_peto,
+}
+"""Models of an odds ratio that need no correction of zeros, by what pages call them."""
 INTERVAL_FIELDS = ("estimate", "ci_low", "ci_high", "pi_low", "pi_high")
 
 
@@ -160,6 +168,20 @@ class PooledEstimate:
         """Return the estimate of one subgroup alone."""
         return replace(self, pooled=group.pooled or self.pooled, studies=group.studies)
 
+    @cached_property
+    def sparse_events(self) -> dict[str, Pooled]:
+        """Log odds ratios by models that add nothing to zeros, where a group has none or only events."""
+        counts = self.studies[["events1", "n1", "events2", "n2"]].dropna().to_numpy(float).T
+        cells = np.array([counts[0], counts[1] - counts[0], counts[2], counts[3] - counts[2]])
+        if self.measure not in ("rr", "or") or not (cells == 0).any():
+            return {}
+        estimates: dict[str, Pooled] = {}
+        for label, pool in SPARSE_MODELS.items():
+            # A model without an estimate says why where it is asked for (--method).
+            with suppress(ValueError):
+                estimates[label] = pool(*counts, confidence=self.confidence)
+        return estimates
+
     @property
     def outcome(self) -> str:
         """The outcomes of the question."""
@@ -219,6 +241,9 @@ class PooledEstimate:
                 "trim_and_fill": filled and vars(filled) | {"filled": _pooled_data(filled.filled)},
                 "subgroups": self._subgroup_data() if self.subgroup_by else None,
                 "regression": line and {"moderator": self.moderator, **_pooled_data(line)},
+                "sparse_events": {
+                    label: _pooled_data(pooled) for label, pooled in self.sparse_events.items()
+                },
                 "by_rho": [_pooled_data(pooled) for pooled in self.by_rho] or None,
                 **self._few_studies_data(),
                 "omitted_analyses": self.omitted_analyses,
