@@ -247,8 +247,10 @@ def _study_lines(studies: pd.DataFrame) -> list[dict]:
     repeats = studies.groupby("study").cumcount()
     for row, repeat in zip(studies.itertuples(), repeats, strict=True):
         details = row.comparison
-        if np.isfinite(row.n2):
+        if np.isfinite(row.events2):
             details = f"{row.events1:g}/{row.n1:g} against {row.events2:g}/{row.n2:g}"
+        elif np.isfinite(row.n2):
+            details = f"n = {row.n1:g} against {row.n2:g}"
         elif np.isfinite(row.events1):
             details = f"{row.events1:.0f}/{row.n1:.0f}"
         if np.isfinite(row.days):
