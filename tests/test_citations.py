@@ -9,7 +9,8 @@ import rispy
 from hypothesis import given
 from hypothesis import strategies as some
 
-from evidence.dataset.bibliography import Author, Reference, read_bibliography
+from evidence.dataset.authors import Author
+from evidence.dataset.bibliography import Reference, read_bibliography
 from evidence.dataset.citations import (
     STYLES,
     format_apa,
@@ -23,6 +24,7 @@ def source(**values) -> Reference:
     """A reference with the fields that are given, an article unless said otherwise."""
     blank = {field.name: "" for field in fields(Reference)}
     rest = {"key": "k", "kind": "article", "authors": (), "more_authors": False, "line": 1}
+    rest["editors"] = ()
     return Reference(**blank | rest | values)
 
 
@@ -91,7 +93,7 @@ SOURCES = [
         (CHAPTER, "de la Cruz J. Flour. In: A book of bread; 1999. p. 12-9."),
         (WEBPAGE, "Food and Drug Administration. Warnings [Internet]. Food and Drug "
          "Administration; [date unknown]. Available from: https://example.org/a_b?x=1"),
-        (BOOK, "Higgins JP, Łukasz Ż. Introduction. Wiley; 2009."),
+        (BOOK, "Higgins JPT, Łukasz Ż. Introduction. Wiley; 2009."),
     ],
     ids=["article", "report", "thesis", "chapter", "page", "book"],
 )  # fmt: skip
@@ -209,9 +211,11 @@ def test_twenty_authors_are_named_in_apa_and_of_more_the_last():
          {"family": "King", "given": "Martin Luther", "suffix": "Jr."}),
         ("Adams, III, John A.", "Adams JA 3rd", "Adams, J. A., III",
          {"family": "Adams", "given": "John A.", "suffix": "III"}),
+        ("Muller, K.-H.", "Muller KH", "Muller, K.-H.", {"family": "Muller", "given": "K.-H."}),
+        ("Kim, Ji-hye", "Kim JH", "Kim, J.-H.", {"family": "Kim", "given": "Ji-hye"}),
         ("Sartre, Jean-Paul", "Sartre JP", "Sartre, J.-P.",
          {"family": "Sartre", "given": "Jean-Paul"}),
-        ("Higgins, Julian P. T.", "Higgins JP", "Higgins, J. P. T.",
+        ("Higgins, Julian P. T.", "Higgins JPT", "Higgins, J. P. T.",
          {"family": "Higgins", "given": "Julian P. T."}),
         ("St. James, Charles A.", "St James CA", "St. James, C. A.",
          {"family": "St. James", "given": "Charles A."}),

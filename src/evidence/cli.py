@@ -150,6 +150,9 @@ def check(due_by: datetime | None, project: str) -> int:
     _print_findings(findings)
     for line in overdue_reviews(dataset, due_by.date().isoformat()) if due_by else ():
         click.echo(line)
+    source_warnings = dataset.source_warnings()
+    for line in source_warnings:
+        click.echo(line)
     reported = dataset.results["reported_by"] != "guide"
     errors = sum(finding.is_blocking for finding in findings)
     waived = sum(bool(finding.waiver) for finding in findings)
@@ -161,7 +164,8 @@ def check(due_by: datetime | None, project: str) -> int:
         count(len(dataset.unknowns), "unknown"),
         count(len(dataset.bibliography), "source"),
     )
-    notes = count(len(findings) - errors - waived, "warning or note", plural="warnings and notes")
+    others = len(findings) - errors - waived + len(source_warnings)
+    notes = count(others, "warning or note", plural="warnings and notes")
     click.echo(
         f"{', '.join(part.text for part in parts)}: "
         f"{count(errors, 'error').text}, {waived} waived, {notes.text}"

@@ -1,54 +1,50 @@
-"""The sources of a project, read strictly from `references.bib`.
+"""The sources of a project, read from `references.bib`.
 
-An entry that is lost is a number without a source, so whatever is wrong with the file is an error.
+The file may be the export of any reference manager: whatever can be read is read. Only a source that
+the tables cite must be complete, because a number without its source is no evidence; what is wrong
+with others is a warning.
 """
 
+import codecs
 import re
-import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from evidence.dataset.authors import Author, Names, read_names
+from evidence.dataset.latex_text import decode_address, decode_latex
 from evidence.dataset.schema import BIBLIOGRAPHY_FILE
-from evidence.dataset.text_checks import (
-    IDENTIFIER_PATTERNS,
-    hidden_characters,
-    identifier_error,
-    quote,
-    undecodable_byte,
-)
-from evidence.errors import DatasetError, ProblemList
+from evidence.dataset.text_checks import find_hidden, identifier_error, quote, remove_hidden
+from evidence.errors import DatasetError, Problem, ProblemList
+
+if TYPE_CHECKING:
+    from evidence.dataset.bibtex import Entry
 
 NO_DATE = "n.d."
 """The year of a page that carries no date."""
-MAX_LINE_CHARS = 100_000
-"""Characters of one line; the longest abstracts have a tenth of it."""
-CONTAINER_FIELDS = ("journal", "booktitle", "howpublished", "publisher", "institution", "school")
-
-
-@dataclass(frozen=True)
-class Author:
-    """A person, or an organisation that has a last name only.
-
-    Attributes
-    ----------
-    last : str
-        Begins with the particle (de, van der).
-    particle : str
-        The particle alone.
-    suffix : str
-        Such as Jr.; not part of the other names.
-    """
-
-    last: str
-    first: str = ""
-    particle: str = ""
-    suffix: str = ""
-
-    @property
-    def family(self) -> str:
-        """The last name without its particle."""
-        return self.last.removeprefix(self.particle).strip()
+MAX_FIELD_CHARS = 100_000
+"""Characters of a field that is printed; the longest titles have a hundredth of it."""
+MAX_WARNINGS = 20
+"""Unreadable entries that are listed; of more only the number is given."""
+CONTAINER_FIELDS = (
+    "journaltitle", "journal", "shortjournal", "booktitle", "maintitle", "howpublished",
+    "publisher", "institution", "school", "organization",
+)  # fmt: skip
+_BOOKS = ("book", "mvbook", "collection", "mvcollection", "proceedings")
+"""Entries with a publisher; a book title that they have is for their chapters to inherit."""
+_ESCAPED_BYTE = re.compile("[\udc80-\udcff]")
+_DOI_PREFIX = re.compile(r"^(?:(?:https?://)?[\w.-]*doi[\w.-]*/|doi:?\s*)+", re.IGNORECASE)
+_YEAR = re.compile(r"(?<!\d)(1[5-9]|20)\d\d(?!\d)")
+_UNDATED = re.compile(r"n\.? ?d\.?|s\.? ?a\.?|no date|undated", re.IGNORECASE)
+_EPRINT_ADDRESSES = {
+    "arxiv": "https://arxiv.org/abs/{}",
+    "hdl": "https://hdl.handle.net/{}",
+    "jstor": "https://www.jstor.org/stable/{}",
+}
+_ARXIV = re.compile(r"(?:arxiv:)?(\d{4}\.\d{4,5}(?:v\d+)?|[a-z-]+(?:\.[A-Z]{2})?/\d{7})", re.I)
 
 
 @dataclass(frozen=True)
@@ -74,6 +70,12 @@ class Reference:
     note: str
     line: int
     suffix: str = ""
+    editors: tuple[Author, ...] = ()
+
+    @property
+    def creators(self) -> tuple[Author, ...]:
+        """The authors, or the editors of a work that has none."""
+        return self.authors or self.editors
 
     @property
     def lettered_year(self) -> str:
@@ -84,8 +86,8 @@ class Reference:
     @property
     def label(self) -> str:
         """The first author and the year, like *Miller 2001*; other sources can have the same."""
-        year = "" if self.year == NO_DATE else f" {self.year}"
-        return f"{self.authors[0].last}{year}"
+        year = "" if self.year in ("", NO_DATE) else f" {self.year}"
+        return f"{self.creators[0].last if self.creators else self.key}{year}"
 
     @property
     def link(self) -> str:
@@ -98,10 +100,24 @@ class Reference:
 
 
 class Bibliography(Mapping[str, Reference]):
-    """References by BibTeX key, in the order of the file."""
+    """References by BibTeX key, in the order of the file.
 
-    def __init__(self, references: Mapping[str, Reference]):
+    `problems` are what is wrong with single entries, by key, and of entries without a key under an
+    empty one. `undecodable` has the first byte of each entry that is not UTF-8; `notes` concern
+    the file.
+    """
+
+    def __init__(
+        self,
+        references: Mapping[str, Reference],
+        problems: Mapping[str, list[Problem]] | None = None,
+        undecodable: Mapping[str, Problem] | None = None,
+        notes: Iterable[Problem] = (),
+    ):
         self._references = references
+        self.problems = problems or {}
+        self.undecodable = undecodable or {}
+        self.notes = tuple(notes)
 
     def __getitem__(self, key: str) -> Reference:
         return self._references[key]
@@ -112,6 +128,10 @@ class Bibliography(Mapping[str, Reference]):
     def __len__(self) -> int:
         return len(self._references)
 
+    def with_references(self, references: Mapping[str, Reference]) -> "Bibliography":
+        """Return the same bibliography with other versions of its references."""
+        return Bibliography(references, self.problems, self.undecodable, self.notes)
+
     def select(self, keys: Iterable[str]) -> list[Reference]:
         """Return the references of these keys, each once, sorted by key."""
         return [self[key] for key in sorted(set(keys))]
@@ -120,153 +140,235 @@ class Bibliography(Mapping[str, Reference]):
         """Return the reference that begins at a line of the file."""
         return next((reference for reference in self.values() if reference.line == line), None)
 
+    def errors(self, cited: Collection[str]) -> ProblemList:
+        """Return everything that is wrong with the sources of these keys."""
+        errors = ProblemList()
+        for key in set(self.problems).intersection(cited):
+            errors.problems += self.problems[key]
+        # One wrong encoding is one message, however many names have an accent.
+        bytes_read = [problem for key, problem in self.undecodable.items() if key in cited]
+        errors.problems += bytes_read[:1]
+        return errors
+
+    def warnings(self, cited: Collection[str]) -> list[str]:
+        """Return what is wrong with the file and with all other sources, the incomplete counted."""
+        keyless = self.problems.get("", [])
+        unreadable: list[Problem] = []
+        incomplete: dict[str, list[Problem]] = {}
+        for key, problems in self.problems.items():
+            if key in self and key not in cited:
+                incomplete[key] = problems
+            elif key and key not in cited:
+                unreadable += problems
+        lines = [str(note) for note in self.notes]
+        if self.undecodable and self.undecodable.keys().isdisjoint(cited):
+            lines.append(str(next(iter(self.undecodable.values()))))
+        lines += [f"{problem} The entry is left out." for problem in unreadable[:MAX_WARNINGS]]
+        if len(unreadable) > MAX_WARNINGS:
+            omitted = len(unreadable) - MAX_WARNINGS
+            lines.append(f"{BIBLIOGRAPHY_FILE}: {omitted:,} more entries cannot be read.")
+        if keyless:
+            entries = "entry has" if len(keyless) == 1 else "entries have"
+            lines.append(
+                f"{BIBLIOGRAPHY_FILE}:{keyless[0].line}: {len(keyless):,} {entries} no key and "
+                f"cannot be cited. Give {'it' if len(keyless) == 1 else 'each'} one like miller2001."
+            )
+        if incomplete:
+            columns = Counter(p.column for problems in incomplete.values() for p in problems)
+            parts = "; ".join(f"{column or 'key'}: {n:,}" for column, n in columns.most_common())
+            first = min(problem for problems in incomplete.values() for problem in problems)
+            others = len(set(self) - set(cited))
+            lines.append(
+                f"{BIBLIOGRAPHY_FILE}: {len(incomplete):,} of {others:,} entries that no table "
+                f"cites are incomplete ({parts}), the first in line {first.line}. Complete an entry "
+                "before you cite it."
+            )
+        return lines
+
 
 def read_bibliography(path: Path) -> Bibliography:
-    """Read every entry of a BibTeX file.
-
-    bibtexparser only logs broken and duplicate entries and leaves them out, and it reads a missing
-    comma as part of a value; here each of these is an error with its line.
+    """Read every entry of a BibTeX file that can be read, and note what is wrong with the others.
 
     Raises
     ------
     DatasetError
-        The file is missing or unreadable, or it has broken or duplicate entries, keys with blanks,
-        entries without author, title or year, or malformed years and identifiers. All of them are
-        listed.
+        The file is missing, unreadable or empty.
     """
-    # They take long to import, and only reading the tables needs them.
-    import bibtexparser
-    from bibtexparser import middlewares
-
-    problems = ProblemList()
-    text = _read_text(path, problems)
-    _check_lines(problems, text)
-    _raise_if_any(problems)
-    unsplit = bibtexparser.parse_string(text)
-    if not unsplit.blocks:
-        problems.add(BIBLIOGRAPHY_FILE, 0, "", "the file is empty; it must hold the sources")
-    _check_entries(problems, unsplit)
-    _raise_if_any(problems)
-    # Accents are decoded later: decoding before the split takes {World Health Organization} apart.
-    split_names = [middlewares.SeparateCoAuthors(), middlewares.SplitNameParts()]
-    library = bibtexparser.parse_string(text, append_middleware=split_names)
-    for block in library.failed_blocks:
-        message = f"a name in '{_key(block)}' cannot be split. Write it as Last, First."
-        problems.add(BIBLIOGRAPHY_FILE, (block.start_line or 0) + 1, "author", message)
-    _raise_if_any(problems)
-    return Bibliography({entry.key: _reference(entry) for entry in library.entries})
-
-
-def _raise_if_any(problems: ProblemList) -> None:
-    if problems:
-        raise DatasetError(problems.problems, problems.omitted)
-
-
-def _read_text(path: Path, problems: ProblemList) -> str:
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        content = path.read_bytes()
     except FileNotFoundError:
-        problems.add(BIBLIOGRAPHY_FILE, 0, "", "the file is missing")
+        raise _file_error("the file is missing") from None
     except OSError as error:
-        problems.add(BIBLIOGRAPHY_FILE, 0, "", f"cannot be read: {error.strerror}")
-    except UnicodeDecodeError as error:
-        line, message = undecodable_byte(error)
-        problems.add(BIBLIOGRAPHY_FILE, line, "", message)
-    return ""
+        raise _file_error(f"cannot be read: {error.strerror}") from None
+    bibliography = parse_bibliography(content)
+    if not bibliography and not bibliography.problems:
+        raise _file_error("the file has no entries; it must hold the sources")
+    return bibliography
 
 
-def _check_lines(problems: ProblemList, text: str) -> None:
-    """Report hidden characters, and lines that are too long for any reference."""
-    for number, line in enumerate(text.split("\n"), start=1):
-        hidden = hidden_characters(line.rstrip("\r"))
-        if hidden:
-            message = f"contains the hidden character {hidden}. Remove it."
-            problems.add(BIBLIOGRAPHY_FILE, number, "", f"{quote(line.strip())} {message}")
-        if len(line) > MAX_LINE_CHARS:
-            message = f"the line has more than {MAX_LINE_CHARS:,} characters. Is it a reference?"
-            problems.add(BIBLIOGRAPHY_FILE, number, "", message)
+def _file_error(message: str) -> DatasetError:
+    return DatasetError([Problem(BIBLIOGRAPHY_FILE, 0, "", message)])
 
 
-FAILURES = {
-    "DuplicateBlockKeyBlock": "repeats the key of an earlier entry. Use every key once.",
-    "DuplicateFieldKeyBlock": "has a field twice. Give every field once.",
-}
-"""Messages for kinds of blocks that bibtexparser could not use; of others it cannot say why."""
+def parse_bibliography(content: bytes) -> Bibliography:
+    """Read the entries of a BibTeX file; the earlier of two with the same key counts."""
+    # It takes long to import, and only reading the tables needs it.
+    from evidence.dataset.bibtex import parse_bibtex
+
+    text, undecodable = _decode(content)
+    notes = []
+    number, character, line = find_hidden(text)
+    if number:
+        removed = "hidden character was" if number == 1 else "hidden characters were"
+        message = f"{number:,} {removed} removed; the first is {character}."
+        notes.append(Problem(BIBLIOGRAPHY_FILE, line, "", message))
+        text = remove_hidden(text)
+    references: dict[str, Reference] = {}
+    problems: dict[str, list[Problem]] = {}
+    first_lines: dict[int, str] = {}
+    for entry in parse_bibtex(text):
+        first_lines[entry.line] = entry.key
+        found = [("", f"{quote(entry.key)} {entry.error}")] if entry.error else []
+        if not entry.key:
+            found = [("", "the entry has no key")]
+        elif entry.fields and entry.key not in references:
+            references[entry.key] = reference = _reference(entry)
+            found = found or list(_entry_errors(entry.fields, reference))
+        if found:
+            problems.setdefault(entry.key, []).extend(
+                Problem(BIBLIOGRAPHY_FILE, entry.line, column, message) for column, message in found
+            )
+    lines = sorted(first_lines)
+    by_key = {}
+    for line, message in undecodable:
+        key = first_lines[lines[bisect_right(lines, line) - 1]] if lines else ""
+        by_key.setdefault(key, Problem(BIBLIOGRAPHY_FILE, line, "", message))
+    return Bibliography(references, problems, by_key, notes)
 
 
-def _check_entries(problems: ProblemList, library) -> None:
-    for block in library.failed_blocks:
-        unreadable = "cannot be read as BibTeX. Is a brace or comma missing?"
-        message = f"'{_key(block)}' {FAILURES.get(type(block).__name__, unreadable)}"
-        problems.add(BIBLIOGRAPHY_FILE, block.start_line + 1, "", message)
-    for entry in library.entries:
-        for field, message in _entry_errors(entry):
-            problems.add(BIBLIOGRAPHY_FILE, entry.start_line + 1, field, message)
+def _decode(content: bytes) -> tuple[str, list[tuple[int, str]]]:
+    """Decode a file as its byte order mark or JabRef's first line say, else as UTF-8.
+
+    Bytes that are not UTF-8 are read as Windows-1252, and returned with line and message.
+    """
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16", errors="replace"), []
+    declared = re.match(rb"\s*%+\s*Encoding:\s*([\w-]+)", content)
+    try:
+        return content.decode(declared[1].decode() if declared else "utf-8-sig"), []
+    except (LookupError, UnicodeDecodeError):
+        text = content.decode("utf-8-sig", errors="surrogateescape")
+    undecodable = [
+        (number, f"byte 0x{ord(escaped[0]) - 0xDC00:02x} is not UTF-8. Save the file as UTF-8.")
+        for number, line in enumerate(text.split("\n"), start=1)
+        if (escaped := _ESCAPED_BYTE.search(line))
+    ]
+    as_windows = _ESCAPED_BYTE.sub(
+        lambda match: bytes([ord(match[0]) - 0xDC00]).decode("cp1252", errors="replace"), text
+    )
+    return as_windows, undecodable
 
 
-def _key(block) -> str:
-    """Return the key of a block that could not be read, else how it begins."""
-    match = re.match(r"\s*@\w+\s*\{\s*([^,\s]+)", block.raw)
-    return match[1] if match else " ".join(block.raw.split())[:40]
-
-
-def _entry_errors(entry) -> Iterator[tuple[str, str]]:
-    """Yield field and message for everything that is wrong with an entry."""
-    values = {name: str(field.value).strip() for name, field in entry.fields_dict.items()}
-    if not re.fullmatch(r"[^\s,{}]+", entry.key):
-        yield "", f"the key '{entry.key}' contains a blank. Write it as one word."
-    for field in entry.fields:
-        if field.enclosing == "no-enclosing" and re.search(r"[={}]", str(field.value)):
-            yield field.key, f"'{entry.key}' has no comma after the value of {field.key}"
-    for name in ("author", "title", "year"):
-        if not values.get(name):
-            yield name, f"'{entry.key}' has no {name}"
-    if "year" in values and not re.fullmatch(r"(1[5-9]|20)\d\d|n\.d\.", values["year"]):
-        message = f"is not a year of four digits, or {NO_DATE} for a page without a date"
-        yield "year", f"{quote(values['year'])} {message}"
-    for name in IDENTIFIER_PATTERNS:
-        message = identifier_error(name, values[name]) if name in values else ""
-        if message:
-            yield name, message
-
-
-def _reference(entry) -> Reference:
-    values = {field.key.lower(): field.value for field in entry.fields}
-    names = [_author(name) for name in values.pop("author")]
-    authors = tuple(name for name in names if name.last != "others")
-    text = {name: _decode(str(value)) for name, value in values.items()}
-    plain_fields = ("volume", "number", "pages", "doi", "pmid", "url", "note")
+def _reference(entry: "Entry") -> Reference:
+    """Build a reference from the fields of an entry, in BibTeX's or biblatex's names."""
+    fields = entry.fields
+    authors, editors = read_names(_first(fields, "author")), read_names(_first(fields, "editor"))
+    organisation = decode_latex(_first(fields, "organization", "institution"))
+    if organisation and not (authors.people or editors.people):
+        authors = Names((Author(organisation),))
+    first = authors if authors.people else editors
+    doi, pmid, url = _addresses(fields)
+    names = ("publisher", "organization") if entry.kind in _BOOKS else CONTAINER_FIELDS
+    container = next((name for name in names if fields.get(name)), "")
     return Reference(
         key=entry.key,
-        kind=entry.entry_type,
-        authors=authors,
-        more_authors=len(authors) < len(names),
-        title=text["title"],
-        year=text["year"],
-        container=next((text[name] for name in CONTAINER_FIELDS if name in text), ""),
-        line=entry.start_line + 1,
-        **{name: text.get(name, "") for name in plain_fields},
+        kind=entry.kind,
+        authors=authors.people,
+        more_authors=first.has_more,
+        title=_title(fields, "title", "subtitle"),
+        year=_year(fields),
+        container=_title(fields, container, "booksubtitle" if container == "booktitle" else ""),
+        volume=decode_latex(_first(fields, "volume")),
+        number=decode_latex(_first(fields, "number", "issue")),
+        pages=decode_latex(_first(fields, "pages", "eid", "article-number", "art_number")),
+        doi=doi,
+        pmid=pmid,
+        url=url,
+        note=decode_latex(_first(fields, "note")),
+        line=entry.line,
+        editors=editors.people,
     )
 
 
-def _author(name) -> Author:
-    """Join the parts of a split name; a suffix counts with its comma (King, Jr., M.) or without."""
-    first, particle = _decode(" ".join(name.first)), _decode(" ".join(name.von))
-    last, suffix = _decode(" ".join([*name.von, *name.last])), _decode(" ".join(name.jr))
-    match = re.fullmatch(r"(.+?) ((?:Jr|Sr)\.?|II|III|IV)", last)
-    if match and first and not suffix:
-        last, suffix = match.groups()
-    return Author(last, first, particle, suffix)
+def _first(fields: Mapping[str, str], *names: str) -> str:
+    """Return the first of some fields that is not blank, as far as it can be a text for print."""
+    return next((fields[name] for name in names if fields.get(name)), "")[:MAX_FIELD_CHARS]
 
 
-def _decode(text: str) -> str:
-    """Turn a BibTeX value into what people read: accents, no braces, en dashes, single blanks."""
-    if "\\" in text:
-        from pylatexenc.latex2text import LatexNodes2Text
+def _title(fields: Mapping[str, str], name: str, subtitle_name: str) -> str:
+    title, subtitle = (decode_latex(_first(fields, part)) for part in (name, subtitle_name))
+    if title and subtitle:
+        return f"{title}{' ' if title[-1] in '?!:' else ': '}{subtitle}"
+    return title
 
-        # Bare & and % are LaTeX's own, but people write them: they are meant as themselves.
-        text = LatexNodes2Text().latex_to_text(re.sub(r"(?<!\\)([&%])", r"\\\1", text))
-        # pylatexenc takes the sign \textasciicircum for the accent of that form.
-        text = text.replace("ˆ", "^")
-    text = re.sub(r"[{}]", "", text).replace("---", "—").replace("--", "–")
-    return unicodedata.normalize("NFC", re.sub(r"\s+", " ", text).strip())
+
+def _year(fields: Mapping[str, str]) -> str:
+    """Return the year of publication, n.d. for a page without a date, or nothing."""
+    for name in ("year", "date"):
+        text = decode_latex(_first(fields, name))
+        if match := _YEAR.search(text):
+            return match[0]
+        if _UNDATED.fullmatch(text):
+            return NO_DATE
+    return ""
+
+
+def _addresses(fields: Mapping[str, str]) -> tuple[str, str, str]:
+    """Return DOI, PubMed number and address, also from eprint and from a DOI as address."""
+    doi, pmid, url = (decode_address(_first(fields, name)) for name in ("doi", "pmid", "url"))
+    doi = _DOI_PREFIX.sub("", doi).rstrip(".,;")
+    if not doi and re.match(r"https?://(?:dx\.)?doi\.org/10\.", url):
+        doi = _DOI_PREFIX.sub("", url)
+    pmid = re.sub(r"^PMID:?\s*|\s*\[pmid\]$", "", pmid, flags=re.IGNORECASE)
+    url = next((word for word in url.split() if re.match("(?:https?|ftp)://", word)), url)
+    if re.match(r"(?:[\w-]+\.)+[a-z]{2,}(?:/\S*)?$", url):
+        url = f"http://{url}"
+    eprint = decode_address(_first(fields, "eprint"))
+    kind = _first(fields, "eprinttype", "archiveprefix").casefold()
+    if eprint and not kind and _ARXIV.fullmatch(eprint):
+        kind = "arxiv"
+    if kind == "pubmed":
+        pmid = pmid or eprint
+    elif eprint and not url and kind in _EPRINT_ADDRESSES:
+        url = _EPRINT_ADDRESSES[kind].format(re.sub("^arxiv:", "", eprint, flags=re.IGNORECASE))
+    return doi, pmid, url
+
+
+def _entry_errors(fields: Mapping[str, str], reference: Reference) -> Iterator[tuple[str, str]]:
+    """Yield field and message for everything that a cited source must have and has not."""
+    key = quote(reference.key)
+    if not reference.creators:
+        yield "author", f"{key} has no author or editor"
+    for name in ("author", "editor"):
+        if unclear := read_names(_first(fields, name)).unclear:
+            message = "is not one name. Write names as Last, First, with 'and' between them."
+            yield name, f"{quote(unclear)} {message}"
+    if not reference.title:
+        yield "title", f"{key} has no title"
+    if not reference.year:
+        if text := _first(fields, "year", "date"):
+            message = f"is not a year of four digits, or {NO_DATE} for a page without a date"
+            yield "year", f"{quote(text)} {message}"
+        else:
+            yield "year", f"{key} has no year. Write {NO_DATE} if the text has no date."
+    for name in ("doi", "pmid", "url"):
+        value = getattr(reference, name)
+        if message := identifier_error(name, value) if value else "":
+            yield name, message
+    if name := next((name for name in fields if _is_too_long(name, fields[name])), ""):
+        message = f"has more than {MAX_FIELD_CHARS:,} characters. Is it a {name}?"
+        yield name, f"the {name} of {key} {message}"
+
+
+def _is_too_long(name: str, value: str) -> bool:
+    return len(value) > MAX_FIELD_CHARS and name in (*CONTAINER_FIELDS, "author", "editor", "title")

@@ -5,10 +5,11 @@ are escaped.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from evidence.dataset.bibliography import NO_DATE, Author, Reference
+from evidence.dataset.authors import Author
+from evidence.dataset.bibliography import NO_DATE, Reference
 from evidence.files import format_json
 
 
@@ -23,6 +24,7 @@ class Kind:
 
 
 _ARTICLE = Kind("article", "JOUR", "article-journal", "journal")
+_BOOK = Kind("book", "BOOK", "book", "publisher")
 _CHAPTER = Kind("chapter", "CHAP", "chapter", "booktitle")
 _CONFERENCE_PAPER = Kind("chapter", "CPAPER", "paper-conference", "booktitle")
 _REPORT = Kind("report", "RPRT", "report", "institution")
@@ -33,9 +35,8 @@ _PUBLISHED = ("book", "report", "thesis")
 """Forms that have a publisher in place of a container."""
 _KINDS = {
     "article": _ARTICLE,
-    "book": Kind("book", "BOOK", "book", "publisher"),
-    "incollection": _CHAPTER,
-    "inbook": _CHAPTER,
+    **dict.fromkeys(("book", "collection", "mvbook", "mvcollection", "proceedings"), _BOOK),
+    **dict.fromkeys(("incollection", "inbook", "inreference", "suppbook"), _CHAPTER),
     "inproceedings": _CONFERENCE_PAPER,
     "conference": _CONFERENCE_PAPER,
     "techreport": _REPORT,
@@ -111,23 +112,31 @@ def format_vancouver(source: Reference) -> str:
 
 
 def _vancouver_authors(source: Reference) -> str:
-    names = [_vancouver_name(author) for author in source.authors]
-    is_cut = source.more_authors or len(names) > VANCOUVER_MAX_AUTHORS
+    names = _vancouver_names(source.creators, source.more_authors)
+    return _end_sentence(_join(names, "" if source.authors else _vancouver_role(source.editors)))
+
+
+def _vancouver_names(people: Sequence[Author], has_more: bool) -> str:
+    names = [_vancouver_name(person) for person in people]
+    is_cut = has_more or len(names) > VANCOUVER_MAX_AUTHORS
     et_al = ["et al"] if is_cut and names else []
-    return _end_sentence(", ".join([*names[:VANCOUVER_MAX_AUTHORS], *et_al]))
+    return ", ".join([*names[:VANCOUVER_MAX_AUTHORS], *et_al])
+
+
+def _vancouver_role(editors: Sequence[Author]) -> str:
+    return "" if not editors else "editor" if len(editors) == 1 else "editors"
 
 
 def _vancouver_name(author: Author) -> str:
-    """Write a person without points and with two initials at most, an organisation as it is."""
+    """Write a person without points and with all initials, as PubMed does; others as they are."""
     if not author.first:
         return _one_line(author.last)
-    # Jean-Paul becomes JP; a name in a script without capitals stays whole.
-    parts = [part for part in re.split(r"[\s.\-]+", author.first) if part]
-    letters = "".join(p[0] if p[0].lower() != p[0].upper() else p for p in parts)
-    initials = letters[:2] if letters.isupper() else letters
+    # Jean-Paul and Ji-hye become JP and JH; a name in a script without capitals stays whole.
+    parts = [part for part in re.split(r"[\s.\-‐‑]+", author.first) if part]
+    letters = "".join(p[0].upper() if p[0].lower() != p[0].upper() else p for p in parts)
     suffix = author.suffix.rstrip(".")
     last = author.last.replace(".", "")
-    return _one_line(f"{last} {initials} {_ORDINALS.get(suffix, suffix)}")
+    return _one_line(f"{last} {letters} {_ORDINALS.get(suffix, suffix)}")
 
 
 def _vancouver_title(source: Reference) -> str:
@@ -144,6 +153,9 @@ def _vancouver_publication(source: Reference) -> list[str]:
     if form == "article":
         return [_end_sentence(container), _end_sentence(date + _vancouver_issue(source))]
     opening = "In: " if form in ("chapter", "figure") and container else ""
+    if form == "chapter" and container and source.authors and source.editors:
+        editors = _join(_vancouver_names(source.editors, False), _vancouver_role(source.editors))
+        opening += _end_sentence(editors) + " "
     parts = [f"{opening}{container}; {date}." if container else f"{date}."]
     if form == "report" and source.number:
         parts.append(f"Report No.: {_one_line(source.number)}.")
@@ -219,7 +231,8 @@ class _Apa:
         if form == "article":
             return [_end_sentence(self.plain(source.title)), self.journal_issue(source)]
         if form in ("chapter", "figure"):
-            book = f"In {self.italic(container)}" if container else ""
+            editors = self.literal(_apa_editors(source)) if form == "chapter" else ""
+            book = f"In {_join(editors, self.italic(container))}" if container else ""
             has_range = page_range(source.pages)[1]
             pages = f" (pp. {self.plain(_apa_pages(source))})" if has_range else ""
             note = self.plain(source.note) if form == "figure" else ""
@@ -234,7 +247,7 @@ class _Apa:
             return [_end_sentence(f"{title} [{_join(degree, container)}]")]
         title = title if re.search(r"[?!]\*?$", title) else f"{title}."
         # A publisher that is also the author is not named again.
-        is_author = any(author.last == source.container for author in source.authors)
+        is_author = any(author.last == source.container for author in source.creators)
         return [title, "" if is_author else _end_sentence(container)]
 
     def journal_issue(self, source: Reference) -> str:
@@ -245,7 +258,28 @@ class _Apa:
 
 
 def _apa_authors(source: Reference) -> str:
-    names = [_apa_name(author) for author in source.authors]
+    """List the authors, or the editors of a work that has none."""
+    names = _apa_names(source)
+    if source.authors or not names:
+        return names
+    return f"{names} ({_apa_role(source.editors)})"
+
+
+def _apa_role(editors: Sequence[Author]) -> str:
+    return "Ed." if len(editors) == 1 else "Eds."
+
+
+def _apa_editors(source: Reference) -> str:
+    """List the editors of the book that a chapter is in, initials first."""
+    if not (source.authors and source.editors):
+        return ""
+    names = [_one_line(f"{_apa_initials(editor.first)} {editor.last}") for editor in source.editors]
+    last = f"{', ' if len(names) > 2 else ' '}& {names[-1]}" if len(names) > 1 else ""
+    return f"{', '.join(names[:-1] if last else names)}{last} ({_apa_role(source.editors)})"
+
+
+def _apa_names(source: Reference) -> str:
+    names = [_apa_name(author) for author in source.creators]
     if source.more_authors and names:
         return ", ".join([*names[: APA_MAX_AUTHORS - 1], "et al."])
     if len(names) > APA_MAX_AUTHORS:
@@ -264,7 +298,8 @@ def _apa_name(author: Author) -> str:
 def _apa_initials(first: str) -> str:
     """Shorten Jean-Paul B to J.-P. B.; a name in a script without capitals stays whole."""
     initials = []
-    for word in re.split(r"[\s.]+", first):
+    # The hyphen of K.-H. belongs to both initials.
+    for word in re.split(r"[\s.]+", re.sub(r"\.?[-‐‑]", "-", first)):
         letters = [part[0] for part in word.split("-") if part]
         if letters and letters[0].lower() == letters[0].upper():
             initials.append(word)
@@ -320,11 +355,12 @@ def format_bibtex(sources: Iterable[Reference]) -> str:
 def _bibtex_fields(source: Reference) -> dict[str, str]:
     """Return the fields that are known, escaped."""
     first, last = page_range(source.pages)
-    names = [_bibtex_name(author) for author in source.authors]
+    names = _bibtex_names(source.authors, source.more_authors)
     is_figure = kind_of(source).form == "figure"
     container = _KINDS.get(source.kind.lower(), _OTHER).bibtex_container
     fields = {
-        "author": " and ".join([*names, *(["others"] if source.more_authors else [])]),
+        "author": names if source.authors else "",
+        "editor": _bibtex_names(source.editors, source.more_authors and not source.authors),
         # Styles put titles in lower case; which capitals may go is not known here, so none.
         "title": f"{{{_escape_latex(source.title)}}}",
         "year": _escape_latex(source.year),
@@ -342,6 +378,10 @@ def _bibtex_fields(source: Reference) -> dict[str, str]:
 
 def _escape_latex(text: str) -> str:
     return _one_line(text).translate(_LATEX_ESCAPES)
+
+
+def _bibtex_names(people: Sequence[Author], has_more: bool) -> str:
+    return " and ".join([*map(_bibtex_name, people), *(["others"] if has_more else [])])
 
 
 def _bibtex_name(author: Author) -> str:
@@ -375,11 +415,16 @@ def _ris_record(source: Reference) -> dict[str, str | list[str]]:
     """Return the fields that are known, by the names of rispy."""
     kind = kind_of(source)
     first, last = page_range(source.pages)
-    names = [_join(author.last, author.first, author.suffix) for author in source.authors]
+    authors, editors = (
+        [_join(person.last, person.first, person.suffix) for person in people]
+        for people in (source.authors, source.editors)
+    )
+    (authors if source.authors else editors).extend(["et al."] if source.more_authors else [])
     fields: dict[str, str | list[str]] = {
         "type_of_reference": kind.ris,
         "id": source.key,
-        "authors": [*names, *(["et al."] if source.more_authors else [])],
+        "authors": authors,
+        "secondary_authors": editors,
         "title": source.title,
         "year": "" if source.year == NO_DATE else source.year,
         _RIS_CONTAINERS.get(kind.form, "secondary_title"): source.container,
@@ -411,11 +456,16 @@ def format_csl_json(sources: Iterable[Reference]) -> str:
 def _csl_item(source: Reference) -> dict:
     kind = kind_of(source)
     first, last = page_range(source.pages)
-    names = [_csl_name(author) for author in source.authors]
+    authors, editors = (
+        [_csl_name(person) for person in people] for people in (source.authors, source.editors)
+    )
     # CSL has no word for further authors; the name "others" is what converters of BibTeX write.
-    names += [{"literal": "others"}] if source.more_authors else []
+    (authors if source.authors else editors).extend(
+        [{"literal": "others"}] if source.more_authors else []
+    )
     variables = {
-        "author": names,
+        "author": authors,
+        "editor": editors,
         "title": source.title,
         "issued": {"date-parts": [[int(source.year)]]} if source.year.isdecimal() else None,
         "publisher" if kind.form in _PUBLISHED else "container-title": source.container,

@@ -29,7 +29,7 @@ from evidence.dataset.notebook_display import Frame
 from evidence.dataset.project_folder import csv_path, find_project, table_checksums
 from evidence.dataset.readings import narrowest_reading
 from evidence.dataset.schema import BIBLIOGRAPHY_FILE
-from evidence.dataset.validation import validate_tables
+from evidence.dataset.validation import cited_keys, validate_tables
 from evidence.errors import DatasetError, EvidenceError, ProblemList
 from evidence.files import atomic_write, digest
 
@@ -138,6 +138,10 @@ class Dataset:
     def bibliography(self) -> Bibliography:
         """The sources by BibTeX key; in a logged dataset each access is recorded."""
         return self._references if self.log is None else _LoggedBibliography(self)
+
+    def source_warnings(self) -> list[str]:
+        """Return what is wrong with `references.bib`, apart from the sources that are cited."""
+        return self._references.warnings(cited_keys(self._tables))
 
     def reference(self, key: str) -> Reference | None:
         """Return the source of a key, or None."""

@@ -36,10 +36,10 @@ def tell_apart(
     for key, reference in bibliography.items():
         printed[key] = letters.get(key, "") if own.get(key) == reference.label else ""
         # Whoever has a letter is told apart, and nobody else may have that one.
-        cited[key] = _add(f"{reference.authors} {reference.year}", printed[key])
+        cited[key] = _add(f"{reference.creators} {reference.year}", printed[key])
     printed |= _letters(cited)
     sources = {key: replace(bibliography[key], suffix=letter) for key, letter in printed.items()}
-    return labels, Bibliography(sources)
+    return labels, bibliography.with_references(sources)
 
 
 def _letters(labels: Mapping[str, str]) -> dict[str, str]:

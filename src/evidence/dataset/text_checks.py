@@ -22,6 +22,7 @@ _LOOK_ALIKES = str.maketrans(
 _LOOK_ALIKE = re.compile(f"[{''.join(map(chr, _LOOK_ALIKES))}]")
 _WORD = re.compile(r"[^\W\d_]+")
 _LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
+_ASCII = re.compile(r"[\t\n\r\x20-\x7e]*")
 
 
 def hidden_characters(text: str) -> str:
@@ -77,6 +78,20 @@ def _number(match: re.Match) -> str:
     return f"<U+{ord(match[0]):04X}>"
 
 
+def find_hidden(text: str) -> tuple[int, str, int]:
+    """Return how many hidden characters a text has, the first by its number, and its line."""
+    matches = [] if text.isascii() and _ASCII.fullmatch(text) else list(_HIDDEN.finditer(text))
+    if not matches:
+        return 0, "", 0
+    first = matches[0]
+    return len(matches), f"U+{ord(first[0]):04X}", text.count("\n", 0, first.start()) + 1
+
+
+def remove_hidden(text: str) -> str:
+    """Remove the hidden characters of a text."""
+    return _HIDDEN.sub("", text)
+
+
 def printable(text: str) -> str:
     """Prepare a value for a message: shortened, and with hidden characters as numbers."""
     return shorten(reveal_hidden(text))
@@ -97,8 +112,7 @@ IDENTIFIER_PATTERNS = {
     "doi": (r"10\.\d{4,9}/\S+", "a bare DOI like 10.1001/archpsyc.63.8.856"),
     "pmid": (r"\d{1,8}", "a PubMed number"),
     "orcid": (r"\d{4}-\d{4}-\d{4}-\d{3}[\dX]", "an ORCID like 0000-0002-1825-0097"),
-    "url": (r"https?://[^\s<>\"]+", "an address like https://example.org/page"),
-    "issn": (r"\d{4}-\d{3}[\dX]", "an ISSN like 0003-990X"),
+    "url": (r"(?:https?|ftp)://[^\s<>\"]+", "an address like https://example.org/page"),
 }
 """By field of the bibliography: the form of an identifier, and how messages describe it."""
 _ORCID = re.compile(r"\b\d{4}-\d{4}-\d{4}-\d{3}[\dX]\b")
@@ -109,7 +123,7 @@ def identifier_error(name: str, text: str) -> str:
     pattern, form = IDENTIFIER_PATTERNS[name]
     if not re.fullmatch(pattern, text):
         return f"{quote(text)} is not {form}"
-    if name in _CHECK_DIGITS and _CHECK_DIGITS[name](text.replace("-", "")) != text[-1]:
+    if name == "orcid" and _orcid_digit(text.replace("-", "")) != text[-1]:
         return f"{text} is not a valid {name.upper()}: the check digit is wrong"
     return ""
 
@@ -125,17 +139,5 @@ def _orcid_digit(text: str) -> str:
     total = 0
     for digit in text[:-1]:
         total = (total + int(digit)) * 2
-    return _check_character((12 - total % 11) % 11)
-
-
-def _issn_digit(text: str) -> str:
-    """Weights from 8 down to 2, modulo 11."""
-    total = sum(int(digit) * weight for digit, weight in zip(text, range(8, 1, -1), strict=False))
-    return _check_character(-total % 11)
-
-
-def _check_character(number: int) -> str:
+    number = (12 - total % 11) % 11
     return "X" if number == 10 else str(number)
-
-
-_CHECK_DIGITS = {"orcid": _orcid_digit, "issn": _issn_digit}

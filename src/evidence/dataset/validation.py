@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from evidence.dataset import schema
+from evidence.dataset.bibliography import Bibliography
 from evidence.dataset.cells import FORMS, SIGNS, is_ambiguous
 from evidence.dataset.csv_reader import map_cells, split_keys
 from evidence.dataset.known_studies import check_known_studies, check_searches
@@ -37,9 +38,12 @@ def validate_tables(
 ) -> ProblemList:
     """Find everything that is wrong with the text tables that `csv_reader.read_tables` returns.
 
-    `bibliography` has the keys of all sources, or is None if they are not known.
+    `bibliography` has the keys of all sources, or is None if they are not known; of its entries only
+    those that the tables cite are checked.
     """
     problems = ProblemList()
+    if isinstance(bibliography, Bibliography):
+        problems.extend(bibliography.errors(cited_keys(tables)))
     defined = _defined_keys(tables, bibliography)
     for table in schema.TABLES:
         for column in table.columns:
@@ -209,6 +213,17 @@ def _check_repeated_rows(problems: ProblemList, table: schema.Table, rows: pd.Da
 # Keys
 
 
+def cited_keys(tables: Mapping[str, pd.DataFrame]) -> set[str]:
+    """Return the keys of sources that tables cite, as text or converted."""
+    keys: set[str] = set()
+    for table in schema.TABLES:
+        for column in table.columns:
+            if schema.BIBLIOGRAPHY_FILE in (column.target, column.second_target):
+                for cell in tables[table.file][column.name].unique():
+                    keys.update(split_keys(cell) if isinstance(cell, str) else cell)
+    return keys
+
+
 def _defined_keys(
     tables: Mapping[str, pd.DataFrame], bibliography: Collection[str] | None
 ) -> dict[str, set[str]]:
@@ -224,6 +239,9 @@ def _defined_keys(
         )
     }
     defined[schema.BIBLIOGRAPHY_FILE] = set(bibliography or ())
+    if isinstance(bibliography, Bibliography):
+        # An entry that cannot be read has a message of its own.
+        defined[schema.BIBLIOGRAPHY_FILE] |= set(bibliography.problems)
     return defined
 
 

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from evidence.dataset.bibliography import Author, Bibliography, Reference
+from evidence.dataset.authors import Author
+from evidence.dataset.bibliography import Bibliography, Reference
 from evidence.dataset.citations import format_apa
 from evidence.dataset.dataset import Dataset
 from evidence.errors import EvidenceError, did_you_mean
