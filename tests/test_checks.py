@@ -178,6 +178,20 @@ def test_every_check_is_tested_and_describes_itself():
         # A printed count contradicts another n, but not a blank count.
         (3, {"events": "", "value": "0.2", "as_printed": "4/20, 20%"}, False),
         (3, {"events": "", "value": "0.2", "as_printed": "4/20, 20%", "n": "21"}, True),
+        # A table prints percentages bare below a heading that has the sign, or as a limit.
+        (2, {"as_printed": "71"}, False),
+        (2, {"as_printed": "72"}, True),
+        (3, {"events": "1", "n": "250", "as_printed": "1 (<1%)"}, False),
+        # Journals have thousands separators, decimal commas and middle dots.
+        (3, {"events": "1234", "n": "12345", "as_printed": "1,234/12,345"}, False),
+        (3, {"events": "1234", "n": "12345", "as_printed": "1 234/12 345"}, False),
+        (3, {"events": "1234", "n": "12346", "as_printed": "1 234/12 345"}, True),
+        (5, {"value": "0.5", "as_printed": "0·5 (0·1–0·9)"}, False),
+        (5, {"value": "0.5", "as_printed": "0,5 (0,1; 0,9)"}, False),
+        (5, {"value": "1.234", "ci_high": "9", "as_printed": "1,234 (0,1 to 9)"}, False),
+        (5, {"value": "-0.5", "ci_low": "-0.9", "ci_high": "-0.1",
+             "as_printed": "–0.5 (–0.9 to –0.1)"}, False),
+        (5, {"as_printed": "–0.5 (0.1 to 0.9)"}, True),
     ],
 )  # fmt: skip
 def test_how_numbers_may_be_printed(clean, line, cells, is_found):

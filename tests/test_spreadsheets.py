@@ -149,12 +149,13 @@ def cell_name(column, row):
     return f"{get_column_letter(schema.STUDIES.names.index(column) + 1)}{row}"
 
 
-def put(column, row, value, number_format="General"):
+def put(column, row, value, number_format=""):
     """Return a change of one cell of a sheet."""
 
     def change(sheet):
         sheet[cell_name(column, row)] = value
-        sheet[cell_name(column, row)].number_format = number_format
+        if number_format:
+            sheet[cell_name(column, row)].number_format = number_format
 
     return change
 

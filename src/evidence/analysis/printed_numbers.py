@@ -19,7 +19,7 @@ from evidence.dataset.csv_reader import map_cells
 _NUMBER = re.compile(r"(?<![\w.])-?(?:\d+(?:\.\d+)?|\.\d+)")
 _PERCENTAGE = re.compile(r"([<>≤≥]?)\s*(\d+)(?:\.(\d+))?\s*(?:%|per ?cent)")
 # What journals print in other ways than programs do, all of it rare.
-_UNUSUAL = re.compile(r"\d,\d|[^\x00-\x7f]")
+_UNUSUAL = re.compile(r"\d[,']\d|[^\x00-\x7f]")
 _MIDDLE_DOT = re.compile(r"[·∙⋅](?=\d)")
 _MINUS = re.compile(r"(?<![\w.%)])[‐‑‒–—−](?=[\d.])")
 _GROUPS = r"(?<![\d.,])[1-9]\d{0,2}(?:%s\d{3})+(?![\d,])"
