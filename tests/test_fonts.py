@@ -10,11 +10,20 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import pytest
+from fontTools.fontBuilder import FontBuilder
+from fontTools.pens.ttGlyphPen import TTGlyphPen
 from fontTools.ttLib import TTFont
+from matplotlib import font_manager
 from matplotlib.ft2font import FT2Font, LoadFlags
 from pypdf import PdfReader
 
-from evidence.figures.style import FONTS, RC, house_style, new_figure
+from evidence.analysis.results import select_results
+from evidence.figures import style
+from evidence.figures.arm_comparison import lay_out_arm_comparison
+from evidence.figures.style import FONTS, RC, house_style, new_figure, use_fonts_for
+from evidence.report import figure_files
+from evidence.report.figure_files import render_figure
+from evidence.report.figure_identity import figure_record
 from tests.conftest import ROOT
 
 DEJAVU = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
@@ -96,6 +105,67 @@ def test_a_pdf_has_the_fonts_that_it_needs_as_truetype(script, fonts):
     assert {font["/Subtype"] for font in descendants} == {"/CIDFontType2"}
     if script == "Cyrillic":
         assert LABELS[script] in page.extract_text()
+
+
+@pytest.fixture
+def other_font(tmp_path):
+    """A font with a single character, which no font of the package has."""
+    builder = FontBuilder(1000)
+    builder.setupGlyphOrder([".notdef", "king"])
+    builder.setupCharacterMap({ord("王"): "king"})
+    pen = TTGlyphPen(None)
+    for point in ((0, 0), (0, 700), (900, 700)):
+        (pen.lineTo if point != (0, 0) else pen.moveTo)(point)
+    pen.closePath()
+    builder.setupGlyf(dict.fromkeys([".notdef", "king"], pen.glyph()))
+    builder.setupHorizontalMetrics(dict.fromkeys([".notdef", "king"], (1000, 0)))
+    builder.setupHorizontalHeader(ascent=800, descent=-200)
+    builder.setupNameTable(
+        {"familyName": "Only Kings", "styleName": "Regular", "psName": "OnlyKings"}
+    )
+    builder.setupOS2()
+    builder.setupPost()
+    path = tmp_path / "OnlyKings-Regular.ttf"
+    builder.save(path)
+    return path
+
+
+@pytest.fixture
+def install(monkeypatch):
+    """Make some font files the only ones that the system has."""
+
+    def install(*paths):
+        monkeypatch.setattr(font_manager, "findSystemFonts", lambda: list(map(str, paths)))
+        style._other_fonts.cache_clear()
+
+    yield install
+    style._other_fonts.cache_clear()
+
+
+def test_a_character_that_the_fonts_lack_is_drawn_with_an_installed_font(other_font, install):
+    install(other_font)
+    file = io.BytesIO()
+    with house_style():
+        figure = draw_label("王 2010")
+        assert use_fonts_for(figure) == ""
+        figure.savefig(file, format="pdf")
+    (page,) = PdfReader(file).pages
+    fonts = [font.get_object()["/BaseFont"] for font in page["/Resources"]["/Font"].values()]
+    assert any("OnlyKings" in name for name in fonts)
+
+
+def test_a_character_that_no_font_has_is_said_once(project, install, caplog):
+    install()
+    figure_files._warn_of_missing_font.cache_clear()
+    project.replace("data/designs.csv", "Baker", "王 김")
+    dataset = project.dataset()
+    layout = lay_out_arm_comparison(dataset, select_results(dataset), outcome="risen")
+    for _ in range(2):
+        render_figure(layout, figure_record(layout, dataset), ["svg"])
+    assert [record.getMessage() for record in caplog.records] == [
+        "No installed font has 王 (U+738B), 김 (U+AE40). Figures show boxes instead. Install a font "
+        "that has these characters, such as Noto Sans CJK, and run: evidence report --force"
+    ]
 
 
 def test_the_script_makes_the_committed_fonts(tmp_path):

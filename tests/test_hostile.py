@@ -135,6 +135,13 @@ def test_special_characters_are_drawn_literally(hostile):
     assert (hostile / "figures" / "fig-shares.png").stat().st_size > 10_000
 
 
+def test_braces_in_the_name_of_a_folder_are_no_parameter(tmp_path):
+    project = Project(tmp_path / "bread {draft} {0}")
+    project.notebook("01_bread")
+    folder = build_reports(project.root, options=BuildOptions(only=["bread"])).folder
+    assert (folder / "01_bread.html").is_file()
+
+
 def test_no_cell_of_any_csv_is_a_formula(hostile):
     escaped = 0
     for path in hostile.rglob("*.csv"):

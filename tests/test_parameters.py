@@ -393,9 +393,18 @@ def test_a_notebook_gets_what_was_accepted_and_refuses_the_rest_itself(own):
     lines = caught.value.evalue.splitlines()
     assert lines[0].startswith("10_own: waay: unknown parameter. Did you mean 'way'?")
     by_command = refusal(own.dataset(), "way=dwn", "time_days=soon", only=["own"])
-    assert {*by_command.splitlines(), "10_own: levels: Input should be a list, not '0.5'"} == {
-        *lines[1:]
-    }
+    assert {
+        *by_command.splitlines(),
+        '10_own: levels: Input should be a list, not \'0.5\'. Write one like ["a", "b"] or [1, 2]',
+    } == {*lines[1:]}
+
+
+def test_a_list_that_papermill_passes_as_text_is_a_list_in_every_cell(own):
+    """`papermill -p levels '[1, 0.9]'` assigns a text."""
+    outputs = [
+        o for cell in execute(own, {"levels": "[1, 0.9]"}).cells for o in cell.get("outputs", [])
+    ]
+    assert "[1.0, 0.9]" in "".join(o.get("text", "") for o in outputs)
 
 
 def test_the_papermill_command_is_refused_before_anything_is_shown(tmp_path):

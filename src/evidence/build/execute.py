@@ -148,8 +148,8 @@ def _execute(job: Job, folder: Path, executed: Path) -> None:
     limit = {} if job.memory_limit is None else {"memory_limit": job.memory_limit}
     try:
         notebook = papermill.execute_notebook(
-            str(job.notebook),
-            str(executed),
+            _escape_braces(job.notebook),
+            _escape_braces(executed),
             parameters={**job.parameters, "project": str(job.project), "out": str(folder)},
             progress_bar=False,
             # With `cwd`, papermill would change the working directory of all threads.
@@ -164,6 +164,11 @@ def _execute(job: Job, folder: Path, executed: Path) -> None:
         # papermill opens an event loop in each thread and leaves it open.
         ensure_event_loop().close()
     executed.write_text(format_notebook(notebook), "utf-8")
+
+
+def _escape_braces(path: Path) -> str:
+    """Return a path as papermill takes it, which fills names in braces with parameters."""
+    return str(path).replace("{", "{{").replace("}", "}}")
 
 
 def _describe(error: Exception) -> str:

@@ -126,6 +126,67 @@ def _register_fonts() -> None:
         fontManager.addfont(path)
 
 
+def use_fonts_for(figure) -> str:
+    """Add installed fonts for the characters of a figure that its own fonts lack.
+
+    Returns the characters that no installed font has; they are drawn as boxes.
+    """
+    import matplotlib as mpl
+    from matplotlib.text import Text
+
+    texts = figure.findobj(Text)
+    characters = {character for text in texts for character in text.get_text()}
+    lacking = frozenset(filter(str.isprintable, characters - _own_characters()))
+    if not lacking:
+        return ""
+    names, missing = _other_fonts(lacking)
+    families = [*RC["font.family"], *names]
+    # Texts that the layout will add, such as labels of ticks, take it from the settings.
+    mpl.rcParams["font.family"] = families
+    for text in texts:
+        text.set_fontfamily(families)
+    return missing
+
+
+@cache
+def _own_characters() -> frozenset[str]:
+    from matplotlib.font_manager import findfont
+
+    return frozenset().union(*(_characters(findfont(name)) for name in RC["font.family"]))
+
+
+@cache
+def _other_fonts(characters: frozenset[str]) -> tuple[list[str], str]:
+    """Return names of installed fonts that together have these characters, and those none has."""
+    from matplotlib.font_manager import findSystemFonts, fontManager
+    from matplotlib.ft2font import FT2Font
+
+    names, missing = [], characters
+    # Not the list of matplotlib, which does not know a font installed since it was written.
+    for path in sorted(findSystemFonts(), key=_font_preference):
+        if found := missing & _characters(path):
+            fontManager.addfont(path)
+            names.append(FT2Font(path).family_name)
+            missing -= found
+    return names, "".join(sorted(missing))
+
+
+def _font_preference(path: str) -> tuple:
+    """Sort fonts: Noto, which has most scripts and one look, then regular faces."""
+    name = Path(path).stem
+    return not name.startswith("NotoSans"), "Regular" not in name, name
+
+
+def _characters(path: str) -> set[str]:
+    from matplotlib.ft2font import FT2Font
+
+    try:
+        return set(map(chr, FT2Font(path).get_charmap()))
+    except RuntimeError:
+        # A font that cannot be read is no help.
+        return set()
+
+
 def new_figure(width: float, height: float, **grid):
     """Return a figure of a size in inches, and its axes; `grid` are options of `subplots`."""
     from matplotlib.figure import Figure

@@ -357,16 +357,34 @@ def validate_arguments(
         for name, value in arguments.items()
         if name not in unknown
     }
-    values, wrong = NotebookParameters(notebook, parameters).validate(arguments, dataset)
+    declared = NotebookParameters(notebook, parameters)
+    texts = {
+        name: TextValue(value)
+        for name, value in arguments.items()
+        # `papermill -p` passes a list as text.
+        if isinstance(value, str)
+        and value.lstrip().startswith("[")
+        and name in parameters
+        and (get_origin(declared.type_of(name)) or declared.type_of(name)) in (list, tuple)
+    }
+    values, wrong = declared.validate({**arguments, **texts}, dataset)
     if problems := problems + wrong:
         raise ParameterError("\n".join(f"{notebook}: {name}: {text}" for name, text in problems))
+    if texts and (shell := _shell()):
+        # Later cells read the notebook's own variables.
+        shell.push({name: values[name] for name in texts if name in shell.user_ns})
     return values
+
+
+def _shell():
+    """Return the IPython shell that runs this notebook, if one does."""
+    ipython = sys.modules.get("IPython")
+    return ipython.get_ipython() if ipython else None
 
 
 def _injected_unknown() -> Iterator[str]:
     """Yield the names that papermill assigned in this kernel although no earlier cell had them."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython else None
+    shell = _shell()
     if shell is None:
         return
     known: set[str] = set()
@@ -420,4 +438,7 @@ def _message(error: Mapping[str, Any]) -> str:
         return error["msg"]
     if error["type"] == "too_short":
         return "give at least one value"
-    return f"{error['msg'].replace('valid array', 'list')}, not {format_value(error['input'])}"
+    message = f"{error['msg'].replace('valid array', 'list')}, not {format_value(error['input'])}"
+    if error["type"] == "list_type" and isinstance(error["input"], str):
+        message += '. Write one like ["a", "b"] or [1, 2]'
+    return message

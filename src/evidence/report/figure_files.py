@@ -9,11 +9,13 @@ import base64
 import contextlib
 import io
 import json
+import logging
 import os
 import time
+import warnings
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from html import escape
 from importlib.metadata import version
 from pathlib import Path
@@ -21,7 +23,7 @@ from pathlib import Path
 from evidence.dataset.citations import format_bibtex
 from evidence.dataset.dataset import Dataset
 from evidence.figures.layout import Layout, draw
-from evidence.figures.style import house_style, stamp
+from evidence.figures.style import house_style, stamp, use_fonts_for
 from evidence.files import atomic_write, digest, format_json, path_digest
 from evidence.provenance.sentence import Sentence
 from evidence.report import figure_metadata
@@ -33,6 +35,7 @@ from evidence.report.machine_readable import as_csv
 
 FORMATS = ("svg", "pdf", "png")
 DPI, POINTS_PER_INCH = 300, 72
+MAX_CHARACTERS_NAMED = 5
 CACHE_VARIABLE = "EVIDENCE_STORE"
 CACHE_DAYS = 30
 CACHE_LIBRARIES = ("matplotlib", "fonttools", "pypdfium2", "pillow")
@@ -51,8 +54,13 @@ def render_figure(
     cache_path = _cache_path(layout, record)
     files = {name: _read_cache(cache_path, name) for name in formats}
     if missing := [name for name, content in files.items() if not content]:
-        with house_style():
+        with house_style(), warnings.catch_warnings():
+            # Said once below, and without the folder of this installation.
+            warnings.filterwarnings("ignore", r"Glyph \d+ ")
             figure = draw(layout)
+            undrawn = use_fonts_for(figure)
+            if undrawn:
+                _warn_of_missing_font(undrawn)
             box = stamp(figure, record.name)
             for name in missing:
                 if name == "png":
@@ -60,8 +68,20 @@ def render_figure(
                     files[name] = _png_from_pdf(pdf, record)
                 else:
                     files[name] = _save(figure, box, record, name)
-                _write_cache(cache_path, name, files[name])
+                if not undrawn:
+                    _write_cache(cache_path, name, files[name])
     return files
+
+
+@cache
+def _warn_of_missing_font(characters: str) -> None:
+    """Say, once in a process, that characters are drawn as boxes."""
+    listed = ", ".join(f"{sign} (U+{ord(sign):04X})" for sign in characters[:MAX_CHARACTERS_NAMED])
+    more = ", …" if len(characters) > MAX_CHARACTERS_NAMED else ""
+    logging.getLogger("evidence").warning(
+        f"No installed font has {listed}{more}. Figures show boxes instead. Install a font that "
+        "has these characters, such as Noto Sans CJK, and run: evidence report --force"
+    )
 
 
 def _save(figure, box, record: FigureRecord, file_format: str) -> bytes:
