@@ -103,14 +103,14 @@ def replace_measure(measure):
 def test_doses_that_do_not_differ_are_refused_and_the_arms_shown(grouped):
     for number in range(13):
         grouped.put("data/studies.csv", 2 * number + 2, dose_mg_per_kg="0.5")
-    model, results = fitted(grouped)
+    model, _ = fitted(grouped)
     assert model.curve is None
     assert model.reasons == ("every trial gave 0.5 mg/kg; a curve needs doses that differ",)
     assert str(describe_dose_model(model, [1.0])[0]) == (
         "No dose–response curve of the odds ratio of infection: every trial gave 0.5 mg/kg; a "
         "curve needs doses that differ."
     )
-    layout = lay_out_dose_response_curve(model, results, doses=[1.0])
+    layout = lay_out_dose_response_curve(model, doses=[1.0])
     assert (len(layout.frame), len(layout.curve), layout.empty) == (13, 0, "")
     assert "No curve: every trial gave 0.5 mg/kg" in str(layout.caption)
     draw(layout)
@@ -160,7 +160,7 @@ def test_a_trial_of_several_doses_without_numbers_is_named(grouped):
 
 def test_one_sentence_says_what_the_trials_say_together_and_how_little(grouped):
     second_dose(grouped, 1, 4, 3, 300)
-    model, results = fitted(grouped)
+    model, _ = fitted(grouped)
     text = str(describe_dose_model(model, [1.0, 20.0])[0])
     assert text.startswith("Together, 13 trials (after 1 day) put the odds ratio of infection at ")
     assert ", extrapolated) at 20 mg/kg if the log odds ratio follows a straight line" in text
@@ -168,7 +168,7 @@ def test_one_sentence_says_what_the_trials_say_together_and_how_little(grouped):
         "only trial1 compared several doses, none of these trials gave less than 1 or more than 13"
         in text
     )
-    layout = lay_out_dose_response_curve(model, results, doses=[1.0, 20.0])
+    layout = lay_out_dose_response_curve(model, doses=[1.0, 20.0])
     assert layout.curve["dose"].max() == 20
     assert layout.better == -1
     assert layout.reading[-1].startswith("Curve at 20 mg/kg: ")
@@ -178,14 +178,14 @@ def test_one_sentence_says_what_the_trials_say_together_and_how_little(grouped):
 
 @pytest.mark.parametrize("shape", ["quadratic", "spline", "emax"])
 def test_every_shape_is_fitted_or_refused_with_a_reason(grouped, shape):
-    model, results = fitted(grouped, shape=shape)
+    model, _ = fitted(grouped, shape=shape)
     assert (model.curve is None) == bool(model.reasons)
-    draw(lay_out_dose_response_curve(model, results, doses=[1.0]))
+    draw(lay_out_dose_response_curve(model, doses=[1.0]))
     assert describe_dose_model(model, [1.0])
 
 
 def test_without_studies_the_refusal_says_so(grouped):
-    model, results = fitted(grouped, Question("infection", "smd"))
+    model, _ = fitted(grouped, Question("infection", "smd"))
     assert model.curve is None
     assert model.reasons[0].startswith("no tabulated study has confirmed numbers")
-    assert lay_out_dose_response_curve(model, results).empty
+    assert lay_out_dose_response_curve(model).empty

@@ -164,12 +164,12 @@ def lay_out_curve(dataset, results):
 
 def lay_out_doses(dataset, results):
     model = fit_dose_model(dataset, results, question(dataset, results, "rr"))
-    return lay_out_dose_response_curve(model, results, doses=[0.1, 1.0])
+    return lay_out_dose_response_curve(model, doses=[0.1, 1.0])
 
 
 def lay_out_times(dataset, results):
     model = fit_time_model(dataset, results, question(dataset, results, "rr"))
-    return lay_out_time_course(model, results)
+    return lay_out_time_course(model)
 
 
 def judged(dataset, results):

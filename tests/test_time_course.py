@@ -175,7 +175,7 @@ def test_courses_of_treatment_are_told_apart(timed):
     for number in (3, 4, 5):
         later(timed, number, 5, 9, days=18, sessions="6", last_dose_days="11")
     later(timed, 0, 5, 9, days=30, course="maintenance", last_dose_days="28")
-    model, results = modelled(timed)
+    model, _ = modelled(timed)
     assert [(course.course, len(course.effects)) for course in model.courses] == [
         ("single", 9),
         ("repeated", 3),
@@ -188,7 +188,7 @@ def test_courses_of_treatment_are_told_apart(timed):
         "the tables give it at a known time since the last dose for trial0 only, and a curve needs "
         "at least 3 studies",
     )
-    layout = lay_out_time_course(model, results)
+    layout = lay_out_time_course(model)
     assert set(layout.frame["course"]) == {"single", "repeated", "maintenance"}
     assert set(layout.curve["course"]) == {"single"}
     assert "No curve after repeated doses: all were measured after 7 days" in str(layout.caption)
@@ -242,15 +242,15 @@ def test_the_page_gives_a_half_life_with_its_studies_or_says_why_there_is_none(t
 def test_one_trial_or_none_is_refused_and_shown(timed):
     for line in range(3, 8):
         timed.put("data/designs.csv", line, comparator_kind="other treatment")
-    model, results = modelled(timed)
+    model, _ = modelled(timed)
     assert str(describe_time_model(model)[0]) == (
         "No half-life of the odds ratio of infection after a single dose can be given: the tables "
         "give it at a known time since the last dose for trial0 only, and a curve needs at least 3 "
         "studies."
     )
-    layout = lay_out_time_course(model, results)
+    layout = lay_out_time_course(model)
     assert (len(layout.frame), len(layout.curve), layout.empty) == (2, 0, "")
     draw(layout)
-    nothing, results = modelled(timed, Question("infection", "smd"))
+    nothing, _ = modelled(timed, Question("infection", "smd"))
     assert str(describe_time_model(nothing)[0]).startswith("No half-life of the standardised mean")
-    assert lay_out_time_course(nothing, results).empty
+    assert lay_out_time_course(nothing).empty

@@ -29,6 +29,7 @@ MORE_ROWS = [
         {"claim": "C1", "quality": "onset", "subject": "rising", "as_said": "at once"},
     ),
     (schema.INSTRUMENTS, {"instrument": "ruler", "integer": "yes", "note": "it has marks"}),
+    (schema.ARMS, {"study": "miller2001", "arm": "yeast", "treatment": "leaven"}),
     (schema.DOSES, {"drug": "yeast", "route": "oral", "low": "1", "high": "2", "source": "guide"}),
     (schema.WAIVERS, {"code": "TWIN", "study": "miller2001", "reason": "two loaves"}),
     (schema.AUDITS, {"row": "0", "study": "baker1990", "answer": "confirmed", "arm": "yeast"}),

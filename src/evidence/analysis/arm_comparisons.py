@@ -11,7 +11,9 @@ import re
 import numpy as np
 import pandas as pd
 
+from evidence.analysis.pooling.study_effects import align_sign
 from evidence.analysis.printed_numbers import is_impossible
+from evidence.dataset.schema import RATIO_MEASURES
 from evidence.provenance.sentence import format_percent, format_time
 from evidence.statistics.confidence_intervals import (
     risk_difference_interval,
@@ -149,7 +151,8 @@ def doses_of_trial(results: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         `DOSE_COLUMNS`, `has_estimate` and `finding` (better, no difference, worse or not stated):
-        the direction as reported, else by the p value, the adjusted one if there is one.
+        the direction as reported, else by the p value, the adjusted one if there is one. Signs of
+        differences are those of the outcome, see `align_sign`.
     """
     rows = results[
         (results["role"] == "contrast")
@@ -158,6 +161,10 @@ def doses_of_trial(results: pd.DataFrame) -> pd.DataFrame:
     ]
     has_several_doses = rows.groupby("study")["dose_mg_per_kg"].transform("nunique") > 1
     frame = rows.loc[has_several_doses, DOSE_COLUMNS].copy()
+    limits = ["value", "ci_low", "ci_high"]
+    for index, row in rows.loc[frame.index].iterrows():
+        measure = "or" if row["measure"] in RATIO_MEASURES else "md"
+        frame.loc[index, limits] = align_sign(row, measure, row[limits].to_numpy(float))
     frame["has_estimate"] = frame["value"].notna()
     frame["finding"] = [row.direction or _finding_by_p(row) for row in frame.itertuples()]
     order = ["study", "is_guide", "dose_mg_per_kg"]

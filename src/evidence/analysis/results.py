@@ -14,7 +14,7 @@ from evidence.dataset.dataset import MAX_CACHED_PROJECTS, Dataset, time_in_days
 from evidence.errors import ParameterError, not_one_of
 
 SCOPES = ("core", "all")
-SCALE_MEASURES = ("mean", "mean difference", "smd")
+SCALE_MEASURES = ("mean", "mean difference", "smd", "effect")
 """Measures whose sign depends on which end of a scale is good."""
 TREATED_ROLES = ("intervention", "single arm", "contrast")
 COMPARATOR_ROLES = ("comparator", "contrast")
@@ -105,6 +105,20 @@ def _all_results(dataset: Dataset) -> pd.DataFrame:
     rows["confirmed"] = (verified == "yes") | verified.str.startswith(IMPORTED)
     rows["event_count"], rows["event_count_source"] = _event_counts(rows)
     return rows
+
+
+def better_side(dataset: Dataset, outcome: str, scales: Iterable[str] = ()) -> int:
+    """Return the side of no effect that favours the treatment: 1 above, -1 below, 0 unknown.
+
+    `scales` are the directions declared for the scales used; they decide if they agree and the
+    outcome itself has none.
+    """
+    words = dataset.outcomes.set_index("outcome")["better"]
+    declared = set(scales)
+    word = words.get(outcome, "neither")
+    if word == "neither" and len(declared) == 1:
+        word = declared.pop()
+    return {"higher": 1, "lower": -1}.get(word, 0)
 
 
 def _declare_directions(rows: pd.DataFrame, dataset: Dataset) -> None:

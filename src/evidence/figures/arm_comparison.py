@@ -8,6 +8,7 @@ import pandas as pd
 from evidence.analysis.arm_comparisons import arm_pairs
 from evidence.analysis.eligible_evidence import OUTCOME_KINDS, evidence_rows
 from evidence.analysis.missing_results import summarise_missing, why_missing
+from evidence.analysis.results import better_side
 from evidence.dataset.dataset import Dataset
 from evidence.figures import style
 from evidence.figures.layout import Layout, ci_label, draw
@@ -74,9 +75,10 @@ def lay_out_arm_comparison(
             f"Wilson confidence intervals{guide_words}. Middle: risk difference in percentage "
             "points (Newcombe confidence interval). Right: risk ratio on a log scale (confidence "
             "interval of its logarithm). An interval that crosses the dashed line is compatible "
-            "with no difference.{warnings}{undrawn}",
+            "with no difference. {side}{warnings}{undrawn}",
             {
                 "level": confidence_level(confidence),
+                "side": _side(dataset, outcome),
                 "warnings": "".join(f" {w}" for w in frame["warning"] if w),
                 "undrawn": _undrawn(dataset, rows, frame, outcome),
             },
@@ -120,6 +122,14 @@ def _undrawn(dataset: Dataset, rows: pd.DataFrame, frame: pd.DataFrame, outcome:
         for reason, labels in studies["label"].groupby(reasons, sort=False)
     ]
     return f" Without counts of both arms in the tables: {'; '.join(parts)}." if parts else ""
+
+
+def _side(dataset: Dataset, outcome: str) -> str:
+    """Say which arm is favoured if more of its participants have the outcome."""
+    favoured = {1: "first", -1: "second"}.get(better_side(dataset, outcome))
+    if favoured is None:
+        return "Which side favours the first arm is not stated for this outcome."
+    return f"Differences above 0 and ratios above 1 favour the {favoured} arm."
 
 
 def _has_guide(frame: pd.DataFrame) -> bool:
@@ -242,12 +252,16 @@ def _format_effects(difference, ratio, frame):
     high = 1.25 * max(100 * frame[["rd_low", "rd_high"]].abs().max(axis=None), 10)
     difference.set_xlim(min(-20, 100 * frame["rd_low"].min() * 1.4), high)
     difference.set_title("Risk difference", pad=8)
-    difference.set_xlabel("percentage points, first arm minus second")
+    sides = frame["better"].map({"higher": 1, "lower": -1}).fillna(0).unique()
+    better = int(sides[0]) if len(sides) == 1 else 0
+    arms = ("first arm", "second arm")
+    name = "percentage points, first arm minus second"
+    difference.set_xlabel(style.favours_label(name, better, arms))
     ratio.axvline(1, color=style.QUIET, lw=1, ls="--")
     low, high = frame["rr_low"].min() / 1.3, frame["rr_high"].max() * 1.5
     style.format_ratio_axis(ratio.xaxis, min(0.5, low), max(2.0, high))
     ratio.set_title("Risk ratio", pad=8)
-    ratio.set_xlabel("first arm divided by second, log scale")
+    ratio.set_xlabel(style.favours_label("first arm divided by second, log scale", better, arms))
 
 
 def _add_legend(figure, frame):

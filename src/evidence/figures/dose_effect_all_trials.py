@@ -7,7 +7,7 @@ import pandas as pd
 
 from evidence.analysis.eligible_evidence import evidence_rows
 from evidence.analysis.missing_results import summarise_missing, why_missing
-from evidence.analysis.narrative.pooled_results import format_estimates
+from evidence.analysis.narrative.pooled_results import NO_EFFECT, format_estimates, side_text
 from evidence.analysis.pooling.pooled_estimate import INVERSE_LINK
 from evidence.analysis.pooling.question import (
     MEASURE_LABELS,
@@ -22,6 +22,7 @@ from evidence.analysis.pooling.study_effects import (
     crossover_without_correlation,
     half_widths,
 )
+from evidence.analysis.results import better_side
 from evidence.dataset.dataset import Dataset
 from evidence.dataset.schema import UNSIZED_MEASURES
 from evidence.figures import style
@@ -55,11 +56,13 @@ class AllTrialsDoseLayout(Layout):
 
     `frame` has on the natural scale `estimate`, `ci_low`, `ci_high` (NaN where none is reported),
     and `dose`, `offset` (to set arms of one dose apart), `direction` (where no effect size is
-    tabulated), `missing` (why it is not), `blinding` and `label`.
+    tabulated), `missing` (why it is not), `blinding` and `label`. `better` is the side of no effect
+    that favours the treatment: 1 above, -1 below, 0 not known.
     """
 
     measure: str
     outcome: str
+    better: int
 
 
 def lay_out_dose_effect_all_trials(
@@ -83,10 +86,13 @@ def lay_out_dose_effect_all_trials(
     frame["name"] = [f"{row.study}/{row.dose:g} mg per kg" for row in frame.itertuples()]
     identity = f"fig-doses-{question.measure}"
     label = f"{MEASURE_LABELS[question.measure]} of {question.outcome}"
+    better = better_side(dataset, question.outcome)
     return AllTrialsDoseLayout(
         id=identity,
         title=f"Dose and effect across trials: {label}",
-        caption=_caption(identity, question, frame, confidence),
+        caption=_caption(
+            identity, question, frame, confidence, side_text(question.measure, better)
+        ),
         alt=_alt(question, frame),
         reading=tuple(
             _arm_sentence(question.measure, row, confidence) for row in frame.itertuples()
@@ -96,6 +102,7 @@ def lay_out_dose_effect_all_trials(
         empty="" if len(frame) else "No trial here states a dose per weight and its effect.",
         measure=question.measure,
         outcome=question.outcome,
+        better=better,
     )
 
 
@@ -147,7 +154,9 @@ def _other_findings(results: pd.DataFrame, question: Question, computed: pd.Seri
     return rows[ARM_COLUMNS]
 
 
-def _caption(identity: str, question: Question, frame: pd.DataFrame, confidence: float) -> Sentence:
+def _caption(
+    identity: str, question: Question, frame: pd.DataFrame, confidence: float, side: str
+) -> Sentence:
     is_sized = frame["direction"] == ""
     shared = frame.loc[frame["study"].duplicated(keep=False), "label"].unique()
     sized, worded = frame[is_sized], frame[~is_sized]
@@ -162,7 +171,7 @@ def _caption(identity: str, question: Question, frame: pd.DataFrame, confidence:
         "{arms} of {treatment}, each against the comparator of its own trial at the time nearest "
         "to that asked for, with {level} confidence intervals. An open mark has none: none is "
         "tabulated, or the two groups are the same participants. Shape and colour say whether "
-        "participants could tell what they received."
+        f"participants could tell what they received. {side}"
     )
     if len(worded):
         template += " For {worded} only the direction is tabulated, shown below the chart"
@@ -217,7 +226,7 @@ def draw_dose_effect_all_trials(layout: AllTrialsDoseLayout):
     sized = sized[sized["direction"] == ""]
     for row in sized.itertuples():
         _draw_arm(axes, row)
-    axes.axhline(style.NO_EFFECT[layout.measure], color=style.QUIET, lw=1, ls="--")
+    axes.axhline(NO_EFFECT[layout.measure], color=style.QUIET, lw=1, ls="--")
     _format_effect_axis(axes, layout)
     _draw_directions(strip, worded, doses)
     strip.set_ylim(max(lines, 1) - 0.4, -0.6)
@@ -269,5 +278,6 @@ def _format_effect_axis(axes, layout: AllTrialsDoseLayout):
     else:
         low, high = axes.get_ylim()
         axes.set_ylim(low, high + 0.45 * (high - low))
-    axes.set_ylabel(f"{MEASURE_LABELS[layout.measure]}\nof {layout.outcome}")
+    name = f"{MEASURE_LABELS[layout.measure]} of {layout.outcome}"
+    axes.set_ylabel(style.favours_label(name, layout.better))
     axes.grid(axis="y")

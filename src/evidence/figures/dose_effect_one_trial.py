@@ -7,6 +7,7 @@ import pandas as pd
 
 from evidence.analysis.arm_comparisons import arm_sizes, doses_of_trial
 from evidence.analysis.missing_results import summarise_missing, why_missing
+from evidence.analysis.results import better_side
 from evidence.dataset.dataset import Dataset
 from evidence.figures import style
 from evidence.figures.layout import Layout, draw, row_addresses
@@ -46,12 +47,14 @@ class OneTrialDoseLayout(Layout):
     """One column per dose: above the reported effects, below the directions in words.
 
     `frame` has `dose`, `lane` (source or guide), `finding` (the direction), `has_estimate`, `value`
-    (the standardised mean difference), the p values and `missing` (why there is no size). `sizes`
+    (the standardised mean difference), the p values and `missing` (why there is no size). `better`
+    is the side of zero that favours the dose: 1 above, -1 below, 0 not known. `sizes`
     gives the participants allocated to each arm, `missing` for each lane why it says nothing.
     """
 
     study: str
     versus: str
+    better: int
     sizes: dict[str, int]
     missing: dict[str, str]
 
@@ -80,16 +83,19 @@ def lay_out_dose_effect_one_trial(
     rows = rows.assign(missing=missing)
     versus = next(iter(rows["versus"]), "")
     frame = rows[COLUMNS].reset_index(drop=True)
+    sides = {better_side(dataset, outcome) for outcome in frame["outcome"].unique()}
+    better = sides.pop() if len(sides) == 1 else 0
     return OneTrialDoseLayout(
         id="fig-dose-response",
         title=f"Dose and effect in {label}",
-        caption=_caption(frame, label, versus),
+        caption=_caption(frame, label, versus, better),
         alt=_alt(frame, label, versus),
         reading=tuple(_finding_sentence(row) for row in frame.itertuples()),
         frame=frame,
         empty="" if len(frame) else "No study here compares several doses with one comparator.",
         study=study,
         versus=versus,
+        better=better,
         sizes=arm_sizes(results, study),
         missing=dict(zip(frame["lane"], frame["missing"], strict=True)),
     )
@@ -107,7 +113,7 @@ def _names(rows: pd.DataFrame) -> list[str]:
     ]
 
 
-def _caption(frame: pd.DataFrame, label: str, versus: str) -> Sentence:
+def _caption(frame: pd.DataFrame, label: str, versus: str, better: int) -> Sentence:
     source = frame[frame["lane"] == "source"]
     is_sized = source["dose"].isin(source.loc[source["has_estimate"], "dose"])
     instrument = next(iter(source["instrument"]), "")
@@ -120,9 +126,10 @@ def _caption(frame: pd.DataFrame, label: str, versus: str) -> Sentence:
     if is_sized.any():
         fields["sized"] = _doses(source[source["has_estimate"]])
         only = "" if is_sized.all() else " only"
-        template += (
-            f" An effect size was read for {{sized}} mg/kg{only}; below zero the dose was better."
-        )
+        template += f" An effect size was read for {{sized}} mg/kg{only}"
+        if better:
+            template += f"; {'above' if better > 0 else 'below'} zero the dose was better"
+        template += "."
     if not is_sized.all():
         fields["worded"] = _doses(source[~is_sized])
         template += " For {worded} mg/kg only the direction is tabulated, so no position is drawn"
@@ -189,7 +196,9 @@ def draw_dose_effect_one_trial(layout: OneTrialDoseLayout):
 def _draw_effects(axes, layout, columns):
     rows = layout.frame[layout.frame["has_estimate"]]
     height = max(1.2, 1.25 * rows["value"].abs().max() if len(rows) else 0)
-    axes.set_ylim(height * 0.4, -height)
+    # The side that favours the dose is up; if it is not known, larger effects are.
+    up = layout.better or 1
+    axes.set_ylim(-up * height * 0.4, up * height)
     axes.axhline(0, color=style.QUIET, lw=1, ls="--")
     n = layout.sizes.get(layout.versus)
     text = f"no difference\nfrom {layout.versus}" + (f"\n(n = {n})" if n else "")
@@ -209,11 +218,12 @@ def _draw_effects(axes, layout, columns):
     for dose in set(columns) - set(rows["dose"]):
         x, reason = columns[dose], layout.missing.get("source", "not tabulated")
         box = {"facecolor": "white", "edgecolor": "none", "pad": 3}
-        axes.text(x, -height / 2, _on_lines(f"size {reason}"), bbox=box, **CENTRED, **SILENT)
+        axes.text(x, up * height / 2, _on_lines(f"size {reason}"), bbox=box, **CENTRED, **SILENT)
         # Hatched is what is not known here; what the source does not report stays blank.
         hatch = "" if reason == "not reported" else "///"
         axes.axvspan(x - 0.42, x + 0.42, fill=False, hatch=hatch, lw=0, zorder=0)
-    axes.set_ylabel("standardised mean difference\n(above the line: dose better)")
+    better = "\n(above the line: dose better)" if layout.better else ""
+    axes.set_ylabel(f"standardised mean difference{better}")
     axes.set_title(f"Reported effect sizes, each dose against {layout.versus}", pad=8)
     axes.grid(axis="y")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from evidence.analysis.narrative.pooled_results import format_estimates
+from evidence.analysis.narrative.pooled_results import NO_EFFECT, format_estimates, side_text
 from evidence.analysis.pooling.dose_response import SHAPE_LABELS, DoseModel
 from evidence.analysis.pooling.pooled_estimate import INVERSE_LINK
 from evidence.analysis.pooling.question import MEASURE_LABELS
@@ -44,7 +44,7 @@ class DoseResponseLayout(Layout):
 
 
 def lay_out_dose_response_curve(
-    model: DoseModel, results: pd.DataFrame, *, doses: Sequence[float] = ()
+    model: DoseModel, *, doses: Sequence[float] = ()
 ) -> DoseResponseLayout:
     """Lay out the arms of a dose model and its curve, drawn up to the largest of these doses.
 
@@ -93,15 +93,9 @@ def lay_out_dose_response_curve(
         empty="" if len(frame) else "No trial here states a dose per weight and its effect.",
         measure=question.measure,
         outcome=question.outcome,
-        better=better_side(results, question.outcome),
+        better=model.better,
         curve=curve,
     )
-
-
-def better_side(results: pd.DataFrame, outcome: str) -> int:
-    """Return the side of no effect that favours the treatment: 1 above, -1 below, 0 neither."""
-    words = results.loc[results["outcome"] == outcome, "better"]
-    return {"higher": 1, "lower": -1}.get(words.iloc[0] if len(words) else "", 0)
 
 
 def _predictions(model: DoseModel, doses: Sequence[float]) -> pd.DataFrame:
@@ -118,7 +112,8 @@ def _caption(identity: str, model: DoseModel, frame: pd.DataFrame) -> Sentence:
     }
     lead = (
         "{arms} of {treatment} in {trials}, each against the comparator of its own trial, with "
-        "{level} confidence intervals; arms of one dose are drawn side by side."
+        "{level} confidence intervals; arms of one dose are drawn side by side. "
+        + side_text(model.question.measure, model.better)
     )
     if model.route and model.route != "any":
         fields["route"] = model.route
@@ -184,7 +179,7 @@ def draw_dose_response_curve(layout: DoseResponseLayout):
     axes.vlines(x, frame["ci_low"], frame["ci_high"], color=style.VERMILION, lw=1, alpha=0.75)
     sizes = bubble_sizes(frame["weight"])
     axes.scatter(x, frame["estimate"], s=sizes, c="white", ec=style.VERMILION, lw=1.6, zorder=3)
-    axes.axhline(style.NO_EFFECT[layout.measure], color=style.QUIET, lw=1, ls="--")
+    axes.axhline(NO_EFFECT[layout.measure], color=style.QUIET, lw=1, ls="--")
     axes.set_xlim(-0.03 * largest, 1.04 * largest)
     axes.set_xlabel("dose (mg/kg)")
     axes.set_ylabel(effect_label(layout.measure, layout.outcome, layout.better))
@@ -244,8 +239,4 @@ def format_effect_axis(axes, measure: str, marks: pd.DataFrame, curve: pd.DataFr
 
 def effect_label(measure: str, outcome: str, better: int) -> str:
     """Name the axis, with the side of no effect that favours the treatment below it."""
-    name = f"{MEASURE_LABELS[measure]} of {outcome}"
-    if not better:
-        return name
-    below, above = ("comparator", "treatment")[::better]
-    return f"{name}\n← favours the {below} · favours the {above} →"
+    return style.favours_label(f"{MEASURE_LABELS[measure]} of {outcome}", better)

@@ -7,14 +7,17 @@ import numpy as np
 import pandas as pd
 
 from evidence.analysis.narrative.pooled_results import (
+    NO_EFFECT,
     STUDY_METHODS,
     format_estimates,
     measure_label,
     method_label,
+    side_text,
 )
 from evidence.analysis.pooling.explorer_query import ANY, ExplorerQuery, QueryResult, run_query
 from evidence.analysis.pooling.pooled_estimate import PooledEstimate, Refusal
 from evidence.analysis.pooling.study_effects import RATIOS
+from evidence.analysis.results import better_side
 from evidence.dataset.dataset import Dataset
 from evidence.figures import style
 from evidence.figures.layout import Layout, draw, row_addresses
@@ -54,10 +57,12 @@ class ForestLayout(Layout):
 
     `frame` has `label`, `details`, `estimate`, `ci_low`, `ci_high`, `weight`, `pi_low`, `pi_high`,
     `kind` (heading, study, pooled or cumulative) and `risk` (the study's level of risk of bias).
+    `better` is the side of no effect that favours the treatment: 1 above, -1 below, 0 not known.
     """
 
     measure: str
     outcome: str
+    better: int = 0
 
 
 def lay_out_forest(pooled: PooledEstimate | Refusal) -> ForestLayout:
@@ -129,10 +134,11 @@ def lay_out_explorer_forest(
     if isinstance(pooled, PooledEstimate):
         lines.append(_pooled_line(pooled, "pooled estimate", pooled.studies, pooled.pooled))
     reasons = "; ".join(pooled.reasons) if isinstance(pooled, Refusal) else ""
+    better = better_side(dataset, query.outcome, answer.studies["scale_better"])
     return ForestLayout(
         id=EXPLORER_FOREST,
         title=_query_title(query),
-        caption=_query_caption(answer, lines, reasons),
+        caption=_query_caption(answer, lines, reasons, better),
         alt=_alt(answer.query, len(answer.studies), lines),
         reading=tuple(_line_sentence(query.measure, line) for line in lines),
         frame=pd.DataFrame(lines) if lines else pd.DataFrame(columns=EMPTY_COLUMNS),
@@ -140,6 +146,7 @@ def lay_out_explorer_forest(
         empty="" if lines else f"{capitalise(reasons)}.",
         measure=query.measure,
         outcome=query.outcome,
+        better=better,
     )
 
 
@@ -151,7 +158,7 @@ def _query_title(query: ExplorerQuery) -> str:
     return f"{label}: {', '.join(words)}" if words else label
 
 
-def _query_caption(answer: QueryResult, lines: list[dict], reasons: str) -> Sentence:
+def _query_caption(answer: QueryResult, lines: list[dict], reasons: str, better: int) -> Sentence:
     name = f"{EXPLORER_FOREST}.caption"
     if answer.studies.empty:
         return Sentence(name, "Nothing is drawn.")
@@ -161,7 +168,8 @@ def _query_caption(answer: QueryResult, lines: list[dict], reasons: str) -> Sent
         "near": parameter(time_days, format_duration(time_days)),
         "whose": INTERVAL_OWNERS.get(answer.query.measure, "its"),
     }
-    studies = f"{STUDY_TEXT}, at its time nearest to {{near}} after treatment."
+    side = side_text(answer.query.measure, better)
+    studies = f"{STUDY_TEXT}, at its time nearest to {{near}} after treatment. {side}".strip()
     if isinstance(answer.pooled, Refusal):
         fields["reasons"] = reasons
         return Sentence(name, f"{studies} Not pooled: {{reasons}}. {RISK_TEXT}", fields)
@@ -195,6 +203,7 @@ def _lay_out(identity, title, template, pooled: PooledEstimate, lines, **fields)
         "left_out": (OTHERS_TEXT if pooled.left_out else "") + _sentences(pooled.handling),
         "whose": INTERVAL_OWNERS.get(pooled.measure, "its"),
     }
+    template = f"{template} {side_text(pooled.measure, pooled.better)}".strip()
     return ForestLayout(
         id=identity,
         title=title,
@@ -205,6 +214,7 @@ def _lay_out(identity, title, template, pooled: PooledEstimate, lines, **fields)
         methods=_methods(pooled.measure, pooled.method),
         measure=pooled.measure,
         outcome=pooled.outcome,
+        better=pooled.better,
     )
 
 
@@ -354,9 +364,10 @@ def _draw_risk(axes, y, level):
 def _format_effect_axis(axes, layout: ForestLayout):
     from matplotlib.ticker import FuncFormatter
 
-    if layout.measure in style.NO_EFFECT:
-        axes.axvline(style.NO_EFFECT[layout.measure], color=style.QUIET, lw=1, ls="--")
-    axes.set_xlabel(measure_label(layout.measure, layout.outcome))
+    if layout.measure in NO_EFFECT:
+        axes.axvline(NO_EFFECT[layout.measure], color=style.QUIET, lw=1, ls="--")
+    name = measure_label(layout.measure, layout.outcome)
+    axes.set_xlabel(style.favours_label(name, layout.better))
     if layout.measure in ("proportion", "rd"):
         axes.xaxis.set_major_formatter(FuncFormatter(lambda tick, _: format_percent(tick)))
     if layout.measure == "proportion":

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from evidence.analysis.narrative.pooled_results import format_estimates
+from evidence.analysis.narrative.pooled_results import NO_EFFECT, format_estimates, side_text
 from evidence.analysis.pooling.question import MEASURE_LABELS
 from evidence.analysis.pooling.specification_curve import (
     CHOICES,
@@ -41,6 +41,7 @@ class SpecificationCurveLayout(Layout):
     """
 
     measure: str
+    better: int
     lanes: dict[str, list[str]]
 
 
@@ -55,6 +56,11 @@ def lay_out_specification_curve(
         for choice in CHOICES
     }
     summary = describe_specifications(curve)
+    side = side_text(curve.question.measure, curve.better)
+    if curve.frame["outcome"].nunique() > 1 and not curve.better:
+        side = (
+            "The outcomes differ in which side is better; the colours say whom an estimate favours."
+        )
     measure = curve.question.measure
     label = MEASURE_LABELS[measure]
     low, high = format_estimates(measure, frame["estimate"].min(), frame["estimate"].max())
@@ -67,7 +73,7 @@ def lay_out_specification_curve(
                 "",
                 "Each column is a specification, ordered by its {kind}, with its {level} "
                 "confidence interval; the dots below show what was chosen in it. Confidence "
-                "intervals are cut at the frame.",
+                f"intervals are cut at the frame. {side}",
                 {"kind": label, "level": confidence_level(confidence)},
             ),
             summary,
@@ -81,6 +87,7 @@ def lay_out_specification_curve(
         methods=dict.fromkeys(["k", "estimate", "ci_low", "ci_high"], "specification"),
         empty="" if len(frame) else str(summary),
         measure=measure,
+        better=curve.better,
         lanes=lanes,
     )
 
@@ -127,8 +134,8 @@ def _draw_curve(axes, layout: SpecificationCurveLayout):
             look = {"color": colour, "ms": 3.5, "label": f"{words} ({len(rows)})"}
             axes.vlines(rows["column"], rows["ci_low"], rows["ci_high"], color=colour, lw=0.8)
             axes.plot(rows["column"], rows["estimate"], mark, **look)
-    axes.axhline(style.NO_EFFECT[layout.measure], color=style.QUIET, lw=1, ls="--")
-    axes.set_ylabel(MEASURE_LABELS[layout.measure])
+    axes.axhline(NO_EFFECT[layout.measure], color=style.QUIET, lw=1, ls="--")
+    axes.set_ylabel(style.favours_label(MEASURE_LABELS[layout.measure], layout.better))
     axes.legend(fontsize=8, loc="lower left", bbox_to_anchor=(0, 1.01), ncols=2)
     axes.grid(axis="y")
     if layout.measure in RATIOS:

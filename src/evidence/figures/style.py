@@ -11,8 +11,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from evidence.analysis.pooling.study_effects import PRINTED_EFFECTS, RATIOS
-
 FONTS = Path(__file__).parent / "fonts"
 INK = "#1a1a1a"
 QUIET = "#5f5f5f"
@@ -65,9 +63,6 @@ STATES = {
 """Sign, colour and description of each state in which a result is not reported."""
 
 GUIDE_MARK = {"marker": "D", "ls": "", "mew": 1.5, "mec": VERMILION, "label": "what the guide says"}
-
-NO_EFFECT = dict.fromkeys(PRINTED_EFFECTS, 0.0) | dict.fromkeys(RATIOS, 1.0)
-"""The value of each effect measure at which the groups do not differ."""
 
 RC: dict[Any, Any] = {
     "font.family": ["Evidence Sans", "DejaVu Sans"],
@@ -226,6 +221,20 @@ def format_percent_axis(axes) -> None:
     """Show proportions from 0% to 100% on the horizontal axis."""
     axes.set_xlim(0, 1)
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
+
+
+def favours_label(
+    name: str, better: int, arms: tuple[str, str] = ("treatment", "comparator")
+) -> str:
+    """Return the label of an effect axis: its name, and below it whom each side favours.
+
+    `better` is 1 if values above no effect favour the first of the arms, -1 if those below do, and 0 if
+    that is not known.
+    """
+    if not better:
+        return name
+    above, below = arms[::better]
+    return f"{name}\n← favours the {below} · favours the {above} →"
 
 
 def format_ratio_axis(axis, low: float, high: float) -> None:

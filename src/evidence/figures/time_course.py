@@ -5,14 +5,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from evidence.analysis.narrative.pooled_results import format_estimates
+from evidence.analysis.narrative.pooled_results import NO_EFFECT, format_estimates, side_text
 from evidence.analysis.pooling.pooled_estimate import INVERSE_LINK
 from evidence.analysis.pooling.question import MEASURE_LABELS
 from evidence.analysis.pooling.study_effects import half_widths
 from evidence.analysis.pooling.time_course import COURSE_LABELS, SHAPE_LABELS, TimeModel
 from evidence.figures import style
 from evidence.figures.dose_response_curve import (
-    better_side,
     bubble_sizes,
     draw_curve,
     effect_label,
@@ -59,7 +58,7 @@ class TimeCourseLayout(Layout):
     curve: pd.DataFrame = field(repr=False)
 
 
-def lay_out_time_course(model: TimeModel, results: pd.DataFrame) -> TimeCourseLayout:
+def lay_out_time_course(model: TimeModel) -> TimeCourseLayout:
     """Lay out every effect over the time since the last dose, and the curve of each course.
 
     A course of treatment without a curve shows its studies, and the caption says why.
@@ -102,7 +101,7 @@ def lay_out_time_course(model: TimeModel, results: pd.DataFrame) -> TimeCourseLa
         else "No study here has an effect at a known time after a last dose.",
         measure=question.measure,
         outcome=question.outcome,
-        better=better_side(results, question.outcome),
+        better=model.better,
         curve=curve,
     )
 
@@ -119,7 +118,8 @@ def _caption(identity: str, model: TimeModel, frame: pd.DataFrame) -> Sentence:
     parts = [
         "{effects} of {treatment} in {studies} against comparators without it, with {level} "
         "confidence intervals, over the time since the last dose, from {start} on, on a log scale; "
-        "a line joins the times of one study, and studies at one time are drawn side by side."
+        "a line joins the times of one study, and studies at one time are drawn side by side.",
+        side_text(model.question.measure, model.better),
     ]
     if any(course.curve is not None for course in model.courses):
         fields["shape"] = SHAPE_LABELS[model.shape]
@@ -190,7 +190,7 @@ def draw_time_course(layout: TimeCourseLayout):
             place, rows["estimate"], s=sizes, marker=mark, c="white", ec=colour, lw=1.6, zorder=3
         )
         names.append((rows["label"].iloc[-1], (place.iloc[-1], rows["ci_high"].iloc[-1])))
-    axes.axhline(style.NO_EFFECT[layout.measure], color=style.QUIET, lw=1, ls="--")
+    axes.axhline(NO_EFFECT[layout.measure], color=style.QUIET, lw=1, ls="--")
     _format_time_axis(axes, [*x, *curve["since"]])
     axes.set_ylabel(effect_label(layout.measure, layout.outcome, layout.better))
     format_effect_axis(axes, layout.measure, frame, curve)

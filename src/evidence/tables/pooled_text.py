@@ -12,6 +12,7 @@ from evidence.analysis.narrative.pooled_results import (
     describe_pool,
     format_estimates,
     method_label,
+    side_text,
 )
 from evidence.analysis.pooling.few_studies import MAX_STUDIES
 from evidence.analysis.pooling.pooled_estimate import PooledEstimate
@@ -48,6 +49,7 @@ def format_pool(
     yield from _wrap(_heading(pooled))
     yield ""
     yield from _wrap(f"{_answer(pooled)}.")
+    yield from _wrap(side_text(pooled.measure, pooled.better))
     yield from _wrap(f"{capitalise(method_label(pooled))}.")
     yield from _wrap(_heterogeneity(pooled))
     yield ""
@@ -60,6 +62,7 @@ def format_pool(
     yield ""
     whole = replace(pooled, subgroup_by="", omitted_analyses={}, left_out=())
     _, *sentences = describe_pool(whole)
+    sentences = [sentence for sentence in sentences if not sentence.name.endswith(".side")]
     reasons = dict.fromkeys(pooled.omitted_analyses.values())
     for text in [
         *map(str, sentences),
@@ -97,8 +100,9 @@ def _answer(pooled: PooledEstimate) -> str:
     natural = pooled.natural_scale()
     limits = (natural["estimate"], natural["ci_low"], natural["ci_high"])
     estimate, low, high = format_estimates(pooled.measure, *limits)
-    studies = pooled.studies.drop_duplicates("study")
-    parts = [count(len(studies), "study").text]
+    # A comparator arm that was split between treatments is there in parts.
+    studies = pooled.studies.drop_duplicates(["study", "treatment"])
+    parts = [count(studies["study"].nunique(), "study").text]
     sizes = studies["n1"] + studies["n2"].fillna(0)
     if sizes.notna().all():
         parts.append(count(int(sizes.sum()), "participant").text)

@@ -17,6 +17,7 @@ from functools import lru_cache
 import numpy as np
 
 from evidence.analysis.certainty.evidence_body import EvidenceBody
+from evidence.analysis.results import better_side
 from evidence.dataset import schema
 from evidence.dataset.dataset import MAX_CACHED_PROJECTS, Dataset
 from evidence.provenance.sentence import format_number, format_percent
@@ -103,8 +104,9 @@ def conclusion(dataset: Dataset, body: EvidenceBody) -> str:
     if low <= 0 <= high:
         text = "the CI includes no effect"
     else:
-        is_good = (low > 0) == (_better(dataset).get(body.question.outcome) != "lower")
-        text = f"the CI excludes no effect, in favour of the {'treatment' if is_good else 'comparator'}"
+        side = better_side(dataset, body.question.outcome, body.studies["scale_better"])
+        favoured = {1: "treatment", -1: "comparator"}.get(side if low > 0 else -side)
+        text = "the CI excludes no effect" + (f", in favour of the {favoured}" if favoured else "")
     mid = body_mid(dataset, body)
     if mid is None:
         return text
@@ -174,11 +176,6 @@ def per_thousand(value: float) -> str:
 def _minimal_important_differences(dataset: Dataset) -> dict[tuple[str, str, str], float]:
     rows = dataset.minimal_important_differences.iloc[::-1]
     return {(row.outcome, row.measure, row.instrument): row.value for row in rows.itertuples()}
-
-
-@lru_cache(maxsize=MAX_CACHED_PROJECTS)
-def _better(dataset: Dataset) -> dict[str, str]:
-    return dict(zip(dataset.outcomes["outcome"], dataset.outcomes["better"], strict=True))
 
 
 @lru_cache(maxsize=MAX_CACHED_PROJECTS)

@@ -1,12 +1,18 @@
 """Check SDs, CIs, p values and effect estimates against each other."""
 
+import re
+
 import numpy as np
 import pandas as pd
 
 from evidence.analysis.arm_comparisons import arm_pairs
 from evidence.analysis.checks.finding import CheckResults, check
+from evidence.analysis.eligible_evidence import evidence_rows
 from evidence.analysis.pooling.printed_variance import reason_without_variance
+from evidence.analysis.pooling.question import undeclared_directions
+from evidence.analysis.pooling.study_effects import all_effects
 from evidence.analysis.printed_numbers import printed_numbers, rounding
+from evidence.analysis.results import SCALE_MEASURES
 from evidence.dataset.csv_reader import map_cells
 from evidence.dataset.dataset import Dataset
 from evidence.dataset.schema import RATIO_MEASURES
@@ -22,6 +28,9 @@ INTERVALS = {
     "risk ratio": risk_ratio_interval,
     "risk difference": risk_difference_interval,
 }
+OPPOSITE = {"higher": "lower", "lower": "higher"}
+MEANS_KEY = ["study", "outcome", "instrument", "time", "time_unit"]
+_NAMED_DIRECTION = re.compile(r"\b(higher|lower)\b[\w\s]*\bbetter\b", re.IGNORECASE)
 SCALE = ["study", "outcome", "instrument"]
 # An SD is suspect if it is much smaller than the others on its scale, and would be like them if it
 # were a standard error. The factors were chosen on made-up datasets (`make benchmark`).
@@ -163,6 +172,58 @@ def directions_against_numbers(dataset: Dataset, results: pd.DataFrame) -> Check
     for row in rows[(low > 0) | (high < 0)].itertuples():
         ci = f"{row.ci_low:g} to {row.ci_high:g}"
         yield row, f"'{row.direction}' does not match the CI {ci}"
+
+
+@check("SCALE", "warning", "state in data/instruments.csv which direction is better on it")
+def scales_against_their_outcome(dataset: Dataset, results: pd.DataFrame) -> CheckResults:
+    """Find a scale that seems to run the other way than its outcome and is not declared."""
+    rows = results[results["measure"].isin(SCALE_MEASURES) & results["better"].isin(OPPOSITE)]
+    undeclared = rows[rows["scale_better"] == ""]
+    names = undeclared["instrument"] + ", " + undeclared["definition"]
+    named = names.str.extract(_NAMED_DIRECTION, expand=False).str.lower()
+    contrary = undeclared[named == undeclared["better"].map(OPPOSITE)]
+    for row in contrary.drop_duplicates(["outcome", "instrument"]).itertuples():
+        yield (
+            row,
+            f"the name of the scale says that {OPPOSITE[row.better]} is better, but {row.better} is "
+            f"better for {row.outcome}",
+        )
+    yield from _means_against_directions(rows, results)
+    evidence = evidence_rows(undeclared)
+    instruments = evidence.groupby("outcome")["instrument"].transform("nunique")
+    is_open = (instruments > 1) & ~evidence["outcome"].isin(contrary["outcome"])
+    for outcome in evidence.loc[is_open, "outcome"].unique():
+        yield from _opposed_effects(evidence_rows(rows[rows["outcome"] == outcome]))
+
+
+def _means_against_directions(rows: pd.DataFrame, results: pd.DataFrame) -> CheckResults:
+    """Find two means that differ the other way than the direction of their contrast says."""
+    stated = results[results["direction"].isin(["better", "worse"]) & results["confirmed"]]
+    means = rows.loc[(rows["measure"] == "mean") & rows["confirmed"], [*MEANS_KEY, "arm", "value"]]
+    means = means.drop_duplicates([*MEANS_KEY, "arm"])
+    pairs = stated.merge(means, on=[*MEANS_KEY, "arm"], suffixes=("", "_1"))
+    means = means.rename(columns={"arm": "versus"})
+    pairs = pairs.merge(means, on=[*MEANS_KEY, "versus"], suffixes=("", "_2"))
+    better = pairs["better"].where(pairs["direction"] == "better", pairs["better"].map(OPPOSITE))
+    difference = (pairs["value_1"] - pairs["value_2"]) * np.where(better == "higher", 1, -1)
+    for row in pairs[difference < 0].itertuples():
+        yield (
+            row,
+            f"'{row.direction}', but the means are {row.value_1:g} with {row.arm} and "
+            f"{row.value_2:g} with {row.versus}, and {row.better} is better",
+        )
+
+
+def _opposed_effects(rows: pd.DataFrame) -> CheckResults:
+    """Find studies that clearly differ in sign on two scales of one outcome."""
+    effects = pd.DataFrame(all_effects(rows.to_dict("records"), measure="smd"))
+    if effects.empty:
+        return
+    first = rows.set_index("address", drop=False)
+    for _, group in effects.groupby(["condition", "treatment", "comparator_kind"], sort=False):
+        for message in undeclared_directions(group):
+            row = first.loc[group["address"].iloc[0].split()[0]]
+            yield row, message.partition("; state")[0]
 
 
 @check("LARGE", "warning", "check whether standard errors were taken for standard deviations")

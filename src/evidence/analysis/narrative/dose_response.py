@@ -27,7 +27,7 @@ def describe_dose_model(model: DoseModel, doses: Sequence[float]) -> list[Senten
         sentences.append(Sentence(f"{name}.active", "Active placebos count as no dose."))
     return sentences + [
         Sentence(f"{name}.without.{number}", "{reason}.", {"reason": capitalise(reason)})
-        for number, reason in enumerate(model.left_out, start=1)
+        for number, reason in enumerate((*model.left_out, *model.handling), start=1)
     ]
 
 

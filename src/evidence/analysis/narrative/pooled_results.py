@@ -16,6 +16,7 @@ from evidence.analysis.pooling.pooled_estimate import (
     Subgroup,
 )
 from evidence.analysis.pooling.question import measure_label
+from evidence.analysis.pooling.study_effects import PRINTED_EFFECTS, RATIOS
 from evidence.analysis.results import select_results
 from evidence.dataset.access_log import selection
 from evidence.dataset.dataset import Dataset
@@ -60,6 +61,8 @@ MORE_DIGITS = 3
 """Digits that a number near 0 gets at most beyond the usual ones."""
 STUDY_METHODS = {"proportion": ("proportion", "wilson"), "rd": ("difference", "newcombe")}
 """How the effect of one study and its CI are computed, by measure; see `provenance.methods`."""
+NO_EFFECT = dict.fromkeys(PRINTED_EFFECTS, 0.0) | dict.fromkeys(RATIOS, 1.0)
+"""The value of each effect measure at which the groups do not differ."""
 MODERATOR_UNITS = {"dose": "mg/kg", "days": "day", "year": "year"}
 
 
@@ -77,6 +80,19 @@ def _format_nonzero(value: float, digits: int) -> str:
     """Format a number, with more digits where these would print one that is not 0 as 0."""
     enough = (more for more in range(digits, digits + MORE_DIGITS) if round(value, more))
     return format_number(value, next(enough, digits))
+
+
+def side_text(measure: str, better: int) -> str:
+    """Say which values favour the treatment; empty for a single proportion.
+
+    `better` is 1 for those above no effect, -1 for those below, and 0 if that is not known.
+    """
+    if measure not in NO_EFFECT:
+        return ""
+    if not better:
+        return "Which side favours the treatment is not stated for this outcome."
+    side = "above" if better > 0 else "below"
+    return f"Values {side} {NO_EFFECT[measure]:g} favour the treatment."
 
 
 def method_label(pooled: PooledEstimate) -> str:
@@ -113,6 +129,8 @@ def describe_pool(pooled: PooledEstimate | Refusal) -> list[Sentence]:
             *_sparse_events(pooled, name, rows),
         ]
         reported = set(pooled.omitted_analyses)
+    if side := side_text(pooled.measure, pooled.better):
+        sentences.insert(1, Sentence(f"{name}.side", side))
     sentences += _conversions(pooled, name) + _left_out(pooled, name)
     sentences += _numbered(f"{name}.handling", pooled.handling)
     if pooled.regression is not None:

@@ -19,7 +19,7 @@ from evidence.analysis.pooling.question import (
     reasons_not_to_pool,
     select_study_effects,
 )
-from evidence.analysis.results import SEPARATOR, require_known
+from evidence.analysis.results import SEPARATOR, better_side, require_known
 from evidence.dataset.dataset import Dataset
 from evidence.provenance.sentence import join_words
 from evidence.provenance.values import to_json_value
@@ -52,7 +52,9 @@ class DoseModel:
     `arms` has one row per treated arm with a dose: the columns of `study_effects`, `reference`
     (the dose of its comparator) and `weight` (the share of its trial in the curve; NaN without
     one). `missing` lists trials that compared several doses and give no number here: `study`,
-    `label`, `doses`, `why` and `address`. Effects are on the scale of pooling.
+    `label`, `doses`, `why` and `address`. `handling` says what was
+    done to the arms and sign of each, and `better` is the side of no effect that favours the treatment:
+    1 above, -1 below, 0 not known. Effects are on the scale of pooling.
     """
 
     question: Question
@@ -65,6 +67,8 @@ class DoseModel:
     nonlinearity: WaldTest | None
     reasons: tuple[str, ...]
     left_out: tuple[str, ...]
+    handling: tuple[str, ...] = ()
+    better: int = 0
 
     @property
     def comparing(self) -> list[str]:
@@ -169,6 +173,8 @@ def fit_dose_model(
         results = results[~is_treated | (results["route"] == route)]
     arms, left_out = _dose_arms(dataset, results, question)
     studies = arms.drop_duplicates("study")
+    turned = arms[arms["handling"] != ""]
+    handling = dict.fromkeys(f"{row.label}: {row.handling}" for row in turned.itertuples())
     reasons = list(
         reasons_not_to_pool(
             dataset,
@@ -204,6 +210,8 @@ def fit_dose_model(
         nonlinearity=nonlinearity,
         reasons=tuple(reasons),
         left_out=tuple(left_out),
+        handling=tuple(handling),
+        better=better_side(dataset, question.outcome, arms["scale_better"]),
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from evidence.analysis.pooling.study_effects import RATIOS
+from evidence.analysis.results import better_side
 from evidence.dataset.dataset import Dataset
 from evidence.statistics.bayesian import (
     BayesianMean,
@@ -96,17 +97,16 @@ def important_effect(
 
     The effect that matters is the one in the better direction.
     """
-    table, outcomes = dataset.minimal_important_differences, dataset.outcomes
+    table = dataset.minimal_important_differences
     scale = instrument if measure == "md" else ""
     rows = table[(table["outcome"] == outcome) & (table["measure"] == measure)]
     rows = rows[rows["instrument"] == scale]
-    better = outcomes.loc[outcomes["outcome"] == outcome, "better"]
-    if rows.empty or better.empty or better.iloc[0] not in ("higher", "lower"):
+    side = better_side(dataset, outcome)
+    if rows.empty or not side:
         return None
     value = float(rows["value"].iloc[0])
     size = abs(np.log(value)) if measure in RATIOS else abs(value)
-    is_above = better.iloc[0] == "higher"
-    return ImportantEffect(float(size if is_above else -size), is_above)
+    return ImportantEffect(float(side * size), side > 0)
 
 
 def posterior_data(estimate: BayesianMean) -> dict:

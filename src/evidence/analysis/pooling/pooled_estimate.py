@@ -34,7 +34,7 @@ from evidence.analysis.pooling.question import (
     select_study_effects,
 )
 from evidence.analysis.pooling.study_effects import RATIOS, half_widths
-from evidence.analysis.results import require_known
+from evidence.analysis.results import better_side, require_known
 from evidence.dataset.dataset import Dataset
 from evidence.errors import EvidenceError, ParameterError, not_one_of
 from evidence.provenance.sentence import format_duration, join_words
@@ -118,7 +118,8 @@ class PooledEstimate:
 
     `studies` has one row per study: the columns of `study_effects`, those of `study_intervals` and
     `weight` (NaN for methods that pool counts); method `threelevel` has one row per effect.
-    `left_out` says which others are not pooled, and why.
+    `left_out` says which others are not pooled, and why. `better` is the side of no effect that favours
+    the treatment: 1 above, -1 below, 0 not known.
     Pooled effects are on the scale of pooling, see `natural_scale`. `omitted_analyses` gives, by name, the
     reason why a customary analysis is missing.
     """
@@ -142,6 +143,7 @@ class PooledEstimate:
     left_out: tuple[str, ...] = ()
     by_rho: tuple[ThreeLevelMean, ...] = ()
     important: ImportantEffect | None = None
+    better: int = 0
 
     @cached_property
     def few_studies(self) -> tuple[BayesianMean, ...]:
@@ -249,6 +251,7 @@ class PooledEstimate:
                 "omitted_analyses": self.omitted_analyses,
                 "left_out": list(self.left_out),
                 "handling": list(self.handling),
+                "favours_treatment": {1: "above", -1: "below"}.get(self.better),
             }
         )
 
@@ -435,7 +438,8 @@ def pool_effects(
         important = important_effect(
             dataset, question.outcome, question.measure, studies["instrument"].iloc[0]
         )
-    estimate = replace(estimate, left_out=left_out, important=important)
+    side = better_side(dataset, question.outcome, studies["scale_better"])
+    estimate = replace(estimate, left_out=left_out, important=important, better=side)
     if subgroup_by:
         estimate = _add_subgroups(estimate, subgroup_by, options)
     return _add_regression(estimate, moderator, options) if moderator else estimate

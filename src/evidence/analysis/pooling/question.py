@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 import pandas as pd
@@ -13,12 +14,20 @@ from evidence.analysis.pooling.study_effects import (
     BINARY_EFFECTS,
     EFFECT_COLUMNS,
     INPUT_COLUMNS,
+    MEAN_EFFECTS,
     all_effects,
     effects_by_study,
+    half_widths,
 )
-from evidence.analysis.results import SEPARATOR, TREATED_ROLES, matches_arms, require_known
+from evidence.analysis.results import (
+    SEPARATOR,
+    TREATED_ROLES,
+    better_side,
+    matches_arms,
+    require_known,
+)
 from evidence.dataset.dataset import Dataset
-from evidence.provenance.sentence import format_duration, join_words
+from evidence.provenance.sentence import format_duration, format_number, join_words
 
 MEASURES = {
     "rr": "log risk ratio",
@@ -55,6 +64,8 @@ SUBGROUP_COLUMNS = {
 """What studies can be grouped by, and the column that holds it."""
 MODERATOR_COLUMNS = {"dose": "dose_mg_per_kg", "days": "days", "year": "year"}
 """Moderators of a meta-regression, and the column that holds each."""
+_CLEAR = 0.95
+"""Confidence level at which two effects differ in sign."""
 PICO_FIELDS = ("condition", "treatment", "comparator")
 """Fields in which pooled studies must agree unless the question names several values."""
 
@@ -330,6 +341,7 @@ def reasons_not_to_pool(
     if measure == "generic" and len(kinds) > 1:
         listed = "; ".join(kind or "no definition" for kind in kinds)
         yield f"the effects are defined differently ({listed})"
+    yield from _opposed_scales(dataset, studies, question)
     crossovers = studies.loc[studies["design"] == "randomised crossover", "label"]
     if len(crossovers) and measure != "proportion":
         yield (
@@ -379,6 +391,42 @@ def _reasons_against_outcomes(dataset: Dataset, question: Question, method: str)
     if len(set(better.values())) > 1 or "neither" in better.values():
         listed = "; ".join(f"{outcome}: {direction}" for outcome, direction in better.items())
         yield f"the outcomes do not share a better direction ({listed})"
+
+
+def _opposed_scales(dataset: Dataset, studies: pd.DataFrame, question: Question) -> Iterator[str]:
+    """Say which scales run, or seem to run, in opposite directions."""
+    if question.measure not in MEAN_EFFECTS:
+        return
+    declared = studies[studies["scale_better"] != ""]
+    labels = declared.groupby("scale_better", sort=False)["label"].agg(_join_distinct)
+    if len(labels) > 1 and not better_side(dataset, question.outcome):
+        listed = "; ".join(f"{better} is better: {names}" for better, names in labels.items())
+        yield (
+            f"the scales run in opposite directions ({listed}); state in data/outcomes.csv which "
+            f"is better for {question.outcome}"
+        )
+    yield from undeclared_directions(studies)
+
+
+def undeclared_directions(studies: pd.DataFrame) -> Iterator[str]:
+    """Say which effects clearly differ in sign on scales whose good direction is not declared."""
+    half = half_widths(studies, _CLEAR)
+    sides = {
+        sign: studies[sign * studies["yi"] > half].drop_duplicates("instrument") for sign in (-1, 1)
+    }
+    pairs = [
+        (below, above)
+        for below, above in product(sides[-1].itertuples(), sides[1].itertuples())
+        if below.instrument != above.instrument and not (below.scale_better and above.scale_better)
+    ]
+    if pairs:
+        below, above = pairs[0]
+        effects = (f"{row.label} on {row.instrument or 'a scale without name'}" for row in pairs[0])
+        yield (
+            f"the scales seem to run in opposite directions ({' and '.join(effects)} differ in "
+            f"sign: {format_number(below.yi)} and {format_number(above.yi)}; {below.address} and "
+            f"{above.address}); state which direction is better on each in data/instruments.csv"
+        )
 
 
 def _no_study(dataset: Dataset, question: Question, results: pd.DataFrame | None) -> str:

@@ -18,7 +18,7 @@ from evidence.analysis.pooling.question import (
     reasons_not_to_pool,
     select_study_effects,
 )
-from evidence.analysis.results import SEPARATOR
+from evidence.analysis.results import SEPARATOR, better_side
 from evidence.dataset.dataset import Dataset
 from evidence.errors import ParameterError
 from evidence.provenance.sentence import Number, Sentence, count, format_duration
@@ -46,11 +46,13 @@ class SpecificationCurve:
     `frame` has one row per specification with `CHOICES`, `k`, `estimate`, `ci_low`, `ci_high`
     (natural scale; NaN where nothing is pooled), `excludes` (whether the CI excludes no effect),
     `favours` (treatment, comparison or ""), `refused` (why nothing is pooled), `studies` and
-    `address`.
+    `address`. `better` is the side of no effect that favours the treatment: 1 above, -1 below, 0 not
+    known or not the same for all outcomes.
     """
 
     question: Question
     frame: pd.DataFrame
+    better: int = 0
 
     @property
     def pooled(self) -> pd.DataFrame:
@@ -106,16 +108,20 @@ def specification_curve(
         ],
         ignore_index=True,
     )
-    better = dict(zip(dataset.outcomes["outcome"], dataset.outcomes["better"], strict=True))
-    sign = np.sign(frame["estimate"]) * np.where(frame["outcome"].map(better) == "lower", -1, 1)
+    sides = {name: better_side(dataset, name) for name in frame["outcome"].unique()}
+    sign = np.sign(frame["estimate"]) * frame["outcome"].map(sides).astype(float)
     frame["excludes"] = (frame["ci_low"] > 0) | (frame["ci_high"] < 0)
-    frame["favours"] = np.where(sign > 0, "treatment", "comparison")
-    frame.loc[~frame["excludes"], "favours"] = ""
+    frame["favours"] = np.select(
+        [frame["excludes"] & (sign > 0), frame["excludes"] & (sign < 0)],
+        ["treatment", "comparison"],
+        "",
+    )
     inverse = INVERSE_LINK.get(question.measure, float)
     for name in _LIMITS:
         frame[name] = [inverse(value) for value in frame[name]]
     frame["name"] = ["/".join(row) for row in frame[list(CHOICES)].itertuples(index=False)]
-    return SpecificationCurve(question, frame)
+    better = sides.popitem()[1] if len(set(sides.values())) == 1 else 0
+    return SpecificationCurve(question, frame, better)
 
 
 def study_selections(

@@ -244,8 +244,13 @@ def _printed_effects(
             handling.append(f"first printed contrast used, not {join_words(sorted(unused))}")
         if aligned[0] != printed[0]:
             handling.append(_turn_text(row))
-        comparison = f"{row['arm']} versus {row['versus']}, as printed"
-        numbers = {"comparison": comparison, "df": row["df"]}
+        numbers = {
+            "comparison": f"{row['arm']} versus {row['versus']}, as printed",
+            "df": row["df"],
+        }
+        if row["direction"] in ("better", "worse"):
+            # Whom it favours is stated, so that nothing need be declared for its scale.
+            numbers["scale_better"] = row["better"].replace("neither", "")
         yield _effect([row], [], (yi, row["se"] ** 2), numbers, handling)
 
 

@@ -15,7 +15,7 @@ from evidence.analysis.pooling.question import (
     reasons_not_to_pool,
     select_study_effects,
 )
-from evidence.analysis.results import require_known
+from evidence.analysis.results import better_side, require_known
 from evidence.dataset import schema
 from evidence.dataset.dataset import Dataset
 from evidence.provenance.sentence import format_duration, join_words
@@ -88,7 +88,8 @@ class CourseModel:
 class TimeModel:
     """The time courses of an effect, one per course of treatment, those of most studies first.
 
-    `effects` holds those of all courses.
+    `effects` holds those of all courses; `better` is the side of no effect that favours the treatment:
+    1 above, -1 below, 0 not known.
     """
 
     question: Question
@@ -98,6 +99,7 @@ class TimeModel:
     effects: pd.DataFrame
     courses: tuple[CourseModel, ...]
     left_out: tuple[str, ...]
+    better: int = 0
 
 
 def fit_time_model(
@@ -152,7 +154,10 @@ def fit_time_model(
     courses.sort(key=lambda course: -course.effects["study"].nunique())
     if courses:
         effects = pd.concat([course.effects for course in courses], ignore_index=True)
-    return TimeModel(question, shape, rho, confidence, effects, tuple(courses), tuple(left_out))
+    better = better_side(dataset, question.outcome, effects["scale_better"])
+    return TimeModel(
+        question, shape, rho, confidence, effects, tuple(courses), tuple(left_out), better
+    )
 
 
 def _timed_effects(
