@@ -152,13 +152,14 @@ def test_a_second_hand_row_with_the_value_of_the_own_text_is_found(clean):
     assert ("REPEAT", f"{STUDIES}:14") not in findings(clean)
 
 
-# See test_pooled_estimate.py and test_conversions.py: what a pool does with such rows.
-SPREADS = ("VARIANCE", "NOSD", "SDORSE")
+# What a pool does with such rows: test_pooled_estimate.py, test_conversions.py and
+# test_scale_directions.py.
+IN_POOLS = ("VARIANCE", "NOSD", "SDORSE", "SCALE")
 
 
 def test_every_check_is_tested_and_describes_itself():
     assert {check.code for check in CHECKS} == {
-        *(*SLIPS, *SLIPS_IN_SEVERAL_ROWS, "SUBSET", "REPEAT", *SPREADS)
+        *(*SLIPS, *SLIPS_IN_SEVERAL_ROWS, "SUBSET", "REPEAT", *IN_POOLS)
     }
     assert all(check.description.startswith("Find ") for check in CHECKS)
 

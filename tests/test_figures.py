@@ -479,7 +479,7 @@ def test_effects_of_one_dose_at_two_times_stand_side_by_side(tmp_path, monkeypat
     assert list(layout.frame["name"])[:2] == [
         f"baker1990/0.5 mg per kg/baker1990/height/smd/{when}" for when in ("1 day", "3 days")
     ]
-    assert "An effect size was read for 0.5 and 1 mg/kg; below" in str(layout.caption)
+    assert "An effect size was read for 0.5 and 1 mg/kg; above" in str(layout.caption)
     assert layout.alt.endswith("An effect size is tabulated for 2 of 2 doses.")
     assert overlapping_texts(layout, monkeypatch) == []
 

@@ -177,7 +177,7 @@ def test_text_axis_and_caption_say_which_side_favours_the_treatment(declared):
     assert side in str(layout.caption)
     assert "Trial2: sign turned" in str(layout.caption)
     label = draw(layout).axes[0].get_xlabel()
-    assert label.endswith("← favours the treatment · favours the comparator →")
+    assert label.endswith("← favours treatment · favours comparator →")
 
 
 def test_a_specification_curve_and_a_dose_model_are_aligned(declared):
@@ -200,7 +200,7 @@ def test_arms_of_counts_say_which_arm_is_favoured(graded):
     assert "Differences above 0 and ratios above 1 favour the second arm." in str(layout.caption)
     _, difference, ratio = draw(layout).axes
     for panel in (difference, ratio):
-        assert panel.get_xlabel().endswith("← favours the first arm · favours the second arm →")
+        assert panel.get_xlabel().endswith("← favours first · favours second →")
 
 
 @pytest.mark.parametrize(("better", "bottom"), [("higher", "lower"), ("lower", "higher")])

@@ -254,7 +254,7 @@ def _format_effects(difference, ratio, frame):
     difference.set_title("Risk difference", pad=8)
     sides = frame["better"].map({"higher": 1, "lower": -1}).fillna(0).unique()
     better = int(sides[0]) if len(sides) == 1 else 0
-    arms = ("first arm", "second arm")
+    arms = ("first", "second")
     name = "percentage points, first arm minus second"
     difference.set_xlabel(style.favours_label(name, better, arms))
     ratio.axvline(1, color=style.QUIET, lw=1, ls="--")

@@ -198,7 +198,8 @@ def _draw_effects(axes, layout, columns):
     height = max(1.2, 1.25 * rows["value"].abs().max() if len(rows) else 0)
     # The side that favours the dose is up; if it is not known, larger effects are.
     up = layout.better or 1
-    axes.set_ylim(-up * height * 0.4, up * height)
+    worst = min([-0.4 * height, *(1.25 * up * rows["value"])])
+    axes.set_ylim(up * worst, up * height)
     axes.axhline(0, color=style.QUIET, lw=1, ls="--")
     n = layout.sizes.get(layout.versus)
     text = f"no difference\nfrom {layout.versus}" + (f"\n(n = {n})" if n else "")

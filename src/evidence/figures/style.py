@@ -234,7 +234,7 @@ def favours_label(
     if not better:
         return name
     above, below = arms[::better]
-    return f"{name}\n← favours the {below} · favours the {above} →"
+    return f"{name}\n← favours {below} · favours {above} →"
 
 
 def format_ratio_axis(axis, low: float, high: float) -> None:

@@ -49,9 +49,9 @@ def format_pool(
     yield from _wrap(_heading(pooled))
     yield ""
     yield from _wrap(f"{_answer(pooled)}.")
-    yield from _wrap(side_text(pooled.measure, pooled.better))
     yield from _wrap(f"{capitalise(method_label(pooled))}.")
     yield from _wrap(_heterogeneity(pooled))
+    yield from _wrap(side_text(pooled.measure, pooled.better))
     yield ""
     comparisons = pooled.studies["comparison"]
     notes = ["", *comparisons] if comparisons.nunique() > 1 else []
