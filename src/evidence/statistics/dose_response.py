@@ -24,10 +24,18 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import brentq, minimize, minimize_scalar, root
-from scipy.special import chdtrc, chdtri, fdtrc, ndtr, ndtri, stdtr, stdtrit
+from scipy.optimize import brentq, elementwise, minimize, root
+from scipy.special import chdtrc, chdtri
 
 from evidence.statistics.effect_sizes import hedges_correction
+from evidence.statistics.meta_analysis import (
+    Coefficients,
+    WaldTest,
+    coefficient_tests,
+    highest_points,
+    t_quantile,
+    wald_test,
+)
 
 SHAPES = ("linear", "quadratic", "spline", "emax")
 METHODS = ("common", "moment", "ml", "reml")
@@ -44,8 +52,7 @@ KNOT_PERCENTILES = {
 
 _ED50_RANGE = 50.0
 _ED50_STEPS = 81
-_TAU_STEPS = 24
-_ZOOMS = 12
+_ZOOMS = 8
 
 
 class DoseContrasts(NamedTuple):
@@ -70,17 +77,8 @@ class DosePrediction(NamedTuple):
     ci_high: np.ndarray
 
 
-class WaldTest(NamedTuple):
-    """Test that some coefficients are 0: chi-squared, or F if `df2` is finite."""
-
-    statistic: float
-    df: int
-    df2: float
-    p: float
-
-
 @dataclass(frozen=True)
-class DoseResponse:
+class DoseResponse(Coefficients):
     """A pooled dose–response curve.
 
     Arrays have shape (p,) and (p, p) for p coefficients; for `emax` these are the maximal effect
@@ -93,23 +91,13 @@ class DoseResponse:
     shape: str
     stages: int
     method: str
-    test: str
     confidence: float
     k: int
     contrasts: int
     used: np.ndarray
     weights: np.ndarray
-    beta: np.ndarray
     covariance: np.ndarray
-    se: np.ndarray
-    ci_low: np.ndarray
-    ci_high: np.ndarray
-    p: np.ndarray
-    df: float
     between: np.ndarray
-    Q: float
-    Q_df: int
-    Q_p: float
     I2: float
     log_likelihood: float
     association: WaldTest
@@ -123,13 +111,13 @@ class DoseResponse:
         if self.shape == "emax":
             gradient = _emax_gradient(flat, *self.beta) - _emax_gradient(reference, *self.beta)
             maximum, ed50 = self.beta
-            estimate = maximum * (flat / (ed50 + flat) - reference / (ed50 + reference))
+            estimate = maximum * (_emax(flat, ed50) - _emax(reference, ed50))
         else:
             gradient = _basis(flat, self.shape, self.knots)
             gradient = gradient - _basis([reference], self.shape, self.knots)
             estimate = gradient @ self.beta
         se = np.sqrt(np.einsum("ij,jk,ik->i", gradient, self.covariance, gradient))
-        half = _quantile(self.df, self.confidence) * se
+        half = t_quantile(self.df[0], self.confidence) * se
         columns = (estimate, se, estimate - half, estimate + half)
         return DosePrediction(dose, *(column.reshape(dose.shape) for column in columns))
 
@@ -601,106 +589,110 @@ def _describe(fit: _Fit, options: _Options, *, used: np.ndarray, contrasts: int)
         inflation = max(1.0, inflation) if test == "knha-adhoc" else inflation
     covariance = inflation * fit.covariance
     se = np.sqrt(np.diagonal(covariance))
-    half = _quantile(df, options.confidence) * se
     is_line = p == 1 or options.shape == "emax"
+    tested = slice(0, 1) if is_line else slice(None)
     return DoseResponse(
+        **coefficient_tests(fit.beta, se, df, options.confidence),
         **options._replace(test=test)._asdict(),
         k=int(used.sum()),
         contrasts=contrasts,
         used=used,
         weights=fit.weights,
-        beta=fit.beta,
         covariance=covariance,
-        se=se,
-        ci_low=fit.beta - half,
-        ci_high=fit.beta + half,
-        p=_two_sided(fit.beta, se, df),
-        df=df,
         between=fit.between,
         Q=q,
         Q_df=q_df,
         Q_p=float(chdtrc(q_df, q)) if q_df else np.nan,
         I2=100 * max(0.0, 1 - q_df / q) if q > 0 else 0.0,
         log_likelihood=-float(fit.deviance) / 2,
-        association=wald_test(fit.beta[:1], covariance[:1, :1], df)
-        if is_line
-        else wald_test(fit.beta, covariance, df),
+        association=wald_test(fit.beta[tested], covariance[tested, tested], df),
         nonlinearity=None if is_line else wald_test(fit.beta[1:], covariance[1:, 1:], df),
     )
 
 
-def wald_test(beta: np.ndarray, covariance: np.ndarray, df: float = np.nan) -> WaldTest:
-    """Test that coefficients are 0, by chi-squared or, with finite `df`, by F."""
-    p = len(beta)
-    statistic = float(beta @ np.linalg.solve(covariance, beta))
-    if np.isfinite(df):
-        return WaldTest(statistic / p, p, df, float(fdtrc(p, df, statistic / p)))
-    return WaldTest(statistic, p, np.nan, float(chdtrc(p, statistic)))
+class _EmaxProfile:
+    """The likelihood of ED50, with the best maximal effect and its variance between trials.
 
+    At a given ED50 the effects of the doses are z times the maximal effect.
+    """
 
-class _EmaxTrials(NamedTuple):
-    """Contrasts of k trials, padded to m doses; S⁻¹ is 0 where a trial has no further dose."""
+    def __init__(self, trials: Sequence[DoseContrasts], is_common: bool) -> None:
+        self._trials, self._is_common = trials, is_common
+        self._precisions = [np.linalg.inv(trial.covariance) for trial in trials]
+        self.largest = max(float(np.abs(trial.effect).max()) for trial in trials)
+        self.observations = sum(len(trial.dose) for trial in trials)
+        self.constant = self.observations * float(np.log(2 * np.pi))
+        self.constant += sum(float(np.linalg.slogdet(trial.covariance)[1]) for trial in trials)
+        self._squares = sum(
+            float(trial.effect @ precision @ trial.effect)
+            for trial, precision in zip(trials, self._precisions, strict=True)
+        )
 
-    dose: np.ndarray
-    reference: np.ndarray
-    effect: np.ndarray
-    precision: np.ndarray
-    c: np.ndarray
-    log_det: float
-    observations: int
+    def information(self, ed50: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return z'S⁻¹z and z'S⁻¹y of each trial, arrays of shape (len(ed50), k)."""
+        parts = []
+        for trial, precision in zip(self._trials, self._precisions, strict=True):
+            z = _emax(trial.dose, ed50[:, None]) - _emax(trial.reference, ed50[:, None])
+            weighted = z @ precision
+            parts.append(((weighted * z).sum(-1), weighted @ trial.effect))
+        a, b = (np.column_stack(columns) for columns in zip(*parts, strict=True))
+        return a, b
 
-    @classmethod
-    def of(cls, trials: Sequence[DoseContrasts]) -> "_EmaxTrials":
-        m = max(len(trial.dose) for trial in trials)
-        dose, effect = np.zeros((2, len(trials), m))
-        precision = np.zeros((len(trials), m, m))
-        for row, trial in enumerate(trials):
-            n = len(trial.dose)
-            dose[row, :n], effect[row, :n] = trial.dose, trial.effect
-            precision[row, :n, :n] = np.linalg.inv(trial.covariance)
-        reference = np.array([[trial.reference] for trial in trials])
-        c = np.einsum("ki,kij,kj->k", effect, precision, effect)
-        log_det = sum(float(np.linalg.slogdet(trial.covariance)[1]) for trial in trials)
-        return cls(dose, reference, effect, precision, c, log_det, sum(len(t.dose) for t in trials))
-
-    def column(self, ed50: float | np.ndarray) -> np.ndarray:
-        """Effects of the doses at a maximal effect of 1."""
-        return self.dose / (ed50 + self.dose) - self.reference / (ed50 + self.reference)
-
-    def information(self, ed50: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-        """Return z'S⁻¹z and z'S⁻¹y of each trial, z being the effects at a maximal effect of 1."""
-        z = self.column(np.asarray(ed50)[..., None, None])
-        weighted = (self.precision @ z[..., None])[..., 0]
-        return (z * weighted).sum(-1), (self.effect * weighted).sum(-1)
-
-    def deviances(self, a: np.ndarray, b: np.ndarray, tau2: np.ndarray) -> np.ndarray:
-        """Return -2 log-likelihood at each tau² with the best maximal effect, shape (…, tau²)."""
-        a, b, tau2 = a[..., None, :], b[..., None, :], tau2[:, None]
-        shrink = 1 / (1 + a * tau2)
-        explained = (b * shrink).sum(-1) ** 2 / np.maximum((a * shrink).sum(-1), 1e-300)
-        rest = self.c.sum() - (tau2 * b**2 * shrink).sum(-1) - explained
-        return self.constant - np.log(shrink).sum(-1) + rest
-
-    @property
-    def constant(self) -> float:
-        return self.log_det + self.observations * float(np.log(2 * np.pi))
-
-    def profile(self, log_ed50: float, largest_tau2: float) -> tuple[float, float]:
-        """Return the least deviance at this ED50 and its tau²."""
-        # Searched as tau: near 0 the deviance is flat in tau, so that 0 itself can be reached.
-        taus = np.sqrt(largest_tau2) * np.append(0.0, np.geomspace(1e-3, 1, _TAU_STEPS))
+    def __call__(self, log_ed50: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the least deviance at each ED50, and the variance between trials there."""
         a, b = self.information(np.exp(log_ed50))
-        for _ in range(_ZOOMS if largest_tau2 > 0 else 1):
-            heights = self.deviances(a, b, taus**2)
-            place = int(np.argmin(heights))
-            best = float(heights[place]), float(taus[place]) ** 2
-            taus = np.linspace(taus[max(place - 1, 0)], taus[min(place + 1, len(taus) - 1)], 9)
-        return best
+
+        def fit(tau2: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, ...]:
+            shrinkage = 1 / (1 + a[row] * tau2[..., None])
+            shrunk = (b[row] * shrinkage).sum(-1, keepdims=True)
+            return shrinkage, shrunk / (a[row] * shrinkage).sum(-1, keepdims=True), shrunk
+
+        def height(tau2: np.ndarray, row: np.ndarray) -> np.ndarray:
+            shrinkage, maximum, shrunk = fit(tau2, row)
+            explained = (tau2[..., None] * b[row] ** 2 * shrinkage).sum(-1)
+            return np.log(shrinkage).sum(-1) + explained + (maximum * shrunk)[..., 0]
+
+        def slope(tau2: np.ndarray, row: np.ndarray) -> np.ndarray:
+            shrinkage, maximum, _ = fit(tau2, row)
+            residual = (b[row] - a[row] * maximum) * shrinkage
+            return (residual**2 - a[row] * shrinkage).sum(-1)
+
+        tau2 = np.zeros(len(a))
+        if not self._is_common:
+            tau2 = highest_points(height, slope, np.full(len(a), self.largest**2))
+        return self.constant + self._squares - height(tau2, np.arange(len(a))), tau2
+
+    def best_log_ed50(self, span: tuple[float, float]) -> float:
+        """Find the log ED50 of greatest likelihood inside `span`."""
+        grid = np.linspace(*span, _ED50_STEPS)
+        place = int(np.argmin(self(grid)[0]))
+        if place == len(grid) - 1:
+            raise ValueError("the doses do not determine ED50: the data follow a straight line")
+        if place == 0:
+            raise ValueError("the doses do not determine ED50: all doses have the same effect")
+        for _ in range(_ZOOMS):
+            grid = np.linspace(grid[max(place - 1, 0)], grid[min(place + 1, len(grid) - 1)], 17)
+            place = int(np.argmin(self(grid)[0]))
+        return float(grid[place])
+
+    def interval(self, log_ed50: float, span: tuple[float, float], confidence: float) -> np.ndarray:
+        """Find where the deviance of ED50 rises to its limit; 0 or infinity if it never does."""
+        limit = self(np.array([log_ed50]))[0] + chdtri(1, 1 - confidence)
+        outside, ends = np.array(span), np.array([0.0, np.inf])
+        is_bounded = self(outside)[0] > limit
+        if is_bounded.any():
+            outside = outside[is_bounded]
+            found = elementwise.find_root(
+                lambda value: self(value)[0] - limit,
+                (outside, np.full_like(outside, log_ed50)),
+                tolerances={"xatol": 1e-6},
+            )
+            ends[is_bounded] = np.exp(found.x)
+        return ends
 
 
 def _fit_emax(trials: Sequence[DoseContrasts], options: _Options) -> DoseResponse:
     """Fit the maximal effect by least squares along the profile likelihood of ED50."""
-    data = _EmaxTrials.of(trials)
     doses = np.unique(np.concatenate([[*trial.dose, trial.reference] for trial in trials]))
     doses = doses[doses > 0]
     if len(doses) < 2:
@@ -708,76 +700,55 @@ def _fit_emax(trials: Sequence[DoseContrasts], options: _Options) -> DoseRespons
     if options.method != "common" and len(trials) < 2:
         raise ValueError("1 trial cannot show how its maximal effect varies between trials")
     span = float(np.log(doses[0] / _ED50_RANGE)), float(np.log(doses[-1] * _ED50_RANGE))
-    # No larger variance between trials is plausible than that of effects all on one side of 0.
-    largest = 0.0 if options.method == "common" else 4 * float(np.square(data.effect).max())
-
-    def profiled(log_ed50: float) -> float:
-        return data.profile(log_ed50, largest)[0]
-
-    log_ed50 = _best_log_ed50(data, span, largest)
-    deviance, tau2 = data.profile(log_ed50, largest)
-    limit = deviance + float(chdtri(1, 1 - options.confidence))
-    ends = [
-        np.exp(brentq(lambda value: profiled(value) - limit, *sorted((log_ed50, end)), xtol=1e-6))
-        if profiled(end) > limit
-        else unbounded
-        for end, unbounded in zip(span, (0.0, np.inf), strict=True)
+    profile = _EmaxProfile(trials, options.method == "common")
+    log_ed50 = profile.best_log_ed50(span)
+    (deviance,), (tau2,) = profile(np.array([log_ed50]))
+    a, b = profile.information(np.exp([log_ed50]))
+    shrinkage = 1 / (1 + a * tau2)
+    beta = np.array([(b * shrinkage).sum() / (a * shrinkage).sum(), np.exp(log_ed50)])
+    # Least squares on the slopes in both coefficients; only the maximal effect varies.
+    slopes = [
+        _emax_gradient(trial.dose, *beta) - _emax_gradient(trial.reference, *beta)
+        for trial in trials
     ]
-    ed50 = float(np.exp(log_ed50))
-    z = data.column(ed50)
-    root_weight = np.einsum("ki,kij->kj", z, data.precision)
-    shrink = 1 / (1 + tau2 * (root_weight * z).sum(1))
-    precision = data.precision - (tau2 * shrink)[:, None, None] * (
-        root_weight[:, :, None] * root_weight[:, None, :]
+    residuals = [
+        trial._replace(effect=trial.effect - beta[0] * slope[:, 0])
+        for trial, slope in zip(trials, slopes, strict=True)
+    ]
+    fit = _solve(_Statistics.of(residuals, slopes), np.diag([tau2, 0.0]), restricted=False)
+    common = _EmaxProfile(trials, is_common=True)
+    least, _ = common(np.array([common.best_log_ed50(span)]))
+    curve = _describe(
+        _Fit(
+            beta=beta,
+            covariance=fit.covariance,
+            between=np.array([[tau2]]),
+            weights=np.trace(fit.covariance @ fit.information, axis1=1, axis2=2) / 2,
+            quadratic=fit.quadratic,
+            q=float(least[0]) - profile.constant,
+            observations=profile.observations,
+            deviance=float(deviance),
+        ),
+        options,
+        used=np.ones(len(trials), bool),
+        contrasts=profile.observations,
     )
-    maximum = float(
-        np.einsum("ki,kij,kj", z, precision, data.effect) / np.einsum("ki,kij,kj", z, precision, z)
-    )
-    gradient = _emax_gradient(data.dose, maximum, ed50)
-    gradient = gradient - _emax_gradient(data.reference, maximum, ed50)
-    information = np.einsum("kip,kij,kjq->kpq", gradient, precision, gradient)
-    covariance = np.linalg.inv(information.sum(0))
-    residuals = data.effect - maximum * z
-    fit = _Fit(
-        beta=np.array([maximum, ed50]),
-        covariance=covariance,
-        between=np.array([[tau2]]),
-        weights=np.trace(covariance @ information, axis1=1, axis2=2) / 2,
-        quadratic=float(np.einsum("ki,kij,kj", residuals, precision, residuals)),
-        q=data.profile(_best_log_ed50(data, span, 0.0), 0.0)[0] - data.constant,
-        observations=data.observations,
-        deviance=deviance,
-    )
-    curve = _describe(fit, options, used=np.ones(len(trials), bool), contrasts=data.observations)
     # The likelihood of ED50 is skewed: its interval is that of the profile.
     low, high = curve.ci_low.copy(), curve.ci_high.copy()
-    low[1], high[1] = ends
+    low[1], high[1] = profile.interval(log_ed50, span, options.confidence)
     return replace(curve, ci_low=low, ci_high=high)
 
 
-def _best_log_ed50(data: _EmaxTrials, span: tuple[float, float], largest_tau2: float) -> float:
-    """Find the log ED50 of greatest profile likelihood inside `span`."""
-    grid = np.linspace(*span, _ED50_STEPS)
-    taus = np.sqrt(largest_tau2) * np.append(0.0, np.geomspace(1e-3, 1, _TAU_STEPS))
-    heights = data.deviances(*data.information(np.exp(grid)), taus**2)
-    place = int(np.argmin(heights.min(axis=-1)))
-    if place == len(grid) - 1:
-        raise ValueError("the doses do not determine ED50: the data follow a straight line")
-    if place == 0:
-        raise ValueError("the doses do not determine ED50: all doses have the same effect")
-    found = minimize_scalar(
-        lambda value: data.profile(value, largest_tau2)[0],
-        bounds=(grid[place - 1], grid[place + 1]),
-        method="bounded",
-        options={"xatol": 1e-9},
-    )
-    return float(found.x)
+def _emax(dose: ArrayLike, ed50: ArrayLike) -> np.ndarray:
+    """Effect of a dose at a maximal effect of 1."""
+    dose = np.asarray(dose, float)
+    return dose / (ed50 + dose)
 
 
 def _emax_gradient(dose: ArrayLike, maximum: float, ed50: float) -> np.ndarray:
     """Slopes of the effect in the maximal effect and ED50, shape (…, 2)."""
     dose = np.asarray(dose, float)
-    return np.stack([dose / (ed50 + dose), -maximum * dose / (ed50 + dose) ** 2], axis=-1)
+    return np.stack([_emax(dose, ed50), -maximum * dose / (ed50 + dose) ** 2], axis=-1)
 
 
 def _basis(dose: ArrayLike, shape: str, knots: tuple[float, ...]) -> np.ndarray:
@@ -853,13 +824,3 @@ def _check(trials: Sequence[DoseContrasts], options: _Options) -> None:
             raise ValueError("a dose is below 0")
         if np.linalg.eigvalsh(trial.covariance)[0] <= 0:
             raise ValueError("a covariance matrix of a trial is not positive definite")
-
-
-def _quantile(df: float, confidence: float) -> float:
-    tail = (1 + confidence) / 2
-    return float(stdtrit(df, tail) if np.isfinite(df) else ndtri(tail))
-
-
-def _two_sided(beta: np.ndarray, se: np.ndarray, df: float) -> np.ndarray:
-    tails = -np.abs(beta / se)
-    return 2 * (stdtr(df, tails) if np.isfinite(df) else ndtr(tails))

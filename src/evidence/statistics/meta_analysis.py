@@ -210,7 +210,7 @@ def t_quantile(df: ArrayLike, confidence: float) -> np.ndarray:
 
 def coefficient_tests(
     beta: np.ndarray, se: np.ndarray, df: ArrayLike, confidence: float
-) -> dict[str, np.ndarray]:
+) -> dict[str, Any]:
     """Return coefficients with their tests and intervals; normal where `df` is NaN.
 
     A coefficient without a standard error has no statistic.

@@ -27,9 +27,9 @@ from evidence.statistics.dose_response import (
     SHAPES,
     DoseContrasts,
     DoseResponse,
-    WaldTest,
     fit_dose_response,
 )
+from evidence.statistics.meta_analysis import WaldTest
 
 SHAPE_LABELS = {
     "linear": "a straight line",
