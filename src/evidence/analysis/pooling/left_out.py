@@ -37,7 +37,7 @@ def studies_left_out(
     Results count that are in the time window or, times the ratio that it allows, just outside it.
     """
     nearly = replace(question, max_time_ratio=question.max_time_ratio**2)
-    belongs = (results["outcome"] == question.outcome) & ~results["study"].isin(studies["study"])
+    belongs = results["outcome"].isin(question.outcomes) & ~results["study"].isin(studies["study"])
     belongs &= is_evidence(results.assign(confirmed=True))
     belongs &= within_time_window(results["days"], nearly)
     for field in PICO_FIELDS:
