@@ -1,5 +1,6 @@
 """The tables as shipped: complete against the guide, honest about what was not read."""
 
+import json
 import re
 
 import pytest
@@ -114,6 +115,17 @@ def test_no_shipped_page_states_an_absence_that_nobody_can_know(report):
     for page in sorted(report.glob("*.html")):
         text = re.sub(r"(?s)<(style|script)\b.*?</\1>|<[^>]+>", " ", page.read_text("utf-8"))
         assert absolute_phrases(re.sub(r"\s+", " ", text)) == [], page.name
+
+
+def test_the_page_on_durability_gives_a_half_life_or_says_why_there_is_none(report):
+    texts = json.loads((report / "texts.json").read_text("utf-8"))
+    (sentence,) = (
+        text["text"]
+        for name, text in texts.items()
+        if re.match(r"04_durability/time\..*\.single\.(half_life|refused)$", name)
+    )
+    assert "half-life" in sentence
+    assert re.search(r"rests on \d+ tabulated stud|curve needs at least 3 studies", sentence)
 
 
 def test_later_cohort_of_the_registry_is_a_study_of_its_own(shipped):

@@ -164,8 +164,8 @@ def _timed_effects(
     dataset: Dataset, results: pd.DataFrame, question: Question
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return the effects with their time since the last dose, and why others are left out."""
-    effects = select_study_effects(dataset, results, question, every=True)
-    effects = effects.sort_values(["study", "days"], kind="stable", ignore_index=True)
+    known = select_study_effects(dataset, results, question, every=True)
+    effects = known.sort_values(["study", "days"], kind="stable", ignore_index=True)
     cells = ["address", "role", "sessions", "course", "last_dose_days"]
     rows = results[cells].drop_duplicates("address").set_index("address").to_dict("index")
     given = [_course_given(rows, address) for address in effects["address"]]
