@@ -1065,6 +1065,7 @@ class _ImportGroup(click.Group):
     "import",
     "evidence import review.rm5 --set condition=bread",
     "evidence import trials.csv --draft-mapping > mapping.yml",
+    "evidence import refs zotero.ris",
     "evidence import data --help",
     cls=_ImportGroup,
 )
@@ -1074,6 +1075,38 @@ def import_() -> None:
     The file is one of RevMan (.rm5, its CSV export, or the zip of RevMan Web), of metafor or
     Metapsy (.csv or .xlsx), or any other table with one comparison per row and a mapping.
     """
+
+
+@command(
+    "refs",
+    "evidence import refs zotero.ris",
+    "evidence import refs pubmed.nbib --dry-run",
+    group=import_,
+)
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Say what would be added, and write nothing.")
+@project_option
+def import_refs(file: Path, dry_run: bool, project: str) -> int:
+    """Import references into references.bib.
+
+    FILE is an export in BibTeX, RIS, PubMed (nbib) or CSL-JSON. References that references.bib has
+    already, by DOI, PMID, or title and year, are skipped. New ones get keys like miller2001.
+    """
+    from evidence.exchange.references import import_references
+    from evidence.provenance.sentence import count
+
+    done = import_references(project, file, dry_run=dry_run)
+    verb = "would add" if dry_run else "added"
+    click.echo(f"read: {file}, {done.form}, {count(done.read, 'reference').text}")
+    for reference in done.added:
+        click.echo(f"{verb}: {reference.key}, {reference.label}, {reference.title}")
+    for reason in done.skipped:
+        click.echo(f"skipped {reason}")
+    for problem in done.incomplete:
+        click.echo(f"incomplete: {problem}")
+    added, skipped = count(len(done.added), "entry", plural="entries").text, len(done.skipped)
+    click.echo(f"{verb} to references.bib: {added}; skipped: {skipped}")
+    return 0
 
 
 @command(

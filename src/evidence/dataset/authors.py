@@ -44,7 +44,7 @@ class Names(NamedTuple):
 
 _PLAIN = re.compile(r"([^\s,{}&;=\\~$]+), ([^\s,{}&;=\\~$][^,{}&;=\\~$]*)")
 """Last, First with a last name of one word, as most names are."""
-_SUFFIX = r"(?:Jr|Sr)\.?|II|III|IV"
+_SUFFIX = r"(?:Jr|Sr)\.?|II|III|IV|2nd|3rd|4th"
 _INITIALS = r"(?:[^\W\d_a-z]\.?[ -]?){1,3}"
 _LAST_FIRST = r"([^,{}]*[^\W\d_]{2}[^,{}]*?)"
 _CERTAIN_INITIALS = r"(?:[A-Z]\.?|(?:[A-Z]\.){2,4}|[B-DF-HJ-NP-TV-XZ]{2,3})"
@@ -130,6 +130,8 @@ def _split_at_commas(name: str) -> list[str]:
         return [f"{{{parts[0]}}}"]
     if len(parts) <= 2 or (len(parts) == 3 and any(re.fullmatch(_SUFFIX, p) for p in parts[1:])):
         return [", ".join(parts)] if parts else []
+    if len(parts) == 3 and re.fullmatch(_INITIALS, parts[2]):
+        return [f"{parts[0]}, {parts[1]} {parts[2]}"]
     if all(re.search(r"\S\s+\S", part) for part in parts):
         return parts
     if len(parts) % 2 == 0 and all(re.fullmatch(_INITIALS, part) for part in parts[1::2]):

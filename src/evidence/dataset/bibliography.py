@@ -215,7 +215,7 @@ def parse_bibliography(content: bytes) -> Bibliography:
     # It takes long to import, and only reading the tables needs it.
     from evidence.dataset.bibtex import parse_bibtex
 
-    text, undecodable = _decode(content)
+    text, undecodable = decode_file(content)
     notes = []
     number, character, line = find_hidden(text)
     if number:
@@ -232,7 +232,7 @@ def parse_bibliography(content: bytes) -> Bibliography:
         if not entry.key:
             found = [("", "the entry has no key")]
         elif entry.fields and entry.key not in references:
-            references[entry.key] = reference = _reference(entry)
+            references[entry.key] = reference = build_reference(entry)
             found = found or list(_entry_errors(entry.fields, reference))
         if found:
             problems.setdefault(entry.key, []).extend(
@@ -246,7 +246,7 @@ def parse_bibliography(content: bytes) -> Bibliography:
     return Bibliography(references, problems, by_key, notes)
 
 
-def _decode(content: bytes) -> tuple[str, list[tuple[int, str]]]:
+def decode_file(content: bytes) -> tuple[str, list[tuple[int, str]]]:
     """Decode a file as its byte order mark or JabRef's first line say, else as UTF-8.
 
     Bytes that are not UTF-8 are read as Windows-1252, and returned with line and message.
@@ -269,7 +269,7 @@ def _decode(content: bytes) -> tuple[str, list[tuple[int, str]]]:
     return as_windows, undecodable
 
 
-def _reference(entry: "Entry") -> Reference:
+def build_reference(entry: "Entry") -> Reference:
     """Build a reference from the fields of an entry, in BibTeX's or biblatex's names."""
     fields = entry.fields
     authors, editors = read_names(_first(fields, "author")), read_names(_first(fields, "editor"))

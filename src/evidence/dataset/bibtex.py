@@ -28,6 +28,7 @@ _CAUSES = (
 )
 MAX_CHAIN = 8
 """Entries that inherit from each other in a row."""
+_NO_KEY = "\0"
 _PARENTS = frozenset(("xdata", "crossref"))
 _NOT_INHERITED = ("crossref", "xdata", "xref", "ids", "label", "options", "entryset")
 _DATES = {"year", "date"}
@@ -74,14 +75,16 @@ def parse_bibtex(text: str) -> Iterator[Entry]:
 
 def _entry(block: model.Entry) -> Entry:
     fields = {item.key: str(item.value).strip() for item in block.fields}
-    entry = Entry(block.key, block.entry_type, (block.start_line or 0) + 1, fields)
+    key = "" if block.key.startswith(_NO_KEY) else block.key
+    entry = Entry(key, block.entry_type, (block.start_line or 0) + 1, fields)
     unclosed = [
         item.key
         for item in block.fields
         if item.enclosing == "no-enclosing" and re.search(r"[={}]", str(item.value))
     ]
-    if not re.fullmatch(r"[^\s,{}]*", entry.key):
-        entry.error = "is a key with a blank or brace. Write it as one word."
+    # Scopus writes keys with blanks.
+    if re.search(r"[{}]", entry.key):
+        entry.error = "is a key with a brace. Write it as one word."
     elif unclosed:
         entry.error = f"has no comma after the value of {unclosed[0]}"
     return entry
@@ -109,7 +112,7 @@ def _failed(block: model.ParsingFailedBlock) -> Iterator[Entry]:
 
 
 class _RepairBlocks(middlewares.BlockMiddleware):
-    """Keep the first of two equal fields, and count escaped braces in entries that broke."""
+    """Keep the first of two equal fields and all entries without a key, and count escaped braces."""
 
     def transform_failed_block(self, failed_block, library: Library):
         entry = failed_block.ignore_error_block
@@ -118,6 +121,10 @@ class _RepairBlocks(middlewares.BlockMiddleware):
             for item in entry.fields:
                 fields.setdefault(item.key, item)
             entry.fields = list(fields.values())
+            return entry
+        if isinstance(entry, model.Entry) and not entry.key:
+            # Entries without a key are not the same.
+            entry.key = f"{_NO_KEY}{entry.start_line}"
             return entry
         if isinstance(failed_block, model.DuplicateBlockKeyBlock) or "\\" not in failed_block.raw:
             return failed_block

@@ -362,21 +362,22 @@ def _bibtex_fields(source: Reference) -> dict[str, str]:
         "author": names if source.authors else "",
         "editor": _bibtex_names(source.editors, source.more_authors and not source.authors),
         # Styles put titles in lower case; which capitals may go is not known here, so none.
-        "title": f"{{{_escape_latex(source.title)}}}",
-        "year": _escape_latex(source.year),
-        container: _escape_latex(source.container),
-        "volume": _escape_latex(source.volume),
-        "number": _escape_latex(source.number),
-        "pages": _escape_latex(f"{first}--{last}" if last else source.pages),
+        "title": f"{{{escape_latex(source.title)}}}",
+        "year": escape_latex(source.year),
+        container: escape_latex(source.container),
+        "volume": escape_latex(source.volume),
+        "number": escape_latex(source.number),
+        "pages": escape_latex(f"{first}--{last}" if last else source.pages),
         "doi": _one_line(source.doi),
         "pmid": _one_line(source.pmid),
         "url": _one_line(source.url),
-        "note": _escape_latex(source.note) if is_figure else "",
+        "note": escape_latex(source.note) if is_figure else "",
     }
     return {name: value for name, value in fields.items() if value}
 
 
-def _escape_latex(text: str) -> str:
+def escape_latex(text: str) -> str:
+    """Write plain text so that LaTeX prints it as it is."""
     return _one_line(text).translate(_LATEX_ESCAPES)
 
 
@@ -385,12 +386,12 @@ def _bibtex_names(people: Sequence[Author], has_more: bool) -> str:
 
 
 def _bibtex_name(author: Author) -> str:
-    last = _escape_latex(author.last)
+    last = escape_latex(author.last)
     if not author.first:
         return f"{{{last}}}"
     if "," in last or " and " in last:
         last = f"{{{last}}}"
-    return _join(last, _escape_latex(author.suffix), _escape_latex(author.first))
+    return _join(last, escape_latex(author.suffix), escape_latex(author.first))
 
 
 # RIS

@@ -8,6 +8,8 @@ from functools import lru_cache
 MAX_DEPTH = 50
 """Levels of braces that are decoded; the decoder calls itself for each."""
 _MARKUP = re.compile(r"[\\$]|``|''")
+# Mart\'\in is meant as Martín; TeX itself would see the sign \in.
+_ACCENTED_I = re.compile(r"(\\[\"'`^~=.])\\([ij])(?=[A-Za-z])")
 # Nearly all LaTeX is an accent or a sign. Each is decoded once, which is many times faster.
 _ATOM = re.compile(
     r"\{\\(?:[^{}$]|\{[^{}$]*\})*\}|\\[\"'`^~=.](?:[A-Za-z]|\{\\?[A-Za-z]\})|"
@@ -52,6 +54,7 @@ def decode_latex(text: str, *, keep_groups: bool = False) -> str:
     if text.count("{") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
         text = re.sub(r"[{}]", "", text)
     if "\\" in text:
+        text = _ACCENTED_I.sub(r"\1{\\\2}", text)
         text = _ATOM.sub(lambda match: _decode_atom(match[0]), text)
     text = re.sub(r"(?<!\\)~", " ", text)
     if _MARKUP.search(text):

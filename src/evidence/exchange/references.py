@@ -1,0 +1,318 @@
+"""Import references from the exports of reference managers and databases into `references.bib`.
+
+RIS and PubMed's format are read by one reader of tagged lines: both are lists of tags and values,
+and a broken record costs itself.
+"""
+
+import json
+import re
+import string
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from evidence.dataset.bibliography import (
+    Bibliography,
+    Reference,
+    build_reference,
+    decode_file,
+    parse_bibliography,
+)
+from evidence.dataset.bibtex import Entry, parse_bibtex
+from evidence.dataset.citations import escape_latex, format_bibtex
+from evidence.dataset.project_folder import find_project
+from evidence.dataset.schema import BIBLIOGRAPHY_FILE
+from evidence.errors import EvidenceError
+from evidence.files import atomic_write
+
+RIS_TYPES = {
+    **dict.fromkeys(("JOUR", "JFULL", "EJOUR", "MGZN", "NEWS"), "article"),
+    **dict.fromkeys(("BOOK", "EBOOK", "EDBOOK"), "book"),
+    **dict.fromkeys(("CHAP", "ECHAP"), "incollection"),
+    **dict.fromkeys(("CONF", "CPAPER"), "inproceedings"),
+    "RPRT": "techreport",
+    "THES": "phdthesis",
+}
+CSL_TYPES = {
+    **dict.fromkeys(("article-journal", "article-magazine", "article-newspaper"), "article"),
+    "book": "book",
+    "chapter": "incollection",
+    "paper-conference": "inproceedings",
+    "report": "techreport",
+    "thesis": "phdthesis",
+}
+# By BibTeX field: the tags that may hold it, the best first.
+RIS_FIELDS = {
+    "author": "AU A1", "editor": "A2 ED", "title": "TI T1 CT BT", "container": "T2 JF JO JA J2 BT",
+    "year": "PY Y1 DA", "volume": "VL", "number": "IS", "eid": "C7", "publisher": "PB",
+    "doi": "DO", "url": "UR L2",
+}  # fmt: skip
+PUBMED_FIELDS = {
+    "author": "FAU AU", "editor": "FED ED", "title": "TI", "container": "JT TA BTI", "year": "DP",
+    "volume": "VI", "number": "IP", "pages": "PG", "publisher": "PB", "pmid": "PMID",
+}  # fmt: skip
+CSL_FIELDS = {
+    "title": "title", "container": "container-title", "volume": "volume", "number": "issue number",
+    "pages": "page", "publisher": "publisher", "doi": "DOI", "pmid": "PMID", "url": "URL",
+}  # fmt: skip
+CONTAINERS = {"article": "journal", "incollection": "booktitle", "inproceedings": "booktitle"}
+_ADDRESSES = ("doi", "url", "pmid")
+_TAGGED = re.compile(r"\ufeff?([A-Z][A-Z0-9]{1,3}) *- ?(.*)")
+_INITIALS_LAST = re.compile(r".* (?:[A-Z]\.?-?){1,3}")
+
+
+@dataclass
+class ImportedReferences:
+    """What an import of references adds, leaves out with the reason, and adds incomplete."""
+
+    form: str
+    read: int = 0
+    added: list[Reference] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    incomplete: list[str] = field(default_factory=list)
+
+
+def import_references(
+    project: str | Path, path: Path, *, dry_run: bool = False
+) -> ImportedReferences:
+    """Add the references of a file to `references.bib`; those that it has already are skipped.
+
+    The file is BibTeX, RIS, PubMed's format (nbib) or CSL-JSON.
+
+    Raises
+    ------
+    EvidenceError
+        A file cannot be read or is of another form. Nothing is written then.
+    """
+    target = find_project(project) / BIBLIOGRAPHY_FILE
+    try:
+        text, _ = decode_file(path.read_bytes())
+        old = target.read_bytes() if target.is_file() else b""
+    except OSError as error:
+        raise EvidenceError(f"{error.filename}: cannot be read: {error.strerror}") from None
+    form, entries = read_references(text, str(path))
+    done = ImportedReferences(form)
+    library = _Library(parse_bibliography(old))
+    for entry in entries:
+        done.read += 1
+        reference = build_reference(entry)
+        name = f"line {entry.line}: '{reference.title[:60] or entry.key or entry.kind}'"
+        if entry.error and not entry.fields:
+            done.skipped.append(f"{name} {entry.error}")
+        elif not reference.title:
+            done.skipped.append(f"{name} has no title")
+        elif reason := library.find(reference):
+            done.skipped.append(f"{name} {reason}")
+        else:
+            done.added.append(library.add(reference))
+    if not done.added:
+        return done
+    head = decode_file(old)[0].rstrip("\n")
+    new = "\n\n".join(filter(None, [head, format_bibtex(done.added)])).rstrip("\n") + "\n"
+    written = parse_bibliography(new.encode())
+    for reference in done.added:
+        if reference.key not in written or written[reference.key].title != reference.title:
+            raise EvidenceError(
+                f"{path}: '{reference.title}' cannot be written as BibTeX. Nothing was written."
+            )
+        done.incomplete += [p.message for p in written.problems.get(reference.key, ())]
+    if not dry_run:
+        atomic_write(target, new)
+    return done
+
+
+def read_references(text: str, name: str) -> tuple[str, list[Entry]]:
+    """Return the form of a text and its references as entries of BibTeX.
+
+    Raises
+    ------
+    EvidenceError
+        The text has another form; `name` says which file that is.
+    """
+    if re.search(r"^\ufeff?TY {0,2}- ", text, re.MULTILINE):
+        return "RIS", [_ris_entry(*record) for record in _tagged_records(text, "TY")]
+    if re.search(r"^\ufeff?PMID *- ", text, re.MULTILINE):
+        return "PubMed", [_pubmed_entry(*record) for record in _tagged_records(text, "PMID")]
+    if text.lstrip().startswith(("[", "{")):
+        try:
+            content = json.loads(text)
+        except ValueError as error:
+            raise EvidenceError(f"{name}: not valid JSON: {error}") from None
+        items = content.get("items", [content]) if isinstance(content, Mapping) else content
+        return "CSL-JSON", [
+            _csl_entry(number, item)
+            for number, item in enumerate(items, start=1)
+            if isinstance(item, Mapping)
+        ]
+    if re.search(r"^\s*@\s*\w+\s*[{(]", text, re.MULTILINE):
+        return "BibTeX", list(parse_bibtex(text))
+    raise EvidenceError(
+        f"{name}: not BibTeX, RIS, PubMed (nbib) or CSL-JSON. Export the references as one of these."
+    )
+
+
+def _tagged_records(text: str, start: str) -> Iterator[tuple[int, dict[str, list[str]]]]:
+    """Yield the line of each record and its values by tag; lines without a tag continue a value."""
+    line, record, values = 0, {}, None
+    for number, content in enumerate(text.splitlines(), start=1):
+        match = _TAGGED.fullmatch(content)
+        if match and match[1] == start:
+            if record:
+                yield line, record
+            line, record = number, {}
+        if match and match[1] == "ER":
+            values = None
+        elif match and line:
+            values = record.setdefault(match[1], [])
+            values.append(match[2].strip())
+        elif values and content.strip():
+            values[-1] += f" {content.strip()}"
+    if record:
+        yield line, record
+
+
+def _ris_entry(line: int, record: Mapping[str, list[str]]) -> Entry:
+    first = {tag: values[0] for tag, values in record.items()}
+    pages = "--".join(filter(None, (first.get("SP", ""), first.get("EP", ""))))
+    number = first.get("AN", "")
+    if re.fullmatch(r"\d{1,8}", number) and re.search(
+        "pubmed|medline|^$", first.get("DB", ""), re.I
+    ):
+        record = {**record, "PMID": [number]}
+    kind = RIS_TYPES.get(first["TY"].strip(), "misc")
+    if first["TY"].strip() == "EDBOOK":
+        record = {**record, "ED": record.get("AU", []), "AU": []}
+    fields = _fields(kind, {**RIS_FIELDS, "pmid": "PMID"}, record)
+    return Entry("", kind, line, fields | ({"pages": escape_latex(pages)} if pages else {}))
+
+
+def _pubmed_entry(line: int, record: Mapping[str, list[str]]) -> Entry:
+    kind = "incollection" if "BTI" in record else "article"
+    groups = [f"{{{name}}}" for name in record.get("CN", ())]
+    fields = _fields(kind, PUBMED_FIELDS, record)
+    authors = [fields["author"], *groups] if "author" in fields else groups
+    doi = next(
+        (
+            value.removesuffix("[doi]").strip()
+            for tag in ("LID", "AID")
+            for value in record.get(tag, ())
+            if value.endswith("[doi]")
+        ),
+        "",
+    )
+    title = fields.get("title", "").removesuffix(".")
+    return Entry(
+        "", kind, line, fields | {"author": " and ".join(authors), "doi": doi, "title": title}
+    )
+
+
+def _fields(kind: str, tags: Mapping[str, str], record: Mapping[str, list[str]]) -> dict[str, str]:
+    """Return the fields of BibTeX, escaped: the text of other formats is no LaTeX."""
+    fields = {}
+    for name, alternatives in tags.items():
+        values = next((v for tag in alternatives.split() if any(v := record.get(tag, []))), [])
+        if name == "container":
+            name = CONTAINERS.get(kind, "howpublished")
+        if name in ("author", "editor"):
+            fields[name] = " and ".join(map(_tagged_name, filter(None, values)))
+        elif values:
+            text = next(filter(None, values))
+            fields[name] = text if name in _ADDRESSES else escape_latex(text)
+    return fields
+
+
+def _tagged_name(name: str) -> str:
+    """Write a name for BibTeX; persons have a comma or initials at the end, organisations neither."""
+    name = escape_latex(name.rstrip(" ,"))
+    if "," in name or _INITIALS_LAST.fullmatch(name) or re.fullmatch(r"et al\.?|others", name):
+        return "others" if name.startswith(("et al", "others")) else name
+    return f"{{{name}}}"
+
+
+def _csl_entry(number: int, item: Mapping) -> Entry:
+    kind = CSL_TYPES.get(str(item.get("type", "")), "misc")
+    record = {name: [str(value)] for name, value in item.items() if isinstance(value, str | int)}
+    fields = _fields(kind, CSL_FIELDS, record)
+    for role in ("author", "editor"):
+        people = [person for person in item.get(role) or () if isinstance(person, Mapping)]
+        fields[role] = " and ".join(map(_csl_name, people))
+    issued = item.get("issued")
+    if isinstance(issued, Mapping):
+        parts = issued.get("date-parts") or [[issued.get("raw") or issued.get("literal") or ""]]
+        fields["year"] = escape_latex(str(parts[0][0] if parts[0] else ""))
+    return Entry("", kind, number, fields)
+
+
+def _csl_name(person: Mapping) -> str:
+    if literal := str(person.get("literal", "")):
+        return "others" if literal == "others" else f"{{{escape_latex(literal)}}}"
+    particles = ("dropping-particle", "non-dropping-particle")
+    parts = {
+        "family": person.get("family", ""),
+        "given": person.get("given", ""),
+        "prefix": " ".join(str(person[name]) for name in particles if person.get(name)),
+        "suffix": person.get("suffix", ""),
+    }
+    return ", ".join(
+        f"{name}={{{escape_latex(str(part))}}}" for name, part in parts.items() if part
+    )
+
+
+class _Library:
+    """The references that there are, by what tells that two are the same."""
+
+    def __init__(self, bibliography: Bibliography):
+        self._taken = {*bibliography, *bibliography.problems}
+        self._known: dict[tuple[str, str], Reference] = {}
+        for reference in bibliography.values():
+            self._index(reference)
+
+    def find(self, reference: Reference) -> str:
+        """Say as what a reference is known; empty if it is new."""
+        for kind, value in _identities(reference):
+            known = self._known.get((kind, value))
+            # Two texts of the same title and year are two if both have a DOI.
+            if known and not (kind == "title" and known.doi and reference.doi):
+                return f"is known as {known.key} (same {kind})"
+        return ""
+
+    def add(self, reference: Reference) -> Reference:
+        """Give a reference a key that is not taken, its own if it has one, and remember it."""
+        key = reference.key or _key(reference)
+        candidates = [key, *(f"{key}{letter}" for letter in _suffixes())]
+        reference = replace(
+            reference, key=next(key for key in candidates if key not in self._taken)
+        )
+        self._taken.add(reference.key)
+        self._index(reference)
+        return reference
+
+    def _index(self, reference: Reference) -> None:
+        for identity in _identities(reference):
+            self._known.setdefault(identity, reference)
+
+
+def _identities(reference: Reference) -> Iterator[tuple[str, str]]:
+    if reference.doi:
+        yield "DOI", reference.doi.casefold()
+    if reference.pmid:
+        yield "PMID", reference.pmid
+    yield "title", f"{_letters(reference.title)} {reference.year}"
+
+
+def _suffixes() -> Iterable[str]:
+    return [a + b for a in ("", *string.ascii_lowercase) for b in string.ascii_lowercase]
+
+
+def _key(reference: Reference) -> str:
+    """Return a key like miller2001, of plain letters as far as the name has them."""
+    name = reference.creators[0].family if reference.creators else reference.title.split()[0]
+    year = reference.year if reference.year.isdigit() else ""
+    return f"{_letters(name) or 'anonymous'}{year}"
+
+
+def _letters(text: str) -> str:
+    """Return the letters and digits of a text in lower case, without accents."""
+    plain = unicodedata.normalize("NFKD", text.casefold().translate(str.maketrans("øłđı", "oldi")))
+    return "".join(sign for sign in plain.replace("æ", "ae").replace("œ", "oe") if sign.isalnum())
