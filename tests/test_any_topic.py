@@ -16,9 +16,10 @@ import pytest
 from evidence import cli
 from evidence.analysis.checks import check_consistency
 from evidence.build.build import BuildOptions, build_reports, find_notebooks
-from evidence.build.new_project import EXAMPLE, create_project
+from evidence.build.new_project import create_project
 from evidence.dataset import schema
 from evidence.dataset.dataset import load_dataset
+from evidence.dataset.project_folder import EXAMPLE
 from evidence.errors import EvidenceError, ReportError
 from evidence.notebook import locate
 from tests.absolute_phrases import absolute_phrases
@@ -180,6 +181,32 @@ def test_a_new_project_is_checked_and_reported_at_once(tmp_path, capsys):
     assert "An invented example of an evidence project" in capsys.readouterr().out
 
 
+def test_the_template_has_a_valid_explained_row_for_each_kind_of_result(tmp_path):
+    root = create_project(tmp_path / "new")
+    studies = root / schema.STUDIES.file
+    header, *rows = (root / "studies-template.csv").read_text("utf-8").splitlines()
+    assert header == ",".join(schema.STUDIES.names)
+    studies.write_text("\n".join([header, *rows]) + "\n", "utf-8")
+    outcomes = root / schema.OUTCOMES.file
+    row = '"days afloat",benefit,higher,,,,,Invented example: days until it sank'
+    outcomes.write_text(outcomes.read_text("utf-8") + row + "\n", "utf-8")
+    dataset = load_dataset(root)
+    assert [finding for finding in check_consistency(dataset) if finding.counts] == []
+    kinds = dataset.results["note"].str.partition(":")[0]
+    assert list(kinds) == [
+        "COUNT", "PROPORTION", "MEAN", "CHANGE", "EFFECT WITH CI", "DIRECTION ONLY",
+    ]  # fmt: skip
+
+
+def test_a_command_explains_the_columns_of_a_table(capsys):
+    assert cli.main(["columns", "outcomes"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert text.startswith("data/outcomes.csv: a row is one outcome.")
+    assert "better * which direction is good; one of: higher, lower, neither" in text
+    assert cli.main(["columns", "outcome"]) == 2
+    assert "Did you mean 'outcomes'?" in capsys.readouterr().err
+
+
 def test_the_example_says_everywhere_that_it_is_invented():
     dataset = load_dataset(EXAMPLE)
     assert dataset.results["study"].nunique() == 2
@@ -257,4 +284,4 @@ def test_a_wheel_holds_notebooks_and_example(tmp_path):
     inside = {name for name in ZipFile(wheel).namelist() if name.startswith("evidence/")}
     assert {f"evidence/notebooks/{name}.ipynb" for name in NAMES} <= inside
     example = {path.relative_to(EXAMPLE) for path in EXAMPLE.rglob("*") if path.is_file()}
-    assert {f"evidence/build/example/{path.as_posix()}" for path in example} <= inside
+    assert {f"evidence/example/{path.as_posix()}" for path in example} <= inside

@@ -336,6 +336,18 @@ def test_the_same_file_twice_adds_nothing(project, take):
     assert project.path("data/studies.csv").read_bytes() == before
 
 
+def test_the_invented_rows_of_a_new_project_make_way(tmp_path, capsys):
+    root, table = tmp_path / "new", tmp_path / "m.csv"
+    table.write_text(COUNTS.format(5, 30))
+    assert cli.main(["new", str(root)]) == 0
+    words = [f"--set={name}={word}" for name, word in SAME.items()]
+    assert cli.main(["import", str(table), "--project", str(root), *words]) == 0
+    assert cli.main(["pool", "--outcome", "mould", "--measure", "rr", "--project", str(root)]) == 0
+    assert "2 studies" in capsys.readouterr().out
+    for name in ("studies", "designs", "outcomes"):
+        assert "invented" not in (root / "data" / f"{name}.csv").read_text("utf-8"), name
+
+
 def test_one_arm_with_two_numbers_is_refused(take):
     table = "study,ai,n1i,ci,n2i\nOven 1999,3,20,9,21\nOven 1999,4,20,8,11\n"
     with pytest.raises(EvidenceError, match=r"'salt' has 4/20, but 3/20 in m\.csv, row 2"):

@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evidence.build.build import find_notebooks
-from evidence.build.new_project import EXAMPLE
 from evidence.build.parameter_sets import (
     MAX_NAME,
     Grid,
@@ -20,6 +19,7 @@ from evidence.build.parameter_sets import (
     set_name,
 )
 from evidence.dataset.dataset import load_dataset
+from evidence.dataset.project_folder import EXAMPLE
 from evidence.errors import DatasetError, ParameterError
 from evidence.notebook.parameters import read_parameters, validate_parameters
 from tests.conftest import ROOT, Project

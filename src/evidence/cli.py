@@ -16,13 +16,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evidence.errors import MAX_PROBLEMS, DatasetError, EvidenceError, ParameterError
+from evidence.errors import (
+    MAX_PROBLEMS,
+    DatasetError,
+    EvidenceError,
+    ParameterError,
+    not_one_of,
+)
 from evidence.files import format_json
 
 # Whoever asks for help does not wait for pandas: the commands import what they need.
 if TYPE_CHECKING:
     from evidence.analysis.checks.finding import Finding
     from evidence.build.build import BuildResult
+    from evidence.dataset.schema import Column
 
 MEASURES = ("rr", "or", "rd", "smd", "md", "hr", "irr", "generic", "proportion")
 METHODS = ("reml", "dl", "pm", "common", "mh", "peto", "glmm", "threelevel", "bayes")
@@ -1187,6 +1194,37 @@ def import_data(
         click.echo(f"left out: {line}")
     click.echo("next:  evidence check, then evidence report")
     return 0
+
+
+@command("columns", "evidence columns", "evidence columns designs")
+@click.argument("table", default="studies")
+def columns(table: str) -> int:
+    """Explain the columns of a table.
+
+    TABLE is the name of a file in data/, such as studies (the default) or designs. An asterisk
+    marks columns that every row must fill.
+    """
+    from evidence.dataset import schema
+
+    tables = {known.name: known for known in schema.TABLES}
+    if table not in tables:
+        raise ParameterError(f"table: {not_one_of(repr(table), tables)}")
+    chosen = tables[table]
+    formatter = click.HelpFormatter(max_width=100)
+    formatter.write_text(f"{chosen.file}: a row is {chosen.row}.")
+    formatter.write_dl(
+        [(f"{c.name}{' *' if c.required else ''}", _column_meaning(c)) for c in chosen.columns]
+    )
+    click.echo(formatter.getvalue(), nl=False)
+    return 0
+
+
+def _column_meaning(column: "Column") -> str:
+    kinds = {"integer": " (whole number)", "number": " (number)", "date": " (date)"}
+    words = f"; one of: {', '.join(column.words)}" if column.kind == "word" else ""
+    files = " or ".join(filter(None, (column.target, column.second_target)))
+    kind = kinds.get(column.kind, "")
+    return f"{column.description}{kind}{words}{f'; see {files}' if files else ''}"
 
 
 @command(

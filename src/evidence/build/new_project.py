@@ -6,10 +6,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from evidence.dataset.project_folder import EXAMPLE
 from evidence.errors import EvidenceError
 from evidence.notebook.locate import FOLDER, own_notebooks
-
-EXAMPLE = Path(__file__).resolve().parent / "example"
 
 
 def create_project(folder: str | Path, *, notebooks: bool = False) -> Path:

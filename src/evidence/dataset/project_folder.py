@@ -5,7 +5,10 @@ from pathlib import Path
 from evidence.dataset import schema
 from evidence.dataset.schema import BIBLIOGRAPHY_FILE
 from evidence.errors import EvidenceError
-from evidence.files import path_digest
+from evidence.files import PACKAGE, path_digest
+
+EXAMPLE = PACKAGE / "example"
+"""The invented project that `evidence new` copies."""
 
 
 def find_project(project: str | Path = "") -> Path:

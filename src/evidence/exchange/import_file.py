@@ -12,6 +12,7 @@ from evidence.dataset import schema
 from evidence.dataset.bibliography import NO_DATE, Author, Reference
 from evidence.dataset.citations import format_bibtex
 from evidence.dataset.dataset import Dataset, load_dataset, with_rows
+from evidence.dataset.project_folder import EXAMPLE
 from evidence.errors import DatasetError, EvidenceError, Problem, did_you_mean
 from evidence.exchange.comparison import FIELDS, Comparison, UnfitError, result_rows
 from evidence.exchange.revman import (
@@ -25,6 +26,7 @@ from evidence.exchange.revman import (
 )
 from evidence.exchange.sheet import read_sheet
 from evidence.exchange.wide_table import comparisons_of, read_mapping, recognise_form
+from evidence.files import path_digest
 
 Row = dict[str, str]
 
@@ -50,6 +52,8 @@ def import_evidence(
     dry_run: bool = False,
 ) -> Imported:
     """Turn a file of another program into rows of the tables.
+
+    In a project that `evidence new` made, they take the place of the invented rows.
 
     Parameters
     ----------
@@ -79,45 +83,34 @@ def import_evidence(
         hint = did_you_mean(source, dataset.bibliography)
         raise EvidenceError(f"--source {source}: references.bib has no such key.{hint}")
     review = read_file(path, mapping, values)
+    texts = _texts_to_extend(dataset)
+    has_designs = len(dataset.designs) > 0 and schema.DESIGNS.file not in texts
+    needed = NEEDED | NEEDED_BESIDE_DESIGNS if has_designs else NEEDED
     comparisons = [
         replace(comparison, fields={**values, **_reported(comparison.fields)})
         for comparison in review.comparisons
     ]
-    needed = NEEDED if dataset.designs.empty else NEEDED | NEEDED_BESIDE_DESIGNS
     _require_anywhere(path, comparisons, needed)
     entries = _Entries(dataset, path.name, review, source)
-    rows: dict[schema.Table, list[Row]] = {table: [] for table in TABLES}
-    unfit: list[str] = []
-    for comparison in comparisons:
-        try:
-            if missing := [name for name in needed if not comparison.text(name)]:
-                raise UnfitError(f"no {', no '.join(missing)}")
-            study = entries.key(comparison.text("study"))
-            new = result_rows(comparison, path.name)
-        except UnfitError as error:
-            unfit.append(f"{comparison.place}: {error}")
-            continue
-        keys = {"study": study, "source": entries.source}
-        rows[schema.STUDIES] += [keys | row for row in new]
-        rows[schema.OUTCOMES].append(_outcome(comparison, path.name))
-        if comparison.text("design"):
-            rows[schema.DESIGNS].append(_design(comparison, keys, entries.label(study)))
+    rows, unfit = _rows_by_table(comparisons, needed, entries, path.name)
     if unfit and not skip_unfit:
         raise EvidenceError("\n".join([*unfit, UNFIT_REMEDY]))
+    if not rows[schema.STUDIES]:
+        raise EvidenceError(f"{path}: holds no comparison that makes a row")
     rows[schema.RISK_OF_BIAS] = [
         _judgement(judgement, entries.key(judgement.study), entries.source)
         for judgement in review.judgements
     ]
-    if not rows[schema.STUDIES]:
-        raise EvidenceError(f"{path}: holds no comparison that makes a row")
-    rows[schema.READINGS] = _readings(dataset, path.name, entries.source)
+    has_others = len(dataset.results) > 0 and schema.STUDIES.file not in texts
+    if len(dataset.readings) or not has_others:
+        rows[schema.READINGS] = [_reading(path.name, entries.source)]
     new_rows = {table: _distinct(dataset, table, lines) for table, lines in rows.items()}
     _spell_as_before(dataset, new_rows[schema.STUDIES])
-    texts = {
-        table.file: with_rows(dataset.read_text(table.file), table, lines)
-        for table, lines in new_rows.items()
-        if lines
-    }
+    before = texts.get(schema.STUDIES.file, dataset.read_text(schema.STUDIES.file))
+    for table, lines in new_rows.items():
+        if lines:
+            text = texts.get(table.file, dataset.read_text(table.file))
+            texts[table.file] = with_rows(text, table, lines)
     if entries.new:
         bibliography = dataset.read_text(schema.BIBLIOGRAPHY_FILE).rstrip("\n")
         parts = filter(None, [bibliography, format_bibtex(entries.new.values()).rstrip("\n")])
@@ -125,7 +118,7 @@ def import_evidence(
     try:
         write_checked(dataset, texts, dry_run=dry_run)
     except DatasetError as error:
-        first_line = dataset.read_text(schema.STUDIES.file).rstrip("\n").count("\n") + 2
+        first_line = before.rstrip("\n").count("\n") + 2
         places = {first_line + n: row["locator"] for n, row in enumerate(new_rows[schema.STUDIES])}
         problems = [_relocate(problem, places) for problem in error.problems]
         raise DatasetError(problems, error.omitted) from None
@@ -137,7 +130,49 @@ def import_evidence(
     )
 
 
-TABLES = (schema.STUDIES, schema.OUTCOMES, schema.DESIGNS, schema.RISK_OF_BIAS, schema.READINGS)
+def _texts_to_extend(dataset: Dataset) -> dict[str, str]:
+    """Return the header alone of each table that still holds the invented rows of a new project."""
+    is_invented = {
+        file: path_digest(EXAMPLE / file) == checksum
+        for file, checksum in dataset.checksums.items()
+    }
+    if not is_invented[schema.STUDIES.file]:
+        return {}
+    return {
+        table.file: with_rows("", table, [])
+        for table in schema.TABLES
+        if is_invented.get(table.file)
+    }
+
+
+def _rows_by_table(
+    comparisons: Iterable[Comparison],
+    needed: Iterable[str],
+    entries: "_Entries",
+    file: str,
+) -> tuple[dict[schema.Table, list[Row]], list[str]]:
+    """Return the rows that comparisons make, and why some make none."""
+    rows: dict[schema.Table, list[Row]] = {
+        table: [] for table in (schema.STUDIES, schema.OUTCOMES, schema.DESIGNS)
+    }
+    unfit: list[str] = []
+    for comparison in comparisons:
+        try:
+            if missing := [name for name in needed if not comparison.text(name)]:
+                raise UnfitError(f"no {', no '.join(missing)}")
+            study = entries.key(comparison.text("study"))
+            results = result_rows(comparison, file)
+        except UnfitError as error:
+            unfit.append(f"{comparison.place}: {error}")
+            continue
+        keys = {"study": study, "source": entries.source}
+        rows[schema.STUDIES] += [keys | row for row in results]
+        rows[schema.OUTCOMES].append(_outcome(comparison, file))
+        if comparison.text("design"):
+            rows[schema.DESIGNS].append(_design(comparison, keys, entries.label(study)))
+    return rows, unfit
+
+
 UNFIT_REMEDY = "Nothing was written. Correct these rows, or leave them out with --skip-unfit"
 NEEDED = {
     "study": "name of a study",
@@ -360,17 +395,12 @@ def _judgement(judgement: Judgement, study: str, source: str) -> Row:
     }
 
 
-def _readings(dataset: Dataset, file: str, source: str) -> list[Row]:
-    """Return the reading of the file, if the project records readings or has no other result."""
-    if len(dataset.results) and dataset.readings.empty:
-        return []
-    return [
-        {
-            "source": source, "part": file, "kind": "second-hand",
-            "read_by": "evidence import", "date": date.today().isoformat(), "url": file,
-            "note": "read by a program, not by a person",
-        }
-    ]  # fmt: skip
+def _reading(file: str, source: str) -> Row:
+    return {
+        "source": source, "part": file, "kind": "second-hand", "read_by": "evidence import",
+        "date": date.today().isoformat(), "url": file,
+        "note": "read by a program, not by a person",
+    }  # fmt: skip
 
 
 def _distinct(dataset: Dataset, table: schema.Table, rows: Iterable[Row]) -> list[Row]:
