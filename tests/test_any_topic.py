@@ -135,6 +135,12 @@ def test_no_page_of_another_topic_states_what_nobody_can_know(vaccine_reports):
         assert absolute_phrases(read_page(page)[0]) == [], page.name
 
 
+def test_the_first_figure_is_the_comparison_with_its_pooled_estimate(vaccine_reports):
+    text, html = read_page(vaccine_reports / "index.html")
+    assert re.findall(r'id="(fig-[^"]*)"', html)[0] == "fig-forest-by-comparator"
+    assert "Tuberculosis, by comparator ." in text
+
+
 def test_no_page_of_a_topic_without_a_guide_speaks_of_one(vaccine_reports):
     for page in sorted(vaccine_reports.glob("*.html")):
         text = read_page(page)[0]

@@ -10,13 +10,15 @@ from collections.abc import Iterable, Iterator
 import pandas as pd
 
 from evidence.analysis.eligible_evidence import OUTCOME_KINDS, evidence_rows
-from evidence.analysis.pooling.study_effects import PRINTED_EFFECTS, can_compute
+from evidence.analysis.pooling.study_effects import PRINTED_EFFECTS, can_compute, source_measures
 from evidence.dataset.dataset import Dataset
 from evidence.provenance.sentence import Sentence, capitalise
 
 MAX_OUTCOMES = 2
 """Outcomes shown first if `outcomes.csv` ranks none."""
 ONE_DAY = 1.0
+MEASURE_FAMILIES = (("rr", "or", "rd"), ("smd", "md"), ("hr",), ("irr",), ("generic",))
+"""Effect measures of two groups by the numbers behind them; the first of each is preferred."""
 
 
 def default_outcomes(results: pd.DataFrame) -> tuple[str, ...]:
@@ -30,6 +32,28 @@ def default_outcomes(results: pd.DataFrame) -> tuple[str, ...]:
 def default_outcome(results: pd.DataFrame, measure: str) -> str:
     """Return the outcome for which most studies give a measure; empty if none does."""
     return next(iter(_outcomes_by_studies(results, measure)), "")
+
+
+def default_measure(results: pd.DataFrame, outcome: str = "") -> str:
+    """Return the effect measure that most studies give of an outcome.
+
+    Without an outcome it is the one that charts open with, or any.
+    """
+    outcomes = [outcome] if outcome else list(default_outcomes(results)[:1])
+    rows = evidence_rows(results)
+    compared = rows[rows["role"].isin(["comparator", "contrast"])]
+    of_outcome = compared[compared["outcome"].isin(outcomes)]
+    compared = of_outcome if len(of_outcome) else compared
+
+    def studies(*measures: str) -> int:
+        gives = compared["measure"].isin(
+            [name for measure in measures for name in source_measures(measure)]
+        )
+        return compared.loc[gives].groupby("outcome")["study"].nunique().max() if gives.any() else 0
+
+    family = max(MEASURE_FAMILIES, key=lambda measures: studies(*measures))
+    # A measure that two studies give can be pooled.
+    return next((measure for measure in family if studies(measure) > 1), family[0])
 
 
 def default_days(rows: pd.DataFrame) -> float:

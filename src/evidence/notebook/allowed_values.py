@@ -60,7 +60,7 @@ VOCABULARIES = {
     "comparator": Vocabulary(_with_evidence("comparator"), special=("", ANY)),
     "measure": Vocabulary(_constant(*MEASURES)),
     "comparison_measure": Vocabulary(
-        _constant(*(measure for measure in MEASURES if measure != "proportion"))
+        _constant(*(measure for measure in MEASURES if measure != "proportion")), special=("",)
     ),
     "method": Vocabulary(_constant(*METHODS), special=("",)),
     "test": Vocabulary(_constant(*TESTS)),

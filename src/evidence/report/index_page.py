@@ -15,8 +15,12 @@ from evidence.analysis.gaps.unknowns import find_unknowns
 from evidence.analysis.narrative import study_findings, unknowns
 from evidence.analysis.narrative.coverage import coverage_summary
 from evidence.analysis.narrative.scope import count_results, describe_scope, has_guide
+from evidence.analysis.pooling.pooled_estimate import pool_studies
+from evidence.analysis.pooling.question import Question, main_question
 from evidence.analysis.results import select_results
 from evidence.dataset.dataset import Dataset
+from evidence.figures.forest_plot import lay_out_forest
+from evidence.figures.layout import Layout
 from evidence.figures.proportions_by_arm import lay_out_proportions_by_arm
 from evidence.provenance.sentence import Sentence, capitalise, count, join_words, row_count
 from evidence.provenance.values import ValueStore
@@ -72,10 +76,10 @@ def render_index(
     names = [page.name for page in pages]
     results = _results(dataset, scope)
     studies = study_findings.featured_studies(dataset, results)
-    layout = lay_out_proportions_by_arm(results, confidence=confidence)
+    layout, report, outcomes = _main_figure(dataset, results, confidence)
     store.add(title_sentence(layout))
     store.add(layout.caption)
-    figure_page = _page(names, "comparison")
+    figure_page = _page(names, report)
     parameters = {"scope": scope, "confidence": confidence}
     record = figure_record(layout, dataset, report=figure_page, parameters=parameters)
     headings = Headings()
@@ -89,7 +93,7 @@ def render_index(
         failures=failures,
         set_name=set_name,
         missing=missing,
-        coverage=to_html(coverage_summary(dataset, next(iter(layout.outcomes), ""))),
+        coverage=to_html(coverage_summary(dataset, next(iter(outcomes), ""))),
         opening=to_html(_opening(dataset, _results(dataset, "all"))),
         scope=to_html(describe_scope(dataset, results, scope=scope)),
         studies=[_study(dataset, results, study, confidence, to_html) for study in studies],
@@ -100,7 +104,7 @@ def render_index(
         claims=_claims(dataset, studies, to_html, names),
         unknowns=_unknowns(dataset, to_html, names),
         reading_list=_reading_list(dataset, to_html, names),
-        chart_heading=f"{capitalise(join_words(layout.outcomes)) or 'Proportions'} at a glance",
+        chart_heading=f"{capitalise(join_words(outcomes)) or 'Results'} at a glance",
         figure=as_markup(DisplayedFigure(layout, record).to_html()),
         figure_page=figure_page,
         audited=to_html(error_rate(dataset)),
@@ -108,6 +112,24 @@ def render_index(
         sources=lambda: as_markup(sources_and_footnotes(dataset, store, {}, headings=headings)),
     )
     return page, store
+
+
+def _main_figure(
+    dataset: Dataset, results: pd.DataFrame, confidence: float
+) -> tuple[Layout, str, tuple[str, ...]]:
+    """Return the first figure, the report that has it, and its outcomes.
+
+    For a guide it is what each arm found, beside what the guide says; otherwise the comparison of
+    the arms with its pooled estimate.
+    """
+    if has_guide(dataset):
+        layout = lay_out_proportions_by_arm(results, confidence=confidence)
+        return layout, "comparison", tuple(layout.outcomes)
+    question = main_question(dataset, results, Question("", "", 0.0))
+    pooled = pool_studies(
+        dataset, results, subgroup_by="comparator", confidence=confidence, **vars(question)
+    )
+    return lay_out_forest(pooled), "synthesis", (question.outcome,)
 
 
 def _title(dataset: Dataset) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from evidence.analysis.certainty.risk_of_bias import NOT_JUDGED, applicable_appraisals
-from evidence.analysis.defaults import default_days, default_outcome
+from evidence.analysis.defaults import default_days, default_measure, default_outcome
 from evidence.analysis.eligible_evidence import cohorts, is_evidence
 from evidence.analysis.pooling.study_effects import (
     BINARY_EFFECTS,
@@ -202,11 +202,13 @@ def main_question(
 ) -> Question:
     """Return the question in the words of the data, its open parts narrowed to most studies'.
 
-    Words may differ from the data in capitals. An empty outcome and a time of 0 become the defaults
-    of the data. In each of these fields that names no value, the one with the most studies is
+    Words may differ from the data in capitals. An empty outcome or measure and a time of 0 become the
+    defaults of the data. In each of these fields that names no value, the one with the most studies is
     chosen, of several the first in the tables. Errors are those of `select_study_effects`.
     """
     question = _in_words_of(dataset, results, question)
+    if not question.measure:
+        question = replace(question, measure=default_measure(results, question.outcome))
     if not question.outcome:
         first = next(iter(results["outcome"]), "")
         question = replace(question, outcome=default_outcome(results, question.measure) or first)
