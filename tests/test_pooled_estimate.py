@@ -654,7 +654,7 @@ def test_several_effects_of_a_study_are_pooled_as_dependent(vaccine):
         "Pooled over 13 effects of 12 studies (three-level random effects, REML, robust CR2)"
         in (texts[0])
     )
-    assert "are assumed to correlate with 0.4" in texts[1]
+    assert "are assumed to correlate with 0.4" in " ".join(texts)
     names = lay_out_forest(ours).frame["name"]
     assert names.is_unique
     assert "trial0 2" in set(names)
@@ -694,6 +694,24 @@ def test_several_outcomes_enter_one_model(vaccine):
     assert "do not share a better direction (infection: lower; fever: higher)" in refusal(
         vaccine, **question
     )
+
+
+def test_differences_of_outcomes_with_opposite_directions_get_one_sign(vaccine):
+    strength = {"kind": "benefit", "better": "higher", "description": "how strong"}
+    vaccine.table(schema.OUTCOMES, outcome="strength", **strength)
+    # Of trial 0 both differences favour the vaccine; trial 1 has one of them.
+    for number, outcome, value in (
+        (0, "infection", -0.5),
+        (0, "strength", 0.4),
+        (1, "strength", 0.2),
+    ):
+        cells = {"outcome": outcome, "measure": "smd", "events": "", "as_printed": str(value)}
+        numbers = {"value": str(value), "ci_low": str(value - 0.2), "ci_high": str(value + 0.2)}
+        row = arm(f"trial{number}", "vaccine", "contrast", "", "100", versus="none")
+        vaccine.row(**row | cells | numbers)
+    ours = estimate(vaccine, outcome=("infection", "strength"), measure="smd", method="threelevel")
+    assert list(ours.studies["yi"]) == pytest.approx([-0.5, -0.4, -0.2])
+    assert "sign turned, as higher strength is better" in " ".join(ours.handling)
 
 
 def test_a_subgroup_of_several_effects_of_one_study_is_not_pooled(grouped):

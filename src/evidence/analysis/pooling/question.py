@@ -179,7 +179,12 @@ def study_effects(
     appraisals = {
         outcome: applicable_appraisals(dataset, outcome, studies) for outcome in question.outcomes
     }
+    better = _better_directions(dataset, question)
     for effect in effects:
+        if better[effect["outcome"]] != better[question.outcome]:
+            effect["yi"] = -effect["yi"]
+            turned = f"sign turned, as {better[effect['outcome']]} {effect['outcome']} is better"
+            effect["handling"] = "; ".join(filter(None, [effect["handling"], turned]))
         appraisal = appraisals[effect["outcome"]].get(effect["study"])
         effect["risk"] = appraisal.level if appraisal else NOT_JUDGED
         effect["year"] = dataset.bibliography[effect["study"]].year
@@ -388,11 +393,17 @@ def _reasons_against_outcomes(dataset: Dataset, question: Question, method: str)
     """Say why several outcomes cannot enter one model."""
     if method != "threelevel":
         yield "outcomes of one study are correlated; use method threelevel"
-    table = dataset.outcomes.set_index("outcome")["better"]
-    better = {outcome: table.get(outcome, "neither") for outcome in question.outcomes}
-    if len(set(better.values())) > 1 or "neither" in better.values():
+    better = _better_directions(dataset, question)
+    is_turned = question.measure == "smd" and "neither" not in better.values()
+    if len(set(better.values())) > 1 and not is_turned:
         listed = "; ".join(f"{outcome}: {direction}" for outcome, direction in better.items())
         yield f"the outcomes do not share a better direction ({listed})"
+
+
+def _better_directions(dataset: Dataset, question: Question) -> dict[str, str]:
+    """Return which direction is better for each outcome."""
+    table = dataset.outcomes.set_index("outcome")["better"]
+    return {outcome: table.get(outcome, "neither") for outcome in question.outcomes}
 
 
 def _opposed_scales(dataset: Dataset, studies: pd.DataFrame, question: Question) -> Iterator[str]:
