@@ -180,6 +180,12 @@ def test_text_axis_and_caption_say_which_side_favours_the_treatment(declared):
     assert label.endswith("← favours treatment · favours comparator →")
 
 
+def test_a_single_proportion_favours_nobody(graded):
+    layout = lay_out_forest(estimate(graded, measure="proportion"))
+    assert draw(layout).axes[0].get_xlabel() == "proportion with infection"
+    assert "favour" not in str(layout.caption)
+
+
 def test_a_specification_curve_and_a_dose_model_are_aligned(declared):
     for line, dose in ((2, "1"), (4, "2"), (6, "3")):
         declared.put(STUDIES, line, dose_mg_per_kg=dose, route="oral")

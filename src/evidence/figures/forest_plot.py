@@ -364,10 +364,11 @@ def _draw_risk(axes, y, level):
 def _format_effect_axis(axes, layout: ForestLayout):
     from matplotlib.ticker import FuncFormatter
 
+    name = measure_label(layout.measure, layout.outcome)
     if layout.measure in NO_EFFECT:
         axes.axvline(NO_EFFECT[layout.measure], color=style.QUIET, lw=1, ls="--")
-    name = measure_label(layout.measure, layout.outcome)
-    axes.set_xlabel(style.favours_label(name, layout.better))
+        name = style.favours_label(name, layout.better)
+    axes.set_xlabel(name)
     if layout.measure in ("proportion", "rd"):
         axes.xaxis.set_major_formatter(FuncFormatter(lambda tick, _: format_percent(tick)))
     if layout.measure == "proportion":
