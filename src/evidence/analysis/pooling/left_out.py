@@ -14,6 +14,7 @@ from evidence.analysis.pooling.question import (
     PICO_FIELDS,
     SUBGROUP_COLUMNS,
     Question,
+    belongs_to,
     within_time_window,
 )
 from evidence.analysis.pooling.study_effects import INPUT_COLUMNS, PRINTED_EFFECTS, source_measures
@@ -42,7 +43,7 @@ def studies_left_out(
     belongs &= within_time_window(results["days"], nearly)
     for field in PICO_FIELDS:
         if values := question.named_values(field):
-            belongs &= results[SUBGROUP_COLUMNS[field]].isin(values)
+            belongs &= belongs_to(results, SUBGROUP_COLUMNS[field], values)
     rows = results.loc[belongs, [*INPUT_COLUMNS, "confirmed"]]
     labels: dict[str, list[str]] = {}
     for _, group in rows.groupby("study", sort=False, observed=True):
