@@ -19,7 +19,7 @@ from evidence.dataset.dataset import load_dataset
 from evidence.statistics.meta_analysis import pool
 
 ROOT = Path(__file__).resolve().parents[1]
-GOAL_SECONDS = 2.0
+GOAL_SECONDS = 1.0
 RUNS = 5
 REPEATS = 20
 """The shipped data allow too few fits to tell a ratio from noise."""

@@ -8,8 +8,6 @@ from scipy.integrate import quad
 from scipy.stats import halfcauchy, halfnorm, norm, t
 
 from evidence.statistics.bayesian import (
-    RHODES_MENTAL_HEALTH,
-    TURNER_MENTAL_HEALTH,
     TauPrior,
     pool_bayesian,
     probability_above,
@@ -26,15 +24,21 @@ CRINS = (
 )
 YI, VI = log_odds_ratio(*(np.array(column, float) for column in CRINS))
 THREE = ([0.1, 0.8, 0.5], [0.04, 0.09, 0.16])
+LOG_NORMAL, LOG_T = TauPrior("log-normal", 1.53, -2.12), TauPrior("log-t", 2.16, -2.99)
 
 
 def test_the_printed_example_of_bayesmeta():
     # Röver 2020, J Stat Softw 93(6), section 3.3: "marginal posterior summary" of tau and mu.
     mean = pool_bayesian(YI, VI, prior=HALF_NORMAL, mu_sd=4)
-    tau = [mean.tau, mean.tau_mean, mean.tau_posterior.sd, mean.tau_shortest_high]
+    tau = [
+        mean.tau,
+        mean.tau_mean,
+        mean.tau_posterior.sd,
+        mean.tau_posterior.shortest_interval(0.95)[1],
+    ]
     assert tau == pytest.approx([0.3445022, 0.3810562, 0.2593672, 0.8607305], rel=2e-5)
-    assert mean.tau_shortest_low == 0
-    mu = [mean.estimate, mean.mean, mean.shortest_low, mean.shortest_high]
+    assert mean.tau_posterior.shortest_interval(0.95)[0] == 0
+    mu = [mean.estimate, mean.mean, *mean.mu_posterior.shortest_interval(0.95)]
     # bayesmeta approximates the mixture of mu by few normal distributions.
     assert mu == pytest.approx([-1.5734823, -1.5764366, -2.2312306, -0.9264079], rel=3e-4)
     assert mean.se == pytest.approx(0.3295298, rel=1e-3)
@@ -45,9 +49,14 @@ def test_the_printed_eight_schools():
     yi = [28.39, 7.94, -2.75, 6.82, -0.64, 0.63, 18.01, 12.16]
     se = np.array([14.9, 10.2, 16.3, 11.0, 9.4, 11.4, 10.4, 17.6])
     mean = pool_bayesian(yi, se**2, prior=TauPrior("half-cauchy", 25), mu_sd=50)
-    tau = [mean.tau, mean.tau_mean, mean.tau_posterior.sd, mean.tau_shortest_high]
+    tau = [
+        mean.tau,
+        mean.tau_mean,
+        mean.tau_posterior.sd,
+        mean.tau_posterior.shortest_interval(0.95)[1],
+    ]
     assert tau == pytest.approx([4.758539, 5.884511, 4.869904, 15.165894], rel=2e-5)
-    mu = [mean.estimate, mean.mean, mean.shortest_low, mean.shortest_high]
+    mu = [mean.estimate, mean.mean, *mean.mu_posterior.shortest_interval(0.95)]
     assert mu == pytest.approx([7.962961, 7.985729, -1.823353, 17.824562], rel=2e-3)
 
 
@@ -63,8 +72,8 @@ def test_the_published_prior_for_surgical_outcomes():
     [
         (HALF_NORMAL, halfnorm(scale=0.5).pdf),
         (HALF_CAUCHY, halfcauchy(scale=0.5).pdf),
-        (TURNER_MENTAL_HEALTH, lambda tau: 2 / tau * norm(-2.12, 1.53).pdf(2 * np.log(tau))),
-        (RHODES_MENTAL_HEALTH, lambda tau: 2 / tau * t(5, -2.99, 2.16).pdf(2 * np.log(tau))),
+        (LOG_NORMAL, lambda tau: 2 / tau * norm(-2.12, 1.53).pdf(2 * np.log(tau))),
+        (LOG_T, lambda tau: 2 / tau * t(5, -2.99, 2.16).pdf(2 * np.log(tau))),
     ],
     ids=["half-normal", "half-Cauchy", "log-normal", "log-t"],
 )
@@ -84,7 +93,7 @@ def test_brute_force_integration_agrees(prior, density):
     )
 
 
-@pytest.mark.parametrize("prior", [HALF_NORMAL, HALF_CAUCHY, TURNER_MENTAL_HEALTH], ids=str)
+@pytest.mark.parametrize("prior", [HALF_NORMAL, HALF_CAUCHY, LOG_NORMAL], ids=str)
 def test_the_posterior_of_tau_by_quadrature_in_one_dimension(prior):
     yi, vi = map(np.array, THREE)
 
@@ -114,8 +123,8 @@ def test_without_heterogeneity_the_posterior_is_the_common_effect():
     assert [mean.ci_low, mean.ci_high] == pytest.approx(
         [55 / 129 - half, 55 / 129 + half], rel=1e-9
     )
-    assert [mean.shortest_low, mean.shortest_high] == pytest.approx(
-        [mean.ci_low, mean.ci_high], rel=1e-6
+    assert mean.mu_posterior.shortest_interval(0.95) == pytest.approx(
+        (mean.ci_low, mean.ci_high), rel=1e-6
     )
     assert mean.weights == pytest.approx([0.2, 0.8])
 
@@ -131,7 +140,8 @@ def test_few_studies_are_wider_with_a_wider_prior():
     narrow = pool_bayesian(*THREE, prior=HALF_NORMAL)
     wide = pool_bayesian(*THREE, prior=TauPrior("half-normal", 2))
     assert wide.ci_low < narrow.ci_low < narrow.ci_high < wide.ci_high
-    assert narrow.shortest_high - narrow.shortest_low <= narrow.ci_high - narrow.ci_low
+    low, high = narrow.mu_posterior.shortest_interval(0.95)
+    assert high - low <= narrow.ci_high - narrow.ci_low
 
 
 def test_the_probability_above_a_threshold_behind_a_t_interval():

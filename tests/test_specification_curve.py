@@ -1,19 +1,24 @@
 """Specification curves: every combination of analytic choices on the vaccine trials."""
 
+import json
+
 import numpy as np
 import pytest
 
+from evidence.analysis.narrative.pooled_results import format_estimates
+from evidence.analysis.narrative.specifications import describe_specifications
 from evidence.analysis.pooling.question import Question
 from evidence.analysis.pooling.specification_curve import (
     CHOICES,
-    describe_specifications,
     specification_curve,
 )
 from evidence.analysis.results import select_results
+from evidence.dataset import schema
 from evidence.errors import ParameterError
 from evidence.figures.layout import draw
 from evidence.figures.specification_curve import lay_out_specification_curve
-from tests.example_trials import BCG, judge
+from tests.conftest import ROOT
+from tests.example_trials import BCG, arm, judge
 
 
 def curve(project, measure="rr"):
@@ -27,11 +32,16 @@ def test_a_curve_holds_metafors_numbers(graded):
     for number in range(13):
         judge(graded, f"trial{number}", [["low", "high"][number > 9], *["low"] * 4])
     specifications = curve(graded)
-    # Ten models (four estimators, three tests, but one test of a common effect) of six selections.
-    assert len(specifications.frame) == 60
+    # Ten models (four estimators, three tests, but one test of a common effect) of six selections,
+    # and three more: a risk ratio has no binomial-normal model, and each trial has one effect.
+    assert len(specifications.frame) == 78
     assert set(specifications.frame["k"]) == {13, 10}
+    refused = specifications.frame.groupby("estimator")["refused"].first()
+    assert {"bayes", "reml"} < set(refused[refused == ""].index)
+    assert "gives an odds ratio" in refused["glmm"]
+    assert "no study has two effects" in refused["threelevel"]
     names = {"common": "EE", "dl": "DL", "pm": "PM", "reml": "REML"}
-    frame = specifications.frame
+    frame = specifications.pooled
     rows = frame[(frame["risk"] == "any risk of bias") & frame["test"].isin(["z", "knha"])]
     assert len(rows) == 14
     for row in rows.itertuples():
@@ -43,8 +53,25 @@ def test_a_curve_holds_metafors_numbers(graded):
     # Infection is bad, so that a ratio below 1 favours the vaccine.
     assert set(frame["favours"]) == {"treatment"}
     sentence = str(describe_specifications(specifications))
-    assert sentence.startswith("In 60 of 60 specifications the CI excludes no effect, 60 in favour")
-    assert "They rest on 2 different sets of studies; 0 more could not be pooled" in sentence
+    assert sentence.startswith("In 66 of 66 specifications the CI excludes no effect, 66 in favour")
+    low, high = format_estimates("rr", frame["estimate"].min(), frame["estimate"].max())
+    assert f"the estimates range from {low} to {high}. They rest on 2 different sets" in sentence
+    assert "; 12 more could not be pooled" in sentence
+
+
+def test_models_of_counts_and_of_dependent_effects_enter_where_they_apply(vaccine):
+    """A second definition of the outcome gives the first trial two effects."""
+    glmm = json.loads((ROOT / "reference" / "metafor" / "glmm.json").read_text("utf-8"))
+    frame = curve(vaccine, measure="or").frame.set_index("estimator")
+    expected = glmm["or"]["dat.bcg"]["CM.EL"]["estimate"]
+    assert np.log(frame.loc["glmm", "estimate"].iloc[0]) == pytest.approx(expected, rel=1e-6)
+    for name, role, events in (("vaccine", "intervention", 9), ("none", "comparator", 20)):
+        cells = arm("trial0", name, role, events, 130, definition="by culture")
+        vaccine.table(schema.STUDIES, **cells)
+    frame = curve(vaccine).frame.set_index("estimator")
+    assert frame.loc["threelevel", "refused"].iloc[0] == ""
+    assert frame.loc["threelevel", "test"].iloc[0] == "cr2"
+    assert 0 < frame.loc["threelevel", "ci_low"].iloc[0] < 1
 
 
 def test_the_chart_of_a_curve(graded):
@@ -62,7 +89,7 @@ def test_a_curve_with_nothing_to_pool_says_why(vaccine):
     for line in range(2, 15):
         vaccine.put("data/designs.csv", line, design="randomised crossover")
     layout = lay_out_specification_curve(curve(vaccine), confidence=0.95)
-    assert layout.empty.startswith("None of 30 specifications can be pooled: the two periods")
+    assert layout.empty.startswith("None of 39 specifications can be pooled: the two periods")
 
 
 def test_a_curve_without_any_outcome_is_empty(vaccine):

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 
 from evidence.analysis.narrative.pooled_results import NO_EFFECT, format_estimates, side_text
+from evidence.analysis.narrative.specifications import describe_specifications
 from evidence.analysis.pooling.question import MEASURE_LABELS
 from evidence.analysis.pooling.specification_curve import (
     CHOICES,
     SpecificationCurve,
-    describe_specifications,
 )
 from evidence.analysis.pooling.study_effects import RATIOS
 from evidence.figures import style

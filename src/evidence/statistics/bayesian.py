@@ -72,15 +72,6 @@ class TauPrior:
         return float(np.exp((self.location - self.scale * z) / 2))
 
 
-TURNER_MENTAL_HEALTH = TauPrior("log-normal", 1.53, -2.12)
-"""For log odds ratios of mental health indicators, drug against placebo (turner2015, Table IV).
-
-These and the next parameters are taken from the tables of the R package bayesmeta 3.4.
-"""
-RHODES_MENTAL_HEALTH = TauPrior("log-t", 2.16, -2.99)
-"""For standardised mean differences of mental health outcomes, drug against placebo (rhodes2015, Table 3)."""
-
-
 class Distribution:
     """Quantiles and intervals of a distribution with one mode, from its density and CDF.
 
@@ -190,9 +181,8 @@ class BayesianMean:
     """A pooled mean with its posterior, and the predictive distribution of a further study.
 
     `estimate` is the posterior median; `ci_low` and `ci_high` end the central credible interval, as
-    for tau and the prediction; `shortest_*` are the shortest ones. A standard deviation is
-    infinite where the posterior has none: two studies with a half-Cauchy prior. `weights` are the
-    studies' mean weights in the posterior mean.
+    for tau and the prediction. A standard deviation is infinite where the posterior has none: two
+    studies with a half-Cauchy prior. `weights` are the studies' mean weights in the posterior mean.
     """
 
     k: int
@@ -204,14 +194,10 @@ class BayesianMean:
     se: float
     ci_low: float
     ci_high: float
-    shortest_low: float
-    shortest_high: float
     tau: float
     tau_mean: float
     tau_low: float
     tau_high: float
-    tau_shortest_low: float
-    tau_shortest_high: float
     pi_low: float
     pi_high: float
     weights: np.ndarray
@@ -268,10 +254,6 @@ def pool_bayesian(
     mu = NormalMixture(posterior.weights, means, sds)
     prediction = NormalMixture(posterior.weights, means, np.hypot(sds, posterior.nodes))
     has_sd = prior.family != "half-cauchy" or len(yi) > 2 or np.isfinite(mu_sd)
-    intervals = {}
-    for name, distribution in (("", mu), ("tau_", posterior)):
-        shortest = distribution.shortest_interval(confidence)
-        intervals[f"{name}shortest_low"], intervals[f"{name}shortest_high"] = shortest
     (ci_low, ci_high), (tau_low, tau_high), (pi_low, pi_high) = (
         distribution.central_interval(confidence) for distribution in (mu, posterior, prediction)
     )
@@ -292,7 +274,6 @@ def pool_bayesian(
         tau_high=tau_high,
         pi_low=pi_low,
         pi_high=pi_high,
-        **intervals,
         weights=posterior.weights @ (w / w.sum(axis=1, keepdims=True)),
         mu_posterior=mu,
         tau_posterior=posterior,

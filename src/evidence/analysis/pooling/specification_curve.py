@@ -11,6 +11,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
+from evidence.analysis.pooling.few_studies import tau_prior
 from evidence.analysis.pooling.pooled_estimate import INVERSE_LINK
 from evidence.analysis.pooling.question import (
     Question,
@@ -21,8 +22,11 @@ from evidence.analysis.pooling.question import (
 from evidence.analysis.results import SEPARATOR, better_side
 from evidence.dataset.dataset import Dataset
 from evidence.errors import ParameterError
-from evidence.provenance.sentence import Number, Sentence, count, format_duration
+from evidence.provenance.sentence import format_duration
+from evidence.statistics.bayesian import pool_bayesian
+from evidence.statistics.binomial_normal import pool_odds_ratio_glmm
 from evidence.statistics.meta_analysis import METHODS, TESTS, pool_subsets
+from evidence.statistics.three_level import DEFAULT_RHO, sensitivity_to_rho
 
 ANY_COMPARATOR = "any comparator"
 RISK_OF_BIAS_FILTERS = {
@@ -36,6 +40,8 @@ MODELS = tuple(
     (method, test) for method, test in product(METHODS, TESTS) if method != "common" or test == "z"
 )
 """Estimators with their tests; a common effect has only one."""
+FURTHER_MODELS = {"threelevel": "cr2", "bayes": "posterior", "glmm": "t"}
+"""Models fitted once per set of studies, with their test; they are refused where they do not apply."""
 _LIMITS = ("estimate", "ci_low", "ci_high")
 
 
@@ -62,13 +68,17 @@ class SpecificationCurve:
 
 @dataclass(frozen=True)
 class StudySelection:
-    """The studies of one definition, comparator and filter; `refused` says why not to pool them."""
+    """The studies of one definition, comparator and filter; `refused` says why not to pool them.
+
+    `effects` has every effect of these studies, which only a model of their dependence may pool.
+    """
 
     definition: str
     comparison: str
     risk: str
     outcome: str
     studies: pd.DataFrame
+    effects: pd.DataFrame
     refused: str
 
 
@@ -97,17 +107,20 @@ def specification_curve(
     # There are none if a report is narrowed to results without any outcome to pool.
     columns = [field.name for field in fields(StudySelection)]
     choices = pd.DataFrame([vars(selection) for selection in selections], columns=columns)
+    choices = choices.drop(columns="effects")
     choices["address"] = [" ".join(studies["address"]) for studies in choices["studies"]]
     choices["studies"] = ["; ".join(studies["label"]) for studies in choices["studies"]]
-    frame = pd.concat(
-        [
-            choices.assign(estimator=estimator, test=test).join(
-                pool_selections(selections, estimator, test, confidence)
-            )
-            for estimator, test in MODELS
-        ],
-        ignore_index=True,
-    )
+    fits = [
+        choices.assign(estimator=estimator, test=test).join(
+            pool_selections(selections, estimator, test, confidence)
+        )
+        for estimator, test in MODELS
+    ]
+    for estimator, test in FURTHER_MODELS.items():
+        fitted = _fit_selections(selections, estimator, question.measure, confidence)
+        others = choices.drop(columns="refused").assign(estimator=estimator, test=test)
+        fits.append(others.join(fitted))
+    frame = pd.concat(fits, ignore_index=True)
     sides = {name: better_side(dataset, name) for name in frame["outcome"].unique()}
     sign = np.sign(frame["estimate"]) * frame["outcome"].map(sides).astype(float)
     frame["excludes"] = (frame["ci_low"] > 0) | (frame["ci_high"] < 0)
@@ -133,6 +146,7 @@ def study_selections(
     times: Sequence[float],
 ) -> Iterator[StudySelection]:
     """Yield the studies of every outcome definition, comparator and risk of bias filter."""
+    effects: dict[Question, pd.DataFrame] = {}
     for outcome, time_days in product(outcomes, times):
         definition = replace(question, outcome=outcome, time_days=float(time_days), comparators=())
         all_studies = select_study_effects(dataset, results, definition)
@@ -146,9 +160,16 @@ def study_selections(
             studies = by_comparator[comparator]
             studies = studies[studies["risk"].isin(levels)]
             studies, _ = leave_out_studies(studies, definition)
-            reasons = reasons_not_to_pool(
-                dataset, studies, definition, method="reml", grouped_by="comparator"
+            reasons = list(
+                reasons_not_to_pool(
+                    dataset, studies, definition, method="reml", grouped_by="comparator"
+                )
             )
+            kinds = () if comparator == ANY_COMPARATOR else (comparator,)
+            compared = replace(definition, comparators=kinds)
+            if not reasons and compared not in effects:
+                effects[compared] = select_study_effects(dataset, results, compared, every=True)
+            every = effects.get(compared, studies)
             yield StudySelection(
                 definition=f"{outcome}, {format_duration(time_days)}",
                 comparison=(
@@ -157,6 +178,7 @@ def study_selections(
                 risk=risk,
                 outcome=outcome,
                 studies=studies,
+                effects=every[every["study"].isin(studies["study"])],
                 refused="; ".join(reasons),
             )
 
@@ -194,44 +216,38 @@ def pool_selections(
     return pd.DataFrame({"k": [len(selection.studies) for selection in selections]} | numbers)
 
 
-def describe_specifications(curve: SpecificationCurve) -> Sentence:
-    """Say how many specifications exclude no effect, in whose favour, and what they rest on."""
-    pooled = curve.pooled
-    rows = tuple(dict.fromkeys(" ".join(pooled["address"]).split()))
-    name = f"specifications.{curve.question.measure}"
+def _fit_selections(
+    selections: Sequence[StudySelection], estimator: str, measure: str, confidence: float
+) -> pd.DataFrame:
+    """Return what `pool_selections` does, and `refused`; each set of effects is fitted once."""
+    fits: dict[str, tuple] = {}
+    rows = []
+    for selection in selections:
+        fit = (np.nan, np.nan, np.nan, selection.refused)
+        if not selection.refused:
+            key = " ".join(selection.effects["address"])
+            if key not in fits:
+                fits[key] = _fit(selection, estimator, measure, confidence)
+            fit = fits[key]
+        rows.append((len(selection.studies), *fit))
+    return pd.DataFrame(rows, columns=["k", *_LIMITS, "refused"])
 
-    def number(frame: pd.DataFrame) -> Number:
-        return count(len(frame), "", rows, "specification")
 
-    if pooled.empty:
-        reasons = curve.frame["refused"].unique()[:3]
-        return Sentence(
-            name,
-            "None of {all} can be pooled: {why}.",
-            {
-                "all": count(len(curve.frame), "specification", rows, "specification"),
-                "why": "; ".join(reasons),
-            },
-        )
-    excluding = pooled[pooled["excludes"]]
-    sets = count(
-        pooled["address"].nunique(),
-        "different set of studies",
-        rows,
-        "specification",
-        plural="different sets of studies",
-    )
-    return Sentence(
-        name,
-        "In {excluding} of {pooled} specifications the CI excludes no effect, {treatment} in "
-        "favour of the treatment and {comparison} in favour of the comparator. They rest on "
-        "{sets}; {refused} more could not be pooled, most for lack of studies.",
-        {
-            "excluding": number(excluding),
-            "pooled": number(pooled),
-            "treatment": number(excluding[excluding["favours"] == "treatment"]),
-            "comparison": number(excluding[excluding["favours"] == "comparison"]),
-            "sets": sets,
-            "refused": number(curve.frame[curve.frame["refused"] != ""]),
-        },
-    )
+def _fit(selection: StudySelection, estimator: str, measure: str, confidence: float) -> tuple:
+    studies, effects = selection.studies, selection.effects
+    try:
+        if estimator == "threelevel":
+            dependent, _ = leave_out_studies(effects, Question(selection.outcome, measure))
+            columns = (dependent["yi"], dependent["vi"], list(dependent["study"]))
+            (mean,) = sensitivity_to_rho(*columns, rhos=(DEFAULT_RHO,), confidence=confidence)
+        elif estimator == "bayes":
+            prior = tau_prior(measure)
+            mean = pool_bayesian(studies["yi"], studies["vi"], prior=prior, confidence=confidence)
+        else:
+            if measure != "or" or studies["events1"].isna().any():
+                raise ValueError("it needs counts, and gives an odds ratio")
+            counts = studies[["events1", "n1", "events2", "n2"]].to_numpy(float).T
+            mean = pool_odds_ratio_glmm(*counts, confidence=confidence)
+    except ValueError as error:
+        return (np.nan, np.nan, np.nan, f"method {estimator}: {error}")
+    return (*(getattr(mean, name) for name in _LIMITS), "")
