@@ -8,6 +8,7 @@ import io
 import zipfile
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from evidence import cli
@@ -226,6 +227,25 @@ def test_the_pool_of_a_table_of_metafor_is_metafors(project, take, columns):
     assert pooled.k == len(YEARS)
     assert pooled.estimate == pytest.approx(theirs["estimate"], rel=1e-6)
     assert pooled.ci_low == pytest.approx(theirs["ci_low"], rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("table", "measure"),
+    [
+        ("study,ai,n1i,ci,n2i\nOven 1999,3,20,9,21\nMiller 2001,5,30,6,31\n", "rr"),
+        ("study,m1i,sd1i,n1i,m2i,sd2i,n2i\nOven 1999,5,2,10,6.5,2.5,12\nMiller 2001,4,2,11,5,3,9\n",
+         "smd"),
+        ("study,yi,vi\nOven 1999,-0.5,0.04\nMiller 2001,0.25,0.09\n", "rr"),
+    ],
+)  # fmt: skip
+def test_a_table_of_metafor_comes_back_from_an_export(project, take, tmp_path, table, measure):
+    take("first.csv", table, values=SAME | {"measure": measure})
+    out = tmp_path / "exported.csv"
+    run = ["export-data", "--outcome", "mould", "--measure", measure, "--out", str(out)]
+    assert cli.main([*run, "--project", str(project.root)]) == 0
+    mine, theirs = pd.read_csv(out).set_index("study"), pd.read_csv(io.StringIO(table))
+    for name in theirs.columns[1:]:
+        assert list(mine[name]) == pytest.approx(list(theirs[name]), abs=1e-6)
 
 
 def test_effects_with_variances_on_the_log_scale(project, take):

@@ -50,7 +50,16 @@ HOME = {
     "distributed": {"build"},
     "fsspec": {"build"},
     "openpyxl": {"dataset"},
-    "pandas": {"dataset", "provenance", "analysis", "figures", "tables", "report", "compare"},
+    "pandas": {
+        "dataset",
+        "provenance",
+        "analysis",
+        "figures",
+        "tables",
+        "exchange",
+        "report",
+        "compare",
+    },
 }
 # Imports inside functions: only to start quickly. Modules of this package among them load pandas,
 # matplotlib or papermill, which a command may not need.

@@ -1196,6 +1196,54 @@ def import_data(
     return 0
 
 
+@command(
+    "export-data",
+    "evidence export-data --outcome risen --measure rr --out risen.csv",
+    "evidence export-data --outcome height --measure smd --condition bread",
+)
+@click.option("--outcome", required=True, metavar="WORD", help="An outcome in data/outcomes.csv.")
+@question_options
+@click.option(
+    "--format",
+    "file_format",
+    type=click.Choice(("metafor",)),
+    default="metafor",
+    show_default=True,
+    help="Form of the table.",
+)
+@click.option("--out", default="", metavar="FILE", help="File to write (default: print).")
+@project_option
+def export_data(project: str, file_format: str, out: str, **options: Any) -> int:
+    """Write the studies of a question as a table for another program.
+
+    In metafor, 'escalc' takes the counts or means of the table, and 'rma(yi, vi)' its effects.
+    'evidence import' reads the table back.
+    """
+    from evidence.analysis.pooling.question import Question, main_question, select_study_effects
+    from evidence.analysis.results import select_results
+    from evidence.dataset.dataset import load_dataset
+    from evidence.exchange.metafor_export import metafor_table
+
+    dataset = load_dataset(project)
+    results = select_results(dataset)
+    del options["confidence"]
+    time_days = options.pop("time_days") or 0.0
+    question = main_question(dataset, results, Question(time_days=time_days, **options), fields=())
+    studies = select_study_effects(dataset, results, question)
+    if studies.empty:
+        raise EvidenceError(f"no study gives the {question.measure} of {question.outcome}")
+    text = metafor_table(studies)
+    if not out:
+        click.echo(text, nl=False)
+        return 0
+    try:
+        Path(out).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise EvidenceError(f"--out {out}: cannot be written: {error.strerror}") from None
+    click.echo(f"written: {out}, {len(studies)} studies")
+    return 0
+
+
 @command("columns", "evidence columns", "evidence columns designs")
 @click.argument("table", default="studies")
 def columns(table: str) -> int:

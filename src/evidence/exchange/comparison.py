@@ -229,12 +229,12 @@ def _contrasts(comparison: Comparison) -> Iterator[dict[str, str]]:
     measure = MEASURE_NAMES.get(measure.casefold(), measure)
     if logarithm is not None and measure not in RATIO_MEASURES:
         raise UnfitError(f"the logarithm of a {measure}, which has none")
-    value = comparison.digits("estimate") if logarithm is None else f"{math.exp(logarithm):.6g}"
+    value = comparison.digits("estimate") if logarithm is None else f"{math.exp(logarithm):.10g}"
     spread, variance = comparison.digits("estimate_se"), comparison.number("estimate_variance")
     if not spread and variance is not None:
         if variance <= 0:
             raise UnfitError(f"a variance of {variance:g}")
-        spread = f"{math.sqrt(variance):.6g}"
+        spread = f"{math.sqrt(variance):.10g}"
     sizes = [comparison.count(name) for name in ("n1", "n2")]
     yield {
         "arm": comparison.text("arm1"),

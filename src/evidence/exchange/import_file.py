@@ -293,7 +293,7 @@ class _Entries:
         found = [
             key
             for key, known in self._bibliography.items()
-            if known.year == year and known.authors and _plain(known.authors[0].last) == author
+            if known.year == year and known.creators and _plain(known.creators[0].last) == author
         ]
         if len(found) > 1 and letter:
             found = [key for key in found if key.endswith(letter)]
@@ -346,10 +346,9 @@ class _Entries:
     def _reference(
         self, key: str, kind: str, authors: tuple[Author, ...], title: str, year: str, doi: str = ""
     ) -> Reference:
-        blank = dict.fromkeys(("container", "volume", "number", "pages", "pmid", "url"), "")
         return Reference(
             key=key, kind=kind, authors=authors, more_authors=False, title=title, year=year,
-            doi=doi, note="", line=0, **blank,
+            container="", volume="", number="", pages="", doi=doi, pmid="", url="", note="", line=0,
         )  # fmt: skip
 
 

@@ -49,8 +49,8 @@ STUDY_COLUMNS = (
     "randomised", "instrument", "scale_better", "definition", "days",
 )  # fmt: skip
 EFFECT_COLUMNS = (
-    *STUDY_COLUMNS, "dose_mg_per_kg", "yi", "vi", "df", "events1", "n1", "events2", "n2", "comparison",
-    "conversion", "handling", "address",
+    *STUDY_COLUMNS, "dose_mg_per_kg", "yi", "vi", "df", "events1", "n1", "events2", "n2", "mean1",
+    "sd1", "mean2", "sd2", "comparison", "conversion", "handling", "address",
 )  # fmt: skip
 """Columns of a study effect: effect, variance and degrees of freedom of its CI, the numbers behind
 them, and their addresses.
@@ -200,6 +200,7 @@ def _mean_effects(
             mean1, mean2 = -mean1, -mean2
             handling.append(_turn_text(arms[0]))
         numbers = {"n1": n1, "n2": n2 / parts}
+        numbers |= {"mean1": mean1, "sd1": sd1, "mean2": mean2, "sd2": sd2}
         effect = MEAN_EFFECTS[measure](mean1, sd1, n1, mean2, sd2, n2 / parts)
         yield _effect(arms, comparators, effect, numbers, handling)
 
