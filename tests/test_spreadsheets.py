@@ -177,7 +177,7 @@ def test_a_workbook_gives_the_rows_of_the_csv_file(project):
 def spread(sheet):
     """Leave blank rows and columns, hide a row, and add sheets of which only one is visible."""
     sheet.insert_rows(4, 2)
-    sheet["AZ40"].number_format = "0.00"
+    sheet["XFD100000"].number_format = "0.00"
     sheet.row_dimensions[3].hidden = True
     sheet.parent.create_sheet("Sheet2")
     hidden = sheet.parent.create_sheet("old")
@@ -283,6 +283,12 @@ def test_a_table_in_two_files_is_refused(project):
     assert any(
         "data/studies.xlsx is there as well. Keep one of them." in m for m in problems(project)
     )
+
+
+def test_a_workbook_that_is_called_csv_is_named(project):
+    save_workbook(project)
+    project.path(WORKBOOK).rename(project.path(STUDIES))
+    assert f"{STUDIES}: is a workbook. Rename it to studies.xlsx" in problems(project)
 
 
 def test_a_table_in_another_format_is_named(project):

@@ -27,6 +27,8 @@ CHUNK_ROWS = 500
 DELIMITER_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 """How a file begins that Excel saves as "Unicode text"."""
+ZIP_MARK = b"PK\x03\x04"
+"""How a workbook begins."""
 
 
 def read_tables(project: Path) -> tuple[dict[str, pd.DataFrame], ProblemList]:
@@ -292,6 +294,8 @@ def _missing_file_message(path: Path) -> str:
 
 def _first_undecodable(path: Path) -> tuple[int, str]:
     """Return line and message for the first byte that is not UTF-8."""
+    if path.read_bytes().startswith(ZIP_MARK):
+        return 0, f"is a workbook. Rename it to {path.with_suffix(schema.WORKBOOK_SUFFIX).name}"
     try:
         read_text(path)
     except UnicodeDecodeError as error:

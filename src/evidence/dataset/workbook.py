@@ -16,6 +16,8 @@ from evidence.errors import EvidenceError
 MAX_BYTES = 500_000_000
 """A workbook that unpacks to more is refused: a small file can hold terabytes of zeros."""
 MAX_CELLS_NAMED = 5
+MAX_COLUMNS = 100
+"""Columns that are looked at; a sheet can have 16,384 of them and a million rows."""
 _NUMBER_FORMAT = re.compile(r"0(?:\.(0+))?(%?)")
 
 
@@ -49,14 +51,18 @@ def workbook_rows(path: Path, table: schema.Table, lines: list[int]) -> Iterator
 def _sheet_rows(sheet, table: schema.Table, lines: list[int]) -> Iterator[list[str]]:
     kind_of = {column.name: column.kind for column in table.columns}
     kinds: list[str] = []
-    for line, row in enumerate(sheet.iter_rows(), start=1):
-        cells = [
-            _cell_text(cell, kind) for cell, kind in zip_longest(row[: len(kinds) or None], kinds)
-        ]
-        if any(cells):
-            kinds = kinds or [kind_of.get(fold(cell), "") for cell in cells]
-            lines.append(line)
-            yield cells
+    for line, row in enumerate(sheet.iter_rows(max_col=MAX_COLUMNS), start=1):
+        # A cell that was once formatted at the far end gives a million rows without cells.
+        if all(cell.value is None for cell in row):
+            continue
+        cells = [_cell_text(cell, kind) for cell, kind in zip_longest(row, kinds, fillvalue="")]
+        while cells and not cells[-1]:
+            cells.pop()
+        if not cells:
+            continue
+        kinds = kinds or [kind_of.get(fold(cell), "") for cell in cells]
+        lines.append(line)
+        yield [*cells, *[""] * (len(kinds) - len(cells))]
 
 
 def _load(path: Path, **options):
@@ -85,7 +91,11 @@ def _sheet_name(workbook, table: schema.Table) -> str:
     for sheet in visible:
         if fold(sheet.title) == table.name:
             return sheet.title
-    filled = [sheet.title for sheet in visible if any(map(any, sheet.iter_rows(values_only=True)))]
+    filled = [
+        sheet.title
+        for sheet in visible
+        if any(map(any, sheet.iter_rows(max_col=MAX_COLUMNS, values_only=True)))
+    ]
     if len(filled) == 1:
         return filled[0]
     if not filled:
@@ -116,7 +126,10 @@ def _check_formulas(path: Path, archive: ZipFile, sheet: str) -> None:
     ):
         blank = [
             formula.coordinate
-            for rows in zip(formulas[sheet].iter_rows(), values[sheet].iter_rows(), strict=True)
+            for rows in zip(
+                *(book[sheet].iter_rows(max_col=MAX_COLUMNS) for book in (formulas, values)),
+                strict=True,
+            )
             for formula, value in zip(*rows, strict=True)
             if formula.data_type == "f" and value.value is None
         ]
