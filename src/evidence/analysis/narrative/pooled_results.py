@@ -119,6 +119,7 @@ def describe_pool(pooled: PooledEstimate | Refusal) -> list[Sentence]:
                 addresses = _addresses(group.studies)
                 only = pooled.of_subgroup(group)
                 sentences += _bayesian(only, f"{name}.{group.name}", addresses)
+                sentences += _sparse_events(only, f"{name}.{group.name}", addresses)
         reported = {"subgroup_test", "subgroups", "regression"}
     else:
         sentences = [
