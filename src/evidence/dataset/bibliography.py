@@ -239,7 +239,7 @@ def parse_bibliography(content: bytes) -> Bibliography:
                 Problem(BIBLIOGRAPHY_FILE, entry.line, column, message) for column, message in found
             )
     lines = sorted(first_lines)
-    by_key = {}
+    by_key: dict[str, Problem] = {}
     for line, message in undecodable:
         key = first_lines[lines[bisect_right(lines, line) - 1]] if lines else ""
         by_key.setdefault(key, Problem(BIBLIOGRAPHY_FILE, line, "", message))

@@ -8,7 +8,7 @@ entries with escaped braces.
 import logging
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import bibtexparser
 from bibtexparser import Library, middlewares, model
@@ -64,11 +64,10 @@ def parse_bibtex(text: str) -> Iterator[Entry]:
                 yield _entry(block)
         elif isinstance(block, model.DuplicateBlockKeyBlock):
             if isinstance(block.ignore_error_block, model.Entry):
-                yield _duplicate(block)
+                yield _duplicate(block, block.ignore_error_block)
         elif isinstance(block, model.MiddlewareErrorBlock):
-            entry = _entry(block.ignore_error_block)
-            entry.error = str(block.error)
-            yield entry
+            if isinstance(block.ignore_error_block, model.Entry):
+                yield replace(_entry(block.ignore_error_block), error=str(block.error))
         elif isinstance(block, model.ParsingFailedBlock):
             yield from _failed(block)
 
@@ -90,9 +89,9 @@ def _entry(block: model.Entry) -> Entry:
     return entry
 
 
-def _duplicate(block: model.DuplicateBlockKeyBlock) -> Entry:
-    previous, entry = block.previous_block, _entry(block.ignore_error_block)
-    is_copy = previous.raw.split() == block.raw.split()
+def _duplicate(block: model.DuplicateBlockKeyBlock, repeated: model.Entry) -> Entry:
+    previous, entry = block.previous_block, _entry(repeated)
+    is_copy = (previous.raw or "").split() == (block.raw or "").split()
     line = (previous.start_line or 0) + 1
     entry.error = "" if is_copy else f"repeats the key of line {line}. Use every key once."
     return Entry(entry.key, entry.kind, entry.line, error=entry.error)
@@ -100,7 +99,7 @@ def _duplicate(block: model.DuplicateBlockKeyBlock) -> Entry:
 
 def _failed(block: model.ParsingFailedBlock) -> Iterator[Entry]:
     """Yield what is known of a block that cannot be read, unless it is a comment."""
-    match = re.match(r"\s*@(\w+)\s*[{(]\s*([^\s,={}]*)", block.raw)
+    match = re.match(r"\s*@(\w+)\s*[{(]\s*([^\s,={}]*)", block.raw or "")
     if match is None or match[1].lower() in ("comment", "preamble", "string"):
         return
     reason = getattr(block.error, "abort_reason", "")

@@ -18,7 +18,7 @@ FORMS = {
     "p": r"[<>]?(0?\.\d+|0|1(\.0+)?)",
 }
 """The form of a cell, for the kinds of columns that have one."""
-_HYPHENS = dict.fromkeys("‐‑‒–—−", "-")
+_HYPHENS: dict[str, str | int | None] = dict.fromkeys("‐‑‒–—−", "-")
 SIGNS = str.maketrans(_HYPHENS | dict.fromkeys("·∙⋅", "."))
 """Minus signs and decimal points as journals set them, and the characters that programs read."""
 # A blank (also a thin or no-break one) or an apostrophe between groups of three digits.

@@ -202,8 +202,8 @@ def _read_columns(
     sizes: dict[int, int] = {}
     while chunk := list(islice(rows, CHUNK_ROWS)):
         if set(map(len, chunk)) != {width}:
-            for number, (line, row) in enumerate(zip(lines[-len(chunk) :], chunk, strict=True)):
-                chunk[number] = row[:width]
+            for position, (line, row) in enumerate(zip(lines[-len(chunk) :], chunk, strict=True)):
+                chunk[position] = row[:width]
                 if len(row) < width or any(row[width:]):
                     sizes[line] = len(row)
         if not sizes:

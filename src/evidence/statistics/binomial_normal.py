@@ -78,19 +78,19 @@ def pool_proportions_glmm(
     ----------
     stijnen2010, lin2020.
     """
-    events, n = (np.atleast_1d(counts) for counts in check_counts(events, n))
+    x, n = (np.atleast_1d(counts) for counts in check_counts(events, n))
     _require_two(len(n))
-    if events.sum() in (0, n.sum()):
-        who = "everybody" if events.sum() else "nobody"
+    if x.sum() in (0, n.sum()):
+        who = "everybody" if x.sum() else "nobody"
         raise ValueError(f"{who} has the outcome in any study; the log odds are not estimable")
 
     def likelihood(theta: np.ndarray, _: np.ndarray):
-        value, slope, curvature = _binomial(events, n, theta)
+        value, slope, curvature = _binomial(x, n, theta)
         return value, slope[None], curvature[None, None]
 
-    start = np.log(events.sum() / (n - events).sum())
+    start = np.log(x.sum() / (n - x).sum())
     return _pool(
-        likelihood, n, start, None, _binomial_saturated(events, n), "one group", test, confidence
+        likelihood, n, start, None, _binomial_saturated(x, n), "one group", test, confidence
     )
 
 
@@ -127,35 +127,37 @@ def pool_odds_ratio_glmm(
     """
     if model not in MODELS:
         raise ValueError(f"model must be one of {', '.join(MODELS)}; got {model!r}")
-    a, n1 = check_counts(events1, n1)
-    c, n2 = check_counts(events2, n2)
-    informative = (a + c > 0) & (a + c < n1 + n2)
-    a, n1, c, n2 = (np.atleast_1d(counts)[np.atleast_1d(informative)] for counts in (a, n1, c, n2))
+    a, size1 = check_counts(events1, n1)
+    c, size2 = check_counts(events2, n2)
+    informative = (a + c > 0) & (a + c < size1 + size2)
+    a, size1, c, size2 = (
+        np.atleast_1d(counts)[np.atleast_1d(informative)] for counts in (a, size1, c, size2)
+    )
     _require_two(len(a), " with events in some participants and not in all")
-    counts = np.concatenate([a, n1, c, n2])
+    counts = np.concatenate([a, size1, c, size2])
     if model == "conditional" and (counts != np.round(counts)).any():
         raise ValueError(
             "the conditional model needs whole numbers; those of a divided comparator arm are not"
         )
-    lowest, highest = np.maximum(0, a + c - n2), np.minimum(a + c, n1)
+    lowest, highest = np.maximum(0, a + c - size2), np.minimum(a + c, size1)
     if (a == lowest).all() or (a == highest).all():
         raise ValueError(
             "in every study nobody has the outcome in one group, or everybody in the other; the odds "
             "ratio is not estimable"
         )
-    cells = np.stack([a, n1 - a, c, n2 - c]) + 0.5
+    cells = np.stack([a, size1 - a, c, size2 - c]) + 0.5
     start = np.average(
         np.log(cells[0] * cells[3] / cells[1] / cells[2]), weights=1 / (1 / cells).sum(0)
     )
     if model == "unconditional":
-        intercepts = np.log((a + c + 1) / (n1 + n2 - a - c + 1))
-        saturated = _binomial_saturated(a, n1) + _binomial_saturated(c, n2)
-        likelihood = _two_binomials(a, n1, c, n2)
+        intercepts = np.log((a + c + 1) / (size1 + size2 - a - c + 1))
+        saturated = _binomial_saturated(a, size1) + _binomial_saturated(c, size2)
+        likelihood = _two_binomials(a, size1, c, size2)
     else:
         intercepts = None
-        likelihood = _hypergeometric(a, n1, c, n2)
+        likelihood = _hypergeometric(a, size1, c, size2)
         saturated = _hypergeometric_saturated(likelihood, a, lowest, highest)
-    return _pool(likelihood, n1 + n2, start, intercepts, saturated, model, test, confidence)
+    return _pool(likelihood, size1 + size2, start, intercepts, saturated, model, test, confidence)
 
 
 def _require_two(k: int, what: str = "") -> None:

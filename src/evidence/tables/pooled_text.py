@@ -158,7 +158,7 @@ def _arm(row) -> str:
 
 
 def _left_out_rows(clauses: Iterable[str]) -> list[tuple[str, ...]]:
-    rows = [("Left out", "Reason")]
+    rows: list[tuple[str, ...]] = [("Left out", "Reason")]
     for clause in clauses:
         names, found, reason = clause.partition(" left out: ")
         rows.append((names, reason) if found else ("", clause))

@@ -542,7 +542,8 @@ def _pool_binomial_normal(
         confidence=pooled.confidence,
         studies=studies.assign(weight=np.nan),
         pooled=pooled,
-        **fits,
+        leave_one_out=fits.get("leave_one_out", ()),
+        cumulative=fits.get("cumulative", ()),
         omitted_analyses=omitted,
     )
 

@@ -76,20 +76,20 @@ def se_of_effect(row: Mapping, to_pooling_scale: Callable) -> PrintedVariance:
     if not pd.isna(spread) and kind == "se":
         return PrintedVariance(float(spread))
     if not pd.isna(row["ci_low"]):
-        limits = to_pooling_scale(np.array([row["ci_low"], row["ci_high"]], float))
-        se = conversions.se_from_interval(*limits, df)
+        low, high = to_pooling_scale(np.array([row["ci_low"], row["ci_high"]], float))
+        se = conversions.se_from_interval(low, high, df)
         return PrintedVariance(float(se), f"SE from the 95% CI, {distribution}", df=df)
     if not pd.isna(spread) and kind == "t" and estimate:
         se = conversions.se_from_statistic(estimate, spread)
         return PrintedVariance(float(se), "SE from the t statistic")
     if not p:
         return PrintedVariance(reason="an estimate without CI, SE or p value")
-    se = float(conversions.se_from_p(estimate, float(p.lstrip("<>")), df))
+    se = conversions.se_from_p(estimate, float(p.lstrip("<>")), df)
     if p.startswith(">") or not 0 < se < np.inf:
         return PrintedVariance(reason=f"p {p} beside {row['value']:g} gives no SE")
     # The Handbook takes the upper limit, which is conservative.
     printed = f"p < {p[1:]} taken as {p[1:]}" if p.startswith("<") else f"p = {p}"
-    return PrintedVariance(se, f"SE from {printed}, {distribution}", df=df)
+    return PrintedVariance(float(se), f"SE from {printed}, {distribution}", df=df)
 
 
 def reason_without_variance(row: Mapping) -> str:

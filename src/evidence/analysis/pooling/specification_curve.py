@@ -23,10 +23,10 @@ from evidence.analysis.results import SEPARATOR, better_side
 from evidence.dataset.dataset import Dataset
 from evidence.errors import ParameterError
 from evidence.provenance.sentence import format_duration
-from evidence.statistics.bayesian import pool_bayesian
-from evidence.statistics.binomial_normal import pool_odds_ratio_glmm
+from evidence.statistics.bayesian import BayesianMean, pool_bayesian
+from evidence.statistics.binomial_normal import BinomialNormalMean, pool_odds_ratio_glmm
 from evidence.statistics.meta_analysis import METHODS, TESTS, pool_subsets
-from evidence.statistics.three_level import DEFAULT_RHO, sensitivity_to_rho
+from evidence.statistics.three_level import DEFAULT_RHO, ThreeLevelMean, sensitivity_to_rho
 
 ANY_COMPARATOR = "any comparator"
 RISK_OF_BIAS_FILTERS = {
@@ -169,7 +169,7 @@ def study_selections(
             compared = replace(definition, comparators=kinds)
             if not reasons and compared not in effects:
                 effects[compared] = select_study_effects(dataset, results, compared, every=True)
-            every = effects.get(compared, studies)
+            every: pd.DataFrame = effects.get(compared, studies)
             yield StudySelection(
                 definition=f"{outcome}, {format_duration(time_days)}",
                 comparison=(
@@ -235,6 +235,7 @@ def _fit_selections(
 
 def _fit(selection: StudySelection, estimator: str, measure: str, confidence: float) -> tuple:
     studies, effects = selection.studies, selection.effects
+    mean: ThreeLevelMean | BayesianMean | BinomialNormalMean
     try:
         if estimator == "threelevel":
             dependent, _ = leave_out_studies(effects, Question(selection.outcome, measure))

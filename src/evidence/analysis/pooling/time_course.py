@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -131,20 +132,20 @@ def fit_time_model(
     require_known("shape", [shape], SHAPES)
     question = replace(question, max_time_ratio=np.inf)
     effects, left_out = _timed_effects(dataset, results, question)
-    options = {"shape": shape, "confidence": confidence}
     courses = []
     for course in effects["course"].value_counts().reindex(schema.COURSES).dropna().index:
         own = effects[effects["course"] == course].reset_index(drop=True)
         reasons, curve, others = list(_reasons(dataset, own, question)), None, []
         if not reasons:
-            columns = own["yi"], own["vi"], own["since"], list(own["study"])
+            fit = partial(
+                fit_time_course,
+                *(own["yi"], own["vi"], own["since"], list(own["study"])),
+                shape=shape,
+                confidence=confidence,
+            )
             try:
-                curve = fit_time_course(*columns, rho=rho, **options)
-                others = [
-                    fit_time_course(*columns, rho=other, **options)
-                    for other in RHOS
-                    if other != rho
-                ]
+                curve = fit(rho=rho)
+                others = [fit(rho=other) for other in RHOS if other != rho]
             except ValueError as error:
                 reasons.append(str(error))
             else:
