@@ -374,6 +374,19 @@ def test_one_arm_with_two_numbers_is_refused(take):
         take("m.csv", table, values=SAME)
 
 
+def test_several_effects_of_one_study_are_kept_on_request(project, take):
+    table = "study,yi,vi\nOven 1999,-0.5,0.04\nOven 1999,0.25,0.09\nMiller 2001,1,0.01\n"
+    take("m.csv", table, values=SAME | {"measure": "smd"}, repeats=True)
+    found = cells(project, schema.STUDIES, "definition", "value", study="oven1999")
+    assert found == [("", "-0.5"), ("row 3", "0.25")]
+
+
+def test_a_field_that_is_set_is_the_same_for_all_rows(project, take):
+    table = "study,condition,ai,n1i,ci,n2i\nOven 1999,rye,3,20,9,21\nMiller 2001,,5,30,6,31\n"
+    take("m.csv", table, values=SAME)
+    assert set(cells(project, schema.STUDIES, "condition", source="m")) == {("bread",)}
+
+
 def test_a_name_that_fits_two_references_is_refused(project, take):
     project.append(
         "references.bib",

@@ -1146,6 +1146,11 @@ def import_refs(file: Path, dry_run: bool, project: str) -> int:
     metavar="KEY",
     help="BibTeX key of the text that the file belongs to (default: an entry for the file).",
 )
+@click.option(
+    "--repeats",
+    is_flag=True,
+    help="Keep several numbers of one study, arm, outcome and time, told apart by their row.",
+)
 @click.option("--skip-unfit", is_flag=True, help="Leave out rows that do not fit, and list them.")
 @click.option("--dry-run", is_flag=True, help="Say what would be added, and write nothing.")
 @project_option
@@ -1155,6 +1160,7 @@ def import_data(
     draft_mapping: bool,
     values: tuple[str, ...],
     source: str,
+    repeats: bool,
     skip_unfit: bool,
     dry_run: bool,
     project: str,
@@ -1182,7 +1188,7 @@ def import_data(
         fields[name.strip()] = word.strip()
     done = import_evidence(
         project, file, mapping=mapping, values=fields, source=source,
-        skip_unfit=skip_unfit, dry_run=dry_run,
+        repeats=repeats, skip_unfit=skip_unfit, dry_run=dry_run,
     )  # fmt: skip
     verb = "would add" if dry_run else "added"
     click.echo(f"read:  {file}, {done.form}")

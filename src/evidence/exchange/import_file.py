@@ -48,6 +48,7 @@ def import_evidence(
     mapping: Path | None = None,
     values: Mapping[str, str] | None = None,
     source: str = "",
+    repeats: bool = False,
     skip_unfit: bool = False,
     dry_run: bool = False,
 ) -> Imported:
@@ -61,9 +62,12 @@ def import_evidence(
         RevMan 5 (.rm5, or its CSV export), a data package of RevMan Web (.zip), a wide table in a
         form of metafor or Metapsy (.csv, .xlsx), or any wide table with a `mapping`.
     values : mapping of str to str
-        `FIELDS` that are the same for all rows and that the file does not hold.
+        `FIELDS` that are the same for all rows, whatever the file says.
     source : str
         BibTeX key of the text that the file belongs to; by default an entry for the file is added.
+    repeats : bool
+        Keep further numbers of the same study, arm, outcome and time, told apart by their place as
+        `definition`.
     skip_unfit : bool
         Import the other rows if some have values that the tables cannot hold.
     dry_run : bool
@@ -74,7 +78,7 @@ def import_evidence(
     EvidenceError
         The file has no known form, or something in it does not fit; then nothing is written.
     """
-    values = dict(values or {})
+    values = {name: word for name, word in (values or {}).items() if word}
     for name in values:
         if name not in FIELDS:
             raise EvidenceError(f"--set {name}: no such field.{did_you_mean(name, FIELDS)}")
@@ -87,7 +91,7 @@ def import_evidence(
     has_designs = len(dataset.designs) > 0 and schema.DESIGNS.file not in texts
     needed = NEEDED | NEEDED_BESIDE_DESIGNS if has_designs else NEEDED
     comparisons = [
-        replace(comparison, fields={**values, **_reported(comparison.fields)})
+        replace(comparison, fields={**comparison.fields, **values})
         for comparison in review.comparisons
     ]
     _require_anywhere(path, comparisons, needed)
@@ -104,6 +108,8 @@ def import_evidence(
     has_others = len(dataset.results) > 0 and schema.STUDIES.file not in texts
     if len(dataset.readings) or not has_others:
         rows[schema.READINGS] = [_reading(path.name, entries.source)]
+    if repeats:
+        _tell_repeats_apart(rows[schema.STUDIES])
     new_rows = {table: _distinct(dataset, table, lines) for table, lines in rows.items()}
     _spell_as_before(dataset, new_rows[schema.STUDIES])
     before = texts.get(schema.STUDIES.file, dataset.read_text(schema.STUDIES.file))
@@ -229,10 +235,6 @@ def _relocate(problem: Problem, places: Mapping[int, str]) -> Problem:
     if problem.file != schema.STUDIES.file or problem.line not in places:
         return problem
     return replace(problem, file=places[problem.line], line=0)
-
-
-def _reported(fields: Mapping[str, str]) -> Row:
-    return {name: cell for name, cell in fields.items() if cell}
 
 
 def _require_anywhere(
@@ -420,9 +422,19 @@ def _distinct(dataset: Dataset, table: schema.Table, rows: Iterable[Row]) -> lis
             raise EvidenceError(
                 f"{row['locator']}: '{row['arm']}' has {row['as_printed']}, but "
                 f"{first['as_printed']} in {first['locator']}. Give the arms, times or "
-                "definitions of one study different names"
+                "definitions of one study different names, or keep both with --repeats"
             )
     return [row for key, row in found.items() if key not in present]
+
+
+def _tell_repeats_apart(rows: Iterable[Row]) -> None:
+    """Add the place to the definition of results that repeat an earlier key with other numbers."""
+    first: dict[tuple, Row] = {}
+    for row in rows:
+        key = tuple(row.get(name, "") for name in schema.STUDIES.key)
+        if _numbers(first.setdefault(key, row)) != _numbers(row):
+            place = row["locator"].split(", ")[1]
+            row["definition"] = ", ".join(filter(None, [row.get("definition"), place]))
 
 
 def _numbers(row: Row) -> tuple[str, ...]:

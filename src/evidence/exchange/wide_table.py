@@ -12,7 +12,8 @@ from evidence.errors import EvidenceError, did_you_mean
 from evidence.exchange.comparison import FIELDS, MEASURE_NAMES, Comparison
 from evidence.exchange.sheet import Sheet
 
-STUDY_COLUMNS = ("study", "slab", "studlab", "author", "authors", "trial", "label", "name", "id")
+STUDY_COLUMNS = ("study", "slab", "studlab", "author", "authors", "trial", "label", "name", "source",
+                 "studyid", "id")  # fmt: skip
 """Names of the column with the study, the usual ones first."""
 ANYWHERE = ("year", "condition", "population", "outcome", "instrument", "definition", "time",
             "time_unit", "measure", "arm1", "arm2")  # fmt: skip
@@ -66,6 +67,8 @@ OTHER_WORDS = {
     "p_value": ("p", "pvalue", "pval"),
 }
 UNANSWERED = "?"
+NO_STUDY_COLUMN = 2 * len(STUDY_COLUMNS)
+"""The rank of a column that does not hold the study."""
 
 
 @dataclass(frozen=True)
@@ -82,30 +85,31 @@ def recognise_form(sheet: Sheet) -> ColumnMapping | None:
     names = {name.casefold(): name for name in sheet.header}
     study = min(sheet.header, key=lambda name: _study_rank(sheet, name))
     found = {field: names[field] for field in ANYWHERE if field in names}
-    if _study_rank(sheet, study) == len(STUDY_COLUMNS):
+    if _study_rank(sheet, study) == NO_STUDY_COLUMN:
         return None
     found["study"] = study
     if {"condition_arm1", "condition_arm2"} <= names.keys():
         columns = {field: names[name] for field, name in METAPSY.items() if name in names}
         return ColumnMapping("Metapsy", found | columns, METAPSY_VALUES)
-    for form, columns in METAFOR.items():
-        if set(columns.values()) <= names.keys():
-            present = {field: names[name] for field, name in columns.items()}
-            return ColumnMapping(f"metafor ({form})", found | present, {})
-    return None
+    forms = [form for form, columns in METAFOR.items() if set(columns.values()) <= names.keys()]
+    # Effects beside counts or means were computed from these.
+    forms = [form for form in forms if not form.startswith("yi")] or forms[:1]
+    for form in forms:
+        found |= {field: names[name] for field, name in METAFOR[form].items()}
+    return ColumnMapping(f"metafor ({'; '.join(forms)})", found, {}) if forms else None
 
 
 def comparisons_of(
     sheet: Sheet, mapping: ColumnMapping, values: Mapping[str, str]
 ) -> Iterator[Comparison]:
-    """Yield the comparison of each row; `values` come before those of the mapping."""
-    same = {**mapping.values, **values}
+    """Yield the comparison of each row; `values` come before its cells."""
     for line, row in sheet.rows.items():
         cells = {field: row.get(column, "") for field, column in mapping.columns.items()}
-        fields = same | {field: cell for field, cell in cells.items() if cell}
+        reported = {field: cell for field, cell in cells.items() if cell}
+        fields = {**mapping.values, **reported, **values}
         study, year = fields.get("study", ""), fields.get("year", "")
-        if year and year not in study:
-            fields["study"] = f"{study} {year}"
+        study = f"Study {study}" if study.isdecimal() else study
+        fields["study"] = f"{study} {year}" if year and year not in study else study
         # metafor's yi is the logarithm of a ratio.
         measure = fields.get("measure", "").casefold()
         if "yi" in mapping.form and MEASURE_NAMES.get(measure, measure) in RATIO_MEASURES:
@@ -202,7 +206,7 @@ def _guess_fields(sheet: Sheet) -> dict[str, str]:
     """Return the field that each column's name suggests, by field; each field once."""
     guesses: dict[str, str] = {}
     by_rank = sorted(sheet.header, key=lambda name: _study_rank(sheet, name))
-    if _study_rank(sheet, by_rank[0]) < len(STUDY_COLUMNS):
+    if _study_rank(sheet, by_rank[0]) < NO_STUDY_COLUMN:
         guesses["study"] = by_rank[0]
     for column in sheet.header:
         field = _guess_field(column)
@@ -212,11 +216,12 @@ def _guess_fields(sheet: Sheet) -> dict[str, str]:
 
 
 def _study_rank(sheet: Sheet, column: str) -> int:
-    """Return how well a column fits as the name of the study; numbers do not."""
+    """Return how well a column fits as the name of the study: names before numbers."""
     name = re.sub(r"[^a-z]", "", column.casefold())
+    if name not in STUDY_COLUMNS:
+        return NO_STUDY_COLUMN
     is_number = all(row.get(column, "").isdecimal() for row in sheet.rows.values())
-    fits = name in STUDY_COLUMNS and not is_number
-    return STUDY_COLUMNS.index(name) if fits else len(STUDY_COLUMNS)
+    return STUDY_COLUMNS.index(name) + is_number * len(STUDY_COLUMNS)
 
 
 def _guess_field(column: str) -> str:
