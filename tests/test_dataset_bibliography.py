@@ -91,14 +91,17 @@ def test_names_of_fields_in_capitals_and_of_biblatex():
   journaltitle = jb # {Bread}, issue = 3, eid = {e12}, ISSN = {03781127, 1872-7042},
   DOI = {https://doi.org/10.1000/x\_1}, eprint = {123}, eprinttype = {pubmed}}
 @misc{b, author = {Doe, A}, title = {T}, year = 2020, eprint = {2001.01234},
-  archivePrefix = {arXiv}, keywords = {x}, keywords = {y}, note = {\{\&}}
+  archivePrefix = {arXiv}, keywords = {x}, keywords = {y}, note = {\{\&}}}
+@misc{c, author = {Doe, A}, title = {T}, journal = {Bread, rye \{\&} wheat},
+  year = 2020}
 """
     bibliography = parse_bibliography(text.encode())
-    a, b = bibliography.values()
+    a, b, c = bibliography.values()
     assert not bibliography.problems
     assert (a.title, a.year, a.container) == ("T: U", "2018", "Journal of Bread")
     assert (a.number, a.pages, a.doi, a.pmid) == ("3", "e12", "10.1000/x_1", "123")
     assert b.url == "https://arxiv.org/abs/2001.01234"
+    assert (c.container, c.line) == ("Bread, rye & wheat", 9)
 
 
 def test_fields_come_from_crossref_and_xdata():

@@ -29,6 +29,7 @@ _CAUSES = (
 MAX_CHAIN = 8
 """Entries that inherit from each other in a row."""
 _NO_KEY = "\0"
+_BLOCK_START = re.compile(r"\s*@\w+\s*[{(]")
 _PARENTS = frozenset(("xdata", "crossref"))
 _NOT_INHERITED = ("crossref", "xdata", "xref", "ids", "label", "options", "entryset")
 _DATES = {"year", "date"}
@@ -51,7 +52,7 @@ def parse_bibtex(text: str) -> Iterator[Entry]:
     An entry that cannot be read has no fields, and one without a key has an empty key.
     """
     stack = [
-        _RepairBlocks(),
+        _RepairBlocks(text),
         _JoinConcatenations(),
         middlewares.ResolveStringReferencesMiddleware(),
         middlewares.RemoveEnclosingMiddleware(),
@@ -113,6 +114,18 @@ def _failed(block: model.ParsingFailedBlock) -> Iterator[Entry]:
 class _RepairBlocks(middlewares.BlockMiddleware):
     """Keep the first of two equal fields and all entries without a key, and count escaped braces."""
 
+    def __init__(self, text: str):
+        super().__init__(allow_inplace_modification=True)
+        self._lines = text.split("\n")
+
+    def transform_entry(self, entry: model.Entry, library: Library):
+        values = (
+            [item.value for item in entry.fields] if re.search(r"\\[{}]", entry.raw or "") else []
+        )
+        if any(value.count("{") != value.count("}") for value in values):
+            return self._parse_again(entry.start_line or 0) or entry
+        return entry
+
     def transform_failed_block(self, failed_block, library: Library):
         entry = failed_block.ignore_error_block
         if isinstance(failed_block, model.DuplicateFieldKeyBlock):
@@ -125,18 +138,29 @@ class _RepairBlocks(middlewares.BlockMiddleware):
             # Entries without a key are not the same.
             entry.key = f"{_NO_KEY}{entry.start_line}"
             return entry
-        if isinstance(failed_block, model.DuplicateBlockKeyBlock) or "\\" not in failed_block.raw:
+        if isinstance(failed_block, model.DuplicateBlockKeyBlock):
             return failed_block
-        # BibTeX counts braces whether they are escaped or not; bibtexparser skips the escaped ones.
-        unescaped = re.sub(r"\\+([{}])", r"\1", failed_block.raw)
+        return self._parse_again(failed_block.start_line) or failed_block
+
+    def _parse_again(self, first: int) -> list[model.Entry]:
+        """Parse from a line to the next entry as BibTeX does: escaped braces count like others."""
+        following = range(first + 1, len(self._lines))
+        end = next((n for n in following if _BLOCK_START.match(self._lines[n])), len(self._lines))
+        raw = "\n".join(self._lines[first:end])
+        unescaped = re.sub(r"\\+([{}])", r"\1", raw)
+        if unescaped == raw:
+            return []
         blocks = bibtexparser.parse_string(unescaped, parse_stack=[]).blocks
         entries = [block for block in blocks if isinstance(block, model.Entry)]
         if not entries or entries[0] is not blocks[0]:
-            return failed_block
-        first = failed_block.start_line
+            return []
         return [
             model.Entry(
-                entry.entry_type, entry.key, entry.fields, first + entry.start_line, entry.raw
+                entry.entry_type,
+                entry.key,
+                entry.fields,
+                first + (entry.start_line or 0),
+                entry.raw,
             )
             for entry in entries
         ]

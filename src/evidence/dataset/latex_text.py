@@ -48,6 +48,8 @@ def decode_latex(text: str, *, keep_groups: bool = False) -> str:
     keep_groups : bool
         Keep the braces around several words, which hold the name of an organisation together.
     """
+    if text.isascii() and text.isalnum():
+        return text
     if "&" in text:
         text = _ENTITY.sub(lambda match: html.unescape(match[0]), _ESCAPED_ENTITY.sub("&", text))
     # Whatever is nested deeper is no LaTeX that anybody wrote by hand.
@@ -71,6 +73,8 @@ def decode_latex(text: str, *, keep_groups: bool = False) -> str:
 
 def decode_address(text: str) -> str:
     """Decode an identifier or address, in which ~, % and _ are meant as themselves."""
+    if not re.search(r"[\\{}$&]", text):
+        return text.strip()
     text = re.sub(r"\\(?:textasciitilde|sim|~)(?:\{\})? ?|\$\\sim\$", "~", text)
     for sign, spellings in (("<", r"\\textless|\$<\$|&lt;"), (">", r"\\textgreater|\$>\$|&gt;")):
         text = re.sub(rf"(?:{spellings})(?:\{{\}})?", sign, text)

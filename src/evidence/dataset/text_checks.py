@@ -22,7 +22,8 @@ _LOOK_ALIKES = str.maketrans(
 _LOOK_ALIKE = re.compile(f"[{''.join(map(chr, _LOOK_ALIKES))}]")
 _WORD = re.compile(r"[^\W\d_]+")
 _LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
-_ASCII = re.compile(r"[\t\n\r\x20-\x7e]*")
+# A single class is found many times faster than the alternatives above.
+_MAY_BE_HIDDEN = re.compile(rf"{_ALWAYS[:-1]}\u200c\u200d]")
 
 
 def hidden_characters(text: str) -> str:
@@ -80,7 +81,7 @@ def _number(match: re.Match) -> str:
 
 def find_hidden(text: str) -> tuple[int, str, int]:
     """Return how many hidden characters a text has, the first by its number, and its line."""
-    matches = [] if text.isascii() and _ASCII.fullmatch(text) else list(_HIDDEN.finditer(text))
+    matches = list(_HIDDEN.finditer(text)) if _MAY_BE_HIDDEN.search(text) else []
     if not matches:
         return 0, "", 0
     first = matches[0]

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from evidence.analysis.table_entry import write_checked
 from evidence.dataset import schema
-from evidence.dataset.bibliography import NO_DATE, Author, Reference
+from evidence.dataset.authors import Author
+from evidence.dataset.bibliography import NO_DATE, Reference
 from evidence.dataset.citations import format_bibtex
 from evidence.dataset.dataset import Dataset, load_dataset, with_rows
 from evidence.dataset.project_folder import EXAMPLE

@@ -154,8 +154,9 @@ def read_references(text: str, name: str) -> tuple[str, list[Entry]]:
 
 def _tagged_records(text: str, start: str) -> Iterator[tuple[int, dict[str, list[str]]]]:
     """Yield the line of each record and its values by tag; lines without a tag continue a value."""
-    line, values = 0, None
+    line = 0
     record: dict[str, list[str]] = {}
+    values: list[str] | None = None
     for number, content in enumerate(text.splitlines(), start=1):
         match = _TAGGED.fullmatch(content)
         if match and match[1] == start:
