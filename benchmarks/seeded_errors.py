@@ -207,14 +207,14 @@ def locator(random, tables, years):
 
 @kind("dose for 70 kg entered as dose per kg", "always")
 def dose(random, tables, years):
-    rows = _rows(tables, dose_mg_per_kg=True)
+    rows = _rows(tables, dose=True)
     rows = rows[rows["route"].isin(["IV", "IM"]) | rows["arm"].str.contains("mg/kg")]
-    rows = rows[rows["dose_mg_per_kg"].astype(float) > 0]
+    rows = rows[rows["dose"].astype(float) > 0]
     rows = rows[rows["arm"].str.contains("mg/kg") | rows["arm"].str.contains("ketamine|drug")]
     index = _pick(random, rows)
     if index is None:
         return None
-    return _put(tables, index, dose_mg_per_kg=f"{70 * float(rows['dose_mg_per_kg'][index]):g}")
+    return _put(tables, index, dose=f"{70 * float(rows['dose'][index]):g}")
 
 
 @kind("standard error entered as standard deviation", "always")

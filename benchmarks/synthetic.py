@@ -41,7 +41,7 @@ def write_synthetic(folder: Path, *, seed: int, studies: int = 24) -> Path:
     _write(folder, schema.OUTCOMES, _outcomes())
     _write(folder, schema.INSTRUMENTS, [{"instrument": "scale", "integer": "yes", "note": "sum"}])
     band = {"drug": "drug", "route": "IV", "low": "0.1", "high": "4", "source": "trial0"}
-    _write(folder, schema.DOSES, [band | {"locator": "Methods"}])
+    _write(folder, schema.DOSES, [band | {"dose_unit": "mg/kg", "locator": "Methods"}])
     return folder
 
 
@@ -78,7 +78,8 @@ def _trial(rng, key: str, review: str, doses, sizes) -> list[dict[str, str]]:
         base = {
             "study": key, "condition": "illness", "arm": arm,
             "role": "comparator" if arm == "placebo" else "intervention",
-            "dose_mg_per_kg": doses[number] if number < len(doses) else "",
+            "dose": doses[number] if number < len(doses) else "",
+            "dose_unit": "mg/kg" if number < len(doses) else "",
             "route": "IV", "reported_by": "publication", "source": key, "locator": "Table 1",
             "verified": "yes",
         }  # fmt: skip
@@ -98,7 +99,7 @@ def _trial(rng, key: str, review: str, doses, sizes) -> list[dict[str, str]]:
     for arm, dose, people in zip(arms[:-1], doses, scores[:-1], strict=True):
         contrast = {
             "study": key, "condition": "illness", "arm": arm, "role": "contrast",
-            "versus": "placebo", "dose_mg_per_kg": dose, "route": "IV",
+            "versus": "placebo", "dose": dose, "dose_unit": "mg/kg", "route": "IV",
             "n": str(len(people) + len(scores[-1])), "reported_by": "review", "source": review,
             "locator": "Table 2", "verified": "yes", "time": "1", "time_unit": "day",
         }  # fmt: skip

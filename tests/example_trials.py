@@ -102,7 +102,7 @@ def grouped(graded):
             comparator_kind="active" if is_active else "inactive",
             blinding="active placebo" if is_active else "inactive comparator",
         )
-        graded.put("data/studies.csv", 2 * number + 2, dose_mg_per_kg=str(number + 1))
+        graded.put("data/studies.csv", 2 * number + 2, dose=str(number + 1), dose_unit="mg/kg")
     return graded
 
 

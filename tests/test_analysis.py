@@ -209,7 +209,7 @@ def test_doses_of_one_trial_are_compared_by_direction_or_p_value(project):
         ("3", {"measure": "smd", "value": "1", "p_value": "0.04", "p_adjusted": "0.12",
                "as_printed": "1"}),
     ):  # fmt: skip
-        project.row(**contrast(arm=f"yeast {dose}", dose_mg_per_kg=dose, **cells))
+        project.row(**contrast(arm=f"yeast {dose}", dose=dose, dose_unit="mg/kg", **cells))
     doses = doses_of_trial(results(project))
     assert doses["finding"].tolist() == ["no difference", "better", "no difference"]
     assert doses["has_estimate"].tolist() == [False, True, True]

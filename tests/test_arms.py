@@ -224,12 +224,12 @@ def test_of_several_printed_contrasts_the_one_asked_for_is_used(bakery):
 
 def test_a_dose_response_curve_uses_the_arms_of_one_treatment(bakery):
     for line, dose in ((2, "1"), (3, "9"), (5, "2"), (7, "3")):
-        bakery.put(STUDIES, line, dose_mg_per_kg=dose, route="oral")
+        bakery.put(STUDIES, line, dose=dose, dose_unit="mg/kg", route="oral")
     dataset = bakery.dataset()
     model = fit_dose_model(
         dataset, select_results(dataset), Question("infection", "rr", treatments=("yeast",))
     )
-    assert list(model.arms["dose_mg_per_kg"]) == [1, 2, 3]
+    assert list(model.arms["dose"]) == [1, 2, 3]
 
 
 def test_an_arm_that_no_result_has_is_an_error(bakery):

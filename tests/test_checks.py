@@ -36,7 +36,7 @@ def clean(project):
     )  # fmt: skip
     project.table(schema.INSTRUMENTS, instrument="scale", integer="yes", note="marks are whole")
     project.table(
-        schema.DOSES, drug="yeast", route="oral", low="0.5", high="2", source="baker1990",
+        schema.DOSES, drug="yeast", route="oral", low="0.5", high="2", dose_unit="mg/kg", source="baker1990",
         locator="p. 1",
     )  # fmt: skip
     for arm, role, time, value, spread in (
@@ -68,7 +68,7 @@ def clean(project):
     project.row(
         **shared, arm="yeast", role="contrast", versus="none", outcome="risen", time="1",
         time_unit="day", measure="odds ratio", value="9.6", as_printed="9.6", direction="better",
-        p_value="0.003", dose_mg_per_kg="1", route="oral",
+        p_value="0.003", dose="1", dose_unit="mg/kg", route="oral",
     )  # fmt: skip
     return project
 
@@ -85,7 +85,7 @@ SLIPS = {
     "LARGE": (STUDIES, 5, {"value": "5", "as_printed": "5", "ci_low": "4.6", "ci_high": "5.4"}),
     "EFFECT": (STUDIES, 13, {"value": "6.9", "as_printed": "6.9"}),
     "PARTICIPANTS": (STUDIES, 3, {"n": "70", "events": "14", "as_printed": "14/70"}),
-    "DOSE": (STUDIES, 13, {"dose_mg_per_kg": "70"}),
+    "DOSE": (STUDIES, 13, {"dose": "70", "dose_unit": "mg/kg"}),
     "LABEL": (STUDIES, 13, {"arm": "yeast 2 mg/kg"}),
     "FOLLOWUP": (STUDIES, 8, {"time_unit": "week"}),
     "YEAR": (STUDIES, 5, {"source": "baker1990"}),

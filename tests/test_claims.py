@@ -121,8 +121,8 @@ def test_the_complement_of_an_outcome_is_converted(project):
 def test_a_list_of_doses_against_the_doses_tested(project, dose, verdict):
     guide = {"measure": "range", "as_printed": "0.5, 1, 2 mg/kg"}
     source = {"measure": "count", "events": "9", "as_printed": "9", "arm": f"knife {dose} mg/kg",
-              "dose_mg_per_kg": dose}  # fmt: skip
-    judged = judge(project, guide=[guide], source=[source], quantity="dose_mg_per_kg")
+              "dose": dose, "dose_unit": "mg/kg"}  # fmt: skip
+    judged = judge(project, guide=[guide], source=[source], quantity="dose")
     assert judged.verdict == verdict
     assert f"{dose} mg/kg (Miller)" in judged.reason
 

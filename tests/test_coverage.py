@@ -316,7 +316,7 @@ def test_a_map_leaves_out_what_fewest_studies_measured(project, monkeypatch):
 def test_known_studies_of_unknown_dose_may_have_given_it(project):
     for line in (2, 3):
         project.put("data/designs.csv", line, treatment="yeast")
-    project.put("data/studies.csv", 2, dose_mg_per_kg="0.5", route="oral")
+    project.put("data/studies.csv", 2, dose="0.5", dose_unit="mg/kg", route="oral")
     know(project, "Known 2000", followup="3", followup_unit="day")
     know(project, "Soda 2000", treatment="soda")
     _, texts = shown(project, row_by="dose")

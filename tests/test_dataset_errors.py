@@ -2,7 +2,9 @@
 
 import pytest
 
-from evidence.dataset.dataset import load_dataset
+from evidence.analysis.results import select_results
+from evidence.dataset import schema
+from evidence.dataset.dataset import append_checked_row, append_row, load_dataset
 from evidence.dataset.project_folder import find_project
 from evidence.errors import DatasetError, EvidenceError, did_you_mean, not_one_of
 
@@ -16,6 +18,9 @@ SOURCES = "references.bib"
 BROKEN_CELLS = [
     (STUDIES, 2, {"arm": " yeast"}, "arm: ' yeast' has blanks around it"),
     (STUDIES, 2, {"locator": ""}, "locator: required value is missing"),
+    (STUDIES, 2, {"dose": "500"},
+     "dose_unit: required value is missing. Say the unit of dose 500, like mg/kg, mg/day or "
+     "sessions."),
     (STUDIES, 3, {"verified": ""}, "verified: required value is missing"),
     (STUDIES, 2, {"role": "treatment"},
      "role: 'treatment' is not one of: intervention, comparator, single arm, contrast, whole "
@@ -143,7 +148,8 @@ BROKEN_FILES = {
     ),
     "column misspelled": (
         lambda p: p.replace(STUDIES, "infusion_minutes", "infusion_minute"),
-        f"{STUDIES}:1: unknown column 'infusion_minute'. Did you mean 'infusion_minutes'?",
+        f"{STUDIES}:1: unknown column 'infusion_minute'. Did you mean 'infusion_minutes'? "
+        "A column of your own begins with x_.",
     ),
     "column missing": (
         lambda p: p.replace(STUDIES, "locator", "note2"),
@@ -326,6 +332,20 @@ def test_optional_column_may_be_left_out(project):
     index = rows[0].index("note")
     project.write(STUDIES, [row[:index] + row[index + 1 :] for row in rows])
     assert load_dataset(project.root).results["note"].tolist() == [""] * 5
+
+
+def test_columns_of_a_project_s_own_are_carried_along(project):
+    rows = project.rows(STUDIES)
+    cells = ["X_Batch", "NR", " 1,5", "", "b", "c"]
+    project.write(STUDIES, [[cell, *row] for cell, row in zip(cells, rows, strict=True)])
+    dataset = append_checked_row(
+        project.root, schema.OUTCOMES, {"outcome": "x", "kind": "harm", "better": "lower",
+                                        "description": "a letter"},
+    )  # fmt: skip
+    assert list(select_results(dataset)["x_batch"]) == ["NR", " 1,5", "", "b", "c"]
+    row = dict(zip(rows[0], rows[1], strict=True)) | {"arm": "leaven"}
+    append_row(project.root, schema.STUDIES, row)
+    assert list(project.dataset().results["x_batch"])[-1] == ""
 
 
 def test_project_is_found_upwards(project, monkeypatch):

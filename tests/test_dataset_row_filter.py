@@ -53,6 +53,7 @@ def test_a_word_with_blanks_is_one_word(results):
         ("days>=long", "'long' is not a number, but days needs one"),
         ("condition>bread", "'condition>bread': > compares one number. Use = for words."),
         ("days>1|2", "'days>1|2': > compares one number"),
+        ("dose>0 and dose<=2", "dose needs its unit. Add: and dose_unit=mg/kg"),
     ],
 )
 def test_invalid_filter_is_refused(query, message):

@@ -21,14 +21,14 @@ def test_each_arm_is_drawn_with_what_was_read_of_it(grouped):
     )
     sized = {"measure": "smd", "value": "0.5", "ci_low": "0.1", "ci_high": "0.9",
              "as_printed": "0.5", "direction": "better"}  # fmt: skip
-    grouped.row(**contrast | sized | {"dose_mg_per_kg": "2"})
+    grouped.row(**contrast | sized | {"dose": "2", "dose_unit": "mg/kg"})
     bare = {"measure": "smd", "value": "0.4", "as_printed": "0.4", "direction": "better"}
-    grouped.row(**contrast | bare | {"study": "trial1", "dose_mg_per_kg": "1"})
+    grouped.row(**contrast | bare | {"study": "trial1", "dose": "1", "dose_unit": "mg/kg"})
     worded = {"measure": "significance", "direction": "no difference"}
-    grouped.row(**contrast | worded | {"study": "trial2", "dose_mg_per_kg": "3"})
+    grouped.row(**contrast | worded | {"study": "trial2", "dose": "3", "dose_unit": "mg/kg"})
     # An odds ratio is neither the measure asked for nor a direction: it leaves no mark.
     odds = {"measure": "odds ratio", "value": "2", "as_printed": "2"}
-    grouped.row(**contrast | odds | {"study": "trial3", "dose_mg_per_kg": "4"})
+    grouped.row(**contrast | odds | {"study": "trial3", "dose": "4", "dose_unit": "mg/kg"})
     dataset = grouped.dataset()
     layout = lay_out_dose_effect_all_trials(
         dataset, select_results(dataset), Question("score", "smd"), confidence=0.95

@@ -28,20 +28,20 @@ def fitted(project, question=QUESTION, **options):
 def keep(project, *numbers):
     """Remove the doses of all other trials, so that these alone take part."""
     for number in set(range(13)) - set(numbers):
-        project.put("data/studies.csv", 2 * number + 2, dose_mg_per_kg="")
+        project.put("data/studies.csv", 2 * number + 2, dose="", dose_unit="")
 
 
 def second_dose(project, number, dose, events, n):
     project.row(
         **arm(f"trial{number}", f"vaccine {dose} mg/kg", "intervention", events, n, time="1",
-              time_unit="day", dose_mg_per_kg=str(dose))
+              time_unit="day", dose=str(dose), dose_unit="mg/kg")
     )  # fmt: skip
 
 
 def test_a_line_through_single_dose_trials_equals_a_regression_through_the_origin(grouped):
     model, _ = fitted(grouped)
     assert (model.reasons, len(model.arms), model.curve.k) == ((), 13, 13)
-    dose, yi, vi = (model.arms[name].to_numpy(float) for name in ("dose_mg_per_kg", "yi", "vi"))
+    dose, yi, vi = (model.arms[name].to_numpy(float) for name in ("dose", "yi", "vi"))
     # The same model: slopes yi / dose with variances vi / dose², and tau² between slopes.
     w = 1 / (vi / dose**2 + model.curve.between[0, 0])
     assert model.curve.beta == pytest.approx([(w * yi / dose).sum() / w.sum()])
@@ -80,9 +80,9 @@ def test_arms_of_one_trial_share_the_variance_of_their_comparator(grouped):
     model, _ = fitted(grouped, replace_measure("rr"))
     assert model.comparing == ["trial1"]
     arms = model.arms[model.arms["study"] == "trial1"]
-    assert sorted(arms["dose_mg_per_kg"]) == [2.0, 4.0]
+    assert sorted(arms["dose"]) == [2.0, 4.0]
     shared = 1 / 29 - 1 / 303
-    v = arms.set_index("dose_mg_per_kg")["vi"]
+    v = arms.set_index("dose")["vi"]
     assert (v[2.0], v[4.0]) == pytest.approx((1 / 6 - 1 / 306 + shared, 1 / 3 - 1 / 300 + shared))
     # Within the trial: weighted slope with S = [[v2, c], [c, v4]]
     s = np.array([[v[2.0], shared], [shared, v[4.0]]])
@@ -90,7 +90,7 @@ def test_arms_of_one_trial_share_the_variance_of_their_comparator(grouped):
     information = x @ np.linalg.solve(s, x)
     first = model.arms[model.arms["study"] == "trial0"].iloc[0]
     total = 1 / (1 / information + model.curve.between[0, 0])
-    other = 1 / (first["vi"] / first["dose_mg_per_kg"] ** 2 + model.curve.between[0, 0])
+    other = 1 / (first["vi"] / first["dose"] ** 2 + model.curve.between[0, 0])
     assert model.curve.weights == pytest.approx(
         np.array([other, total]) / (other + total), rel=1e-6
     )
@@ -102,7 +102,7 @@ def replace_measure(measure):
 
 def test_doses_that_do_not_differ_are_refused_and_the_arms_shown(grouped):
     for number in range(13):
-        grouped.put("data/studies.csv", 2 * number + 2, dose_mg_per_kg="0.5")
+        grouped.put("data/studies.csv", 2 * number + 2, dose="0.5", dose_unit="mg/kg")
     model, _ = fitted(grouped)
     assert model.curve is None
     assert model.reasons == ("every trial gave 0.5 mg/kg; a curve needs doses that differ",)
@@ -124,7 +124,7 @@ def test_trials_without_dose_or_against_another_treatment_are_left_out_with_the_
     model, _ = fitted(grouped)
     assert len(model.arms) == 11
     assert model.left_out == (
-        "trial0 left out: no dose per weight is stated",
+        "trial0 left out: no dose is stated",
         "trial1 left out: the comparator is another treatment",
     )
 
@@ -147,10 +147,10 @@ def test_a_trial_of_several_doses_without_numbers_is_named(grouped):
     for dose, events in ((1, 3), (5, 2)):
         grouped.row(
             **arm("trial12", f"vaccine {dose}", "intervention", events, 20, **cells)
-            | {"dose_mg_per_kg": str(dose)}
+            | {"dose": str(dose), "dose_unit": "mg/kg"}
         )
     model, _ = fitted(grouped)
-    assert model.missing[["label", "doses"]].to_numpy().tolist() == [["trial12", "1, 5"]]
+    assert model.missing[["label", "doses"]].to_numpy().tolist() == [["trial12", (1.0, 5.0)]]
     texts = [str(sentence) for sentence in describe_dose_model(model, [1.0])]
     assert texts[1] == (
         "The tables hold no usable number on this outcome and time of 1 trial of several doses: "

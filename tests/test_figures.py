@@ -71,7 +71,7 @@ def proportion(study, arm, role, events, n, **cells):
 def contrast(study, dose, **cells):
     arm = f"yeast {dose} mg/kg"
     base = {"arm": arm, "role": "contrast", "versus": "sugar", "outcome": "height",
-            "dose_mg_per_kg": str(dose), "time": "3"}  # fmt: skip
+            "dose": str(dose), "dose_unit": "mg/kg", "time": "3"}  # fmt: skip
     return result(study, **base | cells)
 
 
@@ -99,7 +99,7 @@ def project(tmp_path_factory):
                       treatment="yeast", comparator="none", comparator_kind="inactive",
                       n_randomised=str(treated[1] + control[1]),
                       followup="7", followup_unit="day", source=study, locator="p. 2")  # fmt: skip
-        dose = {"dose_mg_per_kg": "0.5", "sessions": "1"}
+        dose = {"dose": "0.5", "dose_unit": "mg/kg", "sessions": "1"}
         project.row(**proportion(study, "yeast", "intervention", *treated, **dose))
         project.row(**proportion(study, "none", "comparator", *control))
     project.table(schema.DESIGNS, study="smith", label="Smith 2010", scope="core",
@@ -470,7 +470,7 @@ def test_effects_of_one_dose_at_two_times_stand_side_by_side(tmp_path, monkeypat
         for time, value in (("1", "-0.9"), ("3", "-0.5")):
             project.row(
                 study="baker1990", condition="bread", arm=f"yeast {dose} mg/kg", role="contrast",
-                versus="none", dose_mg_per_kg=dose, outcome="height", time=time, time_unit="day",
+                versus="none", dose=dose, dose_unit="mg/kg", outcome="height", time=time, time_unit="day",
                 measure="smd", value=value, p_value="0.02", p_adjusted="0.14", as_printed=value,
                 reported_by="publication", source="baker1990", locator="Table 2", verified="yes",
             )  # fmt: skip

@@ -33,7 +33,7 @@ def doses(yeast_trials):
     ):
         yeast_trials.row(
             study="baker1990", condition="bread", arm=f"yeast {dose} mg/kg", role="contrast",
-            versus="none", dose_mg_per_kg=dose, outcome="height", time="1", time_unit="day",
+            versus="none", dose=dose, dose_unit="mg/kg", outcome="height", time="1", time_unit="day",
             measure=measure, reported_by="publication", source="baker1990", locator="abstract",
             verified="yes", **cells,
         )  # fmt: skip
@@ -96,7 +96,7 @@ def test_doses_over_all_trials_mark_what_is_not_reported(doses):
 
     doses.row(
         study="miller2001", condition="bread", arm="yeast", role="contrast", versus="none",
-        dose_mg_per_kg="2", outcome="height", time="1", time_unit="day", measure="direction",
+        dose="2", dose_unit="mg/kg", outcome="height", time="1", time_unit="day", measure="direction",
         direction="worse", as_printed="worse", reported_by="publication", source="miller2001",
         locator="abstract", verified="yes",
     )  # fmt: skip

@@ -534,8 +534,8 @@ def test_what_a_stratified_method_cannot_give_is_said(grouped):
 
 def test_too_few_studies_for_a_meta_regression(grouped):
     for line in range(4, 28):
-        grouped.put(STUDIES, line, dose_mg_per_kg="")
-    grouped.put(STUDIES, 4, dose_mg_per_kg="2")
+        grouped.put(STUDIES, line, dose="", dose_unit="")
+    grouped.put(STUDIES, 4, dose="2", dose_unit="mg/kg")
     assert "No meta-regression on dose: 2 studies are too few for 2 coefficients." in sentences(
         grouped, subgroup_by="blinding", moderator="dose"
     )

@@ -188,7 +188,7 @@ def test_a_single_proportion_favours_nobody(graded):
 
 def test_a_specification_curve_and_a_dose_model_are_aligned(declared):
     for line, dose in ((2, "1"), (4, "2"), (6, "3")):
-        declared.put(STUDIES, line, dose_mg_per_kg=dose, route="oral")
+        declared.put(STUDIES, line, dose=dose, dose_unit="mg/kg", route="oral")
     dataset = declared.dataset()
     results, question = select_results(dataset), Question("infection", "smd")
     curve = specification_curve(dataset, results, question, outcomes=["infection"], times=[1])
@@ -214,7 +214,9 @@ def test_the_doses_of_a_trial_are_drawn_with_the_better_side_up(declared, better
     declared.put(OUTCOMES, 2, better=better, kind="benefit")
     for name, dose in (("low", "1"), ("high", "2")):
         declared.row(
-            **mean("trial0", name, "contrast", SYMPTOMS, "-0.5", "", 60, dose_mg_per_kg=dose)
+            **mean(
+                "trial0", name, "contrast", SYMPTOMS, "-0.5", "", 60, dose=dose, dose_unit="mg/kg"
+            )
             | {"versus": "placebo", "measure": "smd", "spread_kind": "", "as_printed": "-0.5"}
         )
     dataset = declared.dataset()

@@ -30,7 +30,8 @@ MORE_ROWS = [
     ),
     (schema.INSTRUMENTS, {"instrument": "ruler", "integer": "yes", "note": "it has marks"}),
     (schema.ARMS, {"study": "miller2001", "arm": "yeast", "treatment": "leaven"}),
-    (schema.DOSES, {"drug": "yeast", "route": "oral", "low": "1", "high": "2", "source": "guide"}),
+    (schema.DOSES, {"drug": "yeast", "route": "oral", "low": "1", "high": "2",
+                    "dose_unit": "mg/kg", "source": "guide"}),
     (schema.WAIVERS, {"code": "TWIN", "study": "miller2001", "reason": "two loaves"}),
     (schema.AUDITS, {"row": "0", "study": "baker1990", "answer": "confirmed", "arm": "yeast"}),
     (schema.MINIMAL_IMPORTANT_DIFFERENCES, {"outcome": "risen", "measure": "rd", "value": "0.1"}),
@@ -232,8 +233,8 @@ def test_of_the_bibliography_only_what_was_read_counts(reasons, project, read, o
 def test_what_is_read_after_the_record_was_written_is_recorded(reasons, project):
     assert reasons() == []
     assert len(reasons.dataset.doses) == 0
-    project.table(schema.DOSES, drug="yeast", route="oral", low="1", high="2", source="guide",
-                  locator="p. 3")  # fmt: skip
+    project.table(schema.DOSES, drug="yeast", route="oral", low="1", high="2", dose_unit="mg/kg",
+                  source="guide", locator="p. 3")  # fmt: skip
     record = json.loads(project.path("reads.json").read_text("utf-8"))
     comparison = RecordComparison(project.dataset())
     assert comparison.changes(record, {}) == ["data/doses.csv:2 changed"]

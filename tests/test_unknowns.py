@@ -348,7 +348,7 @@ def test_how_many_participants_were_followed_beyond_each_band(yeast_trials):
 def test_the_evidence_map_by_dose_and_time(yeast_trials):
     for line, row in enumerate(yeast_trials.rows(STUDIES), start=1):
         if "14/20" in row and "baker1990" in row:
-            yeast_trials.put(STUDIES, line, dose_mg_per_kg="0.5", route="IV")
+            yeast_trials.put(STUDIES, line, dose="0.5", dose_unit="mg/kg", route="IV")
     dataset = yeast_trials.dataset()
     results = select_results(dataset)
     layout = lay_out_evidence_map(dataset, results, row_by="dose")

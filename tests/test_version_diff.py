@@ -332,6 +332,21 @@ def test_tables_and_columns_that_were_renamed_since_are_understood(repository, m
     assert (diff.rows, diff.unknowns) == ((), ())
 
 
+def test_doses_of_earlier_versions_are_per_weight(repository):
+    repository.put("data/studies.csv", 2, dose="0.5", dose_unit="mg/kg")
+    repository.put("data/claims.csv", 2, source_rows="dose_unit=mg/kg and dose>=0.5")
+    rows, claims = repository.rows("data/studies.csv"), repository.rows("data/claims.csv")
+    unit = rows[0].index("dose_unit")
+    earlier = [[*row[:unit], *row[unit + 1 :]] for row in rows]
+    earlier[0][unit - 1] = "dose_mg_per_kg"
+    repository.write("data/studies.csv", earlier)
+    repository.put("data/claims.csv", 2, source_rows="dose_mg_per_kg>=0.5")
+    commit(repository)
+    repository.write("data/studies.csv", rows)
+    repository.write("data/claims.csv", claims)
+    assert compare_versions("HEAD", str(repository.root), repository.root).rows == ()
+
+
 def test_revision_with_unknown_columns_names_them(repository):
     repository.replace("data/studies.csv", "verified", "earlier_name")
     commit(repository)

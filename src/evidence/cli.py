@@ -522,7 +522,7 @@ def pool(output_format: str, verbose: bool, project: str, **question: Any) -> in
     "doses",
     type=click.FloatRange(0),
     multiple=True,
-    help="Print the effect of this dose per weight; repeatable (default: the doses of the trials).",
+    help="Print the effect of this dose, in the unit of most trials; repeatable (default: all given).",
 )
 @click.option(
     "--route",
@@ -559,7 +559,7 @@ def dose_response(
     elif model.curve is None:
         raise PoolingError([*model.left_out, *model.reasons])
     else:
-        levels = doses or sorted(model.arms["dose_mg_per_kg"].unique())
+        levels = doses or sorted(model.arms["dose"].unique())
         click.echo("\n".join(map(str, describe_dose_model(model, levels))))
     return 0 if model.curve else 1
 
@@ -1269,6 +1269,7 @@ def columns(table: str) -> int:
     formatter.write_dl(
         [(f"{c.name}{' *' if c.required else ''}", _column_meaning(c)) for c in chosen.columns]
     )
+    formatter.write_text(f"Columns of your own begin with {schema.EXTRA_PREFIX}.")
     click.echo(formatter.getvalue(), nl=False)
     return 0
 

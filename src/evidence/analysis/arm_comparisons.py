@@ -28,7 +28,7 @@ PAIR_COUNTS = {"arm_2": "versus", "event_count": "events1", "n": "n1", "event_co
 MAX_PRINTED_CHARS = 20
 """Longest text that a chart shows in place of a count."""
 _PERCENTAGE = re.compile(r"\d+(?:\.\d+)?\s*(?:%|percent|per 100)")
-DOSE_COLUMNS = ["study", "label", "outcome", "instrument", "arm", "versus", "dose_mg_per_kg",
+DOSE_COLUMNS = ["study", "label", "outcome", "instrument", "arm", "versus", "dose", "dose_unit",
                 "measure", "n", "value", "ci_low", "ci_high", "p_value", "p_adjusted", "direction",
                 "time", "time_unit", "is_guide", "confirmed", "source", "address"]  # fmt: skip
 ALPHA = 0.05
@@ -155,11 +155,9 @@ def doses_of_trial(results: pd.DataFrame) -> pd.DataFrame:
         differences are those of the outcome, see `align_sign`.
     """
     rows = results[
-        (results["role"] == "contrast")
-        & results["dose_mg_per_kg"].gt(0)
-        & (results["kind"] == "benefit")
+        (results["role"] == "contrast") & results["dose"].gt(0) & (results["kind"] == "benefit")
     ]
-    has_several_doses = rows.groupby("study")["dose_mg_per_kg"].transform("nunique") > 1
+    has_several_doses = rows.groupby("study")["dose"].transform("nunique") > 1
     frame = rows.loc[has_several_doses, DOSE_COLUMNS].copy()
     limits = ["value", "ci_low", "ci_high"]
     for index, row in rows.loc[frame.index].iterrows():
@@ -167,7 +165,7 @@ def doses_of_trial(results: pd.DataFrame) -> pd.DataFrame:
         frame.loc[index, limits] = align_sign(row, measure, row[limits].to_numpy(float))
     frame["has_estimate"] = frame["value"].notna()
     frame["finding"] = [row.direction or _finding_by_p(row) for row in frame.itertuples()]
-    order = ["study", "is_guide", "dose_mg_per_kg"]
+    order = ["study", "is_guide", "dose"]
     return frame.sort_values(order, kind="stable").reset_index(drop=True)
 
 

@@ -7,8 +7,10 @@ difference between two versions is always a difference in their data.
 import csv
 import io
 import json
+import re
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from evidence.compare.version_diff import VersionDiff, diff_datasets, diff_values
@@ -46,6 +48,14 @@ RENAMED_WORDS = {
     }
 }
 """Words before version 0.3, by the column's earlier name."""
+_DOSE = "dose_mg_per_kg"
+"""The column of doses before version 0.5, when all were in mg/kg."""
+_HAS_DOSE: dict[schema.Table, Callable[[dict[str, str]], object]] = {
+    schema.STUDIES: lambda row: row.get("dose"),
+    schema.STATEMENTS: lambda row: row.get("quantity") == "dose",
+    schema.DOSES: lambda row: row.get("drug"),
+}
+"""Tables with a unit of dose, and whether a row has one."""
 
 
 def compare_versions(old: str, new: str, project: str | Path = "") -> VersionDiff:
@@ -168,12 +178,14 @@ def _rename(table: schema.Table, content: bytes) -> bytes:
         header, *rows = csv.reader(io.StringIO(content.decode("utf-8"), newline=""))
     except (ValueError, csv.Error):
         return content
+    original = header, rows
+    header, rows = _with_dose_units(table, header, rows)
     renamed = {
         name: RENAMED_COLUMNS[name]
         for name in header
         if name not in table.names and RENAMED_COLUMNS.get(name) in table.names
     }
-    if not renamed:
+    if not renamed and (header, rows) == original:
         return content
     words = [RENAMED_WORDS.get(name, {}) if name in renamed else {} for name in header]
     buffer = io.StringIO(newline="")
@@ -183,6 +195,24 @@ def _rename(table: schema.Table, content: bytes) -> bytes:
         cells = [translation.get(cell, cell) for translation, cell in zip(words, row, strict=False)]
         writer.writerow([*cells, *row[len(words) :]])
     return buffer.getvalue().encode()
+
+
+def _with_dose_units(
+    table: schema.Table, header: list[str], rows: list[list[str]]
+) -> tuple[list[str], list[list[str]]]:
+    """Give the doses of earlier versions their unit, in columns and in row filters."""
+    query = re.compile(rf"{_DOSE}(?=\s*[<>!=])")
+    header = [name.replace(_DOSE, "dose") for name in header]
+    rows = [
+        [query.sub("dose_unit=mg/kg and dose", cell).replace(_DOSE, "dose") for cell in row]
+        for row in rows
+    ]
+    if table not in _HAS_DOSE or "dose_unit" in header:
+        return header, rows
+    units = [
+        "mg/kg" if _HAS_DOSE[table](dict(zip(header, row, strict=False))) else "" for row in rows
+    ]
+    return [*header, "dose_unit"], [[*row, unit] for row, unit in zip(rows, units, strict=True)]
 
 
 def _git(root: Path, *arguments: str) -> bytes:

@@ -60,11 +60,16 @@ def text_table(
     """Build a text table: categorical columns of text, indexed by line number.
 
     A million rows share few distinct cells, so categories are checked once and not per row.
-    Columns that are absent are blank.
+    Columns that are absent are blank; extra columns come last.
     """
     blank = pd.Categorical.from_codes(np.zeros(len(lines), np.int8), [""])
-    cells = {name: columns.get(name, blank) for name in table.names}
+    cells = {name: columns.get(name, blank) for name in (*table.names, *extra_names(columns))}
     return pd.DataFrame(cells, index=pd.Index(lines, dtype="int64", name="line"))
+
+
+def extra_names(names: Iterable[str]) -> list[str]:
+    """Return the names of columns that a project adds for itself."""
+    return [name for name in names if name.startswith(schema.EXTRA_PREFIX)]
 
 
 def map_cells(column: pd.Series, function: Callable[[str], object], dtype: type) -> np.ndarray:
@@ -111,11 +116,14 @@ def csv_layout(lines: Iterable[str], table: schema.Table) -> tuple[CsvLayout, It
 
 
 def header_names(cells: Iterable[str], table: schema.Table) -> list[str]:
-    """Return the column names of a header, those of the table as the table spells them."""
+    """Return the column names of a header, as the table spells them and extra ones in lower case."""
     known = set(table.names)
     names = (cell.strip(' "\r\n\t\xa0') for cell in cells)
     folded = ((name, fold(name).replace(" ", "_")) for name in names)
-    return [spelling if spelling in known else name for name, spelling in folded]
+    return [
+        spelling if spelling in known or extra_names([spelling]) else name
+        for name, spelling in folded
+    ]
 
 
 def read_text(path: Path) -> str:
@@ -222,7 +230,7 @@ def _read_columns(
     return {
         name: _categorical(np.concatenate(parts), list(number), table, name, delimiter)
         for name, number, parts in zip(header, numbers, codes, strict=True)
-        if name in table.names
+        if name in (*table.names, *extra_names(header))
     }
 
 
@@ -248,7 +256,9 @@ def _check_header(
 ) -> None:
     """Check the names of the columns; `nameless` are the positions of columns that lack one."""
     available = f"Available: {', '.join(table.names)}"
-    unknown = [name for name in dict.fromkeys(filter(None, header)) if name not in table.names]
+    own = f"A column of your own begins with {schema.EXTRA_PREFIX}."
+    known = {*table.names, *extra_names(header)}
+    unknown = [name for name in dict.fromkeys(filter(None, header)) if name not in known]
     if not header:
         message = "the file is empty; its first line must name the columns"
         problems.add(table.file, 0, "", message)
@@ -267,10 +277,10 @@ def _check_header(
     hints = {name: did_you_mean(name, table.names) for name in unknown}
     for name, hint in hints.items():
         if hint:
-            problems.add(table.file, line, "", f"unknown column {quote(name)}.{hint}")
+            problems.add(table.file, line, "", f"unknown column {quote(name)}.{hint} {own}")
     if others := [quote(name) for name, hint in hints.items() if not hint]:
         plural = "s" if len(others) > 1 else ""
-        message = f"unknown column{plural} {', '.join(others)}. {available}"
+        message = f"unknown column{plural} {', '.join(others)}. {own} {available}"
         problems.add(table.file, line, "", message)
     # A column that is only misspelled is not missing.
     meant = " ".join(hints.values())

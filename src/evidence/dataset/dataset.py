@@ -305,7 +305,7 @@ def build_dataset(
 
 def _convert(table: schema.Table, rows: pd.DataFrame, file: str) -> pd.DataFrame:
     """Convert checked text into typed columns, with `address` (file:line) in place of the index."""
-    columns = {column.name: _convert_column(column, rows[column.name]) for column in table.columns}
+    columns = {name: _convert_column(table.column(name), rows[name]) for name in rows.columns}
     addresses = [f"{file}:{line}" for line in rows.index]
     return Frame(columns | {"address": pd.array(addresses, dtype="str")})
 
@@ -359,7 +359,7 @@ def append_checked_row(project: Path, table: schema.Table, cells: Mapping[str, o
     tables, _ = read_tables(dataset.project)
     path = csv_path(dataset.project, table)
     lines = read_text(path).splitlines() if path.is_file() else []
-    row = {name: str(cells.get(name, "")) for name in table.names}
+    row = {name: str(cells.get(name, "")) for name in tables[table.file].columns}
     line = pd.Index([len(lines or [""]) + 1], name="line")
     rows = pd.concat([tables[table.file].astype("str"), pd.DataFrame(row, index=line, dtype="str")])
     checked = {**tables, table.file: rows.astype("category")}

@@ -74,6 +74,10 @@ def parse_query(text: str) -> tuple[Predicate, ...]:
         if comparison in _COMPARISONS and (not is_number or len(values) > 1):
             raise ValueError(f"'{part}': {comparison} compares one number. Use = for words.")
         predicates.append(Predicate(column, comparison, values))
+    # An amount means something else in another unit; only "more than none" holds in every unit.
+    columns = {predicate.column for predicate in predicates if predicate.values != ("0",)}
+    if "dose" in columns and "dose_unit" not in columns:
+        raise ValueError("dose needs its unit. Add: and dose_unit=mg/kg")
     return tuple(predicates)
 
 

@@ -25,6 +25,29 @@ TIME_UNITS = {
 }
 """Days in one unit of time; a month and a year are the Gregorian means."""
 
+_AMOUNTS: tuple[dict[str, float], ...] = (
+    {"mg": 1, "µg": 0.001, "mcg": 0.001, "ug": 0.001, "g": 1000},
+    {"ml": 1, "l": 1000},
+    {"IU": 1},
+    {"minutes": 1, "minute": 1, "min": 1, "hours": 60, "hour": 60, "h": 60},
+    {"sessions": 1, "session": 1},
+)
+_RATES = ("", "/kg", "/m2", "/day", "/week", "/session", "/kg/day", "/m2/day", "/kg/h", "/kg/min")
+DOSE_UNITS = {
+    (amount + rate).replace("/", separator): (next(iter(amounts)) + rate, factor)
+    for amounts in _AMOUNTS
+    for amount, factor in amounts.items()
+    for rate in _RATES
+    for separator in ("/", " per ")
+}
+"""The quantity that a unit of dose measures, and how much of it one unit is.
+
+Only units of one quantity are converted: mg never becomes mg/kg, as no body weight is known.
+"""
+
+EXTRA_PREFIX = "x_"
+"""How columns begin that a project adds to any table for itself."""
+
 HUMAN_DESIGNS = (
     "randomised parallel",
     "randomised crossover",
@@ -179,6 +202,8 @@ class Table:
 
     def column(self, name: str) -> Column:
         """Return a column by its name."""
+        if name.startswith(EXTRA_PREFIX):
+            return Column(name, "text", "a column of this project")
         return self.columns[self.names.index(name)]
 
     @property
@@ -249,8 +274,10 @@ STUDIES = Table(
               required=True),
         _text("versus", "the other arm of a contrast", "filter audited"),
         _text("intervention", "what the arm was given", "filter"),
-        _number("dose_mg_per_kg", "dose in mg per kg of body weight", "filter",
-                header="dose (mg per kg)"),
+        _number("dose", "dose, or amount of another treatment, in dose_unit", "filter",
+                header="dose (in its unit)"),
+        _text("dose_unit", "unit of the dose, like mg/kg, mg/day, mg/m2, sessions, minutes/week or any other",
+              "filter", words=tuple(DOSE_UNITS)),
         _word("route", "route of administration", ROUTES, "filter"),
         _number("infusion_minutes", "duration of an infusion or exposure in minutes", "filter",
                 header="infusion (minutes)"),
@@ -345,8 +372,9 @@ DOSES = Table(
     (
         _text("drug", "a word of the column intervention", required=True),
         _word("route", "route of administration", ROUTES, required=True),
-        _number("low", "lowest dose in mg per kg", required=True),
-        _number("high", "highest dose in mg per kg", required=True),
+        _number("low", "lowest dose", required=True),
+        _number("high", "highest dose", required=True),
+        _text("dose_unit", "unit of both, like mg/kg", required=True, words=tuple(DOSE_UNITS)),
         _source("source", "BibTeX key of the text that names the range"),
         _text("locator", "where in that text", required=True),
     ),
@@ -447,7 +475,7 @@ CLAIMS = Table(
         _query("guide_rows", "the guide's own rows of data/studies.csv"),
         _query("source_rows", "rows of other texts that can be compared with them"),
         _word("quantity", "the column of the sources' rows to compare, if not the reported number",
-              ("dose_mg_per_kg", "infusion_minutes", "n")),
+              ("dose", "infusion_minutes", "n")),
         _word("verdict", "how the two compare, in the curators' judgement", VERDICTS,
               required=True),
         _text("reason", "why", required=True),
@@ -468,9 +496,10 @@ STATEMENTS = Table(
     (
         _key("claim", "number of the claim", required=True, target=CLAIMS.file),
         _text("subject", "what the claim speaks of", required=True),
-        _word("quantity", "what tells cases apart", ("dose_mg_per_kg", "days")),
+        _word("quantity", "what tells cases apart", ("dose", "days")),
         _number("low", "the amount from which it is said"),
         _number("high", "the amount up to which it is said; blank: no limit"),
+        _text("dose_unit", "unit of the amount, if it is a dose", words=tuple(DOSE_UNITS)),
         _text("quality", "the quality attributed", required=True),
         _text("excludes", "qualities that contradict it, separated by ;"),
         _word("direction", "the finding that it amounts to", DIRECTIONS),

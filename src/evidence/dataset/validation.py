@@ -55,13 +55,14 @@ def validate_tables(
     _check_second_reports(problems, results)
     check_risk_of_bias(problems, tables[schema.RISK_OF_BIAS.file], designs)
     _check_studies_described(problems, results, designs)
+    _check_statements(problems, tables[schema.STATEMENTS.file])
     _check_arms(problems, tables[schema.ARMS.file], results)
     check_readings(problems, tables, bibliography)
     check_searches(problems, tables[schema.SEARCHES.file])
     check_known_studies(problems, tables, bibliography)
     for name in ("condition", "outcome", "arm"):
         _check_spelling(problems, schema.STUDIES, results, name, _fold)
-    for name in ("population", "intervention", "instrument"):
+    for name in ("population", "intervention", "instrument", "dose_unit"):
         _check_spelling(problems, schema.STUDIES, results, name, appearance)
     _check_spelling(problems, schema.DESIGNS, designs, "treatment", appearance)
     return problems
@@ -301,6 +302,14 @@ def _check_studies_described(
     )
 
 
+def _check_statements(problems: ProblemList, statements: pd.DataFrame) -> None:
+    """Require the unit of a statement about doses."""
+    is_dose = statements["quantity"] == "dose"
+    lines = statements.index[is_dose & (statements["dose_unit"] == "")]
+    message = f"{MISSING} Say the unit of the dose, like mg/kg."
+    problems.add_rows(schema.STATEMENTS.file, lines, "dose_unit", lambda line: message)
+
+
 def _check_arms(problems: ProblemList, arms: pd.DataFrame, results: pd.DataFrame) -> None:
     """Require that each arm described is one of its study's arms in the results."""
     if arms.empty:
@@ -441,6 +450,12 @@ ROW_RULES = (
     ),
     _required(
         "time", "time_unit", [], "Give a number for time_unit {time_unit}, or leave both blank."
+    ),
+    _required(
+        "dose_unit", "dose", [], "Say the unit of dose {dose}, like mg/kg, mg/day or sessions."
+    ),
+    _required(
+        "dose", "dose_unit", [], "Give a number for dose_unit {dose_unit}, or leave both blank."
     ),
     _required("versus", "role", ["contrast"], "A contrast needs its other arm."),
     _required("as_printed", "measure", PRINTED_MEASURES, "Copy the number as the text prints it."),

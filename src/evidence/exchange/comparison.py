@@ -21,6 +21,8 @@ FIELDS = {
     "time_unit": "its unit: minute, hour, day, week, month or year",
     "arm1": "name of the treated group",
     "arm2": "name of the comparison group",
+    "dose1": "dose of the treated group, a number",
+    "dose_unit": "its unit, like mg/day or sessions",
     "events1": "participants with the outcome, treated",
     "nonevents1": "participants without the outcome, treated",
     "n1": "participants, treated",
@@ -148,8 +150,11 @@ def result_rows(comparison: Comparison, file: str) -> list[dict[str, str]]:
     }
     common["time_unit"] = comparison.text("time_unit") if common["time"] else ""
     common |= {"reported_by": "review", "verified": f"{IMPORTED}{file}, not read at its source"}
+    dose = {}
+    if comparison.number("dose1") is not None:
+        dose = {"dose": comparison.digits("dose1"), "dose_unit": comparison.text("dose_unit")}
     rows = [
-        common | row
+        common | row | (dose if row["role"] != "comparator" else {})
         for make_rows in (_proportions, _means, _changes, _contrasts)
         for row in make_rows(comparison)
     ]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from evidence.analysis.doses import dose_name, in_main_dose_unit, units_left_out
 from evidence.analysis.eligible_evidence import evidence_rows
 from evidence.analysis.missing_results import summarise_missing, why_missing
 from evidence.analysis.narrative.pooled_results import NO_EFFECT, format_estimates, side_text
@@ -43,7 +44,7 @@ BLINDING = {
     "indistinguishable": ("^", style.GREEN, "indistinguishable: no difference can be felt"),
     "": ("x", style.QUIET, "not stated"),
 }
-ARM_COLUMNS = ["study", "label", "dose_mg_per_kg", "days", "estimate", "ci_low", "ci_high",
+ARM_COLUMNS = ["study", "label", "dose", "dose_unit", "days", "estimate", "ci_low", "ci_high",
                "direction", "blinding", "address"]  # fmt: skip
 DIRECTION_MARKS = {"better": "▲", "no difference": "○", "worse": "▼"}
 UNBOUNDED_WINDOW = 400.0
@@ -55,7 +56,7 @@ class AllTrialsDoseLayout(Layout):
     """One mark per treated arm, by dose.
 
     `frame` has on the natural scale `estimate`, `ci_low`, `ci_high` (NaN where none is reported),
-    and `dose`, `offset` (to set arms of one dose apart), `direction` (where no effect size is
+    and `dose` in `dose_unit`, `offset` (to set arms of one dose apart), `direction` (where no effect size is
     tabulated), `missing` (why it is not), `blinding` and `label`. `better` is the side of no effect
     that favours the treatment: 1 above, -1 below, 0 not known.
     """
@@ -68,9 +69,10 @@ class AllTrialsDoseLayout(Layout):
 def lay_out_dose_effect_all_trials(
     dataset: Dataset, results: pd.DataFrame, question: Question, *, confidence: float
 ) -> AllTrialsDoseLayout:
-    """Lay out every treated arm with a dose per weight against the comparator of its own trial.
+    """Lay out every treated arm with a dose against the comparator of its own trial.
 
-    Each trial is shown at the time nearest to that of the question, however far. Effect sizes
+    Doses are shown in the unit of most trials. Each trial is shown at the time nearest to that of
+    the question, however far. Effect sizes
     without a confidence interval and directions without an effect size are shown as such.
     """
     question = replace(question, max_time_ratio=UNBOUNDED_WINDOW)
@@ -78,12 +80,15 @@ def lay_out_dose_effect_all_trials(
     frame = pd.concat(
         [computed, _other_findings(results, question, computed["study"])], ignore_index=True
     )
-    frame = frame.rename(columns={"dose_mg_per_kg": "dose"})
+    frame, _, other_units = in_main_dose_unit(frame)
+    frame = frame[frame["dose"].notna()]
     frame = frame.sort_values(["dose", "direction", "study"], kind="stable").reset_index(drop=True)
     readings = dataset.readings
     frame["missing"] = [why_missing(readings, study, question.outcome) for study in frame["study"]]
     frame["offset"] = centred_offsets(frame, [frame["dose"], frame["direction"] != ""])
-    frame["name"] = [f"{row.study}/{row.dose:g} mg per kg" for row in frame.itertuples()]
+    frame["name"] = [
+        f"{row.study}/{dose_name(row.dose, row.dose_unit)}" for row in frame.itertuples()
+    ]
     identity = f"fig-doses-{question.measure}"
     label = f"{MEASURE_LABELS[question.measure]} of {question.outcome}"
     better = better_side(dataset, question.outcome)
@@ -91,7 +96,7 @@ def lay_out_dose_effect_all_trials(
         id=identity,
         title=f"Dose and effect across trials: {label}",
         caption=_caption(
-            identity, question, frame, confidence, side_text(question.measure, better)
+            identity, question, frame, confidence, side_text(question.measure, better), other_units
         ),
         alt=_alt(question, frame),
         reading=tuple(
@@ -99,7 +104,7 @@ def lay_out_dose_effect_all_trials(
         ),
         frame=frame,
         methods=dict.fromkeys(["estimate", "ci_low", "ci_high"], "effect") | {"days": "days"},
-        empty="" if len(frame) else "No trial here states a dose per weight and its effect.",
+        empty="" if len(frame) else "No trial here states a dose and its effect.",
         measure=question.measure,
         outcome=question.outcome,
         better=better,
@@ -111,7 +116,7 @@ def _computed_effects(
 ) -> pd.DataFrame:
     """Return one effect with its confidence interval per treated arm, on the natural scale."""
     arms = select_study_effects(dataset, results, question, separate="arm")
-    arms = arms[arms["dose_mg_per_kg"] > 0]
+    arms = arms[arms["dose"] > 0]
     margin = half_widths(arms, confidence)
     has_interval = ~crossover_without_correlation(arms)
     back = INVERSE_LINK.get(question.measure, float)
@@ -130,7 +135,7 @@ def _other_findings(results: pd.DataFrame, question: Question, computed: pd.Seri
     rows = rows[
         (rows["outcome"] == question.outcome)
         & (rows["role"] == "contrast")
-        & (rows["dose_mg_per_kg"] > 0)
+        & (rows["dose"] > 0)
         & ~rows["study"].isin(computed)
     ]
     for grouping in ("condition", "treatment"):
@@ -141,7 +146,7 @@ def _other_findings(results: pd.DataFrame, question: Question, computed: pd.Seri
     rows = rows.assign(sized=rows["measure"].eq(measure) & rows["value"].notna())
     rows = rows[rows["sized"] | rows["measure"].isin(UNSIZED_MEASURES)]
     rows = rows.sort_values("sized", ascending=False, kind="stable")
-    rows = rows.drop_duplicates(["study", "dose_mg_per_kg"])
+    rows = rows.drop_duplicates(["study", "dose", "dose_unit"])
     values = [
         align_sign(row, question.measure, np.full(3, row["value"]))[0] for _, row in rows.iterrows()
     ]
@@ -155,7 +160,12 @@ def _other_findings(results: pd.DataFrame, question: Question, computed: pd.Seri
 
 
 def _caption(
-    identity: str, question: Question, frame: pd.DataFrame, confidence: float, side: str
+    identity: str,
+    question: Question,
+    frame: pd.DataFrame,
+    confidence: float,
+    side: str,
+    other_units: list[str],
 ) -> Sentence:
     is_sized = frame["direction"] == ""
     shared = frame.loc[frame["study"].duplicated(keep=False), "label"].unique()
@@ -181,6 +191,7 @@ def _caption(
         template += "."
     if len(shared):
         template += " The arms of {shared} share one comparator group."
+    template += units_left_out(other_units)
     return Sentence(f"{identity}.caption", template, fields)
 
 
@@ -194,14 +205,14 @@ def _alt(question: Question, frame: pd.DataFrame) -> str:
     span = f"at {doses[0]:g}" if len(doses) == 1 else f"from {doses[0]:g} to {doses[-1]:g}"
     return (
         f"Chart of {question.outcome} by dose: {count(len(sized), 'arm')} of "
-        f"{count(sized['study'].nunique(), 'trial')} {span} mg/kg, "
+        f"{count(sized['study'].nunique(), 'trial')} {span} {sized['dose_unit'].iloc[0]}, "
         f"{MEASURE_LABELS[question.measure]} {low if low == high else f'from {low} to {high}'}."
     )
 
 
 def _arm_sentence(measure: str, row, confidence: float) -> str:
     blinding = f", {row.blinding}" if row.blinding else ""
-    arm = f"{row.label}, {row.dose:g} mg/kg, {format_duration(row.days)}{blinding}"
+    arm = f"{row.label}, {row.dose:g} {row.dose_unit}, {format_duration(row.days)}{blinding}"
     if row.direction:
         return f"{arm}: {row.direction}, size {row.missing}."
     estimate, low, high = format_estimates(measure, row.estimate, row.ci_low, row.ci_high)
@@ -231,7 +242,8 @@ def draw_dose_effect_all_trials(layout: AllTrialsDoseLayout):
     _draw_directions(strip, worded, doses)
     strip.set_ylim(max(lines, 1) - 0.4, -0.6)
     strip.spines[["left", "bottom"]].set_visible(False)
-    strip.set_xticks(range(len(doses)), [f"{dose:g} mg/kg" for dose in doses])
+    unit = frame["dose_unit"].iloc[0]
+    strip.set_xticks(range(len(doses)), [f"{dose:g} {unit}" for dose in doses])
     strip.tick_params(axis="x", length=0)
     strip.set_xlim(-0.6, len(doses) - 0.4)
     present = set(sized["blinding"])

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from evidence.analysis.arm_comparisons import arm_sizes, doses_of_trial
+from evidence.analysis.doses import dose_name, in_main_dose_unit, units_left_out
 from evidence.analysis.missing_results import summarise_missing, why_missing
 from evidence.analysis.results import better_side
 from evidence.dataset.dataset import Dataset
@@ -36,7 +37,7 @@ SPACING = 0.5
 """Distance between effects of one dose at several times; doses are 1 apart."""
 SPEAKERS = {"source": "the source", "guide": "the guide"}
 COLUMNS = [
-    "name", "arm", "dose", "lane", "finding", "has_estimate", "value", "ci_low", "ci_high",
+    "name", "arm", "dose", "dose_unit", "lane", "finding", "has_estimate", "value", "ci_low", "ci_high",
     "p_value", "p_adjusted", "when", "versus", "outcome", "instrument", "confirmed", "source",
     "missing", "address",
 ]  # fmt: skip
@@ -46,10 +47,10 @@ COLUMNS = [
 class OneTrialDoseLayout(Layout):
     """One column per dose: above the reported effects, below the directions in words.
 
-    `frame` has `dose`, `lane` (source or guide), `finding` (the direction), `has_estimate`, `value`
-    (the standardised mean difference), the p values and `missing` (why there is no size). `better`
-    is the side of zero that favours the dose: 1 above, -1 below, 0 not known. `sizes`
-    gives the participants allocated to each arm, `missing` for each lane why it says nothing.
+    `frame` has `dose` in `dose_unit`, `lane` (source or guide), `finding` (the direction),
+    `has_estimate`, `value` (the standardised mean difference), the p values and `missing` (why
+    there is no size). `better` is the side of zero that favours the dose: 1 above, -1 below, 0 not
+    known. `sizes` gives the participants allocated to each arm, `missing` for each lane why it says nothing.
     """
 
     study: str
@@ -69,7 +70,8 @@ def lay_out_dose_effect_one_trial(
     """
     rows = doses_of_trial(results)
     study = study or (rows["study"].iloc[0] if len(rows) else "")
-    rows = rows[rows["study"] == study].rename(columns={"dose_mg_per_kg": "dose"})
+    rows, unit, other_units = in_main_dose_unit(rows[rows["study"] == study])
+    rows = rows[rows["dose"].notna()]
     label = next(iter(rows["label"]), study)
     rows = rows.assign(
         lane=np.where(rows["is_guide"], "guide", "source"),
@@ -88,8 +90,8 @@ def lay_out_dose_effect_one_trial(
     return OneTrialDoseLayout(
         id="fig-dose-response",
         title=f"Dose and effect in {label}",
-        caption=_caption(frame, label, versus, better),
-        alt=_alt(frame, label, versus),
+        caption=_caption(frame, label, versus, better, other_units),
+        alt=_alt(frame, label, versus, unit),
         reading=tuple(_finding_sentence(row) for row in frame.itertuples()),
         frame=frame,
         empty="" if len(frame) else "No study here compares several doses with one comparator.",
@@ -104,7 +106,7 @@ def lay_out_dose_effect_one_trial(
 def _names(rows: pd.DataFrame) -> list[str]:
     """Name each finding; of several times of one effect, the name tells the time too."""
     names = [
-        f"{row.study}/{row.dose:g} mg per kg/{row.source}/{row.outcome}/{row.measure}"
+        f"{row.study}/{dose_name(row.dose, row.dose_unit)}/{row.source}/{row.outcome}/{row.measure}"
         for row in rows.itertuples()
     ]
     return [
@@ -113,31 +115,35 @@ def _names(rows: pd.DataFrame) -> list[str]:
     ]
 
 
-def _caption(frame: pd.DataFrame, label: str, versus: str, better: int) -> Sentence:
+def _caption(
+    frame: pd.DataFrame, label: str, versus: str, better: int, other_units: list[str]
+) -> Sentence:
     source = frame[frame["lane"] == "source"]
     is_sized = source["dose"].isin(source.loc[source["has_estimate"], "dose"])
     instrument = next(iter(source["instrument"]), "")
     fields: Fields = {
         "label": label,
         "versus": versus,
+        "unit": next(iter(source["dose_unit"]), ""),
         "instrument": f" on the {instrument}" if instrument else "",
     }
     template = "{label}, each dose against {versus}{instrument}."
     if is_sized.any():
         fields["sized"] = _doses(source[source["has_estimate"]])
         only = "" if is_sized.all() else " only"
-        template += f" An effect size was read for {{sized}} mg/kg{only}"
+        template += f" An effect size was read for {{sized}} {{unit}}{only}"
         if better:
             template += f"; {'above' if better > 0 else 'below'} zero the dose was better"
         template += "."
     if not is_sized.all():
         fields["worded"] = _doses(source[~is_sized])
-        template += " For {worded} mg/kg only the direction is tabulated, so no position is drawn"
+        template += " For {worded} {unit} only the direction is tabulated, so no position is drawn"
         if summarise_missing(source.loc[~is_sized, "missing"]):
             fields["missing"] = next(iter(source.loc[~is_sized, "missing"]))
             template += "; the size was {missing}"
         template += "."
     template += " Findings are those adjusted for multiple comparisons where these are given."
+    template += units_left_out(other_units)
     return Sentence("fig-dose-response.caption", template, fields)
 
 
@@ -146,7 +152,7 @@ def _doses(rows: pd.DataFrame) -> Number:
     return verbatim(text, row_addresses(rows))
 
 
-def _alt(frame: pd.DataFrame, label: str, versus: str) -> str:
+def _alt(frame: pd.DataFrame, label: str, versus: str, unit: str) -> str:
     """State what the source says of each dose, and how many effect sizes it reports."""
     if frame.empty:
         return ""
@@ -154,7 +160,7 @@ def _alt(frame: pd.DataFrame, label: str, versus: str) -> str:
     with_size = source.loc[source["has_estimate"], "dose"].nunique()
     source = source.drop_duplicates("dose")
     findings = [
-        f"{join_words(f'{dose:g}' for dose in doses)} mg/kg {finding}"
+        f"{join_words(f'{dose:g}' for dose in doses)} {unit} {finding}"
         for finding, doses in source.groupby("finding", sort=False)["dose"]
     ]
     return (
@@ -164,7 +170,7 @@ def _alt(frame: pd.DataFrame, label: str, versus: str) -> str:
 
 
 def _finding_sentence(row) -> str:
-    subject = ", ".join(filter(None, (f"{row.dose:g} mg/kg", row.outcome, row.when)))
+    subject = ", ".join(filter(None, (f"{row.dose:g} {row.dose_unit}", row.outcome, row.when)))
     text = f"{SPEAKERS[row.lane].capitalize()} on {subject}: {row.finding}"
     if row.has_estimate:
         text += f", standardised mean difference {format_number(row.value)}"
@@ -262,8 +268,9 @@ def _draw_words(axes, layout, columns):
     style.label_rows(axes, [SPEAKERS[lane] for lane in lanes])
     arms = dict(zip(frame["dose"], frame["arm"], strict=True))
     sizes = [layout.sizes.get(arms[dose]) for dose in columns]
+    unit = frame["dose_unit"].iloc[0]
     names = [
-        f"{dose:g} mg/kg" + (f"\nn = {n}" if n else "")
+        f"{dose:g} {unit}" + (f"\nn = {n}" if n else "")
         for dose, n in zip(columns, sizes, strict=True)
     ]
     axes.set_xticks(range(len(names)), names)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from evidence.analysis.doses import dose_name
 from evidence.analysis.narrative.pooled_results import NO_EFFECT, format_estimates, side_text
 from evidence.analysis.pooling.dose_response import SHAPE_LABELS, DoseModel
 from evidence.analysis.pooling.pooled_estimate import INVERSE_LINK
@@ -31,10 +32,10 @@ _MOST_NAMES = 12
 class DoseResponseLayout(Layout):
     """One mark per treated arm, and the curve.
 
-    `frame` has `dose`, `offset` (to set arms of one dose apart), `estimate`, `ci_low`, `ci_high`,
-    `weight` (NaN without a curve) and `label`; `curve` the predictions of `DoseModel.predict`,
-    empty where there is no curve. `better` is the side of no effect that favours the treatment:
-    1 above, -1 below, 0 neither.
+    `frame` has `dose` in `dose_unit`, `offset` (to set arms of one dose apart), `estimate`,
+    `ci_low`, `ci_high`, `weight` (NaN without a curve) and `label`; `curve` the predictions of
+    `DoseModel.predict`, empty where there is no curve. `better` is the side of no effect that
+    favours the treatment: 1 above, -1 below, 0 neither.
     """
 
     measure: str
@@ -58,7 +59,8 @@ def lay_out_dose_response_curve(
         {
             "study": arms["study"],
             "label": arms["label"],
-            "dose": arms["dose_mg_per_kg"].to_numpy(float),
+            "dose": arms["dose"].to_numpy(float),
+            "dose_unit": model.unit,
             "days": arms["days"],
             "estimate": inverse(yi),
             "ci_low": inverse(yi - half),
@@ -68,7 +70,7 @@ def lay_out_dose_response_curve(
         }
     )
     frame = frame.sort_values(["dose", "study"], kind="stable").reset_index(drop=True)
-    frame["name"] = [f"{row.study}/{row.dose:g} mg per kg" for row in frame.itertuples()]
+    frame["name"] = [f"{row.study}/{dose_name(row.dose, model.unit)}" for row in frame.itertuples()]
     frame["offset"] = centred_offsets(frame, ["dose"]) if len(frame) else 0.0
     curve = pd.DataFrame(columns=["dose", "estimate", "ci_low", "ci_high", "is_extrapolated"])
     if model.curve is not None:
@@ -90,7 +92,7 @@ def lay_out_dose_response_curve(
         frame=frame,
         methods=ci_methods("effect", "effect", "estimate", "ci_low", "ci_high")
         | {"days": "days", "weight": "dose_response"},
-        empty="" if len(frame) else "No trial here states a dose per weight and its effect.",
+        empty="" if len(frame) else "No trial here states a dose and its effect.",
         measure=question.measure,
         outcome=question.outcome,
         better=model.better,
@@ -136,7 +138,7 @@ def _alt(model: DoseModel, frame: pd.DataFrame, curve: pd.DataFrame) -> str:
     doses = [f"{dose:g}" for dose in dict.fromkeys(model.dose_range)]
     text = (
         f"Chart of {model.question.outcome} by dose: {count(len(frame), 'arm')} of "
-        f"{count(frame['study'].nunique(), 'trial')} at {' to '.join(doses)} mg/kg"
+        f"{count(frame['study'].nunique(), 'trial')} at {' to '.join(doses)} {model.unit}"
     )
     if curve.empty:
         return f"{text}, without a curve."
@@ -154,7 +156,7 @@ def _arm_sentence(model: DoseModel, row) -> str:
     weight = f", weight {100 * row.weight:.0f}%" if np.isfinite(row.weight) else ""
     time = format_duration(row.days)
     interval = f"({ci_label(model.confidence)} {low} to {high})"
-    return f"{row.label}, {row.dose:g} mg/kg, {time}: {estimate} {interval}{weight}."
+    return f"{row.label}, {row.dose:g} {model.unit}, {time}: {estimate} {interval}{weight}."
 
 
 def _dose_sentence(model: DoseModel, row) -> str:
@@ -163,7 +165,7 @@ def _dose_sentence(model: DoseModel, row) -> str:
     )
     extrapolated = ", extrapolated" if row.is_extrapolated else ""
     interval = f"({ci_label(model.confidence)} {low} to {high})"
-    return f"Curve at {row.dose:g} mg/kg: {estimate} {interval}{extrapolated}."
+    return f"Curve at {row.dose:g} {model.unit}: {estimate} {interval}{extrapolated}."
 
 
 @draw.register
@@ -181,7 +183,7 @@ def draw_dose_response_curve(layout: DoseResponseLayout):
     axes.scatter(x, frame["estimate"], s=sizes, c="white", ec=style.VERMILION, lw=1.6, zorder=3)
     axes.axhline(NO_EFFECT[layout.measure], color=style.QUIET, lw=1, ls="--")
     axes.set_xlim(-0.03 * largest, 1.04 * largest)
-    axes.set_xlabel("dose (mg/kg)")
+    axes.set_xlabel(f"dose ({frame['dose_unit'].iloc[0]})")
     axes.set_ylabel(effect_label(layout.measure, layout.outcome, layout.better))
     format_effect_axis(axes, layout.measure, frame, curve)
     if len(frame) <= _MOST_NAMES:

@@ -187,7 +187,7 @@ def shared_types() -> dict[str, Any]:
         "correlation": Annotated[float, Field(ge=0, lt=1)],
         "max_time_ratio": Annotated[float, Field(ge=1)],
         "sensitivity_times": later,
-        "dose_levels": later,
+        "dose_levels": list[Annotated[float, Field(gt=0)]],
         "allow_nonrandomised": bool,
         "include_double_zero": bool,
     }

@@ -1,7 +1,7 @@
 """What a project must hold for a notebook to have something to say.
 
 A notebook declares it in its metadata: `"evidence": {"needs": ["data/claims.csv"]}` for a table with
-rows, `"data/studies.csv:dose_mg_per_kg"` for a column with cells. One of several is enough.
+rows, `"data/studies.csv:dose"` for a column with cells. One of several is enough.
 """
 
 import csv

@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 
 from evidence.analysis.checks.finding import CheckResults, check
+from evidence.analysis.doses import convert_doses
 from evidence.analysis.results import last_assessments
 from evidence.dataset.csv_reader import map_cells
 from evidence.dataset.dataset import Dataset
 from evidence.provenance.sentence import at_time
 
-_DOSE = re.compile(r"(?<![\d.])(\d+(?:\.\d+)?|\.\d+) mg/kg")
+_NUMBER = r"(?<![\d.])(\d+(?:\.\d+)?|\.\d+)"
 
 
 def _from_sources(results: pd.DataFrame) -> pd.DataFrame:
@@ -88,27 +89,31 @@ def twin_arms(dataset: Dataset, results: pd.DataFrame) -> CheckResults:
 
 @check("DOSE", "warning", "check the unit: mg, mg/kg, or mg for a person of 70 kg")
 def unlikely_doses(dataset: Dataset, results: pd.DataFrame) -> CheckResults:
-    """Find a dose per kg outside the range that `doses.csv` gives for the drug and route."""
+    """Find a dose outside the range that `doses.csv` gives for the drug and route."""
     for dose_range in dataset.doses.itertuples():
         low, high, route = dose_range.low, dose_range.high, dose_range.route
-        is_off = results["dose_mg_per_kg"].gt(0) & ~results["dose_mg_per_kg"].between(low, high)
+        doses = convert_doses(results, dose_range.dose_unit)
+        is_off = doses.gt(0) & ~doses.between(low, high)
         rows = results[is_off & (results["route"] == route)]
         for row in rows[rows["arm"].str.contains(dose_range.drug, regex=False)].itertuples():
-            yield row, f"{row.dose_mg_per_kg:g} mg/kg {route} is outside {low:g} to {high:g}"
+            usual = f"{low:g} to {high:g} {dose_range.dose_unit}"
+            yield row, f"{row.dose:g} {row.dose_unit} {route} is outside {usual}"
 
 
 @check("LABEL", "error", "check the dose")
 def doses_off_their_arm(dataset: Dataset, results: pd.DataFrame) -> CheckResults:
     """Find a dose that differs from the one in the name of its arm."""
+    for unit in filter(None, results["dose_unit"].unique()):
+        pattern = re.compile(rf"{_NUMBER} {re.escape(unit)}(?![\w/])")
+        rows = results[results["dose_unit"] == unit]
 
-    def dose_in_name(arm: str) -> float:
-        match = _DOSE.search(arm)
-        return float(match[1]) if match else np.nan
+        def dose_in_name(arm: str, pattern: re.Pattern = pattern) -> float:
+            match = pattern.search(arm)
+            return float(match[1]) if match else np.nan
 
-    named = map_cells(results["arm"], dose_in_name, float)
-    stated = results["dose_mg_per_kg"].to_numpy()
-    for row in results[np.abs(named - stated) > 0].itertuples():
-        yield row, f"dose {row.dose_mg_per_kg:g} in the arm '{row.arm}'"
+        named = map_cells(rows["arm"], dose_in_name, float)
+        for row in rows[np.abs(named - rows["dose"].to_numpy()) > 0].itertuples():
+            yield row, f"dose {row.dose:g} {unit} in the arm '{row.arm}'"
 
 
 @check("FOLLOWUP", "warning", "check the time")

@@ -11,13 +11,12 @@ from itertools import combinations
 
 import pandas as pd
 
+from evidence.analysis.doses import convert_doses
 from evidence.analysis.results import select_results
 from evidence.dataset.access_log import selection
 from evidence.dataset.dataset import Dataset
 from evidence.dataset.row_filter import filter_rows
 from evidence.provenance.sentence import Sentence, join_words, verbatim
-
-UNITS = {"dose_mg_per_kg": "mg/kg", "days": "days"}
 
 
 @selection
@@ -38,7 +37,10 @@ def contradictions(dataset: Dataset) -> list[Sentence]:
 
 
 def _contradict(first, second) -> bool:
-    is_same = (first.subject, first.quantity) == (second.subject, second.quantity)
+    is_same = all(
+        getattr(first, name) == getattr(second, name)
+        for name in ("subject", "quantity", "dose_unit")
+    )
     excludes = second.quality in _excluded(first) or first.quality in _excluded(second)
     return is_same and excludes and _overlap(first, second) is not None
 
@@ -63,7 +65,7 @@ def _amount(statement, overlap: tuple[float, float] | None) -> str:
         return ""
     low, high = overlap
     text = f"{low:g}" if low == high else f"{low:g} to {high:g}"
-    return f" ({text} {UNITS[statement.quantity]})"
+    return f" ({text} {statement.dose_unit or statement.quantity})"
 
 
 def _contradicting_statements(first, second) -> Sentence:
@@ -88,7 +90,9 @@ def _contradicting_rows(statement, results: pd.DataFrame) -> pd.DataFrame:
     rows = filter_rows(statement.source_rows, results)
     rows = rows[~rows["is_guide"] & rows["confirmed"] & (rows["direction"] != "")]
     if statement.quantity:
-        rows = rows[rows[statement.quantity].between(*_range(statement))]
+        is_dose = statement.quantity == "dose"
+        amounts = convert_doses(rows, statement.dose_unit) if is_dose else rows[statement.quantity]
+        rows = rows[amounts.between(*_range(statement))]
     return rows[rows["direction"] != statement.direction]
 
 

@@ -21,8 +21,8 @@ from evidence.provenance.sentence import join_words
 NOT_CHECKABLE = "not checkable"
 COMPARED_COLUMNS = ("label", "is_guide", "confirmed", "arm", "outcome", "complement", "measure",
                     "value", "n", "time", "days", "days_low", "direction", "better", "as_printed",
-                    "dose_mg_per_kg", "infusion_minutes", "address")  # fmt: skip
-UNITS = {"dose_mg_per_kg": " mg/kg", "infusion_minutes": " minutes", "n": ""}
+                    "dose", "dose_unit", "infusion_minutes", "address")  # fmt: skip
+UNITS = {"infusion_minutes": " minutes", "n": ""}
 DIRECTION_RANKS = {"worse": 0, "no difference": 1, "better": 2}
 TOLERANCE = 1e-9
 _UP_TO = re.compile(r"\bup to\b")
@@ -93,6 +93,8 @@ def _counterparts(row, sources: pd.DataFrame, quantity: str) -> Iterable:
 
 def _compare(row, source, quantity: str) -> _Comparison | None:
     """Compare a row of the guide with one of a source; None if they share no kind of number."""
+    if quantity == "dose" and row.dose_unit not in ("", source.dose_unit):
+        return None
     stated = _printed_range(row)
     reported = _column_range(source, quantity) if quantity else _printed_range(source)
     if row.measure == source.measure == "date":
@@ -110,7 +112,7 @@ def _compare(row, source, quantity: str) -> _Comparison | None:
         return None
     printed = source.as_printed.replace(" percent", "%") or source.direction
     if quantity and reported:
-        printed = f"{reported.low:g}{UNITS[quantity]}"
+        printed = f"{reported.low:g}{UNITS.get(quantity, f' {source.dose_unit}')}"
     has_other_n = pd.notna(row.n) and pd.notna(source.n) and row.n != source.n
     n_difference = f"n = {source.n}, not {row.n}" if has_other_n else ""
     return _Comparison(matches, is_worse and not matches, n_difference, printed, source.label)

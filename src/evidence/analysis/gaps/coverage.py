@@ -101,9 +101,9 @@ class Coverage:
 
 def dose_labels(results: pd.DataFrame) -> pd.Series:
     """Return dose and route of treated arms in words; empty for comparators or an unknown dose."""
-    dose = results["dose_mg_per_kg"].map(lambda number: f"{number:g} mg/kg").astype(str)
+    dose = results["dose"].map("{:g} ".format).astype("str") + results["dose_unit"]
     route = (" " + results["route"]).where(results["route"] != "", "")
-    is_treated = (results["dose_mg_per_kg"] > 0) & (results["role"] != "comparator")
+    is_treated = (results["dose"] > 0) & (results["role"] != "comparator")
     return (dose + route).where(is_treated, "")
 
 

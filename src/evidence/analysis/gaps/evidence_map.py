@@ -55,7 +55,7 @@ def evidence_map_cells(
         the evidence, or in an empty cell those of the known studies and searches.
     """
     rows = results[results["kind"].isin(OUTCOME_KINDS)]
-    rows = rows.assign(time=_time_bands(rows["days"]), dose=dose_labels(rows))
+    rows = rows.assign(time=_time_bands(rows["days"]), amount=rows["dose"], dose=dose_labels(rows))
     rows = rows[(rows[row_by] != "") & (rows[column_by] != "")]
     sizes = study_sizes(dataset)
     evidence = evidence_rows(rows)
@@ -178,8 +178,9 @@ def _order(dataset: Dataset, rows: pd.DataFrame, dimension: str) -> list[str]:
     if dimension == "time":
         return list(TIME_BANDS) if present else []
     if dimension == "dose":
-        lowest = rows.groupby("dose")["dose_mg_per_kg"].min()
-        return sorted(present, key=lambda dose: (lowest[dose], dose))
+        by_dose = rows.groupby("dose")
+        unit, lowest = by_dose["dose_unit"].first(), by_dose["amount"].min()
+        return sorted(present, key=lambda dose: (unit[dose], lowest[dose], dose))
     if dimension == "outcome" and len(dataset.outcomes):
         return [outcome for outcome in dataset.outcomes["outcome"] if outcome in set(present)]
     return present

@@ -27,7 +27,7 @@ RESULT_COLUMNS = (
     "direction", "as_printed",
 )  # fmt: skip
 ARM_COLUMNS = (
-    "condition", "population", "role", "intervention", "dose_mg_per_kg", "route",
+    "condition", "population", "role", "intervention", "dose", "dose_unit", "route",
     "infusion_minutes", "sessions",
 )  # fmt: skip
 """The cells that are copied from other rows of the same arm."""

@@ -52,8 +52,9 @@ def _summary(model: DoseModel, doses: Sequence[float], name: str) -> Sentence:
         level = "{level} " if not number else ""
         extrapolated = ", extrapolated" if row.is_extrapolated else ""
         parts.append(
-            f"{{effect{number}}} ({level}{{ends{number}}}{extrapolated}) at {{dose{number}}} mg/kg"
+            f"{{effect{number}}} ({level}{{ends{number}}}{extrapolated}) at {{dose{number}}} {{unit}}"
         )
+    fields["unit"] = model.unit
     fields["times"] = _times(model)
     smallest, largest = model.dose_range
     fields["smallest"] = Number(smallest, f"{smallest:g}", rows)
@@ -63,7 +64,7 @@ def _summary(model: DoseModel, doses: Sequence[float], name: str) -> Sentence:
     template = (
         f"Together, {{trials}}{{times}} put the {{what}} at {join_words(parts)} if the {{scale}} "
         "follows {shape} from no effect without a dose; but only {comparing} compared several "
-        "doses, none of these trials gave less than {smallest} or more than {largest} mg/kg"
+        "doses, none of these trials gave less than {smallest} or more than {largest} {unit}"
     )
     if not comparing:
         template = template.replace("only {comparing} compared", "{comparing} compared")
@@ -106,7 +107,8 @@ def _missing(model: DoseModel, name: str) -> list[Sentence]:
         return []
     rows = tuple(dict.fromkeys(" ".join(model.missing["address"]).split()))
     listed = "; ".join(
-        f"{trial.label} ({trial.doses} mg/kg; {trial.why})" for trial in model.missing.itertuples()
+        f"{trial.label} ({', '.join(f'{dose:g}' for dose in trial.doses)} {trial.unit}; {trial.why})"
+        for trial in model.missing.itertuples()
     )
     return [
         Sentence(

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from evidence.analysis.doses import main_dose_unit
 from evidence.analysis.eligible_evidence import is_evidence
 from evidence.analysis.narrative.study_findings import featured_studies
 from evidence.analysis.pooling.pooled_estimate import (
@@ -63,7 +64,7 @@ STUDY_METHODS = {"proportion": ("proportion", "wilson"), "rd": ("difference", "n
 """How the effect of one study and its CI are computed, by measure; see `provenance.methods`."""
 NO_EFFECT = dict.fromkeys(PRINTED_EFFECTS, 0.0) | dict.fromkeys(RATIOS, 1.0)
 """The value of each effect measure at which the groups do not differ."""
-MODERATOR_UNITS = {"dose": "mg/kg", "days": "day", "year": "year"}
+MODERATOR_UNITS = {"days": "day", "year": "year"}
 
 
 def format_estimates(measure: str, *natural: float) -> list[str]:
@@ -400,7 +401,7 @@ def _slope(
         "Per {unit} the effect changes by {slope} ({ci} {ends}) on the scale of pooling ({scale}); "
         "p = {p}.",
         {
-            "unit": MODERATOR_UNITS[pooled.moderator],
+            "unit": MODERATOR_UNITS.get(pooled.moderator) or main_dose_unit(pooled.studies),
             "slope": Number(float(line.beta[1]), format_number(line.beta[1]), rows, "regression"),
             "ci": pooled.ci_label,
             "ends": verbatim(ends, rows, "regression"),

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 
+from evidence.analysis.doses import convert_doses, in_main_dose_unit
 from evidence.analysis.eligible_evidence import evidence_rows
 from evidence.analysis.missing_results import why_missing
 from evidence.analysis.pooling.pooled_estimate import INVERSE_LINK
@@ -51,15 +52,17 @@ class DoseModel:
 
     `arms` has one row per treated arm with a dose: the columns of `study_effects`, `reference`
     (the dose of its comparator) and `weight` (the share of its trial in the curve; NaN without
-    one). `missing` lists trials that compared several doses and give no number here: `study`,
-    `label`, `doses`, `why` and `address`. `handling` says what was
-    done to the arms and sign of each, and `better` is the side of no effect that favours the treatment:
-    1 above, -1 below, 0 not known. Effects are on the scale of pooling.
+    one). All doses are in `unit`, that of most trials. `missing` lists trials that compared several
+    doses and give no number here: `study`, `label`, `doses`, `unit`, `why` and `address`.
+    `handling` says what was done to the arms and sign of each, and `better` is the side of no
+    effect that favours the treatment: 1 above, -1 below, 0 not known. Effects are on the scale of
+    pooling.
     """
 
     question: Question
     shape: str
     route: str
+    unit: str
     confidence: float
     arms: pd.DataFrame
     missing: pd.DataFrame
@@ -73,14 +76,23 @@ class DoseModel:
     @property
     def comparing(self) -> list[str]:
         """Labels of the trials that compared several doses."""
-        doses = self.arms.groupby("label", sort=False)["dose_mg_per_kg"].nunique()
+        doses = self.arms.groupby("label", sort=False)["dose"].nunique()
         return list(doses[doses > 1].index)
 
     @property
     def dose_range(self) -> tuple[float, float]:
         """The smallest and the largest dose of these trials."""
-        doses = self.arms["dose_mg_per_kg"]
+        doses = self.arms["dose"]
         return float(doses.min()), float(doses.max())
+
+    @property
+    def typical_doses(self) -> list[float]:
+        """The smallest, the most usual and the largest dose of these and of the missing trials."""
+        missing = self.missing.loc[self.missing["unit"] == self.unit, ["study", "doses"]]
+        missing = missing.rename(columns={"doses": "dose"}).explode("dose")
+        doses = pd.concat([self.arms[["study", "dose"]], missing]).drop_duplicates()["dose"]
+        levels = {doses.min(), doses.mode().iloc[0], doses.max()} if len(doses) else set()
+        return sorted(map(float, levels))
 
     def predict(self, doses: Sequence[float]) -> pd.DataFrame:
         """Return the effect of each dose against none, with its CI, on the natural scale.
@@ -115,7 +127,7 @@ class DoseModel:
             tests = {"association": self.curve.association, "nonlinearity": self.nonlinearity}
             curve = {name: v for name, v in vars(self.curve).items() if name not in _NOT_IN_JSON}
             curve |= {name: test and test._asdict() for name, test in tests.items()}
-            doses = list(doses) or sorted(self.arms["dose_mg_per_kg"].unique())
+            doses = list(doses) or sorted(self.arms["dose"].unique())
             predictions = self.predict(doses).to_dict("records")
         return to_json_value(
             {
@@ -125,6 +137,7 @@ class DoseModel:
                 "question": asdict(self.question),
                 "shape": self.shape,
                 "route": self.route,
+                "dose_unit": self.unit,
                 "curve": curve,
                 "predictions": predictions,
                 "arms": self.arms.to_dict("records"),
@@ -145,7 +158,7 @@ def fit_dose_model(
     route: str = "",
     confidence: float = 0.95,
 ) -> DoseModel:
-    """Fit one curve to all doses per weight of the trials that bear on a question.
+    """Fit one curve to all doses of the trials that bear on a question, in the unit of most.
 
     In one stage every trial takes part, also with a single dose; in two stages those with as many
     doses as the curve has coefficients (REML, Knapp-Hartung with ad hoc correction). Comparators
@@ -171,7 +184,7 @@ def fit_dose_model(
     is_treated = results["role"].isin(["intervention", "contrast", "single arm"])
     if route and route != "any":
         results = results[~is_treated | (results["route"] == route)]
-    arms, left_out = _dose_arms(dataset, results, question)
+    arms, unit, left_out = _dose_arms(dataset, results, question)
     studies = arms.drop_duplicates("study")
     turned = arms[arms["handling"] != ""]
     handling = dict.fromkeys(f"{row.label}: {row.handling}" for row in turned.itertuples())
@@ -185,7 +198,7 @@ def fit_dose_model(
             results=results if studies.empty else None,
         )
     )
-    reasons += _dose_reasons(arms)
+    reasons += _dose_reasons(arms, unit)
     if question.measure == "proportion":
         reasons.append("a curve needs effects against a comparator, such as measure or")
     curve, nonlinearity = None, None
@@ -203,6 +216,7 @@ def fit_dose_model(
         question=question,
         shape=shape,
         route=route,
+        unit=unit,
         confidence=confidence,
         arms=arms,
         missing=_missing_trials(dataset, results, question, set(arms["study"])),
@@ -218,7 +232,7 @@ def fit_dose_model(
 def _main_route(results: pd.DataFrame, question: Question) -> str:
     """Return the route with the most studies that give a dose and the outcome."""
     rows = _question_rows(results, question)
-    rows = rows[(rows["dose_mg_per_kg"] > 0) & (rows["route"] != "")]
+    rows = rows[(rows["dose"] > 0) & (rows["route"] != "")]
     counts = rows.groupby("route", sort=False)["study"].nunique()
     return str(counts.idxmax()) if len(counts) else ""
 
@@ -234,21 +248,24 @@ def _question_rows(results: pd.DataFrame, question: Question) -> pd.DataFrame:
 
 def _dose_arms(
     dataset: Dataset, results: pd.DataFrame, question: Question
-) -> tuple[pd.DataFrame, list[str]]:
-    """Return the treated arms that a curve can use, and why others are left out."""
+) -> tuple[pd.DataFrame, str, list[str]]:
+    """Return the treated arms that a curve can use, their unit, and why others are left out."""
     arms = select_study_effects(dataset, results, question, separate="arm")
     arms = arms.reset_index(drop=True).assign(reference=0.0, weight=np.nan)
+    is_stated = arms["dose"] > 0
+    arms, unit, other_units = in_main_dose_unit(arms)
     doses = results.drop_duplicates("address").set_index("address")
     is_comparator = doses["role"].eq("comparator")
     kinds = arms["comparator_kind"].str.split(SEPARATOR)
     for row, kind in kinds.items():
         if kind == ["dose"]:
             cells = [a for a in arms.loc[row, "address"].split() if is_comparator.get(a, False)]
-            arms.loc[row, "reference"] = doses.loc[cells, "dose_mg_per_kg"].max()
+            arms.loc[row, "reference"] = convert_doses(doses.loc[cells], unit).max()
     is_zero = kinds.map(set(ZERO_DOSE_COMPARATORS).issuperset).astype(bool)
     is_known = is_zero | (arms["comparator_kind"].eq("dose") & arms["reference"].notna())
     unfit = {
-        "no dose per weight is stated": ~(arms["dose_mg_per_kg"] > 0),
+        "no dose is stated": ~is_stated,
+        f"doses in {join_words(other_units)} do not convert to {unit}": arms["dose"].isna(),
         "the comparator is another treatment": ~is_known,
     }
     left_out = []
@@ -261,18 +278,18 @@ def _dose_arms(
             arms = arms[~is_unfit]
     kept, clauses = leave_out_studies(arms.drop_duplicates("study"), question)
     arms = arms[arms["study"].isin(kept["study"])].reset_index(drop=True)
-    return arms, [*left_out, *clauses]
+    return arms, unit, [*left_out, *clauses]
 
 
-def _dose_reasons(arms: pd.DataFrame) -> list[str]:
+def _dose_reasons(arms: pd.DataFrame, unit: str) -> list[str]:
     """Say why the doses of these arms show no curve."""
     if arms.empty:
         return []
-    low, high = arms["dose_mg_per_kg"].min(), arms["dose_mg_per_kg"].max()
+    low, high = arms["dose"].min(), arms["dose"].max()
     if high >= MIN_DOSE_RATIO * low:
         return []
     given = f"{low:g}" if low == high else f"{low:g} to {high:g}"
-    return [f"every trial gave {given} mg/kg; a curve needs doses that differ"]
+    return [f"every trial gave {given} {unit}; a curve needs doses that differ"]
 
 
 def _fit(
@@ -299,7 +316,7 @@ def _contrasts(arms: pd.DataFrame, measure: str) -> DoseContrasts:
     covariance = np.outer(shared, shared)
     np.fill_diagonal(covariance, variance)
     return DoseContrasts(
-        arms["dose_mg_per_kg"].to_numpy(float),
+        arms["dose"].to_numpy(float),
         float(arms["reference"].iloc[0]),
         arms["yi"].to_numpy(float),
         covariance,
@@ -332,18 +349,20 @@ def _missing_trials(
         if values := question.named_values(field):
             rows = rows[belongs_to(rows, SUBGROUP_COLUMNS[field], values)]
     is_treated = rows["role"].isin(["intervention", "contrast"])
-    rows = rows[is_treated & (rows["dose_mg_per_kg"] > 0) & ~rows["study"].isin(present)]
+    rows = rows[is_treated & (rows["dose"] > 0) & ~rows["study"].isin(present)]
     trials = []
     for study, group in rows.groupby("study", sort=False):
-        doses = sorted(group["dose_mg_per_kg"].unique())
+        group, unit, _ = in_main_dose_unit(group)
+        doses = sorted(group["dose"].dropna().unique())
         if len(doses) > 1 and doses[-1] >= MIN_DOSE_RATIO * doses[0]:
             trials.append(
                 {
                     "study": study,
                     "label": group["label"].iloc[0],
-                    "doses": ", ".join(f"{dose:g}" for dose in doses),
+                    "doses": tuple(map(float, doses)),
+                    "unit": unit,
                     "why": why_missing(dataset.readings, str(study), question.outcome),
                     "address": " ".join(group["address"]),
                 }
             )
-    return pd.DataFrame(trials, columns=["study", "label", "doses", "why", "address"])
+    return pd.DataFrame(trials, columns=["study", "label", "doses", "unit", "why", "address"])

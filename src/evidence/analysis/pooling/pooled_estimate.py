@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from evidence.analysis.doses import in_main_dose_unit
 from evidence.analysis.pooling.few_studies import (
     ImportantEffect,
     compare_few_studies,
@@ -24,7 +25,7 @@ from evidence.analysis.pooling.question import (
     COUNT_METHODS,
     MEASURES,
     METHODS,
-    MODERATOR_COLUMNS,
+    MODERATORS,
     SUBGROUP_COLUMNS,
     Question,
     default_method,
@@ -337,7 +338,7 @@ def meta_analyse(
     require_known("method", [method], METHODS)
     require_known("test", [test], meta_analysis.TESTS)
     require_known("subgroup_by", [subgroup_by] if subgroup_by else [], list(SUBGROUP_COLUMNS))
-    require_known("moderator", [moderator] if moderator else [], list(MODERATOR_COLUMNS))
+    require_known("moderator", [moderator] if moderator else [], MODERATORS)
     return pool_effects(
         dataset,
         select_study_effects(
@@ -680,8 +681,16 @@ def _subgroup_analysis(
 def _add_regression(estimate: PooledEstimate, moderator: str, options: dict) -> PooledEstimate:
     """Fit a meta-regression over the studies that state the moderator."""
     line, omitted = None, {}
+    if moderator == "dose":
+        studies, unit, other_units = in_main_dose_unit(estimate.studies)
+        estimate = replace(estimate, studies=studies)
+        if other_units:
+            omitted["dose units"] = (
+                f"the meta-regression leaves out doses in {join_words(other_units)}, which do not "
+                f"convert to {unit}"
+            )
     try:
-        line = _regression(estimate, MODERATOR_COLUMNS[moderator], options)
+        line = _regression(estimate, moderator, options)
     except ValueError as error:
         omitted["regression"] = f"no meta-regression on {moderator}: {error}"
     return replace(

@@ -62,8 +62,8 @@ SUBGROUP_COLUMNS = {
     "risk": "risk",
 }
 """What studies can be grouped by, and the column that holds it."""
-MODERATOR_COLUMNS = {"dose": "dose_mg_per_kg", "days": "days", "year": "year"}
-"""Moderators of a meta-regression, and the column that holds each."""
+MODERATORS = ("dose", "days", "year")
+"""Moderators of a meta-regression: columns of the pooled studies."""
 _CLEAR = 0.95
 """Confidence level at which two effects differ in sign."""
 PICO_FIELDS = ("condition", "treatment", "comparator")

@@ -49,8 +49,8 @@ STUDY_COLUMNS = (
     "randomised", "instrument", "scale_better", "definition", "days",
 )  # fmt: skip
 EFFECT_COLUMNS = (
-    *STUDY_COLUMNS, "dose_mg_per_kg", "yi", "vi", "df", "events1", "n1", "events2", "n2", "mean1",
-    "sd1", "mean2", "sd2", "comparison", "conversion", "handling", "address",
+    *STUDY_COLUMNS, "dose", "dose_unit", "yi", "vi", "df", "events1", "n1", "events2", "n2",
+    "mean1", "sd1", "mean2", "sd2", "comparison", "conversion", "handling", "address",
 )  # fmt: skip
 """Columns of a study effect: effect, variance and degrees of freedom of its CI, the numbers behind
 them, and their addresses.
@@ -62,7 +62,7 @@ COMPARISON_KEY = ("study", "instrument", "definition", "time", "time_unit")
 INPUT_COLUMNS = (
     *STUDY_COLUMNS, "time", "time_unit", "role", "arm", "versus", "measure",
     "event_count", "n", "value", "spread", "spread_kind", "ci_low", "ci_high", "p_value",
-    "direction", "better", "is_reversed", "dose_mg_per_kg", "address",
+    "direction", "better", "is_reversed", "dose", "dose_unit", "address",
 )  # fmt: skip
 """Columns of the results that are used here."""
 
@@ -258,7 +258,8 @@ def _printed_effects(
 def _effect(
     arms: list[Row], comparators: list[Row], effect, numbers: dict, handling: list[str]
 ) -> dict:
-    doses = [row["dose_mg_per_kg"] for row in arms]
+    doses = {(row["dose"], row["dose_unit"]) for row in arms}
+    dose, dose_unit = doses.pop() if len(doses) == 1 else (np.nan, "")
     names = [" and ".join(row["arm"] for row in group) for group in (arms, comparators) if group]
     yi, vi = effect
     return {
@@ -266,7 +267,8 @@ def _effect(
         "treatment": _distinct(arms, "treatment"),
         "comparator_kind": _distinct(comparators or arms, "comparator_kind"),
         "handling": "; ".join(handling),
-        "dose_mg_per_kg": doses[0] if all(dose == doses[0] for dose in doses) else np.nan,
+        "dose": dose,
+        "dose_unit": dose_unit,
         "yi": float(yi),
         "vi": float(vi),
         "df": np.inf,
