@@ -73,7 +73,7 @@ def test_the_words_of_the_options_are_those_of_the_package():
         (["report", "--jbos", "2"], "No such option '--jbos'. Did you mean '--jobs'?"),
         (["report", "--jobs", "0"], "Invalid value for '--jobs': 0 is not in the range x>=1"),
         (["report", "-p", "scope"], "-p scope: write name=value, such as scope=all"),
-        (["report", "-p", "scope=gide"], "scope: 'gide' is not one of: guide, all. Did you mean"),
+        (["report", "-p", "scope=cor"], "scope: 'cor' is not one of: core, all. Did you mean"),
         (["check", "--due-by", "soon"], "'soon' does not match the format '%Y-%m-%d'"),
         (["pool", "--outcome", "risen"], "Missing option '--measure'"),
         (["pool", "--outcome", "rise", "--measure", "rr"], "'rise' is not one of: risen, height"),

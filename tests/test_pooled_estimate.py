@@ -196,9 +196,8 @@ def test_nonrandomised_studies_are_pooled_on_request(vaccine):
     vaccine.put(DESIGNS, 2, randomised="no", design="cohort")
     without = estimate(vaccine)
     assert without.pooled.k == 12
-    assert str(describe_pool(without)[2]) == (
-        "Trial0 left out: not randomised; pooled only on request (--allow-nonrandomised)."
-    )
+    reason = "Trial0 left out: not randomised; pooled only on request (--allow-nonrandomised)."
+    assert reason in map(str, describe_pool(without))
     assert estimate(vaccine, allow_nonrandomised=True).pooled.k == 13
 
 
@@ -429,7 +428,8 @@ def test_a_printed_effect_is_used_where_means_are_missing(vaccine):
 
 def test_a_pooled_estimate_in_words(vaccine):
     """Metafor's REML: exp(-0.7145) = 0.49 (0.34 to 0.70), tau² 0.31; k = 13."""
-    effect, prediction = sentences(vaccine)
+    effect, side, prediction = sentences(vaccine)
+    assert side == "Values below 1 favour the treatment."
     theirs = BCG["RR"]["REML|z"]
     numbers = [f"{np.exp(theirs[key]):.2f}" for key in ("estimate", "ci_low", "ci_high")]
     assert effect == (

@@ -127,7 +127,7 @@ def test_a_reference_or_claim_without_a_source_is_an_unknown(yeast_trials):
     assert (unknown.origin, unknown.claims, unknown.k) == ("source", ("C1",), 0)
     sentence = str(top_unknowns([unknown])[0])
     assert sentence == "No source could be identified for this: it rises."
-    assert required_trial_text(unknown) == "identifying the source that the guide relies on"
+    assert required_trial_text(unknown) == "identifying the source of the claim"
 
 
 def test_unknowns_are_ordered_by_status_claims_and_participants(yeast_trials):

@@ -97,7 +97,7 @@ class DoseModel:
     def predict(self, doses: Sequence[float]) -> pd.DataFrame:
         """Return the effect of each dose against none, with its CI, on the natural scale.
 
-        `is_extrapolated` says that no trial gave so little or so much.
+        `is_extrapolated` says that a dose is below or above those of all trials.
 
         Raises
         ------

@@ -65,7 +65,7 @@ class CourseModel:
     def predict(self, days: Sequence[float], measure: str) -> pd.DataFrame:
         """Return the effect at each time since the last dose, with its CI, on the natural scale.
 
-        `is_extrapolated` says that no study measured so early or so late.
+        `is_extrapolated` says that a time is before or after those of all studies.
 
         Raises
         ------
