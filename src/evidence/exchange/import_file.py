@@ -1,11 +1,11 @@
 """Import a file of another program into the tables of a project, completely or not at all."""
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from evidence.analysis.table_entry import write_checked
 from evidence.dataset import schema
@@ -16,6 +16,7 @@ from evidence.dataset.dataset import Dataset, load_dataset, with_rows
 from evidence.dataset.project_folder import EXAMPLE
 from evidence.errors import DatasetError, EvidenceError, Problem, did_you_mean
 from evidence.exchange.comparison import FIELDS, Comparison, UnfitError, result_rows
+from evidence.exchange.references import Library, letters
 from evidence.exchange.revman import (
     Judgement,
     Review,
@@ -258,7 +259,8 @@ class _Entries:
 
     def __init__(self, dataset: Dataset, file: str, review: Review, source: str):
         self._bibliography = dataset.bibliography
-        self._labels = {_plain(dataset.label(key)): key for key in dataset.bibliography}
+        self._labels = {letters(dataset.label(key)): key for key in dataset.bibliography}
+        self._library = Library(dataset.bibliography)
         self._review, self._file = review, file
         self._keys: dict[str, str] = {}
         self.new: dict[str, Reference] = {}
@@ -283,82 +285,60 @@ class _Entries:
     def _find(self, name: str) -> str:
         if name in self._bibliography:
             return name
-        reference = self._review.references.get(name)
-        if reference and reference.doi:
-            for key, known in self._bibliography.items():
-                if known.doi.casefold() == reference.doi.casefold():
-                    return key
         match = re.match(r"(.+?)[\s,(]*((?:19|20)\d\d)([a-z]?)\)?$", name)
         if not match:
-            return self._labels.get(_plain(name), "")
+            return self._labels.get(letters(name), "")
         author, year, letter = match.groups()
-        author = _plain(re.sub(r"\b(et al\.?|and .*|& .*)|,.*$", "", author))
+        author = letters(re.sub(r"\b(et al\.?|and .*|& .*)|,.*$", "", author))
         found = [
             key
             for key, known in self._bibliography.items()
-            if known.year == year and known.creators and _plain(known.creators[0].last) == author
+            if known.year == year and known.creators and letters(known.creators[0].last) == author
         ]
         if len(found) > 1 and letter:
             found = [key for key in found if key.endswith(letter)]
         if len(found) > 1:
             keys = ", ".join(found)
             raise UnfitError(f"'{name}' may be {keys}. Write the key of one in place of the name")
-        return found[0] if found else self._labels.get(_plain(name), "")
+        return found[0] if found else self._labels.get(letters(name), "")
 
     def _add_study(self, name: str) -> str:
-        """Add an entry for a study: as the review cites it, else with what its name says."""
+        """Return the key of a study: as the review cites it, else with what its name says."""
         known = self._review.references.get(name, StudyReference())
         match = re.search(r"\b(?:19|20)\d\d", name)
         year = known.year or (match[0] if match else NO_DATE)
         author = re.sub(r"[\s,(]*(?:19|20)\d\d[a-z]?\)?$", "", name)
-        reference = self._reference(
-            self._new_key(name),
-            "article" if known.journal else "misc",
-            known.authors or (Author(author),),
-            known.title or f"Title not known: {name}, as listed in {self._file}",
-            year if re.fullmatch(r"(1[5-9]|20)\d\d", year) else NO_DATE,
-        )
         details = ("volume", "number", "pages", "doi", "more_authors")
-        self.new[reference.key] = replace(
-            reference,
+        return self._add(
+            kind="article" if known.journal else "misc",
+            authors=known.authors or (Author(author),),
+            title=known.title or f"Title not known: {name}, as listed in {self._file}",
+            year=year if re.fullmatch(r"(1[5-9]|20)\d\d", year) else NO_DATE,
             container=known.journal,
             **{detail: getattr(known, detail) for detail in details},
         )
-        return reference.key
 
     def _add_source(self) -> str:
-        """Add an entry for the file itself, once."""
-        title = self._review.title or f"Data file {self._file}"
-        key = _plain(Path(self._file).stem) or "import"
-        known = self._bibliography.get(key)
-        if known and known.title in (title, f"{title} ({self._file})"):
-            return key
-        key = self._new_key(key)
-        self.new[key] = self._reference(
-            key, "misc", (Author(self._file),), title, NO_DATE, doi=self._review.doi
+        """Return the key of the entry for the file itself."""
+        return self._add(
+            key=letters(Path(self._file).stem),
+            authors=(Author(self._file),),
+            title=self._review.title or f"Data file {self._file}",
+            doi=self._review.doi,
         )
-        return key
 
-    def _new_key(self, name: str) -> str:
-        # MRC-1 1974 is mrc1-1974.
-        stem = "-".join(map(_plain, re.split(r"(?<=\d)\s+(?=\d)", name))).strip("-") or "study"
-        taken = {*self._bibliography, *self.new}
-        candidates = (stem, *(f"{stem}{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"))
-        return next(key for key in candidates if key not in taken)
-
-    def _reference(
-        self, key: str, kind: str, authors: tuple[Author, ...], title: str, year: str, doi: str = ""
-    ) -> Reference:
-        return Reference(
-            key=key, kind=kind, authors=authors, more_authors=False, title=title, year=year,
-            container="", volume="", number="", pages="", doi=doi, pmid="", url="", note="", line=0,
-        )  # fmt: skip
-
-
-def _plain(text: str) -> str:
-    """Return the letters and digits of a name in lower case, without accents."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(char for char in decomposed if char.isascii() and char.isalnum())
+    def _add(self, **fields: Any) -> str:
+        """Return the key of a reference that is known by its DOI or title, or of a new entry."""
+        blank: dict[str, Any] = dict.fromkeys(
+            ("key", "container", "volume", "number", "pages", "doi", "pmid", "url", "note"), ""
+        )
+        blank |= {"kind": "misc", "year": NO_DATE, "more_authors": False, "line": 0}
+        reference = Reference(**(blank | fields))
+        if known := self._library.known(reference):
+            return known.key
+        reference = self._library.add(reference)
+        self.new[reference.key] = reference
+        return reference.key
 
 
 def _outcome(comparison: Comparison, file: str) -> Row:

@@ -93,7 +93,7 @@ def import_references(
         raise EvidenceError(f"{error.filename}: cannot be read: {error.strerror}") from None
     form, entries = read_references(text, str(path))
     done = ImportedReferences(form)
-    library = _Library(parse_bibliography(old))
+    library = Library(parse_bibliography(old))
     for entry in entries:
         done.read += 1
         reference = build_reference(entry)
@@ -261,7 +261,7 @@ def _csl_name(person: Mapping) -> str:
     )
 
 
-class _Library:
+class Library:
     """The references that there are, by what tells that two are the same."""
 
     def __init__(self, bibliography: Bibliography):
@@ -272,12 +272,20 @@ class _Library:
 
     def find(self, reference: Reference) -> str:
         """Say as what a reference is known; empty if it is new."""
+        kind, known = self._match(reference)
+        return f"is known as {known.key} (same {kind})" if known else ""
+
+    def known(self, reference: Reference) -> Reference | None:
+        """Return the reference that is the same, if there is one."""
+        return self._match(reference)[1]
+
+    def _match(self, reference: Reference) -> tuple[str, Reference | None]:
         for kind, value in _identities(reference):
             known = self._known.get((kind, value))
             # Two texts of the same title and year are two if both have a DOI.
             if known and not (kind == "title" and known.doi and reference.doi):
-                return f"is known as {known.key} (same {kind})"
-        return ""
+                return kind, known
+        return "", None
 
     def add(self, reference: Reference) -> Reference:
         """Give a reference a key that is not taken, its own if it has one, and remember it."""
@@ -300,7 +308,7 @@ def _identities(reference: Reference) -> Iterator[tuple[str, str]]:
         yield "DOI", reference.doi.casefold()
     if reference.pmid:
         yield "PMID", reference.pmid
-    yield "title", f"{_letters(reference.title)} {reference.year}"
+    yield "title", f"{letters(reference.title)} {reference.year}"
 
 
 def _suffixes() -> Iterable[str]:
@@ -311,10 +319,10 @@ def _key(reference: Reference) -> str:
     """Return a key like miller2001, of plain letters as far as the name has them."""
     name = reference.creators[0].family if reference.creators else reference.title.split()[0]
     year = reference.year if reference.year.isdigit() else ""
-    return f"{_letters(name) or 'anonymous'}{year}"
+    return f"{letters(name) or 'anonymous'}{year}"
 
 
-def _letters(text: str) -> str:
+def letters(text: str) -> str:
     """Return the letters and digits of a text in lower case, without accents."""
     plain = unicodedata.normalize("NFKD", text.casefold().translate(str.maketrans("øłđı", "oldi")))
     return "".join(sign for sign in plain.replace("æ", "ae").replace("œ", "oe") if sign.isalnum())
