@@ -406,17 +406,29 @@ def test_studies_are_described_and_ranked(project):
     ]
 
 
-def test_effects_of_a_review_are_listed_by_comparator(project):
+# Wilkinson 2019 and Borgogna 2024 print improvement on a scale of symptoms as positive.
+@pytest.mark.parametrize(
+    ("measure", "direction", "better", "side"),
+    [
+        ("risk ratio", "", "higher", "Values above 1 favour the treatment."),
+        ("smd", "", "lower", "Values below 0 favour the treatment."),
+        ("smd", "better", "lower", "Values above 0 favour the treatment."),
+        ("smd", "", "neither", "Which side favours the treatment is not stated."),
+    ],
+)
+def test_effects_of_a_review_are_listed_by_comparator(project, measure, direction, better, side):
     project.put("data/designs.csv", 3, design="meta-analysis")
+    project.put("data/outcomes.csv", 2, better=better)
     for versus, value in (("none", "2"), ("salt", "1.5")):
         project.row(**contrast(
-            versus=versus, measure="risk ratio", value=value, ci_low="1.1", ci_high="3",
-            as_printed=f"{value} (1.1 to 3)",
+            versus=versus, measure=measure, value=value, ci_low="1.1", ci_high="3",
+            direction=direction, as_printed=f"{value} (1.1 to 3)",
         ))  # fmt: skip
     (sentence,) = results_by_comparator(results(project))
+    words = {"smd": "standardised mean difference"}.get(measure, measure)
     assert str(sentence) == (
-        "Risen at 1 day (Miller), risk ratio: 2 (1.10 to 3.00) against none; 1.5 (1.10 to 3.00) "
-        "against salt."
+        f"Risen at 1 day (Miller), {words}: 2 (1.10 to 3.00) against none; 1.5 (1.10 to 3.00) "
+        f"against salt. {side}"
     )
 
 

@@ -450,7 +450,7 @@ def test_the_summary_of_findings_states_the_actual_times(graded):
     dataset, (body,) = bodies(graded)
     assert body.name.endswith("/1 day")
     table = tabulate_summary_of_findings(dataset, [certainty(graded)])
-    assert table.frame["outcome"][0] == "Infection, 1 day to 1.5 days"
+    assert table.frame["outcome"][0] == "Infection, 1 day to 1.5 days (lower is better)"
 
 
 def test_a_known_study_that_is_not_tabulated_can_be_appraised(project):

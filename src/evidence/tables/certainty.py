@@ -10,6 +10,7 @@ from evidence.analysis.certainty.grade import Certainty, per_thousand
 from evidence.analysis.certainty.risk_of_bias import Appraisal, appraisals
 from evidence.analysis.narrative.pooled_results import format_estimates
 from evidence.analysis.pooling.question import MEASURE_LABELS
+from evidence.analysis.results import better_side
 from evidence.dataset.dataset import Dataset
 from evidence.provenance.sentence import capitalise, format_number
 from evidence.tables.html_table import ReportTable
@@ -62,7 +63,7 @@ def tabulate_summary_of_findings(dataset: Dataset, graded: Sequence[Certainty]) 
         difference, low, high = body.absolute_effect()
         records.append(
             {
-                "outcome": f"{capitalise(question.outcome)}, {body.follow_up}",
+                "outcome": f"{capitalise(question.outcome)}, {body.follow_up}{_better(dataset, body)}",
                 "condition": question.conditions[0],
                 "comparison": f"{question.treatments[0]} against {question.comparators[0]} "
                 "comparator",
@@ -158,6 +159,12 @@ def _overall_reason(appraisal: Appraisal) -> str:
 def _studies(body: EvidenceBody) -> str:
     parts = (f"{len(body.studies)}: {', '.join(body.studies['label'])}", *body.left_out)
     return "; ".join(parts)
+
+
+def _better(dataset: Dataset, body: EvidenceBody) -> str:
+    """Say which direction is better, as the signs of the effects in one table mean both."""
+    side = better_side(dataset, body.question.outcome, body.studies["scale_better"])
+    return {1: " (higher is better)", -1: " (lower is better)"}.get(side, "")
 
 
 def _comparator_risk(body: EvidenceBody) -> str:

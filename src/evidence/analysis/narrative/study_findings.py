@@ -10,7 +10,7 @@ from evidence.analysis.defaults import default_outcomes
 from evidence.analysis.missing_results import why_missing
 from evidence.analysis.narrative.scope import core_words
 from evidence.dataset.dataset import Dataset
-from evidence.dataset.schema import HUMAN_DESIGNS, NUMERIC_MEASURES
+from evidence.dataset.schema import HUMAN_DESIGNS, NUMERIC_MEASURES, RATIO_MEASURES
 from evidence.provenance.sentence import (
     NOT_ESTIMABLE,
     Fields,
@@ -139,7 +139,11 @@ def evidence_limits(
 
 
 def results_by_comparator(results: pd.DataFrame) -> Iterator[Sentence]:
-    """Yield the effects that one review reports against two or more comparators, by outcome."""
+    """Yield the effects that one review reports against two or more comparators, by outcome.
+
+    Reviews print the sign of a difference either way round, so each sentence says which side favours
+    the treatment.
+    """
     rows = results[
         (results["role"] == "contrast")
         & results["design"].isin(["meta-analysis", "systematic review"])
@@ -167,9 +171,25 @@ def results_by_comparator(results: pd.DataFrame) -> Iterator[Sentence]:
             parts.append(f"{{effect{position}}} against {{versus{position}}}")
         yield Sentence(
             f"reviews.{study}.{outcome}.{measure}{at_time(time, unit)}",
-            f"{{outcome}}{{time}} ({{label}}), {{measure}}: {'; '.join(parts)}.",
-            fields,
+            f"{{outcome}}{{time}} ({{label}}), {{measure}}: {'; '.join(parts)}. {{side}}",
+            fields | {"side": _side_text(group, measure)},
         )
+
+
+def _side_text(rows: pd.DataFrame, measure: str) -> str:
+    """Say which side of no effect favours the treatment in contrasts as printed.
+
+    The direction stated for a row decides, else its scale and its outcome.
+    """
+    none = 1 if measure in RATIO_MEASURES else 0
+    stated = rows[rows["direction"].isin(["better", "worse"]) & (rows["value"] != none)]
+    above = set((stated["value"] > none) == (stated["direction"] == "better"))
+    if stated.empty:
+        words = rows["scale_better"].where(rows["is_reversed"], rows["better"])
+        above = {{"higher": True, "lower": False}.get(word) for word in words}
+    if len(above) != 1 or None in above:
+        return "Which side favours the treatment is not stated."
+    return f"Values {'above' if above.pop() else 'below'} {none} favour the treatment."
 
 
 def treatment_guesses(results: pd.DataFrame) -> Iterator[Sentence]:
