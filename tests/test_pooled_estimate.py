@@ -91,6 +91,22 @@ def test_proportions_are_pooled_with_a_binomial_normal_model_by_default(vaccine)
     assert estimate(vaccine, measure="proportion", method="reml").method == "reml"
 
 
+# metafor 3.8-1: rma.glmm(measure="PLO", xi=c(0, 0, 7), ni=c(1, 8, 30), test="t").
+def test_analyses_that_fail_name_the_studies_that_they_rest_on(sparse):
+    for line, events, n in ((2, 0, 1), (4, 0, 8), (6, 7, 30), (8, 0, 1), (10, 0, 1)):
+        sparse.put(STUDIES, line, events=str(events), n=str(n), as_printed=f"{events}/{n}")
+    sparse.write(STUDIES, sparse.rows(STUDIES)[:7])
+    ours = estimate(sparse, measure="proportion")
+    numbers = (ours.pooled.estimate, ours.pooled.ci_low, ours.pooled.ci_high)
+    assert numbers == pytest.approx((-1.519825754, -3.315157, 0.275505493), rel=1e-7)
+    last, second = ours.studies["label"].iloc[[2, 1]]
+    assert ours.omitted_analyses["leave_one_out"] == (
+        f"no leave-one-out analysis: without {last}, nobody has the outcome in any study; the log "
+        "odds are not estimable"
+    )
+    assert f"up to {second}, nobody" in ours.omitted_analyses["cumulative"]
+
+
 def test_an_odds_ratio_from_counts_by_the_conditional_model(vaccine):
     ours = estimate(vaccine, method="glmm", measure="or", test="z", subgroup_by="condition")
     assert ours.pooled.estimate == pytest.approx(

@@ -81,8 +81,8 @@ def pool_proportions_glmm(
     x, n = (np.atleast_1d(counts) for counts in check_counts(events, n))
     _require_two(len(n))
     if x.sum() in (0, n.sum()):
-        who = "everybody" if x.sum() else "nobody"
-        raise ValueError(f"{who} has the outcome in any study; the log odds are not estimable")
+        who = "everybody has the outcome in every" if x.sum() else "nobody has the outcome in any"
+        raise ValueError(f"{who} study; the log odds are not estimable")
 
     def likelihood(theta: np.ndarray, _: np.ndarray):
         value, slope, curvature = _binomial(x, n, theta)

@@ -526,16 +526,23 @@ def _pool_binomial_normal(
         raise PoolingError([str(error)]) from None
     reason = "no test for small-study effects with method glmm"
     omitted = dict.fromkeys(("egger", "trim_and_fill"), reason)
+    labels = studies["label"]
     subsets = {
-        "leave_one_out": [studies.drop(index) for index in studies.index],
-        "cumulative": [studies.head(number) for number in range(2, len(studies) + 1)],
+        "leave_one_out": {f"without {labels[i]}": studies.drop(i) for i in studies.index},
+        "cumulative": {
+            f"up to {labels.iloc[number - 1]}": studies.head(number)
+            for number in range(2, len(studies) + 1)
+        },
     }
-    fits: dict[str, list[Pooled]] = {}
+    fits: dict[str, list[Pooled]] = {name: [] for name in subsets}
     for name, parts in subsets.items():
-        try:
-            fits[name] = [_binomial_normal(part, question.measure, options) for part in parts]
-        except ValueError as error:
-            omitted[name] = f"no {name.replace('_', '-')} analysis: {error}"
+        for words, part in parts.items():
+            try:
+                fits[name].append(_binomial_normal(part, question.measure, options))
+            except ValueError as error:
+                omitted[name] = f"no {name.replace('_', '-')} analysis: {words}, {error}"
+                fits[name] = []
+                break
     return PooledEstimate(
         question=question,
         method=options["method"],
@@ -543,8 +550,8 @@ def _pool_binomial_normal(
         confidence=pooled.confidence,
         studies=studies.assign(weight=np.nan),
         pooled=pooled,
-        leave_one_out=fits.get("leave_one_out", ()),
-        cumulative=fits.get("cumulative", ()),
+        leave_one_out=fits["leave_one_out"],
+        cumulative=fits["cumulative"],
         omitted_analyses=omitted,
     )
 
