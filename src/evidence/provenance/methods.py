@@ -92,7 +92,9 @@ METHODS = {
         "participants in both arms of these studies, added up; of a study whose arms are not stated, "
         "all of its participants"
     ),
-    "evidence_body": Method("effect of the single study, or pooled estimate, with its CI"),
+    "evidence_body": Method(
+        "effect of the single study, or pooled estimate, with its CI; of two studies Wald's"
+    ),
     "absolute": Method("absolute effect: the effect applied to the proportion in the comparators"),
     "grade": Method("levels by which rules on the numbers suggest rating down", "guyatt2008"),
     "unknowns": Method("number of unknowns of which this is true", "brown2006epicot"),

@@ -60,6 +60,8 @@ TEST_LABELS = {
 }
 MORE_DIGITS = 3
 """Digits that a number near 0 gets at most beyond the usual ones."""
+MANY = 1000
+"""From this number on no digit after the point is printed."""
 STUDY_METHODS = {"proportion": ("proportion", "wilson"), "rd": ("difference", "newcombe")}
 """How the effect of one study and its CI are computed, by measure; see `provenance.methods`."""
 NO_EFFECT = dict.fromkeys(PRINTED_EFFECTS, 0.0) | dict.fromkeys(RATIOS, 1.0)
@@ -78,7 +80,9 @@ def format_estimates(measure: str, *natural: float) -> list[str]:
 
 
 def _format_nonzero(value: float, digits: int) -> str:
-    """Format a number, with more digits where these would print one that is not 0 as 0."""
+    """Format a number with more digits where it would print as 0, and with none from 1,000 on."""
+    if abs(value) >= MANY:
+        return f"{value:,.0f}".replace("-", "−")
     enough = (more for more in range(digits, digits + MORE_DIGITS) if round(value, more))
     return format_number(value, next(enough, digits))
 
