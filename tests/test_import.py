@@ -5,6 +5,7 @@ The files are written here, in the form of each program; numbers of dat.bcg are 
 """
 
 import io
+import re
 import zipfile
 
 import numpy as np
@@ -339,7 +340,7 @@ def test_what_does_not_fit_is_listed_and_nothing_is_written(project, take):
         "Nothing was written. Correct these rows, or leave them out with --skip-unfit",
     ]
     # What only the tables can refuse is named by its place in the file.
-    with pytest.raises(EvidenceError, match=r"m\.csv, row 3, ai n1i events: 40 exceeds n \(30\)"):
+    with pytest.raises(EvidenceError, match=r"m\.csv, row 3, ai, n1i events: 40 exceeds n \(30\)"):
         take("m.csv", COUNTS.format(40, 30), values=SAME)
     assert {p: p.read_bytes() for p in project.root.rglob("*") if p.is_file()} == before
     done = take("m.csv", COUNTS.format("five", 30), values=SAME, skip_unfit=True, dry_run=True)
@@ -366,6 +367,7 @@ def test_the_invented_rows_of_a_new_project_make_way(tmp_path, capsys):
     assert "2 studies" in capsys.readouterr().out
     for name in ("studies", "designs", "outcomes"):
         assert "invented" not in (root / "data" / f"{name}.csv").read_text("utf-8"), name
+    assert "nvent" not in (root / "references.bib").read_text("utf-8")
 
 
 def test_one_arm_with_two_numbers_is_refused(take):
@@ -441,7 +443,7 @@ def test_a_workbook_is_read_like_a_table(project, take):
     book.save(content)
     take("m.xlsx", content.getvalue(), values=SAME)
     found = cells(project, schema.STUDIES, "as_printed", "locator", study="oven1999")
-    assert found[0] == ("3/20", "m.xlsx, row 2, ai n1i")
+    assert found[0] == ("3/20", "m.xlsx, row 2, ai, n1i")
 
 
 def test_numbers_are_read_as_spreadsheets_write_them(project, take):
@@ -466,3 +468,34 @@ def test_a_review_of_revman_has_a_title(tmp_path):
     path = tmp_path / "salt.rm5"
     path.write_text(RM5)
     assert read_rm5(path).title == "Salt for bread"
+
+
+def test_a_file_that_changed_since_its_import_is_refused_by_row(project, take):
+    take("m.csv", COUNTS.format(5, 30), values=SAME)
+    with pytest.raises(EvidenceError) as error:
+        take("m.csv", COUNTS.format(6, 30), values=SAME)
+    assert "m.csv, row 3, ai, n1i: 'salt' has 6/30, but an earlier import gave 5/30" in str(
+        error.value
+    )
+    # Capitals are no change.
+    assert take("m.csv", COUNTS.format(5, 30), values=SAME | {"arm1": "Salt"}).rows == {}
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (("Miller 2001a", "Miller 2001b"), "'Miller 2001b' and 'Miller 2001a' both fit miller2001"),
+        (("Miller et al. (2001)", "Miller & Oven, 2001"), "'salt' has 5/30, but 3/20"),
+    ],
+)
+def test_two_names_of_a_file_are_two_studies_if_their_letters_differ(take, names, message):
+    first, second = (f'"{name}"' for name in names)
+    table = f"study,ai,n1i,ci,n2i\n{first},3,20,9,21\n{second},5,30,6,31\n"
+    with pytest.raises(EvidenceError, match=re.escape(message)):
+        take("m.csv", table, values=SAME)
+
+
+def test_et_al_in_a_name_is_no_part_of_the_author(project, take):
+    take("m.csv", COUNTS.replace("Oven 1999", "Oven et al. (1999)").format(5, 30), values=SAME)
+    reference = project.dataset().bibliography["ovenetal1999"]
+    assert (reference.authors[0].last, reference.more_authors) == ("Oven", True)

@@ -1198,7 +1198,12 @@ def import_data(
         click.echo(f"{verb}: references.bib, {', '.join(done.references)}")
     for line in done.left_out:
         click.echo(f"left out: {line}")
-    click.echo("next:  evidence check, then evidence report")
+    if not done.rows:
+        click.echo("Nothing to add: the tables hold all of it already")
+    elif dry_run:
+        click.echo("next:  the same command without --dry-run")
+    else:
+        click.echo("next:  evidence check, then evidence report")
     return 0
 
 

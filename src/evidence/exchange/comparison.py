@@ -131,7 +131,7 @@ class Comparison:
     def locator(self, names: Iterator[str]) -> str:
         """Name the place of some of its fields."""
         cells = dict.fromkeys(self.cells[name] for name in names if name in self.cells)
-        return f"{self.place}, {' '.join(cells)}" if cells else self.place
+        return f"{self.place}, {', '.join(cells)}" if cells else self.place
 
 
 def result_rows(comparison: Comparison, file: str) -> list[dict[str, str]]:

@@ -90,6 +90,7 @@ def import_evidence(
         raise EvidenceError(f"--source {source}: references.bib has no such key.{hint}")
     review = read_file(path, mapping, values)
     texts = _texts_to_extend(dataset)
+    is_new = {schema.STUDIES.file, schema.DESIGNS.file} <= texts.keys()
     has_designs = len(dataset.designs) > 0 and schema.DESIGNS.file not in texts
     needed = NEEDED | NEEDED_BESIDE_DESIGNS if has_designs else NEEDED
     comparisons = [
@@ -112,15 +113,19 @@ def import_evidence(
         rows[schema.READINGS] = [_reading(path.name, entries.source)]
     if repeats:
         _tell_repeats_apart(rows[schema.STUDIES])
+    _spell_as_before(dataset, [*rows[schema.STUDIES], *rows[schema.OUTCOMES]])
     new_rows = {table: _distinct(dataset, table, lines) for table, lines in rows.items()}
-    _spell_as_before(dataset, new_rows[schema.STUDIES])
     before = texts.get(schema.STUDIES.file, dataset.read_text(schema.STUDIES.file))
     for table, lines in new_rows.items():
         if lines:
             text = texts.get(table.file, dataset.read_text(table.file))
             texts[table.file] = with_rows(text, table, lines)
-    if entries.new:
-        bibliography = dataset.read_text(schema.BIBLIOGRAPHY_FILE).rstrip("\n")
+    bibliography = before_bibliography = dataset.read_text(schema.BIBLIOGRAPHY_FILE)
+    if is_new:
+        invented = (EXAMPLE / schema.BIBLIOGRAPHY_FILE).read_text("utf-8").strip()
+        bibliography = bibliography.replace(invented, "")
+    if entries.new or bibliography != before_bibliography:
+        bibliography = bibliography.strip("\n")
         parts = filter(None, [bibliography, format_bibtex(entries.new.values()).rstrip("\n")])
         texts[schema.BIBLIOGRAPHY_FILE] = "\n\n".join(parts) + "\n"
     try:
@@ -285,22 +290,26 @@ class _Entries:
     def _find(self, name: str) -> str:
         if name in self._bibliography:
             return name
-        match = re.match(r"(.+?)[\s,(]*((?:19|20)\d\d)([a-z]?)\)?$", name)
-        if not match:
-            return self._labels.get(letters(name), "")
-        author, year, letter = match.groups()
-        author = letters(re.sub(r"\b(et al\.?|and .*|& .*)|,.*$", "", author))
+        author, year, letter = _split_name(name)
         found = [
             key
             for key, known in self._bibliography.items()
             if known.year == year and known.creators and letters(known.creators[0].last) == author
         ]
-        if len(found) > 1 and letter:
+        # The letters of the file need not be those of the bibliography, unless all keys have one.
+        if letter and all(key[-1] in "abcdefgh" for key in found):
             found = [key for key in found if key.endswith(letter)]
         if len(found) > 1:
             keys = ", ".join(found)
             raise UnfitError(f"'{name}' may be {keys}. Write the key of one in place of the name")
-        return found[0] if found else self._labels.get(letters(name), "")
+        key = found[0] if found else self._labels.get(letters(name), "")
+        for other, known_key in self._keys.items():
+            if key and known_key == key and _split_name(other) != (author, year, letter):
+                raise UnfitError(
+                    f"'{name}' and '{other}' both fit {key}. Write keys in place of the names, or "
+                    "add the missing entry to references.bib"
+                )
+        return key
 
     def _add_study(self, name: str) -> str:
         """Return the key of a study: as the review cites it, else with what its name says."""
@@ -308,13 +317,15 @@ class _Entries:
         match = re.search(r"\b(?:19|20)\d\d", name)
         year = known.year or (match[0] if match else NO_DATE)
         author = re.sub(r"[\s,(]*(?:19|20)\d\d[a-z]?\)?$", "", name)
-        details = ("volume", "number", "pages", "doi", "more_authors")
+        author, more = re.subn(r"\s+et al\.?$", "", author)
+        details = ("volume", "number", "pages", "doi")
         return self._add(
             kind="article" if known.journal else "misc",
             authors=known.authors or (Author(author),),
             title=known.title or f"Title not known: {name}, as listed in {self._file}",
             year=year if re.fullmatch(r"(1[5-9]|20)\d\d", year) else NO_DATE,
             container=known.journal,
+            more_authors=known.more_authors or (more > 0 and not known.authors),
             **{detail: getattr(known, detail) for detail in details},
         )
 
@@ -339,6 +350,13 @@ class _Entries:
         reference = self._library.add(reference)
         self.new[reference.key] = reference
         return reference.key
+
+
+def _split_name(name: str) -> tuple[str, str, str]:
+    """Split a name like Smith et al. (2001a) into first author, year and letter."""
+    match = re.match(r"(.+?)[\s,(]*((?:19|20)\d\d)([a-z]?)\)?$", name)
+    author, year, letter = match.groups() if match else (name, "", "")
+    return letters(re.sub(r"\b(et al\.?|and .*)|& .*|,.*$", "", author)), year, letter
 
 
 def _outcome(comparison: Comparison, file: str) -> Row:
@@ -394,10 +412,19 @@ def _distinct(dataset: Dataset, table: schema.Table, rows: Iterable[Row]) -> lis
         Two rows of `studies.csv` have one key and different numbers.
     """
     names = list(table.key)
-    present = set(dataset.frame(table)[names].itertuples(index=False, name=None))
+    frame = dataset.frame(table)
+    present = dict(zip(frame[names].itertuples(index=False, name=None), frame.index, strict=True))
     found: dict[tuple, Row] = {}
     for row in rows:
         key = tuple(row.get(name, "") for name in names)
+        if table is schema.STUDIES and key in present:
+            old = frame.loc[present[key]]
+            if old["as_printed"] != row["as_printed"]:
+                raise EvidenceError(
+                    f"{row['locator']}: '{row['arm']}' has {row['as_printed']}, but an earlier "
+                    f"import gave {old['as_printed']} ({old['address']}). Correct or delete that "
+                    "row, and import again"
+                )
         first = found.setdefault(key, row)
         if table is schema.STUDIES and key not in present and _numbers(first) != _numbers(row):
             raise EvidenceError(
@@ -414,7 +441,7 @@ def _tell_repeats_apart(rows: Iterable[Row]) -> None:
     for row in rows:
         key = tuple(row.get(name, "") for name in schema.STUDIES.key)
         if _numbers(first.setdefault(key, row)) != _numbers(row):
-            place = row["locator"].split(", ")[1]
+            place = next(re.finditer(r"\brow \d+|analysis [\d.]+", row["locator"]))[0]
             row["definition"] = ", ".join(filter(None, [row.get("definition"), place]))
 
 
