@@ -3,7 +3,8 @@
 Vocabulary
 ----------
 `provenance` says where a proportion comes from: `guide` (stated by the guide), `source` (read in
-the source) or `unconfirmed` (commonly cited, but not confirmed at its source).
+the source), `imported` (from a file of another program) or `unconfirmed` (commonly cited, but not
+confirmed at its source).
 """
 
 import re
@@ -51,7 +52,9 @@ def arm_proportions(results: pd.DataFrame, *, time_days: float, confidence: floa
         & ~(results["days"] <= 0)
     ].copy()
     rows["provenance"] = np.select(
-        [rows["is_guide"], rows["confirmed"]], ["guide", "source"], "unconfirmed"
+        [rows["is_guide"], rows["imported"], rows["confirmed"]],
+        ["guide", "imported", "source"],
+        "unconfirmed",
     )
     rows["distance"] = (np.log(rows["days"]) - np.log(time_days)).abs().fillna(np.inf)
     rows["has_no_count"] = rows["event_count"].isna()
@@ -59,7 +62,7 @@ def arm_proportions(results: pd.DataFrame, *, time_days: float, confidence: floa
     rows = rows.sort_values(["distance", "has_no_count"], kind="stable")
     rows = rows.drop_duplicates([*arm, "provenance"])
     # A confirmed proportion makes the unconfirmed one of the same arm redundant.
-    confirmed_arms = rows[rows["provenance"] == "source"].set_index(arm).index
+    confirmed_arms = rows[rows["provenance"].isin(["source", "imported"])].set_index(arm).index
     is_redundant = (rows["provenance"] == "unconfirmed") & rows.set_index(arm).index.isin(
         confirmed_arms
     )

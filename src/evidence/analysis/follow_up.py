@@ -42,6 +42,9 @@ def findings_over_time(results: pd.DataFrame, *, confidence: float) -> pd.DataFr
         pd.MultiIndex.from_frame(compared[key])
     )
     frame = pd.concat([compared, proportions[~is_compared]])
+    imported = set(rows.loc[rows["imported"], "address"])
+    is_own = [imported.isdisjoint(addresses.split()) for addresses in frame["address"]]
+    frame["confirmed"] = frame["confirmed"].astype(bool) & np.array(is_own, bool)
     return frame.sort_values(["study", "days", "days_low"], kind="stable").reset_index(drop=True)
 
 

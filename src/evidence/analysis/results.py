@@ -102,7 +102,9 @@ def _all_results(dataset: Dataset) -> pd.DataFrame:
     rows["days_low"], rows["days"] = days["low"], days["high"]
     rows["is_guide"] = rows["reported_by"] == "guide"
     verified = rows["verified"]
-    rows["confirmed"] = (verified == "yes") | verified.str.startswith(IMPORTED)
+    rows["imported"] = verified.str.startswith(IMPORTED)
+    # Imported numbers count, but no page says that anybody confirmed them.
+    rows["confirmed"] = (verified == "yes") | rows["imported"]
     rows["event_count"], rows["event_count_source"] = _event_counts(rows)
     return rows
 

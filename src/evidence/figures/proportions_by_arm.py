@@ -27,6 +27,7 @@ from evidence.provenance.sentence import (
 PROVENANCE_WORDS = {
     "guide": "as the guide says",
     "source": "as reported in its source",
+    "imported": "imported, not read in its source",
     "unconfirmed": "commonly cited, not read in its source",
 }
 DASHES = (0, (2, 2))
@@ -81,6 +82,7 @@ def lay_out_proportions_by_arm(
     words = join_words(panels or outcomes) or "an outcome"
     timed = ", at the time nearest to {near} after treatment" if rows["days"].notna().any() else ""
     has_guide = bool((rows["provenance"] == "guide").any())
+    has_imports = bool((rows["provenance"] == "imported").any())
     return ArmProportionsLayout(
         id="fig-shares",
         title=f"{capitalise(words)}: {'what the guide says and ' if has_guide else ''}"
@@ -90,6 +92,7 @@ def lay_out_proportions_by_arm(
             f"Proportion of participants with {escape_braces(words)} in each arm{timed}. "
             "Lines are {level} Wilson confidence intervals; a mark without a line has no count "
             "behind it. Filled marks were read in the source, "
+            f"{'open ones were imported from other files, ' if has_imports else ''}"
             f"{'open diamonds are what the guide says, ' if has_guide else ''}"
             "open crosses are commonly cited but were not read in their source.",
             {
@@ -115,7 +118,8 @@ def _alt(rows: pd.DataFrame, panels: tuple[str, ...]) -> str:
         "intervals."
     ]
     for outcome in panels:
-        read = rows[(rows["outcome"] == outcome) & (rows["provenance"] == "source")]
+        is_read = rows["provenance"].isin(["source", "imported"])
+        read = rows[(rows["outcome"] == outcome) & is_read]
         if read.empty:
             sentences.append(f"No proportion with {outcome} was read in its source.")
             continue
@@ -171,11 +175,12 @@ def _draw_panel(panel, rows, centres):
         y = centres[row.lane] + row.offset
         colour = style.VERMILION if row.provenance == "guide" else style.COLOUR_OF_ARM[row.role]
         if not np.isnan(row.ci_low):
-            dashes = "-" if row.provenance == "source" else DASHES
+            dashes = "-" if row.provenance in ("source", "imported") else DASHES
             panel.plot([row.ci_low, row.ci_high], [y, y], color=colour, lw=1.6, ls=dashes)
         mark, fill = {
             "guide": ("D", "white"),
             "source": (style.MARK_OF_ARM[row.role], colour),
+            "imported": (style.MARK_OF_ARM[row.role], "white"),
             "unconfirmed": ("X", "white"),
         }[row.provenance]
         panel.plot(row.estimate, y, mark, ms=7, mfc=fill, mec=colour, mew=1.5, clip_on=False)
@@ -201,11 +206,12 @@ def _label_lanes(panels, layout, edges):
 
 
 def _add_legend(figure, frame):
-    read = set(frame.loc[frame["provenance"] == "source", "role"])
     marks = [
-        {"marker": mark, "lw": 1.6, "ms": 7, "color": style.COLOUR_OF_ARM[role],
-         "label": f"{role}, source"}
-        for role, mark in style.MARK_OF_ARM.items() if role in read
+        {"marker": mark, "lw": 1.6, "ms": 7, "mfc": fill or style.COLOUR_OF_ARM[role],
+         "color": style.COLOUR_OF_ARM[role], "label": f"{role}, {provenance}"}
+        for provenance, fill in (("source", ""), ("imported", "white"))
+        for role, mark in style.MARK_OF_ARM.items()
+        if role in set(frame.loc[frame["provenance"] == provenance, "role"])
     ]  # fmt: skip
     if "guide" in set(frame["provenance"]):
         marks.append(style.GUIDE_MARK | {"ms": 7, "mfc": "white"})

@@ -24,8 +24,8 @@ BOXES = {
     "included": (0, 4, "Studies included"),
     "wanted": (1, 4, "Wanted: results not tabulated yet"),
     "tabulated": (0, 5, "Studies tabulated"),
-    "without results": (1, 5, "Without a confirmed result on a benefit or harm"),
-    "with results": (0, 6, "With a confirmed result on a benefit or harm"),
+    "without results": (1, 5, "Without evidence on a benefit or harm"),
+    "with results": (0, 6, "With evidence on a benefit or harm"),
 }
 """Column, row and label of the box of each step, in reading order."""
 MAX_REASONS = 3
@@ -130,8 +130,8 @@ def _alt(flow: StudyFlow) -> str:
     return (
         f"Flow diagram: {n['records']} records found, {n['screened']} screened, {n['kept']} kept; "
         f"{n['known']} studies known, {n['excluded']} excluded, {n['included']} included; of these "
-        f"{n['wanted']} wanted and {n['tabulated']} tabulated, {n['with results']} of them with a "
-        "confirmed result on a benefit or harm."
+        f"{n['wanted']} wanted and {n['tabulated']} tabulated, {n['with results']} of them with "
+        "evidence on a benefit or harm."
     )
 
 

@@ -84,7 +84,7 @@ def tabulate_results(dataset: Dataset, results: pd.DataFrame) -> ReportTable:
             "read in": [
                 f"{labels[row.source]}, {row.locator}{_repeats(dataset, row)}" for row in rows
             ],
-            "confirmed": ["yes" if row.confirmed else row.verified for row in rows],
+            "confirmed": list(results["verified"]),
             "row": addresses,
         }
     )

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from evidence.analysis.gaps.coverage import find_coverage, known_studies
+from evidence.analysis.results import IMPORTED
 from evidence.dataset.dataset import Dataset
 from evidence.provenance.sentence import (
     Fields,
@@ -43,8 +44,13 @@ def _tabulated_trials(dataset: Dataset, outcome: str) -> Sentence:
         found = find_coverage(dataset, outcomes=[outcome])
         with_result = found.tabulated[found.tabulated["is_randomised"]]
         fields |= {"with_result": _number_of(with_result), "outcome": outcome}
-        template += ", {with_result} with a confirmed result on {outcome}"
+        kind = "an imported or confirmed" if _has_imports(dataset) else "a confirmed"
+        template += f", {{with_result}} with {kind} result on {{outcome}}"
     return Sentence("coverage.trials", f"{template}.", fields)
+
+
+def _has_imports(dataset: Dataset) -> bool:
+    return bool(dataset.results["verified"].str.startswith(IMPORTED).any())
 
 
 def _number_of(studies: pd.DataFrame) -> Number:

@@ -13,6 +13,9 @@ COUNTING_RULE = (
     "Only confirmed results of studies with participants or animals of their own are counted as "
     "evidence; participants that several studies share are counted once."
 )
+IMPORT_RULE = (
+    "imported from other files; these are counted too, but nobody confirmed them at their source."
+)
 
 
 def describe_scope(
@@ -38,6 +41,11 @@ def describe_scope(
             template += f", {{{name}}} only"
     held, fields_held = count_results(results)
     template += f". Here: {held}. {COUNTING_RULE}"
+    if results["imported"].any():
+        rows = results.loc[results["imported"], "address"]
+        were = "was" if len(rows) == 1 else "were"
+        fields["imported"] = count(len(rows), "result", rows)
+        template += f" {{imported}} {were} {IMPORT_RULE}"
     return Sentence("scope", template, fields | fields_held)
 
 
