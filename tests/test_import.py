@@ -13,6 +13,10 @@ import pandas as pd
 import pytest
 
 from evidence import cli
+from evidence.analysis.arm_comparisons import arm_proportions
+from evidence.analysis.follow_up import findings_over_time
+from evidence.analysis.narrative.coverage import coverage_summary
+from evidence.analysis.narrative.scope import describe_scope
 from evidence.analysis.pooling.pooled_estimate import meta_analyse
 from evidence.analysis.results import select_results
 from evidence.dataset import schema
@@ -22,6 +26,7 @@ from evidence.exchange.import_file import import_evidence
 from evidence.exchange.revman import parse_author, read_rm5
 from evidence.exchange.sheet import read_sheet
 from evidence.exchange.wide_table import draft_mapping
+from evidence.tables.studies import tabulate_results
 from tests.example_trials import BCG, YEARS
 
 SAME = {
@@ -497,5 +502,21 @@ def test_two_names_of_a_file_are_two_studies_if_their_letters_differ(take, names
 
 def test_et_al_in_a_name_is_no_part_of_the_author(project, take):
     take("m.csv", COUNTS.replace("Oven 1999", "Oven et al. (1999)").format(5, 30), values=SAME)
-    reference = project.dataset().bibliography["ovenetal1999"]
+    reference = project.dataset().bibliography["oven1999"]
     assert (reference.authors[0].last, reference.more_authors) == ("Oven", True)
+
+
+def test_no_page_says_that_an_imported_number_was_confirmed(project, take):
+    take("m.csv", COUNTS.format(5, 30), values=SAME)
+    data = project.dataset()
+    results = select_results(data, outcomes=["mould"])
+    confirmed = tabulate_results(data, results).frame["confirmed"]
+    assert set(confirmed) == {"imported from m.csv, not read at its source"}
+    assert str(describe_scope(data, results, scope="all")).endswith(
+        "4 results were imported from other files; these are counted too, but nobody confirmed them "
+        "at their source."
+    )
+    assert set(arm_proportions(results, time_days=1, confidence=0.95)["provenance"]) == {"imported"}
+    assert "with an imported or confirmed result on mould" in str(coverage_summary(data, "mould"))
+    benefits = results.assign(kind="benefit", days=1.0, days_low=1.0)
+    assert not findings_over_time(benefits, confidence=0.95)["confirmed"].any()

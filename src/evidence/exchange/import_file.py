@@ -290,6 +290,10 @@ class _Entries:
     def _find(self, name: str) -> str:
         if name in self._bibliography:
             return name
+        doi = self._review.references.get(name, StudyReference()).doi.casefold()
+        for key, known in self._bibliography.items():
+            if doi and known.doi.casefold() == doi:
+                return key
         author, year, letter = _split_name(name)
         found = [
             key
@@ -297,7 +301,7 @@ class _Entries:
             if known.year == year and known.creators and letters(known.creators[0].last) == author
         ]
         # The letters of the file need not be those of the bibliography, unless all keys have one.
-        if letter and all(key[-1] in "abcdefgh" for key in found):
+        if letter and all(re.search(r"\d[a-z]$", key) for key in found):
             found = [key for key in found if key.endswith(letter)]
         if len(found) > 1:
             keys = ", ".join(found)
