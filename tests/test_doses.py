@@ -14,6 +14,7 @@ from evidence.analysis.results import select_results
 from evidence.dataset import schema
 from evidence.figures.dose_effect_all_trials import lay_out_dose_effect_all_trials
 from evidence.figures.dose_response_curve import lay_out_dose_response_curve
+from evidence.figures.evidence_map import lay_out_evidence_map
 from evidence.figures.layout import draw
 
 QUESTION = Question("infection", "or", conditions=("tuberculosis",), treatments=("vaccine",))
@@ -78,6 +79,7 @@ def test_charts_and_models_have_one_unit_and_name_the_others(exercise):
     left_out = "trial11 and trial12 left out: doses in sessions do not convert to minutes/week"
     assert model.left_out == (left_out,)
     curve = lay_out_dose_response_curve(model)
+    assert " side by side. Doses in sessions are left out, as they do not" in str(curve.caption)
     assert curve.reading[0].startswith("trial0, 1 minutes/week, ")
     figure = draw(curve)
     assert figure.axes[0].get_xlabel() == "dose (minutes/week)"
@@ -86,6 +88,16 @@ def test_charts_and_models_have_one_unit_and_name_the_others(exercise):
     assert set(trials.frame["dose_unit"]) == {"minutes/week"}
     assert "trial1/30 minutes per week" in set(trials.frame["name"])
     draw(trials)
+
+
+def test_a_map_by_dose_has_one_unit_per_quantity(exercise):
+    exercise.put("data/studies.csv", 4, dose="0.1")
+    dataset = exercise.dataset()
+    layout = lay_out_evidence_map(dataset, select_results(dataset), row_by="dose")
+    units = [label.split()[-1] for label in layout.row_labels]
+    assert units == ["minutes/week"] * 10 + ["sessions"] * 2
+    studies = layout.frame.groupby("row_label")["k"].sum()
+    assert (studies["6 minutes/week"], studies["1 minutes/week"]) == (2, 1)
 
 
 def test_a_meta_regression_on_dose_has_one_unit_and_names_the_others(exercise):

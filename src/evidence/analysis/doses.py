@@ -1,5 +1,7 @@
 """Doses in one unit: charts and models show that of most studies and name the units left out."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from evidence.dataset.schema import DOSE_UNITS
@@ -15,8 +17,10 @@ def convert_doses(rows: pd.DataFrame, unit: str) -> pd.Series:
     }
     factor = rows["dose_unit"].map(factors).astype(float)
     doses = rows["dose"].astype(float) * factor
-    # 0.1 g are 100 mg, not 100.00000000000001.
-    return doses.where(factor == 1, doses.map(lambda dose: float(f"{dose:.12g}")))
+    # 300 µg are 0.3 mg, not 0.30000000000000004.
+    is_scaled = factor.notna() & (factor != 1)
+    doses[is_scaled] = [float(f"{dose:.12g}") for dose in doses[is_scaled]]
+    return doses
 
 
 def main_dose_unit(rows: pd.DataFrame) -> str:
@@ -41,7 +45,22 @@ def in_main_dose_unit(rows: pd.DataFrame) -> tuple[pd.DataFrame, str, list[str]]
     return rows.assign(dose=doses, dose_unit=unit), unit, list(other.unique())
 
 
-def units_left_out(units: list[str]) -> str:
+def in_usual_units(rows: pd.DataFrame, results: pd.DataFrame) -> pd.DataFrame:
+    """Return rows with each dose in the unit in which most studies of `results` state its quantity.
+
+    Doses of different quantities, such as mg/day and sessions, stay in different units.
+    """
+    rows = rows.copy()
+    quantities = results["dose_unit"].map(lambda unit: _quantity(unit)[0])
+    for quantity in filter(None, quantities.unique()):
+        unit = main_dose_unit(results[quantities == quantity])
+        doses = convert_doses(rows, unit)
+        is_same = doses.notna()
+        rows.loc[is_same, "dose"], rows.loc[is_same, "dose_unit"] = doses[is_same], unit
+    return rows
+
+
+def units_left_out(units: Sequence[str]) -> str:
     """Say in a caption that doses in other units are not shown; empty if there are none."""
     names = escape_braces(join_words(units))
     return f" Doses in {names} are left out, as they do not convert." if units else ""

@@ -242,8 +242,8 @@ def draw_dose_effect_all_trials(layout: AllTrialsDoseLayout):
     _draw_directions(strip, worded, doses)
     strip.set_ylim(max(lines, 1) - 0.4, -0.6)
     strip.spines[["left", "bottom"]].set_visible(False)
-    unit = frame["dose_unit"].iloc[0]
-    strip.set_xticks(range(len(doses)), [f"{dose:g} {unit}" for dose in doses])
+    strip.set_xticks(range(len(doses)), [f"{dose:g}" for dose in doses])
+    strip.set_xlabel(f"dose ({frame['dose_unit'].iloc[0]})")
     strip.tick_params(axis="x", length=0)
     strip.set_xlim(-0.6, len(doses) - 0.4)
     present = set(sized["blinding"])

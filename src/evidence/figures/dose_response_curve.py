@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from evidence.analysis.doses import dose_name
+from evidence.analysis.doses import dose_name, units_left_out
 from evidence.analysis.narrative.pooled_results import NO_EFFECT, format_estimates, side_text
 from evidence.analysis.pooling.dose_response import SHAPE_LABELS, DoseModel
 from evidence.analysis.pooling.pooled_estimate import INVERSE_LINK
@@ -114,8 +114,8 @@ def _caption(identity: str, model: DoseModel, frame: pd.DataFrame) -> Sentence:
     }
     lead = (
         "{arms} of {treatment} in {trials}, each against the comparator of its own trial, with "
-        "{level} confidence intervals; arms of one dose are drawn side by side. "
-        + side_text(model.question.measure, model.better)
+        "{level} confidence intervals; arms of one dose are drawn side by side."
+        f"{units_left_out(model.other_units)} " + side_text(model.question.measure, model.better)
     )
     if model.route and model.route != "any":
         fields["route"] = model.route

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from evidence.analysis.doses import in_usual_units
 from evidence.analysis.eligible_evidence import cohorts, study_sizes
 from evidence.analysis.results import last_assessments, select_results
 from evidence.dataset import schema
@@ -317,7 +318,7 @@ class _Index:
         rows, self._row_study = results[is_counted], position[is_counted]
         self._row_conditions, self._row_outcomes = map(_Words, (rows["condition"], rows["outcome"]))
         self._row_days = rows["days"].to_numpy()
-        doses = dose_labels(rows)
+        doses = dose_labels(in_usual_units(rows, results))
         self._row_doses = _Words(doses)
         doses_by_study = doses.groupby(self._row_study).agg(list)
         self._doses = _Words(doses_by_study.reindex(range(len(known))))

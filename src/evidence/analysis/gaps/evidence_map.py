@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from evidence.analysis.doses import in_usual_units
 from evidence.analysis.eligible_evidence import (
     OUTCOME_KINDS,
     count_subjects,
@@ -15,6 +16,7 @@ from evidence.analysis.eligible_evidence import (
 )
 from evidence.analysis.gaps.coverage import OWN_REPORTS, State, count_coverage, dose_labels
 from evidence.analysis.gaps.unknowns import FOLLOW_UP_BANDS
+from evidence.analysis.results import select_results
 from evidence.dataset.dataset import Dataset
 
 TIME_BANDS = {
@@ -55,6 +57,7 @@ def evidence_map_cells(
         the evidence, or in an empty cell those of the known studies and searches.
     """
     rows = results[results["kind"].isin(OUTCOME_KINDS)]
+    rows = in_usual_units(rows, select_results(dataset))
     rows = rows.assign(time=_time_bands(rows["days"]), amount=rows["dose"], dose=dose_labels(rows))
     rows = rows[(rows[row_by] != "") & (rows[column_by] != "")]
     sizes = study_sizes(dataset)

@@ -52,11 +52,11 @@ class DoseModel:
 
     `arms` has one row per treated arm with a dose: the columns of `study_effects`, `reference`
     (the dose of its comparator) and `weight` (the share of its trial in the curve; NaN without
-    one). All doses are in `unit`, that of most trials. `missing` lists trials that compared several
-    doses and give no number here: `study`, `label`, `doses`, `unit`, `why` and `address`.
-    `handling` says what was done to the arms and sign of each, and `better` is the side of no
-    effect that favours the treatment: 1 above, -1 below, 0 not known. Effects are on the scale of
-    pooling.
+    one). All doses are in `unit`, that of most trials; `other_units` do not convert to it. `missing`
+    lists trials that compared several doses and give no number here: `study`, `label`, `doses`,
+    `unit`, `why` and `address`. `handling` says what was done to the arms and sign of each, and
+    `better` is the side of no effect that favours the treatment: 1 above, -1 below, 0 not known.
+    Effects are on the scale of pooling.
     """
 
     question: Question
@@ -70,6 +70,7 @@ class DoseModel:
     nonlinearity: WaldTest | None
     reasons: tuple[str, ...]
     left_out: tuple[str, ...]
+    other_units: tuple[str, ...] = ()
     handling: tuple[str, ...] = ()
     better: int = 0
 
@@ -184,7 +185,7 @@ def fit_dose_model(
     is_treated = results["role"].isin(["intervention", "contrast", "single arm"])
     if route and route != "any":
         results = results[~is_treated | (results["route"] == route)]
-    arms, unit, left_out = _dose_arms(dataset, results, question)
+    arms, unit, other_units, left_out = _dose_arms(dataset, results, question)
     studies = arms.drop_duplicates("study")
     turned = arms[arms["handling"] != ""]
     handling = dict.fromkeys(f"{row.label}: {row.handling}" for row in turned.itertuples())
@@ -224,6 +225,7 @@ def fit_dose_model(
         nonlinearity=nonlinearity,
         reasons=tuple(reasons),
         left_out=tuple(left_out),
+        other_units=tuple(other_units),
         handling=tuple(handling),
         better=better_side(dataset, question.outcome, arms["scale_better"]),
     )
@@ -248,8 +250,8 @@ def _question_rows(results: pd.DataFrame, question: Question) -> pd.DataFrame:
 
 def _dose_arms(
     dataset: Dataset, results: pd.DataFrame, question: Question
-) -> tuple[pd.DataFrame, str, list[str]]:
-    """Return the treated arms that a curve can use, their unit, and why others are left out."""
+) -> tuple[pd.DataFrame, str, list[str], list[str]]:
+    """Return the treated arms that a curve can use, their unit, other units, and who is left out."""
     arms = select_study_effects(dataset, results, question, separate="arm")
     arms = arms.reset_index(drop=True).assign(reference=0.0, weight=np.nan)
     is_stated = arms["dose"] > 0
@@ -278,7 +280,7 @@ def _dose_arms(
             arms = arms[~is_unfit]
     kept, clauses = leave_out_studies(arms.drop_duplicates("study"), question)
     arms = arms[arms["study"].isin(kept["study"])].reset_index(drop=True)
-    return arms, unit, [*left_out, *clauses]
+    return arms, unit, other_units, [*left_out, *clauses]
 
 
 def _dose_reasons(arms: pd.DataFrame, unit: str) -> list[str]:
