@@ -24,6 +24,7 @@ ALLOWED = re.compile(
             r"\bPython \d\.\d+\+?",
             r"\bRoB [12]\b|\bCC BY 4\.0\b|\bKetamine Therapy 101\b",
             r"\b95 ?% (?:CI|confidence interval)\b",
+            r"\bValues (?:above|below) [01] favour\b",  # of no effect, by definition of the measure
         )
     )
 )
