@@ -355,6 +355,18 @@ def test_what_does_not_fit_is_listed_and_nothing_is_written(project, take):
     assert {p: p.read_bytes() for p in project.root.rglob("*") if p.is_file()} == before
 
 
+def test_the_dose_is_that_of_the_treated_group(project, take):
+    table = "study,ai,n1i,ci,n2i,dose1\nOven 1999,3,20,9,21,150\n"
+    (project.root / "mapping.yml").write_text(
+        "columns: {study: study, events1: ai, n1: n1i, events2: ci, n2: n2i, dose1: dose1}\n"
+    )
+    values = {**SAME, "dose_unit": "minutes/week"}
+    take("m.csv", table, mapping=project.root / "mapping.yml", values=values)
+    rows = project.dataset().results.tail(2)
+    assert list(rows["dose"].fillna(0)) == [150, 0]
+    assert list(rows["dose_unit"]) == ["minutes/week", ""]
+
+
 def test_the_same_file_twice_adds_nothing(project, take):
     take("m.csv", COUNTS.format(5, 30), values=SAME)
     before = project.path("data/studies.csv").read_bytes()
