@@ -1,5 +1,6 @@
 """Risk of bias by the rules of the tools, certainty by those of GRADE, and absolute effects."""
 
+from dataclasses import replace
 from math import ceil, exp
 
 import numpy as np
@@ -436,6 +437,14 @@ def test_a_crossover_beside_another_trial_is_left_out_and_named(vaccine):
     assert body.natural[0] == pytest.approx((4 / 123) / (11 / 139))
     row = tabulate_summary_of_findings(dataset, [certainty(vaccine)]).frame.iloc[0]
     assert row["studies"].startswith("1: trial0; trial1 left out: the two periods of a crossover")
+
+
+def test_the_summary_of_findings_says_which_arms_were_combined(graded):
+    dataset, (body,) = bodies(graded)
+    handling = ["arms low and high combined", *[""] * (len(body.studies) - 1)]
+    body = replace(body, studies=body.studies.assign(handling=handling))
+    table = tabulate_summary_of_findings(dataset, [grade_certainty(dataset, body)])
+    assert f"; {body.studies['label'].iloc[0]}: arms low and high" in table.frame["studies"][0]
 
 
 def test_results_at_a_different_time_are_indirect(graded):

@@ -157,8 +157,10 @@ def _overall_reason(appraisal: Appraisal) -> str:
 
 
 def _studies(body: EvidenceBody) -> str:
-    parts = (f"{len(body.studies)}: {', '.join(body.studies['label'])}", *body.left_out)
-    return "; ".join(parts)
+    used = [f"{row.label}: {row.handling}" for row in body.studies.itertuples() if row.handling]
+    return "; ".join(
+        (f"{len(body.studies)}: {', '.join(body.studies['label'])}", *used, *body.left_out)
+    )
 
 
 def _better(dataset: Dataset, body: EvidenceBody) -> str:
