@@ -109,6 +109,14 @@ def data_package():
     return outer.getvalue()
 
 
+def zipped(settings):
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as package:
+        package.writestr("x-data-rows.csv", WEB["x-data-rows.csv"])
+        package.writestr("x-overall-estimates-and-settings.csv", settings)
+    return content.getvalue()
+
+
 @pytest.fixture
 def take(project, tmp_path):
     """Write a file and import it into the small project."""
@@ -306,6 +314,41 @@ def test_a_drafted_mapping_needs_only_its_question_marks_answered(project, tmp_p
     assert cells(project, schema.STUDIES, "as_printed", study="oven1999") == [("3/20",), ("9/21",)]
 
 
+@pytest.mark.parametrize(
+    ("header", "fields"),
+    [
+        (
+            "Trial,Weeks,Responders (exercise),N (exercise),Responders (waiting list),N (waiting list)",
+            ["study: Trial", "time: Weeks", "events1: Responders (exercise)",
+             "events2: Responders (waiting list)", "n1: N (exercise)", "n2: N (waiting list)",
+             'time_unit: "?"'],
+        ),
+        (
+            "Author,HAMD WL M,HAMD WL SD,HAMD ex M,HAMD ex SD,n wl,n ex,Events ex",
+            ["study: Author", "mean1: HAMD ex M", "mean2: HAMD WL M", "sd1: HAMD ex SD",
+             "sd2: HAMD WL SD", "n1: n ex", "n2: n wl"],
+        ),
+    ],
+)  # fmt: skip
+def test_a_draft_pairs_columns_of_one_quantity(tmp_path, header, fields):
+    table = tmp_path / "wide.csv"
+    table.write_text(f"{header}\n" + ",".join("Oven 1999" if not n else "3" for n in range(9)))
+    lines = [
+        line.split("  # ")[0].strip() for line in draft_mapping(read_sheet(table)).splitlines()
+    ]
+    assert [field for field in fields if field not in lines] == []
+
+
+def test_a_time_without_a_unit_is_one_message(take):
+    table = "study,time,ai,n1i,ci,n2i\nOven 1999,6,3,20,9,21\nMiller 2001,8,5,30,6,31\n"
+    with pytest.raises(EvidenceError) as error:
+        take("m.csv", table, values=SAME)
+    assert str(error.value).endswith(
+        "m.csv: does not say: time_unit (unit of the time: minute, hour, day, week, month or year). "
+        "Add --set time_unit=WORD"
+    )
+
+
 def test_a_table_without_a_known_form_names_the_next_step(take):
     with pytest.raises(
         EvidenceError, match=r"in no form that is known: Paper, Salt events.*--draft"
@@ -422,6 +465,7 @@ def test_a_name_that_fits_two_references_is_refused(project, take):
         ("a.rm5", "<COCHRANE_REVIEW>", "is not well-formed XML"),
         ("a.rm5", '<!DOCTYPE x [<!ENTITY a "b">]><COCHRANE_REVIEW/>', "defines XML entities"),
         ("a.zip", "no zip", "is not a zip file, or is damaged"),
+        ("a.zip", zipped(b"M\xfcller"), "x-overall-estimates-and-settings.csv: is not in UTF-8"),
         ("a.csv", "", "is empty; its first row must name the columns"),
         ("a.csv", "study,study\n1,2\n", "the column 'study' occurs twice"),
     ],

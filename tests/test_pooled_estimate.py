@@ -579,6 +579,12 @@ def test_an_open_question_is_narrowed_to_what_has_most_studies(graded):
     assert len(pool_studies(dataset, results, **vars(question)).studies) == 10
 
 
+def test_studies_with_a_common_outcome_are_not_said_to_be_left_out(vaccine):
+    vaccine.put("data/outcomes.csv", 2, kind="benefit")
+    (sentence,) = why_not_pooled(vaccine.dataset())
+    assert str(sentence) == "trial0, trial1 and trial2 can be pooled: all report infection."
+
+
 def test_studies_without_a_common_outcome_are_introduced_separately(vaccine):
     vaccine.put(STUDIES, 4, outcome="death")
     vaccine.put(STUDIES, 5, outcome="death")

@@ -1195,7 +1195,8 @@ def import_data(
     for table, rows in done.rows.items():
         click.echo(f"{verb}: {table}, {count(rows, 'row').text}")
     if done.references:
-        click.echo(f"{verb}: references.bib, {', '.join(done.references)}")
+        more = f" and {len(done.references) - 10:,} more" if len(done.references) > 10 else ""
+        click.echo(f"{verb}: references.bib, {', '.join(done.references[:10])}{more}")
     for line in done.left_out:
         click.echo(f"left out: {line}")
     if not done.rows:

@@ -18,7 +18,7 @@ FIELDS = {
     "instrument": "the scale or test",
     "definition": "definition of the outcome",
     "time": "time after the start of treatment, a number",
-    "time_unit": "its unit: minute, hour, day, week, month or year",
+    "time_unit": "unit of the time: minute, hour, day, week, month or year",
     "arm1": "name of the treated group",
     "arm2": "name of the comparison group",
     "dose1": "dose of the treated group, a number",

@@ -14,7 +14,7 @@ from evidence.dataset.bibliography import NO_DATE, Reference
 from evidence.dataset.citations import format_bibtex
 from evidence.dataset.dataset import Dataset, load_dataset, with_rows
 from evidence.dataset.project_folder import EXAMPLE
-from evidence.errors import DatasetError, EvidenceError, Problem, did_you_mean
+from evidence.errors import MAX_PROBLEMS, DatasetError, EvidenceError, Problem, did_you_mean
 from evidence.exchange.comparison import FIELDS, Comparison, UnfitError, result_rows
 from evidence.exchange.references import Library, letters
 from evidence.exchange.revman import (
@@ -103,7 +103,8 @@ def import_evidence(
     if unfit and not skip_unfit:
         raise EvidenceError("\n".join([*unfit, UNFIT_REMEDY]))
     if not rows[schema.STUDIES]:
-        raise EvidenceError(f"{path}: holds no comparison that makes a row")
+        reasons = [f"left out: {reason}" for reason in [*review.left_out, *unfit][:MAX_PROBLEMS]]
+        raise EvidenceError("\n".join([f"{path}: holds no comparison that makes a row", *reasons]))
     rows[schema.RISK_OF_BIAS] = [
         _judgement(judgement, entries.key(judgement.study), entries.source)
         for judgement in review.judgements
@@ -248,6 +249,8 @@ def _require_anywhere(
     path: Path, comparisons: Sequence[Comparison], needed: Mapping[str, str]
 ) -> None:
     """Refuse a file in which no comparison has one of the fields that all need."""
+    if any(comparison.text("time") for comparison in comparisons):
+        needed = {**needed, "time_unit": FIELDS["time_unit"]}
     missing = {
         name: meaning
         for name, meaning in needed.items()

@@ -354,7 +354,9 @@ def read_data_package(path: Path) -> Review:
         review.add(place, analysis.get("Data type", ""), common, numbers)
     information = _sheet(files, "-study-information.csv")
     years = (
-        {r["Study"]: r.get("Year", "") for r in information.rows.values()} if information else {}
+        {r.get("Study", ""): r.get("Year", "") for r in information.rows.values()}
+        if information
+        else {}
     )
     bias = _sheet(files, "-risk-of-bias.csv")
     for line, row in bias.rows.items() if bias else ():
@@ -393,5 +395,9 @@ def _members(content: bytes, name: str, depth: int = 0) -> Iterator[tuple[str, b
 def _sheet(files: Mapping[str, bytes], ending: str) -> Sheet | None:
     for name, content in files.items():
         if name.endswith(ending):
-            return Sheet.from_records(name, parse_csv(content.decode("utf-8-sig")))
+            try:
+                text = content.decode("utf-8-sig")
+            except UnicodeDecodeError:
+                raise EvidenceError(f"{name}: is not in UTF-8, as RevMan writes it") from None
+            return Sheet.from_records(name, parse_csv(text))
     return None

@@ -56,7 +56,7 @@ def read_sheet(path: Path) -> Sheet:
         It cannot be read, is empty, or names a column twice.
     """
     try:
-        is_workbook = path.suffix.lower() == ".xlsx"
+        is_workbook = path.suffix.lower() in (".xlsx", ".xlsm")
         records = _read_workbook(path) if is_workbook else parse_csv(_read_csv(path))
         return Sheet.from_records(path.name, records)
     except OSError as error:

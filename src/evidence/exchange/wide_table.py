@@ -55,9 +55,11 @@ GROUPS = {
     "2": ("2", "2i", "arm2", "c", "ctrl", "control", "con", "comparator", "comparison", "placebo",
           "plc", "pbo"),
 }  # fmt: skip
+COMPARATOR_WORDS = {*GROUPS["2"], "waiting", "waitlist", "wl", "usual", "sham", "none", "no"}
 """Words for a group in the names of columns."""
 OTHER_WORDS = {
     "year": ("year", "yr", "pubyear"),
+    "time": ("weeks", "months", "days", "followup", "timepoint"),
     "estimate": ("estimate", "effect", "es", "rr", "or", "rd", "md", "smd", "hr", "g", "d"),
     "log_estimate": ("logrr", "logor", "loghr", "lnrr", "lnor", "lnhr"),
     "estimate_se": ("se", "sei", "seyi"),
@@ -67,6 +69,10 @@ OTHER_WORDS = {
     "p_value": ("p", "pvalue", "pval"),
 }
 UNANSWERED = "?"
+TWO_OUTCOMES = (
+    "# Events and means are seldom one outcome: keep the columns of one, and import the other with a\n"
+    "# second mapping."
+)
 NO_STUDY_COLUMN = 2 * len(STUDY_COLUMNS)
 """The rank of a column that does not hold the study."""
 
@@ -174,6 +180,7 @@ def draft_mapping(sheet: Sheet) -> str:
     lines = [
         f"# Which column of {sheet.name} holds what: field, colon, column. Correct what is wrong, and",
         "# remove lines that do not apply. All fields are listed at the end.",
+        *([TWO_OUTCOMES] if {"events1", "mean1"} <= guessed.keys() else []),
         "columns:",
         *(_mapped_line(sheet, field, column) for field, column in guessed.items()),
         *(_mapped_line(sheet, "# FIELD", column) for column in without),
@@ -182,6 +189,8 @@ def draft_mapping(sheet: Sheet) -> str:
         "values:",
     ]
     asked = ["condition", "outcome", "arm1", "arm2", "better", "design"]
+    if "time" in guessed:
+        asked.append("time_unit")
     if {"estimate", "log_estimate"} & guessed.keys():
         asked.append("measure")
     same = known.values if known else {}
@@ -212,6 +221,26 @@ def _guess_fields(sheet: Sheet) -> dict[str, str]:
         field = _guess_field(column)
         if field and field not in guesses:
             guesses[field] = column
+    pairs = _guess_pairs([name for name in sheet.header if name not in guesses.values()])
+    return guesses | {field: column for field, column in pairs.items() if field not in guesses}
+
+
+def _guess_pairs(columns: list[str]) -> dict[str, str]:
+    """Return fields of two columns each that have a quantity in common and name different groups.
+
+    Responders (exercise) and Responders (waiting list) are events1 and events2.
+    """
+    by_quantity: dict[str, dict[str, set[str]]] = {}
+    for column in columns:
+        words = set(re.findall(r"[a-z]+", column.casefold()))
+        quantity = next((name for name, known in QUANTITIES.items() if words & {*known}), "")
+        by_quantity.setdefault(quantity, {})[column] = words
+    guesses = {}
+    for quantity, pair in by_quantity.items():
+        if quantity and len(pair) == 2:
+            # The comparator is second; without a word for it, as the columns stand.
+            ordered = sorted(pair, key=lambda name: bool(pair[name] & COMPARATOR_WORDS))
+            guesses |= {f"{quantity}{side}": name for side, name in zip("12", ordered, strict=True)}
     return guesses
 
 

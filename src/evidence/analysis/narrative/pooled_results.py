@@ -183,8 +183,11 @@ def why_not_pooled(dataset: Dataset) -> list[Sentence]:
     outcomes = {study: set(rows.loc[rows["study"] == study, "outcome"]) for study in studies}
     shared = set.intersection(*outcomes.values()) if outcomes else set()
     sentences = [_design_and_outcomes(dataset, study, outcomes[study]) for study in studies]
-    if shared or len(studies) < 2:
+    if len(studies) < 2:
         return sentences
+    if shared:
+        fields = {"studies": join_words(map(dataset.label, studies)), "shared": join_words(shared)}
+        return [Sentence("pool.headline", "{studies} can be pooled: all report {shared}.", fields)]
     lead = Sentence(
         "pool.headline",
         "{studies} are not pooled: they have no outcome in common.",
