@@ -89,7 +89,9 @@ def test_standard_errors_are_converted_and_named(scored, capsys):
     assert [study["conversion"] for study in ours.as_data()["studies"]] == ["", "", "SD = SE × √n"]
     layout = lay_out_forest(ours)
     assert list(layout.frame["conversion"]) == ["", "", "SD = SE × √n", ""]
-    assert layout.reading[2].startswith("trial2 (n = 40 against 41): −4.00 (−6.29 to −1.71)")
+    assert layout.reading[2].startswith(
+        "trial2 (10.5 (5), 40 against 14.5 (5.51), 41): −4.00 (−6.29 to −1.71)"
+    )
     assert "SD = SE × √n" in layout.reading[2]
     command = ["pool", "--project", str(scored.root), "--outcome", "score", "--measure", "md"]
     assert cli.main(command) == 0

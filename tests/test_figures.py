@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import matplotlib.image
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
@@ -391,10 +392,10 @@ STATED = {
     "claims": ["claim", "verdict"],
     "map": ["row_label"],
     "map of doses": ["row_label"],
-    "explorer": ["details"],
-    "forest": ["details"],
-    "cumulative": ["details"],
-    "subgroups": ["details"],
+    "explorer": ["group1", "group2", "effect"],
+    "forest": ["group1", "group2", "effect"],
+    "cumulative": ["group1", "group2", "effect"],
+    "subgroups": ["group1", "group2", "effect"],
     "all trials, ratio": ["label", "dose", "blinding"],
     "all trials, difference": ["label", "dose", "blinding"],
     "curve": ["k"],
@@ -462,6 +463,18 @@ def overlapping_texts(layout, monkeypatch):
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_no_text_overlaps_another(layouts, name, monkeypatch):
     assert overlapping_texts(layouts[name], monkeypatch) == []
+
+
+@pytest.mark.parametrize("times", [1, 20])
+def test_long_names_and_wide_numbers_of_a_forest_plot_do_not_overlap(layouts, times, monkeypatch):
+    layout = layouts["forest"]
+    frame = pd.concat([layout.frame[:2]] * times + [layout.frame[-1:]], ignore_index=True)
+    study = frame["kind"] == "study"
+    frame.loc[study, "label"] = "The cooperative study group of the northern counties 1990"
+    frame.loc[study, ["group1", "group2"]] = "12345.67 (12345.67), 12345"
+    columns = layout.columns | {"group2": "Comparator\nmean (SD), n", "time": "Time"}
+    wide = replace(layout, frame=frame, columns=columns, note="A long note " * 5)
+    assert overlapping_texts(wide, monkeypatch) == []
 
 
 def test_effects_of_one_dose_at_two_times_stand_side_by_side(tmp_path, monkeypatch):

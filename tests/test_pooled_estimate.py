@@ -466,6 +466,14 @@ def test_a_forest_plot_shows_metafors_numbers(vaccine):
     theirs = BCG["RR"]["REML|z"]
     assert diamond["estimate"] == pytest.approx(np.exp(theirs["estimate"]))
     assert diamond["pi_high"] == pytest.approx(np.exp(theirs["pi_high_t_k_minus_2"]))
+    assert layout.columns == {
+        "label": "Study", "group1": "Treated\nn/N", "group2": "Comparator\nn/N",
+        "share": "Weight", "effect": "Risk ratio (95%\N{NO-BREAK SPACE}CI)",
+    }  # fmt: skip
+    assert diamond["heterogeneity"] == "I² 92%, τ² 0.31, Q = 152.23, df = 12, p < 0.001"
+    totals = (int(sum(BCG["studies"][name])) for name in ("events1", "n1"))
+    assert diamond["group1"] == "/".join(map(str, totals))
+    assert layout.reading[-1].endswith(f"; {diamond['heterogeneity']}.")
     cumulative = lay_out_cumulative(pooled).frame
     assert len(cumulative) == 13
     assert cumulative["estimate"].iloc[-1] == pytest.approx(diamond["estimate"])
@@ -514,6 +522,8 @@ def test_subgroups_are_pooled_separately_and_compared(grouped):
     layout = lay_out_forest(pooled)
     kinds = list(layout.frame["kind"])
     assert (kinds.count("heading"), kinds.count("study"), kinds.count("pooled")) == (2, 13, 2)
+    assert layout.note.startswith(f"Test for subgroup differences: Q = {q:.2f}, df = 1, p")
+    assert layout.reading[-1] == f"{layout.note}."
     draw(layout)
 
 

@@ -1,7 +1,10 @@
 """Forest plots: studies and their pooled estimate, by subgroup, cumulative, and for the explorer."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from textwrap import fill, wrap
 
 import numpy as np
 import pandas as pd
@@ -16,11 +19,12 @@ from evidence.analysis.narrative.pooled_results import (
 )
 from evidence.analysis.pooling.explorer_query import ANY, ExplorerQuery, QueryResult, run_query
 from evidence.analysis.pooling.pooled_estimate import PooledEstimate, Refusal
+from evidence.analysis.pooling.question import MEASURE_LABELS
 from evidence.analysis.pooling.study_effects import RATIOS
 from evidence.analysis.results import better_side
 from evidence.dataset.dataset import Dataset
 from evidence.figures import style
-from evidence.figures.layout import Layout, draw, row_addresses
+from evidence.figures.layout import Layout, ci_label, draw, row_addresses
 from evidence.provenance.methods import ci_methods
 from evidence.provenance.sentence import (
     Fields,
@@ -30,7 +34,6 @@ from evidence.provenance.sentence import (
     confidence_level,
     count,
     format_duration,
-    format_percent,
     parameter,
 )
 
@@ -42,27 +45,48 @@ INTERVAL_OWNERS = {
 """Whose confidence interval the line of a study is; by default its own."""
 PREDICTION_METHODS = {"threelevel": "prediction_three_level", "bayes": "prediction_bayes"}
 """How models other than the default compute their prediction interval."""
+WIDTH = 180 / 25.4 - 2 * style.MARGIN
+"""Width of the drawing in inches: with its margins that of a page of a journal."""
+FONT_SIZE = 7.5
+LINE, PADDING, GAP, MIN_MARKS, MIN_NAME = 0.13, 0.08, 0.14, 1.4, 0.75
+RISK_WIDTH, KEY_LINE, KEY_SIGN = 0.5, 0.19, 0.12
+"""In inches: a line of text, space between rows and columns, the marks, signs and their key."""
+MANY_LINES, MIN_LABEL, MAX_TICKS = 20, 9, 5
+RISK_HEADER, KEY_HEADER = "Risk of\nbias", "Risk of bias:"
 EMPTY_COLUMNS = ["name", "label", "estimate", "address"]
 STUDY_TEXT = "Each line is a study with {whose} {level} confidence interval"
 OTHERS_TEXT = " The text beside the figure names the studies left out, with the reasons."
-RISK_TEXT = (
-    "The sign before a line is the study's overall risk of bias; an empty circle means that it was "
-    "not judged."
-)
+RISK_TEXT = "Signs give the overall risk of bias of each study."
+HEADERS = {"label": "Study", "time": "Time", "group1": "Treated", "group2": "Comparator",
+           "share": "Weight", "effect": ""}  # fmt: skip
+"""Columns of text of a forest plot, from left to right; `effect` stands right of the marks."""
+CELLS = {"{}/{}": ("events", "n"), "{} ({}), {}": ("mean", "sd", "n"), "n = {}": ("n",)}
+"""What the cell of a group can say and the numbers that it needs: the first that a study has."""
+CONTENTS = {"n/N": "/", "mean (SD), n": "("}
+"""What the header of a group says of its cells, by a sign in them."""
+HETEROGENEITY = {"I²": ("I2", "{:.0f}%"), "τ²": ("tau2", "{:.2f}"),
+                 "τ² between studies": ("between", "{:.2f}"),
+                 "within studies": ("within", "{:.2f}")}  # fmt: skip
+TESTS = {"Q": ("Q", "Q_df", "Q_p"), "chi²": ("LRT", "LRT_df", "LRT_p")}
+"""Attributes of a pooled mean that describe heterogeneity, with their signs; a model has some."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ForestLayout(Layout):
     """One line per row of `frame`, top to bottom, on the natural scale.
 
-    `frame` has `label`, `details`, `estimate`, `ci_low`, `ci_high`, `weight`, `pi_low`, `pi_high`,
-    `kind` (heading, study, pooled or cumulative) and `risk` (the study's level of risk of bias).
-    `better` is the side of no effect that favours the treatment: 1 above, -1 below, 0 not known.
+    `frame` has `estimate`, `ci_low`, `ci_high`, `weight`, `pi_low`, `pi_high`, `kind` (heading, study,
+    pooled or cumulative), `risk` (the study's level of risk of bias) and the texts that are drawn:
+    those of `columns`, which gives their headers, `prediction` and `heterogeneity`. `note` stands
+    below the last line. `better` is the side of no effect that favours the treatment: 1 above, -1
+    below, 0 not known.
     """
 
     measure: str
     outcome: str
     better: int = 0
+    columns: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
 
 
 def lay_out_forest(pooled: PooledEstimate | Refusal) -> ForestLayout:
@@ -76,29 +100,29 @@ def lay_out_forest(pooled: PooledEstimate | Refusal) -> ForestLayout:
     if isinstance(pooled, Refusal):
         return _empty(identity, title, pooled)
     if not by:
-        lines = _study_lines(pooled.studies)
+        lines = _study_lines(pooled.measure, pooled.studies)
         lines.append(_pooled_line(pooled, "pooled estimate", pooled.studies, pooled.pooled))
-        template = f"{STUDY_TEXT}. {_pool_text(lines)} {RISK_TEXT}"
+        template = f"{STUDY_TEXT}. {_pool_text(lines)}"
         return _lay_out(identity, title, template, pooled, lines)
     lines = []
     for group in pooled.subgroups:
         name = group.name or "not stated"
-        heading = {"name": name, "kind": "heading", "label": f"{by}: {name}", "details": "",
-                   "conversion": "", "risk": "", "address": " ".join(group.studies["address"])}  # fmt: skip
+        rows = " ".join(group.studies["address"])
+        lines.append(_line("", "heading", f"{by}: {name}", {}, name=name, address=rows))
         weights = getattr(group.pooled, "weights", np.nan)
-        lines += [heading, *_study_lines(group.studies.assign(weight=weights))]
+        lines += _study_lines(pooled.measure, group.studies.assign(weight=weights))
         if group.pooled:
             lines.append(_pooled_line(pooled, f"{name}, pooled", group.studies, group.pooled))
-    template = f"{STUDY_TEXT}. {_pool_text(lines)} {RISK_TEXT}"
+    template = f"{STUDY_TEXT}. {_pool_text(lines)}"
     template += " A subgroup of one study has no pooled estimate."
-    test, fields = pooled.subgroup_test, {}
+    test, note, fields = pooled.subgroup_test, "", {}
     # Why there is no test is part of the text on these studies (`describe_pool`).
     if test is not None:
         template += " Test for subgroup differences: {difference}."
-        text = f"{test.symbol} {test.statistic:.2f}, p {test.p:.2g}"
-        rows = row_addresses(pooled.studies)
-        fields["difference"] = Number(test.p, text, rows, "groups")
-    return _lay_out(identity, title, template, pooled, lines, **fields)
+        text = _test_text(test.symbol, test.statistic, test.df, test.p, test.df2)
+        note = f"Test for subgroup differences: {text}"
+        fields["difference"] = Number(test.p, text, row_addresses(pooled.studies), "groups")
+    return _lay_out(identity, title, template, pooled, lines, note, **fields)
 
 
 def lay_out_cumulative(pooled: PooledEstimate | Refusal) -> ForestLayout:
@@ -108,11 +132,11 @@ def lay_out_cumulative(pooled: PooledEstimate | Refusal) -> ForestLayout:
         return _empty("fig-cumulative", title, pooled)
     if reason := pooled.omitted_analyses.get("cumulative"):
         return _empty("fig-cumulative", title, Refusal(pooled.outcome, pooled.measure, (reason,)))
-    lines = _study_lines(pooled.studies.head(1))
+    lines = _study_lines(pooled.measure, pooled.studies.head(1).assign(weight=np.nan))
     for number, estimate in enumerate(pooled.cumulative, start=1):
         studies = pooled.studies.head(number + 1)
-        line = _pooled_line(pooled, f"with {studies['label'].iloc[-1]}", studies, estimate)
-        lines.append(line | {"kind": "cumulative", "pi_low": np.nan, "pi_high": np.nan})
+        name = f"with {studies['label'].iloc[-1]}"
+        lines.append(_pooled_line(pooled, name, studies, estimate, "cumulative"))
     return _lay_out(
         "fig-cumulative",
         title,
@@ -130,7 +154,7 @@ def lay_out_explorer_forest(
     """Lay out every study in the scope of a query that answers it, pooled where possible."""
     answer = run_query(dataset, results, query, confidence=confidence)
     pooled = answer.pooled
-    lines = _study_lines(answer.studies)
+    lines = _study_lines(query.measure, answer.studies)
     if isinstance(pooled, PooledEstimate):
         lines.append(_pooled_line(pooled, "pooled estimate", pooled.studies, pooled.pooled))
     reasons = "; ".join(pooled.reasons) if isinstance(pooled, Refusal) else ""
@@ -140,13 +164,14 @@ def lay_out_explorer_forest(
         title=_query_title(query),
         caption=_query_caption(answer, lines, reasons, better),
         alt=_alt(answer.query, len(answer.studies), lines),
-        reading=tuple(_line_sentence(query.measure, line) for line in lines),
+        reading=tuple(map(_line_sentence, lines)),
         frame=pd.DataFrame(lines) if lines else pd.DataFrame(columns=EMPTY_COLUMNS),
         methods=_methods(query.measure),
         empty="" if lines else f"{capitalise(reasons)}.",
         measure=query.measure,
         outcome=query.outcome,
         better=better,
+        columns=_columns(query.measure, lines, confidence),
     )
 
 
@@ -172,10 +197,12 @@ def _query_caption(answer: QueryResult, lines: list[dict], reasons: str, better:
     studies = f"{STUDY_TEXT}, at its time nearest to {{near}} after treatment. {side}".strip()
     if isinstance(answer.pooled, Refusal):
         fields["reasons"] = reasons
-        return Sentence(name, f"{studies} Not pooled: {{reasons}}. {RISK_TEXT}", fields)
+        return Sentence(
+            name, f"{studies} Not pooled: {{reasons}}. {_risk_text(lines)}".strip(), fields
+        )
     fields["how"] = method_label(answer.pooled)
     fields["left_out"] = _sentences((*answer.pooled.left_out, *answer.pooled.handling))
-    return Sentence(name, f"{studies} {_pool_text(lines)} {RISK_TEXT}{{left_out}}", fields)
+    return Sentence(name, f"{studies} {_pool_text(lines)}{{left_out}}", fields)
 
 
 def _sentences(clauses: Iterable[str]) -> str:
@@ -196,9 +223,11 @@ def _empty(identity: str, title: str, refusal: Refusal) -> ForestLayout:
     )
 
 
-def _lay_out(identity, title, template, pooled: PooledEstimate, lines, **fields) -> ForestLayout:
+def _lay_out(
+    identity, title, template, pooled: PooledEstimate, lines, note="", **fields
+) -> ForestLayout:
     fields |= {
-        "level": confidence_level(getattr(pooled.pooled, "confidence", 0.95)),
+        "level": confidence_level(pooled.confidence),
         "how": method_label(pooled),
         "left_out": (OTHERS_TEXT if pooled.left_out else "") + _sentences(pooled.handling),
         "whose": INTERVAL_OWNERS.get(pooled.measure, "its"),
@@ -209,12 +238,14 @@ def _lay_out(identity, title, template, pooled: PooledEstimate, lines, **fields)
         title=title,
         caption=Sentence(f"{identity}.caption", f"{template}{{left_out}}", fields),
         alt=_alt(pooled, len(pooled.studies), lines),
-        reading=tuple(_line_sentence(pooled.measure, line) for line in lines),
+        reading=(*map(_line_sentence, lines), *([f"{note}."] if note else [])),
         frame=pd.DataFrame(lines),
         methods=_methods(pooled.measure, pooled.method),
         measure=pooled.measure,
         outcome=pooled.outcome,
         better=pooled.better,
+        columns=_columns(pooled.measure, lines, pooled.confidence),
+        note=note,
     )
 
 
@@ -225,52 +256,142 @@ def _methods(measure: str, method: str = "") -> dict[str, str]:
         "weight": "weight",
         "pi_low": prediction,
         "pi_high": prediction,
+        "heterogeneity": "heterogeneity",
     }
 
 
 def _pool_text(lines: list[dict]) -> str:
-    """Say what squares, diamonds and thin lines are, as far as a chart has them."""
+    """Say what squares, diamonds, thin lines and signs are, as far as a chart has them."""
     squares = "Squares have one size, because the method gives no study weights"
-    if any(np.isfinite(line.get("weight", np.nan)) for line in lines):
+    if any(np.isfinite(line["weight"]) for line in lines):
         squares = "The square grows with the study's weight"
     text = f"{squares}; the diamond is the pooled estimate ({{how}})"
-    if any(np.isfinite(line.get("pi_low", np.nan)) for line in lines):
-        text += ", and the thin line through it is the prediction interval for a further study"
-    return f"{text}."
+    if any(line["prediction"] for line in lines):
+        text += ", and the thin line below it is the prediction interval (PI) for a further study"
+    return f"{text}. {_risk_text(lines)}".strip()
 
 
-def _line(kind: str, label: str, details: str, natural: dict[str, float], **more) -> dict:
-    line = {"name": label, "kind": kind, "label": label, "details": details,
-            "conversion": "", "risk": ""}  # fmt: skip
-    return line | {"weight": np.nan, "pi_low": np.nan, "pi_high": np.nan} | natural | more
+def _risk_text(lines: list[dict]) -> str:
+    return RISK_TEXT if any(line["risk"] for line in lines) else ""
 
 
-def _pooled_line(pooled: PooledEstimate, label: str, studies: pd.DataFrame, estimate) -> dict:
-    rows = " ".join(studies["address"])
+def _line(measure: str, kind: str, label: str, natural: dict[str, float], **more) -> dict:
+    """Return a row of the frame: numbers, and the texts that picture, words and table share."""
+    line = dict.fromkeys(("estimate", "ci_low", "ci_high", "pi_low", "pi_high", "weight"), np.nan)
+    line |= {"name": label, "kind": kind, "label": label, "time": "", "group1": "", "group2": "",
+             "comparison": "", "k": 1, "risk": "", "conversion": "",
+             "heterogeneity": ""}  # fmt: skip
+    line |= natural | more
+    # A study that the explorer shows and does not pool has a weight of 0.
+    shares = f"{line['weight']:.1%}" if line["weight"] else "not pooled"
+    texts = {"share": shares if np.isfinite(line["weight"]) else "", "effect": "", "prediction": ""}
+    if np.isfinite(line["estimate"]):
+        numbers = (line[name] for name in ("estimate", "ci_low", "ci_high", "pi_low", "pi_high"))
+        estimate, low, high, *ends = format_estimates(measure, *numbers)
+        has_interval = np.isfinite(line["ci_low"])
+        texts["effect"] = f"{estimate} ({low} to {high})" if has_interval else f"{estimate}, no CI"
+        texts["prediction"] = " to ".join(ends) if np.isfinite(line["pi_low"]) else ""
+    return line | texts
+
+
+def _pooled_line(
+    pooled: PooledEstimate, label: str, studies: pd.DataFrame, estimate, kind: str = "pooled"
+) -> dict:
     natural = pooled.natural_scale(estimate)
-    return _line("pooled", label, f"{estimate.k} studies", natural, address=rows)
+    more = {"address": " ".join(studies["address"]), "k": estimate.k}
+    if studies["study"].is_unique:
+        # Effects of one study share participants, who must not be counted twice.
+        more |= {group: _group_total(studies, group[-1]) for group in ("group1", "group2")}
+    if kind == "pooled":
+        more["heterogeneity"] = _heterogeneity(pooled, estimate)
+        if np.isfinite(getattr(estimate, "weights", np.nan)).all():
+            more["weight"] = 1.0
+    else:
+        natural |= {"pi_low": np.nan, "pi_high": np.nan}
+    return _line(pooled.measure, kind, label, natural, **more)
 
 
-def _study_lines(studies: pd.DataFrame) -> list[dict]:
+def _heterogeneity(pooled: PooledEstimate, mean) -> str:
+    """State what the model says about heterogeneity, and how a Bayesian interval is called."""
+    texts = [pooled.ci_label] if pooled.method == "bayes" else []
+    for sign, (name, pattern) in HETEROGENEITY.items():
+        value = getattr(mean, name, np.nan)
+        # A common effect is an assumption, not an estimate of tau².
+        if np.isfinite(value) and (name, pooled.method) != ("tau2", "common"):
+            texts.append(f"{sign} {pattern.format(value)}")
+    for sign, names in TESTS.items():
+        numbers = [getattr(mean, name, np.nan) for name in names]
+        if np.isfinite(numbers).all():
+            texts.append(_test_text(sign, *numbers))
+    return ", ".join(texts)
+
+
+def _test_text(sign: str, statistic: float, df: float, p: float, df2: float = np.nan) -> str:
+    degrees = f"{df:g} and {df2:.1f}" if np.isfinite(df2) else f"{df:g}"
+    chance = f"p = {p:.2g}" if p >= 0.001 else "p < 0.001"
+    return f"{sign} = {statistic:.2f}, df = {degrees}, {chance}"
+
+
+def _study_lines(measure: str, studies: pd.DataFrame) -> list[dict]:
     lines = []
     # A study can have several effects; the first has its name.
     repeats = studies.groupby("study").cumcount()
-    for row, repeat in zip(studies.itertuples(), repeats, strict=True):
-        details = row.comparison
-        if np.isfinite(row.events2):
-            details = f"{row.events1:g}/{row.n1:g} against {row.events2:g}/{row.n2:g}"
-        elif np.isfinite(row.n2):
-            details = f"n = {row.n1:g} against {row.n2:g}"
-        elif np.isfinite(row.events1):
-            details = f"{row.events1:.0f}/{row.n1:.0f}"
-        if np.isfinite(row.days):
-            details += f", {format_duration(row.days)}"
-        name = f"{row.study} {repeat + 1}" if repeat else row.study
-        own = {"weight": float(row.weight), "name": name, "risk": row.risk,
-               "conversion": row.conversion}  # fmt: skip
-        natural = {name: float(getattr(row, name)) for name in ("estimate", "ci_low", "ci_high")}
-        lines.append(_line("study", row.label, details, natural, **own, address=row.address))
+    for row, repeat in zip(studies.to_dict("records"), repeats, strict=True):
+        natural = {name: float(row[name]) for name in ("estimate", "ci_low", "ci_high")}
+        same = ("risk", "conversion", "comparison", "address")
+        more = {name: row[name] for name in same} | {
+            "name": f"{row['study']} {repeat + 1}" if repeat else row["study"],
+            "weight": float(row["weight"]),
+            "time": format_duration(row["days"]) if np.isfinite(row["days"]) else "",
+            "group1": _group_cell(row, "1"),
+            "group2": _group_cell(row, "2"),
+        }
+        lines.append(_line(measure, "study", row["label"], natural, **more))
     return lines
+
+
+def _group_cell(study: Mapping, group: str) -> str:
+    """Return the numbers of one group of a study: 12/17, or 10.5 (4.2), 20."""
+    for pattern, names in CELLS.items():
+        numbers = [study[f"{name}{group}"] for name in names]
+        if np.isfinite(numbers).all():
+            return pattern.format(*map(_number_text, numbers))
+    return ""
+
+
+def _number_text(value: float) -> str:
+    """Format a number that is printed or converted with few decimals: none from 1,000 on."""
+    rounded = round(value, 2 if abs(value) < 100 else int(abs(value) < 1000))
+    text = f"{rounded:.10g}" if rounded else f"{value:.2g}"
+    return text.replace("-", "−")
+
+
+def _group_total(studies: pd.DataFrame, group: str) -> str:
+    """Return events and participants of all studies, or participants alone, where all state them."""
+    for pattern, names in CELLS.items():
+        numbers = studies[[f"{name}{group}" for name in names]]
+        if "mean" not in names and numbers.notna().all(axis=None):
+            return pattern.format(*map(_number_text, numbers.sum()))
+    return ""
+
+
+def _columns(measure: str, lines: list[dict], confidence: float) -> dict[str, str]:
+    """Return the columns that some line fills, with headers that say what is in them."""
+    label = MEASURE_LABELS.get(measure, "proportion")
+    effect = fill(
+        f"{capitalise(label)} ({ci_label(confidence)})".replace("% ", "%\N{NO-BREAK SPACE}"), 20
+    )
+    headers = HEADERS | {"effect": effect}
+    studies = [line for line in lines if line["kind"] == "study"]
+    for group in ("group1", "group2"):
+        texts = [line[group] for line in studies]
+        contents = (name for name, sign in CONTENTS.items() if any(sign in text for text in texts))
+        headers[group] = f"{headers[group]}\n{' or '.join(contents)}".strip()
+    times = {line["time"] for line in studies}
+    if len(times) == 1:
+        headers["label"] += f", {times.pop()}".rstrip(", ")
+        del headers["time"]
+    return {name: text for name, text in headers.items() if any(line[name] for line in lines)}
 
 
 def _alt(query: PooledEstimate | ExplorerQuery, k: int, lines: list[dict]) -> str:
@@ -278,101 +399,255 @@ def _alt(query: PooledEstimate | ExplorerQuery, k: int, lines: list[dict]) -> st
     studies = count(k, "study")
     chart = f"Forest plot of the {measure_label(query.measure, query.outcome)} in {studies}"
     pools = [line for line in lines if line["kind"] in ("pooled", "cumulative")]
-    texts = [f"{line['label']} {_estimate_text(query.measure, line)}" for line in pools[-3:]]
+    texts = [f"{line['label']} {line['effect']}" for line in pools[-3:]]
     return f"{chart}: {'; '.join(texts)}." if texts else f"{chart}, not pooled."
 
 
-def _line_sentence(measure: str, line: dict) -> str:
+def _line_sentence(line: dict) -> str:
     label = line["label"] if line["kind"] == "study" else capitalise(line["label"])
     if line["kind"] == "heading":
         return f"{label}."
-    text = f"{label} ({line['details']}): {_estimate_text(measure, line)}"
+    groups = " against ".join(filter(None, (line["group1"], line["group2"])))
+    details = [groups or line["comparison"], line["time"]]
+    if line["kind"] != "study":
+        details = [count(line["k"], "study").text, groups]
+    text = f"{label} ({', '.join(filter(None, details))}): {line['effect']}"
     if line["kind"] == "study":
         text += f", risk of bias {style.RISK[line['risk']][2]}"
-    if np.isfinite(line["weight"]):
-        text += f", weight {format_percent(line['weight'])}"
+        weight = line["share"] if not line["weight"] else f"weight {line['share']}"
+        text += f", {weight}" if line["share"] else ""
     if line["conversion"]:
         text += f", {line['conversion']}"
-    if np.isfinite(line["pi_low"]):
-        low, high = format_estimates(measure, line["pi_low"], line["pi_high"])
-        text += f", prediction interval {low} to {high}"
+    if line["prediction"]:
+        text += f", prediction interval {line['prediction']}"
+    if line["heterogeneity"]:
+        text += f"; {line['heterogeneity']}"
     return f"{text}."
-
-
-def _estimate_text(measure: str, line: dict) -> str:
-    numbers = (line["estimate"], line["ci_low"], line["ci_high"])
-    estimate, low, high = format_estimates(measure, *numbers)
-    return f"{estimate} ({low} to {high})" if np.isfinite(line["ci_low"]) else f"{estimate}, no CI"
 
 
 @draw.register
 @style.house_style()
 def draw_forest(layout: ForestLayout):
-    """Draw names at the left, marks in the middle, numbers at the right."""
+    """Draw columns of text around the marks; names are wrapped so that all fit into the width."""
+    from matplotlib.figure import Figure
+    from matplotlib.transforms import Affine2D, blended_transform_factory
+
+    figure = Figure((WIDTH, 1))
     lines = layout.frame.to_dict("records")
-    figure, axes = style.new_figure(8.6, 0.42 * len(lines) + 1.3)
-    for y, line in enumerate(lines):
-        if line["kind"] != "heading":
-            _draw_line(axes, y, line)
-        if line["kind"] == "study":
-            _draw_risk(axes, y, line["risk"])
-    names = [f"{line['label']}\n{line['details']}".strip() for line in lines]
-    style.label_rows(axes, names, 0.4, fontsize=8)
-    axes.tick_params(axis="y", pad=16)
-    for text, line in zip(axes.get_yticklabels(), lines, strict=True):
-        text.set_weight("bold" if line["kind"] == "heading" else "normal")
-    _format_effect_axis(axes, layout)
-    right = axes.secondary_yaxis("right")
-    texts = [
-        "" if line["kind"] == "heading" else _estimate_text(layout.measure, line) for line in lines
+    _use_fonts(figure, [layout.outcome, *layout.frame["label"]])
+    key = _key(figure, layout.frame)
+    key_rows = 1 + max(row for _, row, _ in key) if key else 0
+    edges, labels = _fit_columns(figure, layout, lines, RISK_WIDTH if key else 0)
+    (start, end), (page_width,) = edges["marks"], edges["page"]
+    notes = [_wrap(figure, line["heterogeneity"], start - GAP) for line in lines]
+    last_note = _wrap(figure, layout.note, start - GAP)
+    name = _wrap(figure, measure_label(layout.measure, layout.outcome), end - start + 1)
+    heights = [
+        LINE * (_count_lines(label) + max(_count_lines(note), bool(line["prediction"]))) + PADDING
+        for label, note, line in zip(labels, notes, lines, strict=True)
     ]
-    right.set_yticks(range(len(lines)), texts, fontsize=8)
-    right.tick_params(length=0)
-    right.spines["right"].set_visible(False)
-    axes.grid(axis="x")
+    tops = np.cumsum([PADDING / 2, *heights])
+    height = tops[-1] + (LINE * _count_lines(last_note) + PADDING if last_note else 0)
+    above = LINE * max(map(_count_lines, layout.columns.values())) + PADDING
+    has_sides = bool(layout.better) and layout.measure in NO_EFFECT
+    below = 0.32 + LINE * (_count_lines(name) + 1.2 * has_sides) + KEY_LINE * key_rows
+    whole = above + height + below
+    figure.set_size_inches(page_width, whole)
+    axes = figure.add_axes(
+        (start / page_width, below / whole, (end - start) / page_width, height / whole)
+    )
+    axes.set_ylim(height, 0)
+    _format_effect_axis(axes, layout)
+    axes.set_xlabel(name, fontsize=FONT_SIZE, labelpad=2 + 72 * 1.2 * LINE * has_sides)
+    # Across in inches of the page; down in the units of the axis, which are inches too.
+    across = Affine2D().scale(1 / page_width, 1) + figure.transFigure
+    page = blended_transform_factory(across, axes.transData)
+    write = partial(axes.text, transform=page, fontsize=FONT_SIZE, va="center")
+    columns = {name: edges[name] for name in layout.columns if name in edges}
+    for column, (x, side) in columns.items():
+        write(x, -PADDING / 2, layout.columns[column], ha=side, va="bottom", weight="bold")
+    axes.plot([0, page_width], [0, 0], transform=page, color=style.INK, lw=0.8, clip_on=False)
+    for number, (line, label, note, top) in enumerate(
+        zip(lines, labels, notes, tops, strict=False)
+    ):
+        # A line has its label, as high as that is wrapped, and its note below.
+        size = LINE * _count_lines(label)
+        y, note_y = top + size / 2, top + size + LINE / 2
+        weight = "normal" if line["kind"] in ("study", "cumulative") else "bold"
+        for column, (x, side) in columns.items():
+            text = label if column == "label" else line[column]
+            write(x, y, text, ha=side, weight=weight)
+        write(0, top + size, note, va="top")
+        if line["kind"] != "heading":
+            _draw_line(axes, y, line, number)
+        if line["prediction"]:
+            write(edges["effect"][0], note_y, f"PI {line['prediction']}", ha="right")
+            _draw_prediction(axes, note_y, line)
+        if line["kind"] == "study" and key:
+            _draw_risk(write, page_width - RISK_WIDTH / 2 + GAP / 2, y, line["risk"])
+    write(0, tops[-1], last_note, va="top")
+    if has_sides:
+        _write_sides(figure, write, layout.better, start, end, height + 0.2 + LINE / 2)
+    if key:
+        write(page_width, -PADDING / 2, RISK_HEADER, ha="right", va="bottom", weight="bold")
+        # Not texts of the axes, whose signs are those of the studies.
+        write = partial(figure.text, transform=page, fontsize=FONT_SIZE, va="center")
+        first = height + below - KEY_LINE * (key_rows - 0.5)
+        write(0, first, KEY_HEADER)
+        for x, row, level in key:
+            _draw_risk(write, x, first + KEY_LINE * row, level)
+            write(x + KEY_SIGN, first + KEY_LINE * row, style.RISK[level][2])
     return figure
 
 
-def _draw_line(axes, y, line):
+def _use_fonts(figure, texts: Iterable[str]) -> None:
+    """Have fonts for all characters before texts are measured."""
+    probe = figure.text(0, 0, "".join(texts))
+    style.use_fonts_for(figure)
+    probe.remove()
+
+
+def _width(figure, *texts: str) -> float:
+    """Return the width of the longest of some texts in inches, if it is bold."""
+    probe = figure.text(0, 0, "\n".join(texts), fontsize=FONT_SIZE, weight="bold")
+    width = probe.get_window_extent().width / figure.dpi
+    probe.remove()
+    return width
+
+
+def _wrap(figure, text: str, width: float, max_lines: int | None = None) -> str:
+    """Wrap a text to about a width in inches; what exceeds `max_lines` is cut and marked."""
+    if not text:
+        return ""
+    characters = max(int(len(text) * width / _width(figure, text)), MIN_LABEL)
+    # A sign and its number stay together.
+    text = re.sub(r" ([=<]) ", "\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", text)
+    return "\n".join(wrap(text, characters, max_lines=max_lines, placeholder="…"))
+
+
+def _count_lines(text: str) -> int:
+    return text.count("\n") + 1 if text else 0
+
+
+def _fit_columns(
+    figure, layout: ForestLayout, lines: list[dict], risk_width: float
+) -> tuple[dict, list[str]]:
+    """Return where columns are aligned and marks begin and end, in inches, and wrapped labels."""
+    widths = {
+        name: _width(figure, header, *layout.frame[name]) for name, header in layout.columns.items()
+    }
+    predictions = [f"PI {line['prediction']}" for line in lines]
+    right = WIDTH - risk_width
+    end = right - max(widths.pop("effect"), _width(figure, *predictions)) - GAP
+    del widths["label"]
+    room = end - MIN_MARKS - GAP - sum(widths.values()) - GAP * len(widths)
+    # Where columns are many or wide, the time stands below the name.
+    is_below = room < MIN_NAME and "time" in widths
+    room += widths.pop("time") + GAP if is_below else 0
+    labels = []
+    for line in lines:
+        is_name = line["kind"] == "study"
+        width = end - MIN_MARKS if line["kind"] == "heading" else room
+        label = line["label"] if is_name else capitalise(line["label"])
+        time = f"\n{line['time']}" if is_below and line["time"] else ""
+        labels.append(_wrap(figure, label, width, 1 if len(lines) > MANY_LINES else 2) + time)
+    names = [text for text, line in zip(labels, lines, strict=True) if line["kind"] != "heading"]
+    x = _width(figure, layout.columns["label"], *names)
+    edges: dict[str, tuple] = {"label": (0.0, "left")}
+    for name, width in widths.items():
+        x += GAP + width
+        edges[name] = (x, "right")
+    # A page that is still too narrow becomes wider.
+    more = max(0.0, x + GAP + MIN_MARKS - end)
+    edges |= {"effect": (right + more, "right"), "marks": (x + GAP, end + more)}
+    return edges | {"page": (right + more + risk_width,)}, labels
+
+
+def _key(figure, frame: pd.DataFrame) -> list[tuple[float, int, str]]:
+    """Return where in a key each level of risk of bias stands: inches across, and its row."""
+    levels = set(frame.loc[frame["kind"] == "study", "risk"])
+    start = _width(figure, KEY_HEADER) + 2 * KEY_SIGN
+    x, row, key = start, 0, []
+    for level in filter(levels.__contains__, style.RISK if any(levels) else ()):
+        width = _width(figure, style.RISK[level][2]) + 3 * KEY_SIGN
+        if x + width > WIDTH:
+            x, row = start, row + 1
+        key.append((x, row, level))
+        x += width
+    return key
+
+
+def _write_sides(figure, write, better: int, start: float, end: float, y: float) -> None:
+    """Say at both ends of the axis whom that side favours, and never across its middle."""
+    above, below = ("treatment", "comparator")[::better]
+    left, right = f"← favours {below}", f"favours {above} →"
+    middle = (start + end) / 2
+    write(min(start, middle - _width(figure, left)), y, left)
+    write(max(end, middle + _width(figure, right)), y, right, ha="right")
+
+
+def _draw_line(axes, y: float, line: dict, number: int) -> None:
     colour = style.BLUE if line["kind"] == "study" else style.INK
-    if np.isfinite(line["pi_low"]):
-        axes.plot([line["pi_low"], line["pi_high"]], [y, y], color=style.QUIET, lw=0.9)
     # In an SVG each mark is an element with this id: the explorer links its table to the marks.
-    identity = {"gid": f"mark-{y}"}
+    identity = {"gid": f"mark-{number}"}
     if line["kind"] == "pooled":
         x = [line["ci_low"], line["estimate"], line["ci_high"], line["estimate"]]
-        axes.fill(x, [y, y - 0.22, y, y + 0.22], color=style.VERMILION, **identity)
+        axes.fill(x, [y, y - 0.06, y, y + 0.06], color=style.VERMILION, **identity)
         return
-    axes.plot([line["ci_low"], line["ci_high"]], [y, y], color=colour, lw=1.6)
+    axes.plot([line["ci_low"], line["ci_high"]], [y, y], color=colour, lw=1.2)
     weight = line["weight"] if np.isfinite(line["weight"]) else 0.25
     mark = "s" if line["kind"] == "study" else "D"
-    axes.plot(line["estimate"], y, mark, ms=4 + 9 * np.sqrt(weight), color=colour, **identity)
+    axes.plot(line["estimate"], y, mark, ms=3 + 6 * np.sqrt(weight), color=colour, **identity)
 
 
-def _draw_risk(axes, y, level):
-    """Draw the sign of a level of risk of bias between name and line, outside the axes."""
+def _draw_prediction(axes, y: float, line: dict) -> None:
+    """Draw a prediction interval, with arrows where it runs out of the axis."""
+    ends = np.array([line["pi_low"], line["pi_high"]])
+    shown = np.clip(ends, *axes.get_xlim())
+    look = {"color": style.QUIET, "clip_on": False}
+    axes.plot(shown, [y, y], lw=0.9, **look)
+    for x, is_cut, arrow in zip(shown, shown != ends, "<>", strict=True):
+        axes.plot(x, y, arrow if is_cut else "|", ms=4, **look)
+
+
+def _draw_risk(write, x: float, y: float, level: str) -> None:
+    """Draw the sign of a level of risk of bias."""
     sign, colour, _ = style.RISK[level]
-    circle = {"boxstyle": "circle,pad=0.18", "fc": colour if level else "white",
+    circle = {"boxstyle": "circle,pad=0.15", "fc": colour if level else "white",
               "ec": colour if level else style.QUIET}  # fmt: skip
-    axes.annotate(
-        sign or " ", (0, y), (-8, 0), xycoords=("axes fraction", "data"),
-        textcoords="offset points", ha="center", va="center", fontsize=7, weight="bold",
-        color=style.INK if level == "some" else "white", bbox=circle,
-    )  # fmt: skip
+    write(x, y, sign or " ", ha="center", fontsize=7, weight="bold", bbox=circle,
+          color=style.INK if level == "some" else "white")  # fmt: skip
 
 
-def _format_effect_axis(axes, layout: ForestLayout):
+def _format_effect_axis(axes, layout: ForestLayout) -> None:
     from matplotlib.ticker import FuncFormatter
 
-    name = measure_label(layout.measure, layout.outcome)
+    axes.set_yticks([])
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(axis="x", labelsize=7)
+    axes.grid(axis="x")
     if layout.measure in NO_EFFECT:
         axes.axvline(NO_EFFECT[layout.measure], color=style.QUIET, lw=1, ls="--")
-        name = style.favours_label(name, layout.better)
-    axes.set_xlabel(name)
-    if layout.measure in ("proportion", "rd"):
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda tick, _: format_percent(tick)))
-    if layout.measure == "proportion":
-        axes.set_xlim(0, 1)
+    low, high = _effect_limits(layout)
     if layout.measure in RATIOS:
-        low, high = layout.frame["ci_low"].min() / 1.2, layout.frame["ci_high"].max() * 1.2
-        style.format_ratio_axis(axes.xaxis, min(0.5, low), max(2.0, high))
+        style.format_ratio_axis(axes.xaxis, min(0.5, low), max(2.0, high), MAX_TICKS)
+        return
+    axes.set_xlim(low, high)
+    axes.locator_params(axis="x", nbins=MAX_TICKS)
+    if layout.measure in ("proportion", "rd"):
+        as_percent = FuncFormatter(lambda tick, _: format_estimates(layout.measure, tick)[0])
+        axes.xaxis.set_major_formatter(as_percent)
+
+
+def _effect_limits(layout: ForestLayout) -> tuple[float, float]:
+    """Return limits with room for all CIs and no effect; prediction intervals may be cut."""
+    if layout.measure == "proportion":
+        return 0.0, 1.0
+    to_axis, from_axis = (np.log, np.exp) if layout.measure in RATIOS else (np.asarray, np.asarray)
+    ends = layout.frame[["estimate", "ci_low", "ci_high", "pi_low", "pi_high"]].to_numpy(float)
+    ends = np.vstack([to_axis(ends), np.full(5, to_axis(NO_EFFECT[layout.measure]))])
+    low, high = np.nanmin(ends[:, :3]), np.nanmax(ends[:, :3])
+    span = high - low or 1.0
+    low = max(np.nanmin(ends), low - span / 3) - span / 20
+    high = min(np.nanmax(ends), high + span / 3) + span / 20
+    return float(from_axis(low)), float(from_axis(high))

@@ -237,8 +237,11 @@ def favours_label(
     return f"{name}\n← favours {below} · favours {above} →"
 
 
-def format_ratio_axis(axis, low: float, high: float) -> None:
-    """Show ratios from `low` to `high` on a log scale, on an `XAxis` or `YAxis`."""
+def format_ratio_axis(axis, low: float, high: float, max_ticks: int = len(RATIO_TICKS)) -> None:
+    """Show ratios from `low` to `high` on a log scale, on an `XAxis` or `YAxis`.
+
+    If there are more than `max_ticks`, only every second or third is shown, and always 1.
+    """
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
     set_scale, set_limits = {
@@ -247,7 +250,10 @@ def format_ratio_axis(axis, low: float, high: float) -> None:
     }[axis.axis_name]
     set_scale("log")
     set_limits(low, high)
-    axis.set_major_locator(FixedLocator([tick for tick in RATIO_TICKS if low <= tick <= high]))
+    ticks = [tick for tick in RATIO_TICKS if low <= tick <= high]
+    step = -(-len(ticks) // max_ticks) or 1
+    first = ticks.index(1) % step if 1 in ticks else 0
+    axis.set_major_locator(FixedLocator(ticks[first::step]))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda tick, _: f"{tick:g}"))
 
@@ -261,8 +267,9 @@ def stamp(figure, text: str):
     """
     from matplotlib.transforms import Bbox
 
-    figure.get_layout_engine().execute(figure)
-    figure.set_layout_engine(None)
+    if engine := figure.get_layout_engine():
+        engine.execute(figure)
+        figure.set_layout_engine(None)
     box, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
     corner = box.x1 / width, (box.y0 - 0.06) / height
     name = figure.text(*corner, text, ha="right", va="top", fontsize=6.5, color=QUIET)

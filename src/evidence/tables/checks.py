@@ -2,18 +2,18 @@
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from evidence.analysis.checks import check_consistency
 from evidence.analysis.narrative.pooled_results import format_estimates
 from evidence.analysis.pooling.question import MEASURE_LABELS
 from evidence.dataset.dataset import Dataset
-from evidence.provenance.sentence import format_percent
 from evidence.tables.html_table import ReportTable
 
 RISK_LABELS = {"some": "some concerns", "unknown": "no information", "": "not judged"}
 """Levels of risk of bias that need more words."""
+QUERY_COLUMNS = {"time": "time", "group1": "treated", "group2": "comparator"}
+"""Headers of the columns of a forest plot that the table of a query has if they are filled."""
 
 
 def tabulate_check_findings(dataset: Dataset, results: pd.DataFrame) -> ReportTable:
@@ -45,14 +45,16 @@ def tabulate_query(layout: Any) -> ReportTable:
     frame = pd.DataFrame(
         {
             "study": [row["label"] for row in rows],
-            "comparison": [row["details"] for row in rows],
+            **{
+                header: [row[name] for row in rows]
+                for name, header in QUERY_COLUMNS.items()
+                if any(row[name] for row in rows)
+            },
             MEASURE_LABELS.get(layout.measure, "proportion"): [
                 format_estimates(layout.measure, row["estimate"])[0] for row in rows
             ],
             "CI": [f"{low} to {high}" for low, high in limits],
-            "weight": [
-                format_percent(row["weight"]) if np.isfinite(row["weight"]) else "—" for row in rows
-            ],
+            "weight": [row["share"] or "—" for row in rows],
             "risk of bias": [
                 RISK_LABELS.get(row["risk"], row["risk"]) if row["kind"] == "study" else "—"
                 for row in rows
