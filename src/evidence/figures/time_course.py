@@ -11,7 +11,7 @@ from evidence.analysis.pooling.question import MEASURE_LABELS
 from evidence.analysis.pooling.study_effects import half_widths
 from evidence.analysis.pooling.time_course import COURSE_LABELS, SHAPE_LABELS, TimeModel
 from evidence.figures import style
-from evidence.figures.dose_response_curve import (
+from evidence.figures.effect_curve import (
     bubble_sizes,
     draw_curve,
     effect_label,

@@ -34,7 +34,11 @@ VERSION_LENGTH = 7
 WORD_FIELDS = ("title", "caption", "alt", "reading")
 ADDRESS_COLUMNS = ("address", "compared_rows")
 """The columns of a layout's frames that name rows of the tables."""
-SHARED_MODULES = ("evidence.figures.layout", "evidence.figures.style")
+SHARED_MODULES = (
+    "evidence.figures.effect_curve",
+    "evidence.figures.layout",
+    "evidence.figures.style",
+)
 LICENCE_FILE = "LICENSE-DATA"
 
 
