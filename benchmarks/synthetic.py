@@ -149,7 +149,9 @@ def _effects(drug: np.ndarray, placebo: np.ndarray):
     g = difference / pooled
     error = np.sqrt((n1 + n2) / (n1 * n2) + g**2 / (2 * (n1 + n2)))
     p = 2 * stats.norm.sf(abs(g) / error)
-    yield _sized("smd", "severity", g, g - 1.96 * error, g + 1.96 * error, p)
+    yield _sized("smd", "severity", g, g - 1.96 * error, g + 1.96 * error, p) | {
+        "instrument": "scale"
+    }
     finding = "no difference" if p > 0.05 else ("better" if g < 0 else "worse")
     yield {"outcome": "severity", "measure": "significance", "direction": finding, "p_value": _p(p)}
     counts = [int((group[:, 1] <= 0.5 * group[:, 0]).sum()) for group in (drug, placebo)]

@@ -438,15 +438,15 @@ def test_the_columns_of_the_file_decide_and_a_missing_one_is_named(read_project,
 
 
 def test_both_files_are_as_they_were_if_one_cannot_be_written(read_project, monkeypatch, capsys):
-    from evidence.analysis.gaps import result_entry
+    from evidence.analysis import table_entry
 
-    def write(path, content, write=result_entry.atomic_write):
+    def write(path, content, write=table_entry.atomic_write):
         if path.name == "studies.csv":
             raise OSError(28, "No space left on device", str(path))
         write(path, content)
 
     before = read_project.path(READINGS).read_bytes()
-    monkeypatch.setattr(result_entry, "atomic_write", write)
+    monkeypatch.setattr(table_entry, "atomic_write", write)
     assert enter(read_project, [ANSWER]) == 1
     assert "studies.csv: cannot be written: No space left on device" in capsys.readouterr().err
     assert read_project.path(READINGS).read_bytes() == before

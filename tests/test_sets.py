@@ -173,7 +173,7 @@ def test_a_grid_expands_to_one_set_per_combination(tmp_path, bread):
         (['conditions=[["bread", "cake"], "cake"]'], ["conditions-bread--cake", "conditions-cake"]),
         (["outcomes=each"], ["outcomes-risen", "outcomes-height"]),
         (["condition=each"], ["condition-bread", "condition-cake"]),
-        (["scope=each", "time_days=7"], ["scope-guide_time-days-7", "scope-all_time-days-7"]),
+        (["scope=each", "time_days=7"], ["scope-core_time-days-7", "scope-all_time-days-7"]),
         (["allow_nonrandomised=each"], ["allow-nonrandomised-false", "allow-nonrandomised-true"]),
         (["method=each"], [f"method-{word}" for word in ("reml", "dl", "pm", "common")]),
         (["condition=any"], ["condition-any"]),
