@@ -181,6 +181,29 @@ def test_a_revman_5_file_brings_results_references_and_judgements(project, take)
 
 
 @pytest.mark.parametrize(
+    ("left", "right", "better"),
+    [
+        ("Favours salt", "Favours placebo", "lower"),
+        ("Favours control", "Favours experimental", "higher"),
+        ("Favours experimental", "Favours control", "neither"),  # RevMan's default
+        ("Less", "More", "neither"),
+    ],
+)
+def test_a_revman_5_file_says_which_side_is_favoured_and_what_is_swapped(
+    project, take, left, right, better
+):
+    labels = f"<GRAPH_LABEL_1>{left}</GRAPH_LABEL_1><GRAPH_LABEL_2>{right}</GRAPH_LABEL_2>"
+    content = RM5.replace('EFFECT_MEASURE="RR"', 'EFFECT_MEASURE="RR" SWAP_EVENTS="YES"', 1)
+    content = content.replace("<NAME>Mould</NAME>", f"<NAME>Mould</NAME>{labels}")
+    done = take("salt.rm5", content, values={"condition": "bread", "design": "open label"})
+    assert cells(project, schema.OUTCOMES, "better", outcome="Mould") == [(better,)]
+    assert done.left_out[0] == (
+        "salt.rm5, analysis 1.1: the review analyses the participants without the event; the rows "
+        "hold the events as entered"
+    )
+
+
+@pytest.mark.parametrize(
     ("name", "first", "last"),
     [
         ("Smith JA", "J. A.", "Smith"),

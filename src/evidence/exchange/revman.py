@@ -218,6 +218,12 @@ def _read_outcome(
         _text(outcome, "GROUP_LABEL_2"),
         outcome.get("EFFECT_MEASURE", ""),
     )
+    if outcome.get("SWAP_EVENTS") == "YES":
+        review.left_out.append(
+            f"{file}, analysis {number}: the review analyses the participants without the event; the "
+            "rows hold the events as entered"
+        )
+    common["better"] = _better(_text(outcome, "GRAPH_LABEL_1"), _text(outcome, "GRAPH_LABEL_2"))
     for group in (outcome, *outcome.findall(f"{data_type}_SUBGROUP")):
         subgroup = "" if group is outcome else _text(group, "NAME")
         for data in group.findall(f"{data_type}_DATA"):
@@ -227,6 +233,19 @@ def _read_outcome(
                 numbers |= {"ci_low": "", "ci_high": ""}
             place = f"{file}, analysis {number}, {study}"
             review.add(place, data_type, common | {"study": study, "population": subgroup}, numbers)
+
+
+def _better(left: str, right: str) -> str:
+    """Return which direction is good, from the labels below a forest plot; empty if not clear."""
+    # What RevMan writes unless somebody chose labels says nothing of the outcome.
+    if (left, right) == ("Favours experimental", "Favours control"):
+        return ""
+    favours_comparator = [
+        bool(re.search(r"control|placebo|usual|comparator|no treatment", label, re.IGNORECASE))
+        for label in (left, right)
+    ]
+    directions = {(True, False): "higher", (False, True): "lower"}
+    return directions.get(tuple(favours_comparator), "") if left and right else ""
 
 
 def _common(number: str, outcome: str, label1: str, label2: str, measure: str) -> dict[str, str]:

@@ -123,10 +123,10 @@ def evidence_limits(
             "active": row_count(active["address"]),
         }
         fields["cited"] = f" {core_words(dataset)}" if scope == "core" else ""
-        template = (
-            "Of {studies} with human participants{cited}, {randomised} randomised them, "
-            "{active} of these with an active comparator."
-        )
+        template = "Of {studies} with human participants{cited}, {randomised} randomised them"
+        if (randomised["comparator_kind"] != "").any():
+            template += ", {active} of these with an active comparator"
+        template += "."
         sentences.append(Sentence("certainty.designs", template, fields))
     if len(unconfirmed):
         fields = {"unconfirmed": count(len(unconfirmed), "result", rows=unconfirmed["address"])}
