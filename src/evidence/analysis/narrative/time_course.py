@@ -100,7 +100,7 @@ def _half_life(model: TimeModel, course: CourseModel, curve: TimeCourse, name: s
         lead = (
             "No half-life of the {what} after {course} can be given: "
             + {
-                "no effect": "{start} after it, it is {effect} ({level} {ends}), which cannot be "
+                "no effect": "at {start} it is {effect} ({level} {ends}), which cannot be "
                 "told from no effect",
                 "growth": "it does not decline, but goes from {effect} after {start} to {last} "
                 "after {end}",
