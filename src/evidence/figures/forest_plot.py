@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from textwrap import fill, wrap
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -277,7 +278,8 @@ def _risk_text(lines: list[dict]) -> str:
 
 def _line(measure: str, kind: str, label: str, natural: dict[str, float], **more) -> dict:
     """Return a row of the frame: numbers, and the texts that picture, words and table share."""
-    line = dict.fromkeys(("estimate", "ci_low", "ci_high", "pi_low", "pi_high", "weight"), np.nan)
+    numbers = ("estimate", "ci_low", "ci_high", "pi_low", "pi_high")
+    line: dict[str, Any] = dict.fromkeys((*numbers, "weight"), np.nan)
     line |= {"name": label, "kind": kind, "label": label, "time": "", "group1": "", "group2": "",
              "comparison": "", "k": 1, "risk": "", "conversion": "",
              "heterogeneity": ""}  # fmt: skip
@@ -286,8 +288,7 @@ def _line(measure: str, kind: str, label: str, natural: dict[str, float], **more
     shares = f"{line['weight']:.1%}" if line["weight"] else "not pooled"
     texts = {"share": shares if np.isfinite(line["weight"]) else "", "effect": "", "prediction": ""}
     if np.isfinite(line["estimate"]):
-        numbers = (line[name] for name in ("estimate", "ci_low", "ci_high", "pi_low", "pi_high"))
-        estimate, low, high, *ends = format_estimates(measure, *numbers)
+        estimate, low, high, *ends = format_estimates(measure, *(line[name] for name in numbers))
         has_interval = np.isfinite(line["ci_low"])
         texts["effect"] = f"{estimate} ({low} to {high})" if has_interval else f"{estimate}, no CI"
         texts["prediction"] = " to ".join(ends) if np.isfinite(line["pi_low"]) else ""
@@ -522,7 +523,9 @@ def _wrap(figure, text: str, width: float, max_lines: int | None = None) -> str:
     characters = max(int(len(text) * width / _width(figure, text)), MIN_LABEL)
     # A sign and its number stay together.
     text = re.sub(r" ([=<]) ", "\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", text)
-    return "\n".join(wrap(text, characters, max_lines=max_lines, placeholder="…"))
+    year = re.search(r" \d{4}\w?$", text)
+    cut = f"…{year[0]}" if year else "…"
+    return "\n".join(wrap(text, characters, max_lines=max_lines, placeholder=cut))
 
 
 def _count_lines(text: str) -> int:
