@@ -599,3 +599,10 @@ def test_no_page_says_that_an_imported_number_was_confirmed(project, take):
     assert "with an imported or confirmed result on mould" in str(coverage_summary(data, "mould"))
     benefits = results.assign(kind="benefit", days=1.0, days_low=1.0)
     assert not findings_over_time(benefits, confidence=0.95)["confirmed"].any()
+
+
+def test_a_study_named_by_its_key_is_called_by_its_reference(project, take):
+    entry = "@misc{rye2002, author = {Rye, Cy}, title = {Rye}, year = {2002}}\n"
+    project.append("references.bib", entry)
+    take("m.csv", COUNTS.replace("Oven 1999", "rye2002").format(5, 30), values=SAME)
+    assert cells(project, schema.DESIGNS, "label", study="rye2002") == [("Rye 2002",)]

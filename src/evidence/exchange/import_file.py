@@ -266,7 +266,7 @@ class _Entries:
     """The keys of studies in `references.bib`, and new entries for those that it lacks."""
 
     def __init__(self, dataset: Dataset, file: str, review: Review, source: str):
-        self._bibliography = dataset.bibliography
+        self._dataset, self._bibliography = dataset, dataset.bibliography
         self._labels = {letters(dataset.label(key)): key for key in dataset.bibliography}
         self._library = Library(dataset.bibliography)
         self._review, self._file = review, file
@@ -275,8 +275,9 @@ class _Entries:
         self.source = source or self._add_source()
 
     def label(self, key: str) -> str:
-        """Return the name of a study as the file has it."""
-        return next(name for name, known in self._keys.items() if known == key)
+        """Return the name of a study as the file has it; of its reference if that is the key."""
+        name = next(name for name, known in self._keys.items() if known == key)
+        return self._dataset.label(key) if name == key else name
 
     def key(self, name: str) -> str:
         """Return the key of a study by its name.
