@@ -401,8 +401,14 @@ def test_a_standard_deviation_without_variance_is_left_out_and_an_error(vaccine,
             **mean(study, "low", "intervention", "10", *((sd, n) if spoilt else ("2", "5")))
         )
         vaccine.row(**mean(study, "nothing", "comparator", "8", "2", "10"))
-    ours = estimate(vaccine, measure="md")
+    ours = estimate(vaccine, measure="md", moderator="dose")
     assert ours.pooled.k == 2
+    # A mean difference has the scale of its instrument, so that no prior for tau fits all.
+    assert ours.few_studies == ()
+    assert ours.omitted_analyses["few_studies"].startswith("no Bayesian estimate beside it")
+    assert ours.omitted_analyses["regression"] == (
+        "no meta-regression on dose: it needs two studies that state it; there are 0"
+    )
     assert f"trial2 left out: {reason} ({STUDIES}:32)" in ours.left_out
     findings = [f for f in check_consistency(vaccine.dataset()) if f.code == "VARIANCE"]
     assert [(f.rows, f.severity, f.message) for f in findings] == [

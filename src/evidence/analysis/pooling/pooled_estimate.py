@@ -14,6 +14,8 @@ import pandas as pd
 
 from evidence.analysis.doses import in_main_dose_unit
 from evidence.analysis.pooling.few_studies import (
+    MAX_STUDIES,
+    PRIOR_SCALES,
     ImportantEffect,
     compare_few_studies,
     important_effect,
@@ -23,6 +25,7 @@ from evidence.analysis.pooling.few_studies import (
 from evidence.analysis.pooling.left_out import studies_left_out
 from evidence.analysis.pooling.question import (
     COUNT_METHODS,
+    MEASURE_LABELS,
     MEASURES,
     METHODS,
     MODERATORS,
@@ -470,6 +473,15 @@ def _pool_inverse_variance(
     yi, vi = studies["yi"].to_numpy(), studies["vi"].to_numpy()
     pooled = meta_analysis.pool(yi, vi, **options)
     omitted: dict[str, str] = {}
+    if (
+        pooled.k <= MAX_STUDIES
+        and pooled.test.startswith("knha")
+        and (question.measure not in PRIOR_SCALES)
+    ):
+        omitted["few_studies"] = (
+            f"no Bayesian estimate beside it: no scale of a prior for tau of a "
+            f"{MEASURE_LABELS[question.measure]} is established"
+        )
 
     def unless_refused(name: str, analysis, **analysis_options):
         try:
@@ -710,6 +722,8 @@ def _add_regression(estimate: PooledEstimate, moderator: str, options: dict) -> 
 
 def _regression(estimate: PooledEstimate, column: str, options: dict) -> meta_analysis.Coefficients:
     values = pd.to_numeric(estimate.studies[column], errors="coerce").dropna()
+    if len(values) < 2:
+        raise ValueError(f"it needs two studies that state it; there are {len(values)}")
     studies, mean = estimate.studies.loc[values.index], estimate.pooled
     effects = (studies["yi"], studies["vi"], np.column_stack([np.ones(len(values)), values]))
     if isinstance(mean, ThreeLevelMean):
