@@ -59,7 +59,7 @@ def test_the_words_of_the_options_are_those_of_the_package():
     assert set(cli.TESTS) == set(meta_analysis.TESTS)
     assert set(cli.SUBGROUPS) == set(question.SUBGROUP_COLUMNS)
     assert cli.SHAPES == dose_response.SHAPES
-    assert set(cli.MODERATORS) == set(question.MODERATOR_COLUMNS)
+    assert set(cli.MODERATORS) == set(question.MODERATORS)
     assert set(cli.CITATION_STYLES) == set(citations.STYLES)
     assert set(cli.REFERENCE_STYLES) == set(citations.TEXT_STYLES)
     assert cli.SEARCH_KINDS == schema.SEARCH_KINDS

@@ -244,7 +244,7 @@ def _better(left: str, right: str) -> str:
         bool(re.search(r"control|placebo|usual|comparator|no treatment", label, re.IGNORECASE))
         for label in (left, right)
     ]
-    directions = {(True, False): "higher", (False, True): "lower"}
+    directions: dict[tuple[bool, ...], str] = {(True, False): "higher", (False, True): "lower"}
     return directions.get(tuple(favours_comparator), "") if left and right else ""
 
 

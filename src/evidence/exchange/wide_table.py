@@ -235,7 +235,7 @@ def _guess_pairs(columns: list[str]) -> dict[str, str]:
         words = set(re.findall(r"[a-z]+", column.casefold()))
         quantity = next((name for name, known in QUANTITIES.items() if words & {*known}), "")
         by_quantity.setdefault(quantity, {})[column] = words
-    guesses = {}
+    guesses: dict[str, str] = {}
     for quantity, pair in by_quantity.items():
         if quantity and len(pair) == 2:
             # The comparator is second; without a word for it, as the columns stand.
