@@ -9,12 +9,13 @@ from click.shell_completion import ShellComplete
 from evidence import __main__ as start
 from evidence import cli
 from evidence.analysis.pooling import question
+from evidence.cli import tables, words
 from evidence.dataset import citations, schema
 from evidence.report import export
 from evidence.statistics import dose_response, meta_analysis
 
 COMMANDS = sorted(cli.evidence.commands)
-SEARCH_COMMANDS = [f"search {name}" for name in sorted(cli.search.commands)]
+SEARCH_COMMANDS = [f"search {name}" for name in sorted(tables.search.commands)]
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, *SEARCH_COMMANDS])
@@ -22,7 +23,7 @@ def test_help_has_examples_that_the_command_understands(command, capsys):
     names = command.split()
     assert cli.main([*names, "--help"]) == 0
     examples = capsys.readouterr().out.split("Examples:")[1].split("Options:")[0]
-    group = cli.search if len(names) == 2 else cli.evidence
+    group = tables.search if len(names) == 2 else cli.evidence
     for example in examples.strip().splitlines():
         program, *words = shlex.split(re.split(" > | && ", example)[0])
         assert (program, words[: len(names)]) == ("evidence", names)
@@ -54,16 +55,16 @@ def test_shells_can_complete_commands(capsys, monkeypatch):
 
 
 def test_the_words_of_the_options_are_those_of_the_package():
-    assert set(cli.MEASURES) == set(question.MEASURES)
-    assert set(cli.METHODS) == set(question.METHODS)
-    assert set(cli.TESTS) == set(meta_analysis.TESTS)
-    assert set(cli.SUBGROUPS) == set(question.SUBGROUP_COLUMNS)
-    assert cli.SHAPES == dose_response.SHAPES
-    assert set(cli.MODERATORS) == set(question.MODERATORS)
-    assert set(cli.CITATION_STYLES) == set(citations.STYLES)
-    assert set(cli.REFERENCE_STYLES) == set(citations.TEXT_STYLES)
-    assert cli.SEARCH_KINDS == schema.SEARCH_KINDS
-    assert set(cli.DOCUMENT_FORMATS) == set(export.FORMATS)
+    assert set(words.MEASURES) == set(question.MEASURES)
+    assert set(words.METHODS) == set(question.METHODS)
+    assert set(words.TESTS) == set(meta_analysis.TESTS)
+    assert set(words.SUBGROUPS) == set(question.SUBGROUP_COLUMNS)
+    assert words.SHAPES == dose_response.SHAPES
+    assert set(words.MODERATORS) == set(question.MODERATORS)
+    assert set(words.CITATION_STYLES) == set(citations.STYLES)
+    assert set(words.REFERENCE_STYLES) == set(citations.TEXT_STYLES)
+    assert words.SEARCH_KINDS == schema.SEARCH_KINDS
+    assert set(words.DOCUMENT_FORMATS) == set(export.FORMATS)
 
 
 @pytest.mark.parametrize(

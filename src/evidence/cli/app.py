@@ -1,0 +1,107 @@
+"""The group of all commands, the options that they share, and what turns errors into messages.
+
+Exit codes: 0 success, 1 the data or a notebook is at fault or a figure is out of date, 2 the
+command itself is wrong, 130 stopped, 141 the reader of the output went away.
+"""
+
+import inspect
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from evidence.errors import (
+    DatasetError,
+    EvidenceError,
+    ParameterError,
+)
+
+# Whoever asks for help does not wait for pandas: the commands import what they need.
+if TYPE_CHECKING:
+    pass
+
+
+project_option = click.option(
+    "--project",
+    default="",
+    metavar="DIR",
+    help="Project folder, with references.bib and data/ (default: this folder or a parent).",
+)
+
+
+reports_option = click.option(
+    "--reports",
+    default="",
+    metavar="DIR",
+    help="Folder of finished reports (default: reports in the project).",
+)
+
+
+format_option = click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(("text", "json")),
+    default="text",
+    show_default=True,
+    help="Output format.",
+)
+
+
+@click.group(
+    context_settings={"max_content_width": 100},
+    epilog="Run 'evidence COMMAND --help' for the options of a command, with examples.",
+)
+@click.version_option(package_name="evidence", message="evidence %(version)s")
+def evidence() -> None:
+    """Track what studies reported, compare it, and list what remains unknown."""
+
+
+def command(
+    name: str, *examples: str, group: click.Group = evidence, **options: Any
+) -> Callable[[Callable], Any]:
+    """Register a function as a command of a group, with examples below its docstring."""
+
+    def register(function: Callable) -> Any:
+        # Click keeps the lines below \b as they are.
+        text = "\n".join(f"    {example}" for example in examples)
+        help_text = f"{inspect.getdoc(function)}\n\nExamples:\n\n\b\n{text}"
+        return group.command(name, help=help_text, **options)(function)
+
+    return register
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and turn errors that a user can act on into messages.
+
+    Returns
+    -------
+    int
+        The exit code; see the module.
+    """
+    try:
+        code = evidence.main(arguments, prog_name="evidence", standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except DatasetError as error:
+        problems = "1 problem" if error.count == 1 else f"{error.count:,} problems"
+        click.echo(f"{error}\n{problems} found. Nothing was written.", err=True)
+        return 1
+    except EvidenceError as error:
+        click.echo(f"evidence: {error}", err=True)
+        return 2 if isinstance(error, ParameterError) else 1
+    except BrokenPipeError:
+        # Python would complain once more when it closes the output that nobody reads.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except OSError as error:
+        path = f"{error.filename}: " if error.filename else ""
+        click.echo(f"evidence: {path}{error.strerror or error}", err=True)
+        return 1
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("\nevidence: stopped. The previous reports are unchanged.", err=True)
+        return 130
+    return code or 0

@@ -1,0 +1,282 @@
+"""Commands that pool studies or write the studies of a question."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from evidence.errors import (
+    EvidenceError,
+)
+from evidence.files import format_json
+
+# Whoever asks for help does not wait for pandas: the commands import what they need.
+if TYPE_CHECKING:
+    pass
+
+from evidence.cli.app import command, format_option, project_option
+from evidence.cli.words import MEASURES, METHODS, MODERATORS, PRIORS, SHAPES, SUBGROUPS, TESTS
+
+
+def question_options(function: Callable) -> Callable:
+    """Add the options that say which studies belong together."""
+    options = (
+        click.option(
+            "--measure", required=True, type=click.Choice(MEASURES), help="Effect measure."
+        ),
+        click.option(
+            "--confidence",
+            type=click.FloatRange(0, 1, min_open=True, max_open=True),
+            default=0.95,
+            show_default=True,
+            help="Coverage of the intervals.",
+        ),
+        click.option(
+            "--time-days",
+            type=click.FloatRange(0, min_open=True),
+            help="Time after treatment in days; each study's nearest result is used (default: that of the "
+            "outcome in data/outcomes.csv, else the time that most studies report).",
+        ),
+        click.option(
+            "--max-time-ratio",
+            type=click.FloatRange(1),
+            default=3.0,
+            show_default=True,
+            help="Use results up to this many times earlier or later.",
+        ),
+        click.option(
+            "--condition",
+            "conditions",
+            multiple=True,
+            metavar="WORD",
+            help="Only this condition; repeatable.",
+        ),
+        click.option(
+            "--treatment",
+            "treatments",
+            multiple=True,
+            metavar="WORD",
+            help="Only this treatment, by its word in data/designs.csv or the name of an arm; repeatable.",
+        ),
+        click.option(
+            "--comparator",
+            "comparators",
+            multiple=True,
+            metavar="WORD",
+            help="Only this comparator, by its kind or the name of an arm; repeatable.",
+        ),
+        click.option(
+            "--allow-nonrandomised",
+            is_flag=True,
+            help="Pool randomised and non-randomised studies together.",
+        ),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+@command(
+    "pool",
+    "evidence pool --outcome risen --measure rr --treatment yeast --comparator none",
+    "evidence pool --outcome risen --measure rr --time-days 28 --verbose",
+    "evidence pool --outcome risen --measure rr --by comparator --moderator dose",
+    "evidence pool --outcome risen --measure or --method mh --format json",
+    "evidence pool --outcome risen --outcome browned --measure smd --method threelevel",
+)
+@click.option(
+    "--outcome",
+    required=True,
+    multiple=True,
+    metavar="WORD",
+    help="An outcome in data/outcomes.csv; repeatable with threelevel.",
+)
+@question_options
+@click.option(
+    "--method",
+    type=click.Choice(METHODS),
+    help="REML, DerSimonian-Laird (dl), Paule-Mandel (pm), common effect (common; EE in metafor), "
+    "Mantel-Haenszel (mh), Peto, binomial-normal (glmm), all effects of each study as correlated "
+    "(threelevel) or Bayesian with a prior for tau (bayes). [default: glmm for proportion, else reml]",
+)
+@click.option(
+    "--test",
+    type=click.Choice(TESTS),
+    default="knha-adhoc",
+    show_default=True,
+    help="Confidence interval: Knapp-Hartung never narrower than Wald (knha-adhoc; adhoc in "
+    "metafor), plain Knapp-Hartung (knha) or Wald (z); with glmm t or Wald.",
+)
+@click.option(
+    "--rho",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.6,
+    show_default=True,
+    help="With threelevel: assumed correlation between the effects of one study.",
+)
+@click.option(
+    "--prior",
+    type=click.Choice(PRIORS),
+    default="half-normal",
+    show_default=True,
+    help="With bayes: prior for the between-study standard deviation tau.",
+)
+@click.option(
+    "--prior-scale",
+    type=click.FloatRange(0),
+    default=0.0,
+    help="With bayes: scale of the prior; 0 takes 0.5 (1 for proportions).",
+)
+@click.option("--by", "subgroup_by", type=click.Choice(SUBGROUPS), help="Add a subgroup analysis.")
+@click.option("--moderator", type=click.Choice(MODERATORS), help="Add a meta-regression.")
+@click.option(
+    "--include-double-zero",
+    is_flag=True,
+    help="Also pool studies without events in either group in a ratio (drop00=FALSE in metafor).",
+)
+@click.option("--verbose", is_flag=True, help="Also print the pooled numbers at full precision.")
+@format_option
+@project_option
+def pool(output_format: str, verbose: bool, project: str, **question: Any) -> int:
+    """Run a meta-analysis of one outcome, or say why the studies should not be pooled.
+
+    The command prints the pooled effect, heterogeneity, the studies with their numbers and weights,
+    studies left out with the reason, and sensitivity analyses. JSON has all numbers at full
+    precision. The exit code is 1 if the studies should not be pooled.
+    """
+    from evidence.analysis.pooling.pooled_estimate import PoolingError, meta_analyse
+    from evidence.analysis.results import select_results
+    from evidence.dataset.dataset import load_dataset
+    from evidence.tables.pooled_text import format_pool
+
+    dataset = load_dataset(project)
+    results = select_results(dataset)
+    given = {name: value for name, value in question.items() if value is not None}
+    try:
+        estimate = meta_analyse(dataset, results, **given)
+    except PoolingError as error:
+        if output_format == "text":
+            raise
+        outcome, *further = given["outcome"]
+        asked = {"outcome": outcome, "further_outcomes": further, "measure": given["measure"]}
+        click.echo(format_json(asked | vars(error)), nl=False)
+        return 1
+    if output_format == "json":
+        click.echo(format_json(estimate.as_data()), nl=False)
+    else:
+        click.echo("\n".join(format_pool(estimate, results, verbose=verbose)))
+    return 0
+
+
+@command(
+    "dose-response",
+    "evidence dose-response --outcome risen --measure or --treatment yeast",
+    "evidence dose-response --outcome risen --measure or --shape quadratic --dose 1 --dose 2",
+    "evidence dose-response --outcome risen --measure or --stages 2 --format json",
+)
+@click.option("--outcome", required=True, metavar="WORD", help="An outcome in data/outcomes.csv.")
+@question_options
+@click.option(
+    "--shape", type=click.Choice(SHAPES), default="linear", show_default=True, help="Of the curve."
+)
+@click.option(
+    "--stages",
+    type=click.IntRange(1, 2),
+    default=1,
+    show_default=True,
+    help="One stage uses every trial; two use those with as many doses as the curve has coefficients.",
+)
+@click.option(
+    "--dose",
+    "doses",
+    type=click.FloatRange(0),
+    multiple=True,
+    help="Print the effect of this dose, in the unit of most trials; repeatable (default: all given).",
+)
+@click.option(
+    "--route",
+    default="",
+    metavar="WORD",
+    help="Route of administration (default: that of most trials; any: all routes).",
+)
+@format_option
+@project_option
+def dose_response(
+    output_format: str, project: str, doses: tuple[float, ...], **options: Any
+) -> int:
+    """Fit one curve to the doses of all trials, or say why there is none.
+
+    Comparators without the treatment are dose 0. The command prints the effect of each dose with its
+    confidence interval, and what the curve rests on. JSON has all numbers at full precision. The exit
+    code is 1 if there is no curve.
+    """
+    from evidence.analysis.narrative.dose_response import describe_dose_model
+    from evidence.analysis.pooling.dose_response import fit_dose_model
+    from evidence.analysis.pooling.pooled_estimate import PoolingError
+    from evidence.analysis.pooling.question import Question, main_question
+    from evidence.analysis.results import select_results
+    from evidence.dataset.dataset import load_dataset
+
+    dataset = load_dataset(project)
+    results = select_results(dataset)
+    curve = {name: options.pop(name) for name in ("shape", "stages", "route", "confidence")}
+    time_days = options.pop("time_days") or 0.0
+    question = main_question(dataset, results, Question(time_days=time_days, **options), fields=())
+    model = fit_dose_model(dataset, results, question, **curve)
+    if output_format == "json":
+        click.echo(format_json(model.as_data(doses)), nl=False)
+    elif model.curve is None:
+        raise PoolingError([*model.left_out, *model.reasons])
+    else:
+        levels = doses or sorted(model.arms["dose"].unique())
+        click.echo("\n".join(map(str, describe_dose_model(model, levels))))
+    return 0 if model.curve else 1
+
+
+@command(
+    "export-data",
+    "evidence export-data --outcome risen --measure rr --out risen.csv",
+    "evidence export-data --outcome height --measure smd --condition bread",
+)
+@click.option("--outcome", required=True, metavar="WORD", help="An outcome in data/outcomes.csv.")
+@question_options
+@click.option(
+    "--format",
+    "file_format",
+    type=click.Choice(("metafor",)),
+    default="metafor",
+    show_default=True,
+    help="Form of the table.",
+)
+@click.option("--out", default="", metavar="FILE", help="File to write (default: print).")
+@project_option
+def export_data(project: str, file_format: str, out: str, **options: Any) -> int:
+    """Write the studies of a question as a table for another program.
+
+    In metafor, 'escalc' takes the counts or means of the table, and 'rma(yi, vi)' its effects.
+    'evidence import' reads the table back.
+    """
+    from evidence.analysis.pooling.question import Question, main_question, select_study_effects
+    from evidence.analysis.results import select_results
+    from evidence.dataset.dataset import load_dataset
+    from evidence.exchange.metafor_export import metafor_table
+
+    dataset = load_dataset(project)
+    results = select_results(dataset)
+    del options["confidence"]
+    time_days = options.pop("time_days") or 0.0
+    question = main_question(dataset, results, Question(time_days=time_days, **options), fields=())
+    studies = select_study_effects(dataset, results, question)
+    if studies.empty:
+        raise EvidenceError(f"no study gives the {question.measure} of {question.outcome}")
+    text = metafor_table(studies)
+    if not out:
+        click.echo(text, nl=False)
+        return 0
+    try:
+        Path(out).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise EvidenceError(f"--out {out}: cannot be written: {error.strerror}") from None
+    click.echo(f"written: {out}, {len(studies)} studies")
+    return 0

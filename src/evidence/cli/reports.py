@@ -1,0 +1,360 @@
+"""Commands on reports: build, trace, cite, export, identify and compare."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from evidence.errors import (
+    EvidenceError,
+    ParameterError,
+)
+from evidence.files import format_json
+
+# Whoever asks for help does not wait for pandas: the commands import what they need.
+if TYPE_CHECKING:
+    from evidence.build.build import BuildResult
+
+from evidence.cli.app import command, format_option, project_option, reports_option
+from evidence.cli.words import CITATION_STYLES, DOCUMENT_FORMATS, REFERENCE_STYLES
+
+
+@command(
+    "report",
+    "evidence report",
+    "evidence report -p scope=all -p confidence=0.9",
+    "evidence report --only comparison -p conditions=bread,cake",
+    "evidence report --set by-condition",
+    "evidence report --grid conditions=each --grid confidence=0.9,0.95",
+    "evidence report --set all --scheduler tcp://192.0.2.7:8786",
+    "evidence report --out s3://bucket/reports",
+)
+@click.option(
+    "-p",
+    "parameters",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Set a notebook parameter; repeatable. Write a list as a,b or as JSON.",
+)
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="NOTEBOOK",
+    help="Build only this notebook and keep the other pages; repeatable.",
+)
+@click.option(
+    "--set",
+    "sets",
+    multiple=True,
+    metavar="NAME",
+    help="Build a set or grid of parameters from reports.yml, or 'all' of them; repeatable.",
+)
+@click.option(
+    "--grid",
+    multiple=True,
+    metavar="NAME=A,B",
+    help="Build one set per combination of these values; repeatable. 'each' stands for every word.",
+)
+@click.option(
+    "--out",
+    metavar="DIR",
+    help="Output folder, or an address such as s3://bucket/reports (default: reports in the "
+    "project; report-sets for sets and grids).",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Number of reports to build in parallel (default: CPU cores).",
+)
+@click.option("--force", is_flag=True, help="Rebuild everything, even if up to date.")
+@click.option("--explain", is_flag=True, help="Say why each report was built.")
+@click.option("--tiff", is_flag=True, help="Also write each figure as TIFF, for journals.")
+@click.option(
+    "--engine",
+    type=click.Choice(("evidence", "kernel")),
+    default="evidence",
+    show_default=True,
+    help="evidence: fork each notebook from a process that has loaded the libraries. "
+    "kernel: papermill's own engine.",
+)
+@click.option(
+    "--memory",
+    "memory_limit",
+    type=click.IntRange(1),
+    metavar="MIB",
+    help="Memory limit of each notebook on top of the libraries (Linux; default: none).",
+)
+@click.option(
+    "--scheduler",
+    default="",
+    metavar="ADDRESS",
+    help="Build on the workers of this Dask scheduler, such as tcp://192.0.2.7:8786.",
+)
+@project_option
+def report(
+    parameters: tuple[str, ...],
+    sets: tuple[str, ...],
+    grid: tuple[str, ...],
+    out: str | None,
+    explain: bool,
+    scheduler: str,
+    project: str,
+    **build_options: Any,
+) -> int:
+    """Check the data, run the notebooks, and write pages, figures and values.
+
+    The previous reports are replaced when everything is finished. Reports that are up to date are
+    not rebuilt, and a report that fails does not stop the others.
+    """
+    import contextlib
+    from dataclasses import replace
+
+    from evidence.build.build import BuildOptions, build_batch, build_reports
+    from evidence.build.progress import ProgressBar
+    from evidence.build.remote_output import output_location
+    from evidence.notebook.parameter_values import parse_assignments
+
+    values = parse_assignments(parameters)
+    options = BuildOptions(**build_options)
+    is_batch = bool(sets or grid)
+    with contextlib.ExitStack() as stack:
+        progress = stack.enter_context(ProgressBar())
+        if scheduler:
+            from evidence.build.dask_executor import DaskExecutor
+
+            options = replace(options, executor=stack.enter_context(DaskExecutor(scheduler)))
+        output = stack.enter_context(
+            output_location(out, is_batch=is_batch, status=progress.status)
+        )
+        arguments: dict[str, Any] = {
+            "out": output.folder,
+            "parameters": values,
+            "options": options,
+            "progress": progress,
+        }
+        if is_batch:
+            results = list(build_batch(project, sets=sets, grid=grid, **arguments))
+        else:
+            results = [build_reports(project, **arguments)]
+    if explain:
+        _print_reasons(results)
+    return _print_results(results, output.address_of)
+
+
+def _print_reasons(results: "list[BuildResult]") -> None:
+    for result in results:
+        for name, reason in result.reasons.items():
+            state = f"built: {reason}" if reason else "up to date"
+            if name in result.failures:
+                state = f"failed: {reason}"
+            click.echo(f"{result.name} {name}: {state}".lstrip())
+
+
+def _print_results(results: "list[BuildResult]", show_path: Callable[[Path], str]) -> int:
+    from evidence.provenance.sentence import count
+
+    reasons = [reason for result in results for reason in result.reasons.values()]
+    failed = sum(len(result.failures) for result in results)
+    built = count(sum(map(bool, reasons)) - failed, "report").text
+    figures = count(sum(result.figures for result in results), "figure").text
+    values = count(sum(result.values for result in results), "value").text
+    folder = results[0].folder.parent if results[0].name else results[0].folder
+    click.echo(f"{built} built, {reasons.count('')} up to date ({figures}, {values})")
+    click.echo(f"folder: {show_path(folder)}")
+    click.echo(f"open:   {show_path(folder / 'index.html')}")
+    sys.stdout.flush()
+    for result in results:
+        for name, message in result.failures.items():
+            label = f"{result.name} {name}".strip()
+            click.echo(f"evidence: {label}: {message}", err=True)
+            if notebook := result.failed_notebooks.get(name):
+                click.echo(f"Notebook with the traceback: {show_path(notebook)}", err=True)
+    if failed:
+        click.echo("The previous pages of failed reports were kept.", err=True)
+    return 1 if failed else 0
+
+
+@command(
+    "why",
+    "evidence why C01",
+    "evidence why baker1990",
+    "evidence why fig-dose-response",
+    "evidence why data/studies.csv:4",
+    "evidence why 'index/baker1990/yeast/risen/1 day.proportion' --format json",
+)
+@click.argument("name")
+@format_option
+@reports_option
+@project_option
+def why(name: str, output_format: str, reports: str, project: str) -> int:
+    """Trace a number, figure, claim or study back to its source.
+
+    NAME is a claim, unknown, study, row such as data/studies.csv:4, figure, table or value. The
+    command prints where it is shown, how it was computed, the rows behind it, and for each row
+    what the source prints and on which page.
+    """
+    from evidence.dataset.dataset import load_dataset
+    from evidence.report.trace import trace_number
+
+    dataset = load_dataset(project)
+    traces = trace_number(dataset, _reports_folder(reports, dataset.project), name)
+    if output_format == "json":
+        content = [trace.as_data(dataset) for trace in traces]
+        click.echo(format_json(content), nl=False)
+    else:
+        click.echo("\n\n".join(trace.as_text(dataset) for trace in traces))
+    return 0
+
+
+def _reports_folder(reports: str, project: Path) -> Path:
+    return Path(reports or project / "reports")
+
+
+@command(
+    "cite",
+    "evidence cite fig-shares",
+    "evidence cite fig-shares --style ris > fig-shares.ris",
+    "evidence cite reports/figures/fig-shares.json --style apa",
+    "evidence cite baker1990 miller2001 --style bibtex",
+)
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.option(
+    "--style",
+    type=click.Choice(CITATION_STYLES),
+    default="vancouver",
+    show_default=True,
+    help="Citation style or file format.",
+)
+@reports_option
+@project_option
+def cite(names: tuple[str, ...], style: str, reports: str, project: str) -> int:
+    """Print the citation of a figure, table or source.
+
+    NAME is the id of a figure or table, the JSON file of a figure, or a BibTeX key. The primary
+    studies come first, then the figure with its version, as part of the project in CITATION.cff.
+    """
+    from evidence.dataset.citations import STYLES
+    from evidence.dataset.dataset import load_dataset
+    from evidence.report.cite import cited_sources
+
+    dataset = load_dataset(project)
+    sources = cited_sources(dataset, _reports_folder(reports, dataset.project), names)
+    click.echo(STYLES[style](sources), nl=False)
+    return 0
+
+
+@command(
+    "export",
+    "evidence export tab-studies --format docx --out studies.docx",
+    "evidence export tab-summary-of-findings --format latex --style apa",
+    "evidence export fig-shares --format html --out fig-shares.html",
+)
+@click.argument("name")
+@click.option(
+    "--format",
+    "file_format",
+    type=click.Choice(DOCUMENT_FORMATS),
+    required=True,
+    help="File format.",
+)
+@click.option(
+    "--style",
+    type=click.Choice(REFERENCE_STYLES),
+    default="vancouver",
+    show_default=True,
+    help="Style of the references.",
+)
+@click.option("--out", default="", metavar="FILE", help="File to write (default: print).")
+@reports_option
+@project_option
+def export(name: str, file_format: str, style: str, out: str, reports: str, project: str) -> int:
+    """Export a figure or table for a manuscript (Word, LaTeX or HTML).
+
+    NAME is the id of a figure or table, as shown on its page. Caption and references are included.
+    """
+    from evidence.dataset.dataset import load_dataset
+    from evidence.report.export import export_document, write_document
+
+    if file_format == "docx" and not out:
+        raise ParameterError(f"a Word document cannot be printed. Name a file: --out {name}.docx")
+    dataset = load_dataset(project)
+    item = (dataset, _reports_folder(reports, dataset.project), name, file_format, style)
+    if not out:
+        click.echo(export_document(*item).decode(), nl=False)
+        return 0
+    for path in write_document(*item, Path(out)):
+        click.echo(f"written: {path}")
+    return 0
+
+
+@command(
+    "identify",
+    "evidence identify ~/Downloads/image-17.png",
+    "evidence identify fig-dose-response@1a2b3c4 --format json",
+)
+@click.argument("figure", metavar="FILE")
+@format_option
+@reports_option
+@project_option
+def identify(figure: str, output_format: str, reports: str, project: str) -> int:
+    """Identify a figure file and say whether it is current.
+
+    FILE is a picture of any name, or the id printed at the lower right corner of one. The command
+    prints figure, version, rows and studies, and what has changed since. The exit code is 0 if the
+    figure is current, else 1.
+    """
+    from evidence.dataset.dataset import load_dataset
+    from evidence.report.identify_figure import identify_figure
+
+    dataset = load_dataset(project)
+    found = identify_figure(dataset, _reports_folder(reports, dataset.project), figure)
+    if output_format == "json":
+        click.echo(format_json(found.as_data()), nl=False)
+    else:
+        click.echo(found.as_text())
+    return 0 if found.current else 1
+
+
+@command(
+    "diff",
+    "evidence diff HEAD~1 .",
+    "evidence diff v0.1 v0.2 --format html --out changes.html",
+    "evidence diff old/reports/values.json reports/values.json",
+)
+@click.argument("old")
+@click.argument("new")
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(("markdown", "html", "json")),
+    default="markdown",
+    show_default=True,
+    help="Output format.",
+)
+@click.option("--out", default="", metavar="FILE", help="File to write (default: print).")
+@project_option
+def diff(old: str, new: str, output_format: str, out: str, project: str) -> int:
+    """Show what changed between two versions of a project, and why.
+
+    OLD and NEW are each a git revision, a project folder, or the values.json of finished reports.
+    The command lists changed rows, key numbers with the cause of each change, conclusions that
+    crossed a stated threshold, and unknowns that were opened, narrowed, answered or lost evidence.
+    All numbers are computed with the installed code; no code of another version is run.
+    """
+    from evidence.compare.document import FORMATS
+    from evidence.compare.git_versions import compare_versions
+
+    differences = compare_versions(old, new, project)
+    text = FORMATS[output_format](differences)
+    if not out:
+        click.echo(text, nl=False)
+        return 0
+    try:
+        Path(out).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise EvidenceError(f"--out {out}: cannot be written: {error.strerror}") from None
+    click.echo(f"written: {out}" + (" (no change)" if differences.is_empty else ""))
+    return 0
