@@ -290,6 +290,17 @@ def test_a_notebook_without_a_record_is_always_built(project):
         assert build_reports(project.root, options=options).reasons == {"10_bread": reason}
 
 
+def test_reports_of_another_version_are_built_again(project):
+    project.notebook("10_bread", "report.dataset")
+    only = BuildOptions(only=["10_bread"])
+    manifest = build_reports(project.root, options=only).folder / "manifest.json"
+    content = json.loads(manifest.read_text("utf-8"))
+    del content["reports"]["10_bread"]["recipe"]["beside"]
+    manifest.write_text(json.dumps(content), "utf-8")
+    done = build_reports(project.root, options=only)
+    assert done.reasons == {"10_bread": "it was made by another version of evidence"}
+
+
 def test_a_table_that_is_edited_while_a_report_is_built_makes_it_out_of_date(project):
     """Also if the table is as before when the next build starts."""
     edit = f"path = pathlib.Path('{project.root}/data/studies.csv'); text = path.read_text()\n"

@@ -118,6 +118,8 @@ def _reason(plan: ReportPlan, name: str, compare: Compare) -> str:
         return "there is no finished report"
     if not plan.reuses:
         return "--force" if plan.force else f"--engine {plan.engine}"
+    if report["recipe"].keys() != plan.recipe(name).keys():
+        return "it was made by another version of evidence"
     found = describe_differences(report["recipe"], plan.recipe(name))
     found = found or modified_files(plan.target, report["files"])
     return _join(found or changes(plan.target, name, compare))
