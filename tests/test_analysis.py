@@ -399,8 +399,7 @@ def test_studies_are_described_and_ranked(project):
         "Randomised parallel, 30 participants randomised (loaves)."
     )
     assert [str(sentence) for sentence in evidence_limits(dataset, results(project))] == [
-        "Of 2 studies with human participants, 2 randomised them, 0 of these with an active "
-        "comparator.",
+        "Of 2 studies with human participants, 2 randomised them.",
         "1 result could not be confirmed at the source; charts mark them, and they never count as "
         "evidence.",
     ]

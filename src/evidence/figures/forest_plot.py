@@ -258,6 +258,7 @@ def _methods(measure: str, method: str = "") -> dict[str, str]:
         "pi_low": prediction,
         "pi_high": prediction,
         "heterogeneity": "heterogeneity",
+        "k": "distinct_studies",
     }
 
 
