@@ -4,6 +4,8 @@ The project is sent as one archive, and the files of each report come back as on
 versions of this package or its libraries is refused, because a report is identified by them.
 """
 
+import contextlib
+import gc
 import io
 import logging
 import tempfile
@@ -44,11 +46,16 @@ class DaskExecutor(LocalExecutor):
             raise self._error(f"dask is not installed here; install it with {install}") from None
         # The client logs every attempt to connect; the error below says it in one line.
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
-        try:
-            self._client = Client(self._address, timeout=TIMEOUT_SECONDS, set_as_default=False)
-        except (OSError, ValueError):
+        client = None
+        with contextlib.suppress(OSError, ValueError):
+            client = Client(self._address, timeout=TIMEOUT_SECONDS, set_as_default=False)
+        if client is None:
+            # Collected while another client starts, the half-made one would wait for its lock
+            # without end.
+            gc.collect()
             message = f"no scheduler answers within {TIMEOUT_SECONDS} seconds; check the address"
-            raise self._error(f"{message}, such as tcp://192.0.2.7:8786") from None
+            raise self._error(f"{message}, such as tcp://192.0.2.7:8786")
+        self._client = client
         try:
             self._require_workers()
         except BaseException:
