@@ -22,6 +22,7 @@ from evidence.dataset.dataset import load_dataset
 from evidence.dataset.project_folder import EXAMPLE
 from evidence.errors import EvidenceError, ReportError
 from evidence.notebook import locate
+from evidence.notebook.requirements import unmet_needs
 from tests.absolute_phrases import absolute_phrases
 from tests.conftest import NAMES, ROOT, Project
 from tests.example_trials import BCG, YEARS, arm, described
@@ -154,6 +155,28 @@ def test_a_report_without_anything_to_say_is_not_built(vaccine_reports):
     assert not (vaccine_reports / "05_claims.html").exists()
     with pytest.raises(ReportError, match=r"05_claims: needs data/claims\.csv, which has no entry"):
         build_reports(vaccine_reports.parent, options=BuildOptions(only=["claims"]))
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "is_met"),
+    [
+        ("studies.csv", "study,dose\nbaker1990,0.5\n", True),
+        ("studies.csv", "study,dose\nbaker1990,\n", False),
+        ("studies.csv", "\ufeffsep=;\nStudy;Dose\nbaker1990;0,5\n", True),
+        ("studies.csv", "study\tdose\nbaker1990\t0.5\n".encode("utf-16"), True),
+        ("studies.xlsx", b"PK", True),
+        ("designs.csv", "study\nbaker1990\n", False),
+    ],
+)
+def test_what_a_notebook_needs_is_found_as_spreadsheets_write_it(tmp_path, file, content, is_met):
+    notebook = tmp_path / "10_doses.ipynb"
+    notebook.write_text(
+        json.dumps({"metadata": {"evidence": {"needs": ["data/studies.csv:dose"]}}})
+    )
+    (tmp_path / "data").mkdir()
+    raw = content if isinstance(content, bytes) else content.encode()
+    (tmp_path / "data" / file).write_bytes(raw)
+    assert unmet_needs(notebook, tmp_path) == (() if is_met else ("data/studies.csv:dose",))
 
 
 def test_the_package_knows_no_word_of_the_shipped_data(shipped):

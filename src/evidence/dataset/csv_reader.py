@@ -5,18 +5,24 @@ in UTF-8 or UTF-16, with blank rows and columns at their ends.
 """
 
 import csv
-import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from itertools import chain, count, islice
+from collections.abc import Callable, Iterator
+from itertools import count, islice
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from evidence.dataset import schema
-from evidence.dataset.cells import cell_reader, fold, plain_cell
+from evidence.dataset.cells import cell_reader, plain_cell
+from evidence.dataset.csv_layout import (
+    DELIMITER_NAMES,
+    csv_layout,
+    extra_names,
+    header_names,
+    open_csv,
+    read_text,
+)
 from evidence.dataset.project_folder import table_path
 from evidence.dataset.text_checks import printable, quote, undecodable_byte
 from evidence.dataset.workbook import workbook_rows
@@ -24,9 +30,6 @@ from evidence.errors import EvidenceError, ProblemList, did_you_mean
 
 CHUNK_ROWS = 500
 """Rows that are turned into columns at once: few enough to stay in the processor's cache."""
-DELIMITER_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
-UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-"""How a file begins that Excel saves as "Unicode text"."""
 ZIP_MARK = b"PK\x03\x04"
 """How a workbook begins."""
 
@@ -67,11 +70,6 @@ def text_table(
     return pd.DataFrame(cells, index=pd.Index(lines, dtype="int64", name="line"))
 
 
-def extra_names(names: Iterable[str]) -> list[str]:
-    """Return the names of columns that a project adds for itself."""
-    return [name for name in names if name.startswith(schema.EXTRA_PREFIX)]
-
-
 def map_cells(column: pd.Series, function: Callable[[str], object], dtype: type) -> np.ndarray:
     """Apply a function once to each distinct cell of a column; return the results by row."""
     if isinstance(column.dtype, pd.CategoricalDtype):
@@ -84,52 +82,6 @@ def map_cells(column: pd.Series, function: Callable[[str], object], dtype: type)
 def split_keys(cell: str) -> list[str]:
     """Split a cell that holds several words, separated by semicolons."""
     return [word.strip() for word in cell.split(";") if word.strip()]
-
-
-@dataclass(frozen=True)
-class CsvLayout:
-    """How a CSV file is written.
-
-    `lines_before` counts the lines above its header, such as the `sep=;` of a spreadsheet.
-    """
-
-    delimiter: str
-    lines_before: int
-
-
-def csv_layout(lines: Iterable[str], table: schema.Table) -> tuple[CsvLayout, Iterator[str]]:
-    """Return the layout of a file, and its lines from the header on.
-
-    No column name has a delimiter in it, so the one that gives most known names is used.
-    """
-    lines = iter(lines)
-    header, lines_before, delimiter = next(lines, ""), 0, ""
-    if separator := re.fullmatch(r'"?sep=(.)"?\s*', header, re.I):
-        header, lines_before, delimiter = next(lines, ""), 1, separator[1]
-    if not delimiter:
-        known = set(table.names)
-        delimiter = max(
-            DELIMITER_NAMES,
-            key=lambda sign: len(known & {*header_names(header.split(sign), table)}),
-        )
-    return CsvLayout(delimiter, lines_before), chain([header], lines)
-
-
-def header_names(cells: Iterable[str], table: schema.Table) -> list[str]:
-    """Return the column names of a header, as the table spells them and extra ones in lower case."""
-    known = set(table.names)
-    names = (cell.strip(' "\r\n\t\xa0') for cell in cells)
-    folded = ((name, fold(name).replace(" ", "_")) for name in names)
-    return [
-        spelling if spelling in known or extra_names([spelling]) else name
-        for name, spelling in folded
-    ]
-
-
-def read_text(path: Path) -> str:
-    """Return the text of a CSV file, with its byte-order mark if it is in UTF-8."""
-    content = path.read_bytes()
-    return content.decode("utf-16" if content.startswith(UTF_16_MARKS) else "utf-8")
 
 
 def _read_workbook(
@@ -155,9 +107,7 @@ def _read_csv(
     lines: list[int] = []
     columns: dict[str, pd.Categorical] = {}
     try:
-        with path.open("rb") as file:
-            encoding = "utf-16" if file.read(2) in UTF_16_MARKS else "utf-8-sig"
-        with path.open(encoding=encoding, newline="") as file:
+        with open_csv(path) as file:
             layout, text = csv_layout(file, table)
             reader = csv.reader(text, delimiter=layout.delimiter, strict=True)
             rows = _rows(reader, lines, layout.lines_before)

@@ -16,14 +16,8 @@ import pandas as pd
 from evidence.dataset import schema
 from evidence.dataset.access_log import DIGITS, AccessLog, row_digests, selection
 from evidence.dataset.bibliography import Bibliography, Reference, read_bibliography
-from evidence.dataset.csv_reader import (
-    csv_layout,
-    header_names,
-    map_cells,
-    read_tables,
-    read_text,
-    split_keys,
-)
+from evidence.dataset.csv_layout import csv_layout, header_names, read_text
+from evidence.dataset.csv_reader import map_cells, read_tables, split_keys
 from evidence.dataset.labels import tell_apart
 from evidence.dataset.notebook_display import Frame
 from evidence.dataset.project_folder import csv_path, find_project, table_checksums
@@ -330,6 +324,18 @@ def time_in_days(time: pd.Series, unit: pd.Series) -> pd.DataFrame:
     return pd.DataFrame(each, index=time.index).mul(factor, axis=0)
 
 
+def table_text(project: Path, table: schema.Table) -> str:
+    """Return the text of the CSV file of a table; empty if there is none.
+
+    Raises
+    ------
+    EvidenceError
+        The table is in a workbook, to which no row can be added.
+    """
+    path = csv_path(project, table)
+    return read_text(path) if path.is_file() else ""
+
+
 def append_row(project: Path, table: schema.Table, cells: Mapping[str, object]) -> None:
     """Append a row to a table of a project, and create the table if it is not there yet.
 
@@ -340,8 +346,7 @@ def append_row(project: Path, table: schema.Table, cells: Mapping[str, object]) 
     """
     path = csv_path(project, table)
     try:
-        content = read_text(path) if path.is_file() else ""
-        atomic_write(path, with_rows(content, table, [cells]))
+        atomic_write(path, with_rows(table_text(project, table), table, [cells]))
     except OSError as error:
         raise EvidenceError(f"{path}: cannot be written: {error.strerror}") from None
 
@@ -357,8 +362,7 @@ def append_checked_row(project: Path, table: schema.Table, cells: Mapping[str, o
     """
     dataset = load_dataset(project)
     tables, _ = read_tables(dataset.project)
-    path = csv_path(dataset.project, table)
-    lines = read_text(path).splitlines() if path.is_file() else []
+    lines = table_text(dataset.project, table).splitlines()
     row = {name: str(cells.get(name, "")) for name in tables[table.file].columns}
     line = pd.Index([len(lines or [""]) + 1], name="line")
     rows = pd.concat([tables[table.file].astype("str"), pd.DataFrame(row, index=line, dtype="str")])

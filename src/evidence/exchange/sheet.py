@@ -2,17 +2,17 @@
 
 import csv
 import io
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from evidence.dataset.csv_reader import read_text
+from evidence.dataset.csv_layout import csv_layout, read_text
 from evidence.dataset.schema import Table
 from evidence.dataset.workbook import workbook_rows
 from evidence.errors import EvidenceError
 
-DELIMITERS = ",;\t"
+OF_ANYBODY = Table("", "", (), ())
+"""A table of which no column is known."""
 
 
 @dataclass(frozen=True)
@@ -67,12 +67,9 @@ def read_sheet(path: Path) -> Sheet:
 
 def parse_csv(text: str) -> Iterator[tuple[int, list[str]]]:
     """Yield line and cells of each row that is not blank; the delimiter is the header's."""
-    lines = io.StringIO(text, newline="")
-    before = re.match(r'"?sep=(.)"?\s*\n', text, re.IGNORECASE)
-    header = lines.readline() if before else text.split("\n", 1)[0]
-    delimiter = before[1] if before else max(DELIMITERS, key=header.count)
-    reader = csv.reader(lines, delimiter=delimiter)
-    first = line = 2 if before else 1
+    layout, lines = csv_layout(io.StringIO(text, newline=""), OF_ANYBODY)
+    reader = csv.reader(lines, delimiter=layout.delimiter)
+    first = line = layout.lines_before + 1
     for row in reader:
         if any(cell.strip() for cell in row):
             yield line, row

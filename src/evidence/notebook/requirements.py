@@ -8,6 +8,9 @@ import csv
 import json
 from pathlib import Path
 
+from evidence.dataset import schema
+from evidence.dataset.csv_layout import csv_layout, header_names, open_csv
+from evidence.dataset.project_folder import table_path
 from evidence.errors import EvidenceError
 
 METADATA = "evidence"
@@ -30,11 +33,21 @@ def unmet_needs(notebook: Path, project: Path) -> tuple[str, ...]:
 
 
 def _is_met(need: str, project: Path) -> bool:
-    """Tell whether a table has a row, or a column of it a cell; tables of notebooks are small."""
+    """Tell whether a table has a row, or a column of it a cell.
+
+    A workbook counts as filled: opening it takes longer than all other tables.
+    """
     file, _, column = need.partition(":")
+    table = schema.BY_FILE.get(file) or schema.Table(file, "", (), ())
+    path = table_path(project, table)
+    if path.suffix == schema.WORKBOOK_SUFFIX:
+        return True
     try:
-        with (project / file).open(encoding="utf-8-sig", errors="replace", newline="") as lines:
-            rows = csv.DictReader(lines)
-            return any((row.get(column) or "").strip() if column else row for row in rows)
-    except (OSError, csv.Error):
+        with open_csv(path) as lines:
+            layout, text = csv_layout(lines, table)
+            rows = csv.reader(text, delimiter=layout.delimiter)
+            names = header_names(next(rows, []), table)
+            wanted = [number for number, name in enumerate(names) if column in ("", name)]
+            return any(row[n].strip() for row in rows for n in wanted if n < len(row))
+    except (OSError, UnicodeDecodeError, csv.Error):
         return False

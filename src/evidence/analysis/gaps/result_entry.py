@@ -7,9 +7,9 @@ from pathlib import Path
 from evidence.analysis.gaps.result_template import RESULT_COLUMNS
 from evidence.analysis.table_entry import write_checked
 from evidence.dataset import schema
-from evidence.dataset.csv_reader import read_table, read_text
-from evidence.dataset.dataset import Dataset, load_dataset, with_rows
-from evidence.dataset.project_folder import csv_path, table_path
+from evidence.dataset.csv_reader import read_table
+from evidence.dataset.dataset import Dataset, load_dataset, table_text, with_rows
+from evidence.dataset.project_folder import table_path
 from evidence.dataset.readings import FULL_TEXT, lies_in
 from evidence.errors import DatasetError, EvidenceError, ParameterError, Problem, ProblemList
 
@@ -225,7 +225,7 @@ def _put_rows(
     tuple of str and dict of int to int
         The new text, and for the line of each of the rows in it the number of the row.
     """
-    content = read_text(csv_path(dataset.project, table))
+    content = table_text(dataset.project, table)
     old = content.rstrip("\n").split("\n")
     starts = [_line(address) for address in dataset.frame(table)["address"]]
     new, numbers = old[: starts[0] - 1], {}
