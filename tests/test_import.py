@@ -433,6 +433,14 @@ def test_the_dose_is_that_of_the_treated_group(project, take):
     assert list(rows["dose_unit"]) == ["minutes/week", ""]
 
 
+def test_tables_in_other_encodings_are_extended(project, take):
+    studies, sources = project.path("data/studies.csv"), project.path("references.bib")
+    studies.write_text(studies.read_text("utf-8"), "utf-16")
+    sources.write_bytes(sources.read_bytes() + b"@misc{x, title = {Br\xf6t}, year = {2000}}\n")
+    take("m.csv", COUNTS.format(5, 30), values=SAME)
+    assert cells(project, schema.STUDIES, "as_printed", study="oven1999") == [("3/20",), ("9/21",)]
+
+
 def test_the_same_file_twice_adds_nothing(project, take):
     take("m.csv", COUNTS.format(5, 30), values=SAME)
     before = project.path("data/studies.csv").read_bytes()

@@ -1,6 +1,7 @@
 """Import a file of another program into the tables of a project, completely or not at all."""
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -10,9 +11,9 @@ from typing import Any
 from evidence.analysis.table_entry import write_checked
 from evidence.dataset import schema
 from evidence.dataset.authors import Author
-from evidence.dataset.bibliography import NO_DATE, Reference
+from evidence.dataset.bibliography import NO_DATE, Reference, decode_file
 from evidence.dataset.citations import format_bibtex
-from evidence.dataset.dataset import Dataset, load_dataset, with_rows
+from evidence.dataset.dataset import Dataset, load_dataset, table_text, with_rows
 from evidence.dataset.project_folder import EXAMPLE
 from evidence.errors import MAX_PROBLEMS, DatasetError, EvidenceError, Problem, did_you_mean
 from evidence.exchange.comparison import FIELDS, Comparison, UnfitError, result_rows
@@ -116,19 +117,14 @@ def import_evidence(
         _tell_repeats_apart(rows[schema.STUDIES])
     _spell_as_before(dataset, [*rows[schema.STUDIES], *rows[schema.OUTCOMES]])
     new_rows = {table: _distinct(dataset, table, lines) for table, lines in rows.items()}
-    before = texts.get(schema.STUDIES.file, dataset.read_text(schema.STUDIES.file))
+    before = ""
     for table, lines in new_rows.items():
         if lines:
-            text = texts.get(table.file, dataset.read_text(table.file))
+            text = texts.get(table.file) or table_text(dataset.project, table)
+            before = text if table is schema.STUDIES else before
             texts[table.file] = with_rows(text, table, lines)
-    bibliography = before_bibliography = dataset.read_text(schema.BIBLIOGRAPHY_FILE)
-    if is_new:
-        invented = (EXAMPLE / schema.BIBLIOGRAPHY_FILE).read_text("utf-8").strip()
-        bibliography = bibliography.replace(invented, "")
-    if entries.new or bibliography != before_bibliography:
-        bibliography = bibliography.strip("\n")
-        parts = filter(None, [bibliography, format_bibtex(entries.new.values()).rstrip("\n")])
-        texts[schema.BIBLIOGRAPHY_FILE] = "\n\n".join(parts) + "\n"
+    if entries.new or is_new:
+        texts[schema.BIBLIOGRAPHY_FILE] = _bibliography_text(dataset, entries.new, is_new=is_new)
     try:
         write_checked(dataset, texts, dry_run=dry_run)
     except DatasetError as error:
@@ -157,6 +153,16 @@ def _texts_to_extend(dataset: Dataset) -> dict[str, str]:
         for table in schema.TABLES
         if is_invented.get(table.file)
     }
+
+
+def _bibliography_text(dataset: Dataset, new: Mapping[str, Reference], *, is_new: bool) -> str:
+    """Return the bibliography with new entries, and without the invented ones of a new project."""
+    content = (dataset.project / schema.BIBLIOGRAPHY_FILE).read_bytes()
+    text, _ = decode_file(content)
+    if is_new:
+        text = text.replace((EXAMPLE / schema.BIBLIOGRAPHY_FILE).read_text("utf-8").strip(), "")
+    parts = filter(None, [text.strip("\n"), format_bibtex(new.values()).rstrip("\n")])
+    return "\n\n".join(parts) + "\n"
 
 
 def _rows_by_table(
@@ -271,12 +277,20 @@ class _Entries:
         self._library = Library(dataset.bibliography)
         self._review, self._file = review, file
         self._keys: dict[str, str] = {}
+        self._names: dict[str, list[str]] = defaultdict(list)
+        self._by_doi: dict[str, str] = {}
+        self._by_author_and_year: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for key, reference in self._bibliography.items():
+            self._by_doi.setdefault(reference.doi.casefold(), key)
+            if reference.creators:
+                author = letters(reference.creators[0].last)
+                self._by_author_and_year[author, reference.year].append(key)
         self.new: dict[str, Reference] = {}
         self.source = source or self._add_source()
 
     def label(self, key: str) -> str:
         """Return the name of a study as the file has it; of its reference if that is the key."""
-        name = next(name for name, known in self._keys.items() if known == key)
+        name = self._names[key][0]
         return self._dataset.label(key) if name == key else name
 
     def key(self, name: str) -> str:
@@ -288,22 +302,18 @@ class _Entries:
             Several references fit.
         """
         if name not in self._keys:
-            self._keys[name] = self._find(name) or self._add_study(name)
+            self._keys[name] = key = self._find(name) or self._add_study(name)
+            self._names[key].append(name)
         return self._keys[name]
 
     def _find(self, name: str) -> str:
         if name in self._bibliography:
             return name
         doi = self._review.references.get(name, StudyReference()).doi.casefold()
-        for key, known in self._bibliography.items():
-            if doi and known.doi.casefold() == doi:
-                return key
+        if doi and doi in self._by_doi:
+            return self._by_doi[doi]
         author, year, letter = _split_name(name)
-        found = [
-            key
-            for key, known in self._bibliography.items()
-            if known.year == year and known.creators and letters(known.creators[0].last) == author
-        ]
+        found = self._by_author_and_year.get((author, year), [])
         # The letters of the file need not be those of the bibliography, unless all keys have one.
         if letter and all(re.search(r"\d[a-z]$", key) for key in found):
             found = [key for key in found if key.endswith(letter)]
@@ -311,8 +321,8 @@ class _Entries:
             keys = ", ".join(found)
             raise UnfitError(f"'{name}' may be {keys}. Write the key of one in place of the name")
         key = found[0] if found else self._labels.get(letters(name), "")
-        for other, known_key in self._keys.items():
-            if key and known_key == key and _split_name(other) != (author, year, letter):
+        for other in self._names.get(key, []):
+            if _split_name(other) != (author, year, letter):
                 raise UnfitError(
                     f"'{name}' and '{other}' both fit {key}. Write keys in place of the names, or "
                     "add the missing entry to references.bib"
