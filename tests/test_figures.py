@@ -338,6 +338,15 @@ def test_cumulative_plot_adds_one_study_per_line(layouts):
     assert "The first line is Baker 1990 alone" in str(layout.caption)
 
 
+def test_a_cumulative_plot_gives_the_time_of_each_added_study(dataset, results):
+    pooled = pool(dataset, results)
+    assert lay_out_cumulative(pooled).columns["label"] == "Study, 1 day"
+    days = pooled.studies["days"].where(pooled.studies.index > 0, 3.0)
+    layout = lay_out_cumulative(replace(pooled, studies=pooled.studies.assign(days=days)))
+    assert layout.columns["label"] == "Study"
+    assert layout.frame["time"].tolist() == ["3 days", "1 day", "1 day", "1 day"]
+
+
 def test_claims_have_one_line_each_below_the_heading_of_their_verdict(layouts):
     layout = layouts["claims"]
     assert layout.frame["claim"].tolist() == ["C1"]

@@ -136,8 +136,9 @@ def lay_out_cumulative(pooled: PooledEstimate | Refusal) -> ForestLayout:
     lines = _study_lines(pooled.measure, pooled.studies.head(1).assign(weight=np.nan))
     for number, estimate in enumerate(pooled.cumulative, start=1):
         studies = pooled.studies.head(number + 1)
-        name = f"with {studies['label'].iloc[-1]}"
-        lines.append(_pooled_line(pooled, name, studies, estimate, "cumulative"))
+        added = studies.iloc[-1]
+        line = _pooled_line(pooled, f"with {added['label']}", studies, estimate, "cumulative")
+        lines.append(line | {"time": _time_text(added["days"])})
     return _lay_out(
         "fig-cumulative",
         title,
@@ -344,12 +345,16 @@ def _study_lines(measure: str, studies: pd.DataFrame) -> list[dict]:
         more = {name: row[name] for name in same} | {
             "name": f"{row['study']} {repeat + 1}" if repeat else row["study"],
             "weight": float(row["weight"]),
-            "time": format_duration(row["days"]) if np.isfinite(row["days"]) else "",
+            "time": _time_text(row["days"]),
             "group1": _group_cell(row, "1"),
             "group2": _group_cell(row, "2"),
         }
         lines.append(_line(measure, "study", row["label"], natural, **more))
     return lines
+
+
+def _time_text(days: float) -> str:
+    return format_duration(days) if np.isfinite(days) else ""
 
 
 def _group_cell(study: Mapping, group: str) -> str:
@@ -389,7 +394,7 @@ def _columns(measure: str, lines: list[dict], confidence: float) -> dict[str, st
         texts = [line[group] for line in studies]
         contents = (name for name, sign in CONTENTS.items() if any(sign in text for text in texts))
         headers[group] = f"{headers[group]}\n{' or '.join(contents)}".strip()
-    times = {line["time"] for line in studies}
+    times = {line["time"] for line in lines if line["kind"] in ("study", "cumulative")}
     if len(times) == 1:
         headers["label"] += f", {times.pop()}".rstrip(", ")
         del headers["time"]
@@ -479,7 +484,7 @@ def draw_forest(layout: ForestLayout):
         for column, (x, side) in columns.items():
             text = label if column == "label" else line[column]
             write(x, y, text, ha=side, weight=weight)
-        write(0, top + size, note, va="top")
+        write(0, top + size + PADDING / 4, note, va="top")
         if line["kind"] != "heading":
             _draw_line(axes, y, line, number)
         if line["prediction"]:
