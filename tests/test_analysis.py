@@ -365,7 +365,7 @@ def test_what_a_study_found_is_written_with_its_rows(project):
             "Height: yeast better than none, effect size not tabulated.",
             "Height at 1 day: yeast not different from none, effect size not tabulated.",
             "Height at 1 day: yeast against none, standardised mean difference −0.82, 95% CI −1.30 "
-            "to −0.30, p = 0.01, adjusted p <0.05.",
+            "to −0.30, p = 0.01, adjusted p <0.05. Values above 0 favour the treatment.",
         ]),
     ):  # fmt: skip
         sentences = study_findings(project.dataset(), results(project), study, confidence=0.95)

@@ -286,7 +286,7 @@ def _direction_sentences(rows: pd.DataFrame, readings: pd.DataFrame) -> Iterator
 
 
 def _estimate_sentences(rows: pd.DataFrame) -> Iterator[Sentence]:
-    """Yield contrasts with a printed estimate."""
+    """Yield contrasts with a printed estimate, and which side of no effect favours the treatment."""
     contrasts = rows[(rows["role"] == "contrast") & rows["value"].notna()]
     names = _unique_names(contrasts)
     for row in contrasts.itertuples():
@@ -307,7 +307,8 @@ def _estimate_sentences(rows: pd.DataFrame) -> Iterator[Sentence]:
             if printed := getattr(row, column):
                 fields[column] = verbatim(printed, address)
                 template += f", {label} {'' if printed[0] in '<>' else '= '}{{{column}}}"
-        yield Sentence(names[row.Index], template + ".", fields)
+        fields["side"] = _side_text(contrasts.loc[[row.Index]], row.measure)
+        yield Sentence(names[row.Index], template + ". {side}", fields)
 
 
 def _unique_names(contrasts: pd.DataFrame) -> pd.Series:
