@@ -8,7 +8,8 @@ import inspect
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import click
 
@@ -17,11 +18,6 @@ from evidence.errors import (
     EvidenceError,
     ParameterError,
 )
-
-# Whoever asks for help does not wait for pandas: the commands import what they need.
-if TYPE_CHECKING:
-    pass
-
 
 project_option = click.option(
     "--project",
@@ -39,6 +35,9 @@ reports_option = click.option(
 )
 
 
+out_option = click.option(
+    "--out", default="", metavar="FILE", help="File to write (default: print)."
+)
 format_option = click.option(
     "--format",
     "output_format",
@@ -70,6 +69,18 @@ def command(
         return group.command(name, help=help_text, **options)(function)
 
     return register
+
+
+def print_or_write(text: str, out: str, remark: str = "") -> None:
+    """Print a text, or write it to a file and say so, with a remark."""
+    if not out:
+        click.echo(text, nl=False)
+        return
+    try:
+        Path(out).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise EvidenceError(f"--out {out}: cannot be written: {error.strerror}") from None
+    click.echo(f"written: {out}{remark}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,19 +1,14 @@
 """Commands that import references and results from files of other programs."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from evidence.cli.app import command, project_option
 from evidence.errors import (
     ParameterError,
 )
-
-# Whoever asks for help does not wait for pandas: the commands import what they need.
-if TYPE_CHECKING:
-    pass
-
-from evidence.cli.app import command, project_option
 
 
 class _ImportGroup(click.Group):

@@ -1,22 +1,16 @@
 """Commands that pool studies or write the studies of a question."""
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from evidence.cli.app import command, format_option, out_option, print_or_write, project_option
+from evidence.cli.words import MEASURES, METHODS, MODERATORS, PRIORS, SHAPES, SUBGROUPS, TESTS
 from evidence.errors import (
     EvidenceError,
 )
 from evidence.files import format_json
-
-# Whoever asks for help does not wait for pandas: the commands import what they need.
-if TYPE_CHECKING:
-    pass
-
-from evidence.cli.app import command, format_option, project_option
-from evidence.cli.words import MEASURES, METHODS, MODERATORS, PRIORS, SHAPES, SUBGROUPS, TESTS
 
 
 def question_options(function: Callable) -> Callable:
@@ -249,7 +243,7 @@ def dose_response(
     show_default=True,
     help="Form of the table.",
 )
-@click.option("--out", default="", metavar="FILE", help="File to write (default: print).")
+@out_option
 @project_option
 def export_data(project: str, file_format: str, out: str, **options: Any) -> int:
     """Write the studies of a question as a table for another program.
@@ -261,6 +255,7 @@ def export_data(project: str, file_format: str, out: str, **options: Any) -> int
     from evidence.analysis.results import select_results
     from evidence.dataset.dataset import load_dataset
     from evidence.exchange.metafor_export import metafor_table
+    from evidence.provenance.sentence import count
 
     dataset = load_dataset(project)
     results = select_results(dataset)
@@ -270,13 +265,5 @@ def export_data(project: str, file_format: str, out: str, **options: Any) -> int
     studies = select_study_effects(dataset, results, question)
     if studies.empty:
         raise EvidenceError(f"no study gives the {question.measure} of {question.outcome}")
-    text = metafor_table(studies)
-    if not out:
-        click.echo(text, nl=False)
-        return 0
-    try:
-        Path(out).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise EvidenceError(f"--out {out}: cannot be written: {error.strerror}") from None
-    click.echo(f"written: {out}, {len(studies)} studies")
+    print_or_write(metafor_table(studies), out, f", {count(len(studies), 'study').text}")
     return 0

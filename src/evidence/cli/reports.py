@@ -7,8 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from evidence.cli.app import (
+    command,
+    format_option,
+    out_option,
+    print_or_write,
+    project_option,
+    reports_option,
+)
+from evidence.cli.words import CITATION_STYLES, DOCUMENT_FORMATS, REFERENCE_STYLES
 from evidence.errors import (
-    EvidenceError,
     ParameterError,
 )
 from evidence.files import format_json
@@ -16,9 +24,6 @@ from evidence.files import format_json
 # Whoever asks for help does not wait for pandas: the commands import what they need.
 if TYPE_CHECKING:
     from evidence.build.build import BuildResult
-
-from evidence.cli.app import command, format_option, project_option, reports_option
-from evidence.cli.words import CITATION_STYLES, DOCUMENT_FORMATS, REFERENCE_STYLES
 
 
 @command(
@@ -267,7 +272,7 @@ def cite(names: tuple[str, ...], style: str, reports: str, project: str) -> int:
     show_default=True,
     help="Style of the references.",
 )
-@click.option("--out", default="", metavar="FILE", help="File to write (default: print).")
+@out_option
 @reports_option
 @project_option
 def export(name: str, file_format: str, style: str, out: str, reports: str, project: str) -> int:
@@ -334,7 +339,7 @@ def identify(figure: str, output_format: str, reports: str, project: str) -> int
     show_default=True,
     help="Output format.",
 )
-@click.option("--out", default="", metavar="FILE", help="File to write (default: print).")
+@out_option
 @project_option
 def diff(old: str, new: str, output_format: str, out: str, project: str) -> int:
     """Show what changed between two versions of a project, and why.
@@ -349,12 +354,5 @@ def diff(old: str, new: str, output_format: str, out: str, project: str) -> int:
 
     differences = compare_versions(old, new, project)
     text = FORMATS[output_format](differences)
-    if not out:
-        click.echo(text, nl=False)
-        return 0
-    try:
-        Path(out).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise EvidenceError(f"--out {out}: cannot be written: {error.strerror}") from None
-    click.echo(f"written: {out}" + (" (no change)" if differences.is_empty else ""))
+    print_or_write(text, out, " (no change)" if differences.is_empty else "")
     return 0

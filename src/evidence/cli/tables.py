@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from evidence.cli.app import command, format_option, project_option
+from evidence.cli.words import SEARCH_KINDS
 from evidence.errors import (
     MAX_PROBLEMS,
     ParameterError,
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
     from evidence.analysis.checks.finding import Finding
     from evidence.dataset.schema import Column
 
-from evidence.cli.app import command, format_option, project_option
-from evidence.cli.words import SEARCH_KINDS
 
 ANSWERS = {
     "y": "confirmed",
