@@ -106,7 +106,7 @@ def test_answers_are_saved_at_once_and_a_second_call_continues(project, monkeypa
 
 def test_each_sampled_row_is_shown_with_its_source(project, monkeypatch, capsys):
     assert run(project, monkeypatch, "", "--list", "--sample", "2") == 0
-    assert capsys.readouterr().out.count("read in: ") == 2
+    assert capsys.readouterr().out.count("Read in\n") == 2
     assert not project.path("data/audits.csv").exists()
 
 

@@ -64,6 +64,7 @@ def test_the_words_of_the_options_are_those_of_the_package():
     assert set(words.CITATION_STYLES) == set(citations.STYLES)
     assert set(words.REFERENCE_STYLES) == set(citations.TEXT_STYLES)
     assert words.SEARCH_KINDS == schema.SEARCH_KINDS
+    assert words.UNKNOWN_STATUSES == schema.UNKNOWN_STATUSES
     assert set(words.DOCUMENT_FORMATS) == set(export.FORMATS)
 
 

@@ -74,6 +74,7 @@ LATE = {
     "build/preload": {"evidence"},
     "build/progress": {"tqdm"},
     "build/remote_output": {"fsspec"},
+    "cli/app": {"evidence"},
     "cli/imports": {"evidence"},
     "cli/pooling": {"evidence"},
     "cli/reports": {"contextlib", "dataclasses", "evidence"},

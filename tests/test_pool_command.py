@@ -75,8 +75,12 @@ def test_each_study_names_its_arms_where_they_differ(vaccine, run):
     vaccine.put("data/studies.csv", 2, arm="a vaccine of a very long name, given to newborns only")
     lines = run(vaccine)[1].splitlines()
     assert lines[0] == "Risk ratio of infection"
-    row = next(number for number, line in enumerate(lines) if line.startswith("trial0 "))
-    assert lines[row + 1] == "  a vaccine of a very long name, given to newborns only versus none"
+    header = next(number for number, line in enumerate(lines) if line.startswith("Compared "))
+    table = lines[header + 1 : lines.index("", header)]
+    comparisons = " ".join(line[: lines[header].index("Studies")].strip() for line in table)
+    long = "a vaccine of a very long name, given to newborns only versus none"
+    assert comparisons.split("  ")[0].startswith(f"{long} vaccine versus none")
+    assert table[0].endswith(f"  {TRIALS[0]}")
     assert max(map(len, lines)) <= 80
 
 

@@ -17,6 +17,7 @@ from evidence.figures.forest_plot import lay_out_forest
 from evidence.figures.layout import draw
 from evidence.figures.specification_curve import lay_out_specification_curve
 from evidence.tables.pooled_text import format_pool
+from evidence.tables.text_table import render_parts
 from tests.example_trials import arm, described
 
 STUDIES, OUTCOMES = schema.STUDIES.file, schema.OUTCOMES.file
@@ -170,7 +171,7 @@ def test_text_axis_and_caption_say_which_side_favours_the_treatment(declared):
     ours = estimate(declared)
     side = "Values below 0 favour the treatment."
     assert side in [str(sentence) for sentence in describe_pool(ours)]
-    lines = list(format_pool(ours, select_results(declared.dataset())))
+    lines = render_parts(format_pool(ours, select_results(declared.dataset()))).splitlines()
     assert lines.count(side) == 1
     assert lines.index(side) < next(n for n, line in enumerate(lines) if line.startswith("Study"))
     layout = lay_out_forest(ours)

@@ -1,5 +1,6 @@
 """The progress of a build, and the bar that shows it on the command line."""
 
+import io
 import sys
 import threading
 from typing import Any
@@ -22,12 +23,13 @@ class Progress:
 
 
 class ProgressBar(Progress):
-    """Shows a tqdm bar on the error output while reports are built; a context manager."""
+    """Shows tqdm's bar on a terminal, or prints a line per report to a log; a context manager."""
 
     def __init__(self) -> None:
         self._bar: Any = None
         self._failed = 0
         self._lock = threading.Lock()
+        self._is_terminal = sys.stderr.isatty()
 
     def __enter__(self) -> "ProgressBar":
         return self
@@ -41,9 +43,9 @@ class ProgressBar(Progress):
         if reports:
             from tqdm import tqdm
 
-            # A log file gets a line now and then, a terminal one that moves.
-            pause = 0.1 if sys.stderr.isatty() else 30
-            self._bar = tqdm(total=reports, unit="report", leave=False, mininterval=pause)
+            # In a log the bar only counts: each line is printed by `finish`.
+            log = {} if self._is_terminal else {"file": io.StringIO()}
+            self._bar = tqdm(total=reports, unit="report", leave=False, dynamic_ncols=True, **log)
 
     def begin(self, report: str) -> None:
         """Show the name of the report."""
@@ -51,17 +53,23 @@ class ProgressBar(Progress):
             self._bar.set_description(report)
 
     def finish(self, report: str, *, failed: bool) -> None:
-        """Advance the bar and count failures."""
+        """Advance the bar, and count failures or print a line."""
         with self._lock:
             self._failed += failed
             if self._failed:
                 self._bar.set_postfix(failed=self._failed, refresh=False)
             self._bar.update()
+            if not self._is_terminal:
+                state = self._bar.format_dict
+                time = self._bar.format_interval(state["elapsed"])
+                end = ": failed" if failed else ""
+                sys.stderr.write(f"{state['n']}/{state['total']} [{time}] {report}{end}\n")
 
     def status(self, text: str) -> None:
         """Show a text in place of the name of the report."""
         if self._bar is not None:
             with self._lock:
                 self._bar.set_description(text)
-        elif sys.stderr.isatty():
-            sys.stderr.write(f"{text} ...\n")
+        elif self._is_terminal:
+            # The line is written over by the bar, or by what is printed next.
+            sys.stderr.write(f"{text} ...\r")

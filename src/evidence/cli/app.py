@@ -7,9 +7,9 @@ command itself is wrong, 130 stopped, 141 the reader of the output went away.
 import inspect
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,6 +18,9 @@ from evidence.errors import (
     EvidenceError,
     ParameterError,
 )
+
+if TYPE_CHECKING:
+    from evidence.tables.text_table import Part
 
 project_option = click.option(
     "--project",
@@ -69,6 +72,15 @@ def command(
         return group.command(name, help=help_text, **options)(function)
 
     return register
+
+
+def print_parts(parts: "Iterable[Part]") -> None:
+    """Print texts and tables: as wide as the terminal, or as plain text where output is piped."""
+    from evidence.tables.text_table import print_to_terminal, render_parts
+
+    parts = list(parts)
+    if not print_to_terminal(parts):
+        click.echo(render_parts(parts))
 
 
 def print_or_write(text: str, out: str, remark: str = "") -> None:

@@ -5,7 +5,14 @@ from typing import Any
 
 import click
 
-from evidence.cli.app import command, format_option, out_option, print_or_write, project_option
+from evidence.cli.app import (
+    command,
+    format_option,
+    out_option,
+    print_or_write,
+    print_parts,
+    project_option,
+)
 from evidence.cli.words import MEASURES, METHODS, MODERATORS, PRIORS, SHAPES, SUBGROUPS, TESTS
 from evidence.errors import (
     EvidenceError,
@@ -159,7 +166,7 @@ def pool(output_format: str, verbose: bool, project: str, **question: Any) -> in
     if output_format == "json":
         click.echo(format_json(estimate.as_data()), nl=False)
     else:
-        click.echo("\n".join(format_pool(estimate, results, verbose=verbose)))
+        print_parts(format_pool(estimate, results, verbose=verbose))
     return 0
 
 

@@ -12,6 +12,7 @@ from evidence.cli.app import (
     format_option,
     out_option,
     print_or_write,
+    print_parts,
     project_option,
     reports_option,
 )
@@ -184,8 +185,9 @@ def _print_results(results: "list[BuildResult]", show_path: Callable[[Path], str
 
 @command(
     "why",
-    "evidence why C01",
-    "evidence why baker1990",
+    "evidence why '71%'",
+    "evidence why 'Baker 1990'",
+    "evidence why U08",
     "evidence why fig-dose-response",
     "evidence why data/studies.csv:4",
     "evidence why 'index/baker1990/yeast/risen/1 day.proportion' --format json",
@@ -197,12 +199,13 @@ def _print_results(results: "list[BuildResult]", show_path: Callable[[Path], str
 def why(name: str, output_format: str, reports: str, project: str) -> int:
     """Trace a number, figure, claim or study back to its source.
 
-    NAME is a claim, unknown, study, row such as data/studies.csv:4, figure, table or value. The
-    command prints where it is shown, how it was computed, the rows behind it, and for each row
-    what the source prints and on which page.
+    NAME is a number as printed, a study or source, a claim or unknown, a row such as
+    data/studies.csv:4, or a figure, table or value of the reports. The command prints where it is
+    shown, how it was computed, the rows behind it, and for each row what the source prints and on
+    which page.
     """
     from evidence.dataset.dataset import load_dataset
-    from evidence.report.trace import trace_number
+    from evidence.report.trace import trace_number, trace_parts
 
     dataset = load_dataset(project)
     traces = trace_number(dataset, _reports_folder(reports, dataset.project), name)
@@ -210,7 +213,7 @@ def why(name: str, output_format: str, reports: str, project: str) -> int:
         content = [trace.as_data(dataset) for trace in traces]
         click.echo(format_json(content), nl=False)
     else:
-        click.echo("\n\n".join(trace.as_text(dataset) for trace in traces))
+        print_parts(trace_parts(dataset, traces))
     return 0
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evidence.cli.app import command, format_option, project_option
-from evidence.cli.words import SEARCH_KINDS
+from evidence.cli.app import command, format_option, print_parts, project_option
+from evidence.cli.words import SEARCH_KINDS, UNKNOWN_STATUSES
 from evidence.errors import (
     MAX_PROBLEMS,
     ParameterError,
@@ -408,6 +408,55 @@ def _enter_rows(project: str, path: str, reader: str, day: str, url: str, full_t
     )
     click.echo(f"{READINGS.file}: {count(entered.readings, 'reading').text} added")
     click.echo("next: evidence report")
+    return 0
+
+
+@command(
+    "unknowns",
+    "evidence unknowns",
+    "evidence unknowns --participants 0 --condition depression",
+    "evidence unknowns --status open --format json",
+)
+@click.option(
+    "--participants",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Only unknowns that at most N tabulated participants speak to.",
+)
+@click.option("--condition", default="", metavar="WORD", help="Only unknowns on this condition.")
+@click.option("--outcome", default="", metavar="WORD", help="Only unknowns on this outcome.")
+@click.option("--status", type=click.Choice(UNKNOWN_STATUSES), help="Only of this status.")
+@format_option
+@project_option
+def unknowns(
+    participants: int | None,
+    condition: str,
+    outcome: str,
+    status: str | None,
+    output_format: str,
+    project: str,
+) -> int:
+    """List what remains unknown, with the evidence on each question.
+
+    'evidence why NAME' shows the rows, the studies that were not read and the searches of one.
+    """
+    from evidence.analysis.gaps.unknowns import find_unknowns, select_unknowns
+    from evidence.dataset.dataset import load_dataset
+    from evidence.report.machine_readable import unknowns_json
+    from evidence.tables.gaps import unknowns_text
+
+    dataset = load_dataset(project)
+    entries = select_unknowns(
+        find_unknowns(dataset),
+        participants=participants,
+        condition=condition,
+        outcome=outcome,
+        status=status or "",
+    )
+    if output_format == "json":
+        click.echo(unknowns_json(entries), nl=False)
+    else:
+        print_parts(unknowns_text(entries))
     return 0
 
 

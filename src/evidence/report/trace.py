@@ -1,23 +1,31 @@
 """Trace a number back to its source: what `evidence why` prints."""
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from evidence.analysis.claims.claim_audit import claim_verdicts
 from evidence.analysis.gaps.unknowns import find_unknowns
 from evidence.analysis.narrative.unknowns import unknown_sentence
+from evidence.analysis.printed_numbers import possible_numbers
 from evidence.analysis.results import select_results
 from evidence.dataset.citations import format_vancouver
 from evidence.dataset.dataset import Dataset
 from evidence.errors import EvidenceError, did_you_mean
 from evidence.figures.layout import Layout
 from evidence.provenance.methods import METHODS
-from evidence.provenance.rows import MAX_ROWS_DESCRIBED, SourceRow, describe_rows, row_ranges
+from evidence.provenance.rows import SourceRow, describe_rows, row_ranges
+from evidence.provenance.sentence import count, join_words
 from evidence.provenance.values import ValueStore, read_build_files, read_figure_records
+from evidence.tables.text_table import Part, render_parts, text_table
 
+T = TypeVar("T")
 MAX_NAMES_LISTED = 20
-LABEL_WIDTH = 14
+MAX_VALUES_TRACED = 5
+MAX_ROWS_LISTED = 30
+"""A number that rests on more rows is shown with ranges of lines instead of each row."""
 
 
 @dataclass(frozen=True)
@@ -43,28 +51,48 @@ class Trace:
     rows: tuple[SourceRow, ...]
 
     def as_text(self, dataset: Dataset) -> str:
-        """Format the trace for a terminal, with the reference of each source."""
-        lines = [self.name]
-        for label, text in (
-            ("value", self.value),
-            ("shown in", self.shown_in),
-            ("computed by", self.computed_by),
-        ):
-            lines += [_line(label, text)] if text else []
-        if len(self.rows) > MAX_ROWS_DESCRIBED:
+        """Format the trace for a terminal of 80 columns, with the reference of each source."""
+        return render_parts(self.parts(dataset))
+
+    def parts(self, dataset: Dataset) -> Iterator[Part]:
+        """Yield the name, how the value came about, the rows, and the sources that were read."""
+        yield self.name
+        facts = {
+            "value": "" if self.value in [row.description for row in self.rows] else self.value,
+            "shown in": self.shown_in,
+            "computed by": self.computed_by,
+        }
+        if len(self.rows) > MAX_ROWS_LISTED:
             ranges = ", ".join(row_ranges(row.address for row in self.rows))
-            return "\n".join([*lines, _line("source rows", f"{len(self.rows)}: {ranges}")])
-        for row in self.rows:
-            printed = f": “{row.as_printed}”" if row.as_printed else ""
-            lines.append(_line("source row", f"{row.address}  {row.description}{printed}"))
-            lines += [_line("", f"not confirmed: {row.unconfirmed}")] if row.unconfirmed else []
-            locator = f" ({row.locator})" if row.locator else ""
-            for key in row.sources:
-                reference = format_vancouver(dataset.bibliography[key])
-                lines.append(_line("", f"read in: {reference}{locator}"))
-            if row.reading:
-                lines.append(_line("", f"{row.reading}: {row.url}"))
-        return "\n".join(lines)
+            facts["source rows"] = f"{len(self.rows)}: {ranges}"
+        if any(facts.values()):
+            yield text_table(("", ""), ((f"  {k}", text) for k, text in facts.items() if text))
+        if not 0 < len(self.rows) <= MAX_ROWS_LISTED:
+            return
+        numbers = {key: f"[{number}]" for number, key in enumerate(self._sources(), start=1)}
+        rows = (
+            (row.address, _row_text(row), _place(row, [numbers[key] for key in row.sources]))
+            for row in self.rows
+        )
+        yield text_table(("Row", "What it says", "Read in"), rows)
+        if numbers:
+            yield text_table(("", ""), self._references(dataset, numbers))
+
+    def _sources(self) -> list[str]:
+        return list(dict.fromkeys(key for row in self.rows for key in row.sources))
+
+    def _references(
+        self, dataset: Dataset, numbers: Mapping[str, str]
+    ) -> Iterator[tuple[str, str]]:
+        """Yield each source with its number, and who read it when and where."""
+        for key, number in numbers.items():
+            yield number, format_vancouver(dataset.bibliography[key])
+            readings = dict.fromkeys(
+                f"{row.reading}: {row.url}"
+                for row in self.rows
+                if key in row.sources and row.reading
+            )
+            yield from (("", reading) for reading in readings)
 
     def as_data(self, dataset: Dataset) -> dict:
         """Return the trace as plain data, each source with its reference, DOI and link."""
@@ -83,8 +111,20 @@ class Trace:
         return data
 
 
-def _line(label: str, text: str) -> str:
-    return f"  {label:{LABEL_WIDTH}}{text}"
+def _row_text(row: SourceRow) -> str:
+    return f"{row.description}: “{row.as_printed}”" if row.as_printed else row.description
+
+
+def _place(row: SourceRow, sources: Iterable[str]) -> str:
+    place = " ".join(filter(None, [*sources, row.locator]))
+    return f"{place}\nnot confirmed: {row.unconfirmed}" if row.unconfirmed else place
+
+
+def trace_parts(dataset: Dataset, traces: Iterable[Trace]) -> Iterator[Part]:
+    """Yield the parts of several traces for the terminal, with blank lines between them."""
+    for number, trace in enumerate(traces):
+        yield from ("",) if number else ()
+        yield from trace.parts(dataset)
 
 
 def trace_number(dataset: Dataset, reports: Path, query: str) -> list[Trace]:
@@ -95,8 +135,9 @@ def trace_number(dataset: Dataset, reports: Path, query: str) -> list[Trace]:
     reports : path
         The folder of finished reports; only numbers, figures and tables need it.
     query : str
-        A claim or unknown by its number, a study by its key, an address (file:line), the id of a
-        figure or table, the name of a value or an unambiguous part of it, or a number as printed.
+        A claim or unknown by its number, a study or source by its label or key, an address
+        (file:line), the id of a figure or table, a number as the sources or pages print it, or the
+        name of a value or an unambiguous part of it.
 
     Returns
     -------
@@ -108,13 +149,21 @@ def trace_number(dataset: Dataset, reports: Path, query: str) -> list[Trace]:
     EvidenceError
         If the query names nothing or too many things, or the reports are missing or out of date.
     """
-    for trace in (_trace_claim, _trace_unknown, _trace_study, _trace_address):
+    for trace in (_trace_claim, _trace_unknown, _trace_source, _trace_address):
         if traces := trace(dataset, query):
             return traces
-    entries, figures = _read_reports(dataset, reports)
+    printed = _trace_printed_number(dataset, query)
+    try:
+        entries, figures = _read_reports(dataset, reports)
+    except EvidenceError:
+        if printed:
+            return printed
+        raise
+    if printed:
+        return [*printed, *_trace_same_text(dataset, entries, figures, query)]
     if marks := _marks(entries, query):
         return [_trace_mark(dataset, name, mark, figures) for name, mark in marks.items()]
-    names = _find_names(entries, figures, query)
+    names = _find_names(dataset, entries, figures, query)
     return [_trace_value(dataset, name, entries[name], figures) for name in names]
 
 
@@ -144,8 +193,9 @@ def _trace(
     return Trace(name, value, shown_in, computed_by, tuple(describe_rows(dataset, addresses)))
 
 
-def _trace_claim(dataset: Dataset, claim: str) -> list[Trace]:
-    if claim not in set(dataset.claims["claim"]):
+def _trace_claim(dataset: Dataset, query: str) -> list[Trace]:
+    claim = _by_name({name: name for name in dataset.claims["claim"]}, query)
+    if not claim:
         return []
     claims = claim_verdicts(dataset, select_results(dataset))
     row = next(claims[claims["claim"] == claim].itertuples())
@@ -162,7 +212,8 @@ def _trace_claim(dataset: Dataset, claim: str) -> list[Trace]:
 
 def _trace_unknown(dataset: Dataset, name: str) -> list[Trace]:
     """Trace an unknown to its evidence, to the studies that were not read, and to the searches."""
-    unknown = next((entry for entry in find_unknowns(dataset) if entry.name == name), None)
+    unknowns = {entry.name: entry for entry in find_unknowns(dataset)}
+    unknown = _by_name(unknowns, name)
     if unknown is None:
         return []
     value = " ".join(filter(None, [str(unknown_sentence(unknown)), unknown.why_open]))
@@ -185,19 +236,79 @@ def _trace_unknown(dataset: Dataset, name: str) -> list[Trace]:
         "searches": list(coverage.searches["address"]),
     }  # fmt: skip
     return [
-        _trace(dataset, f"unknown {name}", value, unknown.address.split(), shown_in=shown_in),
+        _trace(
+            dataset, f"unknown {unknown.name}", value, unknown.address.split(), shown_in=shown_in
+        ),
         *(_trace(dataset, part, "", addresses) for part, addresses in parts.items() if addresses),
     ]
 
 
-def _trace_study(dataset: Dataset, study: str) -> list[Trace]:
-    results = dataset.results[dataset.results["study"] == study]
-    if results.empty:
+def _trace_source(dataset: Dataset, query: str) -> list[Trace]:
+    """Trace a study or another source to its design, its results, and what was read of it."""
+    keys = [*dataset.designs["study"], *dataset.bibliography]
+    key = _by_name({dataset.label(key): key for key in reversed(keys)}, query)
+    key = key or _by_name({key: key for key in keys}, query)
+    if not key:
         return []
-    designs = dataset.designs[dataset.designs["study"] == study]
-    reference = format_vancouver(dataset.bibliography[study])
-    trace = _trace(dataset, f"study {study}", reference, designs["address"])
-    return [trace, *(_trace(dataset, "result", "", [row]) for row in results["address"])]
+    value = format_vancouver(dataset.bibliography[key]) if key in dataset.bibliography else ""
+    tables = {
+        "results": dataset.results[dataset.results["study"] == key],
+        "read": dataset.readings[dataset.readings["source"] == key],
+    }
+    designs = dataset.designs.loc[dataset.designs["study"] == key, "address"]
+    return [
+        _trace(dataset, f"{dataset.label(key)} ({key})", value, designs),
+        *(_trace(dataset, part, "", rows["address"]) for part, rows in tables.items() if len(rows)),
+    ]
+
+
+def _trace_printed_number(dataset: Dataset, query: str) -> list[Trace]:
+    """Trace a number such as 71% to the results and claims that print it."""
+    if not re.fullmatch(r"[-−]?[\d.,]+ ?%?", query):
+        return []
+    parts = {}
+    for part, frame, column in (
+        ("results", dataset.results, "as_printed"), ("claims", dataset.claims, "statement"),
+    ):  # fmt: skip
+        parts[part] = frame[[_prints(text, query) for text in frame[column]]]
+    studies = parts["results"]["study"].unique()
+    if not sum(map(len, parts.values())):
+        return []
+    number = count(len(studies), "study")
+    value = (
+        f"printed for {number}: {join_words(map(dataset.label, studies))}" if number.value else ""
+    )
+    return [
+        Trace(query, value, "", "", ()),
+        *(_trace(dataset, part, "", rows["address"]) for part, rows in parts.items() if len(rows)),
+    ]
+
+
+def _trace_same_text(
+    dataset: Dataset, entries: Mapping[str, dict], figures: Mapping[str, dict], text: str
+) -> list[Trace]:
+    """Trace the values that pages print as a text; once where method and rows are the same."""
+    different = {
+        (entry["method"], *entry["rows"]): name
+        for name, entry in entries.items()
+        if entry.get("text") == text
+    }
+    names = list(different.values())[:MAX_VALUES_TRACED]
+    return [_trace_value(dataset, name, entries[name], figures) for name in names]
+
+
+def _prints(text: str, query: str) -> bool:
+    """Tell whether a text prints a number; as a percentage if that is asked for."""
+    if query.endswith("%"):
+        numbers = re.findall(r"([\d.,·]+) ?(?:%|per ?cent)", text)
+        text = " ".join(numbers)
+    return bool(possible_numbers(query) & possible_numbers(text))
+
+
+def _by_name(entries: Mapping[str, T], query: str) -> T | None:
+    """Return the entry of a name in whichever capitals."""
+    folded = {name.casefold(): entry for name, entry in entries.items()}
+    return entries.get(query) or folded.get(query.casefold())
 
 
 def _trace_address(dataset: Dataset, address: str) -> list[Trace]:
@@ -255,14 +366,16 @@ def _marks(entries: Mapping[str, dict], figure: str) -> dict[str, dict[str, dict
     return marks
 
 
-def _find_names(entries: Mapping[str, dict], figures: Mapping[str, dict], query: str) -> list[str]:
+def _find_names(
+    dataset: Dataset, entries: Mapping[str, dict], figures: Mapping[str, dict], query: str
+) -> list[str]:
     """Find values by exact name, printed text, or an unambiguous part of the name."""
     if query in entries:
         return [query]
     if reason := figures.get(query, {}).get("empty"):
         raise EvidenceError(f"{query}: this figure is empty. {reason}")
-    if printed := [name for name, entry in entries.items() if entry.get("text") == query]:
-        return printed
+    if same := [name for name, entry in entries.items() if entry.get("text") == query]:
+        return same
     matches = [name for name in entries if query in name]
     if len(matches) == 1:
         return matches
@@ -273,9 +386,10 @@ def _find_names(entries: Mapping[str, dict], figures: Mapping[str, dict], query:
         raise EvidenceError(
             f"{query}: {len(matches)} values have this in their name:\n{listed}{end}"
         )
+    labels = map(dataset.label, dataset.bibliography)
     raise EvidenceError(
         f"{query}: not a claim, unknown, study, address, figure or value."
-        f"{did_you_mean(query, [*figures, *entries])} Figures: {', '.join(figures)}. "
+        f"{did_you_mean(query, [*figures, *entries, *labels])} Figures: {', '.join(figures)}. "
         "values.json lists all values."
     )
 

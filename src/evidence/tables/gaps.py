@@ -1,6 +1,6 @@
 """Show the unknowns and the evidence map as tables."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from evidence.analysis.narrative.pooled_results import format_estimates, measure
 from evidence.analysis.narrative.unknowns import coverage_sentence
 from evidence.provenance.sentence import count, format_duration, format_percent
 from evidence.tables.html_table import CLAIMS_TABLE, UNKNOWNS_TABLE, ReportTable, anchor
+from evidence.tables.text_table import Part, text_table
 
 EVIDENCE_METHODS = {
     "k": "studies",
@@ -76,6 +77,25 @@ def tabulate_unknowns(unknowns: Sequence[Unknown]) -> ReportTable:
         sort_keys={"evidence": [unknown.n for unknown in unknowns]},
         filter_columns=("status", "state", "claims"),
     )
+
+
+def unknowns_text(unknowns: Sequence[Unknown]) -> Iterator[Part]:
+    """Yield a table of unknowns for the terminal, with their number."""
+    if unknowns:
+        rows = (
+            (
+                f"{unknown.question}\n{unknown.name}",
+                ", ".join(_studies_and_subjects(unknown)) if unknown.k else "none tabulated",
+                str(unknown.unread or "–"),
+                unknown.status,
+            )
+            for unknown in unknowns
+        )
+        header = ("Question and name", "Evidence", "Unread", "Status")
+        yield text_table(header, rows, header[2:])
+        yield ""
+    total = count(len(unknowns), "unknown")
+    yield f"{total}. Unread: known studies that may have measured it and were not read in full."
 
 
 def unknown_title(unknown: Unknown) -> str:

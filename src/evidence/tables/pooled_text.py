@@ -1,9 +1,7 @@
 """A meta-analysis as plain text for the terminal: the answer first, then what it rests on."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
-from itertools import zip_longest
-from textwrap import wrap
 
 import numpy as np
 import pandas as pd
@@ -20,11 +18,8 @@ from evidence.analysis.pooling.question import MEASURE_LABELS, measure_label, ti
 from evidence.provenance.sentence import capitalise, count, format_duration
 from evidence.statistics.binomial_normal import BinomialNormalMean
 from evidence.statistics.meta_analysis import PooledMean
+from evidence.tables.text_table import Part, text_table
 
-WIDTH = 80
-"""Columns of a terminal."""
-MIN_TEXT_WIDTH = 12
-"""Columns of a text that is wrapped to make room for others."""
 HETEROGENEITY = (
     (40, "may not be important"),
     (60, "may be moderate"),
@@ -36,8 +31,8 @@ HETEROGENEITY = (
 
 def format_pool(
     pooled: PooledEstimate, results: pd.DataFrame, *, verbose: bool = False
-) -> Iterator[str]:
-    """Yield the lines of a report: the pooled effect, heterogeneity, studies, and what is left out.
+) -> Iterator[Part]:
+    """Yield a report for the terminal: the pooled effect, heterogeneity, studies, what is left out.
 
     Parameters
     ----------
@@ -46,41 +41,37 @@ def format_pool(
     verbose : bool, optional
         Also print the pooled numbers at full precision.
     """
-    yield from _wrap(_heading(pooled))
+    yield f"{_heading(pooled)}\n"
+    yield f"{_answer(pooled)}."
+    yield f"{capitalise(method_label(pooled))}."
+    yield from filter(None, (_heterogeneity(pooled), side_text(pooled.measure, pooled.better)))
     yield ""
-    yield from _wrap(f"{_answer(pooled)}.")
-    yield from _wrap(f"{capitalise(method_label(pooled))}.")
-    yield from _wrap(_heterogeneity(pooled))
-    yield from _wrap(side_text(pooled.measure, pooled.better))
-    yield ""
-    comparisons = pooled.studies["comparison"]
-    notes = ["", *comparisons] if comparisons.nunique() > 1 else []
-    yield from _columns(_study_rows(pooled, results), wrapped=0, notes=notes)
+    header, *rows = _study_rows(pooled, results)
+    yield text_table(header, rows, header[1:])
+    comparisons = pooled.studies.groupby("comparison", sort=False)["label"].agg(", ".join)
+    if len(comparisons) > 1:
+        yield ""
+        yield text_table(("Compared", "Studies"), comparisons.items())
     if pooled.left_out:
         yield ""
-        yield from _columns(_left_out_rows(pooled.left_out), wrapped=1)
+        yield text_table(("Left out", "Reason"), map(_left_out_row, pooled.left_out))
     yield ""
     whole = replace(pooled, subgroup_by="", omitted_analyses={}, left_out=())
     _, *sentences = describe_pool(whole)
-    sentences = [sentence for sentence in sentences if not sentence.name.endswith(".side")]
-    reasons = dict.fromkeys(pooled.omitted_analyses.values())
-    for text in [
-        *map(str, sentences),
-        *_sensitivity(pooled),
-        *(f"{capitalise(reason)}." for reason in reasons),
-    ]:
-        yield from _wrap(text)
+    yield from (str(sentence) for sentence in sentences if not sentence.name.endswith(".side"))
+    yield from _sensitivity(pooled)
+    for reason in dict.fromkeys(pooled.omitted_analyses.values()):
+        yield f"{capitalise(reason)}."
     if pooled.subgroup_by:
         yield from _subgroups(pooled)
     if verbose:
-        yield ""
-        yield from _wrap(f"At full precision, on the scale of pooling ({pooled.scale}):")
+        yield f"\nAt full precision, on the scale of pooling ({pooled.scale}):"
         numbers = {
-            name: value
+            name: str(value)
             for name, value in pooled.as_data()["pooled"].items()
             if isinstance(value, str | int | float)
         }
-        yield from _columns([(name, str(value)) for name, value in numbers.items()], wrapped=1)
+        yield text_table(("", ""), numbers.items())
 
 
 def _heading(pooled: PooledEstimate) -> str:
@@ -157,12 +148,9 @@ def _arm(row) -> str:
     return f"{row.value:g} ({spread}{row.n})".replace("-", "−")
 
 
-def _left_out_rows(clauses: Iterable[str]) -> list[tuple[str, ...]]:
-    rows: list[tuple[str, ...]] = [("Left out", "Reason")]
-    for clause in clauses:
-        names, found, reason = clause.partition(" left out: ")
-        rows.append((names, reason) if found else ("", clause))
-    return rows
+def _left_out_row(clause: str) -> tuple[str, str]:
+    names, found, reason = clause.partition(" left out: ")
+    return (names, reason) if found else ("", clause)
 
 
 def _sensitivity(pooled: PooledEstimate) -> Iterator[str]:
@@ -182,47 +170,18 @@ def _sensitivity(pooled: PooledEstimate) -> Iterator[str]:
 
 
 def _subgroups(pooled: PooledEstimate) -> Iterator[str]:
-    yield ""
-    yield f"By {pooled.subgroup_by}"
+    yield f"\nBy {pooled.subgroup_by}"
     # Conversions and studies left out stand above.
     studies = pooled.studies.assign(conversion="")
     parts = replace(pooled, studies=studies, regression=None, omitted_analyses={}, left_out=())
-    for sentence in describe_pool(parts):
-        yield from _wrap(str(sentence))
+    yield from map(str, describe_pool(parts))
     test = pooled.subgroup_test
     if test:
         difference = _test(test.symbol, test.statistic, test.df, test.p, test.df2)
-        yield from _wrap(f"Difference between subgroups: {difference}.")
+        yield f"Difference between subgroups: {difference}."
 
 
 def _test(name: str, statistic: float, df: int, p: float, df2: float = np.nan) -> str:
     degrees = f"{df}, {df2:.1f}" if np.isfinite(df2) else df
     chance = f"= {p:.2g}" if p >= 0.001 else "< 0.001"
     return f"{name} = {statistic:.2f}, df = {degrees}, p {chance}"
-
-
-def _wrap(text: str) -> list[str]:
-    return wrap(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False)
-
-
-def _columns(
-    rows: Sequence[tuple[str, ...]], *, wrapped: int, notes: Sequence[str] = ()
-) -> Iterator[str]:
-    """Yield aligned lines, each with its note below it.
-
-    One column of text is wrapped so that all fit; numbers stand at the right.
-    """
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    if wrapped:
-        widths[0] = min(widths[0], WIDTH // 3)
-    room = WIDTH - sum(widths) + widths[wrapped] - 2 * (len(widths) - 1)
-    widths[wrapped] = min(widths[wrapped], max(room, MIN_TEXT_WIDTH))
-    for row, note in zip_longest(rows, notes, fillvalue=""):
-        cells = [wrap(cell, width) or [""] for cell, width in zip(row, widths, strict=True)]
-        for line in zip_longest(*cells, fillvalue=""):
-            aligned = (
-                cell.ljust(width) if column in (0, wrapped) else cell.rjust(width)
-                for column, (cell, width) in enumerate(zip(line, widths, strict=True))
-            )
-            yield "  ".join(aligned).rstrip()
-        yield from wrap(note, WIDTH, initial_indent="  ", subsequent_indent="  ")

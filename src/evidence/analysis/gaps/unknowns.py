@@ -13,9 +13,10 @@ References
 brown2006epicot, robinson2011.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,7 @@ from evidence.dataset import schema
 from evidence.dataset.access_log import selection
 from evidence.dataset.dataset import MAX_CACHED_PROJECTS, Dataset
 from evidence.dataset.row_filter import COLUMNS, filter_rows, parse_query
+from evidence.errors import ParameterError, not_one_of
 
 BODY_TIMES = (1.0, 3.0, 7.0, 28.0, 90.0, 365.0)
 """Days around which evidence is put together to bodies of evidence."""
@@ -253,6 +255,44 @@ def unknowns_of_results(dataset: Dataset, results: pd.DataFrame) -> list[Unknown
         return status, -len(unknown.claims), not is_confirmed, unknown.n, unknown.name
 
     return sorted(unknowns, key=importance)
+
+
+def select_unknowns(
+    unknowns: Iterable[Unknown],
+    *,
+    participants: int | None = None,
+    condition: str = "",
+    treatment: str = "",
+    outcome: str = "",
+    status: str = "",
+) -> list[Unknown]:
+    """Return the unknowns about something, in their order.
+
+    Parameters
+    ----------
+    participants : int, optional
+        Only those that at most this many tabulated participants speak to.
+    condition, treatment, outcome : str, optional
+        Words of the data, in any capitals; empty takes every one.
+    status : {"", "open", "narrowed", "settled"}, optional
+        Empty takes every status.
+
+    Raises
+    ------
+    ParameterError
+        No unknown is about such a condition, treatment or outcome.
+    """
+    selected = list(unknowns)
+    for name, word in (("condition", condition), ("treatment", treatment), ("outcome", outcome)):
+        words = {entry.name: getattr(entry.topic, f"{name}s", ()) for entry in selected}
+        allowed = {known.casefold(): known for known in sorted(set(chain(*words.values())))}
+        if word:
+            if word.casefold() not in allowed:
+                raise ParameterError(f"{name}: {not_one_of(repr(word), allowed.values())}")
+            selected = [e for e in selected if allowed[word.casefold()] in words[e.name]]
+    if participants is not None:
+        selected = [entry for entry in selected if entry.n <= participants]
+    return [entry for entry in selected if status in ("", entry.status)]
 
 
 @dataclass(frozen=True)
