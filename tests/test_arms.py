@@ -111,7 +111,7 @@ def test_an_arm_can_be_named_itself(bakery):
 def test_several_treatments_are_refused_or_combined_and_said(bakery):
     assert refusal(bakery) == (
         "the treatments differ (yeast; old sourdough: trial0; yeast: trial1, trial2); name the ones "
-        "to pool (--treatment)"
+        "to pool"
     )
     ours = estimate(bakery, treatments=["yeast", "old sourdough"])
     # 10/100 and 20/100 are 30/200; the 120 of the comparator arm count once.

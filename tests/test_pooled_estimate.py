@@ -51,6 +51,25 @@ def refusal(project, **options):
     return " | ".join([*caught.value.left_out, *caught.value.reasons])
 
 
+@pytest.mark.parametrize(
+    ("options", "argument", "option"),
+    [
+        ({"time_days": 1}, "time_days=84", "--time-days 84"),
+        ({"measure": "rd", "method": "bayes"}, "prior_scale=...", "--prior-scale"),
+    ],
+)
+def test_each_caller_reads_of_arguments_in_its_own_terms(vaccine, options, argument, option):
+    vaccine.put(schema.OUTCOMES.file, 2, default_days="84")
+    for line in range(2, 28):
+        vaccine.put("data/studies.csv", line, time="12", time_unit="week")
+    with pytest.raises(PoolingError) as caught:
+        estimate(vaccine, **options)
+    assert str(caught.value).endswith(f" ({argument})")
+    assert caught.value.in_options().endswith(f" ({option})")
+    for sentence in sentences(vaccine, **options):
+        assert "--" not in sentence and "=" not in sentence
+
+
 def sentences(project, **options):
     return [str(sentence) for sentence in describe_pool(estimate_or_refusal(project, **options))]
 
@@ -196,10 +215,10 @@ def test_every_reason_is_given_at_once(vaccine):
     assert reasons == [
         "trial4 left out: the two periods of a crossover have the same participants, and their "
         "correlation is not known",
-        "trial0 left out: not randomised; pooled only on request (--allow-nonrandomised)",
+        "trial0 left out: not randomised; pooled only on request",
         "the same participants would be counted twice (trial2, trial3)",
         f"the conditions differ (leprosy: trial1; tuberculosis: {', '.join(others)}); name the ones "
-        "to pool (--condition)",
+        "to pool",
     ]
 
 
@@ -212,7 +231,7 @@ def test_nonrandomised_studies_are_pooled_on_request(vaccine):
     vaccine.put(DESIGNS, 2, randomised="no", design="cohort")
     without = estimate(vaccine)
     assert without.pooled.k == 12
-    reason = "Trial0 left out: not randomised; pooled only on request (--allow-nonrandomised)."
+    reason = "Trial0 left out: not randomised; pooled only on request."
     assert reason in map(str, describe_pool(without))
     assert estimate(vaccine, allow_nonrandomised=True).pooled.k == 13
 
@@ -221,7 +240,7 @@ def test_treatments_are_mixed_only_by_name(graded):
     graded.put(DESIGNS, 2, treatment="sham")
     reason = refusal(graded)
     assert reason.startswith("the treatments differ (sham: trial0; vaccine: trial1")
-    assert reason.endswith("name the ones to pool (--treatment)")
+    assert reason.endswith("name the ones to pool")
     assert estimate(graded, treatments=["sham", "vaccine"]).pooled.k == 13
 
 
@@ -253,9 +272,7 @@ def test_a_refusal_names_the_times_at_which_results_exist(vaccine):
     for line in range(2, 28):
         vaccine.put(STUDIES, line, time="1", time_unit="year")
     window = "no tabulated study has confirmed numbers for the risk ratio of infection near 1 day (8 hours"
-    assert refusal(vaccine, time_days=1.0) == (
-        f"{window} to 3 days); results exist at 1 year (--time-days 365.25)"
-    )
+    assert refusal(vaccine, time_days=1.0) == (f"{window} to 3 days); results exist at 1 year")
     assert refusal(vaccine, measure="smd", time_days=1.0).endswith(
         "(8 hours to 3 days), nor at any other time"
     )
@@ -675,7 +692,9 @@ def test_a_bayesian_pool_names_its_prior(vaccine):
 
 
 def test_a_prior_in_units_of_the_outcome_needs_a_scale(vaccine):
-    assert "--prior-scale" in refusal(vaccine, measure="rd", method="bayes")
+    assert "needs a scale in the units of the effect" in refusal(
+        vaccine, measure="rd", method="bayes"
+    )
     assert estimate(vaccine, measure="rd", method="bayes", prior_scale=0.1).pooled.k == 13
 
 

@@ -466,7 +466,7 @@ def test_sources_are_listed_with_part_result_and_reason(read_project, capsys):
         "    - none: risen at 7 days, proportion\n"
         "      why: it has a week\n"
         "\n"
-        "4 wanted results of 2 sources; 1 source not shown (--limit)\n"
+        "4 wanted results of 2 sources; 1 source not shown\n"
     )
 
 

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
+from shlex import quote
 
 MAX_VALUE_CHARS = 120
 """Characters of a value that a message repeats."""
@@ -14,8 +15,73 @@ MAX_PROBLEMS = 200
 """Problems that are listed in full; the others are only counted."""
 
 
+class Reason(str):
+    """Why something is not done, in words, and apart from them the arguments that would change it.
+
+    The text alone is for pages. `in_python` and `in_options` add the arguments as a caller of a
+    function or of a command writes them; joined to other texts, a reason is only its text.
+    """
+
+    arguments: Mapping[str, object]
+
+    def __new__(cls, text: str, **arguments: object):
+        """Create a reason; an argument whose value nobody can guess is `...`."""
+        reason = super().__new__(cls, text)
+        reason.arguments = arguments
+        return reason
+
+    @classmethod
+    def of(cls, text: str) -> "Reason":
+        """Return a text as a reason without arguments, unless it is a reason already."""
+        return text if isinstance(text, Reason) else cls(text)
+
+    def renamed(self, names: Mapping[str, str]) -> "Reason":
+        """Return the reason for a caller who knows some arguments by other names."""
+        return Reason(self, **{names.get(name, name): v for name, v in self.arguments.items()})
+
+    def after(self, words: str) -> "Reason":
+        """Return the reason with words before its text."""
+        return Reason(f"{words}{self}", **self.arguments)
+
+    def in_python(self) -> str:
+        """Return the text with the arguments of a function: `(time_days=28)`."""
+        return self._with(_argument(name, value) for name, value in self.arguments.items())
+
+    def in_options(self) -> str:
+        """Return the text with the options of a command: `(--time-days 28)`."""
+        return self._with(_option(name, value) for name, value in self.arguments.items())
+
+    def _with(self, arguments: Iterable[str]) -> str:
+        return f"{self} ({', '.join(arguments)})" if self.arguments else str(self)
+
+
+def _argument(name: str, value: object) -> str:
+    """Return an argument as Python has it; several values as a list."""
+    if value is ...:
+        return f"{name}=..."
+    if isinstance(value, tuple):
+        return f"{name}={list(value)!r}"
+    return f"{name}={value:g}" if isinstance(value, float) else f"{name}={value!r}"
+
+
+def _option(name: str, value: object) -> str:
+    """Return an argument as an option; one that takes several values is repeatable."""
+    if isinstance(value, tuple):
+        return " ".join(_option(name.removesuffix("s"), each) for each in value)
+    option = f"--{name.replace('_', '-')}"
+    text = f"{value:g}" if isinstance(value, float) else quote(str(value))
+    return option if value in (True, ...) else f"{option} {text}"
+
+
 class EvidenceError(Exception):
     """The base of every error that a user of this package can act on."""
+
+    def __str__(self) -> str:
+        return "\n".join(Reason.of(text).in_python() for text in self.args)
+
+    def in_options(self) -> str:
+        """Return the message of a command: arguments that would help are named as its options."""
+        return "\n".join(Reason.of(text).in_options() for text in self.args)
 
 
 class ParameterError(EvidenceError):

@@ -114,7 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         click.echo(f"{error}\n{problems} found. Nothing was written.", err=True)
         return 1
     except EvidenceError as error:
-        click.echo(f"evidence: {error}", err=True)
+        click.echo(f"evidence: {error.in_options()}", err=True)
         return 2 if isinstance(error, ParameterError) else 1
     except BrokenPipeError:
         # Python would complain once more when it closes the output that nobody reads.

@@ -14,9 +14,7 @@ from evidence.cli.app import (
     project_option,
 )
 from evidence.cli.words import MEASURES, METHODS, MODERATORS, PRIORS, SHAPES, SUBGROUPS, TESTS
-from evidence.errors import (
-    EvidenceError,
-)
+from evidence.errors import EvidenceError, Reason
 from evidence.files import format_json
 
 
@@ -161,7 +159,9 @@ def pool(output_format: str, verbose: bool, project: str, **question: Any) -> in
             raise
         outcome, *further = given["outcome"]
         asked = {"outcome": outcome, "further_outcomes": further, "measure": given["measure"]}
-        click.echo(format_json(asked | vars(error)), nl=False)
+        for name in ("reasons", "left_out"):
+            asked[name] = [Reason.of(text).in_options() for text in getattr(error, name)]
+        click.echo(format_json(asked), nl=False)
         return 1
     if output_format == "json":
         click.echo(format_json(estimate.as_data()), nl=False)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from evidence.dataset import schema
 from evidence.dataset.schema import BIBLIOGRAPHY_FILE
-from evidence.errors import EvidenceError
+from evidence.errors import EvidenceError, Reason
 from evidence.files import PACKAGE, path_digest
 
 EXAMPLE = PACKAGE / "example"
@@ -31,8 +31,11 @@ def find_project(project: str | Path = "") -> Path:
         if table_path(folder, schema.STUDIES).is_file() or (folder / BIBLIOGRAPHY_FILE).is_file():
             return folder.resolve()
     raise EvidenceError(
-        f"{candidates[0]}: neither {schema.STUDIES.file} nor {BIBLIOGRAPHY_FILE} is in this "
-        "folder. Name a project folder with --project"
+        Reason(
+            f"{candidates[0]}: neither {schema.STUDIES.file} nor {BIBLIOGRAPHY_FILE} is in this "
+            "folder. Name a project folder",
+            project=...,
+        )
     )
 
 

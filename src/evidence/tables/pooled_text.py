@@ -15,6 +15,7 @@ from evidence.analysis.narrative.pooled_results import (
 from evidence.analysis.pooling.few_studies import MAX_STUDIES
 from evidence.analysis.pooling.pooled_estimate import PooledEstimate
 from evidence.analysis.pooling.question import MEASURE_LABELS, measure_label, time_window
+from evidence.errors import Reason
 from evidence.provenance.sentence import capitalise, count, format_duration
 from evidence.statistics.binomial_normal import BinomialNormalMean
 from evidence.statistics.meta_analysis import PooledMean
@@ -149,6 +150,7 @@ def _arm(row) -> str:
 
 
 def _left_out_row(clause: str) -> tuple[str, str]:
+    clause = Reason.of(clause).in_options()
     names, found, reason = clause.partition(" left out: ")
     return (names, reason) if found else ("", clause)
 

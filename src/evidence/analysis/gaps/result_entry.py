@@ -11,7 +11,14 @@ from evidence.dataset.csv_reader import read_table
 from evidence.dataset.dataset import Dataset, load_dataset, table_text, with_rows
 from evidence.dataset.project_folder import table_path
 from evidence.dataset.readings import FULL_TEXT, lies_in
-from evidence.errors import DatasetError, EvidenceError, ParameterError, Problem, ProblemList
+from evidence.errors import (
+    DatasetError,
+    EvidenceError,
+    ParameterError,
+    Problem,
+    ProblemList,
+    Reason,
+)
 
 STUDIES, READINGS = schema.STUDIES.file, schema.READINGS.file
 OTHER_PART = "excerpt"
@@ -116,7 +123,8 @@ def _new_readings(dataset: Dataset, rows: Iterable[Row], reader: Reader) -> Iter
         reference = dataset.bibliography.get(source)
         url = reader.url or (reference.link if reference else "")
         if reference and not url:
-            raise ParameterError(f"'{source}' has no address. Give the one you read: --url URL")
+            reason = f"'{source}' has no address. Give the one you read"
+            raise ParameterError(Reason(reason, url=...))
         yield {
             "source": source, "part": part, "kind": kind, "read_by": reader.name,
             "date": reader.date, "url": url,

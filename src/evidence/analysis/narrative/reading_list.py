@@ -70,7 +70,7 @@ def format_reading_list(wanted: Sequence[WantedResult], limit: int | None = None
     results = count(len(wanted), "wanted result").text
     total = f"{results} of {count(len(by_source), 'source').text}"
     omitted = len(by_source) - len(shown)
-    more = f"; {count(omitted, 'source').text} not shown (--limit)" if omitted else ""
+    more = f"; {count(omitted, 'source').text} not shown" if omitted else ""
     blocks.append(total + more)
     return "\n\n".join(blocks)
 

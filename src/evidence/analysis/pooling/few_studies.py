@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from evidence.analysis.pooling.study_effects import RATIOS
 from evidence.analysis.results import better_side
 from evidence.dataset.dataset import Dataset
+from evidence.errors import Reason
 from evidence.statistics.bayesian import (
     BayesianMean,
     TauPrior,
@@ -68,9 +69,8 @@ def tau_prior(measure: str, family: str = PRIOR_FAMILIES[0], scale: float = 0.0)
     if not scale:
         scale, source = PRIOR_SCALES.get(measure, (0.0, ""))
     if not scale:
-        raise ValueError(
-            "the prior for tau needs a scale in the units of the effect (--prior-scale)"
-        )
+        reason = "the prior for tau needs a scale in the units of the effect"
+        raise ValueError(Reason(reason, prior_scale=...))
     return TauPrior(family, scale, source=source)
 
 

@@ -3,7 +3,7 @@
 Pooling is refused, with every reason, where the result would have no meaning.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, partial
@@ -40,7 +40,7 @@ from evidence.analysis.pooling.question import (
 from evidence.analysis.pooling.study_effects import RATIOS, half_widths
 from evidence.analysis.results import better_side, require_known
 from evidence.dataset.dataset import Dataset
-from evidence.errors import EvidenceError, ParameterError, not_one_of
+from evidence.errors import EvidenceError, ParameterError, Reason, not_one_of
 from evidence.provenance.sentence import format_duration, join_words
 from evidence.provenance.values import to_json_value
 from evidence.statistics import mantel_haenszel, meta_analysis, sensitivity
@@ -88,9 +88,9 @@ class PoolingError(EvidenceError):
     `left_out` says which other studies have results on the question, and what they lack.
     """
 
-    def __init__(self, reasons: list[str], left_out: tuple[str, ...] = ()):
-        self.reasons, self.left_out = tuple(reasons), left_out
-        super().__init__("\n".join([*(f"cannot be pooled: {r}" for r in reasons), *left_out]))
+    def __init__(self, reasons: Iterable[str], left_out: tuple[str, ...] = ()):
+        self.reasons, self.left_out = tuple(map(Reason.of, reasons)), left_out
+        super().__init__(*(r.after("cannot be pooled: ") for r in self.reasons), *left_out)
 
 
 @dataclass(frozen=True)
@@ -183,7 +183,7 @@ class PooledEstimate:
             return {}
         estimates: dict[str, Pooled] = {}
         for label, pool in SPARSE_MODELS.items():
-            # A model without an estimate says why where it is asked for (--method).
+            # A model without an estimate says why where its method is asked for.
             with suppress(ValueError):
                 estimates[label] = pool(*counts, confidence=self.confidence)
         return estimates
@@ -630,7 +630,7 @@ def _pool_bayesian(
             confidence=options["confidence"],
         )
     except ValueError as error:
-        raise PoolingError([str(error)]) from None
+        raise PoolingError(error.args) from None
     return PooledEstimate(
         question=question,
         method=options["method"],

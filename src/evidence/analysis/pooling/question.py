@@ -27,6 +27,7 @@ from evidence.analysis.results import (
     require_known,
 )
 from evidence.dataset.dataset import Dataset
+from evidence.errors import Reason
 from evidence.provenance.sentence import format_duration, format_number, join_words
 
 MEASURES = {
@@ -265,13 +266,14 @@ def leave_out_studies(
     reasons = {
         "the two periods of a crossover have the same participants, and their correlation is not "
         "known": is_crossover,
-        "not randomised; pooled only on request (--allow-nonrandomised)": ~is_allowed,
+        Reason("not randomised; pooled only on request", allow_nonrandomised=True): ~is_allowed,
     }
     if not question.include_double_zero:
         reason = "no events in either group, which says nothing about a ratio"
         if question.measure == "or":
             reason = f"{reason}, or nothing but events in both"
-        reasons[f"{reason} (--include-double-zero)"] = has_no_ratio(studies, question.measure)
+        no_ratio = has_no_ratio(studies, question.measure)
+        reasons[Reason(reason, include_double_zero=True)] = no_ratio
     if method in COUNT_METHODS:
         reason = f"method {method} pools counts, and the text prints only the effect"
         reasons[reason] = studies["events1"].isna()
@@ -280,7 +282,7 @@ def leave_out_studies(
         is_unfit = is_unfit.reindex(studies.index)
         if is_unfit.any() and not is_unfit.all():
             names = join_words(studies.loc[is_unfit, "label"].unique())
-            clauses.append(f"{names} left out: {reason}")
+            clauses.append(Reason.of(reason).after(f"{names} left out: "))
             studies = studies[~is_unfit]
     return studies.reset_index(drop=True), tuple(clauses)
 
@@ -357,9 +359,10 @@ def reasons_not_to_pool(
         )
     labels = studies.groupby(studies["randomised"] == "yes")["label"].agg(_join_distinct)
     if len(labels) > 1 and not question.allow_nonrandomised:
-        yield (
+        yield Reason(
             f"randomised ({labels[True]}) and non-randomised studies ({labels[False]}) are pooled "
-            "only on request (--allow-nonrandomised)"
+            "only on request",
+            allow_nonrandomised=True,
         )
     # Several effects of one study are the business of the model; two studies are not.
     distinct = studies.drop_duplicates("study")
@@ -378,15 +381,19 @@ def reasons_not_to_pool(
         )
         several = [value for value in values.index if SEPARATOR in value]
         if several and len(values) == 1 and not may_differ:
-            yield (
+            yield Reason(
                 f"the {field}s differ within {values[several[0]]} ({several[0]}); name the one to "
-                f"pool (--{field})"
+                "pool",
+                **{f"{field}s": tuple(several[0].split(SEPARATOR)[:1])},
             )
         if len(values) > 1 and not may_differ:
             listed = "; ".join(
                 f"{value or 'not stated'}: {names}" for value, names in values.items()
             )
-            yield f"the {field}s differ ({listed}); name the ones to pool (--{field})"
+            yield Reason(
+                f"the {field}s differ ({listed}); name the ones to pool",
+                **{f"{field}s": tuple(filter(None, values.index))[:1]},
+            )
 
 
 def _reasons_against_outcomes(dataset: Dataset, question: Question, method: str) -> Iterator[str]:
@@ -453,7 +460,8 @@ def _no_study(dataset: Dataset, question: Question, results: pd.DataFrame | None
     if not len(days):
         return f"{reason}, nor at any other time"
     nearest = min(days, key=lambda day: max(day / question.time_days, question.time_days / day))
-    return f"{reason}; results exist at {format_duration(nearest)} (--time-days {nearest:g})"
+    exist = f"results exist at {format_duration(nearest)}"
+    return Reason(f"{reason}; {exist}", time_days=float(f"{nearest:g}"))
 
 
 def _join_distinct(labels: pd.Series) -> str:
