@@ -62,10 +62,12 @@ def test_the_guide_is_no_primary_study(bakery):
 def test_a_sidecar_gives_version_studies_and_licence(bakery):
     path = bakery.path("reports/figures/fig-risen.json")
     path.write_text(json.dumps(SIDECAR), "utf-8")
+    narrow = path.with_name("fig-risen-85mm.svg")
+    narrow.write_text("a picture")
     by_id = cited(bakery, "fig-risen")
     assert [ref.key for ref in by_id] == ["miller2001", "fig-risen-1a2b3c4"]
     assert by_id == cited(bakery, "fig-risen@1a2b3c4")
-    assert by_id == cited(bakery, str(path)) == cited(bakery, str(path.with_suffix(".svg")))
+    assert by_id == cited(bakery, str(path)) == cited(bakery, str(narrow))
     assert STYLES["vancouver"](by_id[1:]).startswith(
         "van der Berg AB Jr, The bakers. Figure: Risen [fig-risen@1a2b3c4]. In: Bread & its "
         "sources, version 1.4.0; 2026. Licence: CC BY 4.0."

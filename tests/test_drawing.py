@@ -33,7 +33,7 @@ def record(layout, project):
 
 @pytest.fixture
 def refuse_to_draw(monkeypatch):
-    def draw(layout):
+    def draw(layout, width):
         raise AssertionError("the figure was drawn")
 
     return lambda: monkeypatch.setattr(figure_files, "draw", draw)

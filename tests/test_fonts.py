@@ -78,7 +78,7 @@ def draw_label(text, **style):
 def pixels(family, text, style):
     with house_style(), matplotlib.rc_context({"font.family": family}):
         file = io.BytesIO()
-        draw_label(text, **style).savefig(file, format="rgba", dpi=100)
+        draw_label(text, **style).savefig(file, format="rgba", dpi=200)
     return np.frombuffer(file.getvalue(), np.uint8)
 
 

@@ -153,7 +153,7 @@ def test_no_cell_of_any_csv_is_a_formula(hostile):
 
 
 def test_words_become_file_names_inside_the_folder(hostile):
-    (path,) = hostile.glob("figures/fig-still-afloat-*.svg")
+    (path,) = hostile.glob("figures/fig-still-afloat-*.json")
     assert path.stem == f"fig-{slug('still afloat ' + SHORT)}"
 
 

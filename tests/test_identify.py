@@ -18,7 +18,7 @@ from evidence.analysis.results import select_results
 from evidence.figures import layout as layout_module
 from evidence.figures.arm_comparison import lay_out_arm_comparison
 from evidence.report.figure_files import add_tiffs, render_figure
-from evidence.report.figure_identity import SHARED_MODULES, figure_record, report_command
+from evidence.report.figure_identity import SHARED_MODULES, WIDTHS, figure_record, report_command
 from evidence.report.figure_metadata import MAX_RECORD_BYTES, read_metadata, unpack_record
 from evidence.report.identify_figure import compare_records
 from tests.conftest import ROOT, finish_bakery
@@ -119,7 +119,8 @@ def record(figures):
 @pytest.mark.parametrize("suffix", ["svg", "pdf", "png", "tiff"])
 def test_every_format_holds_the_whole_record(figures, record, suffix):
     add_tiffs(figures)
-    assert read_metadata(figures / f"fig-risen.{suffix}") == (record, "")
+    for ending in WIDTHS.values():
+        assert read_metadata(figures / f"fig-risen{ending}.{suffix}") == (record, "")
 
 
 def test_svg_has_title_description_identifier_command_and_licence(bakery):
@@ -160,7 +161,7 @@ def test_png_and_tiff_have_300_dots_per_inch(figures):
         with Image.open(figures / f"fig-risen.{suffix}") as image:
             assert [round(float(dots)) for dots in image.info["dpi"]] == [300, 300]
     content = json.loads((figures / "fig-risen.json").read_text("utf-8"))
-    assert "fig-risen.tiff" in content["files"]
+    assert {"fig-risen.tiff", "fig-risen-85mm.tiff"} < content["files"].keys()
 
 
 def test_a_record_that_unpacks_without_end_is_not_read():

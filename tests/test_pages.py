@@ -441,10 +441,13 @@ def test_a_list_of_notebooks_becomes_a_list_of_pages():
 
 def test_only_files_that_exist_are_offered_below_a_figure():
     figure = ({"text/html": '<figure id="fig-x"></figure>'}, {METADATA: {"figure": "fig-x"}})
-    page = page_of(figure, figure_files={"fig-x.svg", "fig-x.bib", "fig-y.pdf"})
+    page = page_of(figure, figure_files={"fig-x.svg", "fig-x-85mm.png", "fig-x.bib", "fig-y.pdf"})
     (links,) = re.findall(r'<p class="files">(.*?)</p>', page, re.DOTALL)
-    assert re.findall(r'href="([^"]+)"', links) == ["figures/fig-x.svg", "figures/fig-x.bib"]
-    assert re.sub(r"<[^>]+>", "", " ".join(links.split())) == "Download: SVG · Cite: BibTeX"
+    assert re.findall(r'href="([^"]+)"', links) == [
+        f"figures/fig-x{ending}" for ending in (".svg", "-85mm.png", ".bib")
+    ]
+    text = re.sub(r"<[^>]+>", "", " ".join(links.split()))
+    assert text == "Download: SVG · For one column (85 mm): PNG · Cite: BibTeX"
     notes = ({"text/html": '<ol id="numbers-fig-x"></ol>'}, {})
     assert 'href="#numbers-fig-x">every number with its rows</a>' in page_of(figure, notes)
     assert '<p class="files">' not in page_of(figure)

@@ -96,7 +96,7 @@ def write_pages(
         if path.is_file():
             content = json.loads(path.read_text("utf-8"))
             values[name], texts[name] = content["values"], content["texts"]
-    figures = len(list((staging / "figures").glob("*.svg")))
+    figures = len(list((staging / "figures").glob("*.json")))
     n_values = sum(map(len, values.values()))
     (staging / "values.json").write_text(format_json(_by_page(values)), "utf-8")
     (staging / "texts.json").write_text(format_json(_by_page(texts)), "utf-8")

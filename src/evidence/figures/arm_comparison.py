@@ -178,11 +178,11 @@ def _points(proportion: float) -> str:
 
 @draw.register
 @style.house_style()
-def draw_arm_comparison(layout: ArmComparisonLayout):
+def draw_arm_comparison(layout: ArmComparisonLayout, width: float = style.DOUBLE_COLUMN):
     """Draw three panels: both proportions, the risk difference, the risk ratio."""
     frame = layout.frame
     figure, panels = style.new_figure(
-        10.6, 1.02 * len(frame) + 1.7, ncols=3, sharey=True, width_ratios=[5, 4, 4]
+        width, 1.02 * len(frame) + 1.7, ncols=3, sharey=True, width_ratios=[5, 4, 4]
     )
     proportions, difference, ratio = panels
     for line, row in enumerate(frame.itertuples()):

@@ -85,12 +85,12 @@ def _claim_sentence(row) -> str:
 
 @draw.register
 @style.house_style()
-def draw_claim_verdicts(layout: ClaimVerdictsLayout):
+def draw_claim_verdicts(layout: ClaimVerdictsLayout, width: float = style.DOUBLE_COLUMN):
     """Draw columns of text under a heading for each verdict, with its mark."""
     lines = len(layout.frame) + len(layout.blocks)
     counts = claims_by_verdict(layout.frame)
     centred = {"ha": "center", "va": "center"}
-    figure, axes = style.new_figure(10.6, 0.225 * (lines + 1.6))
+    figure, axes = style.new_figure(width, 0.225 * (lines + 1.6))
     axes.set_axis_off()
     axes.set_xlim(0, 1)
     axes.set_ylim(lines + 0.3, -1.3)

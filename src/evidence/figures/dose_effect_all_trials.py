@@ -223,7 +223,7 @@ def _arm_sentence(measure: str, row, confidence: float) -> str:
 
 @draw.register
 @style.house_style()
-def draw_dose_effect_all_trials(layout: AllTrialsDoseLayout):
+def draw_dose_effect_all_trials(layout: AllTrialsDoseLayout, width: float = style.DOUBLE_COLUMN):
     """Draw one column per dose, its arms side by side; below, directions in words."""
     frame = layout.frame
     doses = sorted(frame["dose"].unique())
@@ -231,7 +231,7 @@ def draw_dose_effect_all_trials(layout: AllTrialsDoseLayout):
     worded = frame[frame["direction"] != ""]
     lines = int(worded.groupby("dose").size().max()) if len(worded) else 0
     figure, (axes, strip) = style.new_figure(
-        8.6, 4.8 + 0.2 * lines, nrows=2, sharex=True, height_ratios=[4.2, 0.2 * lines + 0.01]
+        width, 4.8 + 0.2 * lines, nrows=2, sharex=True, height_ratios=[4.2, 0.2 * lines + 0.01]
     )
     sized = frame.assign(x=frame["dose"].map(doses.index) + step * frame["offset"])
     sized = sized[sized["direction"] == ""]

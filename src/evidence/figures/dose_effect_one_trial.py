@@ -187,11 +187,11 @@ def _p_values(row) -> list[str]:
 
 @draw.register
 @style.house_style()
-def draw_dose_effect_one_trial(layout: OneTrialDoseLayout):
+def draw_dose_effect_one_trial(layout: OneTrialDoseLayout, width: float = style.DOUBLE_COLUMN):
     """Draw above the effect sizes that were reported, below what was said about each dose."""
     columns = {dose: x for x, dose in enumerate(sorted(layout.frame["dose"].unique()))}
     figure, (effects, words) = style.new_figure(
-        8.6, 5.4, nrows=2, sharex=True, height_ratios=[3, 2]
+        width, 5.4, nrows=2, sharex=True, height_ratios=[3, 2]
     )
     _draw_effects(effects, layout, columns)
     _draw_words(words, layout, columns)

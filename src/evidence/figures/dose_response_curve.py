@@ -176,9 +176,9 @@ def _dose_sentence(model: DoseModel, row) -> str:
 
 @draw.register
 @style.house_style()
-def draw_dose_response_curve(layout: DoseResponseLayout):
+def draw_dose_response_curve(layout: DoseResponseLayout, width: float = style.DOUBLE_COLUMN):
     """Draw the band, the curve (dashed where extrapolated) and the arms."""
-    figure, axes = style.new_figure(7.2, 4.8)
+    figure, axes = style.new_figure(width, 4.8)
     frame, curve = layout.frame, layout.curve
     draw_curve(axes, curve, "dose", style.BLUE)
     largest = max([frame["dose"].max(), *curve["dose"]])

@@ -235,11 +235,11 @@ def _state_words(state: str) -> str:
 
 @draw.register
 @style.house_style()
-def draw_evidence_map(layout: EvidenceMapLayout):
+def draw_evidence_map(layout: EvidenceMapLayout, width: float = style.DOUBLE_COLUMN):
     """Draw a bubble in every cell with evidence, and the sign of its state in every other."""
     columns, rows = len(layout.column_labels), len(layout.row_labels)
     filled = layout.frame[layout.frame["k"] > 0]
-    figure, axes = style.new_figure(2.0 + 0.86 * columns, 1.9 + 0.36 * rows)
+    figure, axes = style.new_figure(width, 1.9 + 0.36 * rows)
     _draw_states(axes, layout.frame)
     for level, cells in filled.groupby("certainty"):
         mark, colour = style.CERTAINTY[level]

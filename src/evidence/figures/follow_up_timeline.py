@@ -163,10 +163,10 @@ def _follow_up_sentence(lane) -> str:
 
 @draw.register
 @style.house_style()
-def draw_follow_up(layout: FollowUpLayout):
+def draw_follow_up(layout: FollowUpLayout, width: float = style.DOUBLE_COLUMN):
     """Draw lanes sorted by how far they reach, with the time after the last assessment hatched."""
     lanes = layout.lanes
-    figure, axes = style.new_figure(9.6, 0.56 * len(lanes) + 1.7)
+    figure, axes = style.new_figure(width, 0.56 * len(lanes) + 1.7)
     for y, lane in enumerate(lanes.itertuples()):
         axes.plot([START, lane.measured_to], [y, y], color=style.FAINT, lw=1.2, zorder=1)
         if lane.followed_to > lane.measured_to:

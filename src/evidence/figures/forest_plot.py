@@ -434,7 +434,7 @@ def _line_sentence(line: dict) -> str:
 
 @draw.register
 @style.house_style()
-def draw_forest(layout: ForestLayout):
+def draw_forest(layout: ForestLayout, width: float = style.DOUBLE_COLUMN):
     """Draw columns of text around the marks; names are wrapped so that all fit into the width."""
     from matplotlib.figure import Figure
     from matplotlib.transforms import Affine2D, blended_transform_factory

@@ -6,6 +6,7 @@ from functools import singledispatch
 
 import pandas as pd
 
+from evidence.figures.style import DOUBLE_COLUMN
 from evidence.provenance.sentence import Sentence
 
 
@@ -38,8 +39,14 @@ class Layout:
 
 
 @singledispatch
-def draw(layout: Layout):
+def draw(layout: Layout, width: float = DOUBLE_COLUMN):
     """Return the matplotlib figure of a layout, in the house style.
+
+    Parameters
+    ----------
+    width : float
+        Width of the figure in inches. One that is narrow (`style.is_narrow`) is arranged for a
+        single column of a journal, or a phone.
 
     Raises
     ------

@@ -150,7 +150,7 @@ def _mark_sentences(
 
 @draw.register
 @style.house_style()
-def draw_proportions_by_arm(layout: ArmProportionsLayout):
+def draw_proportions_by_arm(layout: ArmProportionsLayout, width: float = style.DOUBLE_COLUMN):
     """Draw lanes from top to bottom, one panel per outcome, with the counts beside the marks."""
     marks = layout.frame.groupby(["outcome", "lane"]).size().groupby("lane").max()
     heights = np.maximum(
@@ -159,7 +159,7 @@ def draw_proportions_by_arm(layout: ArmProportionsLayout):
     edges = np.concatenate([[0.0], np.cumsum(heights + LANE_GAP)])
     height = 0.30 * int(heights.sum()) + 0.22 * len(layout.lanes) + 1.3
     figure, axes = style.new_figure(
-        10.6, height, ncols=len(layout.outcomes), sharey=True, squeeze=False
+        width, height, ncols=len(layout.outcomes), sharey=True, squeeze=False
     )
     for panel, outcome in zip(axes[0], layout.outcomes, strict=True):
         rows = layout.frame[layout.frame["outcome"] == outcome]

@@ -189,10 +189,12 @@ def _alt(frame: pd.DataFrame, sets: int) -> str:
 
 @draw.register
 @style.house_style()
-def draw_risk_of_bias(layout: RiskOfBiasLayout):
+def draw_risk_of_bias(layout: RiskOfBiasLayout, width: float = style.DOUBLE_COLUMN):
     """Draw one panel per tool, one below the other."""
     frame = layout.frame
-    figure, panels = _new_panels([len(lines) for _, lines in layout.panels.values()], 0.3, 1.25)
+    figure, panels = _new_panels(
+        width, [len(lines) for _, lines in layout.panels.values()], 0.3, 1.25
+    )
     for axes, (tool, (columns, lines)) in zip(panels, layout.panels.items(), strict=True):
         rows = frame[frame["tool"] == tool]
         for level, judged in rows.groupby("level"):
@@ -225,10 +227,10 @@ def _draw_circles(axes, rows: pd.DataFrame, level: str):
 
 @draw.register
 @style.house_style()
-def draw_risk_of_bias_summary(layout: RiskOfBiasSummaryLayout):
+def draw_risk_of_bias_summary(layout: RiskOfBiasSummaryLayout, width: float = style.DOUBLE_COLUMN):
     """Draw stacked bars, each part with its sign and number."""
     frame = layout.frame
-    figure, panels = _new_panels([len(names) for names in layout.panels.values()], 0.34, 0.9)
+    figure, panels = _new_panels(width, [len(names) for names in layout.panels.values()], 0.34, 0.9)
     for axes, (tool, columns) in zip(panels, layout.panels.items(), strict=True):
         parts = frame[frame["tool"] == tool]
         lines = parts["domain"].map(columns.index)
@@ -247,11 +249,11 @@ def draw_risk_of_bias_summary(layout: RiskOfBiasSummaryLayout):
     return figure
 
 
-def _new_panels(heights: list[int], unit: float, extra: float):
+def _new_panels(width: float, heights: list[int], unit: float, extra: float):
     """Return a figure with one panel per tool, each high enough for its lines."""
     total = unit * sum(heights) + extra * len(heights) + 0.4
     figure, axes = style.new_figure(
-        8.6, total, nrows=len(heights), height_ratios=heights, squeeze=False
+        width, total, nrows=len(heights), height_ratios=heights, squeeze=False
     )
     return figure, axes[:, 0]
 

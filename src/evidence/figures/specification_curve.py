@@ -104,14 +104,14 @@ def _specification_sentence(measure: str, row: dict, confidence: float) -> str:
 
 @draw.register
 @style.house_style()
-def draw_specification_curve(layout: SpecificationCurveLayout):
+def draw_specification_curve(layout: SpecificationCurveLayout, width: float = style.DOUBLE_COLUMN):
     """Draw the curve above and the choices as dots below, on the same columns."""
     lanes = [
         (choice, value) for choice, values in layout.lanes.items() for value in (None, *values)
     ]
     height = 0.17 * len(lanes)
     figure, (curve, choices) = style.new_figure(
-        8.6, 3.0 + height, nrows=2, sharex=True, height_ratios=[2.6, height]
+        width, 3.0 + height, nrows=2, sharex=True, height_ratios=[2.6, height]
     )
     _draw_curve(curve, layout)
     for y, (choice, value) in enumerate(lanes):

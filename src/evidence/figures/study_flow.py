@@ -149,13 +149,13 @@ def _sentences(flow: StudyFlow) -> tuple[str, ...]:
 
 @draw.register
 @style.house_style()
-def draw_study_flow(layout: StudyFlowLayout):
+def draw_study_flow(layout: StudyFlowLayout, width: float = style.DOUBLE_COLUMN):
     """Draw a box for each step, those that leave the flow at the right, and arrows between them."""
     frame = layout.frame.set_index("name")
     heights = frame["lines"].map(len).groupby(frame["row"]).max() * LINE_HEIGHT + PADDING
     bottoms = (heights + GAP).cumsum() - GAP
-    total, width = bottoms.iloc[-1], COLUMN_X[1] + BOX_WIDTH
-    figure, axes = style.new_figure(width + 0.2, total + 0.2)
+    total = bottoms.iloc[-1]
+    figure, axes = style.new_figure(width, total + 0.2)
     middle = frame["row"].map(bottoms - heights / 2)
     height, left = frame["row"].map(heights), frame["column"].map(lambda column: COLUMN_X[column])
     leaving = [first for first, _ in PARTS.values()]
@@ -177,7 +177,7 @@ def draw_study_flow(layout: StudyFlowLayout):
         look = "--" if start == "kept" else "-"
         arrow = {"arrowstyle": "-|>", "color": style.QUIET, "ls": look, "shrinkA": 0, "shrinkB": 0}
         axes.annotate("", head, tail, arrowprops=arrow)
-    axes.set_xlim(-0.02, width + 0.02)
+    axes.set_xlim(-0.02, COLUMN_X[1] + BOX_WIDTH + 0.02)
     axes.set_ylim(total + 0.02, -0.02)
     axes.set_axis_off()
     return figure

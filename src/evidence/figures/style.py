@@ -12,6 +12,11 @@ from pathlib import Path
 from typing import Any
 
 FONTS = Path(__file__).parent / "fonts"
+MILLIMETRE = 1 / 25.4
+DOUBLE_COLUMN, SINGLE_COLUMN = 180 * MILLIMETRE, 85 * MILLIMETRE
+"""The widths in inches in which every figure is drawn: both columns of a journal's page, or one."""
+TITLE_SIZE, TEXT_SIZE, SMALL_SIZE = 9, 8, 7
+"""The sizes of all text, in points of a figure that is printed at its width."""
 INK = "#1a1a1a"
 QUIET = "#5f5f5f"
 FAINT = "#d9d9d9"
@@ -66,8 +71,8 @@ GUIDE_MARK = {"marker": "D", "ls": "", "mew": 1.5, "mec": VERMILION, "label": "w
 
 RC: dict[Any, Any] = {
     "font.family": ["Evidence Sans", "DejaVu Sans"],
-    "font.size": 9,
-    "axes.titlesize": 10,
+    "font.size": TEXT_SIZE,
+    "axes.titlesize": TITLE_SIZE,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "axes.spines.top": False,
@@ -86,6 +91,7 @@ RC: dict[Any, Any] = {
     "hatch.color": "#bdbdbd",
     "hatch.linewidth": 0.6,
     "legend.frameon": False,
+    "legend.fontsize": SMALL_SIZE,
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
     "svg.fonttype": "path",
@@ -98,8 +104,8 @@ Without hinting a text has the same size at every resolution, so that one layout
 The first family belongs to this package (see `docs/update_fonts.py`); the second has all other
 characters.
 """
-MARGIN = 0.1
-"""White space around a figure, in inches."""
+MARGIN = 0.05
+"""White space around a figure, in inches, which is part of its width."""
 RATIO_TICKS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64)
 
 
@@ -187,7 +193,14 @@ def new_figure(width: float, height: float, **grid):
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
+    across, down = MARGIN / width, MARGIN / height
+    figure.get_layout_engine().set(rect=(across, down, 1 - 2 * across, 1 - 2 * down))
     return figure, figure.subplots(**grid)
+
+
+def is_narrow(width: float) -> bool:
+    """Say whether a figure of this width arranges itself for a single column."""
+    return width < 120 * MILLIMETRE
 
 
 def key(marker: str, colour: str, label: str, is_filled: bool = True, **look) -> dict:
@@ -202,6 +215,7 @@ def legend(figure, marks: Iterable[Mapping], *, ncols: int = 3, loc: str = "cent
     from matplotlib.patches import Patch
 
     handles = [Patch(**mark) if "hatch" in mark else Line2D([], [], **mark) for mark in marks]
+    options = {"borderaxespad": MARGIN * 72 / SMALL_SIZE} | options
     figure.legend(handles=handles, loc=f"outside lower {loc}", ncols=ncols, **options)
 
 
@@ -263,15 +277,19 @@ def stamp(figure, text: str):
 
     The text stands outside of what was laid out, so that it cannot run into a legend or an axis.
     The layout is fixed by this, so that it is the same for every format. Returns the part of the
-    figure to save (`Bbox`, in inches): all that is drawn, and a margin.
+    figure to save (`Bbox`, in inches): exactly its width, and as high as all that is drawn, with a
+    margin.
     """
     from matplotlib.transforms import Bbox
 
     if engine := figure.get_layout_engine():
         engine.execute(figure)
         figure.set_layout_engine(None)
+    for axes in figure.axes:
+        # The last digits of the solver differ from run to run, and with them the ids of an SVG.
+        axes.set_position([round(part, 6) for part in axes.get_position().bounds])
     box, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
-    corner = box.x1 / width, (box.y0 - 0.06) / height
-    name = figure.text(*corner, text, ha="right", va="top", fontsize=6.5, color=QUIET)
-    inches = figure.dpi_scale_trans.inverted()
-    return Bbox.union([box, inches.transform_bbox(name.get_window_extent())]).padded(MARGIN)
+    corner = 1 - MARGIN / width, (box.y0 - MARGIN) / height
+    name = figure.text(*corner, text, ha="right", va="top", fontsize=SMALL_SIZE, color=QUIET)
+    bottom = name.get_window_extent().y0 / figure.dpi
+    return Bbox.from_extents(0, bottom - MARGIN, width, box.y1 + MARGIN)

@@ -167,9 +167,9 @@ def _sentence(model: TimeModel, row) -> str:
 
 @draw.register
 @style.house_style()
-def draw_time_course(layout: TimeCourseLayout):
+def draw_time_course(layout: TimeCourseLayout, width: float = style.DOUBLE_COLUMN):
     """Draw the curves with their bands, and over them the times of each study."""
-    figure, axes = style.new_figure(7.2, 4.8)
+    figure, axes = style.new_figure(width, 4.8)
     frame, curve = layout.frame, layout.curve
     marks = []
     for course in dict.fromkeys(frame["course"]):

@@ -11,6 +11,7 @@ from evidence.dataset.citations import format_apa
 from evidence.dataset.dataset import Dataset
 from evidence.errors import EvidenceError, did_you_mean
 from evidence.provenance.values import read_figure_records
+from evidence.report.figure_identity import sidecar_path
 
 CITATION_FILE = "CITATION.cff"
 REQUIRED_FIELDS = ("cff-version", "message", "title", "authors")
@@ -272,7 +273,7 @@ def read_sidecar(path: Path) -> CitedPart:
     EvidenceError
         If there is no such file, or it does not describe a figure.
     """
-    sidecar = path.with_suffix(".json")
+    sidecar = sidecar_path(path)
     try:
         content = json.loads(sidecar.read_text("utf-8"))
         return CitedPart(

@@ -14,7 +14,7 @@ import os
 import time
 import warnings
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import cache, cached_property
 from html import escape
 from importlib.metadata import version
@@ -23,11 +23,17 @@ from pathlib import Path
 from evidence.dataset.citations import format_bibtex
 from evidence.dataset.dataset import Dataset
 from evidence.figures.layout import Layout, draw
-from evidence.figures.style import house_style, stamp, use_fonts_for
+from evidence.figures.style import (
+    DOUBLE_COLUMN,
+    SINGLE_COLUMN,
+    house_style,
+    stamp,
+    use_fonts_for,
+)
 from evidence.files import atomic_write, digest, format_json, path_digest
 from evidence.provenance.sentence import Sentence
 from evidence.report import figure_metadata
-from evidence.report.figure_identity import FigureRecord, drawing_code
+from evidence.report.figure_identity import WIDTHS, FigureRecord, drawing_code, sidecar_path
 from evidence.report.figure_metadata import convert_to_tiff, file_metadata
 from evidence.report.footnotes import sentence_html
 from evidence.report.html_pages import METADATA
@@ -36,13 +42,18 @@ from evidence.report.machine_readable import as_csv
 FORMATS = ("svg", "pdf", "png")
 DPI, POINTS_PER_INCH = 300, 72
 MAX_CHARACTERS_NAMED = 5
+NARROW_SCREEN = "screen and (max-width: 46rem)"
+"""Screens on which the text of a figure for two columns would be smaller than on paper."""
 CACHE_VARIABLE = "EVIDENCE_STORE"
 CACHE_DAYS = 30
 CACHE_LIBRARIES = ("matplotlib", "fonttools", "pypdfium2", "pillow")
 
 
 def render_figure(
-    layout: Layout, record: FigureRecord, formats: Iterable[str] = FORMATS
+    layout: Layout,
+    record: FigureRecord,
+    formats: Iterable[str] = FORMATS,
+    width: float = DOUBLE_COLUMN,
 ) -> dict[str, bytes]:
     """Return a figure as files with its record inside, by format.
 
@@ -50,14 +61,18 @@ def render_figure(
     ----------
     formats : iterable of {"svg", "pdf", "png"}
         PNG has 300 dots per inch.
+    width : float
+        Width of the picture in inches.
     """
-    cache_path = _cache_path(layout, record)
+    cache_path = _cache_path(layout, record, width)
     files = {name: _read_cache(cache_path, name) for name in formats}
     if missing := [name for name, content in files.items() if not content]:
         with house_style(), warnings.catch_warnings():
             # Said once below, and without the folder of this installation.
             warnings.filterwarnings("ignore", r"Glyph \d+ ")
-            figure = draw(layout)
+            # Charts that are not arranged for a single column yet.
+            warnings.filterwarnings("ignore", "constrained_layout not applied")
+            figure = draw(layout, width)
             undrawn = use_fonts_for(figure)
             if undrawn:
                 _warn_of_missing_font(undrawn)
@@ -122,10 +137,10 @@ def _cache_folder() -> Path | None:
     return None
 
 
-def _cache_path(layout: Layout, record: FigureRecord) -> Path | None:
+def _cache_path(layout: Layout, record: FigureRecord, width: float) -> Path | None:
     """Return where the cache has a figure: named by everything that decides its bytes."""
     code = drawing_code(type(layout).__module__, __name__, figure_metadata.__name__)
-    inputs = [asdict(record), code, *map(version, CACHE_LIBRARIES)]
+    inputs = [asdict(record), width, code, *map(version, CACHE_LIBRARIES)]
     folder = _cache_folder()
     return folder and folder / digest(json.dumps(inputs, sort_keys=True))
 
@@ -159,9 +174,11 @@ def prune_cache() -> None:
 def write_figure(
     layout: Layout, record: FigureRecord, dataset: Dataset, folder: Path
 ) -> list[Path]:
-    """Write `ID.svg`, `.pdf` and `.png`, the plotted numbers (`.csv`), sources (`.bib`), `ID.json`.
+    """Write a figure in both widths and all formats, its numbers, its sources and `ID.json`.
 
-    The JSON file holds the record and the SHA-256 checksum of every other file.
+    The files are `ID.svg`, `.pdf` and `.png`, 180 mm wide, the same as `ID-85mm.svg` and so on, the
+    plotted numbers (`.csv`) and sources (`.bib`). The JSON file holds the record and the SHA-256
+    checksum of every other file.
 
     Returns
     -------
@@ -169,11 +186,15 @@ def write_figure(
         The files in this order.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    contents = render_figure(layout, record)
-    contents["csv"] = as_csv(layout.frame).encode()
+    contents = {
+        f"{ending}.{suffix}": content
+        for width, ending in WIDTHS.items()
+        for suffix, content in render_figure(layout, record, width=width).items()
+    }
+    contents[".csv"] = as_csv(layout.frame).encode()
     keys = [study["key"] for study in record.studies]
-    contents["bib"] = format_bibtex(dataset.bibliography.select(keys)).encode()
-    paths = [folder / f"{layout.id}.{suffix}" for suffix in contents]
+    contents[".bib"] = format_bibtex(dataset.bibliography.select(keys)).encode()
+    paths = [folder / f"{layout.id}{ending}" for ending in contents]
     for path, content in zip(paths, contents.values(), strict=True):
         path.write_bytes(content)
     return [*paths, _write_sidecar(asdict(record), paths)]
@@ -181,7 +202,7 @@ def write_figure(
 
 def _write_sidecar(content: dict, paths: list[Path]) -> Path:
     checksums = {path.name: path_digest(path) for path in paths}
-    path = paths[0].with_suffix(".json")
+    path = sidecar_path(paths[0])
     path.write_text(format_json({**content, "files": checksums}), encoding="utf-8")
     return path
 
@@ -191,7 +212,7 @@ def add_tiffs(folder: Path) -> None:
     for png in sorted(folder.glob("*.png")):
         tiff = png.with_suffix(".tiff")
         tiff.write_bytes(convert_to_tiff(png.read_bytes()))
-        content = json.loads(png.with_suffix(".json").read_text("utf-8"))
+        content = json.loads(sidecar_path(png).read_text("utf-8"))
         names = dict.fromkeys([*content["files"], tiff.name])
         _write_sidecar(content, [folder / name for name in names])
 
@@ -205,30 +226,42 @@ def title_sentence(layout: Layout) -> Sentence:
 class DisplayedFigure:
     """A figure in a notebook: picture, alternative text, caption and a description in words.
 
-    `written` is its SVG if that was written to a file already.
+    `folder` has its files if they were written already.
     """
 
     layout: Layout
     record: FigureRecord
-    written: bytes = field(default=b"", repr=False)
+    folder: Path | None = None
 
     @cached_property
     def svg(self) -> bytes:
-        """The figure as SVG, drawn at most once."""
-        return self.written or render_figure(self.layout, self.record, ["svg"])["svg"]
+        """The figure as SVG for wide screens, drawn at most once."""
+        return self._svg(DOUBLE_COLUMN)
+
+    @cached_property
+    def narrow_svg(self) -> bytes:
+        """The figure as SVG for narrow screens, drawn at most once."""
+        return self._svg(SINGLE_COLUMN)
+
+    def _svg(self, width: float) -> bytes:
+        if self.folder:
+            return (self.folder / f"{self.layout.id}{WIDTHS[width]}.svg").read_bytes()
+        return render_figure(self.layout, self.record, ["svg"], width)["svg"]
 
     def to_html(self) -> str:
         """Return a `figure` element that needs no other file, or a note if nothing is drawn."""
         layout = self.layout
         if layout.empty:
             return f'<p class="empty" id="{escape(layout.id)}">{escape(layout.empty)}</p>'
-        picture = base64.b64encode(self.svg).decode()
+        wide, narrow = (
+            f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
+            for svg in (self.svg, self.narrow_svg)
+        )
         marks = "".join(f"<li>{escape(sentence)}</li>" for sentence in layout.reading)
         return (
             f'<figure id="{escape(layout.id)}" data-version="{self.record.version}">'
-            f'<div class="picture" role="region" tabindex="0" '
-            f'aria-label="{escape(layout.title)}">'
-            f'<img src="data:image/svg+xml;base64,{picture}" alt="{escape(layout.alt)}"></div>\n'
+            f'<picture><source media="{NARROW_SCREEN}" srcset="{narrow}">'
+            f'<img src="{wide}" alt="{escape(layout.alt)}"></picture>\n'
             f"<figcaption><strong>{sentence_html(title_sentence(layout))}.</strong> "
             f"{sentence_html(layout.caption)}</figcaption>\n"
             f"<details><summary>This chart in words</summary><ul>{marks}</ul></details></figure>"

@@ -24,7 +24,7 @@ from evidence.dataset import schema
 from evidence.dataset.citations import format_vancouver
 from evidence.dataset.dataset import Dataset
 from evidence.figures.layout import Layout
-from evidence.figures.style import FONTS
+from evidence.figures.style import DOUBLE_COLUMN, FONTS, SINGLE_COLUMN
 from evidence.files import digest, path_digest
 from evidence.provenance.rows import filled_cells
 from evidence.provenance.sentence import Sentence
@@ -40,6 +40,8 @@ SHARED_MODULES = (
     "evidence.figures.style",
 )
 LICENCE_FILE = "LICENSE-DATA"
+WIDTHS = {DOUBLE_COLUMN: "", SINGLE_COLUMN: "-85mm"}
+"""The widths at which every figure is written, with what the names of these files end in."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +132,11 @@ def report_command(report: str, parameters: Mapping[str, object]) -> str:
             text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
             words += ["-p", f"{name}={text}"]
     return shlex.join(words)
+
+
+def sidecar_path(path: Path) -> Path:
+    """Return the JSON file that stands beside the files of a figure."""
+    return path.with_name(f"{path.stem.removesuffix(WIDTHS[SINGLE_COLUMN])}.json")
 
 
 @cache

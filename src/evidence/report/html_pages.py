@@ -18,11 +18,14 @@ from evidence.files import digest
 from evidence.tables.html_table import anchor
 
 DOWNLOADS = {
-    "Download": {"svg": "SVG", "pdf": "PDF", "png": "PNG", "tiff": "TIFF"},
-    "Data": {"csv": "plotted numbers (CSV)", "json": "description (JSON)"},
-    "Cite": {"bib": "BibTeX"},
-}
-"""What a page offers below a figure, by suffix, if the report wrote such a file."""
+    "Download": {".svg": "SVG", ".pdf": "PDF", ".png": "PNG", ".tiff": "TIFF"},
+    "For one column (85 mm)": {
+        "-85mm.svg": "SVG", "-85mm.pdf": "PDF", "-85mm.png": "PNG", "-85mm.tiff": "TIFF",
+    },
+    "Data": {".csv": "plotted numbers (CSV)", ".json": "description (JSON)"},
+    "Cite": {".bib": "BibTeX"},
+}  # fmt: skip
+"""What a page offers below a figure, by the end of a name, if the report wrote such a file."""
 OUTPUT_TYPES = ("text/html", "text/markdown", "image/png", "text/plain")
 """The types of notebook output that a page shows; the first that is present."""
 METADATA = "evidence"
@@ -214,11 +217,11 @@ def _downloads(figure: str, figure_files: Collection[str]) -> dict[str, list[tup
     """List the files of a figure by purpose, each with its label."""
     offered = {
         purpose: [
-            (f"figures/{figure}.{suffix}", label)
-            for suffix, label in suffixes.items()
-            if f"{figure}.{suffix}" in figure_files
+            (f"figures/{figure}{ending}", label)
+            for ending, label in endings.items()
+            if f"{figure}{ending}" in figure_files
         ]
-        for purpose, suffixes in DOWNLOADS.items()
+        for purpose, endings in DOWNLOADS.items()
     }
     return {purpose: links for purpose, links in offered.items() if links}
 

@@ -114,6 +114,7 @@ class Report:
         self._out = Path(out) if out else None
         if self._out:
             self._out.mkdir(parents=True, exist_ok=True)
+        self._figure_folder = self._out and self._out / "figures"
         self._store = ValueStore()
         self._figures: list[dict] = []
         self._tables: list[str] = []
@@ -164,12 +165,10 @@ class Report:
         self._store.add(title_sentence(layout))
         self._store.add(layout.caption)
         self._titles[layout.id] = f"Numbers of the figure: {layout.title}"
-        svg = b""
         if not layout.empty:
             self._store.add_frame(layout.id, layout.frame, layout.methods)
-            if self._out:
-                paths = write_figure(layout, record, self.dataset, self._out / "figures")
-                svg = paths[0].read_bytes()
+            if self._figure_folder:
+                write_figure(layout, record, self.dataset, self._figure_folder)
         self._figures.append(
             {
                 "id": layout.id,
@@ -180,7 +179,7 @@ class Report:
                 "empty": layout.empty,
             }
         )
-        return DisplayedFigure(layout, record, svg)
+        return DisplayedFigure(layout, record, self._figure_folder)
 
     def figures(self, layouts: Iterable[Layout]) -> FigureList:
         """Show several charts, each as `figure` does."""
