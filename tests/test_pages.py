@@ -94,6 +94,11 @@ def test_page_opens_offline_and_fits_a_phone(context, report, name):
         assert page.locator("html").get_attribute("lang") == "en"
         assert page.locator("h1").count() == 1
         assert page.locator("nav a[aria-current=page]").count() == 1
+        for media in ("print", "screen"):
+            page.emulate_media(media=media)
+            scope = page.locator("h1 + .scope")
+            assert scope.is_visible()
+            assert "% confidence intervals" in scope.inner_text()
         for image in page.locator("figure img").all():
             assert image.evaluate("image => image.complete && image.naturalWidth > 0")
             assert len(image.get_attribute("alt")) > 40

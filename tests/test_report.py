@@ -159,6 +159,20 @@ def test_only_keeps_the_other_reports(bakery):
     assert before["10_bread.html"] == after["10_bread.html"]
 
 
+def test_only_refuses_a_folder_of_other_parameters(bakery):
+    bakery.notebook("11_again", "len(report.results)")
+    build_reports(bakery.root, parameters={"conditions": ["bread"]}, options=ONLY)
+    before = read_files(bakery.path("reports"))
+    only = BuildOptions(only=["again"])
+    with pytest.raises(ReportError, match=r'was built with conditions=\["bread"\], but 11_again'):
+        build_reports(bakery.root, options=only)
+    assert read_files(bakery.path("reports")) == before
+    same = build_reports(bakery.root, parameters={"conditions": ["bread"]}, options=only)
+    assert "10_bread" in same.reports
+    elsewhere = build_reports(bakery.root, out=bakery.path("cakes"), options=only)
+    assert elsewhere.reports == ("11_again",)
+
+
 def test_notebooks_are_chosen_by_the_beginning_of_their_names(bakery):
     assert list(find_notebooks(bakery.root, ["bread"])) == ["10_bread"]
     assert list(find_notebooks(bakery.root, ["10_br", "notebooks/05_claims.ipynb"])) == [

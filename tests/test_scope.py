@@ -2,7 +2,11 @@
 
 import pytest
 
-from evidence.analysis.narrative.scope import COUNTING_RULE, describe_scope
+from evidence.analysis.narrative.scope import (
+    COUNTING_RULE,
+    describe_parameters,
+    describe_scope,
+)
 from evidence.analysis.results import select_results
 
 
@@ -35,3 +39,22 @@ def test_the_scope_is_said_in_words(project, scope, words):
 def test_a_limited_report_says_to_what(project):
     text = scope_text(project, scope="all", conditions=["bread"], outcomes=["risen", "height"])
     assert ", condition bread only, outcome risen and height only. Here: " in text
+
+
+@pytest.mark.parametrize(
+    ("parameters", "given", "words"),
+    [
+        ({"scope": "all", "conditions": [], "confidence": 0.9}, [],
+         "all studies in the tables; all conditions; 90% confidence intervals"),
+        ({"conditions": ["bread", "cake"], "outcomes": ["risen"]}, ["conditions"],
+         "condition bread and cake only; outcome risen only"),
+        ({"method": "dl", "time_days": 0.0, "times": [1.0, 2.5], "strict": False}, ["method"],
+         "set: method = dl; defaults: times = 1 and 2.5"),
+        ({"time_days": 0.0, "study": "", "strict": False}, ["time_days", "study", "strict"],
+         "set: time days = 0, study = any, strict = no"),
+        ({}, [], "none"),
+    ],
+)  # fmt: skip
+def test_scope_and_parameters_are_one_line(project, parameters, given, words):
+    line = describe_parameters(project.dataset(), parameters, given)
+    assert line == f"Scope and parameters: {words}."

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from evidence.analysis.audit_sample import error_rate
+from evidence.analysis.narrative.scope import describe_parameters
 from evidence.build.fingerprint import file_digests
 from evidence.build.output_folder import (
     BATCH_MARKER,
@@ -25,7 +26,6 @@ from evidence.dataset.dataset import Dataset
 from evidence.dataset.record_comparison import line_digests
 from evidence.files import atomic_write, format_json
 from evidence.notebook.locate import notebooks_of
-from evidence.notebook.parameters import COMMAND_OPTIONS, read_parameters
 from evidence.notebook.requirements import unmet_needs
 from evidence.report import html_pages, index_page
 from evidence.report.footnotes import sentence_html
@@ -74,6 +74,9 @@ def write_pages(
             error_rate_html,
             figure_files,
             plan.name,
+            describe_parameters(
+                dataset, entries[name]["parameters"], entries[name]["recipe"]["parameters"]
+            ),
         )
         for name, book in notebooks.items()
     }
@@ -125,15 +128,6 @@ def _missing_reports(plan: ReportPlan) -> list[dict[str, str]]:
                 {"title": page.title, "question": page.question, "needs": " or ".join(needs)}
             )
     return missing
-
-
-def used_parameters(notebook: Path, values: Mapping[str, object]) -> dict[str, object]:
-    """Return the parameters of a report, including those that have their default value."""
-    declared = read_parameters(notebook).parameters
-    defaults = {name: parameter.default for name, parameter in declared.items()}
-    return {
-        name: value for name, value in {**defaults, **values}.items() if name not in COMMAND_OPTIONS
-    }
 
 
 def create_batch_folder(target: Path, project: Path) -> None:

@@ -27,7 +27,15 @@ from evidence.build.output_folder import (
     swap_folder,
     write_errors,
 )
-from evidence.build.plan import Compare, ReportPlan, changes, is_current, read_record, reasons
+from evidence.build.plan import (
+    Compare,
+    ReportPlan,
+    changes,
+    is_current,
+    read_record,
+    reasons,
+    require_same_parameters,
+)
 from evidence.build.progress import Progress
 from evidence.dataset.project_folder import find_project
 from evidence.errors import ParameterError, ReportError
@@ -252,6 +260,7 @@ def _build_outdated(
     plans = [replace(plan, parameters=plan.checked()) for plan in plans]
     for plan in plans:
         require_replaceable(plan.target, plan.project)
+        require_same_parameters(plan)
     progress.status("looking for changes")
     set_reasons = [reasons(plan, compare) for plan in plans]
     progress.start(sum(bool(reason) for found in set_reasons for reason in found.values()))
@@ -366,8 +375,6 @@ class _SetBuild:
 
     def _add_new(self, name: str, dataset: "Dataset") -> dict:
         """Move the files of one report into the folder of the set; return its manifest entry."""
-        from evidence.build.assemble import used_parameters
-
         folder = self._staging / WORK_FOLDER / name
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         for path in files:
@@ -381,7 +388,7 @@ class _SetBuild:
             path.replace(moved)
         paths = [path.relative_to(folder).as_posix() for path in files]
         return {
-            "parameters": used_parameters(self._plan.notebooks[name], self._plan.parameters[name]),
+            "parameters": self._plan.used_parameters(name),
             "recipe": self._recipes[name],
             # The tables may have been edited while the notebook ran.
             "inputs": (read_record(self._staging, name) or {}).get("inputs", dataset.checksums),

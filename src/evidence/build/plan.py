@@ -7,13 +7,17 @@ report; `reads/NAME.json` states what the report read of the tables.
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 
 from evidence.build.execute import Job
 from evidence.build.fingerprint import describe_differences, modified_files, report_inputs
 from evidence.build.output_folder import read_manifest
 from evidence.dataset.project_folder import table_checksums
+from evidence.errors import ReportError
 from evidence.files import path_digest, recorded_path
+from evidence.notebook.parameter_values import format_value
+from evidence.notebook.parameters import COMMAND_OPTIONS, read_parameters
 
 MAX_REASONS = 4
 """Reasons named for a report; of further ones only the number is given."""
@@ -73,6 +77,13 @@ class ReportPlan:
         """Return what one of its reports depends on besides the tables."""
         return report_inputs(self.notebooks[name], self.parameters[name], tiff=self.tiff)
 
+    def used_parameters(self, name: str) -> dict[str, object]:
+        """Return the parameters of one of its reports, including those with their default value."""
+        declared = read_parameters(self.notebooks[name]).parameters
+        defaults = {key: parameter.default for key, parameter in declared.items()}
+        values = {**defaults, **self.parameters[name]}
+        return {key: value for key, value in values.items() if key not in COMMAND_OPTIONS}
+
     @property
     def reuses(self) -> bool:
         """Whether finished reports may be kept at all."""
@@ -105,6 +116,31 @@ def _is_current(plan: ReportPlan, name: str, report: Mapping, inputs: Mapping) -
         )
         and not modified_files(plan.target, report["files"])
     )
+
+
+def require_same_parameters(plan: ReportPlan) -> None:
+    """Refuse to add reports to a folder whose other reports were built with other parameters.
+
+    Only values that somebody gave are compared: notebooks may have different defaults.
+
+    Raises
+    ------
+    ReportError
+    """
+    if not plan.partial:
+        return
+    finished = read_manifest(plan.target).get("reports", {})
+    others = {name: finished[name] for name in finished.keys() - plan.notebooks.keys()}
+    for name, (other, report) in product(plan.notebooks, sorted(others.items())):
+        used, before = plan.used_parameters(name), report["parameters"]
+        given, given_before = plan.parameters[name], report["recipe"]["parameters"]
+        for key in sorted(used.keys() & before.keys()):
+            if used[key] != before[key] and given.get(key) != given_before.get(key):
+                raise ReportError(
+                    f"--out {plan.target}: {other} was built with {key}={format_value(before[key])}, "
+                    f"but {name} would be built with {key}={format_value(used[key])}. Choose another "
+                    "folder with --out, or leave out --only to rebuild all reports"
+                )
 
 
 def reasons(plan: ReportPlan, compare: Compare) -> dict[str, str]:

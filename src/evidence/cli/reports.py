@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     "report",
     "evidence report",
     "evidence report -p scope=all -p confidence=0.9",
-    "evidence report --only comparison -p conditions=bread,cake",
+    "evidence report --only comparison -p conditions=bread,cake --out bread-and-cake",
     "evidence report --set by-condition",
     "evidence report --grid conditions=each --grid confidence=0.9,0.95",
     "evidence report --set all --scheduler tcp://192.0.2.7:8786",
@@ -48,7 +48,8 @@ if TYPE_CHECKING:
     "--only",
     multiple=True,
     metavar="NOTEBOOK",
-    help="Build only this notebook and keep the other pages; repeatable.",
+    help="Build only this notebook and keep the other pages, which must have the same parameters; "
+    "repeatable.",
 )
 @click.option(
     "--set",

@@ -130,13 +130,17 @@ def as_markup(html: str) -> str:
     return markupsafe.Markup(html)
 
 
-def render(template: str, *, headings: Headings | None = None, **content: object) -> str:
+def render(
+    template: str, *, headings: Headings | None = None, scope_line: str = "", **content: object
+) -> str:
     """Fill a template of `report/templates`, with style and script at hand; texts are escaped.
 
     Parameters
     ----------
     headings : Headings
         Headings inside `content`; the template adds its own.
+    scope_line : str
+        The scope and parameters of the page, for the line below its title.
     """
     headings = Headings() if headings is None else headings
     page = (
@@ -147,6 +151,7 @@ def render(template: str, *, headings: Headings | None = None, **content: object
             script=_inlined(SORT_SCRIPT, _read_template("page.js")),
             headings=headings.entries,
             heading=headings.html,
+            scope_line=scope_line,
             **content,
         )
     )
@@ -167,6 +172,7 @@ def render_notebook(
     audited: str,
     figure_files: Collection[str] = (),
     set_name: str = "",
+    scope_line: str = "",
 ) -> str:
     """Make a self-contained HTML page of an executed notebook; its code is folded away.
 
@@ -180,6 +186,8 @@ def render_notebook(
         The names of the files in the folder of figures.
     set_name : str
         The parameter set that the page belongs to, if any.
+    scope_line : str
+        See `render`.
     """
     headings = Headings()
     blocks = list(_blocks(notebook, headings, {known.name for known in pages}))
@@ -187,6 +195,7 @@ def render_notebook(
     return render(
         "page.html",
         headings=headings,
+        scope_line=scope_line,
         title=page.title,
         current=page.name,
         pages=pages,

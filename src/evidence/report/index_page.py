@@ -14,7 +14,12 @@ from evidence.analysis.gaps.reading_list import find_wanted_results
 from evidence.analysis.gaps.unknowns import find_unknowns
 from evidence.analysis.narrative import study_findings, unknowns
 from evidence.analysis.narrative.coverage import coverage_summary
-from evidence.analysis.narrative.scope import count_results, describe_scope, has_guide
+from evidence.analysis.narrative.scope import (
+    count_results,
+    describe_parameters,
+    describe_scope,
+    has_guide,
+)
 from evidence.analysis.pooling.pooled_estimate import pool_studies
 from evidence.analysis.pooling.question import Question, main_question
 from evidence.analysis.results import select_results
@@ -86,6 +91,7 @@ def render_index(
     page = render(
         "index.html",
         headings=headings,
+        scope_line=describe_parameters(dataset, parameters),
         title=_title(dataset),
         current="index",
         pages=pages,

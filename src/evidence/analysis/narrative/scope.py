@@ -1,12 +1,18 @@
 """Say which results a page covers, and what is counted as a study."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
 from evidence.dataset.dataset import Dataset
 from evidence.dataset.schema import HUMAN_DESIGNS, PRIMARY_DESIGNS
-from evidence.provenance.sentence import Fields, Sentence, count, join_words
+from evidence.provenance.sentence import (
+    Fields,
+    Sentence,
+    confidence_level,
+    count,
+    join_words,
+)
 
 OTHER_PRIMARY_DESIGNS = tuple(name for name in PRIMARY_DESIGNS if name not in HUMAN_DESIGNS)
 COUNTING_RULE = (
@@ -47,6 +53,54 @@ def describe_scope(
         fields["imported"] = count(len(rows), "result", rows)
         template += f" {{imported}} {were} {IMPORT_RULE}"
     return Sentence("scope", template, fields | fields_held)
+
+
+def describe_parameters(
+    dataset: Dataset, parameters: Mapping[str, object], given: Iterable[str] = ()
+) -> str:
+    """State the scope and all parameters of a page in one line.
+
+    Defaults that are empty, zero or off are left out.
+
+    Parameters
+    ----------
+    parameters : mapping of str to object
+        All parameters of the page, including those with their default value.
+    given : iterable of str
+        The names of those that somebody set.
+    """
+    shared = {
+        "scope": lambda scope: _scope_text(dataset, scope),
+        "conditions": lambda words: _selection_text("condition", words),
+        "outcomes": lambda words: _selection_text("outcome", words),
+        "confidence": lambda level: f"{confidence_level(level)} confidence intervals",
+    }
+    parts = [describe(parameters[name]) for name, describe in shared.items() if name in parameters]
+    own = {name: value for name, value in parameters.items() if name not in shared}
+    for label, is_given in (("set", True), ("defaults", False)):
+        listed = [
+            f"{name.replace('_', ' ')} = {_parameter_text(value)}"
+            for name, value in own.items()
+            if (name in set(given)) == is_given and (is_given or value)
+        ]
+        if listed:
+            parts.append(f"{label}: {', '.join(listed)}")
+    return f"Scope and parameters: {'; '.join(parts) or 'none'}."
+
+
+def _selection_text(noun: str, words: Sequence[str]) -> str:
+    return f"{noun} {join_words(words)} only" if words else f"all {noun}s"
+
+
+def _parameter_text(value: object) -> str:
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case list() | tuple():
+            return join_words(map(_parameter_text, value)) or "any"
+        case float():
+            return f"{value:g}"
+    return str(value) or "any"
 
 
 def count_results(results: pd.DataFrame) -> tuple[str, Fields]:
