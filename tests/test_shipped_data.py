@@ -17,9 +17,10 @@ from evidence.dataset import schema
 from evidence.figures.arm_comparison import lay_out_arm_comparison
 from evidence.figures.dose_effect_one_trial import lay_out_dose_effect_one_trial
 from evidence.provenance.methods import METHODS
+from evidence.report.figure_identity import WIDTHS
 from evidence.report.trace import trace_number
 from tests.absolute_phrases import absolute_phrases
-from tests.test_figures import LAYOUTS, overlapping_texts
+from tests.test_figures import LAYOUTS, NOT_YET_ARRANGED, faults
 
 NUMBERED = [str(number) for number in range(1, 20)]
 
@@ -143,10 +144,13 @@ LARGEST = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("name", LARGEST)
-def test_no_text_overlaps_another_in_the_largest_figures(shipped, name, monkeypatch):
+def test_every_text_of_the_largest_figures_can_be_read(shipped, name, width, monkeypatch):
+    if name in NOT_YET_ARRANGED:
+        pytest.xfail("not arranged for this width")
     layout = CHARTS[name](shipped, select_results(shipped))
-    assert overlapping_texts(layout, monkeypatch) == []
+    assert list(faults(layout, monkeypatch, width)) == []
 
 
 def test_only_the_lowest_dose_has_an_effect_size_and_is_no_different_after_adjustment(shipped):

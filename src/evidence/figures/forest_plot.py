@@ -1,10 +1,9 @@
 """Forest plots: studies and their pooled estimate, by subgroup, cumulative, and for the explorer."""
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from textwrap import fill, wrap
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -46,13 +45,14 @@ INTERVAL_OWNERS = {
 """Whose confidence interval the line of a study is; by default its own."""
 PREDICTION_METHODS = {"threelevel": "prediction_three_level", "bayes": "prediction_bayes"}
 """How models other than the default compute their prediction interval."""
-WIDTH = 180 / 25.4 - 2 * style.MARGIN
-"""Width of the drawing in inches: with its margins that of a page of a journal."""
-FONT_SIZE = 7.5
-LINE, PADDING, GAP, MIN_MARKS, MIN_NAME = 0.13, 0.08, 0.14, 1.4, 0.75
-RISK_WIDTH, KEY_LINE, KEY_SIGN = 0.5, 0.19, 0.12
+LINE, PADDING, DENSE_PADDING, GAP, MIN_MARKS, MIN_NAME = 0.13, 0.08, 0.04, 0.14, 1.2, 0.75
+RISK_WIDTH, NARROW_RISK_WIDTH, KEY_LINE, KEY_SIGN = 0.5, 0.2, 0.18, 0.12
 """In inches: a line of text, space between rows and columns, the marks, signs and their key."""
-MANY_LINES, MIN_LABEL, MAX_TICKS = 20, 9, 5
+NARROW_TEXT = 0.46
+"""The part of a single column that is left of the marks."""
+MANY_LINES, MAX_TICKS = 24, 5
+"""From so many lines on, each study has one line, so that a plot of 40 fits on a page."""
+GROUPS = ("group1", "group2")
 RISK_HEADER, KEY_HEADER = "Risk of\nbias", "Risk of bias:"
 EMPTY_COLUMNS = ["name", "label", "estimate", "address"]
 STUDY_TEXT = "Each line is a study with {whose} {level} confidence interval"
@@ -435,70 +435,67 @@ def _line_sentence(line: dict) -> str:
 @draw.register
 @style.house_style()
 def draw_forest(layout: ForestLayout, width: float = style.DOUBLE_COLUMN):
-    """Draw columns of text around the marks; names are wrapped so that all fit into the width."""
+    """Draw columns of text around the marks, or in one column the texts above and below them."""
     from matplotlib.figure import Figure
     from matplotlib.transforms import Affine2D, blended_transform_factory
 
-    figure = Figure((WIDTH, 1))
+    figure = Figure((width, 1))
     lines = layout.frame.to_dict("records")
     _use_fonts(figure, [layout.outcome, *layout.frame["label"]])
-    key = _key(figure, layout.frame)
+    page_width = width - 2 * style.MARGIN
+    key = _key(figure, layout.frame, page_width)
     key_rows = 1 + max(row for _, row, _ in key) if key else 0
-    edges, labels = _fit_columns(figure, layout, lines, RISK_WIDTH if key else 0)
-    (start, end), (page_width,) = edges["marks"], edges["page"]
-    notes = [_wrap(figure, line["heterogeneity"], start - GAP) for line in lines]
-    last_note = _wrap(figure, layout.note, start - GAP)
-    name = _wrap(figure, measure_label(layout.measure, layout.outcome), end - start + 1)
-    heights = [
-        LINE * (_count_lines(label) + max(_count_lines(note), bool(line["prediction"]))) + PADDING
-        for label, note, line in zip(labels, notes, lines, strict=True)
-    ]
-    tops = np.cumsum([PADDING / 2, *heights])
+    form = _arrange(figure, layout, page_width, has_risk=bool(key))
+    blocks = [_Block(figure, form, line) for line in lines]
+    middle = (form.start + form.end) / 2
+    last_note = style.wrap_text(figure, layout.note, form.note_width)
+    name = measure_label(layout.measure, layout.outcome)
+    name = style.wrap_text(figure, name, 2 * min(middle, page_width - middle))
+    tops = np.cumsum([PADDING / 2, *(block.height for block in blocks)])
     height = tops[-1] + (LINE * _count_lines(last_note) + PADDING if last_note else 0)
-    above = LINE * max(map(_count_lines, layout.columns.values())) + PADDING
+    headers = [layout.columns[column] for column in form.columns]
+    details = _details_header(layout, form)
+    above = LINE * (max(map(_count_lines, headers)) + _count_lines(details)) + PADDING
     has_sides = bool(layout.better) and layout.measure in NO_EFFECT
     below = 0.32 + LINE * (_count_lines(name) + 1.2 * has_sides) + KEY_LINE * key_rows
     whole = above + height + below
-    figure.set_size_inches(page_width, whole)
+    figure.set_size_inches(width, whole)
     axes = figure.add_axes(
-        (start / page_width, below / whole, (end - start) / page_width, height / whole)
+        (
+            (style.MARGIN + form.start) / width,
+            below / whole,
+            (form.end - form.start) / width,
+            height / whole,
+        )
     )
     axes.set_ylim(height, 0)
     _format_effect_axis(axes, layout)
-    axes.set_xlabel(name, fontsize=FONT_SIZE, labelpad=2 + 72 * 1.2 * LINE * has_sides)
+    axes.set_xlabel(name, labelpad=2 + 72 * 1.2 * LINE * has_sides)
     # Across in inches of the page; down in the units of the axis, which are inches too.
-    across = Affine2D().scale(1 / page_width, 1) + figure.transFigure
+    across = Affine2D().translate(style.MARGIN, 0).scale(1 / width, 1) + figure.transFigure
     page = blended_transform_factory(across, axes.transData)
-    write = partial(axes.text, transform=page, fontsize=FONT_SIZE, va="center")
-    columns = {name: edges[name] for name in layout.columns if name in edges}
-    for column, (x, side) in columns.items():
-        write(x, -PADDING / 2, layout.columns[column], ha=side, va="bottom", weight="bold")
+    write = partial(axes.text, transform=page, va="center")
+    if form.is_stacked:
+        # Texts cross the lines of the axis.
+        write = partial(write, bbox={"fc": "white", "ec": "none", "pad": 0.5})
+    header_y = -PADDING / 2 - LINE * _count_lines(details)
+    for column, (x, side) in form.columns.items():
+        write(x, header_y, layout.columns[column], ha=side, va="bottom", weight="bold")
+    write(0, -PADDING / 2, details, va="bottom", fontsize=style.SMALL_SIZE)
     axes.plot([0, page_width], [0, 0], transform=page, color=style.INK, lw=0.8, clip_on=False)
-    for number, (line, label, note, top) in enumerate(
-        zip(lines, labels, notes, tops, strict=False)
-    ):
-        # A line has its label, as high as that is wrapped, and its note below.
-        size = LINE * _count_lines(label)
-        y, note_y = top + size / 2, top + size + LINE / 2
-        weight = "normal" if line["kind"] in ("study", "cumulative") else "bold"
-        for column, (x, side) in columns.items():
-            text = label if column == "label" else line[column]
-            write(x, y, text, ha=side, weight=weight)
-        write(0, top + size + PADDING / 4, note, va="top")
-        if line["kind"] != "heading":
-            _draw_line(axes, y, line, number)
-        if line["prediction"]:
-            write(edges["effect"][0], note_y, f"PI {line['prediction']}", ha="right")
-            _draw_prediction(axes, note_y, line)
-        if line["kind"] == "study" and key:
-            _draw_risk(write, page_width - RISK_WIDTH / 2 + GAP / 2, y, line["risk"])
+    for number, (block, top) in enumerate(zip(blocks, tops, strict=False)):
+        block.draw(axes, write, top, number)
+        if block.line["kind"] == "study" and key:
+            _draw_risk(write, form.risk_x, top + block.mark_y, block.line["risk"])
     write(0, tops[-1], last_note, va="top")
     if has_sides:
-        _write_sides(figure, write, layout.better, start, end, height + 0.2 + LINE / 2)
+        y = height + 0.2 + LINE / 2
+        _write_sides(figure, write, layout.better, (form.start, form.end, page_width), y)
     if key:
-        write(page_width, -PADDING / 2, RISK_HEADER, ha="right", va="bottom", weight="bold")
+        if not form.is_stacked:
+            write(page_width, header_y, RISK_HEADER, ha="right", va="bottom", weight="bold")
         # Not texts of the axes, whose signs are those of the studies.
-        write = partial(figure.text, transform=page, fontsize=FONT_SIZE, va="center")
+        write = partial(figure.text, transform=page, va="center", fontsize=style.SMALL_SIZE)
         first = height + below - KEY_LINE * (key_rows - 0.5)
         write(0, first, KEY_HEADER)
         for x, row, level in key:
@@ -514,85 +511,164 @@ def _use_fonts(figure, texts: Iterable[str]) -> None:
     probe.remove()
 
 
-def _width(figure, *texts: str) -> float:
-    """Return the width of the longest of some texts in inches, if it is bold."""
-    probe = figure.text(0, 0, "\n".join(texts), fontsize=FONT_SIZE, weight="bold")
-    width = probe.get_window_extent().width / figure.dpi
-    probe.remove()
-    return width
-
-
-def _wrap(figure, text: str, width: float, max_lines: int | None = None) -> str:
-    """Wrap a text to about a width in inches; what exceeds `max_lines` is cut and marked."""
-    if not text:
-        return ""
-    characters = max(int(len(text) * width / _width(figure, text)), MIN_LABEL)
-    # A sign and its number stay together.
-    text = re.sub(r" ([=<]) ", "\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", text)
-    year = re.search(r" \d{4}\w?$", text)
-    cut = f"…{year[0]}" if year else "…"
-    return "\n".join(wrap(text, characters, max_lines=max_lines, placeholder=cut))
-
-
 def _count_lines(text: str) -> int:
     return text.count("\n") + 1 if text else 0
 
 
-def _fit_columns(
-    figure, layout: ForestLayout, lines: list[dict], risk_width: float
-) -> tuple[dict, list[str]]:
-    """Return where columns are aligned and marks begin and end, in inches, and wrapped labels."""
+@dataclass(frozen=True, kw_only=True)
+class _Arrangement:
+    """Where the parts of a plot stand, in inches from the left of the page.
+
+    `columns` gives where each column of text is aligned, and on which side. The columns named in
+    `below` stand below the name of a study instead. Marks reach from `start` to `end`. If the plot
+    is stacked, the effect stands above its mark.
+    """
+
+    columns: Mapping[str, tuple[float, str]]
+    below: tuple[str, ...]
+    start: float
+    end: float
+    name_width: float
+    note_width: float
+    risk_x: float
+    is_stacked: bool
+    is_dense: bool
+
+
+def _arrange(figure, layout: ForestLayout, page_width: float, *, has_risk: bool) -> _Arrangement:
+    """Give every column the room it needs; those for which none is left stand below the names."""
+    frame, is_narrow = layout.frame, style.is_narrow(page_width)
+    is_dense = len(frame) > MANY_LINES and not is_narrow
+    measure = partial(style.text_width, figure, weight="bold")
     widths = {
-        name: _width(figure, header, *layout.frame[name]) for name, header in layout.columns.items()
+        name: measure(header, *(frame[name])) + GAP for name, header in layout.columns.items()
     }
-    predictions = [f"PI {line['prediction']}" for line in lines]
-    right = WIDTH - risk_width
-    end = right - max(widths.pop("effect"), _width(figure, *predictions)) - GAP
+    risk_width = (NARROW_RISK_WIDTH if is_narrow else RISK_WIDTH) * has_risk
+    right, below = page_width - risk_width, []
+    widths["effect"] = max(
+        widths.pop("effect"), measure(*(f"PI {text}" for text in frame["prediction"])) + GAP
+    )
     del widths["label"]
-    room = end - MIN_MARKS - GAP - sum(widths.values()) - GAP * len(widths)
-    # Where columns are many or wide, the time stands below the name.
-    is_below = room < MIN_NAME and "time" in widths
-    room += widths.pop("time") + GAP if is_below else 0
-    labels = []
-    for line in lines:
-        is_name = line["kind"] == "study"
-        width = end - MIN_MARKS if line["kind"] == "heading" else room
-        label = line["label"] if is_name else capitalise(line["label"])
-        time = f"\n{line['time']}" if is_below and line["time"] else ""
-        labels.append(_wrap(figure, label, width, 1 if len(lines) > MANY_LINES else 2) + time)
-    names = [text for text, line in zip(labels, lines, strict=True) if line["kind"] != "heading"]
-    x = _width(figure, layout.columns["label"], *names)
-    edges: dict[str, tuple] = {"label": (0.0, "left")}
-    for name, width in widths.items():
-        x += GAP + width
-        edges[name] = (x, "right")
-    # A page that is still too narrow becomes wider.
-    more = max(0.0, x + GAP + MIN_MARKS - end)
-    edges |= {"effect": (right + more, "right"), "marks": (x + GAP, end + more)}
-    return edges | {"page": (right + more + risk_width,)}, labels
+    for names in (("time",), ("share",), ("group1", "group2")):
+        room = right - MIN_MARKS - GAP - sum(widths.values())
+        if is_narrow or room < MIN_NAME:
+            below += [name for name in names if widths.pop(name, 0)]
+    # Half of the last number of the axis stands beyond its end.
+    end = page_width - max(GAP, risk_width) if is_narrow else right - widths["effect"]
+    room = right - widths["effect"] if is_narrow else end - MIN_MARKS - GAP
+    beside = {name: width for name, width in widths.items() if name != "effect"}
+    room -= sum(beside.values())
+    names = [
+        style.wrap_text(figure, line.label, room, 1 if is_dense else 2, weight="bold")
+        for line in frame[frame["kind"] != "heading"].itertuples()
+    ]
+    x = measure(layout.columns["label"], *names)
+    columns: dict[str, tuple[float, str]] = {"label": (0.0, "left")}
+    for name, width in beside.items():
+        x += width
+        columns[name] = (x, "right")
+    start = NARROW_TEXT * page_width if is_narrow else x + GAP
+    return _Arrangement(
+        columns=columns | {"effect": (right, "right")},
+        # Of very many studies the files of the figure have what does not fit on one line.
+        below=() if is_dense else tuple(below),
+        start=start,
+        end=end,
+        name_width=room,
+        note_width=page_width if is_narrow else start - GAP,
+        risk_x=page_width - (KEY_SIGN / 2 if is_narrow else RISK_WIDTH / 2 - GAP / 2),
+        is_stacked=is_narrow,
+        is_dense=is_dense,
+    )
 
 
-def _key(figure, frame: pd.DataFrame) -> list[tuple[float, int, str]]:
+def _details_header(layout: ForestLayout, form: _Arrangement) -> str:
+    """Say what stands below the names of the studies."""
+    groups = [layout.columns[name].split("\n") for name in form.below if name in GROUPS]
+    contents = " or ".join(dict.fromkeys(group[1] for group in groups if group[1:]))
+    header = " vs ".join(group[0].lower() for group in groups)
+    header += f": {contents}" if contents else ""
+    others = [layout.columns[name].lower() for name in form.below if name not in GROUPS]
+    return capitalise(", ".join(filter(None, [header, *others])))
+
+
+class _Block:
+    """The texts of a line of the plot, wrapped, and how high they are together, in inches."""
+
+    def __init__(self, figure, form: _Arrangement, line: dict):
+        self.form, self.line = form, line
+        self.is_study = line["kind"] in ("study", "cumulative")
+        self.weight = "normal" if self.is_study else "bold"
+        is_heading = line["kind"] == "heading"
+        wrap_text = partial(style.wrap_text, figure, weight=self.weight)
+        label = line["label"] if line["kind"] == "study" else capitalise(line["label"])
+        width = form.note_width if is_heading else form.name_width
+        self.label = wrap_text(label, width, 1 if form.is_dense and not is_heading else 2)
+        groups = " vs ".join(line[name] for name in GROUPS if name in form.below and line[name])
+        others = [line[name] for name in form.below if name not in GROUPS]
+        details = ", ".join(filter(None, [groups, *others]))
+        small = {"fontsize": style.SMALL_SIZE}
+        self.details = style.wrap_text(figure, details, form.start - GAP / 2, **small)
+        self.note = style.wrap_text(figure, line["heterogeneity"], form.note_width)
+        labels, details, notes = map(_count_lines, (self.label, self.details, self.note))
+        if form.is_stacked and not is_heading:
+            details = max(details, 1)
+        self.details_y = LINE * labels
+        self.mark_y = LINE * (labels + 0.5) if form.is_stacked else LINE * labels / 2
+        self.prediction_y = LINE * (labels + details + 0.5)
+        prediction = bool(line["prediction"])
+        self.note_y = LINE * (labels + details + prediction * form.is_stacked)
+        rows = (
+            labels + details + (prediction + notes if form.is_stacked else max(prediction, notes))
+        )
+        self.height = LINE * rows + (DENSE_PADDING if form.is_dense else PADDING)
+
+    def draw(self, axes, write, top: float, number: int) -> None:
+        form, line = self.form, self.line
+        y = top + self.mark_y
+        for column, (x, side) in form.columns.items():
+            text = self.label if column == "label" else line[column]
+            text_y = top + LINE / 2 if form.is_stacked and column == "effect" else y
+            if form.is_stacked and column == "label":
+                write(x, top, text, weight=self.weight, va="top")
+            else:
+                write(x, text_y, text, ha=side, weight=self.weight)
+        write(0, top + self.details_y + PADDING / 4, self.details, va="top",
+              fontsize=style.SMALL_SIZE)  # fmt: skip
+        write(0, top + self.note_y + PADDING / 4, self.note, va="top")
+        if line["kind"] != "heading":
+            _draw_line(axes, y, line, number)
+        if line["prediction"]:
+            y = top + self.prediction_y
+            x, side = (0, "left") if form.is_stacked else form.columns["effect"]
+            write(x, y, f"PI {line['prediction']}", ha=side)
+            _draw_prediction(axes, y, line)
+
+
+def _key(figure, frame: pd.DataFrame, page_width: float) -> list[tuple[float, int, str]]:
     """Return where in a key each level of risk of bias stands: inches across, and its row."""
     levels = set(frame.loc[frame["kind"] == "study", "risk"])
-    start = _width(figure, KEY_HEADER) + 2 * KEY_SIGN
-    x, row, key = start, 0, []
+    measure = partial(style.text_width, figure, fontsize=style.SMALL_SIZE)
+    start = KEY_SIGN / 2 if style.is_narrow(page_width) else measure(KEY_HEADER) + 2 * KEY_SIGN
+    x, row, key = start, int(style.is_narrow(page_width)), []
     for level in filter(levels.__contains__, style.RISK if any(levels) else ()):
-        width = _width(figure, style.RISK[level][2]) + 3 * KEY_SIGN
-        if x + width > WIDTH:
+        width = measure(style.RISK[level][2]) + 3 * KEY_SIGN
+        if x > start and x + width > page_width + 2 * KEY_SIGN:
             x, row = start, row + 1
         key.append((x, row, level))
         x += width
     return key
 
 
-def _write_sides(figure, write, better: int, start: float, end: float, y: float) -> None:
+def _write_sides(figure, write, better: int, edges: tuple[float, float, float], y: float) -> None:
     """Say at both ends of the axis whom that side favours, and never across its middle."""
     above, below = ("treatment", "comparator")[::better]
     left, right = f"← favours {below}", f"favours {above} →"
-    middle = (start + end) / 2
-    write(min(start, middle - _width(figure, left)), y, left)
-    write(max(end, middle + _width(figure, right)), y, right, ha="right")
+    start, end, page_width = edges
+    middle, small = (start + end) / 2, {"fontsize": style.SMALL_SIZE}
+    end = max(end, middle + style.text_width(figure, right, **small) + GAP / 2)
+    write(min(start, middle - style.text_width(figure, left, **small) - GAP / 2), y, left, **small)
+    write(min(end, page_width), y, right, ha="right", **small)
 
 
 def _draw_line(axes, y: float, line: dict, number: int) -> None:
@@ -624,7 +700,7 @@ def _draw_risk(write, x: float, y: float, level: str) -> None:
     sign, colour, _ = style.RISK[level]
     circle = {"boxstyle": "circle,pad=0.15", "fc": colour if level else "white",
               "ec": colour if level else style.QUIET}  # fmt: skip
-    write(x, y, sign or " ", ha="center", fontsize=7, weight="bold", bbox=circle,
+    write(x, y, sign or " ", ha="center", fontsize=style.SMALL_SIZE, weight="bold", bbox=circle,
           color=style.INK if level == "some" else "white")  # fmt: skip
 
 
@@ -633,7 +709,7 @@ def _format_effect_axis(axes, layout: ForestLayout) -> None:
 
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
-    axes.tick_params(axis="x", labelsize=7)
+    axes.tick_params(axis="x", labelsize=style.SMALL_SIZE)
     axes.grid(axis="x")
     if layout.measure in NO_EFFECT:
         axes.axvline(NO_EFFECT[layout.measure], color=style.QUIET, lw=1, ls="--")

@@ -5,6 +5,7 @@ palette for colour-blind readers; they are darkened where text is set in them, a
 `tests/test_colours.py` finds them apart for eyes that lack one kind of cone.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -201,6 +202,38 @@ def new_figure(width: float, height: float, **grid):
 def is_narrow(width: float) -> bool:
     """Say whether a figure of this width arranges itself for a single column."""
     return width < 120 * MILLIMETRE
+
+
+def text_width(figure, *texts: str, **look) -> float:
+    """Return the width of the longest of some texts in inches."""
+    probe = figure.text(0, 0, "\n".join(texts), **look)
+    width = probe.get_window_extent().width / figure.dpi
+    probe.remove()
+    return width
+
+
+def wrap_text(figure, text: str, width: float, max_lines: int | None = None, **look) -> str:
+    """Break a text into lines of at most `width` inches, where words allow it.
+
+    What exceeds `max_lines` is cut and marked; a year at the end stays.
+    """
+    # A sign and its number stay together.
+    words = re.sub(r" ([=<]) ", "\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", text).split(" ")
+    lines = [""]
+    for word in words:
+        longer = f"{lines[-1]} {word}".lstrip(" ")
+        if lines[-1] and text_width(figure, longer, **look) > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    if max_lines is None or len(lines) <= max_lines:
+        return "\n".join(lines)
+    year = re.search(r" \d{4}\w?$", text)
+    end = f"…{year[0]}" if year else "…"
+    last = " ".join(lines[max_lines - 1 :]).removesuffix(year[0] if year else "")
+    while text_width(figure, last + end, **look) > width and " " in last:
+        last = last.rpartition(" ")[0]
+    return "\n".join([*lines[: max_lines - 1], last.rstrip(" ,;:") + end])
 
 
 def key(marker: str, colour: str, label: str, is_filled: bool = True, **look) -> dict:
