@@ -71,7 +71,7 @@ def contrast(**cells):
 
 def test_a_percentage_is_possible_with_some_numbers_of_participants_only():
     """Zarate 2006 against the guide; the neighbours 12/18 = 66.7% and 13/18 = 72.2% by hand."""
-    assert [possible_counts(f"{p}%", 17) for p in (71, 29, 35)] == [(12,), (5,), (6,)]
+    assert [list(possible_counts(f"{p}%", 17)) for p in (71, 29, 35)] == [[12], [5], [6]]
     assert is_impossible("71%", 18)
     assert is_impossible("29%", 18)
 
@@ -97,7 +97,7 @@ def test_a_percentage_is_possible_with_some_numbers_of_participants_only():
     ],
 )
 def test_possible_counts_by_hand(printed, n, counts):
-    assert possible_counts(printed, n) == counts
+    assert tuple(possible_counts(printed, n)) == counts
 
 
 @given(st.integers(1, 250), st.integers(0, 1000), st.integers(0, 2))
@@ -114,7 +114,7 @@ def test_possible_counts_are_those_that_round_to_the_percentage_up_or_down(n, te
     for k in counts:
         assert abs(Decimal(100 * k) / Decimal(n) - printed) <= step / 2 + Decimal("1e-20")
     first, last = count_ranges([f"{printed}%"], [n])
-    assert counts == tuple(range(first[0], last[0] + 1))
+    assert counts == range(first[0], last[0] + 1)
 
 
 def test_numbers_are_read_from_text_with_their_sign_and_rounding():

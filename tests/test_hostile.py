@@ -14,12 +14,13 @@ import pytest
 
 import evidence
 from evidence import cli
+from evidence.analysis.checks import check_consistency
 from evidence.build.build import BuildOptions, build_reports
 from evidence.build.new_project import create_project
 from evidence.build.output_folder import MANIFEST
 from evidence.dataset import schema
 from evidence.dataset.dataset import load_dataset
-from evidence.errors import ParameterError, ReportError
+from evidence.errors import DatasetError, ParameterError, ReportError
 from evidence.provenance.sentence import slug
 from evidence.report.report import open_report
 from tests.conftest import Project, require_tool
@@ -234,6 +235,46 @@ def test_a_folder_that_cannot_be_made_is_one_clear_line(example, capsys):
     error = capsys.readouterr().err
     in_the_way = out.parent
     assert error.endswith(f"evidence: --out {out}: cannot be written: {in_the_way}: File exists\n")
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "message"),
+    [
+        ("n", "9" * 5000, "is too large. The largest is 999,999,999."),
+        ("n", "9007199254740993", "is too large"),
+        ("n", "1e309", "is not a whole number"),
+        ("n", "-1", "is not a whole number"),
+        ("n", "①", "is not a whole number"),
+        ("value", "1e16", "is too large. The largest is 1,000,000,000,000,000."),
+        ("value", "-" + "9" * 400, "is too large"),
+        ("value", "inf", "is not a number"),
+        ("time", "1-" + "9" * 400, "is too large"),
+        ("time", "٣-½", "is not a time"),
+        ("p_value", "<５", "is not a p value"),
+    ],
+)
+def test_a_number_that_cannot_be_is_a_problem_with_its_cell(project, column, cell, message):
+    project.put("data/studies.csv", 2, **{column: cell})
+    with pytest.raises(DatasetError) as error:
+        project.dataset()
+    problem = next(p for p in error.value.problems if p.column == column)
+    assert (problem.file, problem.line) == ("data/studies.csv", 2)
+    assert message in problem.message
+
+
+def test_digits_of_all_scripts_are_read(project):
+    """Full-width, Arabic-Indic and Devanagari digits, and Arabic's decimal sign."""
+    cells = {"n": "１７", "time": "०٣", "value": "٠٫٧١"}
+    project.put("data/studies.csv", 2, **cells)
+    row = project.dataset().results.iloc[0]
+    assert (row["n"], row["time"], row["value"]) == (17, "03", 0.71)
+
+
+def test_no_check_counts_up_to_a_number_of_the_file(project):
+    project.put("data/studies.csv", 2, n="999999999", as_printed="71.1234567%", value="0.711234567")
+    project.put("data/studies.csv", 3, as_printed="9" * 5000 + "%")
+    findings = check_consistency(project.dataset())
+    assert {finding.code for finding in findings} & {"GRIM", "PRINT", "PERCENT", "PARTICIPANTS"}
 
 
 def test_nothing_is_unpickled_or_evaluated():

@@ -17,7 +17,8 @@ from evidence.dataset.csv_reader import map_cells
 
 # Some journals print a fraction without the zero before its point.
 _NUMBER = re.compile(r"(?<![\w.])-?(?:\d+(?:\.\d+)?|\.\d+)")
-_PERCENTAGE = re.compile(r"([<>≤≥]?)\s*(\d+)(?:\.(\d+))?\s*(?:%|per ?cent)")
+# Digits are limited, as Python reads no integer of thousands.
+_PERCENTAGE = re.compile(r"([<>≤≥]?)\s*(?<!\d)(\d{1,9})(?:\.(\d{1,99}))?\s*(?:%|per ?cent)")
 # What journals print in other ways than programs do, all of it rare.
 _UNUSUAL = re.compile(r"\d[,']\d|[^\x00-\x7f]")
 _MIDDLE_DOT = re.compile(r"[·∙⋅](?=\d)")
@@ -91,7 +92,7 @@ def printed_percentage(as_printed: str) -> PrintedPercentage | None:
     return PrintedPercentage(int(whole + decimals), len(decimals), relation)
 
 
-def possible_counts(as_printed: str, n: int) -> tuple[int, ...]:
+def possible_counts(as_printed: str, n: int) -> range:
     """Return the counts out of `n` that round to the first percentage of a printed text.
 
     Halves may have been rounded up or down, so both are allowed. A limit like <1% allows every
@@ -103,9 +104,9 @@ def possible_counts(as_printed: str, n: int) -> tuple[int, ...]:
     """
     parsed = printed_percentage(as_printed)
     if parsed is None:
-        return ()
+        return range(0)
     first, last = map(int, _bounds(*parsed, n))
-    return tuple(range(max(first, 0), min(last, n) + 1))
+    return range(max(first, 0), min(last, n) + 1)
 
 
 def is_impossible(as_printed: str, n: int) -> bool:

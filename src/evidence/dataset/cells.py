@@ -11,15 +11,18 @@ from decimal import Decimal
 from evidence.dataset.schema import Column
 
 FORMS = {
-    "integer": r"\d+",
-    "number": r"-?\d+(\.\d+)?",
-    "time": r"\d+(\.\d+)?(-\d+(\.\d+)?)?",
-    "date": r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])",
-    "p": r"[<>]?(0?\.\d+|0|1(\.0+)?)",
+    "integer": r"[0-9]+",
+    "number": r"-?[0-9]+(\.[0-9]+)?",
+    "time": r"[0-9]+(\.[0-9]+)?(-[0-9]+(\.[0-9]+)?)?",
+    "date": r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])",
+    "p": r"[<>]?(0?\.[0-9]+|0|1(\.0+)?)",
 }
-"""The form of a cell, for the kinds of columns that have one."""
+"""The form of a cell, for the kinds of columns that have one; digits of other scripts become these."""
+LARGEST = {"integer": 10**9 - 1, "number": 10**15, "time": 10**9}
+"""The largest number of a cell: more people than live on Earth are no participants, and a double
+holds 15 digits."""
 _HYPHENS: dict[str, str | int | None] = dict.fromkeys("‐‑‒–—−", "-")
-SIGNS = str.maketrans(_HYPHENS | dict.fromkeys("·∙⋅", "."))
+SIGNS = str.maketrans(_HYPHENS | dict.fromkeys("·∙⋅٫", "."))
 """Minus signs and decimal points as journals set them, and the characters that programs read."""
 # A blank (also a thin or no-break one) or an apostrophe between groups of three digits.
 _THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:[\s'’]\d{3})+(?!\d)")
@@ -63,6 +66,16 @@ def plain_cell(column: Column) -> Callable[[str], object]:
     return {"", *column.words}.__contains__ if column.words else str.isascii
 
 
+def is_too_large(cell: str, kind: str) -> bool:
+    """Tell whether a cell that has the form of its kind holds a number above the largest one.
+
+    The digits are counted first: a file may have thousands of them.
+    """
+    largest = LARGEST[kind]
+    numbers = (number.partition(".")[0].lstrip("0") for number in cell.lstrip("-").split("-"))
+    return any(len(digits) > len(str(largest)) or int(digits or 0) > largest for digits in numbers)
+
+
 def compose(text: str) -> str:
     """Return a text with each letter and its accents as one character (NFC)."""
     return text if text.isascii() else unicodedata.normalize("NFC", text)
@@ -76,6 +89,8 @@ def is_ambiguous(cell: str) -> bool:
 def _plain_number(cell: str, kind: str, *, decimal_comma: bool) -> str:
     """Write a number with a point, without thousands separators, exponent or sign for above 0."""
     text = cell.strip().translate(SIGNS)
+    if not text.isascii():
+        text = "".join(str(unicodedata.decimal(sign, sign)) for sign in text)
     text = _THOUSANDS.sub(lambda match: re.sub(r"\D", "", match[0]), text)
     if _POINT_THOUSANDS_AND_COMMA.fullmatch(text):
         text = text.replace(".", "")

@@ -11,7 +11,7 @@ import pandas as pd
 
 from evidence.dataset import schema
 from evidence.dataset.bibliography import Bibliography
-from evidence.dataset.cells import FORMS, SIGNS, is_ambiguous
+from evidence.dataset.cells import FORMS, LARGEST, SIGNS, is_ambiguous, is_too_large
 from evidence.dataset.csv_reader import map_cells, split_keys
 from evidence.dataset.known_studies import check_known_studies, check_searches
 from evidence.dataset.readings import check_readings
@@ -118,6 +118,11 @@ def _cell_rules(column: schema.Column) -> Iterator[CellRule]:
     if column.kind in FORMS:
         fits = re.compile(f"({FORMS[column.kind]})?").fullmatch
         yield CellRule(lambda cell: not fits(cell), lambda cell: _form_message(column, cell))
+    if column.kind in LARGEST:
+        yield CellRule(
+            lambda cell: fits(cell) and is_too_large(cell, column.kind),
+            lambda cell: f"{quote(cell)} is too large. The largest is {LARGEST[column.kind]:,}.",
+        )
     if column.kind == "time":
         yield CellRule(
             _is_reversed, lambda cell: f"{cell} is reversed. Write the earlier time first."

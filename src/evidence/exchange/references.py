@@ -318,7 +318,7 @@ def _suffixes() -> Iterable[str]:
 def _key(reference: Reference) -> str:
     """Return a key like miller2001, of plain letters as far as the name has them."""
     name = reference.creators[0].family if reference.creators else reference.title.split()[0]
-    year = reference.year if reference.year.isdigit() else ""
+    year = reference.year if reference.year.isdecimal() else ""
     return f"{letters(name) or 'anonymous'}{year}"
 
 

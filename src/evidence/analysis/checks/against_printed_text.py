@@ -3,8 +3,6 @@
 import math
 import re
 from collections.abc import Iterable
-from fractions import Fraction
-from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -152,15 +150,16 @@ def grim_power(results: pd.DataFrame) -> Sentence:
     )
 
 
-@cache
 def _chance_to_fail(decimals: int, n: int) -> float:
     """Return the proportion of percentages with so many decimals that no count of n gives."""
     steps = 100 * 10**decimals
-    exact = (Fraction(events * steps, n) for events in range(n + 1))
-    half = Fraction(1, 2)
-    # A half may be rounded up or down.
-    possible = {rounded for k in exact for rounded in (math.ceil(k - half), math.floor(k + half))}
-    return 1 - len(possible) / (steps + 1)
+    if n >= steps:
+        return 0.0
+    # Counts lie more than one step apart, so that each gives a percentage of its own; one at a half
+    # may be rounded up or down. k * steps / n is at a half for as many k as the common divisor says.
+    divisor = math.gcd(steps, n)
+    halves = divisor if n // divisor % 2 == 0 else 0
+    return 1 - (n + 1 + halves) / (steps + 1)
 
 
 @check("GRIMMEAN", "warning", "find out how many were analysed and whether scores are integers")
