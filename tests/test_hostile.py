@@ -3,8 +3,10 @@
 import ast
 import csv
 import json
+import os
 import re
 import resource
+import signal
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -21,6 +23,7 @@ from evidence.build.output_folder import MANIFEST
 from evidence.dataset import schema
 from evidence.dataset.dataset import load_dataset
 from evidence.errors import DatasetError, ParameterError, ReportError
+from evidence.files import MAX_BYTES
 from evidence.provenance.sentence import slug
 from evidence.report.report import open_report
 from tests.conftest import Project, require_tool
@@ -275,6 +278,68 @@ def test_no_check_counts_up_to_a_number_of_the_file(project):
     project.put("data/studies.csv", 3, as_printed="9" * 5000 + "%")
     findings = check_consistency(project.dataset())
     assert {finding.code for finding in findings} & {"GRIM", "PRINT", "PERCENT", "PARTICIPANTS"}
+
+
+SPECIAL_FILES = {
+    "pipe": os.mkfifo,
+    "device": lambda path: path.symlink_to("/dev/zero"),
+    "folder": Path.mkdir,
+    "link loop": lambda path: path.symlink_to(path.name),
+    "too large": lambda path: os.truncate(os.open(path, os.O_CREAT | os.O_WRONLY), MAX_BYTES + 1),
+}
+
+
+@pytest.fixture
+def impatient():
+    """Fail instead of waiting for a file that has no end, or no beginning."""
+    signal.alarm(60)
+    yield
+    signal.alarm(0)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("kind", SPECIAL_FILES)
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("data/studies.csv", "check"),
+        ("data/outcomes.csv", "check"),
+        ("references.bib", "check"),
+        ("reports.yml", "report --set x"),
+        ("notebooks/01_x.ipynb", "report"),
+        ("figure.png", "identify {path}"),
+        ("trials.csv", "import data {path}"),
+        ("other.bib", "import refs {path}"),
+    ],
+)
+def test_only_regular_files_of_sane_size_are_opened(example, capsys, name, command, kind):
+    path = example.path(name)
+    path.parent.mkdir(exist_ok=True)
+    path.unlink(missing_ok=True)
+    SPECIAL_FILES[kind](path)
+    arguments = command.format(path=path).split()
+    assert cli.main([*arguments, "--project", str(example.root)]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert name.rpartition("/")[2] in lines[0]
+    assert len(lines) <= 2
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "command"),
+    [
+        ("reports.yml", "[" * 5000, "report --set x"),
+        ("figure.json", "[" * 100_000, "import refs {path}"),
+        ("figure.svg", "<g>" * 20_000 + "</g>" * 20_000, "identify {path}"),
+        ("references.bib", "@misc{a, title = {" + "{" * 5000 + "x" + "}" * 5002, "check"),
+    ],
+)
+def test_deep_nesting_is_no_traceback(example, capsys, name, content, command):
+    path = example.path(name)
+    old = path.read_text("utf-8") if name == "references.bib" else ""
+    path.write_text(old + content, "utf-8")
+    arguments = command.format(path=path).split()
+    assert cli.main([*arguments, "--project", str(example.root)]) == (0 if old else 1)
+    assert "nested too deeply" in capsys.readouterr().err or path.suffix in (".svg", ".bib")
 
 
 def test_nothing_is_unpickled_or_evaluated():

@@ -1,14 +1,73 @@
-"""Digests of texts, files and folders, and files that are written as a whole."""
+"""Files that are read only if they are regular, and written as a whole; digests of their content."""
 
+import errno
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 PACKAGE = Path(__file__).resolve().parent
 PACKAGE_PREFIX = "evidence:"
 """Begins the recorded name of a file of this package or of the checkout that it runs from."""
+
+
+MAX_BYTES = 1_000_000_000
+"""A larger file is refused before it is read."""
+
+
+def require_regular_file(path: Path) -> None:
+    """Refuse what is no file, or too large, before it is opened.
+
+    A pipe would be waited for without end, and a device read without end.
+
+    Raises
+    ------
+    OSError
+        Its `strerror` says what the path is instead.
+    """
+    status = path.stat()
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "not a file but a pipe, socket or device", str(path))
+    if status.st_size > MAX_BYTES:
+        raise OSError(errno.EFBIG, f"larger than {MAX_BYTES:,} bytes", str(path))
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the content of a regular file; see `require_regular_file` for errors."""
+    require_regular_file(path)
+    return path.read_bytes()
+
+
+def read_text(path: Path, encoding: str = "utf-8") -> str:
+    """Return the text of a regular file; see `require_regular_file` for errors."""
+    require_regular_file(path)
+    return path.read_text(encoding)
+
+
+def read_json(path: Path) -> Any:
+    """Return the content of a JSON file.
+
+    Raises
+    ------
+    OSError
+        There is no such file, or see `require_regular_file`.
+    ValueError
+        It is not JSON, or nested too deeply.
+    """
+    return parse_json(read_text(path))
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Return the content of a JSON text; too deep a nesting is a ValueError like other mistakes."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def digest(content: bytes | str, length: int = 64) -> str:
@@ -26,7 +85,7 @@ def path_digest(path: Path, length: int = 64) -> str:
         if path.is_dir():
             names = sorted(entry.name for entry in path.iterdir())
             return digest("\n".join(name for name in names if name[0] != "."), length)
-        return digest(path.read_bytes(), length)
+        return digest(read_bytes(path), length)
     except OSError:
         return ""
 

@@ -3,7 +3,6 @@
 Also the index of a batch, which is written from the manifests of its sets.
 """
 
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
@@ -24,7 +23,7 @@ from evidence.build.output_folder import (
 from evidence.build.plan import ReportPlan
 from evidence.dataset.dataset import Dataset
 from evidence.dataset.record_comparison import line_digests
-from evidence.files import atomic_write, format_json
+from evidence.files import atomic_write, format_json, read_json
 from evidence.notebook.locate import notebooks_of
 from evidence.notebook.requirements import unmet_needs
 from evidence.report import html_pages, index_page
@@ -57,10 +56,7 @@ def write_pages(
     tuple of int
         How many figures and values there are.
     """
-    notebooks = {
-        name: json.loads((staging / "notebooks" / f"{name}.ipynb").read_text("utf-8"))
-        for name in entries
-    }
+    notebooks = {name: read_json(staging / "notebooks" / f"{name}.ipynb") for name in entries}
     pages = {name: html_pages.describe_notebook(name, book) for name, book in notebooks.items()}
     error_rate_html = sentence_html(error_rate(dataset), page="index")
     figure_files = {path.name for path in (staging / "figures").glob("*")}
@@ -97,7 +93,7 @@ def write_pages(
     for name in entries:
         path = staging / "values" / f"{name}.json"
         if path.is_file():
-            content = json.loads(path.read_text("utf-8"))
+            content = read_json(path)
             values[name], texts[name] = content["values"], content["texts"]
     figures = len(list((staging / "figures").glob("*.json")))
     n_values = sum(map(len, values.values()))
@@ -123,7 +119,7 @@ def _missing_reports(plan: ReportPlan) -> list[dict[str, str]]:
     missing = []
     for name, path in notebooks_of(plan.project).items():
         if needs := unmet_needs(path, plan.project):
-            page = html_pages.describe_notebook(name, json.loads(path.read_text("utf-8")))
+            page = html_pages.describe_notebook(name, read_json(path))
             missing.append(
                 {"title": page.title, "question": page.question, "needs": " or ".join(needs)}
             )

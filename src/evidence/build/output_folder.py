@@ -6,7 +6,6 @@ between the two renames of a swap.
 """
 
 import contextlib
-import json
 import re
 import shutil
 import tempfile
@@ -14,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from evidence.errors import ReportError
+from evidence.files import read_json
 
 BATCH_MARKER = "sets.json"
 INDEX = "index.html"
@@ -40,7 +40,7 @@ def is_report_folder(target: Path) -> bool:
 
 def _read_manifest(target: Path) -> dict:
     try:
-        content = json.loads((target / MANIFEST).read_text("utf-8"))
+        content = read_json(target / MANIFEST)
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

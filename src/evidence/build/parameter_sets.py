@@ -19,7 +19,7 @@ import yaml
 from evidence.dataset.dataset import Dataset
 from evidence.dataset.text_checks import quote, reveal_hidden
 from evidence.errors import DatasetError, ParameterError, Problem, not_one_of
-from evidence.files import digest
+from evidence.files import digest, parse_json, read_text
 from evidence.notebook.parameter_values import TextValue, parse_assignments
 from evidence.notebook.parameters import NotebookParameters
 from evidence.provenance.sentence import slug
@@ -84,11 +84,11 @@ def read_sets(project: Path) -> dict[str, ParameterSet | Grid]:
         checked by `validate_parameters`.
     """
     path = project / SETS_FILE
-    if not path.exists():
+    if not (path.exists() or path.is_symlink()):
         return {}
     line = 0
     try:
-        text = path.read_text("utf-8-sig")
+        text = read_text(path, "utf-8-sig")
         content = yaml.safe_load(text)
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except OSError as error:
@@ -98,7 +98,9 @@ def read_sets(project: Path) -> dict[str, ParameterSet | Grid]:
     except yaml.MarkedYAMLError as error:
         message = f"not valid YAML: {error.problem or error.context}"
         line = error.problem_mark.line + 1 if error.problem_mark else 0
-    except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
+    except RecursionError:
+        message = "nested too deeply"
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
         message = (
             f"not valid YAML: {str(error).splitlines()[0]}. Put text that is not a date in quotes"
         )
@@ -234,7 +236,7 @@ def _axis(name: str, text: str) -> list[object]:
             )
         return [TextValue(word) for word in words]
     try:
-        values = json.loads(text)
+        values = parse_json(text)
     except (ValueError, RecursionError):
         raise ParameterError(f"--grid {name}={text}: not a JSON list") from None
     if not values:

@@ -4,7 +4,6 @@ The manifest (`manifest.json`) of a folder of reports states the inputs and the 
 report; `reads/NAME.json` states what the report read of the tables.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
@@ -15,7 +14,7 @@ from evidence.build.fingerprint import describe_differences, modified_files, rep
 from evidence.build.output_folder import read_manifest
 from evidence.dataset.project_folder import table_checksums
 from evidence.errors import ReportError
-from evidence.files import path_digest, recorded_path
+from evidence.files import path_digest, read_json, recorded_path
 from evidence.notebook.parameter_values import format_value
 from evidence.notebook.parameters import COMMAND_OPTIONS, read_parameters
 
@@ -174,7 +173,7 @@ def changes(target: Path, name: str, compare: Compare) -> list[str]:
 def read_record(target: Path, name: str) -> dict | None:
     """Return what a finished report read; None if there is no record."""
     try:
-        return json.loads((target / "reads" / f"{name}.json").read_text("utf-8"))
+        return read_json(target / "reads" / f"{name}.json")
     except (OSError, ValueError):
         return None
 

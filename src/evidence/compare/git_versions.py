@@ -6,7 +6,6 @@ difference between two versions is always a difference in their data.
 
 import csv
 import io
-import json
 import re
 import subprocess
 import tempfile
@@ -19,6 +18,7 @@ from evidence.dataset.dataset import Dataset, load_dataset
 from evidence.dataset.project_folder import find_project
 from evidence.dataset.schema import BIBLIOGRAPHY_FILE
 from evidence.errors import DatasetError, EvidenceError
+from evidence.files import read_json
 from evidence.provenance.values import read_build_files
 
 RENAMED_FILES = {
@@ -98,7 +98,7 @@ def read_values(version: str) -> dict[str, dict]:
     if path.is_dir():
         return read_build_files(find_project(path) / "reports", "values.json")[0]
     try:
-        values = json.loads(path.read_text("utf-8"))
+        values = read_json(path)
         is_values = all({"value", "rows", "method"} <= set(entry) for entry in values.values())
     except FileNotFoundError:
         raise EvidenceError(

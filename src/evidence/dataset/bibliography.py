@@ -19,6 +19,7 @@ from evidence.dataset.latex_text import decode_address, decode_latex
 from evidence.dataset.schema import BIBLIOGRAPHY_FILE
 from evidence.dataset.text_checks import find_hidden, identifier_error, quote, remove_hidden
 from evidence.errors import DatasetError, Problem, ProblemList
+from evidence.files import read_bytes
 
 if TYPE_CHECKING:
     from evidence.dataset.bibtex import Entry
@@ -195,7 +196,7 @@ def read_bibliography(path: Path) -> Bibliography:
         The file is missing, unreadable or empty.
     """
     try:
-        content = path.read_bytes()
+        content = read_bytes(path)
     except FileNotFoundError:
         raise _file_error("the file is missing") from None
     except OSError as error:

@@ -9,6 +9,7 @@ from typing import TextIO
 
 from evidence.dataset import schema
 from evidence.dataset.cells import fold
+from evidence.files import read_bytes, require_regular_file
 
 DELIMITER_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
@@ -65,12 +66,13 @@ def extra_names(names: Iterable[str]) -> list[str]:
 
 def open_csv(path: Path) -> TextIO:
     """Open a CSV file in its encoding, without its byte-order mark."""
+    require_regular_file(path)
     with path.open("rb") as file:
         encoding = "utf-16" if file.read(2) in UTF_16_MARKS else "utf-8-sig"
     return path.open(encoding=encoding, newline="")
 
 
-def read_text(path: Path) -> str:
+def read_csv_text(path: Path) -> str:
     """Return the text of a CSV file, with its byte-order mark if it is in UTF-8."""
-    content = path.read_bytes()
+    content = read_bytes(path)
     return content.decode("utf-16" if content.startswith(UTF_16_MARKS) else "utf-8")

@@ -21,12 +21,13 @@ from evidence.dataset.csv_layout import (
     extra_names,
     header_names,
     open_csv,
-    read_text,
+    read_csv_text,
 )
 from evidence.dataset.project_folder import table_path
 from evidence.dataset.text_checks import printable, quote, undecodable_byte
 from evidence.dataset.workbook import workbook_rows
 from evidence.errors import EvidenceError, ProblemList, did_you_mean
+from evidence.files import read_bytes
 
 CHUNK_ROWS = 500
 """Rows that are turned into columns at once: few enough to stay in the processor's cache."""
@@ -254,10 +255,10 @@ def _missing_file_message(path: Path) -> str:
 
 def _first_undecodable(path: Path) -> tuple[int, str]:
     """Return line and message for the first byte that is not UTF-8."""
-    if path.read_bytes().startswith(ZIP_MARK):
+    if read_bytes(path).startswith(ZIP_MARK):
         return 0, f"is a workbook. Rename it to {path.with_suffix(schema.WORKBOOK_SUFFIX).name}"
     try:
-        read_text(path)
+        read_csv_text(path)
     except UnicodeDecodeError as error:
         return undecodable_byte(error)
     raise AssertionError("the file changed while it was read")

@@ -16,7 +16,7 @@ import pandas as pd
 from evidence.dataset import schema
 from evidence.dataset.access_log import DIGITS, AccessLog, row_digests, selection
 from evidence.dataset.bibliography import Bibliography, Reference, read_bibliography
-from evidence.dataset.csv_layout import csv_layout, header_names, read_text
+from evidence.dataset.csv_layout import csv_layout, header_names, read_csv_text
 from evidence.dataset.csv_reader import map_cells, read_tables, split_keys
 from evidence.dataset.labels import tell_apart
 from evidence.dataset.notebook_display import Frame
@@ -25,7 +25,7 @@ from evidence.dataset.readings import narrowest_reading
 from evidence.dataset.schema import BIBLIOGRAPHY_FILE
 from evidence.dataset.validation import cited_keys, validate_tables
 from evidence.errors import DatasetError, EvidenceError, ProblemList
-from evidence.files import atomic_write, digest
+from evidence.files import atomic_write, digest, read_text
 
 MAX_CACHED_PROJECTS = 2
 """Projects whose tables stay in memory; large ones take as much memory again."""
@@ -175,7 +175,7 @@ class Dataset:
         if self.log is not None:
             self.log.record_file(self.project / path)
         try:
-            return (self.project / path).read_text("utf-8")
+            return read_text(self.project / path)
         except FileNotFoundError:
             return ""
 
@@ -333,7 +333,7 @@ def table_text(project: Path, table: schema.Table) -> str:
         The table is in a workbook, to which no row can be added.
     """
     path = csv_path(project, table)
-    return read_text(path) if path.is_file() else ""
+    return read_csv_text(path) if path.is_file() else ""
 
 
 def append_row(project: Path, table: schema.Table, cells: Mapping[str, object]) -> None:

@@ -12,6 +12,7 @@ from zipfile import BadZipFile, ZipFile
 from evidence.dataset import schema
 from evidence.dataset.cells import fold
 from evidence.errors import EvidenceError
+from evidence.files import require_regular_file
 
 MAX_BYTES = 500_000_000
 """A workbook that unpacks to more is refused: a small file can hold terabytes of zeros."""
@@ -33,6 +34,7 @@ def workbook_rows(path: Path, table: schema.Table, lines: list[int]) -> Iterator
         The workbook cannot be read, or what it says is not certain.
     """
     try:
+        require_regular_file(path)
         with ZipFile(path) as archive, warnings.catch_warnings():
             # openpyxl warns of what it does not read: styles, validation, pictures.
             warnings.simplefilter("ignore")

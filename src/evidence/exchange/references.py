@@ -4,7 +4,6 @@ RIS and PubMed's format are read by one reader of tagged lines: both are lists o
 and a broken record costs itself.
 """
 
-import json
 import re
 import string
 import unicodedata
@@ -24,7 +23,7 @@ from evidence.dataset.citations import escape_latex, format_bibtex
 from evidence.dataset.project_folder import find_project
 from evidence.dataset.schema import BIBLIOGRAPHY_FILE
 from evidence.errors import EvidenceError
-from evidence.files import atomic_write
+from evidence.files import atomic_write, parse_json, read_bytes
 
 RIS_TYPES = {
     **dict.fromkeys(("JOUR", "JFULL", "EJOUR", "MGZN", "NEWS"), "article"),
@@ -87,8 +86,8 @@ def import_references(
     """
     target = find_project(project) / BIBLIOGRAPHY_FILE
     try:
-        text, _ = decode_file(path.read_bytes())
-        old = target.read_bytes() if target.is_file() else b""
+        text, _ = decode_file(read_bytes(path))
+        old = read_bytes(target) if target.is_file() else b""
     except OSError as error:
         raise EvidenceError(f"{error.filename}: cannot be read: {error.strerror}") from None
     form, entries = read_references(text, str(path))
@@ -136,7 +135,7 @@ def read_references(text: str, name: str) -> tuple[str, list[Entry]]:
         return "PubMed", [_pubmed_entry(*record) for record in _tagged_records(text, "PMID")]
     if text.lstrip().startswith(("[", "{")):
         try:
-            content = json.loads(text)
+            content = parse_json(text)
         except ValueError as error:
             raise EvidenceError(f"{name}: not valid JSON: {error}") from None
         items = content.get("items", [content]) if isinstance(content, Mapping) else content

@@ -12,6 +12,7 @@ from evidence.dataset.bibliography import Author
 from evidence.errors import EvidenceError
 from evidence.exchange.comparison import Comparison
 from evidence.exchange.sheet import Sheet, parse_csv
+from evidence.files import read_bytes
 
 MAX_MEMBER_BYTES = 200_000_000
 """Bytes of a file inside a zip; the data of the largest reviews have a hundredth of it."""
@@ -162,7 +163,7 @@ def read_rm5(path: Path) -> Review:
     EvidenceError
         It is not XML of RevMan 5, or defines entities, which could grow without end.
     """
-    content = path.read_bytes()
+    content = read_bytes(path)
     if b"<!ENTITY" in content:
         raise EvidenceError(f"{path}: defines XML entities, which RevMan never does")
     try:
@@ -341,7 +342,7 @@ def read_data_package(path: Path) -> Review:
         It is no zip, has no analyses, or names files outside itself.
     """
     try:
-        files = dict(_members(path.read_bytes(), str(path)))
+        files = dict(_members(read_bytes(path), str(path)))
     except zipfile.BadZipFile:
         raise EvidenceError(f"{path}: is not a zip file, or is damaged") from None
     settings = _sheet(files, "-overall-estimates-and-settings.csv")

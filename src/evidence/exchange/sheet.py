@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from evidence.dataset.csv_layout import csv_layout, read_text
+from evidence.dataset.csv_layout import csv_layout, read_csv_text
 from evidence.dataset.schema import Table
 from evidence.dataset.workbook import workbook_rows
 from evidence.errors import EvidenceError
+from evidence.files import read_text
 
 OF_ANYBODY = Table("", "", (), ())
 """A table of which no column is known."""
@@ -79,9 +80,9 @@ def parse_csv(text: str) -> Iterator[tuple[int, list[str]]]:
 def _read_csv(path: Path) -> str:
     """Return the text of a file in UTF-8 or UTF-16, else in the encoding of Western Windows."""
     try:
-        return read_text(path).removeprefix("\ufeff")
+        return read_csv_text(path).removeprefix("\ufeff")
     except UnicodeDecodeError:
-        return path.read_text("cp1252")
+        return read_text(path, "cp1252")
 
 
 def _read_workbook(path: Path) -> Iterator[tuple[int, list[str]]]:

@@ -11,6 +11,7 @@ from evidence.dataset.schema import RATIO_MEASURES
 from evidence.errors import EvidenceError, did_you_mean
 from evidence.exchange.comparison import FIELDS, MEASURE_NAMES, Comparison
 from evidence.exchange.sheet import Sheet
+from evidence.files import read_text
 
 STUDY_COLUMNS = ("study", "slab", "studlab", "author", "authors", "trial", "label", "name", "source",
                  "studyid", "id")  # fmt: skip
@@ -133,10 +134,10 @@ def read_mapping(path: Path, sheet: Sheet) -> ColumnMapping:
         question mark left.
     """
     try:
-        content = yaml.safe_load(path.read_text("utf-8"))
+        content = yaml.safe_load(read_text(path))
     except OSError as error:
         raise EvidenceError(f"{path}: cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise EvidenceError(f"{path}: is not YAML: {error}") from None
     parts = content if isinstance(content, dict) else {"": content}
     if parts.keys() - {"columns", "values"}:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 from evidence.dataset.text_checks import hidden_characters, reveal_hidden
 from evidence.errors import ParameterError, shorten
+from evidence.files import parse_json
 
 LARGEST_INTEGER = 2**63 - 1
 """A larger one is not the same number in every JSON reader."""
@@ -63,13 +64,13 @@ def read_text(text: str, declared: Any) -> object:
     if get_origin(declared) is Annotated:
         return read_text(text, get_args(declared)[0])
     if (get_origin(declared) or declared) in (list, tuple):
-        return _listread_text(text, declared)
+        return _read_list(text, declared)
     if get_origin(declared) is Literal:
         return next((w for w in get_args(declared) if text in (w, json.dumps(w))), text)
     return _read_json(text) if declared in (int, float, bool) else text
 
 
-def _listread_text(text: str, declared: Any) -> object:
+def _read_list(text: str, declared: Any) -> object:
     if text.strip().startswith("["):
         return _read_json(text)
     words = [word.strip() for word in text.split(",")] if text.strip() else []
@@ -81,7 +82,7 @@ def _listread_text(text: str, declared: Any) -> object:
 
 def _read_json(text: str) -> object:
     try:
-        return json.loads(text)
+        return parse_json(text)
     except (ValueError, RecursionError):
         return {"True": True, "False": False}.get(text, text)
 

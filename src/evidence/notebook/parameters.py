@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 from evidence.dataset.text_checks import reveal_hidden
 from evidence.errors import EvidenceError, ParameterError, did_you_mean, not_one_of
+from evidence.files import read_json
 from evidence.notebook.locate import notebooks_of
 from evidence.notebook.parameter_values import TextValue, format_value, plain_value, read_text
 
@@ -204,7 +205,7 @@ def read_parameters(notebook: Path) -> NotebookParameters:
         The file is not a notebook.
     """
     try:
-        cells = json.loads(notebook.read_text("utf-8"))["cells"]
+        cells = read_json(notebook)["cells"]
         sources = [
             "".join(cell["source"])
             for cell in cells

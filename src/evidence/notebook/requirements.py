@@ -5,13 +5,13 @@ rows, `"data/studies.csv:dose"` for a column with cells. One of several is enoug
 """
 
 import csv
-import json
 from pathlib import Path
 
 from evidence.dataset import schema
 from evidence.dataset.csv_layout import csv_layout, header_names, open_csv
 from evidence.dataset.project_folder import table_path
 from evidence.errors import EvidenceError
+from evidence.files import read_json
 
 METADATA = "evidence"
 
@@ -25,7 +25,7 @@ def unmet_needs(notebook: Path, project: Path) -> tuple[str, ...]:
         The file is not a notebook.
     """
     try:
-        metadata = json.loads(notebook.read_text("utf-8"))["metadata"]
+        metadata = read_json(notebook)["metadata"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise EvidenceError(f"{notebook}: not a readable notebook: {error}") from None
     needs = tuple(metadata.get(METADATA, {}).get("needs", ()))

@@ -7,7 +7,6 @@ An *entry* is `{"value", "text", "method", "rows"}`: the number at full precisio
 the rows behind it.
 """
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ import pandas as pd
 
 from evidence.dataset import schema
 from evidence.errors import EvidenceError
+from evidence.files import read_json
 from evidence.provenance.sentence import Number, Sentence
 
 POSITION_COLUMNS = {"lane", "offset", "line", "row", "column", "area", "left"}
@@ -39,7 +39,7 @@ def read_build_files(reports: Path, *names: str) -> list:
         The folder holds no finished build.
     """
     try:
-        return [json.loads((reports / name).read_text("utf-8")) for name in names]
+        return [read_json(reports / name) for name in names]
     except FileNotFoundError:
         raise EvidenceError(
             f"{reports}: no finished reports here; build them with: evidence report"
@@ -58,7 +58,7 @@ def read_figure_records(reports: Path) -> dict[str, dict]:
     return {
         figure["id"]: figure | {"page": path.stem}
         for path in sorted((reports / "values").glob("*.json"))
-        for figure in json.loads(path.read_text("utf-8"))["figures"]
+        for figure in read_json(path)["figures"]
     }
 
 

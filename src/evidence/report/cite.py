@@ -1,6 +1,5 @@
 """Cite figures and tables of finished reports: the primary studies first, then the project."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from evidence.dataset.bibliography import Bibliography, Reference
 from evidence.dataset.citations import format_apa
 from evidence.dataset.dataset import Dataset
 from evidence.errors import EvidenceError, did_you_mean
+from evidence.files import read_json, read_text
 from evidence.provenance.values import read_figure_records
 from evidence.report.figure_identity import sidecar_path
 
@@ -77,13 +77,13 @@ def read_citation_file(folder: Path) -> CitedProject:
 
     path = folder / CITATION_FILE
     try:
-        content = yaml.safe_load(path.read_text("utf-8"))
+        content = yaml.safe_load(read_text(path))
     except FileNotFoundError:
         fields = ", ".join(REQUIRED_FIELDS)
         raise EvidenceError(
             f"{path}: missing. Write one with {fields} to cite a figure or table"
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         message = " ".join(str(error).split())
         raise EvidenceError(f"{path}: not valid YAML: {message}") from None
     content = content if isinstance(content, Mapping) else {}
@@ -255,7 +255,7 @@ def _read_figure(reports: Path, record: Mapping) -> FinishedFigure:
 
 
 def _read_table(path: Path) -> FinishedTable:
-    content = json.loads(path.read_text("utf-8"))
+    content = read_json(path)
     part = CitedPart(content["id"], content["caption"], tuple(content["studies"]))
     return FinishedTable(part, tuple(content["columns"]), tuple(map(tuple, content["rows"])))
 
@@ -275,7 +275,7 @@ def read_sidecar(path: Path) -> CitedPart:
     """
     sidecar = sidecar_path(path)
     try:
-        content = json.loads(sidecar.read_text("utf-8"))
+        content = read_json(sidecar)
         return CitedPart(
             content["id"],
             content["title"],

@@ -30,7 +30,7 @@ from evidence.figures.style import (
     stamp,
     use_fonts_for,
 )
-from evidence.files import atomic_write, digest, format_json, path_digest
+from evidence.files import atomic_write, digest, format_json, path_digest, read_json
 from evidence.provenance.sentence import Sentence
 from evidence.report import figure_metadata
 from evidence.report.figure_identity import WIDTHS, FigureRecord, drawing_code, sidecar_path
@@ -212,7 +212,7 @@ def add_tiffs(folder: Path) -> None:
     for png in sorted(folder.glob("*.png")):
         tiff = png.with_suffix(".tiff")
         tiff.write_bytes(convert_to_tiff(png.read_bytes()))
-        content = json.loads(sidecar_path(png).read_text("utf-8"))
+        content = read_json(sidecar_path(png))
         names = dict.fromkeys([*content["files"], tiff.name])
         _write_sidecar(content, [folder / name for name in names])
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from evidence.errors import EvidenceError
+from evidence.files import parse_json, require_regular_file
 from evidence.report.figure_identity import FigureRecord
 
 KEYWORDS = "Keywords"
@@ -58,7 +59,7 @@ def unpack_record(text: str) -> dict | None:
     """Return the record that `pack_record` packed, or None if the text is anything else."""
     try:
         raw = zlib.decompressobj().decompress(base64.b64decode(text), MAX_RECORD_BYTES)
-        content = json.loads(raw)
+        content = parse_json(raw)
     except (binascii.Error, zlib.error, ValueError):
         return None
     return content if isinstance(content, dict) and content.keys() >= REQUIRED_FIELDS else None
@@ -95,6 +96,7 @@ def read_metadata(path: Path) -> tuple[dict | None, str]:
     from pypdf.errors import PyPdfError
 
     try:
+        require_regular_file(path)
         return unpack_record(ElementTree.parse(path).findtext(_SVG_KEYWORDS) or ""), ""
     except ElementTree.ParseError:
         pass

@@ -1,7 +1,6 @@
 """`evidence identify`: which figure a file is, and how the figure of today's reports differs."""
 
 import difflib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -10,7 +9,7 @@ from pathlib import Path
 from evidence.dataset import schema
 from evidence.dataset.dataset import Dataset
 from evidence.errors import EvidenceError, did_you_mean
-from evidence.files import path_digest
+from evidence.files import path_digest, read_json
 from evidence.provenance.rows import MAX_ROWS_DESCRIBED, row_ranges
 from evidence.provenance.values import read_build_files, read_figure_records
 from evidence.report.figure_metadata import read_metadata
@@ -124,7 +123,7 @@ def _record_of_file(path: Path, reports: Path) -> dict | str:
     """Return the record in a file, or of the same file today, or the id printed on its page."""
     checksum = path_digest(path)
     for sidecar in sorted((reports / "figures").glob("*.json")):
-        content = json.loads(sidecar.read_text("utf-8"))
+        content = read_json(sidecar)
         if checksum in content["files"].values():
             return content
     record, text = read_metadata(path)

@@ -1,11 +1,11 @@
 """Prose with numbers: templates filled from computed values, and a check for numbers typed by hand."""
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from evidence.errors import EvidenceError
+from evidence.files import read_json
 from evidence.provenance.values import read_build_files
 
 PLACEHOLDER = re.compile(r"\{\{ *(.+?) *\}\}")
@@ -77,7 +77,7 @@ def check_prose(project: Path) -> list[str]:
         for path in sorted(project.glob(pattern))
     }
     for path in sorted((project / "notebooks").glob("[!.]*.ipynb")):
-        for number, cell in enumerate(json.loads(path.read_text("utf-8"))["cells"]):
+        for number, cell in enumerate(read_json(path)["cells"]):
             if cell["cell_type"] == "markdown":
                 texts[f"notebooks/{path.name} cell {number}"] = "".join(cell["source"])
     return [
