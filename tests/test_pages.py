@@ -17,6 +17,7 @@ from evidence.report.html_pages import (
     render_notebook,
     resolve_row_links,
 )
+from evidence.report.search_index import page_texts, search_index
 from evidence.tables.html_table import ReportTable
 from tests.conftest import ROOT, require_tool
 
@@ -213,7 +214,7 @@ def test_times_sort_by_length_and_not_by_letter(studies):
 
 
 def test_a_column_sorts_by_keyboard(studies):
-    studies.get_by_role("searchbox").first.focus()
+    studies.tools.get_by_role("searchbox").focus()
     for _ in range(12):
         studies.keyboard.press("Tab")
         if studies.locator(":focus").inner_text() == "study":
@@ -288,7 +289,7 @@ def test_a_link_opens_the_fold_around_its_footnote(context, report):
 
 def test_a_link_shows_a_row_that_was_filtered_away(context, report):
     with opened(context, report, "05_claims") as page:
-        page.get_by_role("searchbox").first.fill("no row says this")
+        page.locator(".tools").get_by_role("searchbox").first.fill("no row says this")
         row = page.locator("#tab-claims tbody tr").first
         assert not row.is_visible()
         page.evaluate("id => location.hash = id", row.get_attribute("id"))
@@ -391,6 +392,59 @@ def test_paper_shows_everything_and_no_navigation(browser, report, name):
     context.close()
 
 
+@pytest.mark.parametrize("width", [1200, PHONE])
+def test_search_finds_a_row_of_another_page_by_keyboard(context, report, width):
+    with opened(context, report, "02_comparison", width=width) as page:
+        search = page.get_by_role("search")
+        assert not any("search-index" in url for url in page.requests)
+        search.get_by_role("searchbox").focus()
+        page.keyboard.type("minimal impor")
+        results = search.get_by_role("link")
+        results.first.wait_for()
+        assert search.get_by_role("status").inner_text() == f"{results.count()} results"
+        texts = [text.lower() for text in results.all_inner_texts()]
+        assert texts[0] == "risk of bias and certainty\nminimal important differences"
+        assert all("minimal" in text and "impor" in text for text in texts)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("ArrowUp")
+        assert page.locator(":focus").inner_text().lower() == texts[0]
+        page.keyboard.press("Escape")
+        assert results.count() == 0
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/08_appraisal.html#section-minimal-important-differences")
+        assert page.locator("#tab-minimal-important-differences").is_visible()
+        assert page.messages == []
+
+
+def test_search_says_what_it_needs_and_what_it_did_not_find(context, report, tmp_path):
+    (tmp_path / "index.html").write_bytes((report / "index.html").read_bytes())
+    for folder, message in (
+        (report, "No results"),
+        (tmp_path, "Search needs the file search-index.js beside this page."),
+    ):
+        with opened(context, folder, "index") as page:
+            page.get_by_role("search").get_by_role("searchbox").fill("zzz")
+            page.get_by_text(message).wait_for()
+
+
+def test_the_search_index_has_each_text_once_with_the_nearest_anchor():
+    page = (
+        "<title>T</title><nav><p>Menu</p></nav><main><h1>Bread</h1><h2 id=b>Loaf</h2><p>It rises.</p>"
+        "<table><thead><tr><th>what</th></tr></thead><tr id=r><th>A</th><td><p>one</p></td></tr>"
+        "</table><ol class=footnotes><li>key</li></ol><p>See <a id=at-1>71%</a></p></main>"
+    )
+    assert page_texts(page) == [
+        (0, "", "Bread"), (1, "b", "Loaf"), (4, "b", "It rises."), (4, "r", "A · one"),
+        (4, "at-1", "See 71%"),
+    ]  # fmt: skip
+    index = search_index({"one": page, "two": "<main><h1>Two</h1><p>It rises.</p></main>"})
+    assert '[1,0,"","Two"]]' in index
+
+
 def test_links_to_rows_of_no_page_become_words():
     page = (
         '<a href="#tab-claims-C1">C1</a> <a href="#tab-x-1">x</a> <tr id="tab-x-1"> '
@@ -403,11 +457,12 @@ def test_links_to_rows_of_no_page_become_words():
 
 
 def page_of(*cells, figure_files=()):
-    """The page of an executed notebook with these Markdown cells (texts) and outputs (pairs)."""
+    """The page of a notebook with these Markdown cells (texts, or with metadata) and outputs."""
+    cells = [(cell, {}) if isinstance(cell, str) else cell for cell in cells]
     book = {
         "cells": [
-            {"cell_type": "markdown", "source": cell}
-            if isinstance(cell, str)
+            {"cell_type": "markdown", "source": cell[0], "metadata": cell[1]}
+            if isinstance(cell[0], str)
             else {"cell_type": "code", "source": "x", "outputs": [
                 {"output_type": "display_data", "data": cell[0], "metadata": cell[1]}
             ]}
@@ -431,6 +486,23 @@ def test_headings_have_unique_ids_and_are_listed():
         ("3", "section-one-two", "One &amp; two"),
         ("3", "x", "Own"),
     ]
+
+
+def test_a_tagged_heading_folds_its_section_up_to_the_next_of_its_level():
+    page = page_of(
+        "# T",
+        ("## A\n\ntext", {"tags": ["fold"]}),
+        "### In A",
+        ({"text/html": "<p>x</p>"}, {}),
+        "## B",
+        ("## C", {"tags": ["fold"]}),
+    )
+    main = re.sub(r"\s+", "", page.split("</h1>")[1].split("<details><summary>")[0])
+    assert main == (
+        '<detailsclass="fold"><summary><h2id="section-a">A</h2></summary><p>text</p>'
+        '<h3id="section-in-a">InA</h3><p>x</p></details><h2id="section-b">B</h2>'
+        '<detailsclass="fold"><summary><h2id="section-c">C</h2></summary></details>'
+    )
 
 
 def test_links_to_notebooks_lead_to_their_pages():

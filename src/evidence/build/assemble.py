@@ -28,6 +28,7 @@ from evidence.notebook.locate import notebooks_of
 from evidence.notebook.requirements import unmet_needs
 from evidence.report import html_pages, index_page
 from evidence.report.footnotes import sentence_html
+from evidence.report.search_index import SEARCH_INDEX, search_index
 
 SHARED_PARAMETERS = ("scope", "confidence")
 """Parameters that the index takes over if all reports agree on them."""
@@ -87,8 +88,10 @@ def write_pages(
         set_name=plan.name,
         missing=_missing_reports(plan),
     )
-    for name, text in html_pages.resolve_row_links(html).items():
+    html = html_pages.resolve_row_links(html)
+    for name, text in html.items():
         (staging / f"{name}.html").write_text(text, "utf-8")
+    (staging / SEARCH_INDEX).write_text(search_index(html), "utf-8")
     values, texts = {"index": index_values.values}, {"index": index_values.texts}
     for name in entries:
         path = staging / "values" / f"{name}.json"
@@ -99,7 +102,7 @@ def write_pages(
     n_values = sum(map(len, values.values()))
     (staging / "values.json").write_text(format_json(_by_page(values)), "utf-8")
     (staging / "texts.json").write_text(format_json(_by_page(texts)), "utf-8")
-    page_files = [*(f"{name}.html" for name in html), "values.json", "texts.json"]
+    page_files = [*(f"{name}.html" for name in html), SEARCH_INDEX, "values.json", "texts.json"]
     manifest = {
         "evidence": version("evidence"),
         "inputs": dataset.checksums,

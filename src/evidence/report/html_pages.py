@@ -1,7 +1,7 @@
 """Executed notebooks as HTML pages of one file each.
 
-A page loads nothing: figures, style and script are inside it, and a content security policy blocks
-everything else.
+Figures, style and script are inside it, and a content security policy blocks everything else. Only
+the search loads something: the index of all pages, a script file beside them.
 """
 
 import base64
@@ -15,6 +15,7 @@ from importlib.resources import files
 
 from evidence.dataset.notebook_display import SORT_SCRIPT
 from evidence.files import digest
+from evidence.report.search_index import SEARCH_INDEX
 from evidence.tables.html_table import anchor
 
 DOWNLOADS = {
@@ -26,8 +27,11 @@ DOWNLOADS = {
     "Cite": {".bib": "BibTeX"},
 }  # fmt: skip
 """What a page offers below a figure, by the end of a name, if the report wrote such a file."""
+SCRIPTS = ("page.js", "search.js")
 OUTPUT_TYPES = ("text/html", "text/markdown", "image/png", "text/plain")
 """The types of notebook output that a page shows; the first that is present."""
+FOLD = "fold"
+"""The tag of a Markdown cell whose section is folded, up to the next heading of its level."""
 METADATA = "evidence"
 """The key of an output's metadata under which a report describes its content to the page."""
 
@@ -148,7 +152,8 @@ def render(
         .get_template(template)
         .render(
             style=_inlined(_read_template("style.css")),
-            script=_inlined(SORT_SCRIPT, _read_template("page.js")),
+            script=_inlined(SORT_SCRIPT, *map(_read_template, SCRIPTS)),
+            search_index=SEARCH_INDEX,
             headings=headings.entries,
             heading=headings.html,
             scope_line=scope_line,
@@ -211,15 +216,27 @@ def render_notebook(
 
 
 def _blocks(notebook: Mapping, headings: Headings, pages: Collection[str]) -> Iterator[Block]:
+    folded_level = 0
     for cell in notebook["cells"]:
         if cell["cell_type"] == "markdown":
-            yield Block(as_markup(render_markdown(_source(cell), headings, pages)))
+            html = render_markdown(_source(cell), headings, pages)
+            heading = re.match(r"<h(\d).*?</h\1>", html)
+            if heading and int(heading[1]) <= folded_level:
+                yield Block(as_markup("</details>"))
+                folded_level = 0
+            if heading and FOLD in cell["metadata"].get("tags", ()):
+                folded_level = int(heading[1])
+                summary = f'<details class="fold"><summary>{heading[0]}</summary>'
+                html = html.replace(heading[0], summary, 1)
+            yield Block(as_markup(html))
         for output in cell.get("outputs", ()):
             content = output.get("metadata", {}).get(METADATA, {})
             for level, identity, text in content.get("headings", ()):
                 headings.add(level, text, identity)
             html = as_markup(_output(output))
             yield Block(html, content.get("figure", ""), content.get("lists_pages", False))
+    if folded_level:
+        yield Block(as_markup("</details>"))
 
 
 def _downloads(figure: str, figure_files: Collection[str]) -> dict[str, list[tuple[str, str]]]:
