@@ -2,6 +2,9 @@ from .analysis.certainty.evidence_body import (
     evidence_bodies as evidence_bodies,
 )
 from .analysis.certainty.grade import (
+    certainty_summary as certainty_summary,
+)
+from .analysis.certainty.grade import (
     grade_certainty as grade_certainty,
 )
 from .analysis.certainty.risk_of_bias import (
@@ -24,9 +27,6 @@ from .analysis.claims.claim_audit import (
 )
 from .analysis.claims.claim_audit import (
     disagreements as disagreements,
-)
-from .analysis.claims.claim_audit import (
-    overruled_verdicts as overruled_verdicts,
 )
 from .analysis.claims.contradictions import (
     contradictions as contradictions,
@@ -211,6 +211,7 @@ __all__ = [
     "Question",
     "appraisal_summary",
     "appraisals",
+    "certainty_summary",
     "check_consistency",
     "claim_verdicts",
     "claims_summary",
@@ -247,7 +248,6 @@ __all__ = [
     "main_question",
     "open_report",
     "outcome_definitions",
-    "overruled_verdicts",
     "pool_studies",
     "primary_outcomes_sentence",
     "reading_list",

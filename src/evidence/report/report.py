@@ -20,7 +20,7 @@ from evidence.figures.layout import Layout
 from evidence.files import atomic_write, format_json
 from evidence.notebook.locate import notebooks_of
 from evidence.notebook.parameters import validate_arguments
-from evidence.provenance.sentence import Sentence
+from evidence.provenance.sentence import Sentence, count
 from evidence.provenance.values import ValueStore
 from evidence.report import machine_readable
 from evidence.report.cite import studies_at
@@ -119,6 +119,7 @@ class Report:
         self._figures: list[dict] = []
         self._tables: list[str] = []
         self._titles: dict[str, str] = {}
+        self._listed: set[str] = set()
 
     @property
     def results_with_repeats(self) -> pd.DataFrame:
@@ -203,13 +204,22 @@ class Report:
         return HtmlOutput(table.to_html() + links, text)
 
     def text(self, sentences: Sentence | Iterable[Sentence]) -> HtmlOutput:
-        """Show a sentence as a paragraph, or several as a list, and record their numbers."""
+        """Show a sentence as a paragraph, or several as a list, and record their numbers.
+
+        Sentences of a list that the report has shown before are counted, not repeated.
+        """
         if isinstance(sentences, Sentence):
             self._store.add(sentences)
             return HtmlOutput(f"<p>{sentence_html(sentences)}</p>", str(sentences))
         listed = list(sentences)
+        repeated = [sentence for sentence in listed if str(sentence) in self._listed]
+        listed = [sentence for sentence in listed if str(sentence) not in self._listed]
+        self._listed.update(map(str, listed))
         for sentence in listed:
             self._store.add(sentence)
+        if repeated:
+            number = count(len(repeated), "statement").text
+            listed.append(Sentence("", f"Also true here: {number} listed above."))
         if not listed:
             text = "These results have nothing to report here."
             return HtmlOutput(f'<p class="empty">{text}</p>', text)

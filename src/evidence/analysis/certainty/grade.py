@@ -11,6 +11,7 @@ guyatt2008, guyatt2011imprecision, guyatt2011inconsistency.
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -20,7 +21,14 @@ from evidence.analysis.certainty.evidence_body import EvidenceBody
 from evidence.analysis.results import better_side
 from evidence.dataset import schema
 from evidence.dataset.dataset import MAX_CACHED_PROJECTS, Dataset
-from evidence.provenance.sentence import format_number, format_percent
+from evidence.provenance.sentence import (
+    Sentence,
+    capitalise,
+    count,
+    format_number,
+    format_percent,
+    verbatim,
+)
 from evidence.statistics.sample_size import size_for_means, size_for_proportions
 
 LEVELS = ("very low", "low", "moderate", "high")
@@ -94,6 +102,49 @@ def grade_certainty(dataset: Dataset, body: EvidenceBody) -> Certainty:
     )
     is_randomised = (body.studies["randomised"] == "yes").all()
     return Certainty(body, "high" if is_randomised else "low", tuple(ratings))
+
+
+def certainty_summary(graded: Sequence[Certainty], k: int = 5) -> list[Sentence]:
+    """Count findings by certainty and list the `k` with the most participants, one sentence each."""
+    if not graded:
+        return []
+    decided = [item for item in graded if item.decided]
+    fields = {"all": count(len(graded), "finding", _rows(graded), "grade")}
+    for level in reversed(LEVELS):
+        group = [item for item in graded if item.suggested == level]
+        fields[level.replace(" ", "_")] = count(len(group), "", _rows(group), "grade")
+    fields["decided"] = count(len(decided), "", _rows(decided), "grade")
+    template = (
+        "Of {all}, rules suggest high certainty for {high}, moderate for {moderate}, low for {low} "
+        "and very low for {very_low}; people decided on {decided}."
+    )
+    largest = sorted(graded, key=lambda item: -item.body.participants)[:k]
+    return [Sentence("certainty.summary", template, fields), *map(_certainty_sentence, largest)]
+
+
+def _rows(graded: Sequence[Certainty]) -> list[str]:
+    return list(dict.fromkeys(row for item in graded for row in item.body.address.split()))
+
+
+def _certainty_sentence(item: Certainty) -> Sentence:
+    body, question, rows = item.body, item.body.question, item.body.address.split()
+    level = item.decided or item.suggested
+    return Sentence(
+        f"certainty.{body.name}",
+        "{outcome} at {time} in {condition}, {treatment} against {comparator} comparator: "
+        "{certainty} certainty{decided}, {studies} with {participants} participants.",
+        {
+            "outcome": capitalise(question.outcome),
+            "time": body.follow_up,
+            "condition": question.conditions[0],
+            "treatment": question.treatments[0],
+            "comparator": question.comparators[0],
+            "certainty": verbatim(level, rows, "grade"),
+            "decided": " (decided)" if item.decided else " (suggested)",
+            "studies": count(body.studies["study"].nunique(), "study", rows, "distinct_studies"),
+            "participants": verbatim(body.participants_text, rows, "participants_in_arms"),
+        },
+    )
 
 
 def conclusion(dataset: Dataset, body: EvidenceBody) -> str:

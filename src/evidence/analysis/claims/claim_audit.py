@@ -106,25 +106,6 @@ def claims_summary(claims: pd.DataFrame) -> list[Sentence]:
     return [claims_sentence(claims), computed_verdict_summary(claims)]
 
 
-def overruled_verdicts(claims: pd.DataFrame) -> list[Sentence]:
-    """Return one sentence per overruled claim with both verdicts and both reasons."""
-    return [
-        Sentence(
-            f"claim.{row.claim}.overruled",
-            "{label}: computed “{computed}” ({computed_reason}); the curators decided “{verdict}”: "
-            "{reason}.",
-            {
-                "label": row.label,
-                "computed": verbatim(row.computed_verdict, row.compared_rows.split(), "verdict"),
-                "computed_reason": row.computed_reason,
-                "verdict": verbatim(row.verdict, [row.address]),
-                "reason": row.reason,
-            },
-        )
-        for row in claims[claims["overruled"]].itertuples()
-    ]
-
-
 def disagreements(claims: pd.DataFrame, studies: Sequence[str] = ()) -> list[Sentence]:
     """Return one sentence per claim that differs from its source, those on `studies` first."""
     frame = claims[claims["verdict"].isin(DISAGREEING_VERDICTS)]

@@ -195,6 +195,10 @@ def _side_text(rows: pd.DataFrame, measure: str) -> str:
 def treatment_guesses(results: pd.DataFrame) -> Iterator[Sentence]:
     """Yield how many participants of each arm guessed their treatment, one sentence per study."""
     rows = results[results["outcome"].isin(GUESSES) & results["value"].notna()]
+    if rows.empty:
+        yield Sentence(
+            "guesses.none", "No result tells how many participants guessed their treatment."
+        )
     for (study, outcome), group in rows.groupby(["study", "outcome"], sort=False):
         fields: Fields = {"label": group["label"].iloc[0], "outcome": GUESSES[outcome]}
         parts = []
