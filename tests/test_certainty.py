@@ -151,7 +151,7 @@ def test_an_overall_judgement_against_the_rule_needs_a_reason(project):
         "Baker: some concerns instead of high, which the tool's rule gives, because one domain"
         in sentences[-1]
     )
-    layout = lay_out_risk_of_bias([entry])
+    (layout,) = lay_out_risk_of_bias([entry])
     assert layout.frame["overruled"].sum() == 1
 
 
@@ -174,21 +174,42 @@ def test_figures_show_judgements_in_signs_and_words(project):
         **judged("miller2001", "sequence", "unclear", tool="RoB 1 (2011)", judged_by="review"),
     )
     entries = appraisals(project.dataset())
-    traffic, summary = lay_out_risk_of_bias(entries), lay_out_risk_of_bias_summary(entries)
-    assert traffic.panels["RoB 2 (2019)"][0][-1] == "overall"
-    assert "overall" not in traffic.panels["RoB 1 (2011)"][0]
+    traffic = {
+        layout.id.removeprefix("fig-risk-of-bias-"): layout
+        for layout in lay_out_risk_of_bias(entries)
+    }
+    assert traffic["rob-2-2019"].columns[-1] == "overall"
+    assert "overall" not in traffic["rob-1-2011"].columns
     assert (
         "Baker, by this project, RoB 2 (2019): randomisation low, deviations some"
-        in traffic.reading[0]
+        in traffic["rob-2-2019"].reading[0]
     )
-    lights = traffic.frame[traffic.frame["tool"] == "RoB 2 (2019)"]
+    lights = traffic["rob-2-2019"].frame
     assert list(lights["level"]) == ["low", "some", "high", "low", "low", "high"]
-    proportions = summary.frame.groupby(["tool", "domain"])["proportion"].sum()
-    assert proportions.to_numpy() == pytest.approx(1)
-    figure = draw(traffic)
-    signs = [text.get_text() for axis in figure.axes for text in axis.texts]
-    assert {"+", "–", "×"} <= set(signs)
-    draw(summary)
+    signs = {text.get_text() for text in draw(traffic["rob-2-2019"]).axes[0].texts}
+    assert {"+", "–", "×"} <= signs
+    # The proportions of a single set of judgements say nothing new.
+    assert lay_out_risk_of_bias_summary(entries) == ()
+
+
+@pytest.mark.parametrize(("sets", "lines"), [(34, [34]), (35, [18, 17]), (100, [34, 33, 33])])
+def test_traffic_lights_that_exceed_a_page_are_split_evenly(project, sets, lines):
+    judge(project, "baker1990", ["low", "some concerns", "high", "low", "low"])
+    (entry,) = appraisals(project.dataset())
+    layouts = lay_out_risk_of_bias([entry] * sets)
+    assert [len(layout.lines) for layout in layouts] == lines
+    assert len({layout.id for layout in layouts}) == len(layouts)
+    assert layouts[-1].id.endswith(f"-{len(lines)}" if len(lines) > 1 else "rob-2-2019")
+    assert layouts[0].title.endswith(f", part 1 of {len(lines)}") == (len(lines) > 1)
+
+
+def test_each_judge_of_a_tool_has_a_heading(project):
+    judge(project, "baker1990", ["low", "some concerns", "high", "low", "low"])
+    judge(project, "baker1990", judged_by="review", source="miller2001")
+    (layout,) = lay_out_risk_of_bias(appraisals(project.dataset()))
+    assert [layout.lines[line] for line in layout.headings] != ["Baker"] * 2
+    assert layout.lines[1::2] == ("Baker", "Baker")
+    assert set(layout.frame["line"]) == {1, 3}
 
 
 def test_the_table_of_risk_of_bias_has_a_row_per_judgement(project):

@@ -205,8 +205,10 @@ LAYOUTS = {
         fill_defaults(dataset, results, ExplorerQuery("", "proportion", "", "", "", "all", 1.0)),
         confidence=0.95,
     ),
-    "risk of bias": lambda dataset, results: lay_out_risk_of_bias(judged(dataset, results)),
-    "risk summary": lambda dataset, results: lay_out_risk_of_bias_summary(judged(dataset, results)),
+    "risk of bias": lambda dataset, results: lay_out_risk_of_bias(judged(dataset, results))[0],
+    "risk summary": lambda dataset, results: lay_out_risk_of_bias_summary(judged(dataset, results))[
+        0
+    ],
     "study flow": lambda dataset, results: lay_out_study_flow(dataset),
 }
 
@@ -347,10 +349,9 @@ def test_a_cumulative_plot_gives_the_time_of_each_added_study(dataset, results):
     assert layout.frame["time"].tolist() == ["3 days", "1 day", "1 day", "1 day"]
 
 
-def test_claims_have_one_line_each_below_the_heading_of_their_verdict(layouts):
-    layout = layouts["claims"]
-    assert layout.frame["claim"].tolist() == ["C1"]
-    assert (layout.blocks, layout.frame["line"].tolist()) == ({"agrees": 0}, [1])
+def test_claims_are_counted_by_verdict(layouts):
+    frame = layouts["claims"].frame
+    assert frame[["verdict", "k", "claims"]].to_numpy().tolist() == [["agrees", 1, "C1"]]
 
 
 def test_risk_summary_adds_up_to_all_judgements_of_a_domain(layouts):
@@ -398,7 +399,7 @@ STATED = {
     "arms": ["label", "arm", "versus", "events1", "n1", "events2", "n2"],
     "one trial": ["dose", "finding", "p_value", "p_adjusted"],
     "follow-up": ["label", "outcome", "text"],
-    "claims": ["claim", "verdict"],
+    "claims": ["claims", "k"],
     "map": ["row_label"],
     "map of doses": ["row_label"],
     "explorer": ["group1", "group2", "effect"],
@@ -485,7 +486,7 @@ def faults(layout, monkeypatch, width=style.DOUBLE_COLUMN):
         yield ("height", page.height * 25.4)
 
 
-NOT_YET_ARRANGED = {"risk of bias", "risk summary", "claims", "map", "map of doses", "one trial",
+NOT_YET_ARRANGED = {"map", "map of doses", "one trial",
                     "all trials, ratio", "all trials, difference", "curve", "dose curve",
                     "study flow", "proportions", "arms", "follow-up", "time course"}  # fmt: skip
 
@@ -584,7 +585,8 @@ def test_nothing_to_draw_is_said_and_not_drawn(dataset, results):
     assert "several doses" in lay_out_dose_effect_one_trial(dataset, nothing).empty
     assert "benefit" in lay_out_follow_up(dataset, nothing).empty
     assert "benefit or harm" in lay_out_evidence_map(dataset, nothing).empty
-    assert "has not been judged" in lay_out_risk_of_bias([]).empty
+    (unjudged,) = lay_out_risk_of_bias([])
+    assert "has not been judged" in unjudged.empty
     claims = claim_verdicts(dataset, nothing, only_studies_of_results=True)
     assert "No claim" in lay_out_claim_verdicts(claims).empty
     for lay_out in (lay_out_forest, lay_out_cumulative):

@@ -1,7 +1,9 @@
 """Risk of bias: each judgement as a sign in a coloured circle, and the proportions per domain."""
 
+import re
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from evidence.analysis.certainty.risk_of_bias import LEVELS, Appraisal
@@ -12,107 +14,147 @@ from evidence.provenance.sentence import Sentence, count, format_percent, join_s
 OVERALL = "overall"
 ALL_LEVELS = (*LEVELS, "")
 NOT_JUDGED = "The risk of bias of these studies has not been judged yet."
+MAX_LINES = 34
+"""Lines of one traffic-light plot, so that it fits on a page of 247 mm; more make another part."""
+LINE_HEIGHT, BAR_HEIGHT = 0.215, 0.26
+"""Height of a line of circles, and of a bar with the space around it, in inches."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RiskOfBiasLayout(Layout):
-    """One circle per judgement, in one panel per tool.
+    """One circle per judgement with one tool.
 
-    `frame` has `tool`, `line` and `lane` within the tool, `level`, `judgement`, `overruled`.
-    `panels` gives for each tool its columns (the domains, then overall) and its lines (label of the
-    study, who judged).
+    `frame` has `line` and `lane` (the position of study and domain), `level`, `judgement` and
+    `overruled`. `columns` are the domains, then overall. `lines` are the studies; if there are several
+    judges, each has a heading, with a line in `headings`, above the studies that it judged.
     """
 
-    panels: dict[str, tuple[list[str], list[tuple[str, str]]]]
+    columns: tuple[str, ...]
+    lines: tuple[str, ...]
+    headings: tuple[int, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class RiskOfBiasSummaryLayout(Layout):
-    """One part of a stacked bar per domain and level, in one panel per tool.
+    """One stacked bar per domain of one tool, with one part per level.
 
-    `frame` has `tool`, `domain`, `level`, `k` (judgements), `proportion` and `left` (its left
-    end). `panels` gives for each tool its domains, top to bottom.
+    `frame` has `domain`, `level`, `k` (judgements), `proportion` and `left` (its left end).
     """
 
-    panels: dict[str, list[str]]
+    columns: tuple[str, ...]
 
 
-def lay_out_risk_of_bias(appraisals: list[Appraisal]) -> RiskOfBiasLayout:
-    """Lay out one line per study and judge and one column per domain, with one panel per tool."""
-    rows, panels, sentences = [], {}, []
-    for tool, group in _by_tool(appraisals).items():
-        columns = _columns(group)
-        panels[tool] = (columns, [(appraisal.label, appraisal.judge) for appraisal in group])
-        for line, appraisal in enumerate(group):
-            judgements = [
-                {
-                    "name": f"{appraisal.name}/{column}",
-                    "tool": tool,
-                    "line": line,
-                    "lane": lane,
-                    **_judgement(appraisal, column),
-                }
-                for lane, column in enumerate(columns)
-                if _applies(appraisal, column)
-            ]
-            rows += judgements
-            words = ", ".join(
-                f"{columns[row['lane']]} {row['judgement'] or 'not judged'}" for row in judgements
-            )
-            sentences.append(f"{appraisal.label}, by {appraisal.judge}, {tool}: {words}.")
-    addresses = [row for appraisal in appraisals for row in appraisal.address.split()]
+def lay_out_risk_of_bias(appraisals: list[Appraisal]) -> tuple[RiskOfBiasLayout, ...]:
+    """Lay out one line per study and judge and one column per domain.
+
+    There is one figure per tool, or several if they would not fit on a page.
+    """
+    layouts = []
+    for tool, unsorted in _by_tool(appraisals).items():
+        judges = list(dict.fromkeys(item.judge for item in unsorted))
+        group = sorted(unsorted, key=lambda item: judges.index(item.judge))
+        parts = np.array_split(np.arange(len(group)), -(-len(group) // MAX_LINES))
+        for number, part in enumerate(parts, start=1):
+            identity = f"fig-risk-of-bias-{_slug(tool)}" + (f"-{number}" if number > 1 else "")
+            title = f"Risk of bias of each study, {tool}"
+            title += f", part {number} of {len(parts)}" if len(parts) > 1 else ""
+            layouts.append(_traffic_lights(identity, title, group, part))
+    return tuple(layouts) or (_traffic_lights("fig-risk-of-bias", "Risk of bias", [], []),)
+
+
+def _traffic_lights(identity: str, title: str, group: list[Appraisal], part) -> RiskOfBiasLayout:
+    """Lay out those with the numbers `part` of all appraisals with a tool."""
+    columns = _columns(group)
+    shown = [group[number] for number in part]
+    judges = {appraisal.judge for appraisal in group}
+    rows, sentences, lines, headings = [], [], [], {}
+    for appraisal in shown:
+        if len(judges) > 1 and appraisal.judge not in headings:
+            headings[appraisal.judge] = len(lines)
+            lines.append(appraisal.judge)
+        lines.append(appraisal.label)
+        judgements = [
+            {"name": f"{appraisal.name}/{column}", "line": len(lines) - 1, "lane": lane}
+            | _judgement(appraisal, column)
+            for lane, column in enumerate(columns)
+            if _applies(appraisal, column)
+        ]
+        rows += judgements
+        words = ", ".join(
+            f"{columns[row['lane']]} {row['judgement'] or 'not judged'}" for row in judgements
+        )
+        tool = appraisal.tool.name
+        sentences.append(f"{appraisal.label}, by {appraisal.judge}, {tool}: {words}.")
+    addresses = [row for appraisal in shown for row in appraisal.address.split()]
     plural = "sets of judgements"
-    sets = count(len(appraisals), "set of judgements", addresses, "risk_of_bias", plural=plural)
+    sets = count(len(shown), "set of judgements", addresses, "risk_of_bias", plural=plural)
+    template = "Each line is a study, as judged by {judge}: {sets}."
     frame = pd.DataFrame(rows)
+    dot = (
+        "A dot beside an overall judgement means that the judge departs from the tool's rule."
+        if len(frame) and frame["overruled"].any()
+        else ""
+    )
     return RiskOfBiasLayout(
-        id="fig-risk-of-bias",
-        title="Risk of bias of each study",
+        id=identity,
+        title=title,
         caption=join_sentences(
-            "fig-risk-of-bias.caption",
-            Sentence("", "Each line is a study and a judge: {sets}.", {"sets": sets}),
-            Sentence(
-                "",
-                "A dot in the corner of an overall judgement means that the judge departs from "
-                "the tool's rule.",
-            ),
+            f"{identity}.caption",
+            Sentence("", template, {"sets": sets, "judge": join_words(sorted(judges))}),
+            *([Sentence("", dot)] if dot else []),
         ),
-        alt=_alt(frame, len(appraisals)),
+        alt=_alt(frame, len(shown), title),
         reading=tuple(sentences),
         frame=frame,
         methods={"level": "risk_of_bias"},
-        empty="" if appraisals else NOT_JUDGED,
-        panels=panels,
+        empty="" if group else NOT_JUDGED,
+        columns=tuple(columns),
+        lines=tuple(lines),
+        headings=tuple(headings.values()),
     )
 
 
-def lay_out_risk_of_bias_summary(appraisals: list[Appraisal]) -> RiskOfBiasSummaryLayout:
-    """Lay out the proportion of judgements at each level per domain, with one panel per tool."""
-    rows: list[dict] = []
-    panels = {tool: _columns(group) for tool, group in _by_tool(appraisals).items()}
-    for tool, group in _by_tool(appraisals).items():
-        for column in panels[tool]:
-            rows += _bar(tool, column, [item for item in group if _applies(item, column)])
+def lay_out_risk_of_bias_summary(
+    appraisals: list[Appraisal],
+) -> tuple[RiskOfBiasSummaryLayout, ...]:
+    """Lay out the proportion of judgements at each level per domain, in one figure per tool.
+
+    A tool by which one study was judged once has none.
+    """
+    groups = _by_tool(appraisals).items()
+    return tuple(_summary(tool, group) for tool, group in groups if len(group) > 1)
+
+
+def _summary(tool: str, group: list[Appraisal]) -> RiskOfBiasSummaryLayout:
+    identity, columns = f"fig-risk-summary-{_slug(tool)}", _columns(group)
+    rows = [
+        part
+        for column in columns
+        for part in _bar(column, [item for item in group if _applies(item, column)])
+    ]
     return RiskOfBiasSummaryLayout(
-        id="fig-risk-summary",
-        title="Risk of bias by domain",
+        id=identity,
+        title=f"Risk of bias by domain, {tool}",
         caption=Sentence(
-            "fig-risk-summary.caption",
+            f"{identity}.caption",
             "Proportion of judgements at each level in each domain; all studies count the same. "
-            "The number on each part is the number of judgements.",
+            "Where there is room, a part has its sign and the number of judgements.",
         ),
         alt="Stacked bars of the proportion of judgements at each level of risk of bias in "
-        f"{count(sum(map(len, panels.values())), 'domain')} of "
-        f"{count(len(panels), 'tool')}, {count(len(appraisals), 'set')} of judgements.",
+        f"{count(len(columns), 'domain')} of {tool}, {count(len(group), 'set')} of judgements.",
         reading=tuple(
-            f"{row['tool']}, {row['domain']}: {row['k']} {style.RISK[row['level']][2]}, "
+            f"Domain {row['domain']}: {row['k']} {style.RISK[row['level']][2]}, "
             f"{format_percent(row['proportion'])}."
             for row in rows
         ),
         frame=pd.DataFrame(rows),
         methods={"k": "risk_of_bias", "proportion": "risk_of_bias"},
-        empty="" if appraisals else NOT_JUDGED,
-        panels=panels,
+        columns=tuple(columns),
     )
+
+
+def _slug(tool: str) -> str:
+    return re.sub(r"\W+", "-", tool.lower()).strip("-")
 
 
 def _by_tool(appraisals: list[Appraisal]) -> dict[str, list[Appraisal]]:
@@ -124,9 +166,10 @@ def _by_tool(appraisals: list[Appraisal]) -> dict[str, list[Appraisal]]:
 
 def _columns(appraisals: list[Appraisal]) -> list[str]:
     """Return the domains that apply to any of these studies, and overall if any has it."""
-    tool = appraisals[0].tool
     domains = [
-        domain for domain in tool.domains if any(_applies(item, domain) for item in appraisals)
+        domain
+        for domain in (appraisals[0].tool.domains if appraisals else ())
+        if any(_applies(item, domain) for item in appraisals)
     ]
     return domains + ([OVERALL] if any(item.overall for item in appraisals) else [])
 
@@ -147,7 +190,7 @@ def _judgement(appraisal: Appraisal, column: str) -> dict:
     }
 
 
-def _bar(tool: str, column: str, appraisals: list[Appraisal]) -> list[dict]:
+def _bar(column: str, appraisals: list[Appraisal]) -> list[dict]:
     """Return the parts of the bar of one domain, from the left."""
     parts, left = [], 0.0
     judgements = [_judgement(appraisal, column) for appraisal in appraisals]
@@ -158,8 +201,7 @@ def _bar(tool: str, column: str, appraisals: list[Appraisal]) -> list[dict]:
         proportion = len(addresses) / len(appraisals)
         parts.append(
             {
-                "name": f"{tool}/{column}/{level or 'not judged'}",
-                "tool": tool,
+                "name": f"{column}/{level or 'not judged'}",
                 "domain": column,
                 "level": level,
                 "k": len(addresses),
@@ -172,7 +214,7 @@ def _bar(tool: str, column: str, appraisals: list[Appraisal]) -> list[dict]:
     return parts
 
 
-def _alt(frame: pd.DataFrame, sets: int) -> str:
+def _alt(frame: pd.DataFrame, sets: int, title: str) -> str:
     """State how many sets of judgements there are, and how often each level was given."""
     if frame.empty:
         return ""
@@ -182,93 +224,95 @@ def _alt(frame: pd.DataFrame, sets: int) -> str:
         if level in set(frame["level"])
     ]
     return (
-        f"Traffic-light plot of {count(sets, 'set')} of judgements on the risk of bias, one line "
-        f"each and one column per domain. {count(len(frame), 'judgement')}: {join_words(levels)}."
+        f"Traffic-light plot, {title}: {count(sets, 'set')} of judgements, one line each and one "
+        f"column per domain. {count(len(frame), 'judgement')}: {join_words(levels)}."
     )
 
 
 @draw.register
 @style.house_style()
 def draw_risk_of_bias(layout: RiskOfBiasLayout, width: float = style.DOUBLE_COLUMN):
-    """Draw one panel per tool, one below the other."""
+    """Draw circles below the names of the domains, or below numbers with a key."""
     frame = layout.frame
-    figure, panels = _new_panels(
-        width, [len(lines) for _, lines in layout.panels.values()], 0.3, 1.25
-    )
-    for axes, (tool, (columns, lines)) in zip(panels, layout.panels.items(), strict=True):
-        rows = frame[frame["tool"] == tool]
-        for level, judged in rows.groupby("level"):
-            _draw_circles(axes, judged, level)
-        dots = rows[rows["overruled"].astype(bool)]
-        axes.plot(dots["lane"] + 0.3, dots["line"] - 0.3, ".", ms=5, color=style.INK)
-        axes.set_xlim(-0.6, 7.6)
-        labels = [column.replace(" ", "\n") for column in columns]
-        axes.set_xticks(range(len(columns)), labels, fontsize=8)
-        axes.xaxis.tick_top()
-        axes.tick_params(length=0)
-        style.label_rows(axes, [f"{label}  ({judge})" for label, judge in lines], 0.4)
-        axes.tick_params(axis="y", labelsize=8.5)
-        axes.set_title(tool, pad=8)
-        axes.spines[:].set_visible(False)
-    _add_legend(figure, frame["level"])
+    figure, axes = style.new_figure(width, LINE_HEIGHT * len(layout.lines) + 1.2)
+    lines = [style.wrap_text(figure, line, 0.45 * width, max_lines=1) for line in layout.lines]
+    room = width - style.text_width(figure, *lines) - 4 * style.MARGIN
+    cell = room / len(layout.columns) - style.MARGIN
+    small = {"fontsize": style.SMALL_SIZE}
+    names = [style.wrap_text(figure, column, cell, **small) for column in layout.columns]
+    key = ""
+    if style.text_width(figure, *names, **small) > cell:
+        names = [f"D{number}" for number, _ in enumerate(layout.columns, start=1)]
+        domains = zip(names, layout.columns, strict=True)
+        entries = [f"{name}\N{NO-BREAK SPACE}{domain}" for name, domain in domains]
+        key = style.wrap_text(figure, "\N{NO-BREAK SPACE}· ".join(entries), width - 0.2, **small)
+    for level, judged in frame.groupby("level"):
+        _draw_circles(axes, judged, level)
+    dots = frame[frame["overruled"].astype(bool)]
+    axes.plot(dots["lane"] + 0.42, dots["line"], ".", ms=5, color=style.INK)
+    axes.set_xlim(-0.6, len(layout.columns) - 0.4)
+    axes.set_xticks(range(len(names)), names, color=style.INK, **small)
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0)
+    style.label_rows(axes, lines)
+    for line in layout.headings:
+        axes.get_yticklabels()[line].set_fontweight("bold")
+    axes.spines[:].set_visible(False)
+    _add_legend(figure, frame["level"], "o", width, title=key)
     return figure
 
 
 def _draw_circles(axes, rows: pd.DataFrame, level: str):
     """Draw all circles of one level, each with its sign."""
     sign, colour, _ = style.RISK[level]
-    if not level:
-        axes.plot(rows["lane"], rows["line"], "o", ms=15, mfc="white", mec=style.QUIET, mew=0.8)
-        return
-    axes.plot(rows["lane"], rows["line"], "o", ms=15, color=colour)
+    edge, fill = (colour, colour) if level else (style.QUIET, "white")
+    axes.plot(rows["lane"], rows["line"], "o", ms=12, mfc=fill, mec=edge, mew=0.8)
     for x, y in zip(rows["lane"], rows["line"], strict=True):
-        _write_sign(axes, x, y, sign, level, fontsize=10)
+        if sign:
+            _write_sign(axes, x, y, sign, level)
 
 
 @draw.register
 @style.house_style()
 def draw_risk_of_bias_summary(layout: RiskOfBiasSummaryLayout, width: float = style.DOUBLE_COLUMN):
-    """Draw stacked bars, each part with its sign and number."""
+    """Draw stacked bars, each part with its sign and number if they fit."""
     frame = layout.frame
-    figure, panels = _new_panels(width, [len(names) for names in layout.panels.values()], 0.34, 0.9)
-    for axes, (tool, columns) in zip(panels, layout.panels.items(), strict=True):
-        parts = frame[frame["tool"] == tool]
-        lines = parts["domain"].map(columns.index)
-        colours = [style.RISK[level][1] for level in parts["level"]]
-        look = {"color": colours, "height": 0.72, "ec": "white"}
-        axes.barh(lines, parts["proportion"], left=parts["left"], **look)
-        for line, row in zip(lines, parts.itertuples(), strict=True):
-            text = f"{style.RISK[row.level][0]} {row.k}".strip()
-            _write_sign(axes, row.left + row.proportion / 2, line, text, row.level, fontsize=8)
-        style.format_percent_axis(axes)
-        style.label_rows(axes, columns)
-        axes.tick_params(length=0)
-        axes.spines["left"].set_visible(False)
-        axes.set_title(tool, pad=6)
-    _add_legend(figure, frame["level"])
+    figure, axes = style.new_figure(width, BAR_HEIGHT * len(layout.columns) + 0.9)
+    room = width - style.text_width(figure, *layout.columns) - 0.4
+    lines = frame["domain"].map(layout.columns.index)
+    colours = [style.RISK[level][1] for level in frame["level"]]
+    look = {"color": colours, "height": 0.8, "ec": "white"}
+    axes.barh(lines, frame["proportion"], left=frame["left"], **look)
+    for line, row in zip(lines, frame.itertuples(), strict=True):
+        text = f"{style.RISK[row.level][0]} {row.k}".strip()
+        bold = {"fontsize": style.SMALL_SIZE, "weight": "bold"}
+        if style.text_width(figure, text, **bold) < row.proportion * room:
+            _write_sign(axes, row.left + row.proportion / 2, line, text, row.level)
+    style.format_percent_axis(axes)
+    style.label_rows(axes, layout.columns)
+    axes.tick_params(length=0)
+    axes.spines["left"].set_visible(False)
+    _add_legend(figure, frame["level"], "s", width)
     return figure
 
 
-def _new_panels(width: float, heights: list[int], unit: float, extra: float):
-    """Return a figure with one panel per tool, each high enough for its lines."""
-    total = unit * sum(heights) + extra * len(heights) + 0.4
-    figure, axes = style.new_figure(
-        width, total, nrows=len(heights), height_ratios=heights, squeeze=False
-    )
-    return figure, axes[:, 0]
-
-
-def _write_sign(axes, x: float, y: float, text: str, level: str, fontsize: int):
+def _write_sign(axes, x: float, y: float, text: str, level: str):
     """Write in a colour that can be read on that of the level."""
-    look = {"ha": "center", "va": "center_baseline", "weight": "bold", "fontsize": fontsize}
-    colour = style.INK if level in ("some", "") else "white"
-    axes.text(x, y, text, color=colour, **look).set_in_layout(False)
+    look = {"ha": "center", "va": "center_baseline", "weight": "bold", "fontsize": style.SMALL_SIZE}
+    axes.text(x, y, text, color=_sign_colour(level), **look).set_in_layout(False)
 
 
-def _add_legend(figure, levels: pd.Series):
+def _sign_colour(level: str) -> str:
+    return style.INK if level in ("some", "") else "white"
+
+
+def _add_legend(figure, levels: pd.Series, shape: str, width: float, **options):
     marks = []
     for level in filter(set(levels).__contains__, ALL_LEVELS):
         sign, colour, words = style.RISK[level]
-        colour = colour if level else style.QUIET
-        marks.append(style.key("o", colour, f"{sign}  {words}".strip(), bool(level), ms=10))
-    style.legend(figure, marks, loc="left", fontsize=8)
+        # A circle that was not judged is empty; the part of a bar is grey.
+        edge = colour if level or shape == "s" else style.QUIET
+        mark = style.key(shape, edge, words, bool(level) or shape == "s", ms=10, mew=0.8)
+        marks.append(mark | {"sign": sign, "sign_colour": _sign_colour(level)})
+    options |= {"alignment": "left", "title_fontsize": style.SMALL_SIZE}
+    style.legend(figure, marks, loc="left", ncols=1 if style.is_narrow(width) else 3, **options)

@@ -243,13 +243,40 @@ def key(marker: str, colour: str, label: str, is_filled: bool = True, **look) ->
 
 
 def legend(figure, marks: Iterable[Mapping], *, ncols: int = 3, loc: str = "center", **options):
-    """Add a legend below a figure; marks are options of `Line2D`, or of `Patch` if hatched."""
+    """Add a legend below a figure; marks are options of `Line2D`, or of `Patch` if hatched.
+
+    A mark may have a `sign` in the colour `sign_colour`, which is drawn on it.
+    """
+    marks = [dict(mark) for mark in marks]
+    labels = [mark["label"] for mark in marks]
+    options = {"borderaxespad": MARGIN * 72 / SMALL_SIZE} | options
+    handles = [_legend_handle(mark) for mark in marks]
+    figure.legend(handles, labels, loc=f"outside lower {loc}", ncols=ncols, **options)
+
+
+def _legend_handle(mark: dict[str, Any]):
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    handles = [Patch(**mark) if "hatch" in mark else Line2D([], [], **mark) for mark in marks]
-    options = {"borderaxespad": MARGIN * 72 / SMALL_SIZE} | options
-    figure.legend(handles=handles, loc=f"outside lower {loc}", ncols=ncols, **options)
+    sign, colour = mark.pop("sign", ""), mark.pop("sign_colour", INK)
+    if "hatch" in mark:
+        return Patch(**mark)
+    line = Line2D([], [], **mark)
+    if not sign:
+        return line
+    return line, Line2D([], [], ls="", mec="none", mfc=colour, **_sign_marker(sign))
+
+
+def _sign_marker(sign: str) -> dict[str, Any]:
+    """Return a character as a marker of the size of small text, centred."""
+    from matplotlib.textpath import TextPath
+    from matplotlib.transforms import Affine2D
+
+    path = TextPath((0, 0), sign, size=SMALL_SIZE, prop={"weight": "bold"})
+    box = path.get_extents()
+    centred = path.transformed(Affine2D().translate(-(box.x0 + box.x1) / 2, -(box.y0 + box.y1) / 2))
+    # A marker is scaled so that its farthest point is half its size away.
+    return {"marker": centred, "ms": 2 * abs(centred.vertices).max()}
 
 
 def annotate(axes, text: str, point: tuple, offset: tuple[float, float], **look) -> None:
