@@ -1,10 +1,12 @@
 """Figure versions, the record inside figure files, and `evidence identify`."""
 
 import ast
+import base64
 import io
 import json
 import re
 import shutil
+import zlib
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -165,9 +167,6 @@ def test_png_and_tiff_have_300_dots_per_inch(figures):
 
 
 def test_a_record_that_unpacks_without_end_is_not_read():
-    import base64
-    import zlib
-
     bomb = b'{"id": "' + b"x" * (MAX_RECORD_BYTES + 1)
     assert unpack_record(base64.b64encode(zlib.compress(bomb)).decode()) is None
 
@@ -301,3 +300,40 @@ def test_an_unknown_figure_or_file_is_refused(bakery, capsys):
     code, _, err = identify(capsys, bakery, "fig-other@0000000")
     assert code == 1
     assert "has no figure fig-other. Available: fig-risen." in err
+
+
+def damaged(record, **fields):
+    """A record of a stranger's file, in which fields have other contents, or are gone (None)."""
+    content = {**record, **fields}
+    text = json.dumps({name: value for name, value in content.items() if value is not None})
+    return base64.b64encode(zlib.compress(text.encode())).decode()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"id": 7}, {"id": ["fig-risen"]}, {"id": "fig-\x1b[2J"}, {"version": None}, {"title": None},
+        {"studies": "many"}, {"studies": [1]}, {"studies": [{"key": "a"}]}, {"rows": []},
+        {"rows": {"data/studies.csv": {}}}, {"rows": {"x:99999999999999999999": {}}},
+        {"rows": {"data/studies.csv:2": {"n": 17}}}, {"parts": {"marks": 1}}, {"reading": {}},
+        {"title": "\ud800"}, {"caption": 1.5}, {"parameters": "scope"},
+    ],
+)  # fmt: skip
+def test_a_record_of_other_types_is_none(record, fields):
+    assert unpack_record(damaged(record)) is not None
+    assert unpack_record(damaged(record, **fields)) is None
+
+
+def test_text_of_a_foreign_file_cannot_steer_the_terminal(
+    bakery, figures, tmp_path, capsys, record
+):
+    """An escape sequence, a mark of writing direction and a carriage return, shown by number."""
+    title = "\x1b[2J\x1b]0;owned\x07 harmless \u202eteews\r"
+    svg = (figures / "fig-risen.svg").read_text("utf-8")
+    keywords = re.search(r"<rdf:li>([\w+/=]{99,})</rdf:li>", svg)
+    path = tmp_path / "from-a-stranger.svg"
+    path.write_text(svg.replace(keywords[1], damaged(record, title=title)), "utf-8")
+    code, printed, _ = identify(capsys, bakery, path)
+    assert code == 0
+    assert "<U+001B>[2J<U+001B>]0;owned<U+0007> harmless <U+202E>teews<U+000D>" in printed
+    assert not set(printed) & set("\x1b\x07\u202e\r")

@@ -41,7 +41,7 @@ HOME = {
     "pypdf": {"report"},
     "markdown_it": {"report"},
     "papermill": {"build"},
-    "pydantic": {"notebook"},
+    "pydantic": {"notebook", "report"},
     "nbformat": {"build"},
     "pypandoc": {"report"},
     "yaml": {"notebook", "report", "build", "exchange"},
@@ -90,7 +90,7 @@ LATE = {
     "report/cite": {"yaml"},
     "report/export": {"PIL", "pypandoc"},
     "report/figure_files": {"PIL", "pypdfium2"},
-    "report/figure_metadata": {"PIL", "pypdf"},
+    "report/figure_metadata": {"PIL", "pydantic", "pypdf"},
     "report/html_pages": {"jinja2", "markdown_it", "markupsafe"},
     "report/report": {"IPython"},
 }

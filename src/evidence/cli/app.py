@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from evidence.dataset.text_checks import for_terminal
 from evidence.errors import (
     DatasetError,
     EvidenceError,
@@ -74,25 +75,35 @@ def command(
     return register
 
 
+def echo(text: object, *, err: bool = False) -> None:
+    """Print a line in which no text of a file can steer the terminal."""
+    click.echo(for_terminal(str(text)), err=err)
+
+
 def print_parts(parts: "Iterable[Part]") -> None:
     """Print texts and tables: as wide as the terminal, or as plain text where output is piped."""
     from evidence.tables.text_table import print_to_terminal, render_parts
 
     parts = list(parts)
     if not print_to_terminal(parts):
-        click.echo(render_parts(parts))
+        echo(render_parts(parts))
+
+
+def print_data(text: str) -> None:
+    """Print a text for another program as it is; on a terminal it is made harmless as by `echo`."""
+    click.echo(for_terminal(text) if sys.stdout.isatty() else text, nl=False)
 
 
 def print_or_write(text: str, out: str, remark: str = "") -> None:
     """Print a text, or write it to a file and say so, with a remark."""
     if not out:
-        click.echo(text, nl=False)
+        print_data(text)
         return
     try:
         Path(out).write_text(text, encoding="utf-8")
     except OSError as error:
         raise EvidenceError(f"--out {out}: cannot be written: {error.strerror}") from None
-    click.echo(f"written: {out}{remark}")
+    echo(f"written: {out}{remark}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -111,10 +122,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     except DatasetError as error:
         problems = "1 problem" if error.count == 1 else f"{error.count:,} problems"
-        click.echo(f"{error}\n{problems} found. Nothing was written.", err=True)
+        echo(f"{error}\n{problems} found. Nothing was written.", err=True)
         return 1
     except EvidenceError as error:
-        click.echo(f"evidence: {error.in_options()}", err=True)
+        echo(f"evidence: {error.in_options()}", err=True)
         return 2 if isinstance(error, ParameterError) else 1
     except BrokenPipeError:
         # Python would complain once more when it closes the output that nobody reads.
@@ -122,9 +133,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 141
     except OSError as error:
         path = f"{error.filename}: " if error.filename else ""
-        click.echo(f"evidence: {path}{error.strerror or error}", err=True)
+        echo(f"evidence: {path}{error.strerror or error}", err=True)
         return 1
     except (click.Abort, KeyboardInterrupt):
-        click.echo("\nevidence: stopped. The previous reports are unchanged.", err=True)
+        echo("\nevidence: stopped. The previous reports are unchanged.", err=True)
         return 130
     return code or 0

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from evidence.cli.app import command, project_option
+from evidence.cli.app import command, echo, print_data, project_option
 from evidence.errors import (
     ParameterError,
 )
@@ -54,15 +54,15 @@ def import_refs(file: Path, dry_run: bool, project: str) -> int:
 
     done = import_references(project, file, dry_run=dry_run)
     verb = "would add" if dry_run else "added"
-    click.echo(f"read: {file}, {done.form}, {count(done.read, 'reference').text}")
+    echo(f"read: {file}, {done.form}, {count(done.read, 'reference').text}")
     for reference in done.added:
-        click.echo(f"{verb}: {reference.key}, {reference.label}, {reference.title}")
+        echo(f"{verb}: {reference.key}, {reference.label}, {reference.title}")
     for reason in done.skipped:
-        click.echo(f"skipped {reason}")
+        echo(f"skipped {reason}")
     for problem in done.incomplete:
-        click.echo(f"incomplete: {problem}")
+        echo(f"incomplete: {problem}")
     added, skipped = count(len(done.added), "entry", plural="entries").text, len(done.skipped)
-    click.echo(f"{verb} to references.bib: {added}; skipped: {skipped}")
+    echo(f"{verb} to references.bib: {added}; skipped: {skipped}")
     return 0
 
 
@@ -128,7 +128,7 @@ def import_data(
     from evidence.provenance.sentence import count
 
     if draft_mapping:
-        click.echo(draft(read_sheet(file)), nl=False)
+        print_data(draft(read_sheet(file)))
         return 0
     fields = {}
     for value in values:
@@ -141,18 +141,18 @@ def import_data(
         repeats=repeats, skip_unfit=skip_unfit, dry_run=dry_run,
     )  # fmt: skip
     verb = "would add" if dry_run else "added"
-    click.echo(f"read:  {file}, {done.form}")
+    echo(f"read:  {file}, {done.form}")
     for table, rows in done.rows.items():
-        click.echo(f"{verb}: {table}, {count(rows, 'row').text}")
+        echo(f"{verb}: {table}, {count(rows, 'row').text}")
     if done.references:
         more = f" and {len(done.references) - 10:,} more" if len(done.references) > 10 else ""
-        click.echo(f"{verb}: references.bib, {', '.join(done.references[:10])}{more}")
+        echo(f"{verb}: references.bib, {', '.join(done.references[:10])}{more}")
     for line in done.left_out:
-        click.echo(f"left out: {line}")
+        echo(f"left out: {line}")
     if not done.rows:
-        click.echo("Nothing to add: the tables hold all of it already")
+        echo("Nothing to add: the tables hold all of it already")
     elif dry_run:
-        click.echo("next:  the same command without --dry-run")
+        echo("next:  the same command without --dry-run")
     else:
-        click.echo("next:  evidence check, then evidence report")
+        echo("next:  evidence check, then evidence report")
     return 0

@@ -7,8 +7,10 @@ import click
 
 from evidence.cli.app import (
     command,
+    echo,
     format_option,
     out_option,
+    print_data,
     print_or_write,
     print_parts,
     project_option,
@@ -161,10 +163,10 @@ def pool(output_format: str, verbose: bool, project: str, **question: Any) -> in
         asked = {"outcome": outcome, "further_outcomes": further, "measure": given["measure"]}
         for name in ("reasons", "left_out"):
             asked[name] = [Reason.of(text).in_options() for text in getattr(error, name)]
-        click.echo(format_json(asked), nl=False)
+        print_data(format_json(asked))
         return 1
     if output_format == "json":
-        click.echo(format_json(estimate.as_data()), nl=False)
+        print_data(format_json(estimate.as_data()))
     else:
         print_parts(format_pool(estimate, results, verbose=verbose))
     return 0
@@ -226,12 +228,12 @@ def dose_response(
     question = main_question(dataset, results, Question(time_days=time_days, **options), fields=())
     model = fit_dose_model(dataset, results, question, **curve)
     if output_format == "json":
-        click.echo(format_json(model.as_data(doses)), nl=False)
+        print_data(format_json(model.as_data(doses)))
     elif model.curve is None:
         raise PoolingError([*model.left_out, *model.reasons])
     else:
         levels = doses or sorted(model.arms["dose"].unique())
-        click.echo("\n".join(map(str, describe_dose_model(model, levels))))
+        echo("\n".join(map(str, describe_dose_model(model, levels))))
     return 0 if model.curve else 1
 
 

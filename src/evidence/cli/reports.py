@@ -9,8 +9,10 @@ import click
 
 from evidence.cli.app import (
     command,
+    echo,
     format_option,
     out_option,
+    print_data,
     print_or_write,
     print_parts,
     project_option,
@@ -157,7 +159,7 @@ def _print_reasons(results: "list[BuildResult]") -> None:
             state = f"built: {reason}" if reason else "up to date"
             if name in result.failures:
                 state = f"failed: {reason}"
-            click.echo(f"{result.name} {name}: {state}".lstrip())
+            echo(f"{result.name} {name}: {state}".lstrip())
 
 
 def _print_results(results: "list[BuildResult]", show_path: Callable[[Path], str]) -> int:
@@ -169,18 +171,18 @@ def _print_results(results: "list[BuildResult]", show_path: Callable[[Path], str
     figures = count(sum(result.figures for result in results), "figure").text
     values = count(sum(result.values for result in results), "value").text
     folder = results[0].folder.parent if results[0].name else results[0].folder
-    click.echo(f"{built} built, {reasons.count('')} up to date ({figures}, {values})")
-    click.echo(f"folder: {show_path(folder)}")
-    click.echo(f"open:   {show_path(folder / 'index.html')}")
+    echo(f"{built} built, {reasons.count('')} up to date ({figures}, {values})")
+    echo(f"folder: {show_path(folder)}")
+    echo(f"open:   {show_path(folder / 'index.html')}")
     sys.stdout.flush()
     for result in results:
         for name, message in result.failures.items():
             label = f"{result.name} {name}".strip()
-            click.echo(f"evidence: {label}: {message}", err=True)
+            echo(f"evidence: {label}: {message}", err=True)
             if notebook := result.failed_notebooks.get(name):
-                click.echo(f"Notebook with the traceback: {show_path(notebook)}", err=True)
+                echo(f"Notebook with the traceback: {show_path(notebook)}", err=True)
     if failed:
-        click.echo("The previous pages of failed reports were kept.", err=True)
+        echo("The previous pages of failed reports were kept.", err=True)
     return 1 if failed else 0
 
 
@@ -212,7 +214,7 @@ def why(name: str, output_format: str, reports: str, project: str) -> int:
     traces = trace_number(dataset, _reports_folder(reports, dataset.project), name)
     if output_format == "json":
         content = [trace.as_data(dataset) for trace in traces]
-        click.echo(format_json(content), nl=False)
+        print_data(format_json(content))
     else:
         print_parts(trace_parts(dataset, traces))
     return 0
@@ -251,7 +253,7 @@ def cite(names: tuple[str, ...], style: str, reports: str, project: str) -> int:
 
     dataset = load_dataset(project)
     sources = cited_sources(dataset, _reports_folder(reports, dataset.project), names)
-    click.echo(STYLES[style](sources), nl=False)
+    print_data(STYLES[style](sources))
     return 0
 
 
@@ -292,10 +294,10 @@ def export(name: str, file_format: str, style: str, out: str, reports: str, proj
     dataset = load_dataset(project)
     item = (dataset, _reports_folder(reports, dataset.project), name, file_format, style)
     if not out:
-        click.echo(export_document(*item).decode(), nl=False)
+        print_data(export_document(*item).decode())
         return 0
     for path in write_document(*item, Path(out)):
-        click.echo(f"written: {path}")
+        echo(f"written: {path}")
     return 0
 
 
@@ -321,9 +323,9 @@ def identify(figure: str, output_format: str, reports: str, project: str) -> int
     dataset = load_dataset(project)
     found = identify_figure(dataset, _reports_folder(reports, dataset.project), figure)
     if output_format == "json":
-        click.echo(format_json(found.as_data()), nl=False)
+        print_data(format_json(found.as_data()))
     else:
-        click.echo(found.as_text())
+        echo(found.as_text())
     return 0 if found.current else 1
 
 

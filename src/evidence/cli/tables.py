@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evidence.cli.app import command, format_option, print_parts, project_option
+from evidence.cli.app import command, echo, format_option, print_data, print_parts, project_option
 from evidence.cli.words import SEARCH_KINDS, UNKNOWN_STATUSES
 from evidence.errors import (
     MAX_PROBLEMS,
@@ -60,10 +60,10 @@ def check(due_by: datetime | None, project: str) -> int:
     findings = check_consistency(dataset)
     _print_findings(findings)
     for line in overdue_reviews(dataset, due_by.date().isoformat()) if due_by else ():
-        click.echo(line)
+        echo(line)
     source_warnings = dataset.source_warnings()
     for line in source_warnings:
-        click.echo(line)
+        echo(line)
     reported = dataset.results["reported_by"] != "guide"
     errors = sum(finding.is_blocking for finding in findings)
     waived = sum(bool(finding.waiver) for finding in findings)
@@ -77,7 +77,7 @@ def check(due_by: datetime | None, project: str) -> int:
     )
     others = len(findings) - errors - waived + len(source_warnings)
     notes = count(others, "warning or note", plural="warnings and notes")
-    click.echo(
+    echo(
         f"{', '.join(part.text for part in parts)}: "
         f"{count(errors, 'error').text}, {waived} waived, {notes.text}"
     )
@@ -90,11 +90,11 @@ def _print_findings(findings: "list[Finding]") -> None:
 
     order = sorted(range(len(findings)), key=lambda index: not findings[index].is_blocking)
     for index in sorted(order[:MAX_PROBLEMS]):
-        click.echo(findings[index])
+        echo(findings[index])
     omitted = Counter(findings[index].code for index in order[MAX_PROBLEMS:])
     if omitted:
         codes = ", ".join(f"{number:,} {code}" for code, number in sorted(omitted.items()))
-        click.echo(f"and more that are not listed: {codes}")
+        echo(f"and more that are not listed: {codes}")
 
 
 @command(
@@ -133,7 +133,7 @@ def audit(sample: int, seed: int, auditor: str, list_only: bool, project: str) -
     saved = 0
     for number, row in enumerate(rows.itertuples(), start=1):
         (trace,) = trace_number(dataset, dataset.project, row.address)
-        click.echo(f"\n{number} of {len(rows)}: {trace.as_text(dataset)}")
+        echo(f"\n{number} of {len(rows)}: {trace.as_text(dataset)}")
         if list_only:
             continue
         answer, found = _ask()
@@ -147,8 +147,8 @@ def audit(sample: int, seed: int, auditor: str, list_only: bool, project: str) -
         append_row(dataset.project, AUDITS, cells)
         saved += 1
     if not list_only:
-        click.echo(f"\n{count(saved, 'answer').text} saved in {AUDITS.file}")
-        click.echo(error_rate(load_dataset(dataset.project)))
+        echo(f"\n{count(saved, 'answer').text} saved in {AUDITS.file}")
+        echo(error_rate(load_dataset(dataset.project)))
     return 0
 
 
@@ -271,7 +271,7 @@ def add_search(searched_on: datetime | None, project: str, **cells: Any) -> int:
     cells["date"] = (searched_on or datetime.today()).date().isoformat()
     cells["search"] = cells["search"] or _next_search(dataset.searches["search"])
     append_checked_row(dataset.project, SEARCHES, cells)
-    click.echo(f"added to {SEARCHES.file}: {cells['search']}")
+    echo(f"added to {SEARCHES.file}: {cells['search']}")
     return 0
 
 
@@ -292,8 +292,8 @@ def list_searches(project: str) -> int:
 
     dataset = load_dataset(project)
     for row in describe_rows(dataset, dataset.searches["address"]):
-        click.echo(f"{row.address}  {row.description}: {row.as_printed}")
-    click.echo(count(len(dataset.searches), "search", plural="searches").text)
+        echo(f"{row.address}  {row.description}: {row.as_printed}")
+    echo(count(len(dataset.searches), "search", plural="searches").text)
     return 0
 
 
@@ -383,14 +383,14 @@ def wanted(
     dataset = load_dataset(project)
     if template:
         rows = result_template.result_templates(dataset, template)
-        click.echo(result_template.format_rows(rows), nl=False)
-        click.echo(result_template.instructions(dataset, template), err=True)
+        print_data(result_template.format_rows(rows))
+        echo(result_template.instructions(dataset, template), err=True)
         return 0
     entries = result_template.wanted_of(dataset, source) if source else find_wanted_results(dataset)
     if output_format == "json":
-        click.echo(reading_list_json(entries, limit), nl=False)
+        print_data(reading_list_json(entries, limit))
     else:
-        click.echo(format_reading_list(entries, limit))
+        echo(format_reading_list(entries, limit))
     return 0
 
 
@@ -403,11 +403,9 @@ def _enter_rows(project: str, path: str, reader: str, day: str, url: str, full_t
         raise ParameterError("--reader is missing. Give your name: --reader 'A. Reader'")
     entered = enter_results(project, Path(path), Reader(reader, day, url, full_text))
     rows, skipped = count(entered.added, "row").text, count(entered.skipped, "row").text
-    click.echo(
-        f"{STUDIES.file}: {rows} added, {entered.replaced} confirmed; {skipped} not completed"
-    )
-    click.echo(f"{READINGS.file}: {count(entered.readings, 'reading').text} added")
-    click.echo("next: evidence report")
+    echo(f"{STUDIES.file}: {rows} added, {entered.replaced} confirmed; {skipped} not completed")
+    echo(f"{READINGS.file}: {count(entered.readings, 'reading').text} added")
+    echo("next: evidence report")
     return 0
 
 
@@ -454,7 +452,7 @@ def unknowns(
         status=status or "",
     )
     if output_format == "json":
-        click.echo(unknowns_json(entries), nl=False)
+        print_data(unknowns_json(entries))
     else:
         print_parts(unknowns_text(entries))
     return 0
@@ -480,7 +478,7 @@ def columns(table: str) -> int:
         [(f"{c.name}{' *' if c.required else ''}", _column_meaning(c)) for c in chosen.columns]
     )
     formatter.write_text(f"Columns of your own begin with {schema.EXTRA_PREFIX}.")
-    click.echo(formatter.getvalue(), nl=False)
+    print_data(formatter.getvalue())
     return 0
 
 
@@ -508,6 +506,6 @@ def new(folder: str, notebooks: bool) -> int:
     from evidence.build.new_project import create_project
 
     project = create_project(folder, notebooks=notebooks)
-    click.echo(f"created: {project}, a working project with two invented studies")
-    click.echo(f"next:    evidence report --project {shlex.quote(str(project))}")
+    echo(f"created: {project}, a working project with two invented studies")
+    echo(f"next:    evidence report --project {shlex.quote(str(project))}")
     return 0

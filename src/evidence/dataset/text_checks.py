@@ -75,6 +75,18 @@ def reveal_hidden(text: str, *, all_look_alikes: bool = False) -> str:
     return _WORD.sub(reveal_word, _UNUSUAL_BLANK.sub(_number, _HIDDEN.sub(_number, text)))
 
 
+def for_terminal(text: str) -> str:
+    """Replace what a file could use to steer a terminal or to turn the order of its text.
+
+    These are escape sequences, marks of writing direction and letters without a code of their own;
+    line breaks and tabs stay.
+    """
+    if text.isascii() and text.replace("\n", "").isprintable():
+        return text
+    shown = _HIDDEN.sub(_number, text.replace("\r\n", "\n")).replace("\r", "<U+000D>")
+    return re.sub("[\ud800-\udfff]", _number, shown)
+
+
 def _number(match: re.Match) -> str:
     return f"<U+{ord(match[0]):04X}>"
 

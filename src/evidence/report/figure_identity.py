@@ -68,7 +68,7 @@ class FigureRecord:
     caption: str
     alt: str
     reading: list[str]
-    studies: list[dict]
+    studies: list[dict[str, str]]
     licence: dict[str, str]
     command: str
     parameters: dict

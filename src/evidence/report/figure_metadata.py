@@ -8,18 +8,21 @@ import base64
 import binascii
 import io
 import json
+import logging
+import re
 import zlib
 from dataclasses import asdict
 from pathlib import Path
 from xml.etree import ElementTree
 
 from evidence.errors import EvidenceError
-from evidence.files import parse_json, require_regular_file
+from evidence.files import require_regular_file
 from evidence.report.figure_identity import FigureRecord
 
 KEYWORDS = "Keywords"
 TIFF_DOCUMENT_NAME, TIFF_IMAGE_DESCRIPTION = 269, 270
-REQUIRED_FIELDS = {"id", "version", "title", "studies", "command", "parameters", "parts", "rows"}
+_NAME = re.compile(r"fig-[a-z0-9-]+@[0-9a-f]{7}")
+_ADDRESS = re.compile(r"[^:\s]+:[0-9]{1,9}")
 MAX_RECORD_BYTES = 20_000_000
 """Larger than any record; protects against files that unpack without end."""
 _SVG_KEYWORDS = (
@@ -56,13 +59,23 @@ def pack_record(record: FigureRecord) -> str:
 
 
 def unpack_record(text: str) -> dict | None:
-    """Return the record that `pack_record` packed, or None if the text is anything else."""
+    """Return the record that `pack_record` packed, or None if the text is anything else.
+
+    The file may come from anywhere, so that the types of all fields are checked.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
     try:
         raw = zlib.decompressobj().decompress(base64.b64decode(text), MAX_RECORD_BYTES)
-        content = parse_json(raw)
-    except (binascii.Error, zlib.error, ValueError):
+        record = TypeAdapter(FigureRecord).validate_json(raw, strict=True)
+    except (binascii.Error, zlib.error, ValueError, ValidationError):
         return None
-    return content if isinstance(content, dict) and content.keys() >= REQUIRED_FIELDS else None
+    is_record = (
+        _NAME.fullmatch(record.name)
+        and all(map(_ADDRESS.fullmatch, record.rows))
+        and all(study.keys() == {"key", "reference", "link"} for study in record.studies)
+    )
+    return asdict(record) if is_record else None
 
 
 def convert_to_tiff(png: bytes) -> bytes:
@@ -93,8 +106,10 @@ def read_metadata(path: Path) -> tuple[dict | None, str]:
     """
     from PIL import Image, UnidentifiedImageError
     from pypdf import PdfReader
-    from pypdf.errors import PyPdfError
 
+    # It reports what is wrong with a file before we do.
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)
+    unreadable = EvidenceError(f"{path} is not a readable SVG, PDF, PNG or TIFF file.")
     try:
         require_regular_file(path)
         return unpack_record(ElementTree.parse(path).findtext(_SVG_KEYWORDS) or ""), ""
@@ -102,15 +117,18 @@ def read_metadata(path: Path) -> tuple[dict | None, str]:
         pass
     except OSError as error:
         raise EvidenceError(f"{path} cannot be read: {error.strerror}.") from None
+    # Pillow and pypdf fail in many ways at files that are damaged, or made to do harm.
     try:
         with Image.open(path) as image:
             packed = image.info.get(KEYWORDS) or image.getexif().get(TIFF_IMAGE_DESCRIPTION)
-            return unpack_record(str(packed or "")), ""
+        return unpack_record(str(packed or "")), ""
     except UnidentifiedImageError:
         pass
+    except Exception:
+        raise unreadable from None
     try:
         reader = PdfReader(path)
         record = unpack_record((reader.metadata and reader.metadata.keywords) or "")
         return record, "" if record else "\n".join(page.extract_text() for page in reader.pages)
-    except PyPdfError:
-        raise EvidenceError(f"{path} is not a readable SVG, PDF, PNG or TIFF file.") from None
+    except Exception:
+        raise unreadable from None
