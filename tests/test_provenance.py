@@ -157,7 +157,7 @@ def test_only_filled_cells_without_notes_are_returned(project):
 
 def test_consecutive_lines_are_joined_to_ranges():
     assert row_ranges(["b:7", "a:2", "a:3", "a:4", "a:9", "b:8", "a:3"]) == [
-        "b:7-8", "a:2-4", "a:9"
+        "b:7-8", "a:2-4, 9"
     ]  # fmt: skip
     assert row_ranges([]) == []
 

@@ -26,7 +26,7 @@ from evidence.dataset.record_comparison import line_digests
 from evidence.files import atomic_write, format_json, read_json
 from evidence.notebook.locate import notebooks_of
 from evidence.notebook.requirements import unmet_needs
-from evidence.report import html_pages, index_page
+from evidence.report import glossary, html_pages, index_page
 from evidence.report.footnotes import sentence_html
 from evidence.report.search_index import SEARCH_INDEX, search_index
 
@@ -59,7 +59,7 @@ def write_pages(
     """
     notebooks = {name: read_json(staging / "notebooks" / f"{name}.ipynb") for name in entries}
     pages = {name: html_pages.describe_notebook(name, book) for name, book in notebooks.items()}
-    error_rate_html = sentence_html(error_rate(dataset), page="index")
+    error_rate_html = sentence_html(error_rate(dataset), page="index", footnotes=index_page.SOURCES)
     figure_files = {path.name for path in (staging / "figures").glob("*")}
     html = {
         name: html_pages.render_notebook(
@@ -88,7 +88,17 @@ def write_pages(
         set_name=plan.name,
         missing=_missing_reports(plan),
     )
-    html = html_pages.resolve_row_links(html)
+    html[index_page.SOURCES] = index_page.render_sources(
+        dataset, list(pages.values()), index_values, audited=error_rate_html, set_name=plan.name
+    )
+    terms = glossary.read_terms(dataset)
+    html = {
+        name: glossary.annotate(text, terms)
+        for name, text in html_pages.resolve_row_links(html).items()
+    }
+    html[glossary.GLOSSARY] = glossary.render_glossary(
+        dataset, list(pages.values()), audited=error_rate_html, set_name=plan.name
+    )
     for name, text in html.items():
         (staging / f"{name}.html").write_text(text, "utf-8")
     (staging / SEARCH_INDEX).write_text(search_index(html), "utf-8")

@@ -6,7 +6,7 @@ An *address* is `file:line` of a table of the project, such as `data/studies.csv
 table has a row raises KeyError.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,9 +32,9 @@ LOCATOR_COLUMNS = {
 class SourceRow:
     """A row in words: its subject, what it prints, and where that was read.
 
-    `sources` are BibTeX keys. `unconfirmed` says why the row is not confirmed at its source; empty
-    if it is. `reading` says who read that place and when, and `url` at which page; empty if no
-    reading is recorded.
+    `sources` and `study` are BibTeX keys. `unconfirmed` says why the row is not confirmed at its
+    source; empty if it is. `reading` says who read that place and when, and `url` at which page;
+    empty if no reading is recorded.
     """
 
     address: str
@@ -45,6 +45,7 @@ class SourceRow:
     unconfirmed: str = ""
     reading: str = ""
     url: str = ""
+    study: str = ""
 
 
 def describe_rows(dataset: Dataset, addresses: Iterable[str]) -> list[SourceRow]:
@@ -84,19 +85,20 @@ def cell_text(value: Any) -> str:
 
 
 def row_ranges(addresses: Iterable[str]) -> list[str]:
-    """Join addresses on consecutive lines: `data/studies.csv:2-324`."""
+    """Join the addresses of each file: `data/studies.csv:2-324, 326`."""
     lines_by_file: dict[str, set[int]] = {}
     for address in addresses:
         file, _, line = address.rpartition(":")
         lines_by_file.setdefault(file, set()).add(int(line))
-    ranges = []
-    for file, lines in lines_by_file.items():
-        for start in sorted(line for line in lines if line - 1 not in lines):
-            end = start
-            while end + 1 in lines:
-                end += 1
-            ranges.append(f"{file}:{start}" + (f"-{end}" if end > start else ""))
-    return ranges
+    return [f"{file}:{', '.join(_line_ranges(lines))}" for file, lines in lines_by_file.items()]
+
+
+def _line_ranges(lines: set[int]) -> Iterator[str]:
+    for start in sorted(line for line in lines if line - 1 not in lines):
+        end = start
+        while end + 1 in lines:
+            end += 1
+        yield f"{start}-{end}" if end > start else str(start)
 
 
 def _records(dataset: Dataset, addresses: list[str]) -> dict[str, tuple[schema.Table, dict]]:
@@ -119,7 +121,15 @@ def _source_row(dataset: Dataset, table: schema.Table, row: Mapping) -> SourceRo
     description, as_printed = _describe(dataset, table, row)
     reading, url = _describe_reading_of(dataset, table, sources, locator)
     return SourceRow(
-        row["address"], description, as_printed, locator, sources, unconfirmed, reading, url
+        row["address"],
+        description,
+        as_printed,
+        locator,
+        sources,
+        unconfirmed,
+        reading,
+        url,
+        study=row.get("study", ""),
     )
 
 

@@ -248,8 +248,14 @@ class DisplayedFigure:
             return (self.folder / f"{self.layout.id}{WIDTHS[width]}.svg").read_bytes()
         return render_figure(self.layout, self.record, ["svg"], width)["svg"]
 
-    def to_html(self) -> str:
-        """Return a `figure` element that needs no other file, or a note if nothing is drawn."""
+    def to_html(self, footnotes: str = "") -> str:
+        """Return a `figure` element that needs no other file, or a note if nothing is drawn.
+
+        Parameters
+        ----------
+        footnotes : str
+            See `sentence_html`.
+        """
         layout = self.layout
         if layout.empty:
             return f'<p class="empty" id="{escape(layout.id)}">{escape(layout.empty)}</p>'
@@ -257,13 +263,16 @@ class DisplayedFigure:
             f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
             for svg in (self.svg, self.narrow_svg)
         )
+        title, caption = (
+            sentence_html(sentence, footnotes=footnotes)
+            for sentence in (title_sentence(layout), layout.caption)
+        )
         marks = "".join(f"<li>{escape(sentence)}</li>" for sentence in layout.reading)
         return (
             f'<figure id="{escape(layout.id)}" data-version="{self.record.version}">'
             f'<picture><source media="{NARROW_SCREEN}" srcset="{narrow}">'
             f'<img src="{wide}" alt="{escape(layout.alt)}"></picture>\n'
-            f"<figcaption><strong>{sentence_html(title_sentence(layout))}.</strong> "
-            f"{sentence_html(layout.caption)}</figcaption>\n"
+            f"<figcaption><strong>{title}.</strong> {caption}</figcaption>\n"
             f"<details><summary>This chart in words</summary><ul>{marks}</ul></details></figure>"
         )
 

@@ -1,8 +1,11 @@
-"""Sources and footnotes at the end of a page: how each number was computed, and from which rows.
+"""Sources and footnotes of a page: how each number was computed, and from which rows.
 
 They work without a script: each number links to its footnote, and each footnote back to its number.
+With one, a number opens its footnote in a panel beside it (`templates/panel.js`). Printed pages have
+the footnotes to the numbers in their text.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
@@ -11,9 +14,9 @@ from string import Formatter
 
 from evidence.dataset.citations import format_vancouver
 from evidence.dataset.dataset import Dataset
-from evidence.dataset.schema import BIBLIOGRAPHY_FILE
+from evidence.dataset.schema import BIBLIOGRAPHY_FILE, STUDIES
 from evidence.provenance.methods import METHODS
-from evidence.provenance.rows import MAX_ROWS_DESCRIBED, describe_rows, row_ranges
+from evidence.provenance.rows import MAX_ROWS_DESCRIBED, SourceRow, describe_rows, row_ranges
 from evidence.provenance.sentence import Sentence, count, join_words
 from evidence.provenance.values import ValueStore
 from evidence.report.html_pages import Headings, as_markup, render
@@ -21,20 +24,33 @@ from evidence.tables.html_table import anchor
 
 MAX_STUDIES_NAMED = 24
 """If a number has too many rows to list, up to this many of its studies are named instead."""
+QUANTITIES = {
+    "ci": "CI",
+    "k": "studies",
+    "p_value": "p",
+    "pi": "prediction interval",
+    "rd": "risk difference",
+    "rr": "risk ratio",
+    "spread": "SD or SE",
+}
+"""What readers call a column of a plotted or tabulated frame, where its name is short."""
+COLUMN = re.compile(r"(?P<quantity>\w+?)(?P<arm>[12]?)(?P<end>_low|_high)?")
 
 
-def sentence_html(sentence: Sentence, page: str = "") -> str:
+def sentence_html(sentence: Sentence, page: str = "", footnotes: str = "") -> str:
     """Return a sentence as HTML in which every number links to its footnote.
 
     Parameters
     ----------
     page : str
+        The page that the sentence belongs to, if it is shown on another one.
+    footnotes : str
         The page that has the footnotes, if it is another one.
     """
     fields = {
         key: escape(part)
         if isinstance(part, str)
-        else _link(f"{sentence.name}.{key}", part.text, page)
+        else _link(f"{sentence.name}.{key}", part.text, page, footnotes)
         for key, part in sentence.fields.items()
     }
     html = Formatter().vformat(escape(sentence.template, quote=False), (), fields)
@@ -42,26 +58,27 @@ def sentence_html(sentence: Sentence, page: str = "") -> str:
     return f'<span data-text="{escape(name)}">{html}</span>'
 
 
-def _link(name: str, text: str, page: str) -> str:
-    footnote = anchor("why", name)
-    if page:
-        return f'<a class="number" href="{page}.html#{footnote}">{escape(text)}</a>'
-    return f'<a class="number" id="{anchor("at", name)}" href="#{footnote}">{escape(text)}</a>'
+def _link(name: str, text: str, page: str, footnotes: str) -> str:
+    identity = "" if page else f' id="{anchor("at", name)}"'
+    target = f"{footnotes}.html" if footnotes else ""
+    return f'<a class="number"{identity} href="{target}#{anchor("why", name)}">{escape(text)}</a>'
 
 
 @dataclass(frozen=True)
 class Footnote:
-    """The footnote to a number in a sentence (`text`), or to a mark or table row (`columns`).
+    """How some numbers with the same rows were computed.
 
-    `rows` are the addresses to link to; if they are too many, `summary` describes them instead.
+    `numbers` are those in the text, by name; a mark or a table row has a `key` and a `label`
+    instead, and its numbers in `methods`. `methods` has the name of each method with the numbers
+    that it gave. `rows` are to be linked; if they are too many, `summary` describes them instead.
     """
 
-    key: str
-    text: str
-    method: str
-    columns: tuple[tuple[str, str], ...]
+    methods: tuple[tuple[str, str], ...]
     rows: tuple[str, ...]
     summary: str
+    numbers: tuple[tuple[str, str], ...] = ()
+    key: str = ""
+    label: str = ""
 
 
 def sources_and_footnotes(
@@ -70,6 +87,7 @@ def sources_and_footnotes(
     titles: Mapping[str, str],
     sources: Iterable[str] = (),
     headings: Headings | None = None,
+    page: str = "",
 ) -> str:
     """Return the list of sources and the footnotes to all numbers of a page as HTML.
 
@@ -83,18 +101,17 @@ def sources_and_footnotes(
         BibTeX keys to list beside those that the numbers rest on.
     headings : Headings
         Where the headings of this part are listed.
+    page : str
+        The page that has the numbers, if it is another one.
     """
     headings = headings or Headings()
     keys = {*sources, *_sources_behind(dataset, store.values)}
-    source_count = count_sources(dataset, sorted(keys))
-    store.add(source_count)
-    rows_of_numbers = (entry["rows"] for entry in store.values.values())
-    addresses = [row for rows in rows_of_numbers if len(rows) <= MAX_ROWS_DESCRIBED for row in rows]
+    source_count = add_source_count(dataset, store, keys)
     return render(
         "footnotes.html",
         headings=headings,
         sources_heading=headings.add(3, str(source_count), "sources").id,
-        source_count=as_markup(sentence_html(source_count)),
+        source_count=as_markup(sentence_html(source_count, page)),
         references=sorted(
             (
                 (format_vancouver(source), source, dataset.label(source.key))
@@ -102,10 +119,53 @@ def sources_and_footnotes(
             ),
             key=itemgetter(0),
         ),
-        sections=_sections(dataset, store.values, titles),
-        methods=_methods(dataset, {entry["method"] for entry in store.values.values()}),
-        rows=[(row, _labels(dataset, row.sources)) for row in describe_rows(dataset, addresses)],
+        page=page,
+        sources_page="",
+        **_footnotes(dataset, store, titles),
     )
+
+
+def hidden_footnotes(dataset: Dataset, store: ValueStore, sources_page: str) -> str:
+    """Return the footnotes of a page whose sources are on another one, for panels and for print."""
+    return render(
+        "hidden_footnotes.html",
+        page="",
+        sources_page=sources_page,
+        **_footnotes(dataset, store, {}),
+    )
+
+
+def _footnotes(dataset: Dataset, store: ValueStore, titles: Mapping[str, str]) -> dict:
+    """Return what the templates need to list the footnotes, their methods and their rows."""
+    entries = store.values
+    rows_of_numbers = (entry["rows"] for entry in entries.values())
+    addresses = [row for rows in rows_of_numbers if len(rows) <= MAX_ROWS_DESCRIBED for row in rows]
+    rows = {row.address: row for row in describe_rows(dataset, addresses)}
+    return {
+        "text_notes": _text_notes(dataset, entries),
+        "sections": _sections(dataset, entries, titles, rows),
+        "methods": _methods(dataset, {entry["method"] for entry in entries.values()}),
+        "rows": {
+            address: {
+                "row": row,
+                "subject": dataset.label(row.study) if row.study else row.description,
+                "sources": _labels(dataset, row.sources),
+                "shown_in": _table_row(row),
+            }
+            for address, row in rows.items()
+        },
+    }
+
+
+def add_source_count(
+    dataset: Dataset, store: ValueStore, keys: Iterable[str] | None = None
+) -> Sentence:
+    """Count the sources of a page, by default those behind its numbers, and add it to these."""
+    if keys is None:
+        keys = _sources_behind(dataset, store.values)
+    sentence = count_sources(dataset, sorted(keys))
+    store.add(sentence)
+    return sentence
 
 
 def count_sources(dataset: Dataset, keys: Iterable[str]) -> Sentence:
@@ -123,43 +183,80 @@ def _sources_behind(dataset: Dataset, entries: Mapping[str, dict]) -> set[str]:
     return keys | {key for key in formulas if key in dataset.bibliography}
 
 
-def _sections(
-    dataset: Dataset, entries: Mapping[str, dict], titles: Mapping[str, str]
-) -> list[tuple[str, str, list[Footnote]]]:
-    """Return title, id and footnotes of each figure, each table and the text; the text first."""
-    groups: dict[str, dict[str, dict]] = {}
+def _text_notes(dataset: Dataset, entries: Mapping[str, dict]) -> list[Footnote]:
+    """Return the footnotes to the numbers in the text; equal ones are one."""
+    groups: dict[tuple[str, tuple[str, ...]], list[tuple[str, str]]] = {}
     for name, entry in entries.items():
-        key, column = (name, "") if "text" in entry else name.rpartition(".")[::2]
-        groups.setdefault(key, {})[column] = entry
-    sections: dict[str, list[Footnote]] = {"": []}
-    for key, columns in groups.items():
-        identity = key.partition(":")[0] if "" not in columns else ""
-        section = identity if identity in titles else ""
-        sections.setdefault(section, []).append(_footnote(dataset, key, columns))
+        if "text" in entry:
+            key = (entry["method"], tuple(dict.fromkeys(entry["rows"])))
+            groups.setdefault(key, []).append((name, entry["text"]))
     return [
-        (titles.get(name, "Numbers in the text"), anchor("numbers", name or "text"), notes)
-        for name, notes in sections.items()
-        if notes
+        _footnote(dataset, rows, ((method, ""),), numbers=tuple(numbers))
+        for (method, rows), numbers in groups.items()
     ]
 
 
-def _footnote(dataset: Dataset, key: str, columns: Mapping[str, dict]) -> Footnote:
+def _sections(
+    dataset: Dataset,
+    entries: Mapping[str, dict],
+    titles: Mapping[str, str],
+    rows: Mapping[str, SourceRow],
+) -> list[tuple[str, str, list[Footnote]]]:
+    """Return title, id and footnotes of each figure and each table."""
+    groups: dict[str, dict[str, dict]] = {}
+    for name, entry in entries.items():
+        if "text" not in entry:
+            key, column = name.rpartition(".")[::2]
+            groups.setdefault(key, {})[column] = entry
+    sections: dict[str, list[Footnote]] = {}
+    for key, columns in groups.items():
+        identity, _, name = key.partition(":")
+        label = _label(dataset, name, rows)
+        sections.setdefault(identity, []).append(_mark_note(dataset, key, label, columns))
+    return [(titles[name], anchor("numbers", name), notes) for name, notes in sections.items()]
+
+
+def _mark_note(dataset: Dataset, key: str, label: str, columns: Mapping[str, dict]) -> Footnote:
     by_method: dict[str, list[str]] = {}
     for column, entry in columns.items():
-        words = f"{column.replace('_', ' ')} {_format(entry['value'])}"
+        words = f"{_quantity(column)} {_format(entry['value'])}"
         by_method.setdefault(entry["method"], []).append(words)
     rows = tuple(dict.fromkeys(row for entry in columns.values() for row in entry["rows"]))
+    methods = tuple((method, ", ".join(words)) for method, words in by_method.items())
+    return _footnote(dataset, rows, methods, key=key, label=label)
+
+
+def _footnote(
+    dataset: Dataset, rows: tuple[str, ...], methods: tuple[tuple[str, str], ...], **own
+) -> Footnote:
     summary = _summarise(dataset, rows)
-    return Footnote(
-        key,
-        text=columns[""]["text"] if "" in columns else "",
-        method=columns[""]["method"] if "" in columns else "",
-        columns=()
-        if "" in columns
-        else tuple((", ".join(words), method) for method, words in by_method.items()),
-        rows=() if summary else rows,
-        summary=summary,
+    return Footnote(methods, () if summary else rows, summary, **own)
+
+
+def _label(dataset: Dataset, name: str, rows: Mapping[str, SourceRow]) -> str:
+    """Return the name of a mark or row in words; of a row that is an address, what it describes."""
+    if (row := rows.get(f"data/{name}")) is not None:
+        return row.description
+    keys = dataset.bibliography
+    return ", ".join(
+        dataset.label(part) if part in keys else part for part in name.split("/") if part
     )
+
+
+def _quantity(column: str) -> str:
+    """Return a column in words: `rr_low` is 'risk ratio, low', `n1` is 'n, arm 1'."""
+    if column in QUANTITIES:
+        return QUANTITIES[column]
+    quantity, arm, end = COLUMN.fullmatch(column).group("quantity", "arm", "end")
+    words = QUANTITIES.get(quantity, quantity.replace("_", " "))
+    return words + (f" in arm {arm}" if arm else "") + (end or "").replace("_", " ")
+
+
+def _table_row(row: SourceRow) -> str:
+    """Return the id of the row of a table on the pages that shows this row, if one may."""
+    if row.address.startswith(f"{STUDIES.file}:"):
+        return anchor("tab-results", row.address.removeprefix("data/"))
+    return anchor("tab-studies", row.study) if row.study else ""
 
 
 def _format(value: object) -> str:
@@ -168,8 +265,6 @@ def _format(value: object) -> str:
 
 def _summarise(dataset: Dataset, rows: tuple[str, ...]) -> str:
     """Describe rows that are too many to link, with the names of their studies; else empty."""
-    if not rows:
-        return "no row of the tables"
     if len(rows) <= MAX_ROWS_DESCRIBED:
         return ""
     studies = dataset.studies_at(list(rows))
@@ -180,12 +275,12 @@ def _summarise(dataset: Dataset, rows: tuple[str, ...]) -> str:
 
 def _methods(
     dataset: Dataset, names: Iterable[str]
-) -> list[tuple[str, str, list[tuple[str, str]]]]:
-    """Return each method with its description and the source of its formula."""
-    return [
-        (name, METHODS[name].description, _labels(dataset, [METHODS[name].reference]))
+) -> dict[str, tuple[str, list[tuple[str, str]]]]:
+    """Return the description of each method and the source of its formula."""
+    return {
+        name: (METHODS[name].description, _labels(dataset, [METHODS[name].reference]))
         for name in sorted(names)
-    ]
+    }
 
 
 def _labels(dataset: Dataset, keys: Iterable[str]) -> list[tuple[str, str]]:

@@ -31,12 +31,19 @@ from evidence.provenance.sentence import Sentence, capitalise, count, join_words
 from evidence.provenance.values import ValueStore
 from evidence.report.figure_files import DisplayedFigure, title_sentence
 from evidence.report.figure_identity import figure_record
-from evidence.report.footnotes import sentence_html, sources_and_footnotes
+from evidence.report.footnotes import (
+    add_source_count,
+    hidden_footnotes,
+    sentence_html,
+    sources_and_footnotes,
+)
 from evidence.report.html_pages import Headings, Page, as_markup, render
 from evidence.tables.html_table import CLAIMS_TABLE, UNKNOWNS_TABLE, anchor
 
 SentenceToHtml = Callable[[Sentence], str]
 MAX_DISAGREEMENTS = 8
+SOURCES = "sources"
+"""The page with the references and footnotes of the index."""
 
 
 def render_index(
@@ -76,7 +83,7 @@ def render_index(
 
     def to_html(sentence: Sentence) -> str:
         store.add(sentence)
-        return as_markup(sentence_html(sentence))
+        return as_markup(sentence_html(sentence, footnotes=SOURCES))
 
     names = [page.name for page in pages]
     results = _results(dataset, scope)
@@ -111,13 +118,46 @@ def render_index(
         unknowns=_unknowns(dataset, to_html, names),
         reading_list=_reading_list(dataset, to_html, names),
         chart_heading=f"{capitalise(join_words(outcomes)) or 'Results'} at a glance",
-        figure=as_markup(DisplayedFigure(layout, record).to_html()),
+        figure=as_markup(DisplayedFigure(layout, record).to_html(SOURCES)),
         figure_page=figure_page,
         audited=to_html(error_rate(dataset)),
         # Called at the end of the page: by then the store holds every number on it.
-        sources=lambda: as_markup(sources_and_footnotes(dataset, store, {}, headings=headings)),
+        source_count=lambda: to_html(add_source_count(dataset, store)),
+        footnotes=lambda: as_markup(hidden_footnotes(dataset, store, f"{SOURCES}.html")),
     )
     return page, store
+
+
+def render_sources(
+    dataset: Dataset,
+    pages: Sequence[Page],
+    store: ValueStore,
+    *,
+    audited: str,
+    set_name: str = "",
+) -> str:
+    """Make the page with the references and footnotes of the index.
+
+    Parameters
+    ----------
+    store : ValueStore
+        The numbers on the index.
+    audited, set_name : str
+        See `html_pages.render_notebook`.
+    """
+    headings = Headings()
+    return render(
+        "sources.html",
+        headings=headings,
+        title="Sources and numbers of the overview",
+        current=SOURCES,
+        pages=pages,
+        set_name=set_name,
+        audited=as_markup(audited),
+        sources=lambda: as_markup(
+            sources_and_footnotes(dataset, store, {}, headings=headings, page="index.html")
+        ),
+    )
 
 
 def _main_figure(
