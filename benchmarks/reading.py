@@ -13,7 +13,7 @@ import pandas as pd
 from benchmarks.many_rows import write_many
 from evidence.analysis.checks import check_consistency
 from evidence.dataset import schema
-from evidence.dataset.dataset import load_dataset
+from evidence.dataset.dataset import read_dataset
 
 
 @dataclass(frozen=True)
@@ -23,18 +23,18 @@ class ReadingTimes:
     rows: int
     megabytes: float
     read_csv: float
-    load_dataset: float
+    read_dataset: float
     check_consistency: float
 
     @property
     def load_ratio(self) -> float:
         """Reading and validation as a multiple of `read_csv`."""
-        return self.load_dataset / self.read_csv
+        return self.read_dataset / self.read_csv
 
     @property
     def check_ratio(self) -> float:
         """All that `evidence check` does as a multiple of `read_csv`."""
-        return (self.load_dataset + self.check_consistency) / self.read_csv
+        return (self.read_dataset + self.check_consistency) / self.read_csv
 
 
 def measure_reading(rows: int = 1_000_000) -> ReadingTimes:
@@ -47,8 +47,8 @@ def measure_reading(rows: int = 1_000_000) -> ReadingTimes:
             _cpu_seconds(lambda: pd.read_csv(path, dtype=str, keep_default_na=False))
             for _ in range(3)
         ]
-        load = _cpu_seconds(lambda: load_dataset(project))
-        dataset = load_dataset(project)
+        load = _cpu_seconds(lambda: read_dataset(project))
+        dataset = read_dataset(project)
         check = _cpu_seconds(lambda: check_consistency(dataset))
         return ReadingTimes(rows, path.stat().st_size / 1e6, median(read_csv), load, check)
 
@@ -66,7 +66,7 @@ def main() -> int:
     times = measure_reading(parser.parse_args().rows)
     print(f"{times.rows:,} results, {times.megabytes:.0f} MB")
     print(f"pandas.read_csv    {times.read_csv:6.2f} s")
-    print(f"load_dataset       {times.load_dataset:6.2f} s, {times.load_ratio:.1f} times")
+    print(f"read_dataset       {times.read_dataset:6.2f} s, {times.load_ratio:.1f} times")
     print(f"check_consistency  {times.check_consistency:6.2f} s")
     print(f"evidence check     {times.check_ratio:.1f} times pandas.read_csv")
     return 0

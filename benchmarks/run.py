@@ -19,7 +19,7 @@ from benchmarks.synthetic import write_synthetic
 from evidence.analysis.checks import check_consistency
 from evidence.dataset import schema
 from evidence.dataset.csv_reader import read_tables
-from evidence.dataset.dataset import build_dataset, load_dataset
+from evidence.dataset.dataset import build_dataset, read_dataset
 from evidence.errors import DatasetError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -43,7 +43,7 @@ class SeedableTables:
 
 def load_tables(project: Path) -> SeedableTables:
     """Read the tables of a project so that errors can be seeded."""
-    bibliography = load_dataset(project).bibliography
+    bibliography = read_dataset(project).bibliography
     years = {key: int(ref.year) for key, ref in bibliography.items() if ref.year.isdigit()}
     tables, _ = read_tables(project)
     frames = {file: rows.astype("str").reset_index() for file, rows in tables.items()}

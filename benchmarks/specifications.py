@@ -15,7 +15,7 @@ from evidence.analysis.pooling.specification_curve import (
     study_selections,
 )
 from evidence.analysis.results import select_results
-from evidence.dataset.dataset import load_dataset
+from evidence.dataset.dataset import read_dataset
 from evidence.statistics.meta_analysis import pool
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -51,7 +51,7 @@ def fit_at_once(selections: Sequence[StudySelection]) -> None:
 
 def main() -> int:
     """Print and publish the timings; return 1 if 500 specifications take too long."""
-    dataset = load_dataset(ROOT)
+    dataset = read_dataset(ROOT)
     results = select_results(dataset)
     question = main_question(dataset, results, Question("response", "rr"))
     choices = {"outcomes": ["response", "remission"], "times": [1, 3, 7, 14, 28]}

@@ -23,7 +23,7 @@ from benchmarks.reading import measure_reading
 from evidence.build.execute import Job, available_cores, execute_report
 from evidence.build.new_project import create_project
 from evidence.build.parameter_sets import expand_sets, parse_grid
-from evidence.dataset.dataset import load_dataset
+from evidence.dataset.dataset import read_dataset
 from evidence.notebook.locate import own_notebooks
 from evidence.notebook.parameters import read_parameters
 from evidence.report.figure_files import CACHE_VARIABLE
@@ -88,7 +88,7 @@ def shipped_reports(folder: Path) -> Iterator[Row]:
     yield "one corrected cell against the first time", percent(corrected / first), "≤ 35 %"
 
     parameters = {name: read_parameters(path) for name, path in notebooks.items()}
-    sets = expand_sets([parse_grid(GRID)], lambda _: parameters, lambda: load_dataset(project))
+    sets = expand_sets([parse_grid(GRID)], lambda _: parameters, lambda: read_dataset(project))
     runs = [
         (path, {"project": str(project), **item.parameters})
         for item in sets

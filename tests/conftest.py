@@ -14,7 +14,7 @@ from filelock import FileLock
 from hypothesis import settings
 
 from evidence.dataset import schema
-from evidence.dataset.dataset import load_dataset
+from evidence.dataset.dataset import read_dataset
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = [path.stem for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
@@ -174,7 +174,7 @@ class Project:
         self.table(schema.STUDIES, **cells)
 
     def dataset(self):
-        return load_dataset(self.root)
+        return read_dataset(self.root)
 
     def append(self, name: str, text: str | bytes) -> None:
         raw = text if isinstance(text, bytes) else text.encode()
@@ -224,7 +224,7 @@ def notebook_project(project):
 @pytest.fixture(scope="session")
 def shipped():
     """The dataset that the project ships."""
-    return load_dataset(ROOT)
+    return read_dataset(ROOT)
 
 
 @pytest.fixture(scope="session")
@@ -280,7 +280,7 @@ def bakery(finished_bakery, tmp_path):
 
 
 def write_manifest(project):
-    inputs = load_dataset(project.root).checksums
+    inputs = read_dataset(project.root).checksums
     manifest = {"evidence": "0", "inputs": inputs, "reports": {"01_bread": {"inputs": inputs}}}
     text = json.dumps(manifest)
     project.path("reports/manifest.json").write_text(text, "utf-8")

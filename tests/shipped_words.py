@@ -34,7 +34,7 @@ def words_of(dataset, *, allowed=ORDINARY) -> set[str]:
 
     Conditions and treatments count word by word as well, except words of one or two letters.
     """
-    results, designs = dataset.results, dataset.designs
+    results, designs = dataset.reported_results, dataset.designs
     own = designs[~designs["design"].eq("guide")]
     phrase_columns = [
         results["condition"], results["intervention"], results["arm"], results["instrument"],

@@ -151,10 +151,10 @@ def test_counts_are_derived_only_where_one_count_is_possible(project):
 
 def test_selecting_does_not_change_the_dataset(project):
     dataset = project.dataset()
-    before = dataset.results.copy(deep=True)
+    before = dataset.reported_results.copy(deep=True)
     rows = select_results(dataset)
     rows.loc[:, "value"] = 0
-    pd.testing.assert_frame_equal(dataset.results, before)
+    pd.testing.assert_frame_equal(dataset.reported_results, before)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from evidence.analysis.checks import check_consistency
 from evidence.build.build import BuildOptions, build_reports, find_notebooks
 from evidence.build.new_project import create_project
 from evidence.dataset import schema
-from evidence.dataset.dataset import load_dataset
+from evidence.dataset.dataset import read_dataset
 from evidence.dataset.project_folder import EXAMPLE
 from evidence.errors import EvidenceError, ReportError
 from evidence.notebook import locate
@@ -219,9 +219,9 @@ def test_the_template_has_a_valid_explained_row_for_each_kind_of_result(tmp_path
     outcomes = root / schema.OUTCOMES.file
     row = '"days afloat",benefit,higher,,,,,Invented example: days until it sank'
     outcomes.write_text(outcomes.read_text("utf-8") + row + "\n", "utf-8")
-    dataset = load_dataset(root)
+    dataset = read_dataset(root)
     assert [finding for finding in check_consistency(dataset) if finding.counts] == []
-    kinds = dataset.results["note"].str.partition(":")[0]
+    kinds = dataset.reported_results["note"].str.partition(":")[0]
     assert list(kinds) == [
         "COUNT", "PROPORTION", "MEAN", "CHANGE", "EFFECT WITH CI", "DIRECTION ONLY",
     ]  # fmt: skip
@@ -237,9 +237,9 @@ def test_a_command_explains_the_columns_of_a_table(capsys):
 
 
 def test_the_example_says_everywhere_that_it_is_invented():
-    dataset = load_dataset(EXAMPLE)
-    assert dataset.results["study"].nunique() == 2
-    for table in (dataset.results, dataset.designs):
+    dataset = read_dataset(EXAMPLE)
+    assert dataset.reported_results["study"].nunique() == 2
+    for table in (dataset.reported_results, dataset.designs):
         for column in ("population", "locator", "note"):
             assert table[column].str.contains("invented", case=False).all(), column
     assert (

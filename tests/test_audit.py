@@ -9,7 +9,7 @@ import pytest
 from evidence import cli
 from evidence.analysis.audit_sample import draw_sample, error_rate, row_digest
 from evidence.dataset import schema
-from evidence.dataset.dataset import append_row, load_dataset
+from evidence.dataset.dataset import append_row, read_dataset
 from evidence.errors import EvidenceError
 from tests.conftest import ROOT
 
@@ -29,7 +29,7 @@ def audit(project, **cells):
 
 
 def digests(project):
-    return [row_digest(row) for row in project.dataset().results.itertuples()]
+    return [row_digest(row) for row in project.dataset().reported_results.itertuples()]
 
 
 def test_nothing_audited_is_stated(project):
@@ -37,7 +37,7 @@ def test_nothing_audited_is_stated(project):
 
 
 def test_every_page_states_the_error_rate(report):
-    rate = visible_text(str(error_rate(load_dataset(ROOT))))
+    rate = visible_text(str(error_rate(read_dataset(ROOT))))
     for page in report.glob("*.html"):
         assert rate in visible_text(page.read_text("utf-8"))
 
@@ -73,9 +73,9 @@ def test_a_sample_depends_on_the_seed_alone(project):
 
 def test_unconfirmed_results_are_not_sampled(project):
     dataset = project.dataset()
-    unconfirmed = dataset.results[dataset.results["verified"] != "yes"]
+    unconfirmed = dataset.reported_results[dataset.reported_results["verified"] != "yes"]
     sampled = set(draw_sample(dataset, 99, 1)["row"])
-    assert len(sampled) == len(dataset.results) - len(unconfirmed)
+    assert len(sampled) == len(dataset.reported_results) - len(unconfirmed)
     assert not {row_digest(row) for row in unconfirmed.itertuples()} & sampled
 
 

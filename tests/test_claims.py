@@ -33,7 +33,7 @@ def judge(project, *, guide, source, better="higher", quantity="", kind="numeric
     project.put("data/claims.csv", 2, kind=kind, quantity=quantity, source="miller2001",
                 guide_rows="outcome=crumbs|none", source_rows="outcome=crumbs")  # fmt: skip
     dataset = project.dataset()
-    return judge_claim(select_results(dataset), next(dataset.claims.itertuples()))
+    return judge_claim(select_results(dataset), next(dataset.guide_claims.itertuples()))
 
 
 def verdicts(project):

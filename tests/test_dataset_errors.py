@@ -4,7 +4,7 @@ import pytest
 
 from evidence.analysis.results import select_results
 from evidence.dataset import schema
-from evidence.dataset.dataset import append_checked_row, append_row, load_dataset
+from evidence.dataset.dataset import append_checked_row, append_row, read_dataset
 from evidence.dataset.project_folder import find_project
 from evidence.errors import DatasetError, EvidenceError, did_you_mean, not_one_of
 
@@ -216,7 +216,7 @@ BROKEN_ENTRIES = [
 
 def problems(project):
     with pytest.raises(DatasetError) as caught:
-        load_dataset(project.root)
+        read_dataset(project.root)
     return [str(problem) for problem in caught.value.problems]
 
 
@@ -246,7 +246,7 @@ def test_broken_entry_is_refused_with_its_line(project, entry, expected):
 def test_a_second_report_names_the_text_whose_row_counts(project):
     # Line 4 is the guide's row of the result that line 2 reports.
     project.put(STUDIES, 4, repeats="baker1990")
-    load_dataset(project.root)
+    read_dataset(project.root)
     expected = (
         f"{STUDIES}:4 repeats: 'baker1990' has no row of baker1990, risen, 2 day that counts. Name "
         "the text whose row counts, or leave repeats blank."
@@ -303,14 +303,14 @@ def test_line_numbers_stay_right_after_line_breaks_and_blank_lines(project):
 def test_windows_line_ends_and_a_byte_order_mark_are_accepted(project):
     raw = project.path(STUDIES).read_bytes().replace(b"\n", b"\r\n")
     project.path(STUDIES).write_bytes(b"\xef\xbb\xbf" + raw)
-    results = load_dataset(project.root).results
+    results = read_dataset(project.root).results
     assert results["address"].tolist() == [f"{STUDIES}:{line}" for line in range(2, 7)]
 
 
 def test_texts_stay_as_printed_and_numbers_are_typed(project):
     project.put(STUDIES, 2, as_printed="NA")
     project.put(STUDIES, 3, note="1.20")
-    results = load_dataset(project.root).results
+    results = read_dataset(project.root).results
     assert results["as_printed"][0] == "NA"
     assert results["note"][1] == "1.20"
     assert results["spread_kind"][0] == ""
@@ -322,16 +322,16 @@ def test_two_files_alone_are_enough(project):
     for path in project.path("data").iterdir():
         if path.name != "studies.csv":
             path.unlink()
-    dataset = load_dataset(project.root)
+    dataset = read_dataset(project.root)
     assert dataset.designs.empty
-    assert dataset.claims.columns[0] == "claim"
+    assert dataset.guide_claims.columns[0] == "claim"
 
 
 def test_optional_column_may_be_left_out(project):
     rows = project.rows(STUDIES)
     index = rows[0].index("note")
     project.write(STUDIES, [row[:index] + row[index + 1 :] for row in rows])
-    assert load_dataset(project.root).results["note"].tolist() == [""] * 5
+    assert read_dataset(project.root).results["note"].tolist() == [""] * 5
 
 
 def test_columns_of_a_project_s_own_are_carried_along(project):
@@ -345,7 +345,7 @@ def test_columns_of_a_project_s_own_are_carried_along(project):
     assert list(select_results(dataset)["x_batch"]) == ["NR", " 1,5", "", "b", "c"]
     row = dict(zip(rows[0], rows[1], strict=True)) | {"arm": "leaven"}
     append_row(project.root, schema.STUDIES, row)
-    assert list(project.dataset().results["x_batch"])[-1] == ""
+    assert list(project.dataset().reported_results["x_batch"])[-1] == ""
 
 
 def test_project_is_found_upwards(project, monkeypatch):

@@ -56,7 +56,7 @@ def test_hidden_characters_and_long_texts_never_reach_a_message(project):
 @pytest.mark.parametrize("word", ["می‌خواهم", "क्‍ष", "Ångström", "naïve", "東京", "עברית", "a\r\nb"])
 def test_letters_of_every_script_are_welcome(project, word):
     project.put("data/studies.csv", 3, note=word)
-    assert word in set(project.dataset().results["note"])
+    assert word in set(project.dataset().reported_results["note"])
 
 
 def test_ten_megabytes_in_a_cell_are_one_line(project, capsys):

@@ -1,15 +1,33 @@
-"""Tables display themselves: headers with units, numbers that sort, nothing that becomes markup."""
+"""Objects show themselves: tables with units that sort, words, no markup and no raw dataclass."""
 
+import base64
+import inspect
 import re
+from collections.abc import Iterator
 from html import unescape
+from typing import get_args, get_origin, get_type_hints
 
 import pandas as pd
+import pytest
 
+import evidence
+from evidence import Question
 from evidence.analysis.results import select_results
 from evidence.dataset import schema
+from evidence.dataset.displayable import Displayable
 from evidence.dataset.notebook_display import MAX_ROWS_SHOWN, Frame
+from evidence.figures.arm_comparison import lay_out_arm_comparison
+from evidence.figures.style import empty_figure
 from evidence.report.report import open_report
+from evidence.tables.notebook_view import view
 from evidence.tables.studies import tabulate_results, tabulate_studies
+from tests.example_trials import BCG
+from tests.test_queries import METHODS
+
+FUNCTIONS = [
+    *(part for name in evidence.__all__ if inspect.isfunction(part := getattr(evidence, name))),
+    *METHODS,
+]
 
 
 def headers(html):
@@ -18,7 +36,11 @@ def headers(html):
 
 def test_results_are_shown_with_units_and_the_meaning_of_each_column(project):
     results = select_results(project.dataset())
-    for frame in (project.dataset().results, results, results[results["outcome"] == "risen"]):
+    for frame in (
+        project.dataset().reported_results,
+        results,
+        results[results["outcome"] == "risen"],
+    ):
         html = frame._repr_html_()
         assert f"<caption>{len(frame):,} rows</caption>" in html
         assert html.count("<tr>") == len(frame) + 1
@@ -89,3 +111,92 @@ def test_a_fact_that_another_table_has_is_stated(project):
     dataset = project.dataset()
     frame = tabulate_studies(dataset, select_results(dataset)).frame.set_index("study")
     assert list(frame.loc["Miller", ["participants", "follow-up"]]) == ["20", "3 months"]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda part: part.__qualname__)
+def test_what_a_public_function_returns_shows_itself(function):
+    # Matplotlib, whose class this is, is imported to draw and not before.
+    returned = get_type_hints(function).get("return", empty_figure(1, 1).__class__)
+    if get_origin(returned) in (list, tuple, Iterator):
+        assert get_args(returned)[0] is str, "return a Listing, as @as_listing does"
+    for kind in filter(inspect.isclass, get_args(returned) or [returned]):
+        assert kind is str or has_display(kind)
+
+
+def has_display(kind):
+    if issubclass(kind, Displayable):
+        return view.dispatch(kind) is not view.dispatch(object)
+    return hasattr(kind, "_repr_html_") or hasattr(kind, "_repr_mimebundle_")
+
+
+def html(shown):
+    bundle = shown._repr_mimebundle_()
+    assert "(outcome=" not in bundle["text/html"] + bundle["text/plain"]
+    assert str(shown) == bundle["text/plain"]
+    return bundle["text/html"]
+
+
+def test_a_pooled_estimate_shows_effect_interval_heterogeneity_and_studies(vaccine):
+    dataset = vaccine.dataset()
+    results = select_results(dataset)
+    pooled = evidence.pool_studies(
+        dataset, results, outcome="infection", measure="rr", test="z", time_days=1
+    )
+    theirs = BCG["RR"]["REML|z"]
+    shown = html(pooled)
+    for number in (f"{theirs['I2']:.0f}%", f"Q = {theirs['Q']:.2f}", "0.49", "0.34 to 0.70"):
+        assert number in shown
+    assert headers(shown)[:2] == ["study", "year"]
+    assert "95% CI" in headers(shown)
+    assert shown.count("<tr id=") == 13
+
+
+def test_a_refusal_shows_its_reasons_with_the_arguments_that_would_help(vaccine):
+    vaccine.put("data/designs.csv", 2, treatment="BCG")
+    dataset = vaccine.dataset()
+    options = {"outcome": "infection", "measure": "rr", "time_days": 1}
+    refused = evidence.pool_studies(dataset, select_results(dataset), **options)
+    assert "Not pooled: risk ratio of infection" in html(refused)
+    assert "name the ones to pool (treatments=[" in html(refused)
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda data, rows: evidence.find_unknowns(data), "Does it last?"),
+        (lambda data, rows: evidence.find_unknowns(data)[:1], "Does it last?"),
+        (lambda data, rows: evidence.find_unknowns(data)[0], "status: open"),
+        (lambda data, rows: evidence.find_unknowns(data)[0].coverage, "Coverage: not searched"),
+        (lambda data, rows: evidence.main_question(data, rows, Question("risen", "rr")), "risen"),
+        (lambda data, rows: evidence.evidence_bodies(data, rows, times=[1.0]), "Nothing"),
+        (
+            lambda data, rows: evidence.fit_dose_model(data, rows, Question("risen", "or")),
+            "No dose",
+        ),
+        (
+            lambda data, rows: evidence.fit_time_model(data, rows, Question("risen", "or")),
+            "No half",
+        ),
+        (lambda data, rows: evidence.reading_list(data, rows), "Miller"),
+        (lambda data, rows: evidence.reading_list(data, rows)[0], "why: "),
+        (lambda data, rows: evidence.check_consistency(data), "GRIM"),
+        (lambda data, rows: evidence.unknowns_summary(evidence.find_unknowns(data)), "<p>"),
+    ],
+)
+def test_objects_show_themselves(project, make, text):
+    dataset = project.dataset()
+    shown = make(dataset, select_results(dataset))
+    assert text in html(shown)
+
+
+def test_a_layout_is_drawn_with_its_caption_and_a_figure_without_pyplot(project):
+    dataset = project.dataset()
+    layout = lay_out_arm_comparison(dataset, select_results(dataset), outcome="risen")
+    shown = layout._repr_mimebundle_()["text/html"]
+    assert shown.startswith('<figure id="')
+    assert f"<strong>{layout.title}.</strong>" in shown
+    for picture in (shown, evidence.draw(layout)._repr_html_()):
+        (source,) = re.findall('<img src="data:image/svg\\+xml;base64,([^"]+)" alt="[^"]', picture)
+        assert b"<svg" in base64.b64decode(source)
+    empty = lay_out_arm_comparison(dataset, select_results(dataset), outcome="height")
+    assert empty._repr_mimebundle_()["text/html"].startswith('<p class="empty"')

@@ -122,7 +122,12 @@ def test_known_units_are_read_in_any_capitals_and_other_units_as_they_are(projec
     units = {2: "MG/KG", 3: "mg/m²", 4: "\u03bcg", 5: "Puffs"}
     for line, unit in units.items():
         project.put("data/studies.csv", line, dose="1", dose_unit=unit)
-    assert list(project.dataset().results["dose_unit"][:4]) == ["mg/kg", "mg/m2", "µg", "Puffs"]
+    assert list(project.dataset().reported_results["dose_unit"][:4]) == [
+        "mg/kg",
+        "mg/m2",
+        "µg",
+        "Puffs",
+    ]
 
 
 def test_statements_about_doses_are_compared_in_their_unit(project):

@@ -21,7 +21,7 @@ from evidence.build.build import BuildOptions, build_reports
 from evidence.build.new_project import create_project
 from evidence.build.output_folder import MANIFEST
 from evidence.dataset import schema
-from evidence.dataset.dataset import load_dataset
+from evidence.dataset.dataset import read_dataset
 from evidence.errors import DatasetError, ParameterError, ReportError
 from evidence.files import MAX_BYTES
 from evidence.provenance.sentence import slug
@@ -193,7 +193,7 @@ def test_out_never_replaces_the_project(example, monkeypatch, out):
     monkeypatch.chdir(example.root)
     with pytest.raises(ReportError, match=r"holds the project;|holds files that are not reports"):
         build_reports(example.root, out=Path(out))
-    assert load_dataset(example.root).results is not None
+    assert read_dataset(example.root).results is not None
 
 
 def test_out_that_links_to_a_folder_of_somebody_else_is_refused(example, tmp_path):
@@ -269,7 +269,7 @@ def test_digits_of_all_scripts_are_read(project):
     """Full-width, Arabic-Indic and Devanagari digits, and Arabic's decimal sign."""
     cells = {"n": "１７", "time": "०٣", "value": "٠٫٧١"}
     project.put("data/studies.csv", 2, **cells)
-    row = project.dataset().results.iloc[0]
+    row = project.dataset().reported_results.iloc[0]
     assert (row["n"], row["time"], row["value"]) == (17, "03", 0.71)
 
 

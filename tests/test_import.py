@@ -428,7 +428,7 @@ def test_the_dose_is_that_of_the_treated_group(project, take):
     )
     values = {**SAME, "dose_unit": "minutes/week"}
     take("m.csv", table, mapping=project.root / "mapping.yml", values=values)
-    rows = project.dataset().results.tail(2)
+    rows = project.dataset().reported_results.tail(2)
     assert list(rows["dose"].fillna(0)) == [150, 0]
     assert list(rows["dose_unit"]) == ["minutes/week", ""]
 

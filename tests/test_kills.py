@@ -16,7 +16,7 @@ from evidence.build.build import BuildOptions, build_reports
 from evidence.build.execute import LocalExecutor, execute_report
 from evidence.build.fingerprint import modified_files
 from evidence.build.output_folder import read_manifest, recover
-from evidence.dataset.dataset import load_dataset
+from evidence.dataset.dataset import read_dataset
 from evidence.dataset.project_folder import table_checksums
 from tests.conftest import heed_sigint
 
@@ -113,7 +113,7 @@ def test_killed_build_leaves_the_previous_reports_or_the_new_ones(bakery):
     for number, moment in enumerate(moments):
         before = require_whole(out)
         change_data(bakery, 61 + number)
-        after = load_dataset(bakery.root).checksums
+        after = read_dataset(bakery.root).checksums
         build_until(bakery, moment)
         # The next build begins with this.
         recover(out)
@@ -121,7 +121,7 @@ def test_killed_build_leaves_the_previous_reports_or_the_new_ones(bakery):
         outcomes["new" if require_whole(out) == after else "previous"] += 1
     assert min(outcomes.values()) > 1
     assert build_until(bakery, None)[0] == 0
-    assert require_whole(out) == load_dataset(bakery.root).checksums
+    assert require_whole(out) == read_dataset(bakery.root).checksums
     assert [path.name for path in bakery.root.iterdir() if path.name.startswith(".")] == []
 
 
@@ -139,7 +139,7 @@ def test_builds_at_the_same_time_wait_for_each_other(bakery):
     assert [os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) for process in processes] == [
         0
     ] * 3
-    assert require_whole(bakery.path("reports")) == load_dataset(bakery.root).checksums
+    assert require_whole(bakery.path("reports")) == read_dataset(bakery.root).checksums
     assert not [path for path in bakery.root.iterdir() if path.name.startswith(".")]
 
 

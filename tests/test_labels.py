@@ -6,7 +6,7 @@ from evidence.analysis.pooling.pooled_estimate import meta_analyse
 from evidence.analysis.results import select_results
 from evidence.dataset import schema
 from evidence.dataset.citations import format_apa, format_vancouver
-from evidence.dataset.dataset import load_dataset
+from evidence.dataset.dataset import read_dataset
 from evidence.figures.forest_plot import lay_out_forest
 from evidence.tables.studies import tabulate_studies
 
@@ -34,7 +34,7 @@ def smiths(vaccine):
 
 
 def test_letters_follow_the_keys_as_in_the_list_of_references(smiths):
-    dataset = load_dataset(smiths.root)
+    dataset = read_dataset(smiths.root)
     assert [dataset.label(f"trial{n}") for n in range(3)] == [
         "Smith 2001a", "Smith 2001b", "Writer 1960",
     ]  # fmt: skip
@@ -44,7 +44,7 @@ def test_letters_follow_the_keys_as_in_the_list_of_references(smiths):
 
 
 def test_every_product_prints_the_letters(smiths):
-    dataset = load_dataset(smiths.root)
+    dataset = read_dataset(smiths.root)
     results = select_results(dataset)
     pooled = meta_analyse(dataset, results, outcome="infection", measure="rr")
     printed = (

@@ -12,7 +12,7 @@ from evidence import cli
 from evidence.analysis.checks import check_consistency, require_consistent
 from evidence.dataset import schema
 from evidence.dataset.csv_reader import CHUNK_ROWS
-from evidence.dataset.dataset import load_dataset
+from evidence.dataset.dataset import read_dataset
 from evidence.errors import MAX_PROBLEMS, DatasetError
 
 ROWS = 5 * CHUNK_ROWS + 1
@@ -54,13 +54,13 @@ def write(project, rows):
 
 def load_error(project):
     with pytest.raises(DatasetError) as caught:
-        load_dataset(project)
+        read_dataset(project)
     return caught.value
 
 
 def test_every_cell_and_line_is_as_the_csv_module_reads_it(valid):
     rows, lines = read(valid)
-    results = load_dataset(valid).results
+    results = read_dataset(valid).results
     assert len(results) == ROWS
     assert lines[-1] > ROWS + 20, "some notes contain a line break"
     assert results["address"].tolist() == [f"{STUDIES}:{line}" for line in lines]
@@ -140,7 +140,7 @@ def test_as_many_findings_as_rows_are_counted_and_the_first_are_listed(project, 
             wrong += 1
     assert wrong > MAX_PROBLEMS
     write(project, rows)
-    dataset = load_dataset(project)
+    dataset = read_dataset(project)
     assert sum(finding.code == "PRINT" for finding in check_consistency(dataset)) == wrong
     with pytest.raises(DatasetError) as caught:
         require_consistent(dataset)

@@ -380,7 +380,9 @@ def test_a_completed_row_replaces_the_unconfirmed_one(read_project, capsys):
     assert "0 rows added, 1 confirmed" in capsys.readouterr().out
     after = read_project.path(STUDIES).read_text("utf-8").splitlines()
     assert after[:4] + after[5:] == before[:4] + before[5:]
-    (row,) = (row for row in read_project.dataset().results.itertuples() if row.value == 0.6)
+    (row,) = (
+        row for row in read_project.dataset().reported_results.itertuples() if row.value == 0.6
+    )
     assert (row.address, row.verified, row.direction) == (f"{STUDIES}:5", "yes", "better")
     assert wanted(read_project, "unconfirmed") == []
 

@@ -18,7 +18,7 @@ from evidence.build.parameter_sets import (
     read_sets,
     set_name,
 )
-from evidence.dataset.dataset import load_dataset
+from evidence.dataset.dataset import read_dataset
 from evidence.dataset.project_folder import EXAMPLE
 from evidence.errors import DatasetError, ParameterError
 from evidence.notebook.parameters import read_parameters, validate_parameters
@@ -267,7 +267,7 @@ def test_sets_are_chosen_by_name(tmp_path):
 
 @pytest.mark.parametrize("root", [ROOT, EXAMPLE], ids=["shipped", "example"])
 def test_the_sets_of_this_project_and_of_the_example_are_valid(root):
-    dataset = load_dataset(root)
+    dataset = read_dataset(root)
     chosen = choose_sets(read_sets(root), ["all"])
     sets = expand_sets(chosen, lambda only: declared(dataset, only), lambda: dataset)
     assert len(sets) >= 3

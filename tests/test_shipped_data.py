@@ -51,15 +51,18 @@ def test_the_three_named_studies_are_identified(shipped, reference, study):
 
 
 def test_all_claims_are_there(shipped):
-    assert [f"C{number:02d}" for number in range(1, 42)] == shipped.claims["claim"].tolist()[:41]
-    assert set(shipped.claims["verdict"]) == {
+    assert [f"C{number:02d}" for number in range(1, 42)] == shipped.guide_claims["claim"].tolist()[
+        :41
+    ]
+    assert set(shipped.guide_claims["verdict"]) == {
         "agrees", "omits detail", "overstated", "differs", "not checkable"
     }  # fmt: skip
 
 
 def test_guide_and_source_are_separate_rows(shipped):
-    rows = shipped.results[
-        (shipped.results["study"] == "zarate2006") & (shipped.results["as_printed"] == "71%")
+    rows = shipped.reported_results[
+        (shipped.reported_results["study"] == "zarate2006")
+        & (shipped.reported_results["as_printed"] == "71%")
     ]
     assert {(row.reported_by, row.n) for row in rows.itertuples()} >= {
         ("guide", 18),
@@ -69,23 +72,25 @@ def test_guide_and_source_are_separate_rows(shipped):
 
 def test_commonly_cited_numbers_are_not_passed_off_as_read(shipped):
     """D 1.46 and 0.68 of 2006 were read in a review only, and the 14 on placebo nowhere."""
-    unread = shipped.results[shipped.results["verified"] != "yes"]
+    unread = shipped.reported_results[shipped.reported_results["verified"] != "yes"]
     assert {1.46, 0.68} <= set(unread["value"].dropna())
     assert 14 in set(unread["n"].dropna())
-    read = shipped.results[shipped.results["verified"] == "yes"]
+    read = shipped.reported_results[shipped.reported_results["verified"] == "yes"]
     sizes = read[(read["study"] == "zarate2006") & read["value"].isin([1.46, 0.68])]
     assert set(sizes["reported_by"]) == {"review"}
 
 
 def test_derived_numbers_are_not_in_the_table(shipped):
     """A ratio of shares stands there only where a text prints that very number."""
-    ratios = shipped.results[shipped.results["measure"] == "risk ratio"]
+    ratios = shipped.reported_results[shipped.reported_results["measure"] == "risk ratio"]
     for row in ratios.itertuples():
         assert f"{row.value:g}" in row.as_printed, row.address
 
 
 def test_printed_percentages_agree_with_their_values(shipped):
-    for row in shipped.results[shipped.results["measure"] == "proportion"].itertuples():
+    for row in shipped.reported_results[
+        shipped.reported_results["measure"] == "proportion"
+    ].itertuples():
         if "%" not in row.as_printed or row.value != row.value:
             continue
         printed = [float(number) for number in re.findall(r"\d+(?:\.\d+)?", row.as_printed)]
@@ -94,10 +99,10 @@ def test_printed_percentages_agree_with_their_values(shipped):
 
 def test_dose_ranging_trial_adds_up(shipped):
     """Arm sizes 18 + 20 + 22 + 20 + 19 = 99, the enrolment in the registry."""
-    rows = shipped.results[
-        (shipped.results["study"] == "fava2018")
-        & (shipped.results["outcome"] == "allocated")
-        & shipped.results["role"].isin(["intervention", "comparator"])
+    rows = shipped.reported_results[
+        (shipped.reported_results["study"] == "fava2018")
+        & (shipped.reported_results["outcome"] == "allocated")
+        & shipped.reported_results["role"].isin(["intervention", "comparator"])
     ]
     assert rows["events"].sum() == 99
     assert shipped.designs.set_index("study").loc["fava2018", "n_randomised"] == 99
@@ -130,7 +135,7 @@ def test_the_page_on_durability_gives_a_half_life_or_says_why_there_is_none(repo
 
 
 def test_later_cohort_of_the_registry_is_a_study_of_its_own(shipped):
-    rows = shipped.results[shipped.results["study"] == "nct00088699"]
+    rows = shipped.reported_results[shipped.reported_results["study"] == "nct00088699"]
     assert len(rows) == 8
     assert shipped.designs.set_index("study").loc["nct00088699", "scope"] == "context"
 

@@ -34,11 +34,11 @@ def delimited(rows, delimiter):
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 @pytest.mark.parametrize(("delimiter", "first_line"), [(";", ""), ("\t", ""), (";", "sep=;\r\n")])
 def test_any_delimiter_and_encoding_gives_the_same_rows(project, delimiter, first_line, encoding):
-    expected = project.dataset().results
+    expected = project.dataset().reported_results
     project.put(STUDIES, 5, value="0,5", ci_low="0,100", p_value="0,01")
     text = first_line + delimited(project.rows(STUDIES), delimiter)
     project.path(STUDIES).write_bytes(text.encode(encoding))
-    results = project.dataset().results
+    results = project.dataset().reported_results
     columns = [name for name in results if name != "address"]
     assert results[columns].equals(expected[columns])
     above = 2 if first_line else 1
@@ -52,7 +52,9 @@ def test_blank_rows_and_columns_are_ignored_and_lines_stay_right(project, delimi
     wide = [[*row, "", ""] for row in (header, *rows[:2], blank, *rows[2:], blank, blank)]
     project.path(STUDIES).write_text(delimited(wide, delimiter), "utf-8")
     lines = [2, 3, 5, 6, 7]
-    assert project.dataset().results["address"].tolist() == [f"{STUDIES}:{n}" for n in lines]
+    assert project.dataset().reported_results["address"].tolist() == [
+        f"{STUDIES}:{n}" for n in lines
+    ]
     wide[2][-1] = "remark"
     project.path(STUDIES).write_text(delimited(wide, delimiter), "utf-8")
     message = f"column {len(header) + 2} has cells but no name. Name it, or delete its cells."
@@ -77,7 +79,7 @@ def test_a_header_that_is_none_is_one_message(project, header, message):
 def test_column_names_are_read_in_any_case(project):
     project.replace(STUDIES, "study,condition", "Study, Condition")
     project.replace(STUDIES, "time_unit", "Time unit")
-    assert len(project.dataset().results) == 5
+    assert len(project.dataset().reported_results) == 5
 
 
 @pytest.mark.parametrize("first_line", ["", "sep=;\r\n"])
@@ -88,12 +90,12 @@ def test_rows_are_added_as_the_file_is_written(project, first_line):
     project.path(STUDIES).write_text(text, "utf-8", newline="")
     new = new | {"arm": "milk"}
     append_checked_row(project.root, schema.STUDIES, new)
-    assert project.dataset().results["arm"].tolist()[-1] == "milk"
+    assert project.dataset().reported_results["arm"].tolist()[-1] == "milk"
     project.path("new.csv").write_text(delimited([new, {**new, "arm": "oil"}.values()], ","))
     enter_results(project.root, project.path("new.csv"), Reader("A. Baker", "2026-11-24"))
     written = project.path(STUDIES).read_bytes().decode()
     assert written.startswith(text)
-    assert project.dataset().results["arm"].tolist()[-2:] == ["milk", "oil"]
+    assert project.dataset().reported_results["arm"].tolist()[-2:] == ["milk", "oil"]
 
 
 @pytest.mark.parametrize(
@@ -126,7 +128,7 @@ def test_a_comma_is_a_decimal_sign_where_semicolons_separate_fields():
 def test_spellings_of_a_word_become_one_value(project):
     for line, verified in ((2, "Yes"), (3, "YES"), (4, "yes")):
         project.put(STUDIES, line, verified=verified, role="Single Arm")
-    results = project.dataset().results
+    results = project.dataset().reported_results
     assert results["verified"].tolist()[:3] == ["yes"] * 3
     assert set(results["role"]) == {"single arm", "contrast"}
 
@@ -164,9 +166,9 @@ def test_a_workbook_gives_the_rows_of_the_csv_file(project):
     expected = project.dataset()
     save_workbook(project)
     dataset = project.dataset()
-    columns = [name for name in expected.results if name != "address"]
-    assert dataset.results[columns].equals(expected.results[columns])
-    addresses = dataset.results["address"].tolist()
+    columns = [name for name in expected.reported_results if name != "address"]
+    assert dataset.reported_results[columns].equals(expected.reported_results[columns])
+    addresses = dataset.reported_results["address"].tolist()
     assert addresses == [f"{WORKBOOK}:{row}" for row in range(2, 7)]
     assert set(dataset.checksums) >= {WORKBOOK} and STUDIES not in dataset.checksums
     (described,) = describe_rows(dataset, addresses[:1])
@@ -187,7 +189,7 @@ def spread(sheet):
 
 def test_blank_rows_and_hidden_sheets_are_ignored_and_hidden_rows_read(project):
     save_workbook(project, spread)
-    addresses = project.dataset().results["address"].tolist()
+    addresses = project.dataset().reported_results["address"].tolist()
     assert addresses == [f"{WORKBOOK}:{row}" for row in (2, 3, 6, 7, 8)]
 
 
@@ -197,7 +199,13 @@ def test_numbers_as_printed_keep_the_decimals_that_are_shown(project):
         put("as_printed", 6, 0.5, "0.00")(sheet)
 
     save_workbook(project, change)
-    assert project.dataset().results["as_printed"].tolist() == ["71%", "4/20", "71%", "0.5", "0.50"]
+    assert project.dataset().reported_results["as_printed"].tolist() == [
+        "71%",
+        "4/20",
+        "71%",
+        "0.5",
+        "0.50",
+    ]
 
 
 def test_a_formula_counts_as_its_saved_value(project):
@@ -214,7 +222,7 @@ def test_a_formula_counts_as_its_saved_value(project):
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in members.items():
             archive.writestr(name, content)
-    assert project.dataset().results["note"].tolist()[0] == "2"
+    assert project.dataset().reported_results["note"].tolist()[0] == "2"
 
 
 def two_sheets(sheet):
@@ -250,7 +258,7 @@ def test_the_sheet_of_the_table_is_read_among_others(project):
         sheet.parent.create_sheet("notes", 0).append(["a"])
 
     save_workbook(project, change)
-    assert len(project.dataset().results) == 5
+    assert len(project.dataset().reported_results) == 5
 
 
 def test_a_macro_is_refused_and_so_is_what_is_no_workbook(project):

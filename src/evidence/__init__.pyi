@@ -40,6 +40,15 @@ from .analysis.defaults import (
 from .analysis.follow_up import (
     longest_follow_up as longest_follow_up,
 )
+from .analysis.gaps.coverage import (
+    find_coverage as find_coverage,
+)
+from .analysis.gaps.coverage import (
+    known_studies as known_studies,
+)
+from .analysis.gaps.evidence_map import (
+    coverage_by_question as coverage_by_question,
+)
 from .analysis.gaps.primary_outcomes import (
     primary_outcomes_sentence as primary_outcomes_sentence,
 )
@@ -48,6 +57,9 @@ from .analysis.gaps.reading_list import (
 )
 from .analysis.gaps.unknowns import (
     find_unknowns as find_unknowns,
+)
+from .analysis.narrative.coverage import (
+    coverage_summary as coverage_summary,
 )
 from .analysis.narrative.dose_response import (
     describe_dose_model as describe_dose_model,
@@ -106,9 +118,6 @@ from .analysis.pooling.time_course import (
 from .analysis.results import (
     select_results as select_results,
 )
-from .dataset.dataset import (
-    load_dataset as load_dataset,
-)
 from .errors import (
     EvidenceError as EvidenceError,
 )
@@ -160,8 +169,17 @@ from .figures.risk_of_bias import (
 from .figures.specification_curve import (
     lay_out_specification_curve as lay_out_specification_curve,
 )
+from .figures.study_flow import (
+    lay_out_study_flow as lay_out_study_flow,
+)
 from .figures.time_course import (
     lay_out_time_course as lay_out_time_course,
+)
+from .queries import (
+    EXAMPLE as EXAMPLE,
+)
+from .queries import (
+    load_dataset as load_dataset,
 )
 from .report.explorer_widget import (
     explore as explore,
@@ -207,6 +225,7 @@ from .tables.studies import (
 )
 
 __all__ = [
+    "EXAMPLE",
     "EvidenceError",
     "Question",
     "appraisal_summary",
@@ -216,24 +235,31 @@ __all__ = [
     "claim_verdicts",
     "claims_summary",
     "contradictions",
+    "coverage_by_question",
+    "coverage_summary",
     "default_outcomes",
+    "describe_dose_model",
     "describe_pool",
     "describe_time_model",
     "disagreements",
     "draw",
     "evidence_bodies",
     "explore",
+    "find_coverage",
     "find_unknowns",
+    "fit_dose_model",
     "fit_time_model",
     "follow_up_attrition",
     "grade_certainty",
     "grim_power",
+    "known_studies",
     "lay_out_arm_comparison",
     "lay_out_arm_comparisons",
     "lay_out_claim_verdicts",
     "lay_out_cumulative",
     "lay_out_dose_effect_all_trials",
     "lay_out_dose_effect_one_trial",
+    "lay_out_dose_response_curve",
     "lay_out_evidence_map",
     "lay_out_explorer_forest",
     "lay_out_follow_up",
@@ -242,6 +268,7 @@ __all__ = [
     "lay_out_risk_of_bias",
     "lay_out_risk_of_bias_summary",
     "lay_out_specification_curve",
+    "lay_out_study_flow",
     "lay_out_time_course",
     "load_dataset",
     "longest_follow_up",
@@ -274,18 +301,3 @@ __all__ = [
     "unknowns_summary",
     "why_not_pooled",
 ]
-from .analysis.gaps.coverage import (
-    find_coverage as find_coverage,
-)
-from .analysis.gaps.coverage import (
-    known_studies as known_studies,
-)
-from .analysis.gaps.evidence_map import (
-    coverage_by_question as coverage_by_question,
-)
-from .analysis.narrative.coverage import (
-    coverage_summary as coverage_summary,
-)
-from .figures.study_flow import (
-    lay_out_study_flow as lay_out_study_flow,
-)

@@ -35,10 +35,6 @@ class Reason(str):
         """Return a text as a reason without arguments, unless it is a reason already."""
         return text if isinstance(text, Reason) else cls(text)
 
-    def renamed(self, names: Mapping[str, str]) -> "Reason":
-        """Return the reason for a caller who knows some arguments by other names."""
-        return Reason(self, **{names.get(name, name): v for name, v in self.arguments.items()})
-
     def after(self, words: str) -> "Reason":
         """Return the reason with words before its text."""
         return Reason(f"{words}{self}", **self.arguments)

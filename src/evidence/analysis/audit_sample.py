@@ -41,7 +41,7 @@ def draw_sample(dataset: Dataset, size: int, seed: int) -> pd.DataFrame:
     The same seed draws the same rows whatever their order in the table, so a second call continues
     where the first stopped.
     """
-    rows = dataset.results[dataset.results["verified"] == "yes"].copy()
+    rows = dataset.reported_results[dataset.reported_results["verified"] == "yes"].copy()
     rows["row"] = [row_digest(row) for row in rows.itertuples()]
     rows = rows.sort_values("row").set_index("row", drop=False)
     sample = random.Random(seed).sample(list(rows.index), min(size, len(rows)))
@@ -60,7 +60,7 @@ def error_rate(dataset: Dataset) -> Sentence:
     ----------
     wilson1927.
     """
-    present = {row_digest(row) for row in dataset.results.itertuples()}
+    present = {row_digest(row) for row in dataset.reported_results.itertuples()}
     answers = dataset.audits.drop_duplicates("row", keep="last")
     wrong = answers[answers["answer"] == "wrong"]
     confirmed = answers[(answers["answer"] == "confirmed") & answers["row"].isin(present)]
@@ -83,7 +83,9 @@ def error_rate(dataset: Dataset) -> Sentence:
     drawn, corrected = audits[audits["seed"].notna()], wrong[~wrong["row"].isin(present)]
     fields: Fields = {
         "checked": count(len(audits), "", addresses),
-        "all": count(len(dataset.results), "result", rows=dataset.results["address"]),
+        "all": count(
+            len(dataset.reported_results), "result", rows=dataset.reported_results["address"]
+        ),
         "drawn": count(len(drawn), "", drawn["address"]),
         "wrong": count(len(wrong), "was", wrong["address"], plural="were"),
         "rate": Number(rate, format_percent(rate, 1000), addresses, "error_rate"),
@@ -107,7 +109,7 @@ def overdue_reviews(dataset: Dataset, day: str) -> Iterator[str]:
 
     The day is never taken from the clock, so that output is reproducible.
     """
-    for frame, key in ((dataset.unknowns, "unknown"), (dataset.claims, "claim")):
+    for frame, key in ((dataset.listed_unknowns, "unknown"), (dataset.guide_claims, "claim")):
         is_overdue = (frame["review_due"] != "") & (frame["review_due"] < day)
         for row in frame[is_overdue].to_dict("records"):
             searched = f"last searched {row['last_searched']}" if row["last_searched"] else (

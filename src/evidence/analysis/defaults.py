@@ -12,6 +12,7 @@ import pandas as pd
 from evidence.analysis.eligible_evidence import OUTCOME_KINDS, evidence_rows
 from evidence.analysis.pooling.study_effects import PRINTED_EFFECTS, can_compute, source_measures
 from evidence.dataset.dataset import Dataset
+from evidence.dataset.displayable import as_listing
 from evidence.provenance.sentence import Sentence, capitalise
 
 MAX_OUTCOMES = 2
@@ -70,6 +71,7 @@ def default_days(rows: pd.DataFrame) -> float:
     return float(studies.idxmax()) if len(studies) else ONE_DAY
 
 
+@as_listing
 def outcome_definitions(dataset: Dataset, outcomes: Iterable[str]) -> Iterator[Sentence]:
     """Yield the definition of each outcome that `outcomes.csv` describes, as a sentence."""
     definitions = dataset.outcomes[["outcome", "description", "address"]].set_index("outcome")

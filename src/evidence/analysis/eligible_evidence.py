@@ -41,7 +41,7 @@ def participants(dataset: Dataset) -> pd.Series:
     Without any of these, it is the number in `known_studies.csv`, and 0 if that states none either.
     """
     # A second report may name the arms otherwise; they would be added up twice.
-    results = dataset.results[dataset.results["repeats"] == ""]
+    results = dataset.reported_results[dataset.reported_results["repeats"] == ""]
     in_arm = results["role"].isin(["intervention", "comparator", "single arm"])
     rows = results[in_arm & (results["reported_by"] != "guide")]
     arm_size = rows["n"].fillna(rows["events"].where(rows["measure"] == "count"))
@@ -63,7 +63,7 @@ def participants(dataset: Dataset) -> pd.Series:
 def cohorts(dataset: Dataset) -> pd.Series:
     """Return the study whose participants each study reports: itself, unless `designs.csv` says."""
     stated = dict(zip(dataset.designs["study"], dataset.designs["cohort"], strict=True))
-    studies = dataset.results["study"].unique()
+    studies = dataset.reported_results["study"].unique()
     return pd.Series([stated.get(study) or study for study in studies], index=studies)
 
 

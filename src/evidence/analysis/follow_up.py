@@ -16,6 +16,7 @@ from evidence.analysis.arm_comparisons import ALPHA, add_confidence_intervals, a
 from evidence.analysis.missing_results import why_missing
 from evidence.analysis.results import last_assessments
 from evidence.dataset.dataset import Dataset
+from evidence.dataset.displayable import as_listing
 from evidence.dataset.schema import RATIO_MEASURES, UNSIZED_MEASURES
 from evidence.provenance.sentence import Number, Sentence, format_duration, format_percent
 
@@ -73,6 +74,7 @@ def follow_up_by_study(dataset: Dataset, findings: pd.DataFrame) -> pd.DataFrame
     return frame.sort_values(["measured_to", "label"], kind="stable").reset_index(drop=True)
 
 
+@as_listing
 def longest_follow_up(studies: pd.DataFrame) -> list[Sentence]:
     """Return one sentence per study of `follow_up_by_study` on its last result and assessment."""
     return [

@@ -72,8 +72,8 @@ def select_results(
         The data have no such scope, condition or outcome.
     """
     require_known("scope", [scope], SCOPES)
-    require_known("conditions", conditions, list(dataset.results["condition"].unique()))
-    require_known("outcomes", outcomes, list(dataset.results["outcome"].unique()))
+    require_known("conditions", conditions, list(dataset.reported_results["condition"].unique()))
+    require_known("outcomes", outcomes, list(dataset.reported_results["outcome"].unique()))
     rows = _all_results(dataset)
     if not with_repeats:
         rows = rows[rows["repeats"] == ""]
@@ -90,7 +90,9 @@ def select_results(
 def _all_results(dataset: Dataset) -> pd.DataFrame:
     # Remarks of the curators are on no page, so a new remark must not change a report.
     rows = _join(
-        dataset.results.drop(columns=schema.STUDIES.with_role("remark")), _studies(dataset), "study"
+        dataset.reported_results.drop(columns=schema.STUDIES.with_role("remark")),
+        _studies(dataset),
+        "study",
     )
     rows = _join(rows, dataset.outcomes[OUTCOME_COLUMNS], "outcome")
     rows["kind"] = rows["kind"].fillna("benefit")
@@ -243,7 +245,7 @@ def _studies(dataset: Dataset) -> pd.DataFrame:
     """Return one row per study; without `designs.csv` the label comes from the bibliography."""
     if len(dataset.designs):
         return dataset.designs[STUDY_COLUMNS]
-    studies = dataset.results["study"].unique()
+    studies = dataset.reported_results["study"].unique()
     frame = pd.DataFrame({"study": studies}, columns=STUDY_COLUMNS).fillna("")
     return frame.assign(scope="core", label=[dataset.label(study) for study in studies])
 

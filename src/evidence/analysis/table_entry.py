@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 from evidence.analysis.checks import require_consistent
 from evidence.dataset import schema
-from evidence.dataset.dataset import Dataset, load_dataset
+from evidence.dataset.dataset import Dataset, read_dataset
 from evidence.errors import EvidenceError
 from evidence.files import atomic_write
 
@@ -36,7 +36,7 @@ def write_checked(dataset: Dataset, texts: Mapping[str, str], *, dry_run: bool =
             shutil.copyfile(dataset.project / file, copy / file)
         for file, text in texts.items():
             (copy / file).write_bytes(text.encode())
-        require_consistent(load_dataset(copy))
+        require_consistent(read_dataset(copy))
     if not dry_run:
         _write(dataset.project, texts)
 

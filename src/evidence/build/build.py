@@ -518,9 +518,9 @@ def _dataset_reader(project: Path) -> "Callable[[], Dataset]":
     @cache
     def read() -> "Dataset":
         from evidence.analysis.checks import require_consistent
-        from evidence.dataset.dataset import load_dataset
+        from evidence.dataset.dataset import read_dataset
 
-        dataset = load_dataset(project)
+        dataset = read_dataset(project)
         require_consistent(dataset)
         return dataset
 

@@ -47,9 +47,10 @@ def load_modules() -> None:
 
 def load_tables(project: str, *, precompute: bool) -> None:
     """Read the tables and, if asked to, compute what many notebooks need of them."""
-    from evidence.dataset import access_log, dataset
+    from evidence.dataset import access_log
+    from evidence.queries import load_dataset
 
-    tables = dataset.load_dataset(project)
+    tables = load_dataset(project)
     if precompute:
         access_log.precompute(tables)
 

@@ -148,10 +148,10 @@ def pool(output_format: str, verbose: bool, project: str, **question: Any) -> in
     """
     from evidence.analysis.pooling.pooled_estimate import PoolingError, meta_analyse
     from evidence.analysis.results import select_results
-    from evidence.dataset.dataset import load_dataset
+    from evidence.dataset.dataset import read_dataset
     from evidence.tables.pooled_text import format_pool
 
-    dataset = load_dataset(project)
+    dataset = read_dataset(project)
     results = select_results(dataset)
     given = {name: value for name, value in question.items() if value is not None}
     try:
@@ -219,9 +219,9 @@ def dose_response(
     from evidence.analysis.pooling.pooled_estimate import PoolingError
     from evidence.analysis.pooling.question import Question, main_question
     from evidence.analysis.results import select_results
-    from evidence.dataset.dataset import load_dataset
+    from evidence.dataset.dataset import read_dataset
 
-    dataset = load_dataset(project)
+    dataset = read_dataset(project)
     results = select_results(dataset)
     curve = {name: options.pop(name) for name in ("shape", "stages", "route", "confidence")}
     time_days = options.pop("time_days") or 0.0
@@ -262,11 +262,11 @@ def export_data(project: str, file_format: str, out: str, **options: Any) -> int
     """
     from evidence.analysis.pooling.question import Question, main_question, select_study_effects
     from evidence.analysis.results import select_results
-    from evidence.dataset.dataset import load_dataset
+    from evidence.dataset.dataset import read_dataset
     from evidence.exchange.metafor_export import metafor_table
     from evidence.provenance.sentence import count
 
-    dataset = load_dataset(project)
+    dataset = read_dataset(project)
     results = select_results(dataset)
     del options["confidence"]
     time_days = options.pop("time_days") or 0.0

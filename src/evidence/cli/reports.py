@@ -207,10 +207,10 @@ def why(name: str, output_format: str, reports: str, project: str) -> int:
     shown, how it was computed, the rows behind it, and for each row what the source prints and on
     which page.
     """
-    from evidence.dataset.dataset import load_dataset
+    from evidence.dataset.dataset import read_dataset
     from evidence.report.trace import trace_number, trace_parts
 
-    dataset = load_dataset(project)
+    dataset = read_dataset(project)
     traces = trace_number(dataset, _reports_folder(reports, dataset.project), name)
     if output_format == "json":
         content = [trace.as_data(dataset) for trace in traces]
@@ -248,10 +248,10 @@ def cite(names: tuple[str, ...], style: str, reports: str, project: str) -> int:
     studies come first, then the figure with its version, as part of the project in CITATION.cff.
     """
     from evidence.dataset.citations import STYLES
-    from evidence.dataset.dataset import load_dataset
+    from evidence.dataset.dataset import read_dataset
     from evidence.report.cite import cited_sources
 
-    dataset = load_dataset(project)
+    dataset = read_dataset(project)
     sources = cited_sources(dataset, _reports_folder(reports, dataset.project), names)
     print_data(STYLES[style](sources))
     return 0
@@ -286,12 +286,12 @@ def export(name: str, file_format: str, style: str, out: str, reports: str, proj
 
     NAME is the id of a figure or table, as shown on its page. Caption and references are included.
     """
-    from evidence.dataset.dataset import load_dataset
+    from evidence.dataset.dataset import read_dataset
     from evidence.report.export import export_document, write_document
 
     if file_format == "docx" and not out:
         raise ParameterError(f"a Word document cannot be printed. Name a file: --out {name}.docx")
-    dataset = load_dataset(project)
+    dataset = read_dataset(project)
     item = (dataset, _reports_folder(reports, dataset.project), name, file_format, style)
     if not out:
         print_data(export_document(*item).decode())
@@ -317,10 +317,10 @@ def identify(figure: str, output_format: str, reports: str, project: str) -> int
     prints figure, version, rows and studies, and what has changed since. The exit code is 0 if the
     figure is current, else 1.
     """
-    from evidence.dataset.dataset import load_dataset
+    from evidence.dataset.dataset import read_dataset
     from evidence.report.identify_figure import identify_figure
 
-    dataset = load_dataset(project)
+    dataset = read_dataset(project)
     found = identify_figure(dataset, _reports_folder(reports, dataset.project), figure)
     if output_format == "json":
         print_data(format_json(found.as_data()))

@@ -53,10 +53,10 @@ def check(due_by: datetime | None, project: str) -> int:
     """
     from evidence.analysis.audit_sample import overdue_reviews
     from evidence.analysis.checks import check_consistency
-    from evidence.dataset.dataset import load_dataset
+    from evidence.dataset.dataset import read_dataset
     from evidence.provenance.sentence import count
 
-    dataset = load_dataset(project)
+    dataset = read_dataset(project)
     findings = check_consistency(dataset)
     _print_findings(findings)
     for line in overdue_reviews(dataset, due_by.date().isoformat()) if due_by else ():
@@ -64,15 +64,15 @@ def check(due_by: datetime | None, project: str) -> int:
     source_warnings = dataset.source_warnings()
     for line in source_warnings:
         echo(line)
-    reported = dataset.results["reported_by"] != "guide"
+    reported = dataset.reported_results["reported_by"] != "guide"
     errors = sum(finding.is_blocking for finding in findings)
     waived = sum(bool(finding.waiver) for finding in findings)
     parts = (
         count(int(reported.sum()), "result"),
-        count(len(dataset.results) - int(reported.sum()), "guide statement"),
-        count(dataset.results.loc[reported, "study"].nunique(), "study"),
-        count(len(dataset.claims), "claim"),
-        count(len(dataset.unknowns), "unknown"),
+        count(len(dataset.reported_results) - int(reported.sum()), "guide statement"),
+        count(dataset.reported_results.loc[reported, "study"].nunique(), "study"),
+        count(len(dataset.guide_claims), "claim"),
+        count(len(dataset.listed_unknowns), "unknown"),
         count(len(dataset.bibliography), "source"),
     )
     others = len(findings) - errors - waived + len(source_warnings)
@@ -121,14 +121,14 @@ def audit(sample: int, seed: int, auditor: str, list_only: bool, project: str) -
     saved in data/audits.csv at once, and every report states the resulting error rate.
     """
     from evidence.analysis.audit_sample import draw_sample, error_rate
-    from evidence.dataset.dataset import append_row, load_dataset
+    from evidence.dataset.dataset import append_row, read_dataset
     from evidence.dataset.schema import AUDITS
     from evidence.provenance.sentence import count
     from evidence.report.trace import trace_number
 
     if not auditor and not list_only:
         raise ParameterError("--auditor is missing. Give your name: --auditor 'A. Reader'")
-    dataset = load_dataset(project)
+    dataset = read_dataset(project)
     rows = draw_sample(dataset, sample, seed)
     saved = 0
     for number, row in enumerate(rows.itertuples(), start=1):
@@ -148,7 +148,7 @@ def audit(sample: int, seed: int, auditor: str, list_only: bool, project: str) -
         saved += 1
     if not list_only:
         echo(f"\n{count(saved, 'answer').text} saved in {AUDITS.file}")
-        echo(error_rate(load_dataset(dataset.project)))
+        echo(error_rate(read_dataset(dataset.project)))
     return 0
 
 
@@ -258,10 +258,10 @@ def add_search(searched_on: datetime | None, project: str, **cells: Any) -> int:
     The counts must add up: records are duplicates and screened records, and screened records are
     excluded or kept. If anything is wrong, the command says so and writes nothing.
     """
-    from evidence.dataset.dataset import append_checked_row, load_dataset
+    from evidence.dataset.dataset import append_checked_row, read_dataset
     from evidence.dataset.schema import SEARCHES
 
-    dataset = load_dataset(project)
+    dataset = read_dataset(project)
     for name in ("conditions", "treatments", "outcomes"):
         cells[name] = "; ".join(cells[name])
     if cells["screened"] is None:
@@ -286,11 +286,11 @@ def _next_search(names: Iterable[str]) -> str:
 @project_option
 def list_searches(project: str) -> int:
     """List the recorded searches, one line each."""
-    from evidence.dataset.dataset import load_dataset
+    from evidence.dataset.dataset import read_dataset
     from evidence.provenance.rows import describe_rows
     from evidence.provenance.sentence import count
 
-    dataset = load_dataset(project)
+    dataset = read_dataset(project)
     for row in describe_rows(dataset, dataset.searches["address"]):
         echo(f"{row.address}  {row.description}: {row.as_printed}")
     echo(count(len(dataset.searches), "search", plural="searches").text)
@@ -304,10 +304,10 @@ def print_search_template(project: str) -> int:
 
     Add the completed row to data/searches.csv, and run 'evidence check'.
     """
-    from evidence.dataset.dataset import load_dataset
+    from evidence.dataset.dataset import read_dataset
     from evidence.dataset.schema import SEARCHES
 
-    name = _next_search(load_dataset(project).searches["search"])
+    name = _next_search(read_dataset(project).searches["search"])
     row = {"search": name, "date": date.today().isoformat()}
     writer = csv.DictWriter(sys.stdout, SEARCHES.names, restval="", lineterminator="\n")
     writer.writeheader()
@@ -374,13 +374,13 @@ def wanted(
     from evidence.analysis.gaps import result_template
     from evidence.analysis.gaps.reading_list import find_wanted_results
     from evidence.analysis.narrative.reading_list import format_reading_list
-    from evidence.dataset.dataset import load_dataset
+    from evidence.dataset.dataset import read_dataset
     from evidence.report.machine_readable import reading_list_json
 
     if enter:
         day = (read_on.date() if read_on else date.today()).isoformat()
         return _enter_rows(project, enter, reader, day, url, full_text)
-    dataset = load_dataset(project)
+    dataset = read_dataset(project)
     if template:
         rows = result_template.result_templates(dataset, template)
         print_data(result_template.format_rows(rows))
@@ -439,11 +439,11 @@ def unknowns(
     'evidence why NAME' shows the rows, the studies that were not read and the searches of one.
     """
     from evidence.analysis.gaps.unknowns import find_unknowns, select_unknowns
-    from evidence.dataset.dataset import load_dataset
+    from evidence.dataset.dataset import read_dataset
     from evidence.report.machine_readable import unknowns_json
     from evidence.tables.gaps import unknowns_text
 
-    dataset = load_dataset(project)
+    dataset = read_dataset(project)
     entries = select_unknowns(
         find_unknowns(dataset),
         participants=participants,

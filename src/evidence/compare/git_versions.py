@@ -14,7 +14,7 @@ from pathlib import Path
 
 from evidence.compare.version_diff import VersionDiff, diff_datasets, diff_values
 from evidence.dataset import schema
-from evidence.dataset.dataset import Dataset, load_dataset
+from evidence.dataset.dataset import Dataset, read_dataset
 from evidence.dataset.project_folder import find_project
 from evidence.dataset.schema import BIBLIOGRAPHY_FILE
 from evidence.errors import DatasetError, EvidenceError
@@ -128,14 +128,14 @@ def read_version(version: str, project: str | Path = "") -> tuple[str, Dataset]:
         If the tables of a folder have errors.
     """
     if version and Path(version).expanduser().is_dir():
-        return version, load_dataset(Path(version).expanduser())
+        return version, read_dataset(Path(version).expanduser())
     root = find_project(project)
     commit = _resolve(version, root)
     name = commit[:7] if commit.startswith(version) else f"{version} ({commit[:7]})"
     with tempfile.TemporaryDirectory() as folder:
         _extract_data(root, commit, Path(folder))
         try:
-            return name, load_dataset(folder)
+            return name, read_dataset(folder)
         except DatasetError as error:
             raise EvidenceError(
                 f"{name}: the data of this revision do not fit the tables that this release of "

@@ -197,7 +197,10 @@ def _row_change(kind: str, dataset: Dataset, row: dict, *args, **kwargs) -> RowC
 
 
 def _studies(old: Dataset, new: Dataset, rows: tuple[RowChange, ...]) -> Iterator[Change]:
-    old_studies, new_studies = set(old.results["study"]), set(new.results["study"])
+    old_studies, new_studies = (
+        set(old.reported_results["study"]),
+        set(new.reported_results["study"]),
+    )
     files = (schema.STUDIES.file, schema.DESIGNS.file)
     touched = {row.study for row in rows if row.file in files and row.kind != "filled in"}
     for dataset, kind, studies in (
@@ -205,12 +208,14 @@ def _studies(old: Dataset, new: Dataset, rows: tuple[RowChange, ...]) -> Iterato
         (old, "removed", old_studies - new_studies),
         (new, "corrected", new_studies & old_studies & touched),
     ):
-        for study in [name for name in dataset.results["study"].unique() if name in studies]:
+        for study in [
+            name for name in dataset.reported_results["study"].unique() if name in studies
+        ]:
             yield Change(kind, dataset.label(study), _describe_study(dataset, study))
 
 
 def _describe_study(dataset: Dataset, study: str) -> str:
-    results = dataset.results[dataset.results["study"] == study]
+    results = dataset.reported_results[dataset.reported_results["study"] == study]
     design = "".join(dataset.designs.loc[dataset.designs["study"] == study, "design"])
     size = count_subjects(study_sizes(dataset), results)
     return (
@@ -282,7 +287,7 @@ def _verdicts(dataset: Dataset) -> dict[str, tuple[str, str, frozenset[str]]]:
     The computed verdict is named where it differs.
     """
     verdicts = {}
-    for row in claim_audit.claim_verdicts(dataset, dataset.results).itertuples():
+    for row in claim_audit.claim_verdicts(dataset, dataset.reported_results).itertuples():
         differs = row.computed_verdict not in ("", row.verdict)
         verdict = f"{row.verdict} (computed: {row.computed_verdict})" if differs else row.verdict
         verdicts[row.claim] = (row.label, verdict, frozenset(row.compared_rows.split()))
@@ -358,7 +363,7 @@ def _kind_of_move(earlier: Unknown, later: Unknown, *, is_removal: bool) -> str:
 
 def _reason_closed(dataset: Dataset, unknown: Unknown) -> tuple[str, str]:
     """Say why a version has an unknown no more: what kind of change that is, and the reason."""
-    claims, guide = dataset.claims, dataset.guide
+    claims, guide = dataset.guide_claims, dataset.guide
     if unknown.origin == "listed":
         return "withdrawn", "removed from unknowns.csv"
     if unknown.name in answered_questions(dataset):
@@ -403,7 +408,7 @@ def _reasons_moved(earlier: Unknown, later: Unknown) -> list[str]:
 
 def _searches(dataset: Dataset) -> str:
     """Say when claims and unknowns were last searched for, and when a review is due."""
-    both = pd.concat([dataset.unknowns, dataset.claims])
+    both = pd.concat([dataset.listed_unknowns, dataset.guide_claims])
     searched, due = (column[column != ""] for column in (both["last_searched"], both["review_due"]))
     if searched.empty:
         return "No search dates are recorded for claims and unknowns."

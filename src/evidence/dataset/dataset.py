@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Self
 
 import pandas as pd
 
@@ -69,16 +70,16 @@ class Dataset:
     log: AccessLog | None = field(default=None, repr=False)
     unlogged: "Dataset | None" = field(default=None, repr=False)
 
-    results = TableProperty(schema.STUDIES)
+    reported_results = TableProperty(schema.STUDIES)
     outcomes = TableProperty(schema.OUTCOMES)
     instruments = TableProperty(schema.INSTRUMENTS)
     doses = TableProperty(schema.DOSES)
     designs = TableProperty(schema.DESIGNS)
     arms = TableProperty(schema.ARMS)
     guide = TableProperty(schema.GUIDE)
-    claims = TableProperty(schema.CLAIMS)
+    guide_claims = TableProperty(schema.CLAIMS)
     statements = TableProperty(schema.STATEMENTS)
-    unknowns = TableProperty(schema.UNKNOWNS)
+    listed_unknowns = TableProperty(schema.UNKNOWNS)
     risk_of_bias = TableProperty(schema.RISK_OF_BIAS)
     minimal_important_differences = TableProperty(schema.MINIMAL_IMPORTANT_DIFFERENCES)
     grade_decisions = TableProperty(schema.GRADE_DECISIONS)
@@ -89,7 +90,7 @@ class Dataset:
     waivers = TableProperty(schema.WAIVERS)
     audits = TableProperty(schema.AUDITS)
 
-    def logged(self) -> "Dataset":
+    def logged(self) -> Self:
         """Return the same dataset with a new log of what is read of it."""
         return replace(self, log=AccessLog(self.project, self.checksums), unlogged=self)
 
@@ -110,7 +111,7 @@ class Dataset:
     @selection
     def studies_at(self, addresses: Sequence[str]) -> list[str]:
         """Return the studies that rows are about, in the order of the results and other tables."""
-        tables = (self.results, self.designs, self.risk_of_bias)
+        tables = (self.reported_results, self.designs, self.risk_of_bias)
         rows = pd.concat([table[["address", "study"]] for table in tables])
         return list(rows.loc[rows["address"].isin(addresses), "study"].unique())
 
@@ -228,7 +229,7 @@ class _TablesChangedError(Exception):
     """The files changed while they were read."""
 
 
-def load_dataset(project: str | Path = "") -> Dataset:
+def read_dataset(project: str | Path = "") -> Dataset:
     """Read, check and convert all tables of a project and its bibliography.
 
     The same dataset is returned for as long as the bytes of all its files stay the same.
@@ -360,7 +361,7 @@ def append_checked_row(project: Path, table: schema.Table, cells: Mapping[str, o
         With every problem; the new row has the number of the line that it would get. Nothing is
         written.
     """
-    dataset = load_dataset(project)
+    dataset = read_dataset(project)
     tables, _ = read_tables(dataset.project)
     lines = table_text(dataset.project, table).splitlines()
     row = {name: str(cells.get(name, "")) for name in tables[table.file].columns}
@@ -369,7 +370,7 @@ def append_checked_row(project: Path, table: schema.Table, cells: Mapping[str, o
     checked = {**tables, table.file: rows.astype("category")}
     build_dataset(dataset.project, checked, dataset.bibliography, dataset.checksums)
     append_row(dataset.project, table, row)
-    return load_dataset(dataset.project)
+    return read_dataset(dataset.project)
 
 
 def with_rows(content: str, table: schema.Table, rows: Iterable[Mapping[str, object]]) -> str:

@@ -13,7 +13,7 @@ from evidence.dataset import schema
 from evidence.dataset.authors import Author
 from evidence.dataset.bibliography import NO_DATE, Reference, decode_file
 from evidence.dataset.citations import format_bibtex
-from evidence.dataset.dataset import Dataset, load_dataset, table_text, with_rows
+from evidence.dataset.dataset import Dataset, read_dataset, table_text, with_rows
 from evidence.dataset.project_folder import EXAMPLE
 from evidence.errors import MAX_PROBLEMS, DatasetError, EvidenceError, Problem, did_you_mean
 from evidence.exchange.comparison import FIELDS, Comparison, UnfitError, result_rows
@@ -85,7 +85,7 @@ def import_evidence(
     for name in values:
         if name not in FIELDS:
             raise EvidenceError(f"--set {name}: no such field.{did_you_mean(name, FIELDS)}")
-    dataset = load_dataset(project)
+    dataset = read_dataset(project)
     if source and source not in dataset.bibliography:
         hint = did_you_mean(source, dataset.bibliography)
         raise EvidenceError(f"--source {source}: references.bib has no such key.{hint}")
@@ -110,7 +110,7 @@ def import_evidence(
         _judgement(judgement, entries.key(judgement.study), entries.source)
         for judgement in review.judgements
     ]
-    has_others = len(dataset.results) > 0 and schema.STUDIES.file not in texts
+    has_others = len(dataset.reported_results) > 0 and schema.STUDIES.file not in texts
     if len(dataset.readings) or not has_others:
         rows[schema.READINGS] = [_reading(path.name, entries.source)]
     if repeats:
@@ -238,7 +238,7 @@ def _spell_as_before(dataset: Dataset, rows: Iterable[Row]) -> None:
     """Write words of new results as the project spells them: capitals do not make a new word."""
     for column in ("condition", "arm", "versus", "outcome", "instrument"):
         source = "arm" if column == "versus" else column
-        known = {word.casefold(): word for word in dataset.results[source].unique()}
+        known = {word.casefold(): word for word in dataset.reported_results[source].unique()}
         for row in rows:
             if column in row:
                 row[column] = known.setdefault(row[column].casefold(), row[column])

@@ -10,6 +10,7 @@ from evidence.analysis.eligible_evidence import OUTCOME_KINDS, evidence_rows
 from evidence.analysis.missing_results import summarise_missing, why_missing
 from evidence.analysis.results import better_side
 from evidence.dataset.dataset import Dataset
+from evidence.dataset.displayable import as_listing
 from evidence.figures import style
 from evidence.figures.layout import Layout, ci_label, draw
 from evidence.provenance.methods import ci_methods
@@ -91,6 +92,7 @@ def lay_out_arm_comparison(
     )
 
 
+@as_listing
 def lay_out_arm_comparisons(
     dataset: Dataset,
     results: pd.DataFrame,

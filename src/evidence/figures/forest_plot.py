@@ -436,10 +436,9 @@ def _line_sentence(line: dict) -> str:
 @style.house_style()
 def draw_forest(layout: ForestLayout, width: float = style.DOUBLE_COLUMN):
     """Draw columns of text around the marks, or in one column the texts above and below them."""
-    from matplotlib.figure import Figure
     from matplotlib.transforms import Affine2D, blended_transform_factory
 
-    figure = Figure((width, 1))
+    figure = style.empty_figure(width, 1)
     lines = layout.frame.to_dict("records")
     _use_fonts(figure, [layout.outcome, *layout.frame["label"]])
     page_width = width - 2 * style.MARGIN

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import singledispatch
+from html import escape
 
 import pandas as pd
 
-from evidence.figures.style import DOUBLE_COLUMN
+from evidence.figures.style import DOUBLE_COLUMN, picture_html
 from evidence.provenance.sentence import Sentence
 
 
@@ -36,6 +37,30 @@ class Layout:
     frame: pd.DataFrame = field(repr=False)
     methods: Mapping[str, str] = field(default_factory=dict)
     empty: str = ""
+
+    def to_html(self, picture: str, caption: str, version: str = "") -> str:
+        """Return a `figure` element around a picture, or a note if nothing is drawn.
+
+        `picture` and `caption`, without the title, are HTML; `version` is that of a report's figure.
+        """
+        if self.empty:
+            return f'<p class="empty" id="{escape(self.id)}">{escape(self.empty)}</p>'
+        marks = "".join(f"<li>{escape(sentence)}</li>" for sentence in self.reading)
+        attribute = f' data-version="{version}"' if version else ""
+        return (
+            f'<figure id="{escape(self.id)}"{attribute}>{picture}\n'
+            f"<figcaption>{caption}</figcaption>\n"
+            f"<details><summary>This chart in words</summary><ul>{marks}</ul></details></figure>"
+        )
+
+    def to_text(self) -> str:
+        """Return the title and what the chart shows, or why it is empty."""
+        return self.empty or f"{self.title}. {self.alt}"
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
+        picture = "" if self.empty else picture_html(draw(self), self.alt)
+        caption = f"<strong>{escape(self.title)}.</strong> {escape(str(self.caption))}"
+        return {"text/html": self.to_html(picture, caption), "text/plain": self.to_text()}
 
 
 @singledispatch

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from evidence.analysis.certainty.risk_of_bias import LEVELS, Appraisal
+from evidence.dataset.displayable import as_listing
 from evidence.figures import style
 from evidence.figures.layout import Layout, draw
 from evidence.provenance.sentence import Sentence, count, format_percent, join_sentences, join_words
@@ -44,6 +45,7 @@ class RiskOfBiasSummaryLayout(Layout):
     columns: tuple[str, ...]
 
 
+@as_listing
 def lay_out_risk_of_bias(appraisals: list[Appraisal]) -> tuple[RiskOfBiasLayout, ...]:
     """Lay out one line per study and judge and one column per domain.
 
@@ -114,6 +116,7 @@ def _traffic_lights(identity: str, title: str, group: list[Appraisal], part) -> 
     )
 
 
+@as_listing
 def lay_out_risk_of_bias_summary(
     appraisals: list[Appraisal],
 ) -> tuple[RiskOfBiasSummaryLayout, ...]:

@@ -5,10 +5,13 @@ palette for colour-blind readers; they are darkened where text is set in them, a
 `tests/test_colours.py` finds them apart for eyes that lack one kind of cone.
 """
 
+import base64
+import io
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -189,11 +192,38 @@ def _characters(path: str) -> set[str]:
         return set()
 
 
-def new_figure(width: float, height: float, **grid):
-    """Return a figure of a size in inches, and its axes; `grid` are options of `subplots`."""
+@cache
+def _figure_class() -> type:
+    """Return the class of all figures: matplotlib takes long to import, so only to draw one."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout="constrained")
+    class NotebookFigure(Figure):
+        """A figure that a notebook shows, although pyplot, which would see to it, is not used."""
+
+        def _repr_html_(self) -> str:
+            return picture_html(self)
+
+    return NotebookFigure
+
+
+def empty_figure(width: float, height: float, **options):
+    """Return a figure of a size in inches without axes; `options` are those of matplotlib."""
+    return _figure_class()(figsize=(width, height), **options)
+
+
+def picture_html(figure, alt: str = "A figure") -> str:
+    """Return a figure as an `img` element that needs no other file; `alt` describes it."""
+    buffer = io.BytesIO()
+    with house_style():
+        use_fonts_for(figure)
+        figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None})
+    picture = base64.b64encode(buffer.getvalue()).decode()
+    return f'<img src="data:image/svg+xml;base64,{picture}" alt="{escape(alt)}">'
+
+
+def new_figure(width: float, height: float, **grid):
+    """Return a figure of a size in inches, and its axes; `grid` are options of `subplots`."""
+    figure = empty_figure(width, height, layout="constrained")
     across, down = MARGIN / width, MARGIN / height
     figure.get_layout_engine().set(rect=(across, down, 1 - 2 * across, 1 - 2 * down))
     return figure, figure.subplots(**grid)

@@ -34,7 +34,7 @@ def _constant(*words: str) -> Callable[[Dataset], Sequence[str]]:
 
 
 def _column(name: str) -> Callable[[Dataset], Sequence[str]]:
-    return lambda dataset: tuple(dataset.results[name].unique())
+    return lambda dataset: tuple(dataset.reported_results[name].unique())
 
 
 def _with_evidence(sort: str) -> Callable[[Dataset], Sequence[str]]:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from evidence.dataset import schema
+from evidence.dataset.displayable import Displayable
 from evidence.files import digest
 
 NOT_ESTIMABLE = "not estimable"
@@ -41,7 +42,7 @@ Fields = dict[str, Number | str]
 
 
 @dataclass(frozen=True)
-class Sentence:
+class Sentence(Displayable):
     """A template with the fields that fill it; its numbers are in `values.json` as `name.key`."""
 
     name: str

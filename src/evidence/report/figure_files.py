@@ -258,7 +258,7 @@ class DisplayedFigure:
         """
         layout = self.layout
         if layout.empty:
-            return f'<p class="empty" id="{escape(layout.id)}">{escape(layout.empty)}</p>'
+            return layout.to_html("", "")
         wide, narrow = (
             f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
             for svg in (self.svg, self.narrow_svg)
@@ -267,16 +267,13 @@ class DisplayedFigure:
             sentence_html(sentence, footnotes=footnotes)
             for sentence in (title_sentence(layout), layout.caption)
         )
-        marks = "".join(f"<li>{escape(sentence)}</li>" for sentence in layout.reading)
-        return (
-            f'<figure id="{escape(layout.id)}" data-version="{self.record.version}">'
+        return layout.to_html(
             f'<picture><source media="{NARROW_SCREEN}" srcset="{narrow}">'
-            f'<img src="{wide}" alt="{escape(layout.alt)}"></picture>\n'
-            f"<figcaption><strong>{title}.</strong> {caption}</figcaption>\n"
-            f"<details><summary>This chart in words</summary><ul>{marks}</ul></details></figure>"
+            f'<img src="{wide}" alt="{escape(layout.alt)}"></picture>',
+            f"<strong>{title}.</strong> {caption}",
+            self.record.version,
         )
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
-        text = self.layout.empty or f"{self.layout.title}. {self.layout.alt}"
         content = {} if self.layout.empty else {METADATA: {"figure": self.layout.id}}
-        return {"text/html": self.to_html(), "text/plain": text}, content
+        return {"text/html": self.to_html(), "text/plain": self.layout.to_text()}, content

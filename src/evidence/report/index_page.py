@@ -233,7 +233,7 @@ def precompute_index(dataset: Dataset) -> None:
 def _claims(
     dataset: Dataset, studies: list[str], to_html: SentenceToHtml, names: Sequence[str]
 ) -> dict[str, object] | None:
-    if dataset.claims.empty:
+    if dataset.guide_claims.empty:
         return None
     claims = claim_audit.sort_by_verdict(claim_audit.judge_claims(dataset))
     disagreements = claim_audit.disagreements(claims, studies)[:MAX_DISAGREEMENTS]

@@ -135,7 +135,7 @@ def _appearance(dataset: Dataset, row) -> dict:
 
 @selection
 def _guide_sources(dataset: Dataset) -> list[str]:
-    results = dataset.results
+    results = dataset.reported_results
     return list(results.loc[results["reported_by"] == "guide", "source"].unique())
 
 

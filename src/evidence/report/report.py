@@ -14,7 +14,6 @@ from evidence.analysis.gaps.reading_list import WantedResult
 from evidence.analysis.gaps.unknowns import Unknown
 from evidence.analysis.narrative.scope import describe_scope
 from evidence.analysis.results import select_results
-from evidence.dataset.dataset import Dataset, load_dataset
 from evidence.errors import ParameterError
 from evidence.figures.layout import Layout
 from evidence.files import atomic_write, format_json
@@ -22,6 +21,7 @@ from evidence.notebook.locate import notebooks_of
 from evidence.notebook.parameters import validate_arguments
 from evidence.provenance.sentence import Sentence, count
 from evidence.provenance.values import ValueStore
+from evidence.queries import ProjectData, load_dataset
 from evidence.report import machine_readable
 from evidence.report.cite import studies_at
 from evidence.report.figure_files import DisplayedFigure, title_sentence, write_figure
@@ -74,7 +74,7 @@ class Report:
 
     Attributes
     ----------
-    dataset : Dataset
+    dataset : ProjectData
     results : DataFrame
         The rows of the report's scope, conditions and outcomes; see `select_results`.
     scope, conditions, outcomes, confidence
@@ -86,7 +86,7 @@ class Report:
     def __init__(
         self,
         name: str,
-        dataset: Dataset,
+        dataset: ProjectData,
         *,
         scope: str,
         conditions: Sequence[str],
@@ -120,6 +120,10 @@ class Report:
         self._tables: list[str] = []
         self._titles: dict[str, str] = {}
         self._listed: set[str] = set()
+
+    def _repr_html_(self) -> str:
+        values = ", ".join(f"{name}={value!r}" for name, value in self.parameters.items())
+        return f"<p><strong>Report {escape(self.name)}</strong>: {escape(values)}</p>"
 
     @property
     def results_with_repeats(self) -> pd.DataFrame:

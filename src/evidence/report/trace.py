@@ -194,7 +194,7 @@ def _trace(
 
 
 def _trace_claim(dataset: Dataset, query: str) -> list[Trace]:
-    claim = _by_name({name: name for name in dataset.claims["claim"]}, query)
+    claim = _by_name({name: name for name in dataset.guide_claims["claim"]}, query)
     if not claim:
         return []
     claims = claim_verdicts(dataset, select_results(dataset))
@@ -252,7 +252,7 @@ def _trace_source(dataset: Dataset, query: str) -> list[Trace]:
         return []
     value = format_vancouver(dataset.bibliography[key]) if key in dataset.bibliography else ""
     tables = {
-        "results": dataset.results[dataset.results["study"] == key],
+        "results": dataset.reported_results[dataset.reported_results["study"] == key],
         "read": dataset.readings[dataset.readings["source"] == key],
     }
     designs = dataset.designs.loc[dataset.designs["study"] == key, "address"]
@@ -268,7 +268,7 @@ def _trace_printed_number(dataset: Dataset, query: str) -> list[Trace]:
         return []
     parts = {}
     for part, frame, column in (
-        ("results", dataset.results, "as_printed"), ("claims", dataset.claims, "statement"),
+        ("results", dataset.reported_results, "as_printed"), ("claims", dataset.guide_claims, "statement"),
     ):  # fmt: skip
         parts[part] = frame[[_prints(text, query) for text in frame[column]]]
     studies = parts["results"]["study"].unique()

@@ -71,7 +71,7 @@ def tabulate_summary_of_findings(dataset: Dataset, graded: Sequence[Certainty]) 
                 "participants": body.participants_text if body.participants else "not stated",
                 "comparator risk per 1,000": _comparator_risk(body),
                 "difference per 1,000, or in points": _difference(body, difference, low, high),
-                "effect": _effect(body),
+                "effect": effect_text(body),
                 "certainty (suggested)": certainty.suggested,
                 "certainty (decided)": certainty.decided or NOT_DECIDED,
             }
@@ -92,6 +92,11 @@ def tabulate_summary_of_findings(dataset: Dataset, graded: Sequence[Certainty]) 
 
 def tabulate_certainty(dataset: Dataset, graded: Sequence[Certainty]) -> ReportTable:
     """Return a table with one row per body and GRADE domain: suggestion, reason and decision."""
+    return tabulate_ratings(graded)
+
+
+def tabulate_ratings(graded: Sequence[Certainty]) -> ReportTable:
+    """Return `tabulate_certainty`, for which the ratings are enough."""
     ratings = [(item.body, rating) for item in graded for rating in item.domains]
     records = [
         {
@@ -186,7 +191,8 @@ def _difference(body: EvidenceBody, difference: float, low: float, high: float) 
     return text
 
 
-def _effect(body: EvidenceBody) -> str:
+def effect_text(body: EvidenceBody) -> str:
+    """Return measure, estimate and CI of a body, or why it has none."""
     if not np.isfinite(body.effect[0]):
         return f"not pooled: {'; '.join(body.reasons_not_pooled)}"
     measure = body.question.measure

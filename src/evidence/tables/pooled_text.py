@@ -42,10 +42,12 @@ def format_pool(
     verbose : bool, optional
         Also print the pooled numbers at full precision.
     """
-    yield f"{_heading(pooled)}\n"
-    yield f"{_answer(pooled)}."
+    yield f"{pool_title(pooled)}\n"
+    yield f"{pool_answer(pooled)}."
     yield f"{capitalise(method_label(pooled))}."
-    yield from filter(None, (_heterogeneity(pooled), side_text(pooled.measure, pooled.better)))
+    yield from filter(
+        None, (describe_heterogeneity(pooled), side_text(pooled.measure, pooled.better))
+    )
     yield ""
     header, *rows = _study_rows(pooled, results)
     yield text_table(header, rows, header[1:])
@@ -75,7 +77,7 @@ def format_pool(
         yield text_table(("", ""), numbers.items())
 
 
-def _heading(pooled: PooledEstimate) -> str:
+def pool_title(pooled: PooledEstimate) -> str:
     """Say what is pooled: measure, outcome, the comparison if all make the same, and the time."""
     parts = [capitalise(measure_label(pooled.measure, pooled.outcome))]
     comparisons = pooled.studies["comparison"].unique()
@@ -88,7 +90,8 @@ def _heading(pooled: PooledEstimate) -> str:
     return ", ".join(parts)
 
 
-def _answer(pooled: PooledEstimate) -> str:
+def pool_answer(pooled: PooledEstimate) -> str:
+    """State the pooled effect with its CI, and from how many studies and participants it is."""
     natural = pooled.natural_scale()
     limits = (natural["estimate"], natural["ci_low"], natural["ci_high"])
     estimate, low, high = format_estimates(pooled.measure, *limits)
@@ -102,7 +105,7 @@ def _answer(pooled: PooledEstimate) -> str:
     return f"{measure} {estimate} ({pooled.ci_label} {low} to {high}); {', '.join(parts)}"
 
 
-def _heterogeneity(pooled: PooledEstimate) -> str:
+def describe_heterogeneity(pooled: PooledEstimate) -> str:
     """Say in words how much the effects differ, where the method measures it."""
     mean = pooled.pooled
     if isinstance(mean, BinomialNormalMean):

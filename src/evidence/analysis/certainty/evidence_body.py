@@ -39,6 +39,7 @@ from evidence.analysis.pooling.study_effects import (
 )
 from evidence.analysis.results import COMPARATOR_ROLES, TREATED_ROLES, require_known
 from evidence.dataset.dataset import Dataset
+from evidence.dataset.displayable import Displayable, as_listing
 from evidence.provenance.sentence import format_duration
 from evidence.statistics.confidence_intervals import risk_difference_interval
 from evidence.statistics.mantel_haenszel import pool_mantel_haenszel
@@ -57,7 +58,7 @@ _NOT_ESTIMATED = (np.nan, np.nan, np.nan)
 
 
 @dataclass(frozen=True)
-class EvidenceBody:
+class EvidenceBody(Displayable):
     """One body of evidence.
 
     `studies` has the columns of `study_effects`, `participants`, `is_whole` (whether these are all
@@ -165,6 +166,7 @@ class EvidenceBody:
         return estimate, low, high
 
 
+@as_listing
 def evidence_bodies(dataset: Dataset, results: pd.DataFrame, **options: Any) -> list[EvidenceBody]:
     """Return every body of evidence in `results`; the options are those of `bodies_for`."""
     return bodies_for(dataset, comparative_rows(results), **options)

@@ -21,6 +21,7 @@ from evidence.analysis.certainty.evidence_body import EvidenceBody
 from evidence.analysis.results import better_side
 from evidence.dataset import schema
 from evidence.dataset.dataset import MAX_CACHED_PROJECTS, Dataset
+from evidence.dataset.displayable import Displayable, as_listing
 from evidence.provenance.sentence import (
     Sentence,
     capitalise,
@@ -62,7 +63,7 @@ class DomainRating:
 
 
 @dataclass(frozen=True)
-class Certainty:
+class Certainty(Displayable):
     """The certainty of a body: the level its designs start from, and the rating of each domain."""
 
     body: EvidenceBody
@@ -104,6 +105,7 @@ def grade_certainty(dataset: Dataset, body: EvidenceBody) -> Certainty:
     return Certainty(body, "high" if is_randomised else "low", tuple(ratings))
 
 
+@as_listing
 def certainty_summary(graded: Sequence[Certainty], k: int = 5) -> list[Sentence]:
     """Count findings by certainty and list the `k` with the most participants, one sentence each."""
     if not graded:

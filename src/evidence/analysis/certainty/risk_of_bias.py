@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from evidence.dataset.dataset import MAX_CACHED_PROJECTS, Dataset
+from evidence.dataset.displayable import Displayable, as_listing
 from evidence.dataset.risk_of_bias_tools import OVERALL, SET_KEY, Tool, load_tools
 from evidence.dataset.schema import HUMAN_DESIGNS
 from evidence.provenance.sentence import Sentence, count, join_words, verbatim
@@ -18,7 +19,7 @@ NOT_JUDGED = ""
 
 
 @dataclass(frozen=True)
-class Appraisal:
+class Appraisal(Displayable):
     """One judge's judgements of one study.
 
     `domains` maps each judged domain to its row (judgement, reason, address). `rule_judgement` is
@@ -62,6 +63,7 @@ class Appraisal:
         return "/".join(part for part in parts if part)
 
 
+@as_listing
 def appraisals(dataset: Dataset, studies: Sequence[str] | None = None) -> list[Appraisal]:
     """Return all appraisals, or those of some studies, in the order of `risk_of_bias.csv`."""
     table = dataset.risk_of_bias
@@ -103,6 +105,7 @@ def applicable_appraisals(
     return applicable
 
 
+@as_listing
 def appraisal_summary(dataset: Dataset, studies: Sequence[str]) -> list[Sentence]:
     """Return sentences on how many studies were appraised, by whom, and with what result."""
     entries = appraisals(dataset, studies)

@@ -14,6 +14,7 @@ from evidence.analysis.checks.finding import Check, Finding
 from evidence.analysis.results import select_results
 from evidence.dataset.access_log import selection
 from evidence.dataset.dataset import MAX_CACHED_PROJECTS, Dataset
+from evidence.dataset.displayable import as_listing
 from evidence.errors import DatasetError, Problem
 
 CHECKS = [
@@ -24,6 +25,7 @@ CHECKS = [
 ]
 
 
+@as_listing
 @selection
 @lru_cache(maxsize=MAX_CACHED_PROJECTS)
 def check_consistency(dataset: Dataset) -> list[Finding]:

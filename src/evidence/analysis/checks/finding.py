@@ -14,13 +14,14 @@ from dataclasses import dataclass
 import pandas as pd
 
 from evidence.dataset.dataset import Dataset
+from evidence.dataset.displayable import Displayable
 
 CheckResults = Iterator[tuple]
 """What a check yields: a row, a message and, if more rows are involved, all their addresses."""
 
 
 @dataclass(frozen=True)
-class Finding:
+class Finding(Displayable):
     """One inconsistency; `rows` are addresses, `resolution` says how to resolve it."""
 
     code: str

@@ -16,6 +16,7 @@ from evidence.analysis.claims.verdicts import NOT_CHECKABLE, judge_claim
 from evidence.analysis.results import select_results
 from evidence.dataset.access_log import selection
 from evidence.dataset.dataset import MAX_CACHED_PROJECTS, Dataset
+from evidence.dataset.displayable import as_listing
 from evidence.dataset.schema import VERDICTS
 from evidence.provenance.sentence import Number, Sentence, count, row_count, verbatim
 
@@ -53,7 +54,7 @@ def sort_by_verdict(claims: pd.DataFrame) -> pd.DataFrame:
 @lru_cache(maxsize=MAX_CACHED_PROJECTS)
 def judge_claims(dataset: Dataset) -> pd.DataFrame:
     """Return all claims in table order with the verdict computed for each."""
-    claims, results = dataset.claims.copy(), select_results(dataset)
+    claims, results = dataset.guide_claims.copy(), select_results(dataset)
     verdicts = [judge_claim(results, claim) for claim in claims.itertuples()]
     computed = pd.Series([verdict.verdict for verdict in verdicts], claims.index, dtype=object)
     # A quality such as "gentle" cannot be computed; only numbers and directions can.
@@ -101,11 +102,13 @@ def computed_verdict_summary(claims: pd.DataFrame) -> Sentence:
     )
 
 
+@as_listing
 def claims_summary(claims: pd.DataFrame) -> list[Sentence]:
     """Summarise the verdicts and how many computed ones were overruled."""
     return [claims_sentence(claims), computed_verdict_summary(claims)]
 
 
+@as_listing
 def disagreements(claims: pd.DataFrame, studies: Sequence[str] = ()) -> list[Sentence]:
     """Return one sentence per claim that differs from its source, those on `studies` first."""
     frame = claims[claims["verdict"].isin(DISAGREEING_VERDICTS)]

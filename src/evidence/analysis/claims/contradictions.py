@@ -15,10 +15,12 @@ from evidence.analysis.doses import convert_doses
 from evidence.analysis.results import select_results
 from evidence.dataset.access_log import selection
 from evidence.dataset.dataset import Dataset
+from evidence.dataset.displayable import as_listing
 from evidence.dataset.row_filter import filter_rows
 from evidence.provenance.sentence import Sentence, join_words, verbatim
 
 
+@as_listing
 @selection
 def contradictions(dataset: Dataset) -> list[Sentence]:
     """Return a sentence for each contradiction between two statements or statement and trial."""

@@ -24,6 +24,8 @@ from evidence.analysis.results import last_assessments, select_results
 from evidence.dataset import schema
 from evidence.dataset.access_log import selection
 from evidence.dataset.dataset import MAX_CACHED_PROJECTS, Dataset
+from evidence.dataset.displayable import Displayable
+from evidence.dataset.notebook_display import Frame
 from evidence.dataset.validation import split_keys
 
 KNOWN_COLUMNS = [
@@ -55,7 +57,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True)
-class Coverage:
+class Coverage(Displayable):
     """How much of what is known to exist on one question is tabulated.
 
     Each frame of studies has the columns of `known_studies`.
@@ -209,7 +211,7 @@ def known_studies(dataset: Dataset) -> pd.DataFrame:
         for study, record in tabulated.items()
         if record["status"] == "tabulated" or study not in names
     ]
-    frame = pd.DataFrame(records, columns=KNOWN_COLUMNS)
+    frame = Frame(records, columns=KNOWN_COLUMNS)
     return frame.astype({"n": "Int64", "days": float, "is_randomised": bool})
 
 

@@ -35,6 +35,7 @@ from evidence.analysis.results import select_results
 from evidence.dataset import schema
 from evidence.dataset.access_log import selection
 from evidence.dataset.dataset import MAX_CACHED_PROJECTS, Dataset
+from evidence.dataset.displayable import Displayable, as_listing
 from evidence.dataset.readings import FULL_TEXT
 from evidence.dataset.row_filter import filter_rows
 from evidence.provenance.sentence import at_time, join_words
@@ -52,7 +53,7 @@ MATCHED = ["study", "arm", "versus", "outcome"]
 
 
 @dataclass(frozen=True)
-class WantedResult:
+class WantedResult(Displayable):
     """One result to look up; what is not known about it is blank.
 
     Attributes
@@ -146,6 +147,7 @@ def find_wanted_results(dataset: Dataset) -> list[WantedResult]:
     ]
 
 
+@as_listing
 def reading_list(
     dataset: Dataset, results: pd.DataFrame, *, outcomes: Sequence[str] = ()
 ) -> list[WantedResult]:
@@ -375,8 +377,8 @@ class _Bearing:
     """Finds the claims and unknowns that a wanted result bears on, and the size of its study."""
 
     def __init__(self, dataset: Dataset, results: pd.DataFrame):
-        self._claims = list(dataset.claims.itertuples())
-        self._unknowns = list(dataset.unknowns.itertuples())
+        self._claims = list(dataset.guide_claims.itertuples())
+        self._unknowns = list(dataset.listed_unknowns.itertuples())
         self._sizes = study_sizes(dataset)
         self._known = {row.known_study: row for row in dataset.known_studies.itertuples()}
         designs = dataset.designs

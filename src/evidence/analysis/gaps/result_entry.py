@@ -8,7 +8,7 @@ from evidence.analysis.gaps.result_template import RESULT_COLUMNS
 from evidence.analysis.table_entry import write_checked
 from evidence.dataset import schema
 from evidence.dataset.csv_reader import read_table
-from evidence.dataset.dataset import Dataset, load_dataset, table_text, with_rows
+from evidence.dataset.dataset import Dataset, read_dataset, table_text, with_rows
 from evidence.dataset.project_folder import table_path
 from evidence.dataset.readings import FULL_TEXT, lies_in
 from evidence.errors import (
@@ -65,7 +65,7 @@ def enter_results(project: str | Path, path: Path, reader: Reader) -> EnteredRow
         Lists every problem that the tables would have with these rows, each with its line in the
         file at `path`. Nothing is written.
     """
-    dataset = load_dataset(project)
+    dataset = read_dataset(project)
     rows = _read_rows(path)
     completed = {line: row for line, row in rows.items() if any(map(row.get, RESULT_COLUMNS))}
     if not completed:
@@ -170,7 +170,7 @@ def _replacements(dataset: Dataset, path: Path, rows: Mapping[int, Row]) -> dict
         A row repeats a confirmed result, or another row.
     """
     key = list(schema.STUDIES.key)
-    results = dataset.results
+    results = dataset.reported_results
     present = {
         cells: (_line(address), verified)
         for cells, address, verified in zip(
@@ -206,7 +206,7 @@ def _with_old_direction(
 
     It is a judgement of the curators on what a sign means, which a source does not print.
     """
-    results = dataset.results
+    results = dataset.reported_results
     directions = dict(zip(map(_line, results["address"]), results["direction"], strict=True))
     return {
         number: rows[number] | {"direction": rows[number]["direction"] or directions[line]}

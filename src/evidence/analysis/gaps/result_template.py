@@ -94,7 +94,7 @@ def format_rows(rows: Iterable[Mapping[str, str]]) -> str:
 
 
 def _template(dataset: Dataset, wanted: WantedResult) -> dict[str, str]:
-    results = dataset.results
+    results = dataset.reported_results
     rows = results[(results["study"] == wanted.study) & (results["reported_by"] != "guide")]
     cells = dict.fromkeys(schema.STUDIES.names, "") | _cells_of_arm(rows, wanted)
     cells |= {name: getattr(wanted, name) for name in (*ASKED, "definition")}

@@ -47,6 +47,7 @@ from evidence.analysis.results import select_results
 from evidence.dataset import schema
 from evidence.dataset.access_log import selection
 from evidence.dataset.dataset import MAX_CACHED_PROJECTS, Dataset
+from evidence.dataset.displayable import Displayable, as_listing
 from evidence.dataset.row_filter import COLUMNS, filter_rows, parse_query
 from evidence.errors import ParameterError, not_one_of
 
@@ -127,7 +128,7 @@ class Topic:
 
 
 @dataclass(frozen=True)
-class Unknown:
+class Unknown(Displayable):
     """One unknown in the form of EPICOT+, with what is computed from the evidence on it.
 
     Attributes
@@ -230,6 +231,7 @@ class Unknown:
         )
 
 
+@as_listing
 @selection
 @lru_cache(maxsize=MAX_CACHED_PROJECTS)
 def find_unknowns(dataset: Dataset) -> list[Unknown]:
@@ -309,7 +311,7 @@ def _listed(evidence: _Evidence) -> Iterator[Unknown]:
     columns = ("question", "population", "intervention", "comparison", "outcome", "asked_on",
                "section", "why_open", "claims", "address", "status_reason", "last_searched",
                "review_due")  # fmt: skip
-    for row in evidence.dataset.unknowns.itertuples():
+    for row in evidence.dataset.listed_unknowns.itertuples():
         yield _unknown(
             evidence,
             filter_rows(row.where, evidence.rows),
@@ -433,7 +435,7 @@ def _claimed_cells(dataset: Dataset, results: pd.DataFrame) -> dict[tuple, list[
         (results["treatment"] != "") & ~results["comparator_kind"].isin(["", "none"])
     ]
     cells: dict[tuple, list[tuple]] = {}
-    for claim in dataset.claims.itertuples():
+    for claim in dataset.guide_claims.itertuples():
         if kinds.get(claim.outcome) not in OUTCOME_KINDS or claim.outcome in unsized:
             continue
         for study in claim.studies:
@@ -453,7 +455,7 @@ def _earliest_day_claimed(results: pd.DataFrame, study: str, outcome: str) -> fl
 
 def _about_sources(evidence: _Evidence) -> Iterator[Unknown]:
     """Yield references and claims whose source nobody could identify."""
-    claims, guide = evidence.dataset.claims, evidence.dataset.guide
+    claims, guide = evidence.dataset.guide_claims, evidence.dataset.guide
     references = [{ref.strip() for ref in cell.split(";")} for cell in claims["guide_refs"]]
     best_matches = guide.drop_duplicates("guide_ref")
     for row in best_matches[best_matches["status"] == "unresolved"].itertuples():

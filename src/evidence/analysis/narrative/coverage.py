@@ -50,7 +50,7 @@ def _tabulated_trials(dataset: Dataset, outcome: str) -> Sentence:
 
 
 def _has_imports(dataset: Dataset) -> bool:
-    return bool(dataset.results["verified"].str.startswith(IMPORTED).any())
+    return bool(dataset.reported_results["verified"].str.startswith(IMPORTED).any())
 
 
 def _number_of(studies: pd.DataFrame) -> Number:

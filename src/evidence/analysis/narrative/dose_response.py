@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from evidence.analysis.narrative.pooled_results import format_estimates
 from evidence.analysis.pooling.dose_response import SHAPE_LABELS, DoseModel
 from evidence.analysis.pooling.question import MEASURES, measure_label
+from evidence.dataset.displayable import as_listing
 from evidence.provenance.sentence import (
     Fields,
     Number,
@@ -18,6 +19,7 @@ from evidence.provenance.sentence import (
 )
 
 
+@as_listing
 def describe_dose_model(model: DoseModel, doses: Sequence[float]) -> list[Sentence]:
     """Return what the curve gives at these doses and what it rests on, or why there is none."""
     name = f"dose.{model.question.outcome}.{model.question.measure}"

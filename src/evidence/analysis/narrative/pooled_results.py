@@ -21,6 +21,7 @@ from evidence.analysis.pooling.study_effects import PRINTED_EFFECTS, RATIOS
 from evidence.analysis.results import select_results
 from evidence.dataset.access_log import selection
 from evidence.dataset.dataset import Dataset
+from evidence.dataset.displayable import as_listing
 from evidence.provenance.sentence import (
     NOT_ESTIMABLE,
     Fields,
@@ -105,6 +106,7 @@ def method_label(pooled: PooledEstimate) -> str:
     return f"{METHOD_LABELS[pooled.method]}, {TEST_LABELS[pooled.test]}"
 
 
+@as_listing
 def describe_pool(pooled: PooledEstimate | Refusal) -> list[Sentence]:
     """Return sentences on a pooled estimate and its heterogeneity, or on why there is none."""
     name = f"pool.{pooled.outcome}.{pooled.measure}"
@@ -173,6 +175,7 @@ def _numbered(name: str, clauses: Iterable[str]) -> list[Sentence]:
     ]
 
 
+@as_listing
 @selection
 def why_not_pooled(dataset: Dataset) -> list[Sentence]:
     """Return sentences on why the studies that the index opens with are not pooled."""

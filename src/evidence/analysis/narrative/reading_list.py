@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from evidence.analysis.gaps.reading_list import WantedResult, group_by_source
+from evidence.dataset.displayable import as_listing
 from evidence.provenance.sentence import Fields, Sentence, count, join_words
 
 KIND_PHRASES = {
@@ -35,6 +36,7 @@ def reading_list_summary(wanted: Sequence[WantedResult]) -> Sentence:
     return Sentence("wanted.summary", template, fields)
 
 
+@as_listing
 def top_sources(wanted: Sequence[WantedResult], k: int = 10) -> list[Sentence]:
     """Say of the `k` most valuable sources what is wanted of each, one sentence each."""
     by_source = group_by_source(wanted)

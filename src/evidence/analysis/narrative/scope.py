@@ -149,7 +149,7 @@ def _scope_text(dataset: Dataset, scope: str) -> str:
 
 def has_guide(dataset: Dataset) -> bool:
     """Tell whether the project is about a guide, whose references or claims it tabulates."""
-    return len(dataset.guide) > 0 or len(dataset.claims) > 0
+    return len(dataset.guide) > 0 or len(dataset.guide_claims) > 0
 
 
 def core_words(dataset: Dataset) -> str:

@@ -10,6 +10,7 @@ from evidence.analysis.defaults import default_outcomes
 from evidence.analysis.missing_results import why_missing
 from evidence.analysis.narrative.scope import core_words
 from evidence.dataset.dataset import Dataset
+from evidence.dataset.displayable import as_listing
 from evidence.dataset.schema import HUMAN_DESIGNS, NUMERIC_MEASURES, RATIO_MEASURES
 from evidence.provenance.sentence import (
     NOT_ESTIMABLE,
@@ -77,6 +78,7 @@ def study_caveat(rows: pd.DataFrame) -> Sentence:
     return Sentence(f"{first['study']}.caveat", "{caveat}", {"caveat": first["caveat"]})
 
 
+@as_listing
 def study_findings(
     dataset: Dataset, results: pd.DataFrame, study: str, *, confidence: float
 ) -> list[Sentence]:
@@ -138,6 +140,7 @@ def evidence_limits(
     return sentences
 
 
+@as_listing
 def results_by_comparator(results: pd.DataFrame) -> Iterator[Sentence]:
     """Yield the effects that one review reports against two or more comparators, by outcome.
 
@@ -192,6 +195,7 @@ def _side_text(rows: pd.DataFrame, measure: str) -> str:
     return f"Values {'above' if above.pop() else 'below'} {none} favour the treatment."
 
 
+@as_listing
 def treatment_guesses(results: pd.DataFrame) -> Iterator[Sentence]:
     """Yield how many participants of each arm guessed their treatment, one sentence per study."""
     rows = results[results["outcome"].isin(GUESSES) & results["value"].notna()]

@@ -9,6 +9,7 @@ from evidence.analysis.pooling.time_course import (
     CourseModel,
     TimeModel,
 )
+from evidence.dataset.displayable import as_listing
 from evidence.provenance.sentence import (
     Fields,
     Number,
@@ -25,6 +26,7 @@ from evidence.statistics.time_course import TimeCourse
 _MOST_NAMES = 5
 
 
+@as_listing
 def describe_time_model(model: TimeModel) -> list[Sentence]:
     """Return the half-life after each course of treatment and what it rests on, or why there is none."""
     question = model.question

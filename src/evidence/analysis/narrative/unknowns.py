@@ -19,6 +19,7 @@ from evidence.analysis.gaps.unknowns import FOLLOW_UP_BANDS, Unknown
 from evidence.analysis.results import select_results
 from evidence.dataset.access_log import selection
 from evidence.dataset.dataset import MAX_CACHED_PROJECTS, Dataset
+from evidence.dataset.displayable import as_listing
 from evidence.provenance.sentence import (
     Fields,
     Number,
@@ -123,6 +124,7 @@ def _name_studies(studies: pd.DataFrame) -> str:
     return "; ".join(labels) if any("," in label for label in labels) else join_words(labels)
 
 
+@as_listing
 def top_unknowns(unknowns: Sequence[Unknown], k: int = 10) -> list[Sentence]:
     """Return the `k` most important unknowns, one sentence each."""
     return [unknown_sentence(unknown) for unknown in unknowns[:k]]

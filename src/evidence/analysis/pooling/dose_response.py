@@ -22,6 +22,7 @@ from evidence.analysis.pooling.question import (
 )
 from evidence.analysis.results import SEPARATOR, better_side, require_known
 from evidence.dataset.dataset import Dataset
+from evidence.dataset.displayable import Displayable
 from evidence.provenance.sentence import join_words
 from evidence.provenance.values import to_json_value
 from evidence.statistics.dose_response import (
@@ -47,7 +48,7 @@ _NOT_IN_JSON = ("used", "weights")
 
 
 @dataclass(frozen=True)
-class DoseModel:
+class DoseModel(Displayable):
     """A dose–response curve over trials, or the reasons why there is none.
 
     `arms` has one row per treated arm with a dose: the columns of `study_effects`, `reference`

@@ -40,6 +40,7 @@ from evidence.analysis.pooling.question import (
 from evidence.analysis.pooling.study_effects import RATIOS, half_widths
 from evidence.analysis.results import better_side, require_known
 from evidence.dataset.dataset import Dataset
+from evidence.dataset.displayable import Displayable
 from evidence.errors import EvidenceError, ParameterError, Reason, not_one_of
 from evidence.provenance.sentence import format_duration, join_words
 from evidence.provenance.values import to_json_value
@@ -94,7 +95,7 @@ class PoolingError(EvidenceError):
 
 
 @dataclass(frozen=True)
-class Refusal:
+class Refusal(Displayable):
     """A meta-analysis that was asked for, and every reason why it was refused.
 
     `left_out` is that of `PoolingError`.
@@ -117,7 +118,7 @@ class Subgroup:
 
 
 @dataclass(frozen=True)
-class PooledEstimate:
+class PooledEstimate(Displayable):
     """A pooled effect with its subgroups, meta-regression and sensitivity analyses.
 
     `studies` has one row per study: the columns of `study_effects`, those of `study_intervals` and

@@ -27,6 +27,8 @@ from evidence.analysis.results import (
     require_known,
 )
 from evidence.dataset.dataset import Dataset
+from evidence.dataset.displayable import Displayable
+from evidence.dataset.notebook_display import Frame
 from evidence.errors import Reason
 from evidence.provenance.sentence import format_duration, format_number, join_words
 
@@ -84,7 +86,7 @@ def measure_label(measure: str, outcome: str) -> str:
 
 
 @dataclass(frozen=True)
-class Question:
+class Question(Displayable):
     """Which studies belong together.
 
     Of each study the results nearest to `time_days` are used; times may differ from it by a factor
@@ -190,7 +192,7 @@ def study_effects(
         effect["risk"] = appraisal.level if appraisal else NOT_JUDGED
         effect["year"] = dataset.bibliography[effect["study"]].year
     effects.sort(key=lambda effect: (effect["year"], effect["study"]))
-    return pd.DataFrame(effects, columns=[*EFFECT_COLUMNS, "risk", "year"])
+    return Frame(effects, columns=[*EFFECT_COLUMNS, "risk", "year"])
 
 
 def within_time_window(days: Any, question: Question) -> Any:
@@ -239,7 +241,7 @@ def _in_words_of(dataset: Dataset, results: pd.DataFrame, question: Question) ->
     words: dict[str, Any] = {}
     for field, column in columns.items():
         given = getattr(question, field)
-        known = [*results[column].unique(), *_known_values(dataset, column)] if given else []
+        known = [*results[column].unique(), *known_values(dataset, column)] if given else []
         exact = {word: word for word in known if isinstance(word, str)}
         by_case = {word.casefold(): word for word in reversed(exact)}
         values = [given] if isinstance(given, str) else given
@@ -384,7 +386,7 @@ def reasons_not_to_pool(
             yield Reason(
                 f"the {field}s differ within {values[several[0]]} ({several[0]}); name the one to "
                 "pool",
-                **{f"{field}s": tuple(several[0].split(SEPARATOR)[:1])},
+                **{f"{field}s": _most_usual(studies[SUBGROUP_COLUMNS[field]])},
             )
         if len(values) > 1 and not may_differ:
             listed = "; ".join(
@@ -392,8 +394,14 @@ def reasons_not_to_pool(
             )
             yield Reason(
                 f"the {field}s differ ({listed}); name the ones to pool",
-                **{f"{field}s": tuple(filter(None, values.index))[:1]},
+                **{f"{field}s": _most_usual(studies[SUBGROUP_COLUMNS[field]])},
             )
+
+
+def _most_usual(words: pd.Series) -> tuple[str, ...]:
+    """Return the word of most rows, each of which may have several; nothing if all are blank."""
+    counts = words[words != ""].str.split(SEPARATOR).explode().value_counts(sort=False)
+    return (counts.idxmax(),) if len(counts) else ()
 
 
 def _reasons_against_outcomes(dataset: Dataset, question: Question, method: str) -> Iterator[str]:
@@ -488,12 +496,12 @@ def _refuse_unknown(
     """Refuse values that no table has; values that only these results lack are allowed."""
     missing = set(values) - set(results[column])
     if missing:
-        require_known(name, sorted(missing), _known_values(dataset, column))
+        require_known(name, sorted(missing), known_values(dataset, column))
 
 
-def _known_values(dataset: Dataset, column: str) -> list[str]:
+def known_values(dataset: Dataset, column: str) -> list[str]:
     """Return the words of a column; of treatments and comparators also the names of their arms."""
-    results = dataset.results
+    results = dataset.reported_results
     columns = [table[column] for table in (results, dataset.designs) if column in table]
     if column == "treatment":
         columns.append(results.loc[results["role"].isin(TREATED_ROLES), "arm"])

@@ -21,6 +21,7 @@ from evidence.analysis.pooling.question import (
 )
 from evidence.analysis.results import SEPARATOR, better_side
 from evidence.dataset.dataset import Dataset
+from evidence.dataset.displayable import Displayable
 from evidence.errors import ParameterError
 from evidence.provenance.sentence import format_duration
 from evidence.statistics.bayesian import BayesianMean, pool_bayesian
@@ -46,7 +47,7 @@ _LIMITS = ("estimate", "ci_low", "ci_high")
 
 
 @dataclass(frozen=True)
-class SpecificationCurve:
+class SpecificationCurve(Displayable):
     """All specifications of a question.
 
     `frame` has one row per specification with `CHOICES`, `k`, `estimate`, `ci_low`, `ci_high`

@@ -19,6 +19,7 @@ from evidence.analysis.pooling.question import (
 from evidence.analysis.results import better_side, require_known
 from evidence.dataset import schema
 from evidence.dataset.dataset import Dataset
+from evidence.dataset.displayable import Displayable
 from evidence.provenance.sentence import format_duration, join_words
 from evidence.statistics.three_level import DEFAULT_RHO, RHOS
 from evidence.statistics.time_course import MIN_STUDIES, SHAPES, TimeCourse, fit_time_course
@@ -86,7 +87,7 @@ class CourseModel:
 
 
 @dataclass(frozen=True)
-class TimeModel:
+class TimeModel(Displayable):
     """The time courses of an effect, one per course of treatment, those of most studies first.
 
     `effects` holds those of all courses; `better` is the side of no effect that favours the treatment:
