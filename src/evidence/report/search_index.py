@@ -6,18 +6,8 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
 SEARCH_INDEX = "search-index.js"
-RANKS = {
-    "h1": 0,
-    "h2": 1,
-    "h3": 2,
-    "caption": 3,
-    "figcaption": 3,
-    "dt": 3,
-    "p": 4,
-    "li": 4,
-    "tr": 4,
-    "dd": 4,
-}
+RANKS = {"h1": 0, "h2": 1, "h3": 2, "caption": 3, "figcaption": 3, "dt": 3}
+RANKS |= dict.fromkeys(("p", "li", "tr", "dd"), 4)
 """The elements whose texts are found, in the order in which results are listed."""
 LINK_TARGETS = (*RANKS, "figure", "table")
 SKIPPED_TAGS = ("nav", "script", "style", "thead", "pre")
