@@ -208,7 +208,7 @@ def test_arms_of_counts_say_which_arm_is_favoured(graded):
     assert "Differences above 0 and ratios above 1 favour the second arm." in str(layout.caption)
     _, difference, ratio = draw(layout).axes
     for panel in (difference, ratio):
-        assert panel.get_xlabel().endswith("← favours first · favours second →")
+        assert panel.get_xlabel().endswith("← favours first arm\nfavours second arm →")
 
 
 @pytest.mark.parametrize(("better", "bottom"), [("higher", "lower"), ("lower", "higher")])

@@ -1,6 +1,7 @@
-"""Two arms of each study compared on one outcome: proportions, risk difference and risk ratio."""
+"""Two arms of each study compared: proportions, risk difference and risk ratio."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -17,9 +18,11 @@ from evidence.provenance.methods import ci_methods
 from evidence.provenance.sentence import (
     NOT_ESTIMABLE,
     Sentence,
+    capitalise,
     confidence_level,
     count,
     escape_braces,
+    format_difference,
     format_interval,
     format_number,
     format_percent,
@@ -35,22 +38,71 @@ METHODS = (
     | ci_methods("ratio", "katz", "rr", "rr_low", "rr_high")
     | {"events1": "proportion", "events2": "proportion", "days": "days"}
 )
-RANDOMISATION = {"yes": ("", ""), "no": ("was not randomised", "\nNOT RANDOMISED")}
-UNCLEAR = ("is not known to be randomised", "\nrandomisation unclear")
+RANDOMISATION = {"yes": ("", ""), "no": ("was not randomised", "NOT RANDOMISED")}
+PANELS = {"proportion": "Proportion", "rd": "Risk difference", "rr": "Risk ratio"}
+GUIDE = style.GUIDE_MARK | {"ms": 8, "mfc": "none"}
+UNCLEAR = ("is not known to be randomised", "randomisation unclear")
+
+
+PADDING, GAP = 0.1, 0.3
+"""In inches: the space between blocks, and that between panels."""
 
 
 class ArmComparisonLayout(Layout):
-    """One block per pair of arms.
+    """One block per comparator arm of a study, with each arm that is compared with it.
 
     `frame` has the columns of `arm_pairs`, `guide1` and `guide2` (the proportions that the guide
     gives for the same arms) and `warning`.
     """
+
+    rows_per_page = 14
 
 
 def lay_out_arm_comparison(
     dataset: Dataset, results: pd.DataFrame, *, outcome: str, confidence: float = 0.95
 ) -> ArmComparisonLayout:
     """Lay out every pair of arms with counts for `outcome`, with the guide's proportions."""
+    frame = _pairs(results, outcome, confidence)
+    title = f"{outcome.capitalize()}: two arms of each study compared"
+    identity = f"fig-{slug(outcome)}"
+    return _lay_out(dataset, results, frame, (outcome,), confidence, identity, title)
+
+
+@as_listing
+def lay_out_arm_comparisons(
+    dataset: Dataset,
+    results: pd.DataFrame,
+    *,
+    outcomes: Sequence[str] = (),
+    confidence: float = 0.95,
+) -> tuple[ArmComparisonLayout, ...]:
+    """Lay out every outcome that two arms have counts for, or those named, each study once.
+
+    Outcomes of the same studies share a chart.
+    """
+    if not outcomes:
+        benefits_and_harms = results[results["kind"].isin(OUTCOME_KINDS)]
+        compared = set(arm_pairs(benefits_and_harms, confidence=confidence)["outcome"])
+        outcomes = [name for name in benefits_and_harms["outcome"].unique() if name in compared]
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for outcome in outcomes:
+        studies = tuple(sorted(set(_pairs(results, outcome, confidence)["label"])))
+        groups.setdefault(studies or (outcome,), []).append(outcome)
+    layouts = []
+    for studies, names in groups.items():
+        if len(names) == 1:
+            layouts.append(
+                lay_out_arm_comparison(dataset, results, outcome=names[0], confidence=confidence)
+            )
+            continue
+        frame = pd.concat([_pairs(results, name, confidence) for name in names], ignore_index=True)
+        identity = f"fig-outcomes-of-{slug(' and '.join(studies))}"
+        title = f"Outcomes of {join_words(studies)}: arms compared"
+        layouts.append(_lay_out(dataset, results, frame, tuple(names), confidence, identity, title))
+    return tuple(layouts)
+
+
+def _pairs(results: pd.DataFrame, outcome: str, confidence: float) -> pd.DataFrame:
     rows = results[results["outcome"] == outcome]
     frame = arm_pairs(rows, confidence=confidence)
     guide = rows[rows["is_guide"] & rows["value"].notna()].set_index(["study", "arm"])
@@ -65,56 +117,73 @@ def lay_out_arm_comparison(
         f"{label} {warning}." if warning else ""
         for label, warning in zip(frame["label"], warnings, strict=True)
     ]
-    identity = f"fig-{slug(outcome)}"
-    guide_words = "; open diamonds are what the guide says" if _has_guide(frame) else ""
-    return ArmComparisonLayout(
-        id=identity,
-        title=f"{outcome.capitalize()}: two arms of each study compared",
-        caption=Sentence(
-            f"{identity}.caption",
-            f"Left: proportion of participants with {escape_braces(outcome)} in each arm, with {{level}} "
-            f"Wilson confidence intervals{guide_words}. Middle: risk difference in percentage "
-            "points (Newcombe confidence interval). Right: risk ratio on a log scale (confidence "
-            "interval of its logarithm). An interval that crosses the dashed line is compatible "
-            "with no difference. {side}{warnings}{undrawn}",
-            {
-                "level": confidence_level(confidence),
-                "side": _side(dataset, outcome),
-                "warnings": "".join(f" {w}" for w in frame["warning"] if w),
-                "undrawn": _undrawn(dataset, rows, frame, outcome),
-            },
-        ),
-        alt=_alt(frame, outcome),
-        reading=tuple(_pair_sentence(row, outcome, confidence) for row in frame.itertuples()),
-        frame=frame,
-        methods=METHODS,
-        empty="" if len(frame) else f"No two arms with counts of {outcome} among these results.",
-    )
+    return frame
 
 
-@as_listing
-def lay_out_arm_comparisons(
+def _lay_out(
     dataset: Dataset,
     results: pd.DataFrame,
-    *,
-    outcomes: Sequence[str] = (),
-    confidence: float = 0.95,
-) -> tuple[ArmComparisonLayout, ...]:
-    """Lay out one chart per outcome; without `outcomes`, for each that two arms have counts for."""
-    if not outcomes:
-        benefits_and_harms = results[results["kind"].isin(OUTCOME_KINDS)]
-        compared = set(arm_pairs(benefits_and_harms, confidence=confidence)["outcome"])
-        outcomes = [name for name in benefits_and_harms["outcome"].unique() if name in compared]
-    return tuple(
-        lay_out_arm_comparison(dataset, results, outcome=outcome, confidence=confidence)
-        for outcome in outcomes
+    frame: pd.DataFrame,
+    outcomes: tuple[str, ...],
+    confidence: float,
+    identity: str,
+    title: str,
+) -> ArmComparisonLayout:
+    words = join_words(outcomes)
+    guide_words = "; open diamonds are what the guide says" if _has_guide(frame) else ""
+    drawn = set(frame["study"])
+    opening = "Without counts of both arms in the tables"
+    if len(outcomes) > 1:
+        opening = "Without counts of {} in both arms"
+    warnings = dict.fromkeys(warning for warning in frame["warning"] if warning)
+    return ArmComparisonLayout(
+        id=identity,
+        title=title,
+        caption=Sentence(
+            f"{identity}.caption",
+            f"Proportion of participants with {escape_braces(words)} in each arm, with {{level}} Wilson "
+            f"confidence intervals{guide_words}; risk difference in percentage points (Newcombe "
+            "confidence interval); risk ratio on a log scale (confidence interval of its "
+            "logarithm). An interval that crosses the dashed line is compatible with no "
+            "difference. {side}{warnings}{undrawn}",
+            {
+                "level": confidence_level(confidence),
+                "side": " ".join(dict.fromkeys(_side(dataset, name) for name in outcomes)),
+                "warnings": "".join(f" {warning}" for warning in warnings),
+                "undrawn": "".join(
+                    _undrawn(dataset, results, drawn, name, opening.format(name))
+                    for name in outcomes
+                ),
+            },
+        ),
+        alt=_alt(frame, words),
+        reading=tuple(_pair_sentence(row, confidence) for row in frame.itertuples()),
+        frame=frame,
+        methods=METHODS,
+        empty="" if len(frame) else f"No two arms with counts of {words} among these results.",
     )
 
 
-def _undrawn(dataset: Dataset, rows: pd.DataFrame, frame: pd.DataFrame, outcome: str) -> str:
+def _headings(frame: pd.DataFrame) -> Iterator[str]:
+    """Name the block of each pair: by what is not the same in all, and by its time."""
+    # The scale tells apart comparisons of the same arms at the same time.
+    pair = ["study", "outcome", "arm", "versus", "time", "time_unit"]
+    scales = frame["instrument"].where(frame.duplicated(pair, keep=False), "")
+    has_studies = frame["study"].nunique() > 1 or frame["outcome"].nunique() == 1
+    for row, scale in zip(frame.itertuples(), scales, strict=True):
+        outcome = capitalise(row.outcome) if frame["outcome"].nunique() > 1 else ""
+        study = row.label if has_studies else ""
+        parts = [outcome, study, format_time(row.time, row.time_unit), scale]
+        yield ", ".join(filter(None, parts))
+
+
+def _undrawn(
+    dataset: Dataset, results: pd.DataFrame, drawn: set[str], outcome: str, opening: str
+) -> str:
     """Name the studies with a comparator whose arms cannot be compared by counts, and why."""
+    rows = results[results["outcome"] == outcome]
     evidence = evidence_rows(rows[~rows["comparator_kind"].isin(["", "none"])])
-    studies = evidence.loc[~evidence["study"].isin(frame["study"]), ["study", "label"]]
+    studies = evidence.loc[~evidence["study"].isin(drawn), ["study", "label"]]
     studies, readings = studies.drop_duplicates(), dataset.readings
     reasons = studies["study"].map(
         lambda study: summarise_missing([why_missing(readings, study, outcome)])
@@ -123,7 +192,7 @@ def _undrawn(dataset: Dataset, rows: pd.DataFrame, frame: pd.DataFrame, outcome:
         join_words(labels) + (f" ({reason})" if reason else "")
         for reason, labels in studies["label"].groupby(reasons, sort=False)
     ]
-    return f" Without counts of both arms in the tables: {'; '.join(parts)}." if parts else ""
+    return f" {opening}: {'; '.join(parts)}." if parts else ""
 
 
 def _side(dataset: Dataset, outcome: str) -> str:
@@ -151,7 +220,7 @@ def _alt(frame: pd.DataFrame, outcome: str) -> str:
     )
 
 
-def _pair_sentence(row, outcome: str, confidence: float) -> str:
+def _pair_sentence(row, confidence: float) -> str:
     label = ci_label(confidence)
     ratio = f"risk ratio {NOT_ESTIMABLE}"
     if np.isfinite(row.rr_low):
@@ -163,7 +232,7 @@ def _pair_sentence(row, outcome: str, confidence: float) -> str:
         if np.isfinite(proportion)
     ]
     return (
-        f"{row.label}, {outcome} at {format_time(row.time, row.time_unit)}: "
+        f"{row.label}, {row.outcome} at {format_time(row.time, row.time_unit)}: "
         f"{row.events1} of {row.n1} ({format_percent(row.proportion1, row.n1)}) with {row.arm}, "
         f"{row.events2} of {row.n2} ({format_percent(row.proportion2, row.n2)}) with {row.versus}. "
         f"Risk difference {_points(row.rd)} percentage points ({label} {_points(row.rd_low)} to "
@@ -175,104 +244,163 @@ def _pair_sentence(row, outcome: str, confidence: float) -> str:
 
 def _points(proportion: float) -> str:
     """Return a difference of proportions in percentage points, with its sign."""
-    return f"{100 * proportion:+.0f}".replace("-", "−")
+    return format_difference(100 * proportion)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Mark:
+    """A row of the frame at a height, for one arm; `y_text` is where its effect is written."""
+
+    y: float
+    y_text: float
+    row: object
+    role: str
 
 
 @draw.register
 @style.house_style()
 def draw_arm_comparison(layout: ArmComparisonLayout, width: float = style.DOUBLE_COLUMN):
-    """Draw three panels: both proportions, the risk difference, the risk ratio."""
-    frame = layout.frame
-    figure, panels = style.new_figure(
-        width, 1.02 * len(frame) + 1.7, ncols=3, sharey=True, width_ratios=[5, 4, 4]
-    )
-    proportions, difference, ratio = panels
-    for line, row in enumerate(frame.itertuples()):
-        _draw_proportions(proportions, row, line)
-        text = f"{_points(row.rd)} ({_points(row.rd_low)} to {_points(row.rd_high)})"
-        _draw_effect(difference, line, 100 * row.rd, 100 * row.rd_low, 100 * row.rd_high, text)
-        if np.isfinite(row.rr_low):
-            text = f"{format_number(row.rr)} ({format_interval(row.rr_low, row.rr_high)})"
-            _draw_effect(ratio, line, row.rr, row.rr_low, row.rr_high, text)
-        else:
-            style.annotate(ratio, NOT_ESTIMABLE, (1, line), (6, 0), fontsize=8.5, va="center")
-    _format_proportions(proportions, frame)
-    _format_effects(difference, ratio, frame)
-    for panel in panels:
-        panel.grid(axis="x")
-        for line in range(1, len(frame)):
-            panel.axhline(line - 0.5, color=style.FAINT, lw=0.8)
-    figure.get_layout_engine().set(wspace=0.06)
-    _add_legend(figure, frame)
+    """Draw the proportions, the risk differences and the risk ratios, beside or below each other."""
+    figure, is_narrow = style.empty_figure(width, 1), style.is_narrow(width)
+    page_width = width - 2 * style.MARGIN
+    label_width = (0.5 if is_narrow else 0.32) * page_width
+    legend_height = _add_legend(figure, layout.frame)
+    arms = _stack(figure, layout, label_width - GAP / 2)
+    effects = _stack(figure, layout, label_width - GAP / 2, has_comparators=False)
+    # A title above each panel, and its axis and label below.
+    above, below = 0.28, {"proportion": 0.3, "rd": 0.82, "rr": 0.82}
+    if is_narrow:
+        panels = dict(zip(PANELS, (arms, effects, effects), strict=True))
+        edges = dict.fromkeys(PANELS, (label_width, page_width - GAP))
+        whole = sum(above + texts.height + below[name] for name, (texts, _) in panels.items())
+    else:
+        panels = dict.fromkeys(PANELS, arms)
+        room = (page_width - label_width - 2.6 * GAP) / 3
+        lefts = (label_width + number * (room + GAP) for number in range(3))
+        edges = {name: (left, left + room) for name, left in zip(PANELS, lefts, strict=True)}
+        whole = above + arms[0].height + max(below.values())
+    whole += legend_height
+    figure.set_size_inches(width, whole)
+    bottom = whole
+    for name, (texts, marks) in panels.items():
+        if is_narrow or name == "proportion":
+            bottom -= above + texts.height
+        axes, write = style.add_panel(figure, edges[name], bottom, texts.height)
+        if is_narrow or name == "proportion":
+            texts.draw(write)
+        _draw_panel(axes, name, marks)
+        axes.set_title(PANELS[name], pad=4)
+        axes.set_yticks([])
+        axes.spines["left"].set_visible(False)
+        axes.grid(axis="x")
+        axes.tick_params(axis="x", labelsize=style.SMALL_SIZE)
+        if is_narrow:
+            bottom -= below[name]
     return figure
 
 
-def _draw_proportions(panel, row, line):
-    """Draw the two arms of a pair, each with its counts: the first above, the second below."""
-    for role, arm, events, n, proportion, low, high, guide in (
-        ("intervention", row.arm, row.events1, row.n1, row.proportion1,
-         row.proportion1_low, row.proportion1_high, row.guide1),
-        ("comparator", row.versus, row.events2, row.n2, row.proportion2,
-         row.proportion2_low, row.proportion2_high, row.guide2),
-    ):  # fmt: skip
-        is_first = role == "intervention"
-        y, colour = line - 0.2 if is_first else line + 0.2, style.COLOUR_OF_ARM[role]
-        panel.plot([low, high], [y, y], color=colour, lw=1.6)
-        panel.plot(proportion, y, style.MARK_OF_ARM[role], ms=7, color=colour)
-        if np.isfinite(guide):
-            panel.plot(guide, y, "D", ms=10, mfc="none", mec=style.VERMILION, mew=1.5)
-        text = f"{arm}: {events}/{n} ({format_percent(proportion, n)})"
-        look = {"color": colour, "va": "bottom" if is_first else "top"}
-        style.annotate(panel, text, (0, y), (4, 8 if is_first else -8), fontsize=8, **look)
+def _stack(figure, layout: ArmComparisonLayout, width: float, *, has_comparators: bool = True):
+    """Place the texts and marks of all blocks below each other."""
+    texts, marks = style.TextColumn(figure, width), []
+    block = ["heading", "label", "versus", "events2", "n2", "definition"]
+    frame = layout.frame.assign(heading=list(_headings(layout.frame)))
+    for (heading, *_), rows in frame.groupby(block, sort=False, dropna=False):
+        texts.add(str(heading), weight="bold")
+        if sign := RANDOMISATION.get(rows["randomised"].iloc[0], UNCLEAR)[1]:
+            texts.add(sign, color=style.VERMILION)
+        for number, row in enumerate(rows.itertuples()):
+            # Its effect stands above the mark, beside the heading for the first arm.
+            texts.height += style.LINE if number else 0
+            y_text = texts.height - style.LINE / 2
+            counts = _arm_text(row.arm, row.events1, row.n1, row.proportion1)
+            y = texts.add(counts if has_comparators else row.arm)
+            marks.append(_Mark(y=y, y_text=y_text, row=row, role="intervention"))
+        if has_comparators:
+            y = texts.add(_arm_text(row.versus, row.events2, row.n2, row.proportion2))
+            marks.append(_Mark(y=y, y_text=y, row=row, role="comparator"))
+        texts.height += PADDING
+    return texts, marks
 
 
-def _draw_effect(panel, line, estimate, low, high, text):
-    panel.plot([low, high], [line, line], color=style.INK, lw=1.6)
-    panel.plot(estimate, line, "D", ms=7, color=style.INK)
-    style.annotate(panel, text, (estimate, line), (0, 9), ha="center", fontsize=8.5)
+def _arm_text(arm: str, events: int, n: int, proportion: float) -> str:
+    return f"{arm}: {events}/{n} ({format_percent(proportion, n)})"
 
 
-def _format_proportions(panel, frame):
-    # The scale tells apart comparisons of the same arms at the same time.
-    is_ambiguous = frame.duplicated(["study", "arm", "versus", "time", "time_unit"], keep=False)
-    scales = frame["instrument"].where(is_ambiguous, "")
-    names = [
-        f"{row.label}\n{format_time(row.time, row.time_unit)}{f', {scale}' if scale else ''}"
-        + RANDOMISATION.get(row.randomised, UNCLEAR)[1]
-        for row, scale in zip(frame.itertuples(), scales, strict=True)
-    ]
-    style.label_rows(panel, names)
-    for label, randomised in zip(panel.get_yticklabels(), frame["randomised"], strict=True):
-        if randomised != "yes":
-            label.set_color(style.VERMILION)
-    style.format_percent_axis(panel)
-    panel.set_title("Proportion in each arm", pad=8)
+def _draw_panel(axes, name: str, marks: list[_Mark]) -> None:
+    if name == "proportion":
+        for mark in marks:
+            _draw_proportion(axes, mark)
+        style.format_percent_axis(axes, steps=2)
+        return
+    rows = pd.DataFrame([mark.row for mark in marks if mark.role == "intervention"])
+    if name == "rd":
+        _format_difference_axis(axes, rows)
+    else:
+        _format_ratio_axis(axes, rows)
+    for mark in marks:
+        if mark.role == "intervention":
+            _draw_effect(axes, name, mark)
 
 
-def _format_effects(difference, ratio, frame):
-    difference.axvline(0, color=style.QUIET, lw=1, ls="--")
-    high = 1.25 * max(100 * frame[["rd_low", "rd_high"]].abs().max(axis=None), 10)
-    difference.set_xlim(min(-20, 100 * frame["rd_low"].min() * 1.4), high)
-    difference.set_title("Risk difference", pad=8)
+def _draw_proportion(axes, mark: _Mark) -> None:
+    group = {"intervention": "1", "comparator": "2"}[mark.role]
+    look = {"color": style.COLOUR_OF_ARM[mark.role]}
+    columns = (f"proportion{group}", f"proportion{group}_low", f"proportion{group}_high")
+    proportion, low, high = (getattr(mark.row, column) for column in columns)
+    axes.plot([low, high], [mark.y, mark.y], lw=1.4, **look)
+    axes.plot(proportion, mark.y, style.MARK_OF_ARM[mark.role], ms=5.5, clip_on=False, **look)
+    guide = getattr(mark.row, f"guide{group}")
+    if np.isfinite(guide):
+        axes.plot(guide, mark.y, **GUIDE)
+
+
+def _draw_effect(axes, name: str, mark: _Mark) -> None:
+    """Draw an effect, with its numbers above, as near to its mark as the panel has room."""
+    estimate, low, high = (getattr(mark.row, f"{name}{end}") for end in ("", "_low", "_high"))
+    if not np.isfinite(low):
+        axes.text(0.5, mark.y, NOT_ESTIMABLE, ha="center", va="center",
+                  transform=axes.get_yaxis_transform())  # fmt: skip
+        return
+    if name == "rd":
+        text = f"{_points(estimate)} ({_points(low)} to {_points(high)})"
+        estimate, low, high = 100 * estimate, 100 * low, 100 * high
+    else:
+        text = f"{format_number(estimate)} ({format_interval(low, high)})"
+    axes.plot([low, high], [mark.y, mark.y], color=style.INK, lw=1.4)
+    axes.plot(estimate, mark.y, "D", ms=5, color=style.INK)
+    axes.text(0.5, mark.y_text, text, ha="center", va="center",
+              transform=axes.get_yaxis_transform(),
+              bbox={"fc": "white", "ec": "none", "pad": 0.5})  # fmt: skip
+
+
+def _sides(frame: pd.DataFrame, name: str) -> str:
     sides = frame["better"].map({"higher": 1, "lower": -1}).fillna(0).unique()
     better = int(sides[0]) if len(sides) == 1 else 0
-    arms = ("first", "second")
-    name = "percentage points, first arm minus second"
-    difference.set_xlabel(style.favours_label(name, better, arms))
-    ratio.axvline(1, color=style.QUIET, lw=1, ls="--")
-    low, high = frame["rr_low"].min() / 1.3, frame["rr_high"].max() * 1.5
-    style.format_ratio_axis(ratio.xaxis, min(0.5, low), max(2.0, high))
-    ratio.set_title("Risk ratio", pad=8)
-    ratio.set_xlabel(style.favours_label("first arm divided by second, log scale", better, arms))
+    return style.favours_label(name, better, ("first arm", "second arm"), separator="\n")
 
 
-def _add_legend(figure, frame):
+def _format_difference_axis(axes, frame: pd.DataFrame) -> None:
+    axes.axvline(0, color=style.QUIET, lw=1, ls="--")
+    high = 1.1 * max(100 * frame[["rd_low", "rd_high"]].abs().max(axis=None), 10)
+    axes.set_xlim(min(-20, 100 * frame["rd_low"].min() * 1.1), high)
+    axes.locator_params(axis="x", nbins=4)
+    axes.set_xlabel(_sides(frame, "percentage points"))
+
+
+def _format_ratio_axis(axes, frame: pd.DataFrame) -> None:
+    axes.axvline(1, color=style.QUIET, lw=1, ls="--")
+    low, high = frame["rr_low"].min() / 1.1, frame["rr_high"].max() * 1.1
+    style.format_ratio_axis(axes.xaxis, np.nanmin([0.5, low]), np.nanmax([2.0, high]), max_ticks=5)
+    axes.set_xlabel(_sides(frame, "log scale"))
+
+
+def _add_legend(figure, frame: pd.DataFrame) -> float:
     marks = [
-        {"marker": style.MARK_OF_ARM[role], "lw": 1.6, "ms": 7, "color": style.COLOUR_OF_ARM[role],
-         "label": label}
+        {"marker": style.MARK_OF_ARM[role], "lw": 1.4, "ms": 5.5,
+         "color": style.COLOUR_OF_ARM[role], "label": label}
         for role, label in (("intervention", "first arm"), ("comparator", "second arm"))
     ]  # fmt: skip
     if _has_guide(frame):
-        marks.append(style.GUIDE_MARK | {"ms": 10, "mfc": "none"})
-    marks.append({"marker": "D", "lw": 1.6, "ms": 7, "color": style.INK, "label": "effect"})
-    style.legend(figure, marks, ncols=4, fontsize=8.5)
+        marks.append(GUIDE)
+    marks.append({"marker": "D", "lw": 1.4, "ms": 5, "color": style.INK, "label": "effect"})
+    return style.legend(figure, marks, ncols=4)

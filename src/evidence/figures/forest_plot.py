@@ -83,6 +83,7 @@ class ForestLayout(Layout):
     below, 0 not known.
     """
 
+    rows_per_page = 44
     measure: str
     outcome: str
     better: int = 0
@@ -436,8 +437,6 @@ def _line_sentence(line: dict) -> str:
 @style.house_style()
 def draw_forest(layout: ForestLayout, width: float = style.DOUBLE_COLUMN):
     """Draw columns of text around the marks, or in one column the texts above and below them."""
-    from matplotlib.transforms import Affine2D, blended_transform_factory
-
     figure = style.empty_figure(width, 1)
     lines = layout.frame.to_dict("records")
     _use_fonts(figure, [layout.outcome, *layout.frame["label"]])
@@ -459,21 +458,10 @@ def draw_forest(layout: ForestLayout, width: float = style.DOUBLE_COLUMN):
     below = 0.32 + LINE * (_count_lines(name) + 1.2 * has_sides) + KEY_LINE * key_rows
     whole = above + height + below
     figure.set_size_inches(width, whole)
-    axes = figure.add_axes(
-        (
-            (style.MARGIN + form.start) / width,
-            below / whole,
-            (form.end - form.start) / width,
-            height / whole,
-        )
-    )
-    axes.set_ylim(height, 0)
+    axes, write = style.add_panel(figure, (form.start, form.end), below, height)
+    page = write.keywords["transform"]
     _format_effect_axis(axes, layout)
     axes.set_xlabel(name, labelpad=2 + 72 * 1.2 * LINE * has_sides)
-    # Across in inches of the page; down in the units of the axis, which are inches too.
-    across = Affine2D().translate(style.MARGIN, 0).scale(1 / width, 1) + figure.transFigure
-    page = blended_transform_factory(across, axes.transData)
-    write = partial(axes.text, transform=page, va="center")
     if form.is_stacked:
         # Texts cross the lines of the axis.
         write = partial(write, bbox={"fc": "white", "ec": "none", "pad": 0.5})

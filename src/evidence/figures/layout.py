@@ -1,9 +1,11 @@
 """A chart as data: everything it shows and says, complete before anything is drawn."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import singledispatch
 from html import escape
+from itertools import pairwise
+from typing import ClassVar
 
 import pandas as pd
 
@@ -37,6 +39,8 @@ class Layout:
     frame: pd.DataFrame = field(repr=False)
     methods: Mapping[str, str] = field(default_factory=dict)
     empty: str = ""
+    rows_per_page: ClassVar[int | None] = None
+    """So many rows of `frame`, each with its sentence in `reading`, fit on a page of A4."""
 
     def to_html(self, picture: str, caption: str, version: str = "") -> str:
         """Return a `figure` element around a picture, or a note if nothing is drawn.
@@ -79,6 +83,30 @@ def draw(layout: Layout, width: float = DOUBLE_COLUMN):
         No module of `evidence.figures` draws this kind of layout.
     """
     raise NotImplementedError(f"No function draws a {type(layout).__name__}")
+
+
+def split_into_pages(layout: Layout) -> tuple[Layout, ...]:
+    """Return a layout, or if it is too long for a page, its parts, each with a number in its id."""
+    most, size = layout.rows_per_page, len(layout.frame)
+    if most is None or size <= most:
+        return (layout,)
+    parts = -(-size // most)
+    # All of about the same length.
+    starts = [round(number * size / parts) for number in range(parts + 1)]
+    pages = []
+    for number, (start, end) in enumerate(pairwise(starts), start=1):
+        identity, is_last = f"{layout.id}-{number}", number == parts
+        pages.append(
+            replace(
+                layout,
+                id=identity,
+                title=f"{layout.title} ({number} of {parts})",
+                caption=replace(layout.caption, name=f"{identity}.caption"),
+                reading=layout.reading[start : None if is_last else end],
+                frame=layout.frame.iloc[start:end].reset_index(drop=True),
+            )
+        )
+    return tuple(pages)
 
 
 def row_addresses(frame: pd.DataFrame) -> tuple[str, ...]:

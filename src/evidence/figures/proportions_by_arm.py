@@ -1,6 +1,5 @@
 """Proportion of participants with an outcome: each arm of each study, and what the guide says."""
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +9,7 @@ import pandas as pd
 from evidence.analysis.arm_comparisons import arm_proportions
 from evidence.analysis.defaults import default_days, default_outcomes
 from evidence.figures import style
-from evidence.figures.layout import Layout, centred_offsets, ci_label, draw
+from evidence.figures.layout import Layout, ci_label, draw
 from evidence.provenance.methods import ci_methods
 from evidence.provenance.sentence import (
     Sentence,
@@ -18,6 +17,7 @@ from evidence.provenance.sentence import (
     confidence_level,
     count,
     escape_braces,
+    format_duration,
     format_percent,
     format_time,
     join_words,
@@ -33,24 +33,25 @@ PROVENANCE_WORDS = {
 DASHES = (0, (2, 2))
 COLUMNS = [
     "name", "label", "arm", "role", "outcome", "when", "provenance", "n", "event_count", "estimate",
-    "ci_low", "ci_high", "counts", "lane", "offset", "source", "address",
+    "ci_low", "ci_high", "counts", "section", "source", "address",
 ]  # fmt: skip
-# Heights in units of one mark: the least room of a lane, and the white space between lanes.
-MIN_LANE_HEIGHT, LANE_GAP = 1.25, 0.45
-# Characters per line beside a mark: some texts print a number as a sentence.
-COUNTS_WIDTH = 36
+GAP = 0.12
+"""Space between parts, in inches."""
+GUIDE = style.GUIDE_MARK | {"ms": 6, "mfc": "white"}
+LEGEND = {"source": "", "imported": "imported", "unconfirmed": "not read in its source"}
+"""What a legend says of a mark beside the role of its arm, by provenance."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ArmProportionsLayout(Layout):
-    """One lane per study and arm, top to bottom, and one panel per outcome.
+    """One mark per row, top to bottom, in sections of one outcome at one time.
 
-    `frame` has `outcome`, `lane` (its number), `offset` (of several marks in a lane), `role`,
-    `provenance`, `estimate`, `ci_low`, `ci_high` (proportions) and `counts`.
+    `frame` has `outcome`, `section` (its heading), `label`, `arm`, `role`, `provenance`, `estimate`,
+    `ci_low`, `ci_high` (proportions) and `counts`.
     """
 
     outcomes: tuple[str, ...]
-    lanes: tuple[tuple[str, str], ...]
+    rows_per_page = 28
 
 
 def lay_out_proportions_by_arm(
@@ -65,7 +66,7 @@ def lay_out_proportions_by_arm(
     Parameters
     ----------
     outcomes : sequence of str
-        One panel each; empty for the default outcomes (see `default_outcomes`).
+        Empty for the default outcomes (see `default_outcomes`).
     time_days : float
         Days after treatment; 0 for the default time.
     """
@@ -74,10 +75,7 @@ def lay_out_proportions_by_arm(
     time_days = time_days or default_days(selected)
     rows = arm_proportions(selected, time_days=time_days, confidence=confidence)
     panels = tuple(outcome for outcome in outcomes if outcome in set(rows["outcome"]))
-    # Studies and arms in the order of the rows.
-    rows["lane"] = rows.groupby(["label", "arm"], sort=False).ngroup()
-    lanes = tuple(dict.fromkeys(zip(rows["label"], rows["arm"], strict=True)))
-    rows["offset"] = centred_offsets(rows, ["outcome", "lane"])
+    rows = _sort_into_sections(rows, panels)
     rows["when"] = [format_time(row.time, row.time_unit) for row in rows.itertuples()]
     words = join_words(panels or outcomes) or "an outcome"
     timed = ", at the time nearest to {near} after treatment" if rows["days"].notna().any() else ""
@@ -90,8 +88,9 @@ def lay_out_proportions_by_arm(
         caption=Sentence(
             "fig-shares.caption",
             f"Proportion of participants with {escape_braces(words)} in each arm{timed}. "
-            "Lines are {level} Wilson confidence intervals; a mark without a line has no count "
-            "behind it. Filled marks were read in the source, "
+            "Outcomes at different times stand under headings of their own. Lines are {level} Wilson "
+            "confidence intervals; a mark without a line has no count behind it. Filled marks were "
+            "read in the source, "
             f"{'open ones were imported from other files, ' if has_imports else ''}"
             f"{'open diamonds are what the guide says, ' if has_guide else ''}"
             "open crosses are commonly cited but were not read in their source.",
@@ -101,13 +100,12 @@ def lay_out_proportions_by_arm(
             },
         ),
         alt=_alt(rows, panels),
-        reading=_mark_sentences(rows, panels, confidence),
+        reading=_mark_sentences(rows, confidence),
         frame=rows[COLUMNS].reset_index(drop=True),
         methods=ci_methods("proportion", "wilson", "estimate", "ci_low", "ci_high")
         | {"event_count": "proportion", "counts": "proportion"},
         empty="" if len(rows) else f"No selected result has a proportion with {words}.",
         outcomes=panels,
-        lanes=lanes,
     )
 
 
@@ -130,92 +128,115 @@ def _alt(rows: pd.DataFrame, panels: tuple[str, ...]) -> str:
     return " ".join(sentences)
 
 
-def _mark_sentences(
-    rows: pd.DataFrame, panels: tuple[str, ...], confidence: float
-) -> tuple[str, ...]:
+def _sort_into_sections(rows: pd.DataFrame, outcomes: tuple[str, ...]) -> pd.DataFrame:
+    """Sort by outcome, then by time; what the guide says stands with what the study reported.
+
+    What was seen after a day and after a month is not compared in one section.
+    """
+    study = ["study", "outcome"]
+    reported = rows[rows["provenance"] != "guide"].groupby(study)["days"].min()
+    days = rows["days"].fillna(
+        rows[study].merge(reported, "left", on=study)["days"].set_axis(rows.index)
+    )
+    times = [f" at {format_duration(day)}" if day == day else ", time not stated" for day in days]
+    rows = rows.assign(
+        section=[
+            f"{capitalise(name)}{time}" for name, time in zip(rows["outcome"], times, strict=True)
+        ],
+        outcome_order=rows["outcome"].map(outcomes.index),
+        section_days=days,
+        study_order=rows.groupby("label", sort=False).ngroup(),
+    )
+    order = ["outcome_order", "section_days", "study_order"]
+    return rows.sort_values(order, kind="stable").reset_index(drop=True)
+
+
+def _mark_sentences(rows: pd.DataFrame, confidence: float) -> tuple[str, ...]:
     sentences = []
-    for outcome in panels:
-        for row in rows[rows["outcome"] == outcome].itertuples():
-            arm = ", ".join(filter(None, (row.label, row.arm, row.when)))
-            interval = ""
-            if not np.isnan(row.ci_low):
-                ends = f"{format_percent(row.ci_low)} to {format_percent(row.ci_high)}"
-                interval = f", {ci_label(confidence)} {ends}"
-            sentences.append(
-                f"{capitalise(outcome)}, {arm}: {row.counts}{interval}, "
-                f"{PROVENANCE_WORDS[row.provenance]}."
-            )
+    for row in rows.itertuples():
+        arm = ", ".join(filter(None, (row.label, row.arm, row.when)))
+        interval = ""
+        if not np.isnan(row.ci_low):
+            ends = f"{format_percent(row.ci_low)} to {format_percent(row.ci_high)}"
+            interval = f", {ci_label(confidence)} {ends}"
+        sentences.append(
+            f"{capitalise(row.outcome)}, {arm}: {row.counts}{interval}, "
+            f"{PROVENANCE_WORDS[row.provenance]}."
+        )
     return tuple(sentences)
 
 
 @draw.register
 @style.house_style()
 def draw_proportions_by_arm(layout: ArmProportionsLayout, width: float = style.DOUBLE_COLUMN):
-    """Draw lanes from top to bottom, one panel per outcome, with the counts beside the marks."""
-    marks = layout.frame.groupby(["outcome", "lane"]).size().groupby("lane").max()
-    heights = np.maximum(
-        [float(marks.get(n, 1)) for n in range(len(layout.lanes))], MIN_LANE_HEIGHT
-    )
-    edges = np.concatenate([[0.0], np.cumsum(heights + LANE_GAP)])
-    height = 0.30 * int(heights.sum()) + 0.22 * len(layout.lanes) + 1.3
-    figure, axes = style.new_figure(
-        width, height, ncols=len(layout.outcomes), sharey=True, squeeze=False
-    )
-    for panel, outcome in zip(axes[0], layout.outcomes, strict=True):
-        rows = layout.frame[layout.frame["outcome"] == outcome]
-        _draw_panel(panel, rows, (edges[:-1] + edges[1:]) / 2)
-        panel.set_title(outcome.capitalize(), pad=8)
-    _label_lanes(axes[0], layout, edges)
-    _add_legend(figure, layout.frame)
+    """Draw a mark for each arm beside its name, under a heading for each outcome and time."""
+    figure, page_width = style.empty_figure(width, 1), width - 2 * style.MARGIN
+    label_width = (0.56 if style.is_narrow(width) else 0.46) * page_width
+    legend_height = _add_legend(figure, layout.frame)
+    texts, heights, rules = style.TextColumn(figure, label_width - GAP), [], []
+    for section, rows in layout.frame.groupby("section", sort=False):
+        texts.height += GAP
+        rules.append(texts.height - GAP / 2)
+        texts.add(section, fontsize=style.TITLE_SIZE, weight="bold")
+        for label, arms in rows.groupby("label", sort=False):
+            texts.height += GAP / 2
+            texts.add(label, weight="bold")
+            for row in arms.itertuples():
+                heights.append(texts.add(_mark_text(row), color=_colour(row)))
+    bottom = legend_height + 0.3
+    figure.set_size_inches(width, bottom + texts.height)
+    axes, write = style.add_panel(figure, (label_width, page_width - GAP), bottom, texts.height)
+    texts.draw(write)
+    for y in rules[1:]:
+        axes.plot([0, page_width], [y, y], transform=write.keywords["transform"], clip_on=False,
+                  color=style.FAINT, lw=0.8)  # fmt: skip
+    for row, y in zip(layout.frame.itertuples(), heights, strict=True):
+        _draw_mark(axes, row, y)
+    style.format_percent_axis(axes)
+    axes.set_yticks([])
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(axis="x", labelsize=style.SMALL_SIZE)
+    axes.grid(axis="x")
     return figure
 
 
-def _draw_panel(panel, rows, centres):
-    for row in rows.itertuples():
-        y = centres[row.lane] + row.offset
-        colour = style.VERMILION if row.provenance == "guide" else style.COLOUR_OF_ARM[row.role]
-        if not np.isnan(row.ci_low):
-            dashes = "-" if row.provenance in ("source", "imported") else DASHES
-            panel.plot([row.ci_low, row.ci_high], [y, y], color=colour, lw=1.6, ls=dashes)
-        mark, fill = {
-            "guide": ("D", "white"),
-            "source": (style.MARK_OF_ARM[row.role], colour),
-            "imported": (style.MARK_OF_ARM[row.role], "white"),
-            "unconfirmed": ("X", "white"),
-        }[row.provenance]
-        panel.plot(row.estimate, y, mark, ms=7, mfc=fill, mec=colour, mew=1.5, clip_on=False)
-        counts = textwrap.fill(row.counts, COUNTS_WIDTH)
-        panel.text(1.04, y, counts, va="center", fontsize=8, color=colour)
-    style.format_percent_axis(panel)
-    panel.grid(axis="x")
+def _mark_text(row) -> str:
+    arm = f"{row.arm}, as the guide says" if row.provenance == "guide" else row.arm
+    return f"{arm}: {row.counts}"
 
 
-def _label_lanes(panels, layout, edges):
-    """Name each study once, above its first arm, and part the studies by lines."""
-    times = layout.frame.groupby("lane")["when"].agg(lambda cells: next(filter(None, cells), ""))
-    names, previous = [], None
-    for lane, (label, arm) in enumerate(layout.lanes):
-        detail = arm + (f", {times[lane]}" if times.get(lane) else "")
-        names.append(detail if label == previous else f"{label}\n{detail}")
-        if previous not in (None, label):
-            for panel in panels:
-                panel.axhline(edges[lane], color=style.FAINT, lw=0.8)
-        previous = label
-    panels[0].set_ylim(edges[-1], 0)
-    panels[0].set_yticks((edges[:-1] + edges[1:]) / 2, names)
+def _colour(row) -> str:
+    return style.VERMILION if row.provenance == "guide" else style.COLOUR_OF_ARM[row.role]
 
 
-def _add_legend(figure, frame):
+def _mark(role: str, provenance: str) -> dict:
+    """Return the look of a mark: by the role of its arm, and where the number comes from."""
+    colour = style.COLOUR_OF_ARM[role]
+    is_filled = provenance == "source"
+    look = {"marker": style.MARK_OF_ARM[role], "color": colour, "mec": colour, "mew": 1.4, "ms": 5.5,
+            "lw": 1.4, "mfc": colour if is_filled else "white"}  # fmt: skip
+    if provenance == "unconfirmed":
+        look |= {"marker": "X", "ls": DASHES}
+    return look
+
+
+def _draw_mark(axes, row, y: float) -> None:
+    if row.provenance == "guide":
+        look = GUIDE
+    else:
+        look = _mark(row.role, row.provenance)
+        line = {name: look[name] for name in ("color", "lw", "ls") if name in look}
+        axes.plot([row.ci_low, row.ci_high], [y, y], **line)
+    axes.plot(row.estimate, y, **look | {"ls": ""}, clip_on=False)
+
+
+def _add_legend(figure, frame: pd.DataFrame) -> float:
     marks = [
-        {"marker": mark, "lw": 1.6, "ms": 7, "mfc": fill or style.COLOUR_OF_ARM[role],
-         "color": style.COLOUR_OF_ARM[role], "label": f"{role}, {provenance}"}
-        for provenance, fill in (("source", ""), ("imported", "white"))
-        for role, mark in style.MARK_OF_ARM.items()
+        _mark(role, provenance) | {"label": f"{role}, {words}" if words else role}
+        for provenance, words in LEGEND.items()
+        for role in style.MARK_OF_ARM
         if role in set(frame.loc[frame["provenance"] == provenance, "role"])
-    ]  # fmt: skip
+    ]
     if "guide" in set(frame["provenance"]):
-        marks.append(style.GUIDE_MARK | {"ms": 7, "mfc": "white"})
-    if "unconfirmed" in set(frame["provenance"]):
-        marks.append({"marker": "X", "ls": DASHES, "lw": 1.6, "ms": 7, "mfc": "white", "mew": 1.5,
-                      "color": style.QUIET, "label": "not read in its source"})  # fmt: skip
-    style.legend(figure, marks, ncols=len(marks), fontsize=8.5)
+        marks.append(GUIDE)
+    return style.legend(figure, marks)

@@ -10,7 +10,7 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -266,22 +266,62 @@ def wrap_text(figure, text: str, width: float, max_lines: int | None = None, **l
     return "\n".join([*lines[: max_lines - 1], last.rstrip(" ,;:") + end])
 
 
+LINE = 0.13
+"""Height of a line of text in inches."""
+
+
+class TextColumn:
+    """Texts below each other, wrapped to a width, beside which marks are drawn.
+
+    `height` is that of all texts so far, in inches.
+    """
+
+    def __init__(self, figure, width: float):
+        self._figure, self._width = figure, width
+        self._texts: list[tuple[float, str, dict]] = []
+        self.height = 0.0
+
+    def add(self, text: str, **look) -> float:
+        """Add a text and return how far its middle is below the top."""
+        wrapped = wrap_text(self._figure, text, self._width, **look)
+        height = LINE * (wrapped.count("\n") + 1)
+        middle = self.height + height / 2
+        self._texts.append((middle, wrapped, look))
+        self.height += height
+        return middle
+
+    def draw(self, write) -> None:
+        """Write all texts with the function that `add_panel` returns."""
+        for y, text, look in self._texts:
+            write(0, y, text, **look)
+
+
 def key(marker: str, colour: str, label: str, is_filled: bool = True, **look) -> dict:
     """Describe a mark for a legend, filled with its colour or with white."""
     fill = colour if is_filled else "white"
     return {"marker": marker, "ls": "", "ms": 7, "mec": colour, "mfc": fill, "label": label} | look
 
 
-def legend(figure, marks: Iterable[Mapping], *, ncols: int = 3, loc: str = "center", **options):
+def legend(figure, marks: Iterable[Mapping], *, ncols: int = 3, loc: str = "left", **options):
     """Add a legend below a figure; marks are options of `Line2D`, or of `Patch` if hatched.
 
-    A mark may have a `sign` in the colour `sign_colour`, which is drawn on it.
+    A mark may have a `sign` in the colour `sign_colour`, which is drawn on it. The legend has as
+    many columns as fit into the width of the figure, at most `ncols`. Returns its height in inches.
     """
-    marks = [dict(mark) for mark in marks]
-    labels = [mark["label"] for mark in marks]
-    options = {"borderaxespad": MARGIN * 72 / SMALL_SIZE} | options
+    marks, room = [dict(mark) for mark in marks], figure.get_figwidth() - 2 * MARGIN
+    labels = [wrap_text(figure, mark["label"], room - 0.5, fontsize=SMALL_SIZE) for mark in marks]
     handles = [_legend_handle(mark) for mark in marks]
-    figure.legend(handles, labels, loc=f"outside lower {loc}", ncols=ncols, **options)
+    place = "outside lower" if figure.get_layout_engine() else "lower"
+    options = {"borderaxespad": MARGIN * 72 / SMALL_SIZE, "columnspacing": 1.2} | options
+    # Otherwise it would move with the edge of the picture that `stamp` cuts out.
+    options |= {"bbox_to_anchor": (0, 0, 1, 1), "bbox_transform": figure.transFigure}
+    for columns in range(ncols, 0, -1):
+        drawn = figure.legend(handles, labels, loc=f"{place} {loc}", ncols=columns, **options)
+        box = drawn.get_window_extent()
+        if columns == 1 or box.width <= room * figure.dpi:
+            return box.height / figure.dpi
+        drawn.remove()
+    return 0.0
 
 
 def _legend_handle(mark: dict[str, Any]):
@@ -309,6 +349,25 @@ def _sign_marker(sign: str) -> dict[str, Any]:
     return {"marker": centred, "ms": 2 * abs(centred.vertices).max()}
 
 
+def add_panel(figure, edges: tuple[float, float], bottom: float, height: float):
+    """Add axes to a figure of its final size; all lengths are in inches, down from their top.
+
+    `edges` are the left and right end, from the left margin. Returns the axes and a function that
+    writes a text at so many inches from the left margin and from the top of the axes.
+    """
+    from matplotlib.transforms import Affine2D, blended_transform_factory
+
+    width, whole = figure.get_size_inches()
+    left, right = edges
+    axes = figure.add_axes(
+        ((MARGIN + left) / width, bottom / whole, (right - left) / width, height / whole)
+    )
+    axes.set_ylim(height, 0)
+    across = Affine2D().translate(MARGIN, 0).scale(1 / width, 1) + figure.transFigure
+    page = blended_transform_factory(across, axes.transData)
+    return axes, partial(axes.text, transform=page, va="center")
+
+
 def annotate(axes, text: str, point: tuple, offset: tuple[float, float], **look) -> None:
     """Write a text at an offset in points from a point of the axes."""
     axes.annotate(text, point, offset, textcoords="offset points", **look)
@@ -321,14 +380,18 @@ def label_rows(axes, names: Iterable[str], margin: float = 0.5, **look) -> None:
     axes.set_yticks(range(len(names)), names, **look)
 
 
-def format_percent_axis(axes) -> None:
+def format_percent_axis(axes, steps: int = 4) -> None:
     """Show proportions from 0% to 100% on the horizontal axis."""
     axes.set_xlim(0, 1)
-    axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
+    ticks = [step / steps for step in range(steps + 1)]
+    axes.set_xticks(ticks, [f"{tick:.0%}" for tick in ticks])
 
 
 def favours_label(
-    name: str, better: int, arms: tuple[str, str] = ("treatment", "comparator")
+    name: str,
+    better: int,
+    arms: tuple[str, str] = ("treatment", "comparator"),
+    separator: str = " · ",
 ) -> str:
     """Return the label of an effect axis: its name, and below it whom each side favours.
 
@@ -338,7 +401,7 @@ def favours_label(
     if not better:
         return name
     above, below = arms[::better]
-    return f"{name}\n← favours {below} · favours {above} →"
+    return f"{name}\n← favours {below}{separator}favours {above} →"
 
 
 def format_ratio_axis(axis, low: float, high: float, max_ticks: int = len(RATIO_TICKS)) -> None:

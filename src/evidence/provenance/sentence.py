@@ -127,7 +127,13 @@ def format_number(value: float, digits: int = 2) -> str:
     """Format a number with a true minus sign."""
     if math.isnan(value):
         return NOT_ESTIMABLE
-    return f"{value:.{digits}f}".replace("-", "−")
+    return f"{value:z.{digits}f}".replace("-", "−")
+
+
+def format_difference(value: float, digits: int = 0) -> str:
+    """Format a difference with its sign, and one that is rounded to 0 without."""
+    sign = "+" if round(value, digits) > 0 else ""
+    return sign + format_number(value, digits)
 
 
 def format_interval(low: float, high: float, digits: int = 2) -> str:

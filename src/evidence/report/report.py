@@ -15,7 +15,7 @@ from evidence.analysis.gaps.unknowns import Unknown
 from evidence.analysis.narrative.scope import describe_scope
 from evidence.analysis.results import select_results
 from evidence.errors import ParameterError
-from evidence.figures.layout import Layout
+from evidence.figures.layout import Layout, split_into_pages
 from evidence.files import atomic_write, format_json
 from evidence.notebook.locate import notebooks_of
 from evidence.notebook.parameters import validate_arguments
@@ -187,8 +187,9 @@ class Report:
         return DisplayedFigure(layout, record, self._figure_folder)
 
     def figures(self, layouts: Iterable[Layout]) -> FigureList:
-        """Show several charts, each as `figure` does."""
-        return FigureList([self.figure(layout) for layout in layouts])
+        """Show several charts, each as `figure` does; one too long for a page in parts."""
+        parts = [part for layout in layouts for part in split_into_pages(layout)]
+        return FigureList([self.figure(part) for part in parts])
 
     def table(self, table: ReportTable) -> HtmlOutput:
         """Show a table, write it as JSON and CSV, and record its numbers."""

@@ -26,6 +26,7 @@ from evidence.provenance.sentence import (
     Sentence,
     capitalise,
     count,
+    format_difference,
     format_number,
     format_percent,
     verbatim,
@@ -222,7 +223,7 @@ def optimal_information_size(body: EvidenceBody, mid: float | None) -> float:
 
 def per_thousand(value: float) -> str:
     """Return a difference of proportions as participants in a thousand with sign: +120, −30."""
-    return f"{1000 * value:+.0f}".replace("-", "−")
+    return format_difference(1000 * value)
 
 
 @lru_cache(maxsize=MAX_CACHED_PROJECTS)
