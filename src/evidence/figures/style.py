@@ -313,8 +313,6 @@ def legend(figure, marks: Iterable[Mapping], *, ncols: int = 3, loc: str = "left
     handles = [_legend_handle(mark) for mark in marks]
     place = "outside lower" if figure.get_layout_engine() else "lower"
     options = {"borderaxespad": MARGIN * 72 / SMALL_SIZE, "columnspacing": 1.2} | options
-    # Otherwise it would move with the edge of the picture that `stamp` cuts out.
-    options |= {"bbox_to_anchor": (0, 0, 1, 1), "bbox_transform": figure.transFigure}
     for columns in range(ncols, 0, -1):
         drawn = figure.legend(handles, labels, loc=f"{place} {loc}", ncols=columns, **options)
         box = drawn.get_window_extent()
@@ -441,6 +439,9 @@ def stamp(figure, text: str):
     for axes in figure.axes:
         # The last digits of the solver differ from run to run, and with them the ids of an SVG.
         axes.set_position([round(part, 6) for part in axes.get_position().bounds])
+    for drawn in figure.legends:
+        # Otherwise it would move with the edge of the picture, which is cut out below.
+        drawn.set_bbox_to_anchor((0, 0, 1, 1), figure.transFigure)
     box, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
     corner = 1 - MARGIN / width, (box.y0 - MARGIN) / height
     name = figure.text(*corner, text, ha="right", va="top", fontsize=SMALL_SIZE, color=QUIET)
