@@ -50,6 +50,7 @@ benchmark: $(READY) ## Count the seeded errors that the checks find, time report
 	$(BIN)/python -m benchmarks.specifications
 	$(BIN)/python -m benchmarks.dose_response
 	$(BIN)/python -m benchmarks.speed
+	$(BIN)/python -m benchmarks.explorer
 
 clean: ## Remove the environment and the reports
 	rm -rf $(VENV) reports

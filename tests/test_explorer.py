@@ -3,19 +3,28 @@
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import yaml
 
-from evidence.analysis.pooling.explorer_query import ANY, ExplorerQuery, fill_defaults
+from evidence.analysis.pooling.answerable_queries import possible_effects, studies_by_choice
+from evidence.analysis.pooling.explorer_query import (
+    ANY,
+    ExplorerQuery,
+    fill_defaults,
+    query_choices,
+)
+from evidence.analysis.pooling.question import select_study_effects
 from evidence.analysis.results import select_results
 from evidence.dataset import schema
 from evidence.errors import ParameterError
-from evidence.figures.forest_plot import lay_out_explorer_forest
+from evidence.figures.forest_plot import lay_out_explorer_forest, place_on_axis
+from evidence.figures.layout import draw
 from evidence.report.explorer_widget import explore
-from evidence.report.figure_files import render_figure
-from evidence.report.figure_identity import figure_record
+from evidence.report.figure_files import FORMATS
+from evidence.report.figure_metadata import read_metadata
 from evidence.report.report import open_report
 from tests.conftest import ROOT
 from tests.example_trials import BCG, TRIALS, arm
@@ -65,13 +74,6 @@ def test_a_crossover_has_no_interval_in_the_explorer(graded):
     assert np.isnan([study["ci_low"], study["ci_high"]]).all()
 
 
-def test_marks_are_elements_of_the_svg(graded):
-    layout = layout_of(graded, QUERY)
-    picture = render_figure(layout, figure_record(layout, graded.dataset()), ["svg"])["svg"]
-    named = re.findall(rb'<g id="mark-(\d+)"', picture)
-    assert sorted(map(int, named)) == list(range(len(layout.frame)))
-
-
 @pytest.fixture
 def explorer(graded):
     """The explorer of thirteen vaccine trials; one of them also reports deaths."""
@@ -82,33 +84,89 @@ def explorer(graded):
     return explore(open_report("00_start", project=graded.root, scope="all"), measure="rr")
 
 
-def test_chart_table_and_parameters_follow_a_choice(explorer):
-    before = explorer.svg
-    assert "4/123" in explorer.table
+def groups(explorer):
+    return {line["group1"] for line in explorer.chart["lines"]}
+
+
+def test_chart_and_parameters_follow_a_choice(explorer):
+    before = explorer.chart
+    assert "4/123" in groups(explorer)
     explorer.outcome = "death"
     assert explorer.title == "Risk ratio of death: tuberculosis, vaccine"
-    assert explorer.svg != before
-    assert "4/123" not in explorer.table
+    assert groups(explorer) == {"1/100"}
     assert yaml.safe_load(explorer.parameters)["outcome"] == "death"
     explorer.outcome = "infection"
-    assert explorer.svg == before
+    assert explorer.chart == before
+
+
+def test_the_chart_has_the_numbers_where_the_figure_has_them(graded):
+    """On the log axis of a ratio; ticks are those of the drawn figure."""
+    layout = layout_of(graded, QUERY)
+    axes = draw(layout).axes[0]
+    to_axis = axes.transScale + axes.transLimits
+    lines, ticks, no_effect = place_on_axis(layout)
+    for at, estimate in zip(lines, layout.frame["estimate"], strict=True):
+        assert at["estimate"] == pytest.approx(to_axis.transform((estimate, 1))[0], abs=1e-3)
+    assert list(ticks.values()) == [label.get_text() for label in axes.get_xticklabels()]
+    assert no_effect == pytest.approx(to_axis.transform((1, 1))[0], abs=1e-3)
 
 
 def test_selected_mark_shows_its_rows_until_the_query_changes(explorer):
     explorer.selected_mark = "trial0"
-    assert re.search(r"source row    data/studies\.csv:\d+  .*, vaccine, infection", explorer.trace)
-    assert "read in: " in explorer.trace
+    assert "4/123 against 11/139" in explorer.trace["sentence"]
+    first, second = explorer.trace["rows"]
+    assert re.fullmatch(r"data/studies\.csv:\d+", first["address"])
+    assert ", vaccine, infection" in first["description"]
+    assert first["sources"][0]["reference"] and second["sources"]
     explorer.measure = "rd"
-    assert (explorer.selected_mark, explorer.trace) == ("", "")
+    assert (explorer.selected_mark, explorer.trace) == ("", {})
 
 
-def test_query_without_studies_is_answered_with_a_sentence(explorer):
+def test_query_without_studies_is_answered_with_what_would_work(explorer):
     explorer.outcome, explorer.measure = "death", "smd"
     assert explorer.empty.startswith(
         "No study among these results has confirmed numbers for the standardised mean difference"
     )
-    assert (explorer.svg, explorer.table) == ("", "")
+    assert explorer.chart == {}
     assert explorer.empty in explorer.to_html()
+    # No study has a mean, so that only another measure would work.
+    assert "smd" not in explorer.charted["measure"]
+    assert {tuple(entry["changes"]) for entry in explorer.alternatives} == {("measure",)}
+    explorer.measure, explorer.time_days = "rr", 100.0
+    (day, *_) = explorer.alternatives
+    assert day == {"text": "near 1 day (1 study)", "changes": {"time_days": 1.0}}
+    assert day["text"] in explorer.to_html()
+    explorer.time_days = 1.0
+    assert explorer.chart
+
+
+@pytest.mark.parametrize("measure", ["rr", "proportion", "smd"])
+def test_number_of_studies_of_each_choice_is_that_of_its_query(graded, measure):
+    dataset = graded.dataset()
+    results = select_results(dataset)
+    query = replace(QUERY, measure=measure)
+    counts = studies_by_choice(possible_effects(results), query)
+    for field, words in query_choices(dataset).items():
+        for word in words:
+            question = replace(query, **{field: word}).question
+            selected = select_results(dataset, scope=word) if field == "scope" else results
+            studies = select_study_effects(dataset, selected, question)["study"].nunique()
+            assert studies == counts.get(field, {}).get(word, 0), (field, word)
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_a_saved_file_has_the_record_of_the_chart(explorer, tmp_path, file_format):
+    """Its name is that of the figure; from a browser it is asked for by a message."""
+    sent = []
+    explorer.send = lambda content, buffers: sent.append((content["name"], *buffers))
+    explorer.outcome = "death"
+    explorer._handle_custom_msg({"save": file_format}, [])
+    ((name, content),) = sent
+    (tmp_path / name).write_bytes(content)
+    record, _ = read_metadata(tmp_path / name)
+    assert name == f"fig-view@{record['version']}.{file_format}"
+    assert record["title"] == explorer.title
+    assert record["parameters"]["outcome"] == "death"
 
 
 @pytest.mark.parametrize(

@@ -1,29 +1,17 @@
 """JupyterLab in a real browser: every notebook runs from top to bottom, the explorer answers."""
 
-import json
-import os
-import re
 import shlex
 import shutil
-import socket
 import subprocess
-import sys
-import time
-import urllib.request
-from pathlib import Path
+from importlib.resources import files
 
 import pytest
 
+from benchmarks.jupyterlab import BIN, open_lab, run_notebook, serve_lab
+from evidence.report.figure_metadata import read_metadata
 from tests.conftest import NAMES, ROOT, require_tool
 
 BEFORE = {path: path.read_bytes() for path in (ROOT / "notebooks").iterdir() if path.is_file()}
-BIN = Path(sys.executable).parent
-SETTINGS = {
-    # No question about news from another server lies over the notebook.
-    "apputils-extension/notification": {"checkForUpdates": False, "fetchNews": "false"},
-    # Cells outside of the window are drawn as well.
-    "notebook-extension/tracker": {"windowingMode": "none"},
-}
 STATE = """() => {
     const panel = window.jupyterapp.shell.currentWidget;
     const notebook = panel.content.model.toJSON();
@@ -53,90 +41,19 @@ def project(tmp_path_factory):
 @pytest.fixture(scope="module")
 def address(project):
     """A running JupyterLab that reads and writes nothing of the person who runs the tests."""
-    home = project.parent / "home"
-    for name, content in SETTINGS.items():
-        path = home / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(content), "utf-8")
-    own = {
-        "HOME": home, "IPYTHONDIR": home / "ipython", "JUPYTER_CONFIG_DIR": home / "config",
-        "JUPYTER_DATA_DIR": home / "data", "JUPYTER_RUNTIME_DIR": home / "runtime",
-        "JUPYTERLAB_SETTINGS_DIR": home / "settings",
-        "JUPYTERLAB_WORKSPACES_DIR": home / "workspaces",
-    }  # fmt: skip
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [
-        BIN / "jupyter", "lab", "--no-browser", "--allow-root", "--expose-app-in-browser",
-        "--ip=127.0.0.1", f"--port={port}", "--IdentityProvider.token=",
-        f"--ServerApp.root_dir={project}",
-    ]  # fmt: skip
-    with (project.parent / "server.log").open("w") as log:
-        server = subprocess.Popen(
-            list(map(str, command)),
-            cwd=project,
-            env=os.environ | {name: str(value) for name, value in own.items()},
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-        try:
-            yield _answering(f"http://127.0.0.1:{port}", server)
-        finally:
-            server.terminate()
-            server.wait(30)
-
-
-def _answering(address: str, server: subprocess.Popen) -> str:
-    for _ in range(240):
-        assert server.poll() is None, "the server stopped at its start"
-        try:
-            with urllib.request.urlopen(f"{address}/api/status", timeout=5):
-                return address
-        except OSError:
-            time.sleep(0.25)
-    raise AssertionError(f"{address} does not answer")
+    with serve_lab(project, project.parent / "home") as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
 def page(address):
-    chromium = require_tool("chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium,
-            args=["--no-sandbox", "--disable-gpu", "--disable-quic",
-                  "--disable-background-networking", "--disable-component-update"],
-        )  # fmt: skip
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
-        page.set_default_timeout(30_000)
-        page.requests = []
-        page.on("request", lambda request: page.requests.append(request.url))
-        page.goto(f"{address}/lab?reset")
-        page.wait_for_function("() => window.jupyterapp?.shell.currentWidget", timeout=60_000)
+    with open_lab(address, require_tool("chromium")) as page:
         yield page
-        browser.close()
 
 
 def run_all(page, name) -> dict:
-    """Open a notebook, run all its cells by the menu, and wait until its kernel is idle."""
-    page.evaluate(
-        "async path => { await window.jupyterapp.commands.execute('docmanager:open', { path }); }",
-        f"notebooks/{name}.ipynb",
-    )
-    page.wait_for_function(
-        "() => window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel"
-        "?.status === 'idle'",
-        timeout=60_000,
-    )
-    page.locator(".lm-MenuBar-itemLabel", has_text=re.compile("^Run$")).click()
-    page.locator(".lm-Menu-itemLabel", has_text=re.compile("^Run All Cells$")).click()
-    page.wait_for_function(
-        f"() => {{ const now = ({STATE})(); return now.kernel === 'idle' && "
-        "(now.cells.every(cell => cell.count) || now.cells.some(cell => cell.errors.length)); }",
-        timeout=120_000,
-    )
+    """Run a notebook and return the state of its cells."""
+    run_notebook(page, f"notebooks/{name}.ipynb")
     return page.evaluate(STATE)
 
 
@@ -155,7 +72,7 @@ def test_notebook_runs_from_top_to_bottom(page, name):
     assert [cell["errors"] for cell in state["cells"] if cell["errors"]] == []
     assert [cell["printed"] for cell in state["cells"] if cell["printed"]] == []
     assert [cell["count"] for cell in state["cells"]] == list(range(1, len(state["cells"]) + 1))
-    pictures = page.locator(".jp-OutputArea-output :is(figure img, .chart svg)")
+    pictures = page.locator(".jp-OutputArea-output :is(figure img, .chart table)")
     if name not in ("01_studies", "09_reading_list"):
         assert pictures.count() > 0
     for picture in pictures.all():
@@ -200,67 +117,115 @@ def explorer(page):
     close(page)
 
 
-def shares(explorer, outcome):
-    """The explorer once its chart is about this outcome."""
-    explorer.locator("select[name=outcome]").select_option(outcome)
-    explorer.locator("h4", has_text=f"Proportion with {outcome}").wait_for()
-    explorer.locator("svg .mark").first.wait_for()
+def choose(explorer, field, word):
+    """The explorer once its parameters have this word."""
+    explorer.locator(f"select[name={field}]").select_option(word)
+    explorer.locator(".parameters", has_text=f'{field}: "{word}"').wait_for()
     return explorer
 
 
-def test_choosing_an_outcome_changes_chart_and_table(explorer):
+def shares(explorer, outcome):
+    """The explorer once its chart is about this outcome."""
+    choose(explorer, "outcome", outcome).locator(
+        "h4", has_text=f"Proportion with {outcome}"
+    ).wait_for()
+    return explorer
+
+
+def test_choosing_an_outcome_changes_the_chart(explorer):
+    chart = explorer.locator(".chart table")
     shares(explorer, "response")
-    before = explorer.locator("svg").inner_html(), explorer.locator("tbody").inner_text()
-    assert "12/17" in before[1]
+    assert "12/17" in chart.inner_text()
+    # A square, a diamond and an axis, drawn where the numbers are.
+    assert chart.locator("rect.study").count() > 5 and chart.locator("path.pooled").count() == 1
+    assert chart.locator("tfoot text").all_text_contents()[0] == "0%"
     shares(explorer, "remission")
-    assert explorer.locator("svg").inner_html() != before[0]
-    assert "12/17" not in explorer.locator("tbody").inner_text()
-    assert 'outcome: "remission"' in explorer.locator(".parameters").inner_text()
+    assert "12/17" not in chart.inner_text()
 
 
-def test_a_choice_that_no_study_answers_says_so(explorer):
+def test_a_choice_without_studies_offers_what_would_work(explorer):
+    """Each option says whether studies answer it; words without any numbers cannot be chosen."""
     shares(explorer, "response")
-    explorer.locator("select[name=condition]").select_option("PTSD")
+    option = explorer.locator("select[name=condition] option[value=PTSD]")
+    assert "no data" in option.inner_text()
+    assert option.get_attribute("title") == "no data with the other choices"
+    assert explorer.locator("select[name=outcome] option[value='group size']").is_disabled()
+    choose(explorer, "condition", "PTSD")
     explorer.locator(".caption", has_text="No study among these results").wait_for()
-    assert explorer.locator("svg").count() == 0
-    explorer.locator("select[name=condition]").select_option("depression")
-    explorer.locator("svg .mark").first.wait_for()
+    assert explorer.locator(".chart table").count() == 0
+    explorer.locator(".alternatives button").first.click()
+    explorer.locator(".chart table").wait_for()
+    assert explorer.locator("select[name=condition]").input_value() == "PTSD"
+    for field, word in (("condition", "depression"), ("measure", "proportion")):
+        choose(explorer, field, word)
 
 
-def test_a_click_on_a_mark_shows_what_evidence_why_prints(explorer, page, project):
-    """By mouse and by keyboard; the command's words are those of the report of the same view."""
+def test_a_press_is_answered_below_the_row_in_the_words_of_evidence_why(explorer, page, project):
+    """By mouse on the row or its mark, and by keyboard; Escape closes the answer."""
     shares(explorer, "response")
     out = project.parent / "reports"
     run = [BIN / "evidence", "report", "--only", "start", "--project", project, "--out", out]
     subprocess.run(list(map(str, run)), check=True, capture_output=True)
     run = [BIN / "evidence", "why", "fig-view", "--project", project, "--reports", out]
     traces = subprocess.run(list(map(str, run)), check=True, capture_output=True, text=True).stdout
-    marks = explorer.locator("svg .mark")
+    marks, answer = explorer.locator("button.mark"), explorer.locator(".answer")
     assert marks.count() == traces.count("00_start/fig-view:") > 5
-    marks.nth(0).click()
-    explorer.locator(".trace", has_text="data/studies.csv:").wait_for()
-    first = explorer.locator(".trace").inner_text()
-    assert first.startswith("00_start/fig-view:")
+    explorer.locator("td.marks").first.click()
+    answer.locator("code").first.wait_for()
+    row, shown = explorer.locator("tr.study").first.bounding_box(), answer.bounding_box()
+    assert shown["y"] == pytest.approx(row["y"] + row["height"], abs=2)
+    assert shown["y"] + shown["height"] <= page.viewport_size["height"]
+    first = answer.inner_text()
     marks.nth(3).focus()
     page.keyboard.press("Enter")
-    explorer.locator(".trace", has_not_text=first.splitlines()[0]).wait_for()
-    for trace in (first, explorer.locator(".trace").inner_text()):
-        assert trace in traces
+    explorer.locator("tr.study:nth-child(4) + .answer").wait_for()
+    assert answer.inner_text() != first
+    for address in answer.locator("code").all_inner_texts():
+        assert address in traces
+    page.keyboard.press("Escape")
+    answer.wait_for(state="detached")
+    assert marks.nth(3).evaluate("button => button === document.activeElement")
+    assert marks.nth(3).get_attribute("aria-expanded") == "false"
 
 
-def test_the_displayed_command_gives_the_same_bytes(explorer, page, project):
+def test_sorting_keeps_each_study_with_its_mark_and_the_pool_below(explorer):
+    shares(explorer, "response")
+    rows = "rows => rows.map(row => row.dataset.name + row.querySelector('rect').getAttribute('x'))"
+    studies = explorer.locator("tr.study")
+    before = studies.evaluate_all(rows)
+    explorer.locator("thead .effect button").click()
+    after = studies.evaluate_all(rows)
+    assert after != before and sorted(after) == sorted(before)
+    assert explorer.locator("tr[data-name]").last.get_attribute("class") == "pooled"
+
+
+@pytest.mark.parametrize("file_format", ["svg", "pdf", "png"])
+def test_a_saved_file_is_the_one_that_the_displayed_command_writes(
+    explorer, page, project, file_format
+):
     shares(explorer, "remission")
     with page.expect_download() as saved:
-        explorer.get_by_text("Save this chart (SVG)").click()
-    (project / "view.yml").write_text(explorer.locator(".parameters").inner_text(), "utf-8")
-    command = shlex.split(explorer.locator(".command").inner_text())
-    assert command[0] == "papermill"
-    subprocess.run([str(BIN / command[0]), *command[1:]], cwd=project, check=True,
-                   capture_output=True)  # fmt: skip
-    assert re.fullmatch(r"fig-view@[0-9a-f]{7}\.svg", saved.value.suggested_filename)
-    figure = project / "view" / "figures" / "fig-view.svg"
+        explorer.get_by_text(f"Save as {file_format.upper()}").click()
+    figure = project / "view" / "figures" / f"fig-view.{file_format}"
+    if not figure.exists():
+        (project / "view.yml").write_text(explorer.locator(".parameters").inner_text(), "utf-8")
+        command = shlex.split(explorer.locator(".command").inner_text())
+        assert command[0] == "papermill"
+        subprocess.run([str(BIN / command[0]), *command[1:]], cwd=project, check=True,
+                       capture_output=True)  # fmt: skip
+    record, _ = read_metadata(saved.value.path())
+    assert saved.value.suggested_filename == f"fig-view@{record['version']}.{file_format}"
     assert figure.read_bytes() == saved.value.path().read_bytes()
-    assert (project / "view" / "figures" / "fig-view.png").stat().st_size > 10_000
+
+
+def test_explorer_has_no_barrier(explorer, page):
+    """With an answer open, by axe-core's rules."""
+    explorer.locator("button.mark").first.click()
+    explorer.locator(".answer code").first.wait_for()
+    page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8"))
+    options = {"runOnly": ["wcag2a", "wcag2aa", "wcag21aa"]}
+    found = page.evaluate("options => axe.run('.evidence-explorer', options)", options)
+    assert [violation["id"] for violation in found["violations"]] == []
 
 
 def test_the_notebooks_are_unchanged():

@@ -1,29 +1,42 @@
-"""The explorer in JupyterLab: choose what to look at; chart, table and command follow.
+"""The explorer in JupyterLab: choose what to look at; chart and command follow.
 
-On a page, which has no kernel, the explorer is a figure and a table like any other.
+The browser draws the chart from the numbers of the layout, because matplotlib takes longer than a
+person wants to wait after each choice; it draws the files that are saved. On a page, which has no
+kernel, the explorer is a figure and a table like any other.
 """
 
 import json
 from dataclasses import fields, replace
+from functools import cached_property
 from html import escape
 from importlib.resources import files
 from typing import Any
 
 import anywidget
+import numpy as np
+import pandas as pd
 import traitlets
 
+from evidence.analysis.pooling.answerable_queries import (
+    PossibleEffect,
+    find_alternatives,
+    possible_effects,
+    studies_by_choice,
+)
 from evidence.analysis.pooling.explorer_query import (
     ExplorerQuery,
     fill_defaults,
     query_choices,
     require_query,
 )
-from evidence.analysis.pooling.question import MEASURE_LABELS
+from evidence.analysis.pooling.question import MEASURE_LABELS, measure_label
 from evidence.analysis.results import select_results
 from evidence.dataset.notebook_display import SORT_SCRIPT
-from evidence.figures.forest_plot import lay_out_explorer_forest
-from evidence.figures.layout import Layout
-from evidence.report.figure_files import DisplayedFigure
+from evidence.figures import style
+from evidence.figures.forest_plot import ForestLayout, lay_out_explorer_forest, place_on_axis
+from evidence.provenance.sentence import capitalise
+from evidence.report.figure_files import FORMATS, DisplayedFigure, render_figure
+from evidence.report.figure_identity import FigureRecord
 from evidence.report.html_pages import METADATA
 from evidence.report.report import Report, open_report
 from evidence.report.trace import trace_figure_marks
@@ -33,23 +46,26 @@ NOTEBOOK = "00_start"
 PARAMETER_FILE = "view.yml"
 COMMAND = f"papermill notebooks/{NOTEBOOK}.ipynb view.ipynb -f {PARAMETER_FILE} -p out view"
 REPRODUCE_HEADING = "Reproduce this chart"
+ALTERNATIVES_HEADING = "Available instead:"
 FIELDS = tuple(field.name for field in fields(ExplorerQuery))
 TEMPLATES = files("evidence.report") / "templates"
 
 
 class Explorer(anywidget.AnyWidget):
-    """A chart and table of the studies that answer a query, redrawn when the query changes.
+    """A chart of the studies that answer a query, redrawn when the query changes.
 
     Attributes
     ----------
     condition, treatment, outcome, measure, comparator, scope : str
-        The query; `choices` has the allowed values of each field.
+        The query; `choices` has the allowed values of each field, and `studies` for each field and
+        value the number of studies if nothing else is changed.
     time_days : float
         Days after treatment; the nearest result of each study is used.
-    svg : str
-        The chart, byte for byte as `command` writes it; empty if there is nothing to draw.
+    chart : dict
+        What the browser draws; empty if no study answers, and then `empty` says so and
+        `alternatives` has changes of the query that would help.
     selected_mark : str
-        The name of a mark of the chart; `trace` is then what `evidence why` prints for it.
+        The name of a line of the chart; `trace` then says which rows it comes from.
     parameters, command : str
         The content of a parameter file, and the command that reproduces the chart with it.
 
@@ -71,31 +87,42 @@ class Explorer(anywidget.AnyWidget):
     time_days = traitlets.Float().tag(sync=True)
 
     choices = traitlets.Dict().tag(sync=True)
+    charted = traitlets.Dict().tag(sync=True)
+    studies = traitlets.Dict().tag(sync=True)
     measure_labels = traitlets.Dict().tag(sync=True)
-    name = traitlets.Unicode().tag(sync=True)
     title = traitlets.Unicode().tag(sync=True)
     caption = traitlets.Unicode().tag(sync=True)
     empty = traitlets.Unicode().tag(sync=True)
-    svg = traitlets.Unicode().tag(sync=True)
-    marks: "traitlets.List[dict]" = traitlets.List().tag(sync=True)
-    table = traitlets.Unicode().tag(sync=True)
+    alternatives: "traitlets.List[dict]" = traitlets.List().tag(sync=True)
+    alternatives_heading = traitlets.Unicode(ALTERNATIVES_HEADING).tag(sync=True)
+    chart = traitlets.Dict().tag(sync=True)
     parameters = traitlets.Unicode().tag(sync=True)
     command = traitlets.Unicode().tag(sync=True)
     selected_mark = traitlets.Unicode().tag(sync=True)
-    trace = traitlets.Unicode().tag(sync=True)
+    trace = traitlets.Dict().tag(sync=True)
 
     def __init__(self, report: Report, query: ExplorerQuery):
         self._report = report
         self._choices = query_choices(report.dataset)
         query = fill_defaults(report.dataset, report.results, query)
-        super().__init__(choices=self._choices, measure_labels=dict(MEASURE_LABELS), **vars(query))
-        layout = self._layout()
+        charted: dict[str, set[str]] = {}
+        for effect in self._effects:
+            for field, words in effect.words.items():
+                charted.setdefault(field, set()).update(words)
+        super().__init__(
+            choices=self._choices,
+            charted={field: sorted(words) for field, words in charted.items()},
+            measure_labels=dict(MEASURE_LABELS),
+            command=COMMAND,
+            **vars(query),
+        )
+        self._show("outcome")
         # Only the first chart and table belong to the report.
-        self._figure = report.figure(layout, **vars(self.query))
-        report.table(tabulate_query(layout))
-        self._show(layout)
+        report.figure(self._layout, **vars(self.query))
+        report.table(tabulate_query(self._layout))
         self.observe(self._redraw, FIELDS)
         self.observe(self._select, "selected_mark")
+        self.on_msg(self._save)
 
     @property
     def query(self) -> ExplorerQuery:
@@ -108,39 +135,42 @@ class Explorer(anywidget.AnyWidget):
         require_query(self._choices, changed)
         return proposal["value"]
 
-    def _layout(self) -> Layout:
+    @cached_property
+    def _effects(self) -> list[PossibleEffect]:
+        return possible_effects(self._results("all"))
+
+    def _results(self, scope: str) -> pd.DataFrame:
         report = self._report
-        results = select_results(
-            report.dataset,
-            scope=self.scope,
-            conditions=report.conditions,
-            outcomes=report.outcomes,
-        )
-        return lay_out_explorer_forest(
-            report.dataset, results, self.query, confidence=report.confidence
+        return select_results(
+            report.dataset, scope=scope, conditions=report.conditions, outcomes=report.outcomes
         )
 
     def _redraw(self, change: traitlets.Bunch) -> None:
-        layout = self._layout()
-        record = self._report.describe_figure(layout, **vars(self.query))
-        self._figure = DisplayedFigure(layout, record)
-        self._show(layout)
+        # A change of several fields at once is announced for each of them.
+        if self.query != self._shown:
+            self._show(change["name"])
 
-    def _show(self, layout: Layout) -> None:
-        report = self._report
-        self._traces = trace_figure_marks(report.dataset, report.name, layout)
+    def _show(self, changed: str) -> None:
+        self._shown = query = self.query
+        self._layout = layout = lay_out_explorer_forest(
+            self._report.dataset,
+            self._results(self.scope),
+            query,
+            confidence=self._report.confidence,
+        )
+        alternatives = find_alternatives(self._effects, query, changed) if layout.empty else []
         content = {
-            "name": self._figure.record.name,
             "title": layout.title,
             "caption": str(layout.caption),
             "empty": layout.empty,
-            "svg": "" if layout.empty else self._figure.svg.decode(),
-            "marks": layout.frame[["name", "label"]].to_dict("records"),
-            "table": "" if layout.empty else tabulate_query(layout).to_html(),
+            "alternatives": [
+                {"text": str(entry), "changes": entry.changes} for entry in alternatives
+            ],
+            "studies": studies_by_choice(self._effects, query),
+            "chart": {} if layout.empty else _chart(layout),
             "parameters": self._parameters(),
-            "command": COMMAND,
             "selected_mark": "",
-            "trace": "",
+            "trace": {},
         }
         with self.hold_sync():
             for name, value in content.items():
@@ -161,16 +191,48 @@ class Explorer(anywidget.AnyWidget):
         return "\n".join(lines) + "\n"
 
     def _select(self, change: traitlets.Bunch) -> None:
-        trace = self._traces.get(self.selected_mark)
-        self.trace = trace.as_text(self._report.dataset) if trace else ""
+        layout = self._layout
+        frame = layout.frame[layout.frame["name"] == self.selected_mark]
+        if frame.empty:
+            self.trace = {}
+            return
+        estimate = replace(layout, frame=frame[["name", "address", "estimate"]])
+        (trace,) = trace_figure_marks(self._report.dataset, self._report.name, estimate).values()
+        self.trace = trace.as_data(self._report.dataset) | {
+            "sentence": layout.reading[frame.index[0]],
+            "computed_by": trace.computed_by.removeprefix("estimate: "),
+        }
+
+    def figure_file(self, file_format: str) -> tuple[str, bytes]:
+        """Return name and content of a file of the chart, the bytes that `command` writes.
+
+        Parameters
+        ----------
+        file_format : {"svg", "pdf", "png"}
+        """
+        record = self._record()
+        files = render_figure(self._layout, record, [file_format])
+        return f"{record.name}.{file_format}", files[file_format]
+
+    def _record(self) -> FigureRecord:
+        return self._report.describe_figure(self._layout, **vars(self.query))
+
+    def _save(self, widget: object, content: dict, buffers: list) -> None:
+        if content.get("save") in FORMATS and not self.empty:
+            name, file = self.figure_file(content["save"])
+            self.send({"name": name}, [file])
 
     def to_html(self) -> str:
         """Return chart, table and command as HTML that needs no kernel."""
+        record = self._record()
+        table = "" if self.empty else tabulate_query(self._layout).to_html()
+        items = "".join(f"<li>{escape(entry['text'])}</li>" for entry in self.alternatives)
         return (
-            f"{self._figure.to_html()}\n{self.table}\n"
-            f'<h3 id="reproduce">{REPRODUCE_HEADING}</h3>\n'
+            f"{DisplayedFigure(self._layout, record).to_html()}\n{table}\n"
+            + (f"<p>{ALTERNATIVES_HEADING}</p>\n<ul>{items}</ul>\n" if items else "")
+            + f'<h3 id="reproduce">{REPRODUCE_HEADING}</h3>\n'
             f"<p>Save this as <code>{PARAMETER_FILE}</code> in the folder of the project to "
-            f"reproduce {escape(self.name)}:</p>\n<pre>{escape(self.parameters)}</pre>\n"
+            f"reproduce {escape(record.name)}:</p>\n<pre>{escape(self.parameters)}</pre>\n"
             f"<pre>{escape(self.command)}</pre>"
         )
 
@@ -178,10 +240,40 @@ class Explorer(anywidget.AnyWidget):
         data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
         content: dict[str, object] = {"headings": [[3, "reproduce", REPRODUCE_HEADING]]}
         if not self.empty:
-            content["figure"] = self._figure.layout.id
-        text = f"{self.title}. {self.empty or self._figure.layout.alt}"
+            content["figure"] = self._layout.id
+        text = f"{self.title}. {self.empty or self._layout.alt}"
         data = data | {"text/html": self.to_html(), "text/plain": text}
         return data, metadata | {METADATA: content}
+
+
+def _chart(layout: ForestLayout) -> dict:
+    """Return what the browser needs to draw a layout: texts, and positions from 0 to 1."""
+    lines, ticks, no_effect = place_on_axis(layout)
+    texts = ["name", "kind", "prediction", "heterogeneity", *layout.columns]
+    rows = layout.frame.to_dict("records")
+    levels = {row["risk"] for row in rows if row["kind"] == "study"}
+    has_sides = layout.better and no_effect is not None
+    sides = ("treatment", "comparator")[:: layout.better] if has_sides else ()
+    return {
+        "alt": layout.alt,
+        "axis": capitalise(measure_label(layout.measure, layout.outcome)),
+        "columns": dict(layout.columns),
+        "lines": [
+            {name: row[name] for name in texts}
+            | {"label": row["label"] if row["kind"] == "study" else capitalise(row["label"])}
+            | {"at": at, "risk": row["risk"] if row["kind"] == "study" else None}
+            | {"weight": row["weight"] if np.isfinite(row["weight"]) else None}
+            | {"sort": row["estimate"] if np.isfinite(row["estimate"]) else None}
+            for row, at in zip(rows, lines, strict=True)
+        ],
+        "ticks": list(ticks.items()),
+        "no_effect": no_effect,
+        "favours": [f"favours {side}" for side in sides],
+        # In the order of the key; there is none where no study is judged.
+        "risk": {level: look for level, look in style.RISK.items() if level in levels}
+        if any(levels)
+        else {},
+    }
 
 
 def explore(

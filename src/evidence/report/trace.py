@@ -328,11 +328,16 @@ def _trace_mark(
     return _trace(
         dataset,
         name,
-        ", ".join(f"{column} {entry['value']}" for column, entry in columns.items()),
+        ", ".join(f"{column} {_rounded(entry['value'])}" for column, entry in columns.items()),
         [row for entry in columns.values() for row in entry["rows"]],
         shown_in=_shown_in(name, figures),
         computed_by="; ".join(f"{', '.join(names)}: {text}" for text, names in methods.items()),
     )
+
+
+def _rounded(value: object) -> str:
+    """Format a value with four digits, which show every difference that a chart does."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _trace_value(dataset: Dataset, name: str, entry: Mapping, figures: Mapping[str, dict]) -> Trace:

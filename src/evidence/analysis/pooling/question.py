@@ -25,6 +25,7 @@ from evidence.analysis.results import (
     better_side,
     matches_arms,
     require_known,
+    select_results,
 )
 from evidence.dataset.dataset import Dataset
 from evidence.dataset.displayable import Displayable
@@ -501,7 +502,7 @@ def _refuse_unknown(
 
 def known_values(dataset: Dataset, column: str) -> list[str]:
     """Return the words of a column; of treatments and comparators also the names of their arms."""
-    results = dataset.reported_results
+    results = select_results(dataset, with_repeats=True)
     columns = [table[column] for table in (results, dataset.designs) if column in table]
     if column == "treatment":
         columns.append(results.loc[results["role"].isin(TREATED_ROLES), "arm"])
