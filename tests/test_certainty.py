@@ -307,7 +307,7 @@ def test_without_events_in_the_comparator_the_absolute_effect_is_the_risk_differ
     assert low == pytest.approx(estimate - np.hypot(estimate - treated.ci_low, nobody.ci_high))
     assert high == pytest.approx(treated.ci_high)
     table = tabulate_summary_of_findings(dataset, [grade_certainty(dataset, body)]).frame
-    cell = table["difference per 1,000, or in points"].iloc[0]
+    cell = table["difference per 1,000"].iloc[0]
     assert cell.startswith("+444 (+") and "no events in the comparator arms" in cell
 
 
@@ -357,7 +357,7 @@ def test_a_decision_takes_precedence_over_its_suggestion(graded):
     assert row["certainty (suggested)"] == "low"
     assert row["certainty (decided)"] == "very low"
     assert row["comparator risk per 1,000"] == "9"
-    assert row["difference per 1,000, or in points"] == "−5 (−6 to −3)"
+    assert row["difference per 1,000"] == "−5 (−6 to −3)"
     assert row["effect"] == "risk ratio 0.49 (0.34 to 0.70)"
 
 

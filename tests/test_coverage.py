@@ -243,10 +243,8 @@ def shown(project, row_by="outcome", **selected):
     """The layout of the map, and the texts of its cells by column and row."""
     dataset = project.dataset()
     layout = lay_out_evidence_map(dataset, select_results(dataset, **selected), row_by=row_by)
-    table = tabulate_evidence_map(layout).frame.set_index(row_by)
-    return layout, {
-        f"{column}/{row}": table.loc[row, column] for row in table.index for column in table
-    }
+    table = tabulate_evidence_map(layout).frame
+    return layout, {f"{column}/{row}": text for row, column, text in table.itertuples(index=False)}
 
 
 def test_every_cell_of_the_map_says_what_is_known(project):
@@ -341,7 +339,7 @@ def test_coverage_by_question_and_time(project):
         {
             "condition": "bread", "treatment": "yeast", "comparator": "inactive",
             "outcome": "risen", "any time": "1 of 3 (33%)", "up to three days": "1 of 3 (33%)",
-            "up to a month": "0 of 2 (0%)", "second-hand": "0", "read, not reported": "0",
+            "up to a month": "0 of 2 (0%)", "second-hand": "—", "read, not reported": "—",
         }
     ]  # fmt: skip
     numbers = table.numbers.set_index("name").loc["bread/yeast/inactive/risen"]

@@ -154,8 +154,9 @@ def test_curators_overrule_a_status_with_a_reason(yeast_trials):
     )
     unknown = unknowns(yeast_trials)["U1"]
     assert (unknown.computed_status, unknown.status) == ("open", "settled")
-    status = tabulate_unknowns([unknown]).frame["status"][0]
-    assert status == "settled; computed: open, overruled: everybody saw it rise"
+    row = tabulate_unknowns([unknown]).frame.iloc[0]
+    assert row["status"] == "settled"
+    assert row["computed status"] == "open, overruled: everybody saw it rise"
 
 
 def about_risen(project, **cells):
@@ -361,7 +362,7 @@ def test_the_evidence_map_by_dose_and_time(yeast_trials):
     assert layout.frame["state"].tolist() == ["reported", *["not read"] * 5]
     # Both trials gave yeast; the one of which no dose is known may have given this dose as well.
     assert layout.frame["unread"].tolist()[1:] == [2] * 5
-    assert html.count('<td><a href="#why-fig-gaps-by-dose-') == 6
+    assert html.count('><a href="#why-fig-gaps-by-dose-') == 6
     assert html.count("not read: 2 known studies (1 of unknown dose)") == 5
     assert lay_out_evidence_map(dataset, results.iloc[:0], row_by="dose").empty
 

@@ -24,6 +24,12 @@ STYLE = """
   font: inherit; font-weight: bold; color: inherit; background: none; border: 0; padding: 0;
   min-height: 24px; text-align: left; cursor: pointer; text-decoration: underline dotted;
 }
+.evidence-frame .more td { max-width: none; padding-top: 0; }
+.evidence-frame tr:has(+ .more) > * { border-bottom: 0; }
+.evidence-frame :is(dl, dt, dd) { display: inline; margin: 0; padding: 0; }
+.evidence-frame dt::after { content: ":"; }
+.evidence-frame dl > div { display: inline; margin-right: 1.2em; }
+.evidence-frame details dl > div { display: block; margin: 0.2em 0 0 1em; }
 .evidence-frame [aria-sort=ascending] button::after { content: " ▲"; }
 .evidence-frame [aria-sort=descending] button::after { content: " ▼"; }
 """

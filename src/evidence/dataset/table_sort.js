@@ -1,37 +1,39 @@
 // Sort a table by its column headers: ascending, descending, then back to the written order.
-// Cells compare by `data-sort` where they have it, and cells without content come last.
+// Cells compare by the number in `data-sort`, else by their text; texts follow numbers and cells
+// without content come last in either direction. A row of class "more" stays below its row.
 function makeSortable(table, onSort = () => {}) {
-  const MISSING = ["", "—", "not stated"];
   const compareTexts = new Intl.Collator("en", { numeric: true }).compare;
   const headers = [...table.tHead.rows[0].cells];
   const body = table.tBodies[0];
-  const writtenOrder = [...body.rows];
+  const records = [];
+  for (const row of body.rows) {
+    if (row.classList.contains("more")) records.at(-1).push(row);
+    else records.push([row]);
+  }
   let sortedColumn = -1;
   let descending = false;
 
-  function key(row) {
+  function key([row]) {
     const cell = row.cells[sortedColumn];
     if (cell.dataset.sort) return Number(cell.dataset.sort);
     const text = cell.textContent.trim();
-    return cell.dataset.sort === "" || MISSING.includes(text) ? null : text;
+    return cell.dataset.sort === "" || text === "" || text === "—" ? null : text;
   }
 
-  function compareRows(first, second) {
-    const [a, b] = [key(first), key(second)];
+  function compareKeys([a], [b]) {
     if (a === null || b === null) return (a === null) - (b === null);
-    const ascending = typeof a === "number" && typeof b === "number" ? a - b : compareTexts(a, b);
+    if (typeof a !== typeof b) return typeof a === "number" ? -1 : 1;
+    const ascending = typeof a === "number" ? a - b : compareTexts(a, b);
     return descending ? -ascending : ascending;
   }
 
-  function sort(column) {
-    const pressedAgain = column === sortedColumn;
-    sortedColumn = pressedAgain && descending ? -1 : column;
-    descending = pressedAgain && !descending;
+  function sortBy(column, isDescending = false) {
+    [sortedColumn, descending] = [column, isDescending];
     headers.forEach((header) => header.removeAttribute("aria-sort"));
-    if (sortedColumn >= 0) {
-      headers[column].setAttribute("aria-sort", descending ? "descending" : "ascending");
-    }
-    body.append(...(sortedColumn < 0 ? writtenOrder : [...writtenOrder].sort(compareRows)));
+    headers[column]?.setAttribute("aria-sort", descending ? "descending" : "ascending");
+    const sorted = column < 0 ? records : records
+      .map((record) => [key(record), record]).sort(compareKeys).map(([, record]) => record);
+    body.append(...sorted.flat());
     onSort();
   }
 
@@ -39,7 +41,12 @@ function makeSortable(table, onSort = () => {}) {
     const button = document.createElement("button");
     button.type = "button";
     button.append(...header.childNodes);
-    button.addEventListener("click", () => sort(column));
+    button.addEventListener("click", () => {
+      if (column !== sortedColumn) sortBy(column);
+      else if (descending) sortBy(-1);
+      else sortBy(column, true);
+    });
     header.append(button);
   });
+  return { headers, records, sortBy };
 }

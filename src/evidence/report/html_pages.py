@@ -27,7 +27,7 @@ DOWNLOADS = {
     "Cite": {".bib": "BibTeX"},
 }  # fmt: skip
 """What a page offers below a figure, by the end of a name, if the report wrote such a file."""
-SCRIPTS = ("page.js", "panel.js", "search.js")
+SCRIPTS = ("table.js", "page.js", "panel.js", "search.js")
 """The scripts inside every page, in this order."""
 OUTPUT_TYPES = ("text/html", "text/markdown", "image/png", "text/plain")
 """The types of notebook output that a page shows; the first that is present."""

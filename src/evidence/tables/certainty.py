@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from evidence.analysis.certainty import grade, risk_of_bias
 from evidence.analysis.certainty.evidence_body import EvidenceBody
 from evidence.analysis.certainty.grade import Certainty, per_thousand
 from evidence.analysis.certainty.risk_of_bias import Appraisal, appraisals
@@ -12,8 +13,9 @@ from evidence.analysis.narrative.pooled_results import format_estimates
 from evidence.analysis.pooling.question import MEASURE_LABELS
 from evidence.analysis.results import better_side
 from evidence.dataset.dataset import Dataset
-from evidence.provenance.sentence import capitalise, format_number
+from evidence.provenance.sentence import capitalise
 from evidence.tables.html_table import ReportTable
+from evidence.tables.sort_keys import ranks
 
 SUMMARY_METHODS = {
     "studies": "distinct_studies",
@@ -28,7 +30,7 @@ NOT_DECIDED = "not decided"
 
 def tabulate_risk_of_bias(dataset: Dataset, results: pd.DataFrame) -> ReportTable:
     """Return a table with one row per judgement: domain, reason, judge and source."""
-    records, numbers = [], []
+    records, numbers, levels = [], [], []
     for appraisal in appraisals(dataset, list(results["study"].unique())):
         judge, label = appraisal.judge, dataset.label(appraisal.source)
         judgements = []
@@ -46,12 +48,15 @@ def tabulate_risk_of_bias(dataset: Dataset, results: pd.DataFrame) -> ReportTabl
             values = (appraisal.label, appraisal.tool.name, domain, *texts)
             records.append(dict(zip(JUDGEMENT_COLUMNS, values, strict=True)))
             numbers.append((f"{appraisal.name}/{domain}", address))
+            levels.append(appraisal.tool.levels.get(texts[0], ""))
     return ReportTable(
         "tab-risk-of-bias",
         "Risk of bias: every judgement with its reason",
         pd.DataFrame(records),
         pd.DataFrame(numbers, columns=["name", "address"]),
+        sort_keys={"judgement": ranks(levels, risk_of_bias.LEVELS)},
         filter_columns=("study", "tool", "domain", "judgement"),
+        second_line=("judged by", "read in"),
     )
 
 
@@ -70,7 +75,7 @@ def tabulate_summary_of_findings(dataset: Dataset, graded: Sequence[Certainty]) 
                 "studies": _studies(body),
                 "participants": body.participants_text if body.participants else "not stated",
                 "comparator risk per 1,000": _comparator_risk(body),
-                "difference per 1,000, or in points": _difference(body, difference, low, high),
+                "difference per 1,000": _difference(body, difference, low, high),
                 "effect": effect_text(body),
                 "certainty (suggested)": certainty.suggested,
                 "certainty (decided)": certainty.decided or NOT_DECIDED,
@@ -80,13 +85,23 @@ def tabulate_summary_of_findings(dataset: Dataset, graded: Sequence[Certainty]) 
         whole = list(body.studies.loc[body.studies["is_whole"], "study"])
         address = " ".join([body.address, *dataset.designs_of(whole)["address"]])
         numbers.append((body.name, *sizes, difference, low, high, *body.natural, address))
+    values = pd.DataFrame(numbers, columns=["name", *SUMMARY_METHODS, "address"])
     return ReportTable(
         "tab-summary-of-findings",
         "Summary of findings: absolute and relative effects with their certainty",
         pd.DataFrame(records),
-        pd.DataFrame(numbers, columns=["name", *SUMMARY_METHODS, "address"]),
+        values,
         SUMMARY_METHODS,
+        sort_keys={
+            "participants": list(values["participants"]),
+            "comparator risk per 1,000": list(values["comparator_risk"]),
+            "difference per 1,000": list(values["difference"]),
+            "effect": list(values["effect"]),
+            "certainty (suggested)": ranks((item.suggested for item in graded), grade.LEVELS),
+        },
         filter_columns=("condition", "certainty (suggested)"),
+        second_line=("certainty (decided)",),
+        folded=("studies",),
     )
 
 
@@ -124,6 +139,7 @@ def tabulate_ratings(graded: Sequence[Certainty]) -> ReportTable:
         pd.DataFrame(records),
         pd.DataFrame(numbers, columns=["name", "suggested", "address"]),
         {"suggested": "grade"},
+        sort_keys={"suggested": [rating.suggested for _, rating in ratings]},
         filter_columns=("domain", "suggested", "decided"),
     )
 
@@ -150,7 +166,11 @@ def tabulate_minimal_important_differences(dataset: Dataset) -> ReportTable:
     numbers = table[["value", "address"]].copy()
     numbers.insert(0, "name", table["outcome"] + "/" + table["measure"] + "/" + table["instrument"])
     return ReportTable(
-        "tab-minimal-important-differences", "Minimal important differences", frame, numbers
+        "tab-minimal-important-differences",
+        "Minimal important differences",
+        frame,
+        numbers,
+        second_line=("read in",),
     )
 
 
@@ -182,10 +202,11 @@ def _comparator_risk(body: EvidenceBody) -> str:
 
 
 def _difference(body: EvidenceBody, difference: float, low: float, high: float) -> str:
+    if not body.is_binary:
+        return "—"
     if not np.isfinite(difference):
         return "not pooled"
-    format_value = per_thousand if body.is_binary else format_number
-    text = f"{format_value(difference)} ({format_value(low)} to {format_value(high)})"
+    text = f"{per_thousand(difference)} ({per_thousand(low)} to {per_thousand(high)})"
     if body.question.measure == "rr" and body.comparator_risk == 0:
         text += ", risk difference of the counts: no events in the comparator arms"
     return text

@@ -4,11 +4,13 @@ from typing import Any
 
 import pandas as pd
 
+from evidence.analysis.certainty.risk_of_bias import LEVELS
 from evidence.analysis.checks import check_consistency
 from evidence.analysis.narrative.pooled_results import format_estimates
 from evidence.analysis.pooling.question import MEASURE_LABELS
 from evidence.dataset.dataset import Dataset
 from evidence.tables.html_table import ReportTable
+from evidence.tables.sort_keys import ranks
 
 RISK_LABELS = {"some": "some concerns", "unknown": "no information", "": "not judged"}
 """Levels of risk of bias that need more words."""
@@ -34,7 +36,12 @@ def tabulate_check_findings(dataset: Dataset, results: pd.DataFrame) -> ReportTa
     names = [f"{finding.code}/{finding.rows[0]}" for finding in findings]
     numbers = pd.DataFrame({"name": names, "address": addresses})
     return ReportTable(
-        "tab-findings", "Inconsistent numbers", frame, numbers, filter_columns=("check",)
+        "tab-findings",
+        "Inconsistent numbers",
+        frame,
+        numbers,
+        filter_columns=("check",),
+        second_line=("how to resolve it", "why it is waived", "rows"),
     )
 
 
@@ -62,4 +69,10 @@ def tabulate_query(layout: Any) -> ReportTable:
             "rows": [row["address"].replace("data/", "") for row in rows],
         }
     )
-    return ReportTable("tab-view", "Effect of each study", frame, layout.frame[["name", "address"]])
+    return ReportTable(
+        "tab-view",
+        "Effect of each study",
+        frame,
+        layout.frame[["name", "address"]],
+        sort_keys={"risk of bias": ranks(layout.frame["risk"], LEVELS)},
+    )

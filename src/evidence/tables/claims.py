@@ -7,8 +7,10 @@ import pandas as pd
 from evidence.analysis.gaps.unknowns import Unknown
 from evidence.dataset.citations import format_vancouver
 from evidence.dataset.dataset import Dataset
+from evidence.dataset.schema import VERDICTS
 from evidence.tables.gaps import format_search_dates, unknown_title
 from evidence.tables.html_table import CLAIMS_TABLE, UNKNOWNS_TABLE, ReportTable, anchor
+from evidence.tables.sort_keys import ranks
 
 
 def tabulate_claims(
@@ -62,7 +64,12 @@ def tabulate_claims(
         numbers,
         {"computed_verdict": "verdict"},
         links=links,
+        sort_keys={"verdict": ranks(claims["verdict"], VERDICTS)},
         filter_columns=("verdict",),
+        second_line=("reason",),
+        folded=tuple(
+            frame.columns.drop(["claim", "the guide says", "its source says", "verdict", "reason"])
+        ),
     )
 
 
@@ -89,6 +96,7 @@ def tabulate_guide(dataset: Dataset) -> ReportTable:
         frame,
         numbers,
         filter_columns=("match",),
+        second_line=("passage of the guide", "reason for the match"),
     )
 
 

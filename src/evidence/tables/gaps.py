@@ -38,9 +38,10 @@ def tabulate_unknowns(unknowns: Sequence[Unknown]) -> ReportTable:
     frame = pd.DataFrame(
         {
             "question": [_question(unknown) for unknown in unknowns],
-            "status": [_status(unknown) for unknown in unknowns],
+            "status": [unknown.status for unknown in unknowns],
             "state": [unknown.state or "—" for unknown in unknowns],
             "evidence": [_evidence(unknown) for unknown in unknowns],
+            "computed status": [_computed_status(unknown) for unknown in unknowns],
             "known studies": [_coverage(unknown) for unknown in unknowns],
             "certainty": [_certainty(unknown) for unknown in unknowns],
             "why it is open": [_reasons(unknown) for unknown in unknowns],
@@ -76,6 +77,15 @@ def tabulate_unknowns(unknowns: Sequence[Unknown]) -> ReportTable:
         links,
         sort_keys={"evidence": [unknown.n for unknown in unknowns]},
         filter_columns=("status", "state", "claims"),
+        second_line=("computed status",),
+        folded=(
+            "known studies",
+            "certainty",
+            "why it is open",
+            "what would settle it",
+            "last searched",
+            "studies",
+        ),
     )
 
 
@@ -157,11 +167,10 @@ def _question(unknown: Unknown) -> str:
     return prefix + unknown.question
 
 
-def _status(unknown: Unknown) -> str:
-    if unknown.curated_status and unknown.curated_status != unknown.computed_status:
-        computed = unknown.computed_status
-        return f"{unknown.curated_status}; computed: {computed}, overruled: {unknown.status_reason}"
-    return unknown.status
+def _computed_status(unknown: Unknown) -> str:
+    if unknown.curated_status in ("", unknown.computed_status):
+        return "—"
+    return f"{unknown.computed_status}, overruled: {unknown.status_reason}"
 
 
 def _evidence(unknown: Unknown) -> str:
@@ -232,8 +241,8 @@ def tabulate_coverage(cells: pd.DataFrame) -> ReportTable:
     frame = totals[BODY_COLUMNS].rename(columns=names)
     for band in cells["band"].unique():
         frame[band] = list(times[band].reindex(pd.MultiIndex.from_frame(totals[BODY_COLUMNS])))
-    frame["second-hand"] = totals["second_hand"].astype(str)
-    frame["read, not reported"] = totals["not_reported"].astype(str)
+    for header, name in (("second-hand", "second_hand"), ("read, not reported", "not_reported")):
+        frame[header] = totals[name].astype(str).replace("0", "—")
     numbers = totals[["tabulated", "unread", "fraction", "address"]]
     questions = totals[BODY_COLUMNS].itertuples(index=False, name=None)
     numbers.insert(0, "name", list(map("/".join, questions)))
@@ -245,26 +254,39 @@ def tabulate_coverage(cells: pd.DataFrame) -> ReportTable:
         dict.fromkeys(numbers.columns, "known_studies") | {"fraction": "coverage"},
         sort_keys={ANY_TIME: list(totals["fraction"])},
         filter_columns=tuple(names.values()),
+        second_line=("second-hand", "read, not reported"),
     )
 
 
 def tabulate_evidence_map(layout: Any) -> ReportTable:
-    """Return an `EvidenceMapLayout` as a table whose cells link to their studies and searches."""
-    cells = {(cell.row_label, cell.column_label): cell for cell in layout.frame.itertuples()}
-    records, links = [], {}
-    for row, row_label in enumerate(layout.row_labels):
-        record = {layout.dimensions[0]: row_label}
-        for column_label in layout.column_labels:
-            cell = cells[row_label, column_label]
-            record[column_label] = _cell_text(cell)
-            if cell.address:
-                links[row, column_label] = anchor("why", f"{layout.id}:{cell.name}")
-        records.append(record)
-    numbers = pd.DataFrame({"name": list(layout.row_labels), "address": ""})
-    sides = " by ".join(layout.dimensions)
-    caption = f"Studies, participants and best certainty, or why there are none, {sides}"
-    identity = layout.id.replace("fig-", "tab-")
-    return ReportTable(identity, caption, pd.DataFrame(records), numbers, links=links)
+    """Return an `EvidenceMapLayout` as a table, one row per cell, with links to studies and searches.
+
+    Its evidence sorts by the number of participants.
+    """
+    cells = layout.frame
+    rows, columns = layout.dimensions
+    frame = pd.DataFrame(
+        {
+            rows: cells["row_label"],
+            columns: cells["column_label"],
+            "evidence": [_cell_text(cell) for cell in cells.itertuples()],
+        }
+    )
+    links = {
+        (position, "evidence"): anchor("why", f"{layout.id}:{cell.name}")
+        for position, cell in enumerate(cells.itertuples())
+        if cell.address
+    }
+    numbers = cells[["name"]].assign(address="")
+    return ReportTable(
+        layout.id.replace("fig-", "tab-"),
+        f"Studies, participants and best certainty, or why there are none, {rows} by {columns}",
+        frame,
+        numbers,
+        links=links,
+        sort_keys={"evidence": list(cells["n"].where(cells["k"] > 0))},
+        filter_columns=(rows, columns),
+    )
 
 
 def _cell_text(cell: Any) -> str:

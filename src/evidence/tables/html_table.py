@@ -1,5 +1,6 @@
 """A table as data, and as accessible HTML with a caption, header cells and links."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,13 +9,10 @@ from html import escape
 import pandas as pd
 
 from evidence.dataset.notebook_display import add_sorting
+from evidence.tables.sort_keys import BLANKS, sort_keys
 
 CLAIMS_TABLE = "tab-claims"
 UNKNOWNS_TABLE = "tab-unknowns"
-LONG_TEXT = 70
-"""A column with longer texts gets the width to read them."""
-MAX_PORTRAIT_COLUMNS = 6
-"""A table with more columns is printed in landscape format."""
 
 
 def anchor(identity: str, name: str) -> str:
@@ -37,9 +35,11 @@ class ReportTable:
     links : mapping of (row, column) to str or mapping of str to str
         The id or the web address that a cell links to, or one for each of the words that it lists.
     sort_keys : mapping of str to sequence
-        Numbers that sort a column whose texts do not.
+        Numbers that sort a column; others sort by `sort_keys` of their texts.
     filter_columns : sequence of str
         Columns that a page offers as filters; several values in a cell are separated by semicolons.
+    second_line, folded : sequence of str
+        Columns shown below each row instead of in it: in a line, and behind a disclosure.
     """
 
     id: str
@@ -50,40 +50,75 @@ class ReportTable:
     links: Mapping[tuple[int, str], str | Mapping[str, str]] = field(default_factory=dict)
     sort_keys: Mapping[str, Sequence] = field(default_factory=dict)
     filter_columns: Sequence[str] = ()
+    second_line: Sequence[str] = ()
+    folded: Sequence[str] = ()
 
     def to_html(self) -> str:
-        """Return the table as HTML; every cell is escaped, so data can never become markup."""
-        header = "".join(self._header_cell(name) for name in self.frame.columns)
+        """Return the table as HTML; every cell is escaped, so data can never become markup.
+
+        Roles are explicit, because some browsers drop those of a table that style shows as cards.
+        """
+        columns = self.frame.columns.difference([*self.second_line, *self.folded], sort=False)
+        keys = {name: self.sort_keys.get(name) for name in columns}
+        keys = {name: given or sort_keys(self._texts(name)) for name, given in keys.items()}
+        header = "".join(
+            f'<th role="columnheader" scope="col">{escape(name)}</th>' for name in columns
+        )
         names = self.numbers["name"] if "name" in self.numbers else [""] * len(self.frame)
-        records = zip(names, self.frame.itertuples(index=False, name=None), strict=True)
         body = "".join(
-            self._row(position, str(name), record)
-            for position, (name, record) in enumerate(records)
+            self._row(position, str(name), keys) + self._more(position, len(columns))
+            for position, name in enumerate(names)
         )
         identity = escape(self.id)
-        wide = " wide" * (len(self.frame.columns) > MAX_PORTRAIT_COLUMNS)
+        filters = escape(json.dumps(list(self.filter_columns), ensure_ascii=False))
         return (
-            f'<div class="table{wide}" role="region" tabindex="0" '
-            f'aria-labelledby="{identity}-caption"><table id="{identity}">\n'
+            f'<div class="table"><table id="{identity}" role="table" data-filters="{filters}" '
+            f'aria-labelledby="{identity}-caption">\n'
             f'<caption id="{identity}-caption">{escape(self.caption)}</caption>\n'
-            f"<thead><tr>{header}</tr></thead>\n<tbody>\n{body}</tbody>\n</table></div>"
+            f'<thead role="rowgroup"><tr role="row">{header}</tr></thead>\n'
+            f'<tbody role="rowgroup">\n{body}</tbody>\n</table></div>'
         )
 
     def _repr_html_(self) -> str:
         return add_sorting(self.to_html())
 
-    def _header_cell(self, name: str) -> str:
-        data_filter = ' data-filter=""' if name in self.filter_columns else ""
-        is_long = self.frame[name].astype(str).str.len().max() > LONG_TEXT
-        width = ' class="long"' if is_long else ""
-        return f'<th scope="col"{width}{data_filter}>{escape(name)}</th>'
+    def _texts(self, column: str) -> list[str]:
+        return list(map(str, self.frame[column]))
 
-    def _row(self, position: int, name: str, record: tuple) -> str:
-        first, *others = map(str, record)
-        columns = self.frame.columns[1:]
-        cells = [self._cell(position, *cell) for cell in zip(columns, others, strict=True)]
-        header = f'<th scope="row">{self._row_title(name, first)}</th>'
-        return f'<tr id="{escape(anchor(self.id, name))}">{header}{"".join(cells)}</tr>\n'
+    def _row(self, position: int, name: str, keys: Mapping[str, Sequence]) -> str:
+        first, *others = keys
+        title = self._row_title(name, str(self.frame[first].iloc[position]))
+        cells = [self._tag("th", "rowheader", first, keys[first][position], title, ' scope="row"')]
+        for column in others:
+            content, key = self._content(position, column), keys[column][position]
+            cells.append(self._tag("td", "cell", column, key, content))
+        return f'<tr role="row" id="{escape(anchor(self.id, name))}">{"".join(cells)}</tr>\n'
+
+    def _tag(self, tag: str, role: str, column: str, key: object, content: str, more="") -> str:
+        sort = "" if pd.isna(key) else f' data-sort="{key:.10g}"'
+        if not sort and content in BLANKS:
+            sort = ' data-sort=""'
+        return f'<{tag} role="{role}"{more} data-label="{escape(column)}"{sort}>{content}</{tag}>'
+
+    def _more(self, position: int, width: int) -> str:
+        """Return the row below a row: its second line, and what is folded; blank cells left out."""
+        line, folded = (
+            {
+                column: content
+                for column in columns
+                if (content := self._content(position, column)) not in BLANKS
+            }
+            for columns in (self.second_line, self.folded)
+        )
+        content = _definitions(line)
+        if folded:
+            summary = escape(", ".join(folded))
+            content += f"<details><summary>{summary}</summary>{_definitions(folded)}</details>"
+        if not content:
+            return ""
+        return (
+            f'<tr role="row" class="more"><td role="cell" colspan="{width}">{content}</td></tr>\n'
+        )
 
     def _row_title(self, name: str, text: str) -> str:
         """Return the first cell of a row, linked to the footnote on its numbers if it has any."""
@@ -92,16 +127,19 @@ class ReportTable:
         footnote = anchor("why", f"{self.id}:{name}")
         return f'<a class="number" href="#{footnote}">{escape(text)}</a>'
 
-    def _cell(self, position: int, column: str, text: str) -> str:
+    def _content(self, position: int, column: str) -> str:
         links = self.links.get((position, column), "")
         if isinstance(links, str):
-            content = _link(links, text)
-        else:
-            content = "; ".join(_link(identity, word) for word, identity in links.items())
-        if column not in self.sort_keys:
-            return f"<td>{content}</td>"
-        key = self.sort_keys[column][position]
-        return f'<td data-sort="{"" if pd.isna(key) else f"{key:g}"}">{content}</td>'
+            return _link(links, str(self.frame[column].iloc[position]))
+        return "; ".join(_link(identity, word) for word, identity in links.items())
+
+
+def _definitions(contents: Mapping[str, str]) -> str:
+    items = "".join(
+        f'<div><dt>{escape(column)}</dt> <dd data-label="{escape(column)}">{content}</dd></div>'
+        for column, content in contents.items()
+    )
+    return f"<dl>{items}</dl>" if items else ""
 
 
 def _link(target: str, text: str) -> str:

@@ -48,6 +48,7 @@ def tabulate_reading_list(wanted: Sequence[WantedResult]) -> ReportTable:
         _links(wanted),
         sort_keys={"participants": list(numbers["participants"])},
         filter_columns=("source", "kind"),
+        second_line=("reason", "address", "claims", "unknowns"),
     )
 
 

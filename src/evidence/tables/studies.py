@@ -52,6 +52,7 @@ def tabulate_studies(dataset: Dataset, results: pd.DataFrame) -> ReportTable:
             "follow-up": lengths,
         },
         filter_columns=("condition", "design"),
+        second_line=("caveat",),
     )
 
 
@@ -95,8 +96,15 @@ def tabulate_results(dataset: Dataset, results: pd.DataFrame) -> ReportTable:
         "Results, each with its row",
         frame,
         numbers,
-        sort_keys={"time": list(results["days"]), "n": list(results["n"])},
+        sort_keys={
+            "time": list(results["days"]),
+            "n": list(results["n"]),
+            "as printed": list(
+                results["value"].fillna((results["events"] / results["n"]).astype(float))
+            ),
+        },
         filter_columns=("study", "outcome", "reported by", "confirmed"),
+        second_line=("reported by", "read in", "confirmed", "row"),
     )
 
 
