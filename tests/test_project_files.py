@@ -51,7 +51,7 @@ def test_readme_commands_exist(capsys):
 def test_readme_example_runs(capsys):
     (example,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
     exec(compile(example, "README.md", "exec"), {})
-    assert capsys.readouterr().out.startswith("Pooled over ")
+    assert capsys.readouterr().out.startswith("Risk ratio of response")
 
 
 def test_readme_is_short():
