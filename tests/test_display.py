@@ -9,6 +9,7 @@ from typing import get_args, get_origin, get_type_hints
 
 import pandas as pd
 import pytest
+from IPython.lib.pretty import pretty
 
 import evidence
 from evidence import Question
@@ -149,6 +150,11 @@ def test_a_pooled_estimate_shows_effect_interval_heterogeneity_and_studies(vacci
     assert headers(shown)[:2] == ["study", "year"]
     assert "95% CI" in headers(shown)
     assert shown.count("<tr id=") == 13
+
+
+def test_in_a_plain_list_each_object_is_one_line(project):
+    unknown = evidence.find_unknowns(project.dataset())[0]
+    assert pretty([unknown, unknown.coverage]) == "[Does it last?, Coverage: not searched]"
 
 
 def test_a_refusal_shows_its_reasons_with_the_arguments_that_would_help(vaccine):

@@ -53,12 +53,12 @@ Words = str | Sequence[str]
 GROUPS = {"randomised": "yes", "non-randomised": "no"}
 """Designs by whether participants were randomised; every design of a study has its own word too."""
 PROPORTION_COLUMNS = [
-    "label", "arm", "role", "outcome", "days", "event_count", "n", "estimate", "ci_low", "ci_high",
+    "label", "arm", "outcome", "days", "event_count", "n", "estimate", "ci_low", "ci_high", "role",
     "provenance", "address",
 ]  # fmt: skip
 EFFECT_COLUMNS = [
-    "label", "comparison", "days", "events1", "n1", "events2", "n2", "estimate", "ci_low",
-    "ci_high", "risk", "address",
+    "label", "comparison", "days", "estimate", "ci_low", "ci_high", "events1", "n1", "events2",
+    "n2", "risk", "address",
 ]  # fmt: skip
 ARGUMENTS = {"time_days": "days"} | {f"{field}s": field for field in PICO_FIELDS}
 """Arguments of functions below, and what they are called here."""

@@ -16,6 +16,11 @@ class Displayable:
     classes. It is therefore imported by its name, and not before something is shown.
     """
 
+    def __init_subclass__(cls, **options: object) -> None:
+        """Let IPython find the method below before the `__repr__` of a dataclass."""
+        super().__init_subclass__(**options)
+        cls._repr_pretty_ = Displayable._repr_pretty_  # type: ignore[method-assign]
+
     def __str__(self) -> str:
         return self._repr_mimebundle_()["text/plain"]
 

@@ -11,14 +11,16 @@ import pandas as pd
 
 from evidence.dataset import schema
 
+# JupyterLab aligns cells by a rule of two classes, which only more of them overrule.
 STYLE = """
 .evidence-frame { max-height: 36em; overflow: auto; }
 .evidence-frame table { border-collapse: collapse; }
 .evidence-frame caption { text-align: left; font-weight: bold; padding: 0.3em 0; }
-.evidence-frame table :is(th, td) {
+.evidence-frame.evidence-frame.evidence-frame table :is(th, td) {
   text-align: left; vertical-align: top; white-space: normal; overflow-wrap: break-word;
   min-width: 4em; max-width: 24em; padding: 0.25em 0.6em; border-bottom: 1px solid #8a8a8a;
 }
+.evidence-frame.evidence-frame.evidence-frame td[data-sort] { text-align: right; }
 .evidence-frame thead th { position: sticky; top: 0; background: var(--jp-layout-color0, Canvas); }
 .evidence-frame thead button {
   font: inherit; font-weight: bold; color: inherit; background: none; border: 0; padding: 0;
