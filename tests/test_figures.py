@@ -488,7 +488,7 @@ def faults(layout, monkeypatch, width=style.DOUBLE_COLUMN):
 
 NOT_YET_ARRANGED = {"map", "map of doses", "one trial",
                     "all trials, ratio", "all trials, difference", "curve", "dose curve",
-                    "study flow", "follow-up", "time course"}  # fmt: skip
+                    "study flow"}  # fmt: skip
 
 
 @pytest.mark.parametrize("width", WIDTHS)

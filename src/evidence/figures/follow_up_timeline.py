@@ -8,7 +8,7 @@ from evidence.analysis.follow_up import findings_over_time, follow_up_by_study
 from evidence.analysis.missing_results import summarise_missing
 from evidence.dataset.dataset import Dataset
 from evidence.figures import style
-from evidence.figures.layout import Layout, draw, row_addresses, shortened
+from evidence.figures.layout import Layout, draw, row_addresses
 from evidence.provenance.sentence import (
     Number,
     Sentence,
@@ -26,7 +26,15 @@ MARKS = {
 }
 """Mark, colour, description of each finding and whether it is filled, in the order of drawing."""
 TICKS = {1 / 24: "1 hour", 1.0: "1 day", 7.0: "1 week", 30.44: "1 month", 365.25: "1 year"}
+FEW_TICKS = {"1 hour", "1 day", "1 week", "1 year"}
+"""The times that are marked in a single column."""
 START, END = 1 / 48, 3 * 365.25
+GAP, MARK = 0.12, 0.14
+"""In inches: the space between lanes, and that of a mark."""
+GUIDE = style.GUIDE_MARK | {"ms": 4.5, "mfc": "white", "mew": 1.2}
+SPAN = {"lw": 4, "alpha": 0.35, "solid_capstyle": "butt"}
+EARLIER = {"facecolor": "none", "hatch": "\\\\\\\\", "edgecolor": "#bdbdbd", "lw": 0}
+"""The look of time before the first result."""
 DOTTED = (0, (1, 2))
 DASHED = (0, (4, 2))
 LATER = {
@@ -102,8 +110,8 @@ def _caption(results: pd.DataFrame, lanes: pd.DataFrame, *, has_guide: bool) -> 
         "Each lane is a study; time since treatment began, on a log scale. Filled blue: better than "
         "the comparator; open: no difference found; green square: a proportion without a "
         "comparator; half-filled marks were not confirmed in their source. A dotted or dashed "
-        "line is follow-up without a result in the tables; hatching is time after the last "
-        "assessment that is described in what was read. "
+        "line is follow-up without a result in the tables; hatching is time before the first result "
+        "and after the last assessment that is described in what was read. "
         + ("Diamonds are times that the guide names. " if has_guide else "")
         + "The longest result here is at {longest}."
         + (" Studies without a result at a stated time: {absent}." if len(undated) else ""),
@@ -164,36 +172,61 @@ def _follow_up_sentence(lane) -> str:
 @draw.register
 @style.house_style()
 def draw_follow_up(layout: FollowUpLayout, width: float = style.DOUBLE_COLUMN):
-    """Draw lanes sorted by how far they reach, with the time after the last assessment hatched."""
-    lanes = layout.lanes
-    figure, axes = style.new_figure(width, 0.56 * len(lanes) + 1.7)
-    for y, lane in enumerate(lanes.itertuples()):
-        axes.plot([START, lane.measured_to], [y, y], color=style.FAINT, lw=1.2, zorder=1)
+    """Draw a lane per study, hatched before its first and after its last assessment."""
+    figure, page_width = style.empty_figure(width, 1), width - 2 * style.MARGIN
+    is_narrow = style.is_narrow(width)
+    label_width = (0.42 if is_narrow else 0.32) * page_width
+    legend_height = _add_legend(figure, layout)
+    texts, lanes = style.TextColumn(figure, label_width - GAP), []
+    for number, label in enumerate(layout.lanes["label"]):
+        rows = layout.frame[layout.frame["lane"] == number]
+        top = texts.height
+        texts.add(label, weight="bold")
+        texts.add(", ".join(rows["outcome"].unique()), fontsize=style.SMALL_SIZE)
+        most = rows.groupby("days")["finding"].nunique().max()
+        has_guide = bool((layout.guide["lane"] == number).any())
+        texts.height = max(texts.height, top + MARK * (most + has_guide)) + GAP
+        lanes.append((top, texts.height - GAP))
+    bottom = legend_height + 0.5 + style.LINE * is_narrow
+    figure.set_size_inches(width, bottom + texts.height)
+    axes, write = style.add_panel(figure, (label_width, page_width), bottom, texts.height)
+    texts.draw(write)
+    axes.set_xscale("log")
+    axes.set_xlim(START, END)
+    ticks = {text: day for day, text in TICKS.items() if not is_narrow or text in FEW_TICKS}
+    axes.set_xticks(list(ticks.values()), list(ticks), fontsize=style.SMALL_SIZE)
+    axes.minorticks_off()
+    axes.grid(axis="x")
+    axes.set_yticks([])
+    axes.spines["left"].set_visible(False)
+    axes.set_xlabel("time since treatment began" + "\n" * is_narrow + " (log scale)")
+    starts = layout.frame.groupby("lane")["days_low"].min()
+    for number, (lane, (top, end)) in enumerate(zip(layout.lanes.itertuples(), lanes, strict=True)):
+        y = (top + end) / 2
+        axes.plot([starts[number], lane.measured_to], [y, y], color=style.FAINT, lw=1.2, zorder=1)
         if lane.followed_to > lane.measured_to:
             line = {"ls": _dashes(lane.missing), "color": style.QUIET, "lw": 1.4, "zorder": 1}
             axes.plot([lane.measured_to, lane.followed_to], [y, y], **line)
-        look = LATER[bool(lane.is_stated)]
-        axes.fill_betweenx([y - 0.3, y + 0.3], lane.followed_to * 1.12, END, **look)
+        axes.fill_betweenx([top, end], START, starts[number] / 1.12, **EARLIER)
+        axes.fill_betweenx([top, end], lane.followed_to * 1.12, END, **LATER[bool(lane.is_stated)])
     for row in layout.guide.itertuples():
-        _draw_guide_time(axes, row)
-    _draw_findings(axes, layout.frame)
-    axes.set_xscale("log")
-    axes.set_xlim(START, END)
-    axes.set_xticks(list(TICKS), list(TICKS.values()))
-    axes.minorticks_off()
-    axes.grid(axis="x")
-    outcomes = layout.frame.groupby("lane")["outcome"].unique()
-    names = [
-        f"{label}\n{shortened(', '.join(outcomes[y]), 34)}"
-        for y, label in enumerate(lanes["label"])
-    ]
-    style.label_rows(axes, names, 0.45, linespacing=1.35)
-    axes.set_xlabel("time since treatment began (log scale)")
-    _add_legend(figure, layout)
+        _draw_guide_time(axes, row, lanes[row.lane][1] - MARK / 3)
+    _draw_findings(axes, layout.frame, [(top + end) / 2 for top, end in lanes])
     return figure
 
 
-def _draw_findings(axes, frame):
+def _look(finding: str, confirmed: bool) -> dict:
+    """Return the look of a mark: filled, open, or half of it if its source does not confirm it."""
+    mark, colour, _, is_filled = MARKS[finding]
+    fill = colour if is_filled else "white"
+    look = {"marker": mark, "ls": "", "ms": 6, "mew": 1.4, "mec": colour, "mfc": fill}
+    if not confirmed:
+        half = colour if is_filled else style.FAINT
+        look |= {"fillstyle": "left", "mfc": half, "markerfacecoloralt": "white"}
+    return look
+
+
+def _draw_findings(axes, frame: pd.DataFrame, centres: list[float]) -> None:
     """Draw the findings of each time, several above one another."""
     order = list(MARKS)
     for _, rows in frame.groupby(["lane", "days"], sort=False):
@@ -201,16 +234,11 @@ def _draw_findings(axes, frame):
         shown = {row.finding: row for row in sorted(rows.itertuples(), key=lambda r: r.confirmed)}
         ordered = sorted(shown.values(), key=lambda row: order.index(row.finding))
         for number, row in enumerate(ordered):
-            y = row.lane + (number - (len(shown) - 1) / 2) * 0.3
-            mark, colour, _, is_filled = MARKS[row.finding]
+            y = centres[row.lane] + (number - (len(shown) - 1) / 2) * MARK
             if row.days > row.days_low:
-                span = {"color": colour, "lw": 4, "alpha": 0.35, "solid_capstyle": "butt"}
+                span = SPAN | {"color": MARKS[row.finding][1]}
                 axes.plot([max(row.days_low, START), row.days], [y, y], **span, zorder=2)
-            axes.plot(
-                row.days, y, mark, ms=7, mec=colour, mew=1.5, zorder=3,
-                mfc=colour if is_filled else "white", markerfacecoloralt="white",
-                fillstyle="full" if row.confirmed else "left",
-            )  # fmt: skip
+            axes.plot(row.days, y, **_look(row.finding, row.confirmed), zorder=3)
 
 
 def _dashes(reason: str) -> tuple:
@@ -221,31 +249,37 @@ def _dash_words(reason: str) -> str:
     return summarise_missing([reason]) or reason
 
 
-def _draw_guide_time(axes, row):
-    y, look = row.lane + 0.4, {"ms": 4.5, "mfc": "white", "mec": style.VERMILION, "zorder": 3}
+def _draw_guide_time(axes, row, y: float) -> None:
     if row.days > row.days_low > 0:
         axes.plot([row.days_low, row.days], [y, y], color=style.VERMILION, lw=1.2, zorder=2)
-        axes.plot(row.days_low, y, "D", **look)
-    axes.plot(row.days, y, "D", mew=1.2, **look)
+        axes.plot(row.days_low, y, **GUIDE, zorder=3)
+    axes.plot(row.days, y, **GUIDE, zorder=3)
 
 
-def _add_legend(figure, layout):
-    present = set(layout.frame["finding"])
-    marks = [style.key(*look, mew=1.5) for finding, look in MARKS.items() if finding in present]
-    if not layout.frame["confirmed"].all():
-        half = {"fillstyle": "left", "markerfacecoloralt": "white"}
-        words = "half filled: not confirmed in its source"
-        marks.append(style.key("o", style.QUIET, words, **half))
+def _add_legend(figure, layout: FollowUpLayout) -> float:
+    frame = layout.frame
+    present = set(zip(frame["finding"], frame["confirmed"], strict=True))
+    marks = [
+        _look(finding, confirmed)
+        | {"label": look[2] + ("" if confirmed else ", not confirmed in its source")}
+        for finding, look in MARKS.items()
+        for confirmed in (True, False)
+        if (finding, confirmed) in present
+    ]
+    spans = frame[frame["days"] > frame["days_low"]]
+    if len(spans):
+        colour = MARKS[spans["finding"].iloc[0]][1]
+        marks.append(SPAN | {"color": colour, "label": "over so much time"})
     if len(layout.guide):
-        own = {"ms": 4.5, "mfc": "white", "mew": 1.2, "label": "time the guide names"}
-        marks.append(style.GUIDE_MARK | own)
+        marks.append(GUIDE | {"label": "time the guide names"})
     lanes = layout.lanes
     has_later = lanes["followed_to"] > lanes["measured_to"]
     for reason in sorted({_dash_words(reason) for reason in lanes.loc[has_later, "missing"]}):
         look = {"ls": _dashes(reason), "lw": 1.4, "color": style.QUIET}
         marks.append(look | {"label": f"follow-up with results {reason}"})
+    marks.append(EARLIER | {"label": "before the first result"})
     for is_stated, words in ((True, "after the last assessment described"),
                              (False, "follow-up not stated")):  # fmt: skip
         if (lanes["is_stated"] == is_stated).any():
             marks.append(LATER[is_stated] | {"label": words})
-    style.legend(figure, marks, fontsize=8.5)
+    return style.legend(figure, marks)

@@ -169,14 +169,14 @@ def _sentence(model: TimeModel, row) -> str:
 @style.house_style()
 def draw_time_course(layout: TimeCourseLayout, width: float = style.DOUBLE_COLUMN):
     """Draw the curves with their bands, and over them the times of each study."""
-    figure, axes = style.new_figure(width, 4.8)
+    figure, axes = style.new_figure(width, 4.2)
     frame, curve = layout.frame, layout.curve
     marks = []
     for course in dict.fromkeys(frame["course"]):
         mark, colour = LOOKS[course]
         draw_curve(axes, curve[curve["course"] == course], "since", colour)
         marks.append(style.key(mark, colour, f"after {COURSE_LABELS[course]}", is_filled=False))
-    x = frame["since"] * np.exp(_side_step(frame, curve) * frame["offset"])
+    x = frame["since"] * np.exp(_side_step(frame, curve, width) * frame["offset"])
     names = []
     is_named = frame["study"].nunique() <= _MOST_NAMES
     for (course, _), rows in frame.groupby(["course", "study"], sort=False):
@@ -191,40 +191,63 @@ def draw_time_course(layout: TimeCourseLayout, width: float = style.DOUBLE_COLUM
         )
         names.append((rows["label"].iloc[-1], (place.iloc[-1], rows["ci_high"].iloc[-1])))
     axes.axhline(NO_EFFECT[layout.measure], color=style.QUIET, lw=1, ls="--")
-    _format_time_axis(axes, [*x, *curve["since"]])
-    axes.set_ylabel(effect_label(layout.measure, layout.outcome, layout.better))
+    _format_time_axis(axes, [*x, *curve["since"]], max_ticks=6 if style.is_narrow(width) else 12)
+    label = effect_label(layout.measure, layout.outcome, layout.better)
+    axes.set_ylabel(label.replace(" · ", "\n") if style.is_narrow(width) else label)
     format_effect_axis(axes, layout.measure, frame, curve)
     if is_named:
-        look = {"rotation": 90, "ha": "center", "va": "bottom", "fontsize": 7.5}
-        for label, point in names:
-            style.annotate(axes, label, point, (0, 3), **look)
+        _write_names(axes, names, width)
     if len(curve):
         line = {"color": style.QUIET, "lw": 2}
         marks.append(line | {"label": "curve over all studies, with its band"})
         marks.append(
             line | {"ls": (0, (3, 2)), "label": "extrapolated: later than any of these studies"}
         )
-    style.legend(figure, marks, loc="left", ncols=1, fontsize=8)
+    style.legend(figure, marks, ncols=2)
     return figure
 
 
-def _side_step(frame: pd.DataFrame, curve: pd.DataFrame) -> float:
+def _write_names(axes, names: list[tuple[str, tuple[float, float]]], width: float) -> None:
+    """Name the studies above the axes, upright, where they touch neither curve nor each other."""
+    low, high = np.log(axes.get_xlim())
+    step = (high - low) * style.LINE / (width - 0.9)
+    names = sorted(names, key=lambda name: name[1][0])
+    places: list[float] = []
+    for _, (x, _) in names:
+        places.append(max(np.log(x), places[-1] + step if places else low))
+    # Those pushed beyond the end move back, and others with them.
+    for number in reversed(range(len(places))):
+        most = high if number + 1 == len(places) else places[number + 1] - step
+        places[number] = min(places[number], most)
+    top = axes.get_ylim()[1]
+    for (label, (x, ci_high)), place in zip(names, places, strict=True):
+        axes.plot([x, x], [min(ci_high, top), top], color=style.FAINT, lw=0.6, zorder=0.5)
+        axes.annotate(
+            label, (x, 1), (np.exp(place), 1.06), axes.get_xaxis_transform(), rotation=90,
+            ha="center", va="bottom", fontsize=style.SMALL_SIZE, annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": style.QUIET, "lw": 0.5, "shrinkA": 0, "shrinkB": 0},
+        )  # fmt: skip
+
+
+def _side_step(frame: pd.DataFrame, curve: pd.DataFrame, width: float) -> float:
     """Return how far apart, in log time, studies at one time stand: as far as names need.
 
     Where there are too many studies to name, they stay close to their time.
     """
     days = [*frame["since"], *curve["since"]]
-    width = max(np.log(max(days) / min(days)), 1.0)
+    span = max(np.log(max(days) / min(days)), 1.0)
     most = 2 * frame["offset"].abs().max() + 1
     is_named = frame["study"].nunique() <= _MOST_NAMES
-    return float(0.018 * width if is_named else min(0.018, 0.04 / most) * width)
+    side = style.LINE / (width - 0.9)
+    return float((side if is_named else min(side, 0.04 / most)) * span)
 
 
-def _format_time_axis(axes, days: list[float]) -> None:
+def _format_time_axis(axes, days: list[float], max_ticks: int) -> None:
     axes.set_xscale("log")
     low, high = min(days) / 1.25, max(days) * 1.1
     axes.set_xlim(low, high)
     ticks = [tick for tick in TICKS if low <= tick <= high]
-    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    ticks = ticks[:: -(-len(ticks) // max_ticks) or 1]
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks], fontsize=style.SMALL_SIZE)
     axes.minorticks_off()
     axes.set_xlabel("days since the last dose (log scale)")
