@@ -1,5 +1,6 @@
 """Comparing versions: rows, key numbers with their causes, claims, unknowns, and git revisions."""
 
+import contextlib
 import json
 import shutil
 import subprocess
@@ -303,20 +304,58 @@ def test_revisions_of_a_repository(repository):
     assert compare_versions("HEAD", str(repository.root), repository.root).is_empty
 
 
-def test_code_of_a_revision_is_never_run(repository, monkeypatch):
-    """Only data are read: a package, a notebook and a link in the revision have no effect."""
-    repository.path("src/evidence").mkdir(parents=True)
-    repository.path("src/evidence/__init__.py").write_text("raise SystemExit('executed')")
-    repository.path("conftest.py").write_text("raise SystemExit('executed')")
+def plant_code(repository, marker):
+    """Put commands that leave a trace wherever Python or git could find one to run."""
+    touch, root = f"touch {marker}", repository.root
+    python = f"import os\nos.system({touch!r})\nraise SystemExit('executed')\n"
+    for name in ("src/evidence/__init__.py", "evidence/__init__.py", "conftest.py", "pandas.py",
+                 "sitecustomize.py", "notebooks/01_risen.py"):  # fmt: skip
+        repository.path(name).parent.mkdir(parents=True, exist_ok=True)
+        repository.path(name).write_text(python)
+    repository.path(".gitattributes").write_text("* filter=own diff=own merge=own\n")
+    hooks = repository.path(".git/hooks")
+    hooks.mkdir(exist_ok=True)
+    for name in ("post-checkout", "post-index-change", "reference-transaction", "fsmonitor"):
+        (hooks / name).write_text(f"#!/bin/sh\n{touch}\n")
+        (hooks / name).chmod(0o755)
+    for key, value in {
+        "core.fsmonitor": hooks / "fsmonitor",
+        "core.pager": touch,
+        "core.sshCommand": touch,
+        "diff.external": touch,
+        "diff.own.textconv": touch,
+        "diff.own.command": touch,
+        "filter.own.smudge": touch,
+        "filter.own.clean": touch,
+        "alias.cat-file": f"!{touch}",
+        "alias.rev-parse": f"!{touch}",
+        "remote.origin.url": f"ext::sh -c {touch}",
+        "remote.origin.promisor": "true",
+        "protocol.ext.allow": "always",
+        "extensions.partialClone": "origin",
+    }.items():
+        subprocess.run(["git", "-C", str(root), "config", key, str(value)], check=True)
+
+
+def test_no_code_of_either_version_is_run(repository, tmp_path, monkeypatch):
+    """Code in packages, hooks, attributes and configuration; a plain `git status` would run some."""
+    repository.path("evidence").mkdir()
+    repository.path("evidence/__init__.py").write_text("raise SystemExit('executed')")
     repository.path("data/more.csv").symlink_to("/etc/passwd")
     commit(repository)
-    programs = []
-    run = subprocess.run
-    monkeypatch.setattr(
-        git_versions.subprocess, "run", lambda a, **k: programs.append(a[0]) or run(a, **k)
-    )
-    assert compare_versions("HEAD", str(repository.root), repository.root).rows == ()
-    assert set(programs) == {"git"}
+    marker = tmp_path / "executed"
+    plant_code(repository, marker)
+    git = ["git", "-C", str(repository.root)]
+    monkeypatch.chdir(repository.root)
+    # An object that is missing makes git ask the remote of a partial clone for it.
+    lost = subprocess.check_output([*git, "rev-parse", "HEAD:data/claims.csv"], text=True).strip()
+    repository.path(f".git/objects/{lost[:2]}/{lost[2:]}").unlink()
+    for old, new in (("HEAD~1", str(repository.root)), (str(repository.root), "HEAD")):
+        with contextlib.suppress(EvidenceError):
+            compare_versions(old, new, repository.root)
+    assert not marker.exists()
+    subprocess.run([*git, "status"], capture_output=True)
+    assert marker.exists()
 
 
 def test_tables_and_columns_that_were_renamed_since_are_understood(repository, monkeypatch):

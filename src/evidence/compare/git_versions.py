@@ -6,6 +6,7 @@ difference between two versions is always a difference in their data.
 
 import csv
 import io
+import os
 import re
 import subprocess
 import tempfile
@@ -48,6 +49,12 @@ RENAMED_WORDS = {
     }
 }
 """Words before version 0.3, by the column's earlier name."""
+NO_PROGRAMS = (
+    "--no-pager", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null",
+    "-c", "protocol.allow=never",
+)  # fmt: skip
+"""Options by which git starts none of the programs that a repository's configuration can name."""
+NO_FETCH = {"GIT_NO_LAZY_FETCH": "1", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
 _DOSE = "dose_mg_per_kg"
 """The column of doses before version 0.5, when all were in mg/kg."""
 _HAS_DOSE: dict[schema.Table, Callable[[dict[str, str]], object]] = {
@@ -165,7 +172,7 @@ def _extract_data(root: Path, commit: str, folder: Path) -> None:
         current = RENAMED_FILES.get(name, name)
         if current not in schema.BY_FILE and current != BIBLIOGRAPHY_FILE:
             continue
-        content = _git(root, "show", f"{commit}:./{name}")
+        content = _git(root, "cat-file", "blob", f"{commit}:./{name}")
         path = folder / current
         path.parent.mkdir(exist_ok=True)
         is_csv = current.endswith(".csv")
@@ -218,6 +225,7 @@ def _with_dose_units(
 def _git(root: Path, *arguments: str) -> bytes:
     """Return the output of a git command; empty if it fails."""
     try:
-        return subprocess.run(["git", "-C", str(root), *arguments], capture_output=True).stdout
+        command = ["git", *NO_PROGRAMS, "-C", str(root), *arguments]
+        return subprocess.run(command, capture_output=True, env=os.environ | NO_FETCH).stdout
     except FileNotFoundError:
         raise EvidenceError("git is not installed; name a folder or a values.json") from None
