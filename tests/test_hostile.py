@@ -28,6 +28,8 @@ from evidence.provenance.sentence import slug
 from evidence.report.report import open_report
 from tests.conftest import Project, require_tool
 
+BIN = Path(sys.executable).parent
+
 MARKUP = '</script><script>alert(1)</script> "><img src=x onerror=alert(1)> &lt;b&gt;'
 SIGNS = r"$x_{1$ \frac{a}{b} {y} {0} %s $$ ../../etc/passwd a\b"
 SHORT = "<script>alert(1)</script> $x_{1$ {y} a/b"
@@ -278,6 +280,32 @@ def test_no_check_counts_up_to_a_number_of_the_file(project):
     project.put("data/studies.csv", 3, as_printed="9" * 5000 + "%")
     findings = check_consistency(project.dataset())
     assert {finding.code for finding in findings} & {"GRIM", "PRINT", "PERCENT", "PARTICIPANTS"}
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [{"MPLBACKEND": "nonsense", "HOME": "/proc", "JUPYTER_PATH": "/dev/null", "COLUMNS": "wide"}],
+    ids=" ".join,
+)
+def test_reports_are_built_in_a_strange_environment(example, variables):
+    command = [str(BIN / "evidence"), "report", "--only", "comparison"]
+    done = subprocess.run(
+        command, cwd=example.root, env=os.environ | variables, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert example.path("reports/02_comparison.html").is_file()
+
+
+@pytest.mark.parametrize("mebibytes", [150, 200, 499])
+def test_too_little_memory_is_one_line_that_names_the_limit(example, mebibytes):
+    command = f"ulimit -v {mebibytes * 1024}; exec {BIN / 'evidence'} check"
+    done = subprocess.run(command, shell=True, cwd=example.root, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"evidence: this process is limited to {mebibytes} MiB (ulimit -v), but needs 500. "
+        "Raise the limit\n"
+    )
 
 
 SPECIAL_FILES = {

@@ -65,7 +65,7 @@ HOME = {
 # Imports inside functions: only to start quickly. Modules of this package among them load pandas,
 # matplotlib or papermill, which a command may not need.
 LATE = {
-    "__main__": {"evidence"},
+    "__main__": {"evidence", "resource"},
     "build/build": {"evidence"},
     "build/dask_executor": {"distributed"},
     "build/engine": {"evidence"},
@@ -78,7 +78,7 @@ LATE = {
     "cli/app": {"evidence"},
     "cli/imports": {"evidence"},
     "cli/pooling": {"evidence"},
-    "cli/reports": {"contextlib", "dataclasses", "evidence"},
+    "cli/reports": {"dataclasses", "evidence"},
     "cli/tables": {"collections", "evidence", "shlex"},
     "dataset/authors": {"bibtexparser"},
     "dataset/bibliography": {"evidence"},

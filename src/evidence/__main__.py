@@ -26,6 +26,8 @@ COMMANDS = {
     "wanted": "List what to look up in the sources, the most valuable first.",
     "new": "Create a project on a topic of your own.",
 }
+MIN_MEMORY = 500 * 2**20
+"""Bytes of address space in which the libraries load."""
 USAGE = """\
 Usage: evidence COMMAND [OPTIONS]
 
@@ -54,9 +56,26 @@ def main() -> int:
     if sys.argv[1:] in ([], ["--help"]) and not is_completion:
         sys.stdout.write(overview())
         return 0
+    if too_little := _memory_problem():
+        sys.stderr.write(f"evidence: {too_little}\n")
+        return 1
     from evidence.cli import main as run_command
 
     return run_command()
+
+
+def _memory_problem() -> str:
+    """Say that the memory of this process is limited to less than the libraries take, if it is.
+
+    They would end in tracebacks, or try again without end.
+    """
+    import resource
+
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit == resource.RLIM_INFINITY or limit >= MIN_MEMORY:
+        return ""
+    limits = f"{limit // 2**20:,} MiB (ulimit -v), but needs {MIN_MEMORY // 2**20:,}"
+    return f"this process is limited to {limits}. Raise the limit"
 
 
 if __name__ == "__main__":

@@ -1,8 +1,11 @@
 """Commands on reports: build, trace, cite, export, identify and compare."""
 
+import os
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -118,7 +121,6 @@ def report(
     The previous reports are replaced when everything is finished. Reports that are up to date are
     not rebuilt, and a report that fails does not stop the others.
     """
-    import contextlib
     from dataclasses import replace
 
     from evidence.build.build import BuildOptions, build_batch, build_reports
@@ -129,8 +131,9 @@ def report(
     values = parse_assignments(parameters)
     options = BuildOptions(**build_options)
     is_batch = bool(sets or grid)
-    with contextlib.ExitStack() as stack:
+    with ExitStack() as stack:
         progress = stack.enter_context(ProgressBar())
+        _prepare_environment(stack)
         if scheduler:
             from evidence.build.dask_executor import DaskExecutor
 
@@ -151,6 +154,18 @@ def report(
     if explain:
         _print_reasons(results)
     return _print_results(results, output.address_of)
+
+
+def _prepare_environment(stack: ExitStack) -> None:
+    """Let notebooks run alike whatever the shell says of a backend or of a home."""
+    from evidence.build.notebook_process import INLINE_BACKEND
+
+    os.environ["MPLBACKEND"] = INLINE_BACKEND
+    try:
+        Path(os.environ.get("IPYTHONDIR") or "~/.ipython").expanduser().mkdir(exist_ok=True)
+    except (OSError, RuntimeError):
+        # IPython needs a folder of its own, and ends where it can make none.
+        os.environ["IPYTHONDIR"] = stack.enter_context(TemporaryDirectory(prefix="evidence-"))
 
 
 def _print_reasons(results: "list[BuildResult]") -> None:
