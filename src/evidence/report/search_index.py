@@ -11,7 +11,7 @@ RANKS |= dict.fromkeys(("p", "li", "tr", "dd"), 4)
 """The elements whose texts are found, in the order in which results are listed."""
 LINK_TARGETS = (*RANKS, "figure", "table")
 SKIPPED_TAGS = ("nav", "script", "style", "thead", "pre")
-SKIPPED_CLASSES = ("files", "footnotes", "scope")
+SKIPPED_CLASSES = ("files", "footnotes", "scope", "technical")
 VOID_TAGS = ("br", "col", "hr", "img", "input", "link", "meta", "source", "wbr")
 
 

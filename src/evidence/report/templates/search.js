@@ -14,6 +14,7 @@
     return element;
   };
   let entries = null;
+  let message = "Loading the index …";
   let timer = 0;
 
   const input = make("input", { type: "search", autocomplete: "off", spellcheck: false });
@@ -46,7 +47,8 @@
     const script = make("script", { id: "search-index", src: header.dataset.search });
     script.addEventListener("error", () => {
       script.remove();
-      status.textContent = `Search needs the file ${header.dataset.search} beside this page.`;
+      message = `Search needs the file ${header.dataset.search} beside this page.`;
+      status.textContent = message;
     });
     document.head.append(script);
   }
@@ -88,7 +90,7 @@
     results.hidden = words.length === 0;
     if (!entries || !words.length) {
       list.replaceChildren();
-      if (!entries) status.textContent = "Loading the index …";
+      if (!entries) status.textContent = message;
       return;
     }
     const found = find(words);
