@@ -9,10 +9,13 @@ TERMS = [
     Term("response", (), "A fall by half."),
     Term("response kept", (), "A response that lasts."),
     Term("95% CI", ("CI",), "A range."),
+    Term("SMD", (), "A difference."),
 ]
 PAGE = """<!DOCTYPE html>
 <html><head><title>The response</title></head><body><nav>response</nav><main>
 <h1>Risk ratio of response</h1><!-- response -->
+<details><summary>SMD</summary><table><caption>SMD</caption>
+<tr><th>SMD</th><td>SMD, response</td></tr></table></details>
 <p>A dose-response <a class="number" id="at-a" href="#why-a">response</a> &amp; <code>RR</code>:
 Risk
 ratios and RR of <em>response kept</em>, response, <br/>recipes; 95&nbsp;% CI.</p>
@@ -27,10 +30,12 @@ def test_first_uses_in_prose_are_linked_and_nothing_else_changes():
     page = annotate(PAGE, TERMS)
     links = re.findall(r'<a class="term" [^>]*data-term="([^"]+)"[^>]*>([^<]+)</a>', page)
     assert links == [
+        ("SMD", "SMD"),
         ("risk ratio", "Risk\nratios"), ("response kept", "response kept"),
         ("response", "response"), ("95% CI", "CI"),
     ]  # fmt: skip
     assert 'data-definition="One risk divided by &lt;another&gt;."' in page
+    assert "<td><a" in page.split("</details>")[0]
     unlinked = re.sub(r'<a class="term" [^>]*>([^<]+)</a>', r"\1", page)
     assert unlinked == PAGE.replace('<a class="number"', '<a data-note="3" class="number"')
 

@@ -110,7 +110,6 @@ def sources_and_footnotes(
     return render(
         "footnotes.html",
         headings=headings,
-        sources_heading=headings.add(3, str(source_count), "sources").id,
         source_count=as_markup(sentence_html(source_count, page)),
         references=sorted(
             (
@@ -169,10 +168,10 @@ def add_source_count(
 
 
 def count_sources(dataset: Dataset, keys: Iterable[str]) -> Sentence:
-    """Count the sources of a page, as a sentence that heads their list."""
+    """Count the sources of a page, as a sentence above their list."""
     lines = [f"{BIBLIOGRAPHY_FILE}:{dataset.bibliography[key].line}" for key in keys]
     number = count(len(lines), "source", rows=lines)
-    return Sentence("sources.counted", "{sources} of these results", {"sources": number})
+    return Sentence("sources.counted", "{sources} of these results.", {"sources": number})
 
 
 def _sources_behind(dataset: Dataset, entries: Mapping[str, dict]) -> set[str]:

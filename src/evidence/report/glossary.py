@@ -6,7 +6,7 @@ descriptions in `outcomes.csv`; those with a `display_order` are linked like ter
 
 import csv
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from html import escape
@@ -27,6 +27,8 @@ UNLINKED = {
     "style", "summary", "th",
 }  # fmt: skip
 """Elements whose text is a name, a control or data rather than prose."""
+SECONDARY = {"details", "table"}
+"""Elements in which a term is linked only if the rest of the page does not use it."""
 LAST_PARTS = {"references", "addresses"}
 """Classes of the lists at the end of a page, which are not prose either."""
 
@@ -108,10 +110,14 @@ def annotate(html: str, terms: Iterable[Term]) -> str:
 
     Everything else of the page stays as it is, character by character.
     """
-    annotator = _Annotator(terms)
-    annotator.feed(html)
-    annotator.close()
-    return annotator.html()
+    remaining = list(terms)
+    for skipped in (UNLINKED | SECONDARY, UNLINKED):
+        annotator = _Annotator(remaining, skipped)
+        annotator.feed(html)
+        annotator.close()
+        html = annotator.html()
+        remaining = [term for term in remaining if term.name not in annotator.linked]
+    return html
 
 
 def _pattern_of(names: Iterable[str]) -> re.Pattern:
@@ -126,19 +132,23 @@ def _pattern_of(names: Iterable[str]) -> re.Pattern:
 
 
 class _Annotator(HTMLParser):
-    """Copy a page; `_parts` has its pieces, and `_numbers` where in them a number may be noted."""
+    """Copy a page and link terms; `_numbers` are the places in `_parts` where a number may be noted.
 
-    def __init__(self, terms: Iterable[Term]) -> None:
+    `_depth` counts the open elements in which nothing is linked.
+    """
+
+    def __init__(self, terms: Iterable[Term], skipped: Collection[str]) -> None:
         super().__init__(convert_charrefs=False)
         self._terms = {name: term for term in terms for name in (term.name, *term.variants)}
         self._pattern = _pattern_of(self._terms)
-        self._linked: set[str] = set()
+        self.linked: set[str] = set()
+        self._skipped = skipped
         self._parts: list[str] = []
         self._numbers: list[tuple[int, str]] = []
         self._notes: dict[str, str] = {}
         self._note = ""
         self._is_prose = False
-        self._unlinked = 0
+        self._depth = 0
 
     def html(self) -> str:
         """Return the page, in which each number with a footnote of the text has its number."""
@@ -154,8 +164,8 @@ class _Annotator(HTMLParser):
             self._is_prose = True
         elif classes & LAST_PARTS:
             self._is_prose = False
-        elif tag in UNLINKED:
-            self._unlinked += 1
+        elif tag in self._skipped:
+            self._depth += 1
         self._note_footnote(tag, values, classes)
         self._copy_tag()
 
@@ -166,7 +176,7 @@ class _Annotator(HTMLParser):
             self._note = values.get("data-note") or ""
         elif tag == "a" and self._note:
             self._notes.setdefault(values.get("id") or "", self._note)
-        elif tag == "a" and "number" in classes and values.get("id"):
+        elif tag == "a" and "number" in classes and "data-note" not in values:
             target = (values.get("href") or "").partition("#")[2]
             self._numbers.append((len(self._parts), target))
 
@@ -179,23 +189,23 @@ class _Annotator(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag == "main":
             self._is_prose = False
-        if tag in UNLINKED:
-            self._unlinked -= 1
+        if tag in self._skipped:
+            self._depth -= 1
         if tag == "ol":
             self._note = ""
         self._parts.append(f"</{tag}>")
 
     def handle_data(self, data: str) -> None:
-        if self._is_prose and not self._unlinked:
+        if self._is_prose and not self._depth:
             data = self._pattern.sub(self._link, data)
         self._parts.append(data)
 
     def _link(self, match: re.Match) -> str:
         name = " ".join(match["name"].split())
         term = self._terms.get(name) or self._terms[name[0].lower() + name[1:]]
-        if term.name in self._linked:
+        if term.name in self.linked:
             return match[0]
-        self._linked.add(term.name)
+        self.linked.add(term.name)
         return (
             f'<a class="term" href="{GLOSSARY}.html#{term.anchor}" data-term="{escape(term.name)}" '
             f'data-definition="{escape(term.definition)}">{match[0]}</a>'
