@@ -89,7 +89,12 @@ def write_pages(
         missing=_missing_reports(plan),
     )
     html[index_page.SOURCES] = index_page.render_sources(
-        dataset, list(pages.values()), index_values, audited=error_rate_html, set_name=plan.name
+        dataset,
+        list(pages.values()),
+        index_values,
+        scope_line=describe_parameters(dataset, {"scope": "core", "confidence": 0.95} | shared),
+        audited=error_rate_html,
+        set_name=plan.name,
     )
     terms = glossary.read_terms(dataset)
     html = {

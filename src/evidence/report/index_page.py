@@ -133,6 +133,7 @@ def render_sources(
     pages: Sequence[Page],
     store: ValueStore,
     *,
+    scope_line: str,
     audited: str,
     set_name: str = "",
 ) -> str:
@@ -142,7 +143,7 @@ def render_sources(
     ----------
     store : ValueStore
         The numbers on the index.
-    audited, set_name : str
+    scope_line, audited, set_name : str
         See `html_pages.render_notebook`.
     """
     headings = Headings()
@@ -150,6 +151,7 @@ def render_sources(
         "sources.html",
         headings=headings,
         title="Sources and numbers of the overview",
+        scope_line=scope_line,
         current=SOURCES,
         pages=pages,
         set_name=set_name,
