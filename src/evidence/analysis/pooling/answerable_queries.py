@@ -62,6 +62,8 @@ def possible_effects(results: pd.DataFrame) -> list[PossibleEffect]:
     for measure in MEASURES:
         names = source_measures(measure)
         for effect in _effects([row for row in rows if row["measure"] in names], measure):
+            if effect["days"] <= 0:
+                continue  # Measured at baseline: no query asks for that time.
             comparators = effect["comparator_kind"].split(SEPARATOR)
             if measure == "proportion":
                 # A treated arm belongs to each of the comparators of its study.
@@ -114,7 +116,7 @@ def find_alternatives(
     Those with the fewest changes come first, of these those with the most studies. The field to
     keep is changed only if studies answer no query with its word.
     """
-    changes: dict[tuple, Alternative] = {}
+    studies: dict[tuple, set[str]] = {}
     for effect, missed in _with_missed_fields(effects, query):
         if keep in missed:
             continue
@@ -124,14 +126,19 @@ def find_alternatives(
             words["scope"] = "all"
         if TIME in missed:
             words[TIME] = float(f"{effect.days:g}")
-        key = tuple(words.items())
-        if key not in changes:
-            found = studies_by_choice(effects, replace(query, **words))["outcome"]
-            changes[key] = Alternative(words, found[words.get("outcome", query.outcome)])
-    ranked = sorted(changes.values(), key=lambda entry: (len(entry.changes), -entry.studies))
+        studies.setdefault(tuple(words.items()), set()).add(effect.study)
+    ranked = sorted(studies, key=lambda key: (len(key), -len(studies[key])))[:MAX_ALTERNATIVES]
     if not ranked and keep:
         return find_alternatives(effects, query, "")
-    return ranked[:MAX_ALTERNATIVES]
+    return [_alternative(effects, query, dict(key)) for key in ranked]
+
+
+def _alternative(
+    effects: list[PossibleEffect], query: ExplorerQuery, changes: dict[str, Any]
+) -> Alternative:
+    """Count the studies after some changes: at a new time also those that were measured near it."""
+    changed = replace(query, **changes)
+    return Alternative(changes, studies_by_choice(effects, changed)["outcome"][changed.outcome])
 
 
 def _with_missed_fields(
@@ -143,6 +150,6 @@ def _with_missed_fields(
         missed = [
             field for field, words in effect.words.items() if getattr(query, field) not in words
         ]
-        if not (np.isnan(effect.days) or (effect.days > 0 and earliest <= effect.days <= latest)):
+        if not (np.isnan(effect.days) or earliest <= effect.days <= latest):
             missed.append(TIME)
         yield effect, missed
