@@ -34,12 +34,13 @@ from evidence.figures.dose_response_curve import lay_out_dose_response_curve
 from evidence.figures.evidence_map import lay_out_evidence_map
 from evidence.figures.follow_up_timeline import lay_out_follow_up
 from evidence.figures.forest_plot import lay_out_cumulative, lay_out_explorer_forest, lay_out_forest
-from evidence.figures.layout import draw
+from evidence.figures.layout import draw, split_into_pages
 from evidence.figures.proportions_by_arm import lay_out_proportions_by_arm
 from evidence.figures.risk_of_bias import lay_out_risk_of_bias, lay_out_risk_of_bias_summary
 from evidence.figures.specification_curve import lay_out_specification_curve
 from evidence.figures.study_flow import lay_out_study_flow
 from evidence.figures.time_course import lay_out_time_course
+from evidence.provenance.sentence import format_difference
 from evidence.report.figure_files import FORMATS, render_figure, write_figure
 from evidence.report.figure_identity import WIDTHS, figure_record
 from tests.conftest import Project
@@ -540,6 +541,22 @@ def test_effects_of_one_dose_at_two_times_stand_side_by_side(tmp_path, monkeypat
     assert "An effect size was read for 0.5 and 1 mg/kg; above" in str(layout.caption)
     assert layout.alt.endswith("An effect size is tabulated for 2 of 2 doses.")
     assert [fault for fault in faults(layout, monkeypatch) if fault[0] == "overlap"] == []
+
+
+def test_a_chart_too_long_for_a_page_becomes_several(layouts):
+    frame = pd.concat([layouts["arms"].frame] * 5, ignore_index=True)
+    long = replace(layouts["arms"], frame=frame, reading=layouts["arms"].reading * 5)
+    pages = split_into_pages(long)
+    assert [(page.id, len(page.frame), len(page.reading)) for page in pages] == [
+        ("fig-risen-1", 10, 10),
+        ("fig-risen-2", 10, 10),
+    ]
+    assert split_into_pages(layouts["arms"]) == (layouts["arms"],)
+
+
+@pytest.mark.parametrize(("value", "text"), [(-1e-9, "0"), (0.4, "0"), (-3, "−3"), (12.6, "+13")])
+def test_a_difference_that_rounds_to_zero_has_no_sign(value, text):
+    assert format_difference(value) == text
 
 
 @pytest.mark.parametrize("name", ["arms", "map", "risk of bias"])
