@@ -123,6 +123,16 @@ def test_the_index_says_what_a_trial_found_on_a_harm(vaccine_reports):
     assert "Tuberculosis at a glance" in text
 
 
+def test_the_index_names_its_topic_and_reader_and_is_no_advice(vaccine_reports):
+    text, html = read_page(vaccine_reports / "index.html")
+    title = "Vaccine for exposure to tuberculosis: what is known and what is not"
+    assert f"<h1>{title}</h1>" in html
+    assert (
+        "This page sums up the studies in the tables, for readers who want to know what they found "
+        "and how certain that is; it is not medical advice."
+    ) in text
+
+
 def test_no_page_of_another_topic_holds_a_word_of_the_shipped_data(vaccine_reports, shipped):
     words = words_of(shipped)
     for page in sorted(vaccine_reports.glob("*.html")):

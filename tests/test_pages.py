@@ -118,6 +118,39 @@ def test_page_opens_offline_and_fits_a_phone(context, report, name):
     assert len(without_figures) < KILOBYTES_WITHOUT_FIGURES * 1000
 
 
+@pytest.mark.parametrize(("width", "limit"), [(1280, 1600), (PHONE, 3500)])
+def test_the_index_answers_within_a_minute(context, report, width, limit):
+    """What each study found, how sure that is, and what is unknown, without much scrolling."""
+    with opened(context, report, "index", width=width) as page:
+        page.set_viewport_size({"width": width, "height": 800})
+        lead = page.locator("h1, .lead").all_inner_texts()
+        assert "Ketamine" in lead[0]
+        assert "Ketamine Therapy 101" in lead[1]
+        assert "not medical advice" in lead[1]
+        cards = page.locator(".facts > li")
+        assert cards.get_by_role("heading").all_inner_texts() == [
+            "Zarate 2006", "Fava 2018", "Krupitsky 1997"
+        ]  # fmt: skip
+        for card in cards.all():
+            assert card.locator("dt").all_inner_texts() == [
+                "Question:", "Participants:", "Result:", "Certainty:", "Risk of bias:", "Caveat:"
+            ]  # fmt: skip
+        answers = [
+            page.locator(".facts dd"),
+            *(
+                page.locator(f"#{name} + ul li")
+                for name in ("certainty", "disagreements", "unknown")
+            ),
+        ]
+        assert [answer.count() for answer in answers] == [18, 4, 5, 5]
+        for element in (element for answer in answers for element in answer.all()):
+            box = element.bounding_box()
+            assert box["height"] > 0
+            assert box["y"] + box["height"] <= limit, element.inner_text()
+        first_result = cards.first.locator("dd").nth(2).bounding_box()
+        assert first_result["y"] < 800
+
+
 def test_policy_blocks_every_other_script(context, report):
     with opened(context, report, "01_studies") as page:
         page.evaluate("""() => {

@@ -234,7 +234,10 @@ def test_the_first_questions_are_those_of_the_curators(shipped, measure):
 @pytest.mark.parametrize(
     ("name", "rows"),
     [
-        ("index/zarate2006/ketamine/response/1 day.proportion", [("71%", "costi2015")]),
+        (
+            "index/zarate2006/ketamine against placebo/response.proportion1",
+            [("71%", "costi2015")],
+        ),
         (
             "index/krupitsky1997/ketamine psychotherapy against standard care/abstinence/"
             "1 year.ratio",

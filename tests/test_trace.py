@@ -135,7 +135,7 @@ def test_json_has_the_same_with_links(bakery, capsys):
 
 
 def test_many_rows_are_shown_as_ranges_of_lines(report, capsys):
-    command = ["why", "--project", str(ROOT), "--reports", str(report), "index.opening.results"]
+    command = ["why", "--project", str(ROOT), "--reports", str(report), "index.counts.results"]
     assert cli.main(command) == 0
     assert re.search(r"source rows  \d+: data/studies.csv:\d+-\d+", capsys.readouterr().out)
 

@@ -1,6 +1,7 @@
 """Unknowns: what is computed for each, what opens and closes one, and what would settle it."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from evidence.analysis.audit_sample import overdue_reviews
 from evidence.analysis.certainty.evidence_body import evidence_bodies
 from evidence.analysis.gaps.required_trial import COMPARATOR_RISKS, diversity
 from evidence.analysis.gaps.unknowns import find_unknowns
+from evidence.analysis.narrative.unknowns import most_important, unknown_line
 from evidence.analysis.results import select_results
 from evidence.dataset import schema
 from evidence.figures.arm_comparison import lay_out_arm_comparison
@@ -113,6 +115,25 @@ def test_a_claim_on_late_results_gives_no_unknown_on_earlier_times(yeast_trials)
             yeast_trials.put(STUDIES, line, time="1", time_unit="year")
     names = [name for name in unknowns(yeast_trials) if name.startswith(CELL)]
     assert names == [f"{CELL}/beyond a month"]
+
+
+def test_the_most_important_unknowns_bear_on_most_claims(yeast_trials):
+    late = unknowns(yeast_trials)[f"{CELL}/beyond a month"]
+    listed = unknowns(yeast_trials)["U1"]
+    topic = replace(late.topic, outcomes=("risen",))
+    two = replace(listed, name="U2", claims=("C2", "C3"), topic=topic)
+    one = replace(listed, name="U3", claims=("C4",), topic=topic)
+    same = replace(late, name="same question", topic=replace(topic, outcomes=("height",)))
+    settled = replace(two, name="U4", claims=("C5", "C6", "C7"), curated_status="settled")
+    known = [late, same, replace(two, name="U5"), two, one, settled, replace(two, topic=None)]
+    chosen = most_important(known, {"risen", "height"}, 3)
+    assert [unknown.name for unknown in chosen] == ["U5", late.name, "U3"]
+    assert most_important(known, {"weight"}, 3) == []
+    assert str(unknown_line(late)) == (
+        "What is the effect of yeast on risen beyond a month, against an inactive or an active "
+        "comparator? 1 study, 40 participants, follow-up up to 60.9 days; 1 further known trial not "
+        "read in full."
+    )
 
 
 def test_a_reference_or_claim_without_a_source_is_an_unknown(yeast_trials):

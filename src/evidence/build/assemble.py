@@ -82,6 +82,8 @@ def write_pages(
         dataset,
         list(pages.values()),
         scope=shared.get("scope", "core"),
+        # As on the pages on certainty and unknowns.
+        evidence_scope=shared.get("scope", "all"),
         confidence=shared.get("confidence", 0.95),
         notes=_notes(dataset, entries),
         failures=list(_list_failures(plan.target, failures, plan.target)),

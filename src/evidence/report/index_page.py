@@ -8,11 +8,13 @@ from html import escape
 import pandas as pd
 
 from evidence.analysis.audit_sample import error_rate
+from evidence.analysis.certainty.grade import Certainty
 from evidence.analysis.claims import claim_audit
+from evidence.analysis.eligible_evidence import OUTCOME_KINDS
 from evidence.analysis.gaps.primary_outcomes import primary_outcomes_sentence
 from evidence.analysis.gaps.reading_list import find_wanted_results
 from evidence.analysis.gaps.unknowns import find_unknowns
-from evidence.analysis.narrative import study_findings, unknowns
+from evidence.analysis.narrative import unknowns
 from evidence.analysis.narrative.coverage import coverage_summary
 from evidence.analysis.narrative.scope import (
     count_results,
@@ -20,6 +22,15 @@ from evidence.analysis.narrative.scope import (
     describe_scope,
     has_guide,
 )
+from evidence.analysis.narrative.study_cards import (
+    MainResult,
+    StudyCard,
+    certainty_sentences,
+    main_results,
+    rated_bodies,
+    study_card,
+)
+from evidence.analysis.narrative.study_findings import evidence_limits, featured_studies
 from evidence.analysis.pooling.pooled_estimate import pool_studies
 from evidence.analysis.pooling.question import Question, main_question
 from evidence.analysis.results import select_results
@@ -41,7 +52,8 @@ from evidence.report.html_pages import Headings, Page, as_markup, render
 from evidence.tables.html_table import CLAIMS_TABLE, UNKNOWNS_TABLE, anchor
 
 SentenceToHtml = Callable[[Sentence], str]
-MAX_DISAGREEMENTS = 8
+MAX_DISAGREEMENTS = 4
+MAX_UNKNOWNS = 5
 SOURCES = "sources"
 """The page with the references and footnotes of the index."""
 
@@ -51,6 +63,7 @@ def render_index(
     pages: Sequence[Page],
     *,
     scope: str,
+    evidence_scope: str,
     confidence: float,
     notes: Sequence[str] = (),
     failures: Sequence[Mapping[str, str]] = (),
@@ -61,7 +74,8 @@ def render_index(
 
     Parameters
     ----------
-    scope : {"core", "all"}
+    scope, evidence_scope : {"core", "all"}
+        Of the studies shown, and of those that the certainty of evidence rests on.
     confidence : float
         Confidence level of all intervals, between 0 and 1.
     notes : sequence of str
@@ -87,7 +101,10 @@ def render_index(
 
     names = [page.name for page in pages]
     results = _results(dataset, scope)
-    studies = study_findings.featured_studies(dataset, results)
+    studies = featured_studies(dataset, results)
+    main = main_results(dataset, results, studies, confidence=confidence)
+    evidence = _results(dataset, evidence_scope)
+    rated = rated_bodies(dataset, evidence, main, confidence=confidence)
     layout, report, outcomes = _main_figure(dataset, results, confidence)
     store.add(title_sentence(layout))
     store.add(layout.caption)
@@ -99,20 +116,27 @@ def render_index(
         "index.html",
         headings=headings,
         scope_line=describe_parameters(dataset, parameters),
-        title=_title(dataset),
+        title=_title(dataset, main),
         current="index",
         pages=pages,
         notes=notes,
         failures=failures,
         set_name=set_name,
         missing=missing,
-        coverage=to_html(coverage_summary(dataset, next(iter(outcomes), ""))),
-        opening=to_html(_opening(dataset, _results(dataset, "all"))),
-        scope=to_html(describe_scope(dataset, results, scope=scope)),
-        studies=[_study(dataset, results, study, confidence, to_html) for study in studies],
-        certainty=[
+        opening=to_html(_opening(dataset, results)),
+        cards=[
+            _card(study_card(dataset, results, result, rated, confidence=confidence), to_html)
+            for result in main
+        ],
+        certainty=_certainty(dataset, rated, names, confidence, to_html),
+        covers=[
             to_html(sentence)
-            for sentence in study_findings.evidence_limits(dataset, results, scope=scope)
+            for sentence in (
+                _counts(dataset, _results(dataset, "all")),
+                coverage_summary(dataset, next(iter(outcomes), "")),
+                describe_scope(dataset, results, scope=scope),
+                *evidence_limits(dataset, results, scope=scope),
+            )
         ],
         claims=_claims(dataset, studies, to_html, names),
         unknowns=_unknowns(dataset, to_html, names),
@@ -180,13 +204,36 @@ def _main_figure(
     return lay_out_forest(pooled), "synthesis", (question.outcome,)
 
 
-def _title(dataset: Dataset) -> str:
-    if has_guide(dataset):
-        return "The guide and its sources: what is known, how certain it is, and what is unknown"
-    return "What is known, how certain it is, and what is unknown"
+def _title(dataset: Dataset, main: Sequence[MainResult]) -> str:
+    """Name the treatments and conditions of the studies that the page opens with."""
+    known = "what is known and what is not"
+    if not main:
+        return capitalise(known)
+    conditions, treatments, _ = zip(*(result.cell for result in main), strict=True)
+    # A treatment that names another one, such as a drug with a therapy, is a form of it.
+    distinct = [
+        name
+        for name in dict.fromkeys(treatments)
+        if name and not any(other != name and other in name.split() for other in treatments)
+    ]
+    topic = join_words(distinct) or "Treatment"
+    return f"{capitalise(topic)} for {join_words(dict.fromkeys(conditions))}: {known}"
 
 
 def _opening(dataset: Dataset, results: pd.DataFrame) -> Sentence:
+    """Say what the page is about, for whom, and that it is not medical advice."""
+    purpose = "for readers who want to know what they found and how certain that is"
+    subject, fields = "sums up the studies in the tables", {}
+    if has_guide(dataset):
+        sources = results.loc[results["is_guide"], "source"]
+        title = dataset.bibliography[sources.iloc[0]].title if len(sources) else ""
+        subject = "compares the guide{title} with the studies that it cites"
+        fields = {"title": f" “{title}”" if title else ""}
+    template = f"This page {subject}, {purpose}; it is not medical advice."
+    return Sentence("index.opening", template, fields)
+
+
+def _counts(dataset: Dataset, results: pd.DataFrame) -> Sentence:
     held, numbers = count_results(results)
     template = f"The tables hold {held}, each with the place where it was read."
     if len(dataset.guide):
@@ -196,23 +243,38 @@ def _opening(dataset: Dataset, results: pd.DataFrame) -> Sentence:
         template += " Of the guide's {references}, {found} could be matched to a text."
         numbers["references"] = count(len(numbered), "numbered reference", rows=numbered["address"])
         numbers["found"] = row_count(matched["address"])
-    return Sentence("index.opening", template, numbers)
+    return Sentence("index.counts", template, numbers)
 
 
-def _study(
+def _card(card: StudyCard, to_html: SentenceToHtml) -> dict[str, object]:
+    return {
+        "label": card.label,
+        "facts": {
+            "Question": to_html(card.question),
+            "Participants": to_html(card.participants),
+            "Result": " ".join(map(to_html, card.results)),
+            "Certainty": to_html(card.certainty),
+            "Risk of bias": to_html(card.risk_of_bias),
+        }
+        | ({"Caveat": to_html(card.caveat)} if card.caveat else {}),
+    }
+
+
+def _certainty(
     dataset: Dataset,
-    results: pd.DataFrame,
-    study: str,
+    rated: Sequence[Certainty],
+    names: Sequence[str],
     confidence: float,
     to_html: SentenceToHtml,
-) -> dict[str, object]:
-    rows = results[results["study"] == study]
-    findings = study_findings.study_findings(dataset, results, study, confidence=confidence)
+) -> dict[str, object] | None:
+    if not rated:
+        return None
     return {
-        "label": rows["label"].iloc[0],
-        "design": to_html(study_findings.describe_study(dataset, study)),
-        "findings": [to_html(sentence) for sentence in findings],
-        "caveat": to_html(study_findings.study_caveat(rows)) if rows["caveat"].iloc[0] else "",
+        "lines": [
+            to_html(line) for line in certainty_sentences(dataset, rated, confidence=confidence)
+        ],
+        "is_suggested": not any(item.decided for item in rated),
+        "page": _page(names, "appraisal"),
     }
 
 
@@ -252,10 +314,15 @@ def _unknowns(
     entries = find_unknowns(dataset)
     if not entries:
         return None
-    top = unknowns.top_unknowns(entries)
+    kinds = dataset.outcomes["kind"].isin(OUTCOME_KINDS)
+    top = unknowns.most_important(
+        entries, set(dataset.outcomes.loc[kinds, "outcome"]), MAX_UNKNOWNS
+    )
+    lines = [unknowns.unknown_line(unknown) for unknown in top]
     return {
         "summary": to_html(unknowns.unknowns_summary(entries)),
-        "lines": [to_html(line) + _link_to_row(UNKNOWNS_TABLE, line) for line in top],
+        "lines": [to_html(line) + _link_to_row(UNKNOWNS_TABLE, line) for line in lines],
+        "bears_on_claims": has_guide(dataset),
         "page": _page(names, "unknowns"),
     }
 

@@ -97,11 +97,11 @@ def study_findings(
     unconfirmed = unconfirmed[~unconfirmed["outcome"].isin(rows["outcome"])]
     pairs = arm_pairs(rows, confidence=confidence)
     sentences = [
-        *_pair_sentences(pairs, confidence),
-        *_proportion_sentences(rows, pairs),
+        *pair_sentences(pairs, confidence),
+        *proportion_sentences(rows, pairs),
         *_direction_sentences(rows, dataset.readings),
-        *_estimate_sentences(rows),
-        *_proportion_sentences(
+        *estimate_sentences(rows),
+        *proportion_sentences(
             unconfirmed, pairs, ", commonly cited but not confirmed at its source"
         ),
     ]
@@ -219,7 +219,8 @@ def _outcome_at_time(row) -> Fields:
     return {"outcome": row.outcome, "time": at_time(row.time, row.time_unit)}
 
 
-def _pair_sentences(pairs: pd.DataFrame, confidence: float) -> Iterator[Sentence]:
+def pair_sentences(pairs: pd.DataFrame, confidence: float) -> Iterator[Sentence]:
+    """Yield the proportions of two arms with their risk ratio, for each of `arm_pairs`."""
     for row in pairs.itertuples():
         address = tuple(row.address.split())
         template = "{outcome}{time}: {proportion1} with {arm}, {proportion2} with {versus} "
@@ -245,7 +246,7 @@ def _pair_sentences(pairs: pd.DataFrame, confidence: float) -> Iterator[Sentence
         )
 
 
-def _proportion_sentences(
+def proportion_sentences(
     rows: pd.DataFrame, pairs: pd.DataFrame, caveat: str = ""
 ) -> Iterator[Sentence]:
     """Yield proportions of treated arms that are in no pair."""
@@ -293,7 +294,7 @@ def _direction_sentences(rows: pd.DataFrame, readings: pd.DataFrame) -> Iterator
         )
 
 
-def _estimate_sentences(rows: pd.DataFrame) -> Iterator[Sentence]:
+def estimate_sentences(rows: pd.DataFrame) -> Iterator[Sentence]:
     """Yield contrasts with a printed estimate, and which side of no effect favours the treatment."""
     contrasts = rows[(rows["role"] == "contrast") & rows["value"].notna()]
     names = _unique_names(contrasts)
@@ -311,6 +312,8 @@ def _estimate_sentences(rows: pd.DataFrame) -> Iterator[Sentence]:
             ci = format_interval(row.ci_low, row.ci_high)
             fields["interval"] = verbatim(ci, address)
             template += ", {level} CI {interval}"
+        else:
+            template += ", no confirmed CI"
         for column, label in (("p_value", "p"), ("p_adjusted", "adjusted p")):
             if printed := getattr(row, column):
                 fields[column] = verbatim(printed, address)

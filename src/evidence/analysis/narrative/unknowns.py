@@ -1,7 +1,8 @@
 """Write the unknowns as plain sentences."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -128,6 +129,41 @@ def _name_studies(studies: pd.DataFrame) -> str:
 def top_unknowns(unknowns: Sequence[Unknown], k: int = 10) -> list[Sentence]:
     """Return the `k` most important unknowns, one sentence each."""
     return [unknown_sentence(unknown) for unknown in unknowns[:k]]
+
+
+def most_important(unknowns: Sequence[Unknown], outcomes: Container[str], k: int) -> list[Unknown]:
+    """Return the `k` open unknowns that together bear on most claims of the guide.
+
+    An unknown that bears on most claims which those before it do not is next; of several, the first
+    in the order of `unknowns`. Unknowns about sources or about none of `outcomes`, and those that
+    differ from another one only in the outcome, are left out.
+    """
+    remaining: dict[object, Unknown] = {}
+    for unknown in unknowns:
+        topic = unknown.topic
+        if unknown.status == "open" and topic and any(o in outcomes for o in topic.outcomes):
+            question = replace(topic, outcomes=(), comparators=())
+            remaining.setdefault(question if unknown.origin == "derived" else unknown.name, unknown)
+    chosen: list[Unknown] = []
+    claims: set[str] = set()
+    while remaining and len(chosen) < k:
+        key = max(remaining, key=lambda key: len(set(remaining[key].claims) - claims))
+        chosen.append(remaining.pop(key))
+        claims.update(chosen[-1].claims)
+    return chosen
+
+
+def unknown_line(unknown: Unknown) -> Sentence:
+    """Return an unknown with the evidence on it in one line."""
+    full = unknown_sentence(unknown)
+    template = "{question} No result tabulated"
+    if unknown.k:
+        template = "{question} {studies}, {participants}, follow-up up to {longest_follow_up}"
+    if "unread" in full.fields:
+        template += "; {unread} not read in full"
+    elif "date" in full.fields:
+        template += "; searched on {date}"
+    return Sentence(full.name, template + ".", full.fields)
 
 
 @selection
