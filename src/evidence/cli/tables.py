@@ -412,7 +412,7 @@ def _enter_rows(project: str, path: str, reader: str, day: str, url: str, full_t
 @command(
     "unknowns",
     "evidence unknowns",
-    "evidence unknowns --participants 0 --condition depression",
+    "evidence unknowns --participants 0 --condition bread",
     "evidence unknowns --status open --format json",
 )
 @click.option(
