@@ -304,6 +304,75 @@ def test_results_are_found_by_study_and_outcome(context, report):
         assert len(set(outcomes)) > 1
 
 
+TABLES_OUTSIDE = """() => [...document.querySelectorAll("table")].filter((table) =>
+    table.getBoundingClientRect().width > table.parentElement.clientWidth + 1 ||
+    /auto|scroll/.test(getComputedStyle(table.parentElement).overflow)).map((table) => table.id)"""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_tables_fit_a_page_and_are_cards_on_a_phone(context, report, name):
+    with opened(context, report, name, width=1280) as page:
+        page.evaluate("document.querySelectorAll('details').forEach((fold) => fold.open = true)")
+        assert page.evaluate(TABLES_OUTSIDE) == []
+        page.set_viewport_size({"width": PHONE, "height": 900})
+        assert page.evaluate(TABLES_OUTSIDE) == []
+        shown = page.locator(".table tbody tr[id]:not([hidden])")
+        for row in shown.all()[:3]:
+            assert row.evaluate("e => getComputedStyle(e).display") == "block"
+            assert row.get_attribute("role") == "row"
+            assert all(row.locator("td").evaluate_all(
+                "all => all.map((e) => getComputedStyle(e, '::before').content"
+                ".includes(e.dataset.label))"
+            ))  # fmt: skip
+
+
+def test_certainty_sorts_by_its_order(context, report):
+    header = "certainty (suggested)"
+    with opened(context, report, "08_appraisal", "#tab-summary-of-findings") as page:
+        table = page.locator("#tab-summary-of-findings")
+        table.get_by_role("button", name=header).click()
+        levels = column(page, header, "tab-summary-of-findings")
+        order = ["very low", "low", "moderate", "high"]
+        places = [order.index(level) for level in levels]
+        assert places == sorted(places)
+
+
+def test_a_search_for_a_duration_finds_it_in_every_unit(studies):
+    tools = studies.get_by_role("group", name="Rows of: Results")
+    tools.get_by_role("searchbox").fill("1 day")
+    assert {"1 day", "24 hours"} <= set(column(studies, "time", "tab-results"))
+
+
+def test_search_filters_and_order_stand_in_the_address(context, report, studies):
+    studies.tools.get_by_role("searchbox").fill("saline")
+    studies.tools.get_by_label("condition").select_option("depression")
+    header = studies.locator("#tab-studies thead button", has_text="participants")
+    header.click()
+    header.click()
+    shown = column(studies, "study")
+    query = re.search(r"\?.*", studies.url).group()
+    assert "tab-studies.sort=-participants" in query
+    with opened(context, report, "01_studies", query) as page:
+        assert column(page, "study") == shown
+        assert page.messages == []
+        row = page.locator("#tab-results tbody tr[id]").last
+        assert not row.is_visible()
+        page.evaluate("id => location.hash = id", row.get_attribute("id"))
+        row.wait_for(state="visible")
+        assert column(page, "study") == shown
+        page.get_by_role("group", name="Rows of: Studies").get_by_role(
+            "button", name="Clear"
+        ).click()
+        assert "tab-studies.search" not in page.url
+
+
+def test_a_long_table_shows_its_first_rows_and_all_on_request(studies):
+    rows = studies.locator("#tab-results tbody tr[id]:visible")
+    assert rows.count() == 25
+    studies.get_by_role("button", name=re.compile("Show all .* rows")).click()
+    assert rows.count() == studies.locator("#tab-results tbody tr[id]").count()
+
+
 def test_without_script_all_rows_are_there_and_links_replace_controls(browser, report):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
@@ -481,7 +550,7 @@ def test_paper_shows_what_is_folded_and_no_navigation(browser, report, name):
     page.goto((report / f"{name}.html").as_uri())
     page.emulate_media(media="print", color_scheme="dark")
     assert page.locator("nav:visible, .tools:visible, .skip:visible, .files:visible").count() == 0
-    assert page.locator("tbody tr:not(:visible)").count() == 0
+    assert page.locator(".table tbody tr:not(:visible)").count() == 0
     folded = page.locator(".fold:not([open]) > .table")
     assert folded.count() > 1
     assert all(folded.evaluate_all("all => all.map((e) => e.getBoundingClientRect().height > 0)"))

@@ -10,7 +10,7 @@ BLANKS = ("", "—", "none", "not stated", "not decided", "not judged", "not poo
 """Texts of cells without content; their rows come last in either direction."""
 _NUMBER = r"[-−+]?\d[\d,]*(?:\.\d+)?"
 _PRINTED = re.compile(
-    rf"(?:at least |[<>≤≥]\s*)?(?P<number>{_NUMBER})(?!-\d\d-)"
+    rf"(?:at least |[<>≤≥]\s*)?(?P<number>{_NUMBER})(?!\d|-\d\d-)"
     rf"(?:\s*(?:/|of)\s*(?P<total>{_NUMBER}))?"
     rf"(?:[-–]{_NUMBER})?\s*(?P<unit>%|(?:{'|'.join(TIME_UNITS)})s?\b)?"
 )
