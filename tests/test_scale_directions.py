@@ -12,6 +12,7 @@ from evidence.analysis.pooling.specification_curve import specification_curve
 from evidence.analysis.results import select_results
 from evidence.dataset import schema
 from evidence.figures.arm_comparison import lay_out_arm_comparison
+from evidence.figures.dose_effect_all_trials import lay_out_dose_effect_all_trials
 from evidence.figures.dose_effect_one_trial import lay_out_dose_effect_one_trial
 from evidence.figures.forest_plot import lay_out_forest
 from evidence.figures.layout import draw
@@ -211,8 +212,8 @@ def test_arms_of_counts_say_which_arm_is_favoured(graded):
         assert panel.get_xlabel().endswith("← favours first arm\nfavours second arm →")
 
 
-@pytest.mark.parametrize(("better", "bottom"), [("higher", "lower"), ("lower", "higher")])
-def test_the_doses_of_a_trial_are_drawn_with_the_better_side_up(declared, better, bottom):
+@pytest.mark.parametrize("better", ["higher", "lower"])
+def test_doses_are_drawn_with_the_better_side_at_the_right(declared, better):
     declared.put(OUTCOMES, 2, better=better, kind="benefit")
     for name, dose in (("low", "1"), ("high", "2")):
         declared.row(
@@ -225,7 +226,13 @@ def test_the_doses_of_a_trial_are_drawn_with_the_better_side_up(declared, better
     layout = lay_out_dose_effect_one_trial(dataset, select_results(dataset))
     # On a score of which less is better, -0.5 favours the dose whichever way the outcome runs.
     assert np.sign(layout.frame["value"]).unique() == layout.better
-    low, high = draw(layout).axes[0].get_ylim()
-    assert (low < high) == (bottom == "lower")
+    of_trials = lay_out_dose_effect_all_trials(
+        dataset, select_results(dataset), Question("infection", "smd"), confidence=0.95
+    )
+    for chart in (layout, of_trials):
+        axes = draw(chart).axes[0]
+        left, right = axes.get_xlim()
+        assert (left < right) == (better == "higher")
+        assert axes.get_xlabel().split("· ")[-1].startswith("favours t")
     side = "above" if better == "higher" else "below"
     assert f"{side} zero the dose was better" in str(layout.caption)

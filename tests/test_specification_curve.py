@@ -53,9 +53,11 @@ def test_a_curve_holds_metafors_numbers(graded):
     # Infection is bad, so that a ratio below 1 favours the vaccine.
     assert set(frame["favours"]) == {"treatment"}
     sentence = str(describe_specifications(specifications))
-    assert sentence.startswith("In 66 of 66 specifications the CI excludes no effect, 66 in favour")
     low, high = format_estimates("rr", frame["estimate"].min(), frame["estimate"].max())
-    assert f"the estimates range from {low} to {high}. They rest on 2 different sets" in sentence
+    assert sentence.startswith(
+        f"Estimates range from {low} to {high}; in 66 of 66 specifications the CI excludes no effect, "
+        "66 in favour of the treatment and 0 in favour of the comparator. They rest on 2 different sets"
+    )
     assert "; 12 more could not be pooled" in sentence
 
 
@@ -82,7 +84,7 @@ def test_the_chart_of_a_curve(graded):
     assert layout.frame["name"].is_unique
     figure = draw(layout)
     labels = [label.get_text() for label in figure.axes[1].get_yticklabels()]
-    assert {"estimator", "reml", "infection, 1 day"} <= set(labels)
+    assert {"estimator", "REML", "infection, 1 day"} <= set(labels)
 
 
 def test_a_curve_with_nothing_to_pool_says_why(vaccine):

@@ -74,3 +74,15 @@ def dose_name(dose: float, unit: str) -> str:
 def _quantity(unit: str) -> tuple[str, float]:
     """Return what a unit measures, and how much of it; an unknown unit measures itself."""
     return DOSE_UNITS.get(unit, (unit, 1.0))
+
+
+def one_dose_sentence(arms: pd.DataFrame) -> str:
+    """Say why a chart of these arms has no axis of doses; empty if their doses differ."""
+    doses = arms["dose"].unique()
+    if len(doses) > 1:
+        return ""
+    if not len(doses):
+        return "No trial here states a dose and its effect."
+    return (
+        f"Every trial here gave {doses[0]:g} {arms['dose_unit'].iloc[0]}; doses are not compared."
+    )

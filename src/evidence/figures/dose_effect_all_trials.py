@@ -1,11 +1,11 @@
-"""Doses across trials: each treated arm against the comparator of its own trial, by blinding."""
+"""Doses across trials: each treated arm against the comparator of its own trial, a row each."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from evidence.analysis.doses import dose_name, in_main_dose_unit, units_left_out
+from evidence.analysis.doses import dose_name, in_main_dose_unit, one_dose_sentence, units_left_out
 from evidence.analysis.eligible_evidence import evidence_rows
 from evidence.analysis.missing_results import summarise_missing, why_missing
 from evidence.analysis.narrative.pooled_results import NO_EFFECT, format_estimates, side_text
@@ -27,7 +27,7 @@ from evidence.analysis.results import better_side
 from evidence.dataset.dataset import Dataset
 from evidence.dataset.schema import UNSIZED_MEASURES
 from evidence.figures import style
-from evidence.figures.layout import Layout, centred_offsets, ci_label, draw, row_addresses
+from evidence.figures.layout import Layout, ci_label, draw, row_addresses
 from evidence.provenance.sentence import (
     Fields,
     Sentence,
@@ -46,17 +46,19 @@ BLINDING = {
 }
 ARM_COLUMNS = ["study", "label", "dose", "dose_unit", "days", "estimate", "ci_low", "ci_high",
                "direction", "blinding", "address"]  # fmt: skip
-DIRECTION_MARKS = {"better": "▲", "no difference": "○", "worse": "▼"}
+DIRECTION_WORDS = {"better": "▲ better", "no difference": "○ no different", "worse": "▼ worse"}
+LINE_HEIGHT = 0.19
+"""Height of a row in inches."""
 UNBOUNDED_WINDOW = 400.0
 """A ratio of times that admits every time, so that each trial is shown at its nearest."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AllTrialsDoseLayout(Layout):
-    """One mark per treated arm, by dose.
+    """One row per treated arm, below a heading for each dose.
 
     `frame` has on the natural scale `estimate`, `ci_low`, `ci_high` (NaN where none is reported),
-    and `dose` in `dose_unit`, `offset` (to set arms of one dose apart), `direction` (where no effect size is
+    and `dose` in `dose_unit`, `line` (the row, from the top), `direction` (where no effect size is
     tabulated), `missing` (why it is not), `blinding` and `label`. `better` is the side of no effect
     that favours the treatment: 1 above, -1 below, 0 not known.
     """
@@ -77,15 +79,13 @@ def lay_out_dose_effect_all_trials(
     """
     question = replace(question, max_time_ratio=UNBOUNDED_WINDOW)
     computed = _computed_effects(dataset, results, question, confidence)
-    frame = pd.concat(
-        [computed, _other_findings(results, question, computed["study"])], ignore_index=True
-    )
+    frame = pd.concat([computed, _other_findings(results, question, computed)], ignore_index=True)
     frame, _, other_units = in_main_dose_unit(frame)
     frame = frame[frame["dose"].notna()]
     frame = frame.sort_values(["dose", "direction", "study"], kind="stable").reset_index(drop=True)
     readings = dataset.readings
     frame["missing"] = [why_missing(readings, study, question.outcome) for study in frame["study"]]
-    frame["offset"] = centred_offsets(frame, [frame["dose"], frame["direction"] != ""])
+    frame["line"] = np.arange(len(frame)) + (~frame["dose"].duplicated()).cumsum()
     frame["name"] = [
         f"{row.study}/{dose_name(row.dose, row.dose_unit)}" for row in frame.itertuples()
     ]
@@ -104,7 +104,7 @@ def lay_out_dose_effect_all_trials(
         ),
         frame=frame,
         methods=dict.fromkeys(["estimate", "ci_low", "ci_high"], "effect") | {"days": "days"},
-        empty="" if len(frame) else "No trial here states a dose and its effect.",
+        empty=one_dose_sentence(frame),
         measure=question.measure,
         outcome=question.outcome,
         better=better,
@@ -129,14 +129,16 @@ def _computed_effects(
     return arms.assign(**natural, direction="")[ARM_COLUMNS]
 
 
-def _other_findings(results: pd.DataFrame, question: Question, computed: pd.Series) -> pd.DataFrame:
+def _other_findings(
+    results: pd.DataFrame, question: Question, computed: pd.DataFrame
+) -> pd.DataFrame:
     """Return arms with an effect size but no confidence interval, or with a direction only."""
-    rows = evidence_rows(results)
+    rows, arm = evidence_rows(results), ["study", "dose", "dose_unit"]
     rows = rows[
         (rows["outcome"] == question.outcome)
         & (rows["role"] == "contrast")
         & (rows["dose"] > 0)
-        & ~rows["study"].isin(computed)
+        & ~pd.MultiIndex.from_frame(rows[arm]).isin(pd.MultiIndex.from_frame(computed[arm]))
     ]
     for grouping in ("condition", "treatment"):
         if question.named_values(grouping):
@@ -146,7 +148,7 @@ def _other_findings(results: pd.DataFrame, question: Question, computed: pd.Seri
     rows = rows.assign(sized=rows["measure"].eq(measure) & rows["value"].notna())
     rows = rows[rows["sized"] | rows["measure"].isin(UNSIZED_MEASURES)]
     rows = rows.sort_values("sized", ascending=False, kind="stable")
-    rows = rows.drop_duplicates(["study", "dose", "dose_unit"])
+    rows = rows.drop_duplicates(arm)
     values = [
         align_sign(row, question.measure, np.full(3, row["value"]))[0] for _, row in rows.iterrows()
     ]
@@ -184,7 +186,7 @@ def _caption(
         f"participants could tell what they received. {side}"
     )
     if len(worded):
-        template += " For {worded} only the direction is tabulated, shown below the chart"
+        template += " For {worded} only the direction is tabulated, given in words"
         if missing := summarise_missing(worded["missing"]):
             fields["missing"] = missing
             template += "; the size was {missing}"
@@ -224,72 +226,82 @@ def _arm_sentence(measure: str, row, confidence: float) -> str:
 @draw.register
 @style.house_style()
 def draw_dose_effect_all_trials(layout: AllTrialsDoseLayout, width: float = style.DOUBLE_COLUMN):
-    """Draw one column per dose, its arms side by side; below, directions in words."""
-    frame = layout.frame
-    doses = sorted(frame["dose"].unique())
-    step = 0.8 / max(int(frame.groupby("dose").size().max()), 4)
-    worded = frame[frame["direction"] != ""]
-    lines = int(worded.groupby("dose").size().max()) if len(worded) else 0
-    figure, (axes, strip) = style.new_figure(
-        width, 4.8 + 0.2 * lines, nrows=2, sharex=True, height_ratios=[4.2, 0.2 * lines + 0.01]
-    )
-    sized = frame.assign(x=frame["dose"].map(doses.index) + step * frame["offset"])
-    sized = sized[sized["direction"] == ""]
-    for row in sized.itertuples():
-        _draw_arm(axes, row)
-    axes.axhline(NO_EFFECT[layout.measure], color=style.QUIET, lw=1, ls="--")
-    _format_effect_axis(axes, layout)
-    _draw_directions(strip, worded, doses)
-    strip.set_ylim(max(lines, 1) - 0.4, -0.6)
-    strip.spines[["left", "bottom"]].set_visible(False)
-    strip.set_xticks(range(len(doses)), [f"{dose:g}" for dose in doses])
-    strip.set_xlabel(f"dose ({frame['dose_unit'].iloc[0]})")
-    strip.tick_params(axis="x", length=0)
-    strip.set_xlim(-0.6, len(doses) - 0.4)
+    """Draw effects to the right where they favour the treatment; directions in words."""
+    frame, narrow = layout.frame, style.is_narrow(width)
+    lines = int(frame["line"].max()) + 1
+    sized = frame[frame["direction"] == ""]
     present = set(sized["blinding"])
     marks = [style.key(*look) for blinding, look in BLINDING.items() if blinding in present]
-    style.legend(figure, marks, loc="left", ncols=2, fontsize=8)
+    if sized["ci_low"].isna().any():
+        marks.append(style.key("o", style.INK, "open mark: no CI tabulated", is_filled=False))
+    figure, axes = style.new_figure(width, LINE_HEIGHT * (lines + len(marks)) + 0.7)
+    _name_rows(figure, axes, frame, lines, 0.42 * width)
+    for row in sized.itertuples():
+        _draw_arm(axes, row)
+        if not narrow:
+            text = _effect_text(layout.measure, row)
+            beside = {"transform": axes.get_yaxis_transform(), "fontsize": style.SMALL_SIZE}
+            axes.text(1.02, row.line, text, va="center", **beside)
+    axes.axvline(NO_EFFECT[layout.measure], color=style.QUIET, lw=1, ls="--", zorder=0)
+    _format_effect_axis(axes, layout, narrow)
+    _write_directions(axes, layout, narrow)
+    style.legend(figure, marks, loc="left", ncols=1 if narrow else 2)
     return figure
 
 
+def _name_rows(figure, axes, frame: pd.DataFrame, lines: int, room: float):
+    """Name each row by trial and time, cut to `room` inches, and each dose in bold above its rows."""
+    names = [""] * lines
+    for row in frame.itertuples():
+        names[row.line - 1] = names[row.line - 1] or f"{row.dose:g} {row.dose_unit}"
+        time = f", {format_duration(row.days)}" if np.isfinite(row.days) else ""
+        label_room = room - style.text_width(figure, time)
+        names[row.line] = style.wrap_text(figure, row.label, label_room, max_lines=1) + time
+    style.label_rows(axes, names, 0.4)
+    for line in set(range(lines)) - set(frame["line"]):
+        axes.get_yticklabels()[line].set_fontweight("bold")
+
+
+def _effect_text(measure: str, row) -> str:
+    estimate, low, high = format_estimates(measure, row.estimate, row.ci_low, row.ci_high)
+    return f"{estimate} ({low} to {high})" if np.isfinite(row.ci_low) else f"{estimate} (no CI)"
+
+
 def _draw_arm(axes, row):
-    """Draw an effect with the name of its trial above it; open without a confidence interval."""
+    """Draw an effect; open without a confidence interval."""
     mark, colour, _ = BLINDING[row.blinding]
-    top, gap, fill = row.estimate, 8, "white"
-    if np.isfinite(row.ci_high):
-        axes.vlines(row.x, row.ci_low, row.ci_high, color=colour, lw=1.5)
-        top, gap, fill = row.ci_high, 4, colour
-    axes.plot(row.x, row.estimate, mark, ms=7, mec=colour, mfc=fill)
-    look = {"rotation": 90, "ha": "center", "va": "bottom", "fontsize": 7.5}
-    text = f"{row.label}, {format_duration(row.days)}"
-    style.annotate(axes, text, (row.x, top), (0, gap), **look)
+    has_interval = np.isfinite(row.ci_low)
+    if has_interval:
+        axes.hlines(row.line, row.ci_low, row.ci_high, color=colour, lw=1.5)
+    axes.plot(row.estimate, row.line, mark, ms=5.5, mec=colour, mfc=colour if has_interval else "w")
 
 
-def _draw_directions(strip, worded: pd.DataFrame, doses: list[float]):
-    """Write directions with the names of their trials, one below the other at each dose."""
-    strip.set_yticks([])
-    for dose, group in worded.groupby("dose"):
-        for line, row in enumerate(group.itertuples()):
-            is_silent = row.missing == "not reported"
-            text = f"{DIRECTION_MARKS[row.direction]} {row.label}{' *' if is_silent else ''}"
-            strip.text(doses.index(dose), line, text, ha="center", va="center", fontsize=7.5)
-    if len(worded):
-        is_unread = worded["missing"].str.startswith("not read")
-        key = f"{'size not read' if is_unread.any() else 'direction only'}:"
-        key += "\n▲ better  ○ no different"
-        key += "\n* size not reported" if (worded["missing"] == "not reported").any() else ""
-        strip.set_yticks([0], [key], fontsize=8, va="top")
-
-
-def _format_effect_axis(axes, layout: AllTrialsDoseLayout):
-    """Leave room for the names that stand upright above the marks."""
-    frame = layout.frame
+def _format_effect_axis(axes, layout: AllTrialsDoseLayout, narrow: bool):
+    """Turn the axis so that the right side favours the treatment."""
+    limits = layout.frame[["estimate", "ci_low", "ci_high"]].to_numpy().ravel()
     if layout.measure in RATIOS:
-        low, high = frame["ci_low"].min() / 1.2, frame["ci_high"].max() * 3
-        style.format_ratio_axis(axes.yaxis, np.nanmin([0.5, low]), np.nanmax([2.0, high]))
+        low, high = np.nanmin([0.5, *limits]), np.nanmax([2.0, *limits])
+        style.format_ratio_axis(axes.xaxis, low / 1.2, 1.2 * high, 5 if narrow else 12)
     else:
-        low, high = axes.get_ylim()
-        axes.set_ylim(low, high + 0.45 * (high - low))
+        axes.set_xlim(np.nanmin([-0.5, *limits]) - 0.1, np.nanmax([0.5, *limits]) + 0.1)
+    if layout.better < 0:
+        axes.invert_xaxis()
     name = f"{MEASURE_LABELS[layout.measure]} of {layout.outcome}"
-    axes.set_ylabel(style.favours_label(name, layout.better))
-    axes.grid(axis="y")
+    # The axis of a narrow chart is narrower than its name.
+    axes.set_xlabel(
+        style.favours_label(name, abs(layout.better)), loc="right" if narrow else "center"
+    )
+    axes.spines["left"].set_visible(False)
+    axes.grid(axis="x")
+
+
+def _write_directions(axes, layout: AllTrialsDoseLayout, narrow: bool):
+    """Write on the wider side of no effect what is tabulated of an arm without an effect size."""
+    no_effect = NO_EFFECT[layout.measure]
+    ((x, _),) = axes.transAxes.inverted().transform(axes.transData.transform([(no_effect, 0)]))
+    side = 1 if x < 0.5 else -1
+    look = {"ha": "left" if side > 0 else "right", "va": "center", "fontsize": style.SMALL_SIZE}
+    for row in layout.frame[layout.frame["direction"] != ""].itertuples():
+        text = DIRECTION_WORDS[row.direction]
+        text += "" if narrow else f", size {row.missing.partition(' (')[0]}"
+        style.annotate(axes, text, (no_effect, row.line), (5 * side, 0), **look)

@@ -25,16 +25,18 @@ from evidence.provenance.sentence import (
 )
 
 DIRECTION_WORDS = {
-    "better": ("▲", style.BLUE, "reported better than {versus}"),
-    "no difference": ("○", style.INK, "reported not different"),
-    "worse": ("▼", style.VERMILION, "reported worse than {versus}"),
+    "better": ("▲", style.BLUE, "better"),
+    "no difference": ("○", style.INK, "not different"),
+    "worse": ("▼", style.VERMILION, "worse"),
     "not stated": ("?", style.QUIET, "not stated"),
 }
-CENTRED = {"ha": "center", "va": "center"}
-SILENT = {"fontsize": 8.5, "color": style.QUIET, "style": "italic"}
-"""The look of words that stand for something not said."""
-SPACING = 0.5
-"""Distance between effects of one dose at several times; doses are 1 apart."""
+CENTRED = {"ha": "center", "va": "center", "fontsize": style.SMALL_SIZE}
+BLANK = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
+"""Behind a text, so that no line crosses it."""
+TITLE_PLACE = {"y": 1, "pad": 18}
+"""Above the names of the columns, also in the panel that has none."""
+LINE_HEIGHT = 0.36
+"""Height of an effect with its numbers, in inches."""
 SPEAKERS = {"source": "the source", "guide": "the guide"}
 COLUMNS = [
     "name", "arm", "dose", "dose_unit", "lane", "finding", "has_estimate", "value", "ci_low", "ci_high",
@@ -45,7 +47,7 @@ COLUMNS = [
 
 @dataclass(frozen=True, kw_only=True)
 class OneTrialDoseLayout(Layout):
-    """One column per dose: above the reported effects, below the directions in words.
+    """One row per dose: the reported effects, and the directions in words.
 
     `frame` has `dose` in `dose_unit`, `lane` (source or guide), `finding` (the direction),
     `has_estimate`, `value` (the standardised mean difference), the p values and `missing` (why
@@ -188,92 +190,94 @@ def _p_values(row) -> list[str]:
 @draw.register
 @style.house_style()
 def draw_dose_effect_one_trial(layout: OneTrialDoseLayout, width: float = style.DOUBLE_COLUMN):
-    """Draw above the effect sizes that were reported, below what was said about each dose."""
-    columns = {dose: x for x, dose in enumerate(sorted(layout.frame["dose"].unique()))}
-    figure, (effects, words) = style.new_figure(
-        width, 5.4, nrows=2, sharex=True, height_ratios=[3, 2]
+    """Draw the reported effect sizes, if any, beside what was said about each dose, or above it."""
+    frame, narrow = layout.frame, style.is_narrow(width)
+    sized = frame[frame["has_estimate"]]
+    # Effects of one dose at several times have a line each.
+    lines = sized.groupby("dose").size().reindex(sorted(frame["dose"].unique())).fillna(1).clip(1)
+    first = lines.cumsum() - lines
+    panels = 1 + bool(len(sized))
+    grid = {"nrows": panels} if narrow else {"ncols": panels, "width_ratios": [3, 2][-panels:]}
+    height = LINE_HEIGHT * lines.sum() + 1
+    figure, axes = style.new_figure(
+        width, height * panels if narrow else height, squeeze=False, **grid
     )
-    _draw_effects(effects, layout, columns)
-    _draw_words(words, layout, columns)
-    effects.set_xlim(-0.6, len(columns) - 0.4)
+    for panel in axes.flat:
+        panel.set_ylim(lines.sum() - 0.5, -0.5)
+        panel.spines["left"].set_visible(False)
+        panel.set_yticks([])
+    words, rows = axes.flat[-1], first + (lines - 1) / 2
+    for panel in axes.flat if narrow else axes.flat[:1]:
+        panel.set_yticks(rows, _row_names(layout, rows.index))
+    if len(sized):
+        _draw_effects(axes.flat[0], layout, sized.assign(y=_lines_of(sized, first)), rows)
+    _draw_words(words, layout, rows)
     return figure
 
 
-def _draw_effects(axes, layout, columns):
-    rows = layout.frame[layout.frame["has_estimate"]]
-    height = max(1.2, 1.25 * rows["value"].abs().max() if len(rows) else 0)
-    # The side that favours the dose is up; if it is not known, larger effects are.
-    up = layout.better or 1
-    worst = min([-0.4 * height, *(1.25 * up * rows["value"])])
-    axes.set_ylim(up * worst, up * height)
-    axes.axhline(0, color=style.QUIET, lw=1, ls="--")
-    n = layout.sizes.get(layout.versus)
-    text = f"no difference\nfrom {layout.versus}" + (f"\n(n = {n})" if n else "")
-    beside = {"transform": axes.get_yaxis_transform(), "va": "center"}
-    axes.text(1.01, 0, text, fontsize=8, color=style.QUIET, **beside)
-    has_several_times = rows["dose"].duplicated().any()
-    for row, x in zip(rows.itertuples(), _positions(rows, columns), strict=True):
+def _lines_of(sized: pd.DataFrame, first: pd.Series) -> pd.Series:
+    return sized["dose"].map(first) + sized.groupby("dose").cumcount()
+
+
+def _row_names(layout: OneTrialDoseLayout, doses) -> list[str]:
+    arms = dict(zip(layout.frame["dose"], layout.frame["arm"], strict=True))
+    sizes = [layout.sizes.get(arms[dose]) for dose in doses]
+    unit = layout.frame["dose_unit"].iloc[0]
+    return [
+        f"{dose:g} {unit}" + (f"\nn = {n}" if n else "")
+        for dose, n in zip(doses, sizes, strict=True)
+    ]
+
+
+def _draw_effects(axes, layout: OneTrialDoseLayout, sized: pd.DataFrame, rows: pd.Series):
+    """Draw effects to the right of no difference where they favour the dose."""
+    ends = sized[["value", "ci_low", "ci_high"]].to_numpy().ravel()
+    low, high = np.nanmin([-0.5, *ends]), np.nanmax([0.5, *ends])
+    axes.set_xlim(low - 0.3 * (high - low), high + 0.3 * (high - low))
+    if layout.better < 0:
+        axes.invert_xaxis()
+    axes.axvline(0, color=style.QUIET, lw=1, ls="--")
+    for row in sized.itertuples():
         if np.isfinite(row.ci_low):
-            axes.plot([x, x], [row.ci_low, row.ci_high], color=style.BLUE, lw=1.6)
+            axes.hlines(row.y, row.ci_low, row.ci_high, color=style.BLUE, lw=1.6)
         fill = style.BLUE if row.finding == "better" else "white"
-        axes.plot(x, row.value, "o", ms=9, mfc=fill, mec=style.BLUE, mew=1.6)
-        when = f"at {row.when}" if row.when else ""
-        # Effects side by side leave no room for one long line.
-        value = ("\n" if has_several_times else " ").join([format_number(row.value), when]).strip()
-        text = "\n".join([value, *_p_values(row)])
-        style.annotate(axes, text, (x, row.value), (0, -9), va="top", ha="center", fontsize=8.5)
-    for dose in set(columns) - set(rows["dose"]):
-        x, reason = columns[dose], layout.missing.get("source", "not tabulated")
-        box = {"facecolor": "white", "edgecolor": "none", "pad": 3}
-        axes.text(x, up * height / 2, _on_lines(f"size {reason}"), bbox=box, **CENTRED, **SILENT)
-        # Hatched is what is not known here; what the source does not report stays blank.
-        hatch = "" if reason == "not reported" else "///"
-        axes.axvspan(x - 0.42, x + 0.42, fill=False, hatch=hatch, lw=0, zorder=0)
-    better = "\n(above the line: dose better)" if layout.better else ""
-    axes.set_ylabel(f"standardised mean difference{better}")
-    axes.set_title(f"Reported effect sizes, each dose against {layout.versus}", pad=8)
-    axes.grid(axis="y")
+        axes.plot(row.value, row.y, "o", ms=7, mfc=fill, mec=style.BLUE, mew=1.6)
+        when = f" at {row.when}" if row.when else ""
+        text = "; ".join([f"{format_number(row.value)}{when}", ", ".join(_p_values(row))])
+        # Numbers of an effect near an edge stay within the panel.
+        part = axes.transAxes.inverted().transform(axes.transData.transform((row.value, 0)))[0]
+        side = "left" if part < 1 / 3 else "right" if part > 2 / 3 else "center"
+        look = {"ha": side, "va": "top", "fontsize": style.SMALL_SIZE, "bbox": BLANK}
+        style.annotate(axes, text.removesuffix("; "), (row.value, row.y), (0, -5), **look)
+    words = {"color": style.QUIET, "style": "italic", "transform": axes.get_yaxis_transform()}
+    words["bbox"] = BLANK
+    for dose in set(rows.index) - set(sized["dose"]):
+        text = f"size {layout.missing.get('source', 'not tabulated')}"
+        axes.text(0.5, rows[dose], text, **words, **CENTRED)
+    n = layout.sizes.get(layout.versus)
+    versus = layout.versus + (f" (n = {n})" if n else "")
+    axes.set_title("Reported effect sizes", **TITLE_PLACE)
+    name = f"standardised mean difference from {versus}"
+    axes.set_xlabel(style.favours_label(name, abs(layout.better), ("the dose", layout.versus)))
 
 
-def _positions(rows: pd.DataFrame, columns: dict[float, int]) -> pd.Series:
-    """Return where each effect stands: those of one dose side by side, in the order of the rows."""
-    of_dose = rows.groupby("dose")["dose"]
-    offset = of_dose.cumcount() - (of_dose.transform("size") - 1) / 2
-    return rows["dose"].map(columns) + offset * SPACING
-
-
-def _on_lines(words: str) -> str:
-    """Break words before what stands in brackets."""
-    return words.replace(" (", "\n(")
-
-
-def _draw_words(axes, layout, columns):
+def _draw_words(axes, layout: OneTrialDoseLayout, rows: pd.Series):
+    """Write in a column per text what it says of each dose."""
     frame = layout.frame
     lanes = [lane for lane in SPEAKERS if lane in set(frame["lane"])]
-    for y, lane in enumerate(lanes):
-        rows = frame[frame["lane"] == lane].drop_duplicates("dose")
-        findings = dict(zip(rows["dose"], rows["finding"], strict=True))
-        for dose, x in columns.items():
-            if dose not in findings:
+    for x, lane in enumerate(lanes):
+        said = frame[frame["lane"] == lane].drop_duplicates("dose")
+        findings = dict(zip(said["dose"], said["finding"], strict=True))
+        for dose, y in rows.items():
+            mark, colour, words = DIRECTION_WORDS[findings.get(dose, "not stated")]
+            if dose in findings:
+                axes.text(x, y, f"{mark} {words}", color=colour, **CENTRED)
+            else:
                 is_silent = layout.missing[lane] == "not reported"
-                text = "says nothing" if is_silent else _on_lines(layout.missing[lane])
-                axes.text(x, y, text, **CENTRED, **SILENT)
-                continue
-            mark, colour, words = DIRECTION_WORDS[findings[dose]]
-            text = words.format(versus=layout.versus).replace(" than ", "\nthan ")
-            # The guide does not name the comparator that its source used.
-            text = f"said to be\n{findings[dose]}" if lane == "guide" else text
-            axes.text(x, y - 0.22, mark, fontsize=12, color=colour, **CENTRED)
-            axes.text(x, y + 0.2, text, fontsize=8.5, color=colour, **CENTRED)
-    style.label_rows(axes, [SPEAKERS[lane] for lane in lanes])
-    arms = dict(zip(frame["dose"], frame["arm"], strict=True))
-    sizes = [layout.sizes.get(arms[dose]) for dose in columns]
-    unit = frame["dose_unit"].iloc[0]
-    names = [
-        f"{dose:g} {unit}" + (f"\nn = {n}" if n else "")
-        for dose, n in zip(columns, sizes, strict=True)
-    ]
-    axes.set_xticks(range(len(names)), names)
-    axes.tick_params(axis="x", length=0)
-    axes.spines["left"].set_visible(False)
-    axes.set_title("What is said about each dose", pad=8)
+                words = "says nothing" if is_silent else layout.missing[lane]
+                axes.text(x, y, words, color=style.QUIET, style="italic", **CENTRED)
+    axes.set_xlim(-0.5, len(lanes) - 0.5)
+    axes.set_xticks(range(len(lanes)), [SPEAKERS[lane] for lane in lanes], color=style.INK)
+    axes.tick_params(length=0)
+    axes.xaxis.tick_top()
+    axes.set_title(f"Effect against {layout.versus}", **TITLE_PLACE)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from evidence.analysis.doses import dose_name, units_left_out
+from evidence.analysis.doses import dose_name, one_dose_sentence, units_left_out
 from evidence.analysis.narrative.pooled_results import NO_EFFECT, format_estimates, side_text
 from evidence.analysis.pooling.dose_response import SHAPE_LABELS, DoseModel
 from evidence.analysis.pooling.pooled_estimate import INVERSE_LINK
@@ -98,7 +98,7 @@ def lay_out_dose_response_curve(
         frame=frame,
         methods=ci_methods("effect", "effect", "estimate", "ci_low", "ci_high")
         | {"days": "days", "weight": "dose_response"},
-        empty="" if len(frame) else "No trial here states a dose and its effect.",
+        empty=one_dose_sentence(frame),
         measure=question.measure,
         outcome=question.outcome,
         better=model.better,
@@ -177,13 +177,13 @@ def _dose_sentence(model: DoseModel, row) -> str:
 @draw.register
 @style.house_style()
 def draw_dose_response_curve(layout: DoseResponseLayout, width: float = style.DOUBLE_COLUMN):
-    """Draw the band, the curve (dashed where extrapolated) and the arms."""
-    figure, axes = style.new_figure(width, 4.8)
+    """Draw the band, the curve (dashed where extrapolated) and the arms, with numbers as a key."""
+    figure, axes = style.new_figure(width, 4.2)
     frame, curve = layout.frame, layout.curve
     draw_curve(axes, curve, "dose", style.BLUE)
     largest = max([frame["dose"].max(), *curve["dose"]])
-    step = 0.03 * largest
-    x = frame["dose"] + step * frame["offset"]
+    # Numbers side by side need a tenth of an inch.
+    x = frame["dose"] + 0.1 * largest / (width - 0.8) * frame["offset"]
     axes.vlines(x, frame["ci_low"], frame["ci_high"], color=style.VERMILION, lw=1, alpha=0.75)
     sizes = bubble_sizes(frame["weight"])
     axes.scatter(x, frame["estimate"], s=sizes, c="white", ec=style.VERMILION, lw=1.6, zorder=3)
@@ -192,17 +192,33 @@ def draw_dose_response_curve(layout: DoseResponseLayout, width: float = style.DO
     axes.set_xlabel(f"dose ({frame['dose_unit'].iloc[0]})")
     axes.set_ylabel(effect_label(layout.measure, layout.outcome, layout.better))
     format_effect_axis(axes, layout.measure, frame, curve)
-    if len(frame) <= _MOST_NAMES:
-        look = {"rotation": 90, "ha": "center", "va": "bottom", "fontsize": 7.5}
-        for place, row in zip(x, frame.itertuples(), strict=True):
-            style.annotate(axes, row.label, (place, row.ci_high), (0, 3), **look)
+    if layout.better < 0:
+        axes.invert_yaxis()
     marks = [style.key("o", style.VERMILION, "one arm of a trial, with its CI", is_filled=False)]
     if len(curve):
         line = {"color": style.BLUE, "lw": 2}
         marks.append(line | {"label": "curve over all trials, with its band"})
-        marks.append(
-            line
-            | {"ls": (0, (3, 2)), "label": "extrapolated: none of these trials gave such doses"}
-        )
-    style.legend(figure, marks, loc="left", ncols=1, fontsize=8)
+        extrapolated = "extrapolated: none of these trials gave such doses"
+        marks.append(line | {"ls": (0, (3, 2)), "label": extrapolated})
+    names = _number_arms(axes, x, frame) if len(frame) <= _MOST_NAMES else ""
+    style.legend(
+        figure,
+        marks,
+        loc="left",
+        ncols=1,
+        title=style.wrap_text(figure, names, width - 0.2, fontsize=style.SMALL_SIZE),
+        alignment="left",
+        title_fontsize=style.SMALL_SIZE,
+    )
     return figure
+
+
+def _number_arms(axes, x: pd.Series, frame: pd.DataFrame) -> str:
+    """Write a number above each arm, and return the names behind the numbers."""
+    top = "ci_low" if axes.yaxis_inverted() else "ci_high"
+    look = {"ha": "center", "va": "bottom", "fontsize": style.SMALL_SIZE}
+    for number, (place, row) in enumerate(zip(x, frame.itertuples(), strict=True), start=1):
+        style.annotate(axes, str(number), (place, getattr(row, top)), (0, 2), **look)
+    labels = [label.replace(" ", "\N{NO-BREAK SPACE}") for label in frame["label"]]
+    entries = [f"{number}\N{NO-BREAK SPACE}{name}" for number, name in enumerate(labels, start=1)]
+    return "\N{NO-BREAK SPACE}· ".join(entries)

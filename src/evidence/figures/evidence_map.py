@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from string import ascii_uppercase
 
 import numpy as np
 import pandas as pd
@@ -35,12 +36,19 @@ MAX_ROWS, MAX_COLUMNS = 24, 10
 """More rows and columns cannot be read; those with fewest studies are left out."""
 ARM_COLUMNS = ("study", "outcome", "days")
 """What a treated arm has in common with its comparator."""
-MIN_AREA, AREA_RANGE = 110, 330
+MIN_AREA, AREA_RANGE = 90, 210
 """Areas of bubbles in square points: the smallest keeps a study of unknown size visible."""
+COMPACT = 0.45
+"""Factor of these areas in cells that have no room for the number of participants."""
 GRID_COLOUR = "#eeeeee"
+MIN_CELL = 0.45
+"""Width of a cell in inches that holds a bubble and the number of participants beside it."""
+ROW_HEIGHT, COMPACT_ROW_HEIGHT = 0.295, 0.245
+ROW_LABEL = {False: 0.2, True: 0.34}
+"""Part of the width for the names of rows, by whether the figure is narrow."""
 CELL_WIDTH, CELL_HEIGHT = 0.96, 0.92
 """The coloured part of a cell, of 1 by 1."""
-BUBBLE_X, TEXT_X = -0.25, 0.07
+BUBBLE_X, TEXT_X = -0.25, 0.03
 """Where in a cell its bubble and the number of participants stand, from the middle."""
 STATE_PHRASES = {
     State.REPORTED: "{} with results in a text of the study itself",
@@ -137,8 +145,9 @@ def _explanation(row_by: str) -> Sentence:
     return Sentence(
         "gaps.explanation",
         f"Each bubble is {CELL_WORDS[row_by][1]}: its area grows with the number of participants, "
-        "given beside it (an.: animals); the number inside is the number of studies, and a number "
-        "with {second_hand_sign} below is how many of them were read only in other texts. Mark and "
+        "given beside it where there is room (an.: animals); the number inside is the number of "
+        "studies, and a number with {second_hand_sign} below is how many of them were read only in "
+        "other texts. Mark and "
         "colour are the certainty that rules suggest for the best comparison in it. Only results "
         "of studies with participants of their own count, confirmed or imported, not other texts "
         "that state them or unconfirmed numbers. A cell without a bubble says why by its sign and colour: "
@@ -237,36 +246,68 @@ def _state_words(state: str) -> str:
 @style.house_style()
 def draw_evidence_map(layout: EvidenceMapLayout, width: float = style.DOUBLE_COLUMN):
     """Draw a bubble in every cell with evidence, and the sign of its state in every other."""
-    columns, rows = len(layout.column_labels), len(layout.row_labels)
     filled = layout.frame[layout.frame["k"] > 0]
-    figure, axes = style.new_figure(width, 1.9 + 0.36 * rows)
+    is_narrow = style.is_narrow(width)
+    height = COMPACT_ROW_HEIGHT if is_narrow else ROW_HEIGHT
+    figure, axes = style.new_figure(width, 2 + height * len(layout.row_labels))
+    small = {"fontsize": style.SMALL_SIZE}
+    look = small if is_narrow else {}
+    rows = [
+        style.wrap_text(figure, name, ROW_LABEL[is_narrow] * width, 2, **look)
+        for name in layout.row_labels
+    ]
+    room = width - style.text_width(figure, *rows, **look) - 4 * style.MARGIN
+    cell = room / len(layout.column_labels)
+    names = [style.wrap_text(figure, name, cell, **small) for name in layout.column_labels]
+    key = ""
+    if style.text_width(figure, *names, **small) > cell:
+        key, names = _letters(figure, layout.column_labels, width - 0.2)
     _draw_states(axes, layout.frame)
-    for level, cells in filled.groupby("certainty"):
-        mark, colour = style.CERTAINTY[level]
-        look = {"marker": mark, "fc": colour if level else "white", "ec": colour}
-        axes.scatter(cells["column"] + BUBBLE_X, cells["row"], s=cells["area"], **look)
-    for cell in filled.itertuples():
-        studies = axes.text(
-            cell.column + BUBBLE_X, cell.row, str(cell.k), ha="center", va="center_baseline",
-            color="white" if cell.certainty else style.INK, weight="bold", fontsize=8.5,
-        )  # fmt: skip
-        studies.set_in_layout(False)
-        subjects = f"{cell.n:,}" if cell.n or not cell.animals else f"{cell.animals:,} an."
-        axes.text(cell.column + TEXT_X, cell.row, subjects, va="center", fontsize=7.5)
-        if cell.second_hand:
-            sign = f"{cell.second_hand}{style.STATES[State.SECOND_HAND][0]}"
-            axes.text(cell.column + TEXT_X, cell.row + 0.33, sign, va="center", fontsize=6.5)
-    axes.set_xlim(-0.6, columns - 0.4)
-    slanted = {"rotation": 38, "ha": "left", "rotation_mode": "anchor"}
-    axes.set_xticks(range(columns), layout.column_labels, **slanted)
+    _draw_bubbles(axes, filled, is_compact=cell < MIN_CELL)
+    axes.set_xlim(-0.5, len(names) - 0.5)
+    axes.set_xticks(range(len(names)), names, color=style.INK, **small)
     axes.xaxis.tick_top()
-    axes.tick_params(length=0, colors=style.INK)
-    style.label_rows(axes, layout.row_labels, 0.4)
+    style.label_rows(axes, rows, **look)
+    axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     axes.set_axisbelow(True)
     axes.grid(color=GRID_COLOUR)
-    _add_legend(figure, set(filled["certainty"]), set(layout.frame["state"]))
+    ncols = 1 if is_narrow else 2
+    _add_legend(figure, set(filled["certainty"]), set(layout.frame["state"]), ncols, key)
     return figure
+
+
+def _letters(figure, labels: tuple[str, ...], width: float) -> tuple[str, list[str]]:
+    """Return a key of this width in inches to columns that have only letters, and the letters."""
+    letters = list(ascii_uppercase[: len(labels)])
+    entries = [
+        f"{letter} {label}".replace(" ", "\N{NO-BREAK SPACE}")
+        for letter, label in zip(letters, labels, strict=True)
+    ]
+    text = "\N{NO-BREAK SPACE}· ".join(entries)
+    return style.wrap_text(figure, text, width, fontsize=style.SMALL_SIZE), letters
+
+
+def _draw_bubbles(axes, filled: pd.DataFrame, *, is_compact: bool):
+    """Draw the bubbles with the number of studies, and beside them who took part if there is room."""
+    x = filled["column"] + (0 if is_compact else BUBBLE_X)
+    area = filled["area"] * (COMPACT if is_compact else 1)
+    for level, (mark, colour) in style.CERTAINTY.items():
+        cells = filled["certainty"] == level
+        look = {"marker": mark, "fc": colour if level else "white", "ec": colour}
+        axes.scatter(x[cells], filled.loc[cells, "row"], s=area[cells], **look)
+    small = {"fontsize": style.SMALL_SIZE}
+    for place, cell in zip(x, filled.itertuples(), strict=True):
+        look = {"color": "white" if cell.certainty else style.INK, "weight": "bold"} | small
+        studies = axes.text(place, cell.row, str(cell.k), ha="center", va="center_baseline", **look)
+        studies.set_in_layout(False)
+        if is_compact:
+            continue
+        lines = [f"{cell.n:,}" if cell.n or not cell.animals else f"{cell.animals:,} an."]
+        if cell.second_hand:
+            lines.append(f"{cell.second_hand}{style.STATES[State.SECOND_HAND][0]}")
+        text = "\n".join(lines)
+        axes.text(cell.column + TEXT_X, cell.row, text, va="center", linespacing=1, **small)
 
 
 def _draw_states(axes, frame: pd.DataFrame):
@@ -285,19 +326,20 @@ def _draw_states(axes, frame: pd.DataFrame):
         for cell in cells[cells["k"] == 0].itertuples():
             text = f"{cell.unread}{sign}" if state == State.NOT_READ else sign
             axes.text(
-                cell.column, cell.row, text, ha="center", va="center", fontsize=8.5
+                cell.column, cell.row, text, ha="center", va="center", fontsize=style.SMALL_SIZE
             ).set_in_layout(False)
 
 
-def _add_legend(figure, levels: set[str], states: set[str]):
+def _add_legend(figure, levels: set[str], states: set[str], ncols: int, key: str):
     marks = [
         style.key(*look, f"certainty {level}" if level else "not rated", bool(level), ms=8)
         for level, look in style.CERTAINTY.items()
         if level in levels
     ]
     marks += [
-        style.key("s", colour, f"{sign}  {words}", ms=9, mec=style.QUIET, mew=0.5)
+        style.key("s", colour, words, ms=9, mec=style.QUIET, mew=0.5, sign=sign)
         for state, (sign, colour, words) in style.STATES.items()
         if state in states
     ]
-    style.legend(figure, marks, loc="left", ncols=2, fontsize=8)
+    title = {"title": key, "alignment": "left", "title_fontsize": style.SMALL_SIZE}
+    style.legend(figure, marks, loc="left", ncols=ncols, **title)

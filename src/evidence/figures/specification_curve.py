@@ -27,6 +27,22 @@ CHOICE_LABELS = {
     "comparison": "comparator",
     "risk": "risk of bias",
 }
+VALUE_LABELS = {
+    "common": "common effect",
+    "dl": "DerSimonian–Laird",
+    "pm": "Paule–Mandel",
+    "reml": "REML",
+    "threelevel": "three-level",
+    "bayes": "Bayesian",
+    "glmm": "binomial-normal",
+    "z": "Wald",
+    "knha": "Knapp–Hartung",
+    "knha-adhoc": "Knapp–Hartung, ad hoc",
+    "cr2": "CR2",
+}
+STRIPE = "#f4f4f4"
+LANE_HEIGHT = 0.165
+"""Of a choice, in inches."""
 PLOTTED_COLUMNS = ["name", "column", "k", "estimate", "ci_low", "ci_high", "favours"]
 # A t interval of two studies may span many orders of magnitude: a ratio axis ends here.
 RATIO_LIMITS = (0.05, 50)
@@ -69,14 +85,14 @@ def lay_out_specification_curve(
         title="Sensitivity to analytic choices: the same question pooled in every way",
         caption=join_sentences(
             "fig-specifications.caption",
+            summary,
             Sentence(
                 "",
                 "Each column is a specification, ordered by its {kind}, with its {level} "
-                "confidence interval; the dots below show what was chosen in it. Confidence "
+                "confidence interval; the marks below show what was chosen in it. Confidence "
                 f"intervals are cut at the frame. {side}",
                 {"kind": label, "level": confidence_level(confidence)},
             ),
-            summary,
         ),
         alt=f"Specification curve of {count(len(frame), 'pooled estimate')}, {label} from {low} to "
         f"{high}. {summary}",
@@ -109,34 +125,42 @@ def draw_specification_curve(layout: SpecificationCurveLayout, width: float = st
     lanes = [
         (choice, value) for choice, values in layout.lanes.items() for value in (None, *values)
     ]
-    height = 0.17 * len(lanes)
+    height = LANE_HEIGHT * len(lanes)
     figure, (curve, choices) = style.new_figure(
-        width, 3.0 + height, nrows=2, sharex=True, height_ratios=[2.6, height]
+        width, 3.2 + height, nrows=2, sharex=True, height_ratios=[2.4, height]
     )
     _draw_curve(curve, layout)
     for y, (choice, value) in enumerate(lanes):
+        if value and y % 2:
+            choices.axhspan(y - 0.5, y + 0.5, color=STRIPE, lw=0)
         _draw_choice(choices, y, layout.frame[layout.frame[choice] == value])
-    names = [value or CHOICE_LABELS.get(choice, choice) for choice, value in lanes]
+    labels = VALUE_LABELS | CHOICE_LABELS
+    names = [labels.get(value or choice, value or choice) for choice, value in lanes]
     style.label_rows(choices, names, 0.4)
     for text, (_, value) in zip(choices.get_yticklabels(), lanes, strict=True):
-        text.set(fontsize=8, weight="normal" if value else "bold")
+        text.set_fontweight("normal" if value else "bold")
     choices.set_xticks([])
     choices.spines[["left", "bottom"]].set_visible(False)
     choices.set_xlim(-1, len(layout.frame))
+    numbers = layout.frame["favours"].value_counts()
+    marks = [
+        style.key(mark, colour, f"{words} ({numbers[favours]})", ms=5, mew=1.5)
+        for favours, (mark, colour, words) in FAVOURS.items()
+        if favours in numbers
+    ]
+    style.legend(figure, marks, loc="left", ncols=1)
     return figure
 
 
 def _draw_curve(axes, layout: SpecificationCurveLayout):
     frame = layout.frame
-    for favours, (mark, colour, words) in FAVOURS.items():
+    for favours, (mark, colour, _) in FAVOURS.items():
         rows = frame[frame["favours"] == favours]
-        if len(rows):
-            look = {"color": colour, "ms": 3.5, "label": f"{words} ({len(rows)})"}
-            axes.vlines(rows["column"], rows["ci_low"], rows["ci_high"], color=colour, lw=0.8)
-            axes.plot(rows["column"], rows["estimate"], mark, **look)
+        interval = {"bottom": rows["ci_low"], "width": 1, "color": colour, "alpha": 0.3, "lw": 0}
+        axes.bar(rows["column"], rows["ci_high"] - rows["ci_low"], **interval)
+        axes.plot(rows["column"], rows["estimate"], mark, color=colour, ms=3)
     axes.axhline(NO_EFFECT[layout.measure], color=style.QUIET, lw=1, ls="--")
     axes.set_ylabel(style.favours_label(MEASURE_LABELS[layout.measure], layout.better))
-    axes.legend(fontsize=8, loc="lower left", bbox_to_anchor=(0, 1.01), ncols=2)
     axes.grid(axis="y")
     if layout.measure in RATIOS:
         low, high = frame["ci_low"].min() / 1.2, frame["ci_high"].max() * 1.6

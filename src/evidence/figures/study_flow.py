@@ -32,9 +32,9 @@ MAX_REASONS = 3
 """Reasons for exclusion written into the diagram; the chart in words has all of them."""
 REASON_WIDTH, LABEL_WIDTH = 44, 34
 """Characters per line in a box."""
-BOX_WIDTH, COLUMN_X = 3.1, (0.0, 3.6)
-LINE_HEIGHT, PADDING, GAP = 0.18, 0.16, 0.3
-"""In inches, as the axes are."""
+LINE_HEIGHT, PADDING, GAP = 0.15, 0.12, 0.18
+INDENT = 0.35
+"""In inches, as the axes are; in a single column boxes that leave the flow are indented."""
 FILL = ("white", "#f0f0f0")
 """Of the boxes that go on, and of those that leave the flow."""
 
@@ -150,34 +150,40 @@ def _sentences(flow: StudyFlow) -> tuple[str, ...]:
 @draw.register
 @style.house_style()
 def draw_study_flow(layout: StudyFlowLayout, width: float = style.DOUBLE_COLUMN):
-    """Draw a box for each step, those that leave the flow at the right, and arrows between them."""
+    """Draw a box for each step and arrows; those that leave the flow stand beside it, or below."""
+    narrow, room = style.is_narrow(width), width - 2 * style.MARGIN
     frame = layout.frame.set_index("name")
-    heights = frame["lines"].map(len).groupby(frame["row"]).max() * LINE_HEIGHT + PADDING
+    row = pd.Series(range(len(frame)), frame.index) if narrow else frame["row"]
+    heights = frame["lines"].map(len).groupby(row).max() * LINE_HEIGHT + PADDING
     bottoms = (heights + GAP).cumsum() - GAP
     total = bottoms.iloc[-1]
     figure, axes = style.new_figure(width, total + 0.2)
-    middle = frame["row"].map(bottoms - heights / 2)
-    height, left = frame["row"].map(heights), frame["column"].map(lambda column: COLUMN_X[column])
+    box = room - INDENT if narrow else (room - INDENT) / 2
+    left = frame["column"] * (INDENT if narrow else box + INDENT)
+    bottom, height = row.map(bottoms), row.map(heights)
     leaving = [first for first, _ in PARTS.values()]
     colours = [FILL[name in leaving] for name in frame.index]
-    axes.barh(middle, BOX_WIDTH, height, left, color=colours, ec=style.QUIET, lw=0.8)
+    axes.barh(bottom - height / 2, box, height, left, color=colours, ec=style.QUIET, lw=0.8)
+    size = style.SMALL_SIZE if narrow else style.TEXT_SIZE
     for step in frame.itertuples():
-        text = "\n".join(step.lines)
-        x = left[step.Index] + BOX_WIDTH / 2
-        axes.text(x, middle[step.Index], text, ha="center", va="center", fontsize=8.5)
+        place = left[step.Index] + box / 2, bottom[step.Index] - height[step.Index] / 2
+        axes.text(*place, "\n".join(step.lines), ha="center", va="center", fontsize=size)
+    spine = INDENT / 2 if narrow else box / 2
     for start, end in layout.arrows:
-        is_beside = frame.at[start, "row"] == frame.at[end, "row"]
-        x = COLUMN_X[0] + BOX_WIDTH / 2
-        tail, head = (x, middle[start] + height[start] / 2), (x, middle[end] - height[end] / 2)
-        if frame.at[start, "column"]:
-            tail, head = (COLUMN_X[1], middle[start]), (COLUMN_X[0] + 0.85 * BOX_WIDTH, head[1])
-        elif is_beside:
-            tail, head = (COLUMN_X[0] + BOX_WIDTH, middle[start]), (COLUMN_X[1], middle[end])
+        head = (spine, bottom[end] - height[end])
+        tail = (spine, bottom[start])
+        if frame.at[end, "column"]:
+            middle = bottom[end] - height[end] / 2
+            tail, head = (spine if narrow else box, middle), (left[end], middle)
+        elif frame.at[start, "column"] and narrow:
+            tail, head = (box / 2, bottom[start]), (box / 2, head[1])
+        elif frame.at[start, "column"]:
+            tail, head = (left[start], bottom[start] - height[start] / 2), (0.85 * box, head[1])
         # Records and studies are counted apart: one record may list many studies.
         look = "--" if start == "kept" else "-"
         arrow = {"arrowstyle": "-|>", "color": style.QUIET, "ls": look, "shrinkA": 0, "shrinkB": 0}
         axes.annotate("", head, tail, arrowprops=arrow)
-    axes.set_xlim(-0.02, COLUMN_X[1] + BOX_WIDTH + 0.02)
+    axes.set_xlim(-0.01, room + 0.01)
     axes.set_ylim(total + 0.02, -0.02)
     axes.set_axis_off()
     return figure

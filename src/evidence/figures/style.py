@@ -436,6 +436,9 @@ def stamp(figure, text: str):
     if engine := figure.get_layout_engine():
         engine.execute(figure)
         figure.set_layout_engine(None)
+    for legend in figure.legends:
+        # It would move to the edge of the part that is saved, where the stamp stands.
+        legend.set_bbox_to_anchor((0, 0, 1, 1), figure.transFigure)
     for axes in figure.axes:
         # The last digits of the solver differ from run to run, and with them the ids of an SVG.
         axes.set_position([round(part, 6) for part in axes.get_position().bounds])

@@ -38,10 +38,10 @@ def describe_specifications(curve: SpecificationCurve) -> Sentence:
     )
     return Sentence(
         name,
-        "In {excluding} of {pooled} specifications the CI excludes no effect, {treatment} in "
-        "favour of the treatment and {comparison} in favour of the comparator; the estimates range "
-        "from {lowest} to {highest}. They rest on {sets}; {refused} more could not be pooled, for "
-        "lack of studies or because a model does not apply.",
+        "Estimates range from {lowest} to {highest}; in {excluding} of {pooled} specifications the "
+        "CI excludes no effect, {treatment} in favour of the treatment and {comparison} in favour "
+        "of the comparator. They rest on {sets}; {refused} more could not be pooled, for lack of "
+        "studies or because a model does not apply.",
         {
             "lowest": Number(float(pooled["estimate"].min()), low, rows, "specification"),
             "highest": Number(float(pooled["estimate"].max()), high, rows, "specification"),
