@@ -4,14 +4,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from evidence.analysis.claims.claim_audit import (
-    claims_by_verdict,
-    claims_sentence,
-    computed_verdict_summary,
-)
+from evidence.analysis.claims.claim_audit import claims_by_verdict
 from evidence.figures import style
 from evidence.figures.layout import Layout, draw
-from evidence.provenance.sentence import count, join_sentences, join_words
+from evidence.provenance.sentence import Sentence, count, join_words
 
 BAR_HEIGHT = 0.27
 """Height of a bar with the space around it, in inches."""
@@ -40,9 +36,7 @@ def lay_out_claim_verdicts(claims: pd.DataFrame) -> ClaimVerdictsLayout:
     return ClaimVerdictsLayout(
         id="fig-claims",
         title="The guide against its sources",
-        caption=join_sentences(
-            "fig-claims.caption", claims_sentence(claims), computed_verdict_summary(claims)
-        ),
+        caption=Sentence("fig-claims.caption", "Number of claims with each verdict."),
         alt=f"Bars of how many of {count(len(claims), 'claim')} of the guide have which verdict: "
         f"{join_words(verdicts)}.",
         reading=tuple(

@@ -257,7 +257,7 @@ def _draw_effects(axes, layout: OneTrialDoseLayout, sized: pd.DataFrame, rows: p
     n = layout.sizes.get(layout.versus)
     versus = layout.versus + (f" (n = {n})" if n else "")
     axes.set_title("Reported effect sizes", **TITLE_PLACE)
-    name = f"standardised mean difference from {versus}"
+    name = f"standardised mean difference\nfrom {versus}"
     axes.set_xlabel(style.favours_label(name, abs(layout.better), ("the dose", layout.versus)))
 
 
