@@ -588,7 +588,7 @@ def test_reports_print_on_80_sheets_without_a_heading_at_the_foot(context, repor
 @pytest.mark.parametrize("name", ["05_claims", "06_unknowns", "08_appraisal", "09_reading_list"])
 def test_long_pages_lead_with_a_summary_and_fold_the_rest(context, report, name):
     with opened(context, report, name) as page:
-        row = page.locator(".fold .table tbody tr:not(.more)").last
+        row = page.locator(".fold .table tbody tr:not(.more)").first
         fold = row.locator("xpath=ancestor::details[@class='fold'][1]")
         heading = fold.locator("summary :is(h2, h3)").first
         assert not row.is_visible()
@@ -613,7 +613,7 @@ def test_search_finds_a_row_of_another_page_by_keyboard(context, report, width):
         search.get_by_role("searchbox").focus()
         page.keyboard.type("minimal impor")
         results = search.get_by_role("link")
-        results.first.wait_for()
+        results.and_(page.get_by_text("Minimal important differences")).first.wait_for()
         assert re.match(r"\d+ results", search.get_by_role("status").inner_text())
         first = "Risk of bias and certainty\nMinimal important differences"
         assert results.first.inner_text() == first
