@@ -303,14 +303,14 @@ def test_line_numbers_stay_right_after_line_breaks_and_blank_lines(project):
 def test_windows_line_ends_and_a_byte_order_mark_are_accepted(project):
     raw = project.path(STUDIES).read_bytes().replace(b"\n", b"\r\n")
     project.path(STUDIES).write_bytes(b"\xef\xbb\xbf" + raw)
-    results = read_dataset(project.root).results
+    results = read_dataset(project.root).reported_results
     assert results["address"].tolist() == [f"{STUDIES}:{line}" for line in range(2, 7)]
 
 
 def test_texts_stay_as_printed_and_numbers_are_typed(project):
     project.put(STUDIES, 2, as_printed="NA")
     project.put(STUDIES, 3, note="1.20")
-    results = read_dataset(project.root).results
+    results = read_dataset(project.root).reported_results
     assert results["as_printed"][0] == "NA"
     assert results["note"][1] == "1.20"
     assert results["spread_kind"][0] == ""
@@ -331,7 +331,7 @@ def test_optional_column_may_be_left_out(project):
     rows = project.rows(STUDIES)
     index = rows[0].index("note")
     project.write(STUDIES, [row[:index] + row[index + 1 :] for row in rows])
-    assert read_dataset(project.root).results["note"].tolist() == [""] * 5
+    assert read_dataset(project.root).reported_results["note"].tolist() == [""] * 5
 
 
 def test_columns_of_a_project_s_own_are_carried_along(project):

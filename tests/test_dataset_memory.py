@@ -88,7 +88,9 @@ def test_tables_that_change_while_they_are_read_are_read_again(project, monkeypa
 def test_several_threads_can_read_at_once(project):
     lengths = []
     threads = [
-        threading.Thread(target=lambda: lengths.append(len(read_dataset(project.root).results)))
+        threading.Thread(
+            target=lambda: lengths.append(len(read_dataset(project.root).reported_results))
+        )
         for _ in range(4)
     ]
     for thread in threads:

@@ -195,7 +195,7 @@ def test_out_never_replaces_the_project(example, monkeypatch, out):
     monkeypatch.chdir(example.root)
     with pytest.raises(ReportError, match=r"holds the project;|holds files that are not reports"):
         build_reports(example.root, out=Path(out))
-    assert read_dataset(example.root).results is not None
+    assert read_dataset(example.root).reported_results is not None
 
 
 def test_out_that_links_to_a_folder_of_somebody_else_is_refused(example, tmp_path):
