@@ -69,8 +69,11 @@ def _memory_problem() -> str:
 
     They would end in tracebacks, or try again without end.
     """
-    import resource
-
+    try:
+        import resource
+    except ImportError:
+        # Windows has no such limits.
+        return ""
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     if limit == resource.RLIM_INFINITY or limit >= MIN_MEMORY:
         return ""
