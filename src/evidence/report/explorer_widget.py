@@ -30,7 +30,7 @@ from evidence.analysis.pooling.explorer_query import (
     require_query,
 )
 from evidence.analysis.pooling.question import MEASURE_LABELS, measure_label
-from evidence.analysis.results import select_results
+from evidence.analysis.results import SCOPES, select_results
 from evidence.dataset.notebook_display import SORT_SCRIPT
 from evidence.figures import style
 from evidence.figures.forest_plot import ForestLayout, lay_out_explorer_forest, place_on_axis
@@ -137,13 +137,17 @@ class Explorer(anywidget.AnyWidget):
 
     @cached_property
     def _effects(self) -> list[PossibleEffect]:
-        return possible_effects(self._results("all"))
+        return possible_effects(self._results["all"])
 
-    def _results(self, scope: str) -> pd.DataFrame:
+    @cached_property
+    def _results(self) -> dict[str, pd.DataFrame]:
         report = self._report
-        return select_results(
-            report.dataset, scope=scope, conditions=report.conditions, outcomes=report.outcomes
-        )
+        return {
+            scope: select_results(
+                report.dataset, scope=scope, conditions=report.conditions, outcomes=report.outcomes
+            )
+            for scope in SCOPES
+        }
 
     def _redraw(self, change: traitlets.Bunch) -> None:
         # A change of several fields at once is announced for each of them.
@@ -154,7 +158,7 @@ class Explorer(anywidget.AnyWidget):
         self._shown = query = self.query
         self._layout = layout = lay_out_explorer_forest(
             self._report.dataset,
-            self._results(self.scope),
+            self._results[self.scope],
             query,
             confidence=self._report.confidence,
         )

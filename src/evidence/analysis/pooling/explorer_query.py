@@ -14,9 +14,11 @@ import pandas as pd
 
 from evidence.analysis.eligible_evidence import evidence_rows
 from evidence.analysis.pooling.pooled_estimate import (
+    DEFAULT_TEST,
     PooledEstimate,
+    PoolingError,
     Refusal,
-    pool_studies,
+    pool_effects,
     study_intervals,
 )
 from evidence.analysis.pooling.question import (
@@ -24,6 +26,7 @@ from evidence.analysis.pooling.question import (
     PICO_FIELDS,
     SUBGROUP_COLUMNS,
     Question,
+    default_method,
     main_question,
     measure_label,
     select_study_effects,
@@ -143,7 +146,19 @@ def run_query(
         reason = f"no study among these results has confirmed numbers for the {query}"
         refusal = Refusal(query.outcome, query.measure, (reason,))
         return QueryResult(query, confidence, studies, refusal)
-    pooled = pool_studies(dataset, results, confidence=confidence, **vars(query.question))
+    pooled: PooledEstimate | Refusal
+    try:
+        pooled = pool_effects(
+            dataset,
+            studies,
+            query.question,
+            method=default_method(query.measure),
+            test=DEFAULT_TEST,
+            confidence=confidence,
+            results=results,
+        )
+    except PoolingError as error:
+        pooled = Refusal(query.outcome, query.measure, error.reasons, left_out=error.left_out)
     limits = study_intervals(studies, query.measure, confidence)
     studies = studies.assign(**limits, weight=np.nan)
     studies.loc[crossover_without_correlation(studies), ["ci_low", "ci_high"]] = np.nan

@@ -44,10 +44,11 @@ def studies_left_out(
     for field in PICO_FIELDS:
         if values := question.named_values(field):
             belongs &= belongs_to(results, SUBGROUP_COLUMNS[field], values)
-    rows = results.loc[belongs, [*INPUT_COLUMNS, "confirmed"]]
+    rows: dict[str, list[dict]] = {}
+    for row in results.loc[belongs, [*INPUT_COLUMNS, "confirmed"]].to_dict("records"):
+        rows.setdefault(row["study"], []).append(row)
     labels: dict[str, list[str]] = {}
-    for _, group in rows.groupby("study", sort=False, observed=True):
-        records = group.to_dict("records")
+    for records in rows.values():
         reason, label = _reason(records, question), records[0]["label"]
         if reason == OUTSIDE:
             days = sorted({row["days"] for row in records})

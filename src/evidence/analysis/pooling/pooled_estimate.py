@@ -62,6 +62,7 @@ from evidence.statistics.three_level import (
     sensitivity_to_rho,
 )
 
+DEFAULT_TEST = "knha-adhoc"
 STRATIFIED_METHODS = ("mh", "peto")
 """Methods that pool two-by-two tables: there is no tau²."""
 Pooled = meta_analysis.Mean | mantel_haenszel.StratifiedEstimate | BinomialNormalMean | BayesianMean
@@ -292,7 +293,7 @@ def meta_analyse(
     results: pd.DataFrame,
     *,
     method: str = "",
-    test: str = "knha-adhoc",
+    test: str = DEFAULT_TEST,
     confidence: float = 0.95,
     subgroup_by: str = "",
     moderator: str = "",

@@ -163,10 +163,8 @@ function makeChart(chart, press) {
   const sides = chart.favours.length
     ? [make("div", { className: "favours" }, make("span", {}, `← ${chart.favours[1]}`),
       make("span", {}, `${chart.favours[0]} →`))] : [];
-  const foot = make("tfoot", {}, make("tr", {},
-    ...(before.length ? [make("td", { colSpan: before.length })] : []),
-    make("td", { className: "marks" }, axis, ...sides),
-    make("td", { colSpan: hasRisk ? 2 : 1 })));
+  const foot = make("tfoot", {}, make("tr", {}, ...columns.map((column) =>
+    make("td", { className: column }, ...(column === "marks" ? [axis, ...sides] : [])))));
   const table = make("table", {}, head, studies, pooled, foot);
   table.setAttribute("aria-label", chart.alt);
   makeSortable(table);
