@@ -37,7 +37,7 @@ def sole(style: str, reference: Reference) -> str:
     return STYLES[style]([reference]).strip()
 
 
-# As PubMed prints it for 16894061, but for the journal's title, which is not abbreviated here.
+# As PubMed prints it for 16894061.
 ZARATE = source(
     key="zarate2006", year="2006", volume="63", number="8", pages="856–864",
     title="A randomized trial of an N-methyl-D-aspartate antagonist in treatment-resistant major "
@@ -84,7 +84,7 @@ SOURCES = [
     [
         (ZARATE, "Zarate CA Jr, Singh JB, Carlson PJ, Brutsche NE, Ameli R, Luckenbaugh DA, et al. "
          "A randomized trial of an N-methyl-D-aspartate antagonist in treatment-resistant major "
-         "depression. Archives of General Psychiatry. 2006;63(8):856-64. "
+         "depression. Arch Gen Psychiatry. 2006;63(8):856-64. "
          "doi: 10.1001/archpsyc.63.8.856. PMID: 16894061."),
         (WHO, "World Health Organization. Model list of essential medicines. World Health "
          "Organization; 2019. Report No.: WHO/MVP/EMP/IAU/2019.06. "
@@ -166,12 +166,12 @@ def test_number_of_pages_is_no_place():
     ("count", "others", "short", "long"),
     [
         (1, False, "DoeA A", "DoeA, A."),
-        (1, True, "DoeA A, et al", "DoeA, A., et al."),
+        (1, True, "DoeA A, et al", "DoeA, A., . . ."),
         (2, False, "DoeA A, DoeB A", "DoeA, A., & DoeB, A."),
         (6, False, "DoeA A, DoeB A, DoeC A, DoeD A, DoeE A, DoeF A",
          "DoeA, A., DoeB, A., DoeC, A., DoeD, A., DoeE, A., & DoeF, A."),
         (6, True, "DoeA A, DoeB A, DoeC A, DoeD A, DoeE A, DoeF A, et al",
-         "DoeA, A., DoeB, A., DoeC, A., DoeD, A., DoeE, A., DoeF, A., et al."),
+         "DoeA, A., DoeB, A., DoeC, A., DoeD, A., DoeE, A., DoeF, A., . . ."),
         (7, False, "DoeA A, DoeB A, DoeC A, DoeD A, DoeE A, DoeF A, et al",
          "DoeA, A., DoeB, A., DoeC, A., DoeD, A., DoeE, A., DoeF, A., & DoeG, A."),
     ],
@@ -296,7 +296,7 @@ def test_no_line_of_a_title_starts_a_new_tag(end):
 
 # Types and variables by hand from the schema of CSL-JSON 1.0.2, as far as they can occur here.
 CSL_TYPES = {
-    "article-journal", "book", "chapter", "document", "figure", "paper-conference", "report",
+    "article", "article-journal", "book", "chapter", "dataset", "document", "figure", "paper-conference", "report",
     "thesis", "webpage",
 }  # fmt: skip
 CSL_VARIABLES = {
@@ -329,7 +329,7 @@ def test_csl_json_of_an_article():
     )]))  # fmt: skip
     assert item == {
         "id": "k", "type": "article-journal", "title": "T", "container-title": "J",
-        "author": [{"family": "DoeA", "given": "Ann"}, {"literal": "others"}],
+        "author": [{"family": "DoeA", "given": "Ann"}], "note": "The author list is incomplete.",
         "issued": {"date-parts": [[2001]]}, "volume": "7", "issue": "2", "page": "856-864",
         "DOI": "10.1000/x", "URL": "https://doi.org/10.1000/x",
     }  # fmt: skip

@@ -96,7 +96,7 @@ def test_plain_sources_need_no_reports(project, capsys):
     assert cite(project, "miller2001", "baker1990", "--style", "apa") == 0
     assert capsys.readouterr().out == (
         "Baker, A. (1990). Rising dough. https://doi.org/10.1000/dough\n"
-        "Miller, B., et al. (2001). Flour again.\n"
+        "Miller, B., . . . (2001). Flour again.\n"
     )
 
 

@@ -119,8 +119,8 @@ def test_fields_come_from_crossref_and_xdata():
     assert (b.label, b.year, p.year) == ("Roe 2004", "2004", "2001")
     assert format_vancouver(b) == "Roe B, Poe C, editors. B. P; 2004."
     assert format_apa(b) == "Roe, B., & Poe, C. (Eds.). (2004). B. P."
-    assert format_vancouver(c) == "Doe A. C. In: Roe B, Poe C, editors. B; 2004. p. 2-3."
-    assert format_apa(c) == "Doe, A. (2004). C. In B. Roe & C. Poe (Eds.), B (pp. 2–3)."
+    assert format_vancouver(c) == "Doe A. C. In: Roe B, Poe C, editors. B. P; 2004. p. 2-3."
+    assert format_apa(c) == "Doe, A. (2004). C. In B. Roe & C. Poe (Eds.), B (pp. 2–3). P."
     back = parse_bibliography(STYLES["bibtex"]([b, c]).encode())
     assert [replace(back[key], line=1) for key in "bc"] == [replace(r, line=1) for r in (b, c)]
 

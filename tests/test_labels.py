@@ -61,7 +61,7 @@ def test_labels_of_the_tables_are_told_apart_too(project):
     dataset = project.dataset()
     assert list(dataset.designs["label"]) == ["Baker (a)", "Baker (b)"]
     # The bibliography tells them apart by their authors.
-    assert format_apa(dataset.bibliography["miller2001"]).startswith("Miller, B., et al. (2001).")
+    assert format_apa(dataset.bibliography["miller2001"]).startswith("Miller, B., . . . (2001).")
 
 
 def test_a_letter_that_another_label_has_is_skipped(project):

@@ -10,12 +10,13 @@ import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evidence.dataset.authors import Author, Names, read_names
 from evidence.dataset.latex_text import decode_address, decode_latex
+from evidence.dataset.letter_case import protected_words
 from evidence.dataset.schema import BIBLIOGRAPHY_FILE
 from evidence.dataset.text_checks import find_hidden, identifier_error, quote, remove_hidden
 from evidence.errors import DatasetError, Problem, ProblemList
@@ -53,6 +54,8 @@ class Reference:
     """One source; `year` is a text because some pages carry no date (``n.d.``).
 
     `suffix` is the letter that tells sources of the same authors and year apart; see `labels`.
+    `publisher` is that of the book that a chapter is in, `state` biblatex's `pubstate`, `accessed` a
+    date, and `protected` has the words of the titles whose letter case stays.
     """
 
     key: str
@@ -72,6 +75,12 @@ class Reference:
     line: int
     suffix: str = ""
     editors: tuple[Author, ...] = ()
+    publisher: str = ""
+    place: str = ""
+    edition: str = ""
+    state: str = ""
+    accessed: str = ""
+    protected: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def creators(self) -> tuple[Author, ...]:
@@ -281,6 +290,7 @@ def build_reference(entry: "Entry") -> Reference:
     doi, pmid, url = _addresses(fields)
     names = ("publisher", "organization") if entry.kind in _BOOKS else CONTAINER_FIELDS
     container = next((name for name in names if fields.get(name)), "")
+    is_part = container in ("booktitle", "maintitle")
     return Reference(
         key=entry.key,
         kind=entry.kind,
@@ -290,7 +300,7 @@ def build_reference(entry: "Entry") -> Reference:
         year=_year(fields),
         container=_title(fields, container, "booksubtitle" if container == "booktitle" else ""),
         volume=decode_latex(_first(fields, "volume")),
-        number=decode_latex(_first(fields, "number", "issue")),
+        number=decode_latex(_first(fields, "number", "issue", "version")),
         pages=decode_latex(_first(fields, "pages", "eid", "article-number", "art_number")),
         doi=doi,
         pmid=pmid,
@@ -298,6 +308,12 @@ def build_reference(entry: "Entry") -> Reference:
         note=decode_latex(_first(fields, "note")),
         line=entry.line,
         editors=editors.people,
+        publisher=decode_latex(_first(fields, "publisher")) if is_part else "",
+        place=decode_latex(_first(fields, "address", "location")),
+        edition=decode_latex(_first(fields, "edition")),
+        state=decode_latex(_first(fields, "pubstate")),
+        accessed=decode_latex(_first(fields, "urldate")),
+        protected=protected_words(_first(fields, "title"), _first(fields, container) * is_part),
     )
 
 

@@ -1,15 +1,20 @@
-"""References in the styles and formats of others: Vancouver, APA, BibTeX, RIS and CSL-JSON.
+"""References in the styles and formats of others: Vancouver, APA, AMA, BibTeX, RIS and CSL-JSON.
 
 Text from the bibliography never becomes syntax: line breaks start no new tag, and braces and markup
 are escaped.
 """
 
+import csv
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import cache
+from importlib.resources import files
 
 from evidence.dataset.authors import Author
 from evidence.dataset.bibliography import NO_DATE, Reference
+from evidence.dataset.letter_case import capitals_to_protect, sentence_case, title_case
 from evidence.files import format_json
 
 
@@ -31,7 +36,11 @@ _REPORT = Kind("report", "RPRT", "report", "institution")
 _THESIS = Kind("thesis", "THES", "thesis", "school")
 _WEB_PAGE = Kind("page", "ELEC", "webpage")
 _OTHER = Kind("page", "GEN", "document")
-_PUBLISHED = ("book", "report", "thesis")
+_PREPRINT = Kind("preprint", "UNPB", "article")
+_REGISTRY_ENTRY = Kind("registry", "ELEC", "webpage")
+_DATASET = Kind("dataset", "DATA", "dataset", "publisher")
+_SOFTWARE = Kind("dataset", "COMP", "software", "publisher")
+_PUBLISHED = ("book", "report", "thesis", "dataset")
 """Forms that have a publisher in place of a container."""
 _KINDS = {
     "article": _ARTICLE,
@@ -44,17 +53,102 @@ _KINDS = {
     "phdthesis": _THESIS,
     "mastersthesis": _THESIS,
     "thesis": _THESIS,
+    **dict.fromkeys(("dataset", "data"), _DATASET),
+    "software": _SOFTWARE,
     # Figures and tables of this project; their note is for readers, not a curator's remark.
     "figure": Kind("figure", "FIGURE", "figure"),
     "table": Kind("figure", "CHART", "document"),
 }
 
 
+_PREPRINT_SERVERS = re.compile(
+    r"(?:bio|med|chem|psy|soc)?a?rxiv|psyarxiv|socarxiv|osf preprints|preprints(?:\.org)?|"
+    r"research square|ssrn(?: electronic journal)?",
+    re.IGNORECASE,
+)
+_TRIAL_NUMBER = re.compile(
+    r"(?:NCT\d{8}|ACTRN\d{14}|UMIN\d{9}|JPRN-\w+|jRCTs?\d+|IRCT\w+|ISRCTN\d{8}|DRKS\d{8}|"
+    r"ChiCTR[\w-]+|CTRI/[\d/]+|KCT\d+|RBR-\w+|EudraCT \d{4}-\d{6}-\d\d|PACTR\d+|TCTR\d+)"
+)
+_REGISTRY_TITLE = re.compile(rf"(?:({_TRIAL_NUMBER.pattern}): )?(.*?)(?:, registry record)?")
+_UNKNOWN_NAME = re.compile(r"authors? not (?:read|stated|known|confirmed|kept)", re.IGNORECASE)
+_UNKNOWN_CONTAINER = re.compile(r"(?:journal )?not (?:read|stated|known|confirmed)", re.IGNORECASE)
+INCOMPLETE_AUTHORS = "The author list is incomplete."
+"""A note in formats that have no word for further authors."""
+
+
+def _known(source: Reference) -> Reference:
+    """Leave out the words by which a bibliography says that it has no author or journal."""
+    authors = tuple(a for a in source.authors if not _UNKNOWN_NAME.fullmatch(a.last))
+    container = "" if _UNKNOWN_CONTAINER.fullmatch(source.container) else source.container
+    has_more = source.more_authors and bool(authors or source.editors)
+    return replace(source, authors=authors, container=container, more_authors=has_more)
+
+
+@cache
+def _abbreviations() -> dict[str, str]:
+    lines = files("evidence.dataset").joinpath("journals.csv").read_text("utf-8").splitlines()
+    return {_plain_name(row["title"]): row["abbreviation"] for row in csv.DictReader(lines)}
+
+
+def _plain_name(journal: str) -> str:
+    words = re.findall(r"\w+", journal.replace("&", " and ").casefold())
+    return " ".join(words[1:] if words[:1] == ["the"] else words)
+
+
+def abbreviate_journal(title: str) -> str:
+    """Return NLM's abbreviation of a journal, or the title if `journals.csv` does not list it."""
+    return _abbreviations().get(_plain_name(title), _one_line(title))
+
+
 def kind_of(source: Reference) -> Kind:
     """Return the kind of a source; an unknown entry type is judged by the fields it has."""
+    if _PREPRINT_SERVERS.fullmatch(source.container) and not source.volume:
+        return _PREPRINT
+    if source.kind.lower() in ("misc", "online", "dataset") and _trial_number(source):
+        return _REGISTRY_ENTRY
     if source.volume and source.container:
         return _KINDS.get(source.kind.lower(), _ARTICLE)
     return _KINDS.get(source.kind.lower(), _WEB_PAGE if source.url else _OTHER)
+
+
+def _trial_number(source: Reference) -> str:
+    """Return the number of an entry in a trial registry, from its number or its title."""
+    if match := _TRIAL_NUMBER.fullmatch(source.number):
+        return match[0]
+    match = _REGISTRY_TITLE.fullmatch(_one_line(source.title))
+    return (match and match[1]) or ""
+
+
+def _sentence(source: Reference, text: str = "", *, subtitles: bool = False) -> str:
+    """Write the title of a source, or another text of it, in sentence case."""
+    text = _one_line(text or source.title)
+    if kind_of(source).form == "registry" and (match := _REGISTRY_TITLE.fullmatch(text)):
+        text = match[2]
+    if kind_of(source).form == "figure":
+        return text
+    return sentence_case(text, source.protected, subtitles=subtitles)
+
+
+def _edition(source: Reference) -> str:
+    """Write an edition as 2nd ed.; the first is not named."""
+    words = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
+    text = re.sub(r"\s*(?:edition|ed\.?)$", "", _one_line(source.edition), flags=re.IGNORECASE)
+    if text.casefold() in words:
+        text = str(words.index(text.casefold()) + 1)
+    if text.isdecimal():
+        ending = {"1": "st", "2": "nd", "3": "rd"}.get(text[-1], "th")
+        text += "th" if text[-2:] in ("11", "12", "13") else ending
+    return f"{text} ed." if text and text != "1st" else ""
+
+
+def _date_accessed(source: Reference, pattern: str) -> str:
+    """Write the date of access; the day has no leading zero."""
+    try:
+        day = date.fromisoformat(source.accessed)
+    except ValueError:
+        return ""
+    return day.strftime(pattern).replace("DAY", str(day.day))
 
 
 def _one_line(text: str) -> str:
@@ -97,10 +191,11 @@ _ORDINALS = {"II": "2nd", "III": "3rd", "IV": "4th"}
 
 
 def format_vancouver(source: Reference) -> str:
-    """Format one reference: six authors, then et al.; shortened pages; the DOI, else an address.
+    """Format one reference: six authors, then et al.; NLM's journal abbreviations; shortened pages.
 
-    Journal titles stay as the bibliography has them: their abbreviations are in no table here.
+    It ends with the DOI and the PubMed number, else with the address.
     """
+    source = _known(source)
     parts = [_vancouver_authors(source), _vancouver_title(source), *_vancouver_publication(source)]
     if source.doi:
         parts.append(f"doi: {_one_line(source.doi)}.")
@@ -112,22 +207,30 @@ def format_vancouver(source: Reference) -> str:
 
 
 def _vancouver_authors(source: Reference) -> str:
-    names = _vancouver_names(source.creators, source.more_authors)
-    return _end_sentence(_join(names, "" if source.authors else _vancouver_role(source.editors)))
+    names = _short_names(source.creators, source.more_authors)
+    return _end_sentence(_join(names, "" if source.authors else _role(source.editors, "editor")))
 
 
-def _vancouver_names(people: Sequence[Author], has_more: bool) -> str:
-    names = [_vancouver_name(person) for person in people]
-    is_cut = has_more or len(names) > VANCOUVER_MAX_AUTHORS
-    et_al = ["et al"] if is_cut and names else []
-    return ", ".join([*names[:VANCOUVER_MAX_AUTHORS], *et_al])
+def _short_names(
+    people: Sequence[Author],
+    has_more: bool,
+    *,
+    most: int = VANCOUVER_MAX_AUTHORS,
+    cut: int = VANCOUVER_MAX_AUTHORS,
+    ordinals: bool = True,
+) -> str:
+    """List at most so many people; of more the first ones, and then et al."""
+    names = [_short_name(person, ordinals) for person in people]
+    if len(names) > most or (has_more and names):
+        return ", ".join([*names[:cut], "et al"])
+    return ", ".join(names)
 
 
-def _vancouver_role(editors: Sequence[Author]) -> str:
-    return "" if not editors else "editor" if len(editors) == 1 else "editors"
+def _role(editors: Sequence[Author], word: str) -> str:
+    return "" if not editors else word if len(editors) == 1 else f"{word}s"
 
 
-def _vancouver_name(author: Author) -> str:
+def _short_name(author: Author, ordinals: bool) -> str:
     """Write a person without points and with all initials, as PubMed does; others as they are."""
     if not author.first:
         return _one_line(author.last)
@@ -136,14 +239,23 @@ def _vancouver_name(author: Author) -> str:
     letters = "".join(p[0].upper() if p[0].lower() != p[0].upper() else p for p in parts)
     suffix = author.suffix.rstrip(".")
     last = author.last.replace(".", "")
-    return _one_line(f"{last} {letters} {_ORDINALS.get(suffix, suffix)}")
+    return _one_line(f"{last} {letters} {_ORDINALS.get(suffix, suffix) if ordinals else suffix}")
 
 
 def _vancouver_title(source: Reference) -> str:
-    labels = {"phdthesis": " [dissertation]", "mastersthesis": " [master's thesis]"}
-    medium = " [Internet]" if kind_of(source).ris == "ELEC" else ""
-    label = labels.get(source.kind.lower(), medium)
-    return _end_sentence(_one_line(source.title).removesuffix("." if label else "") + label)
+    kind = kind_of(source)
+    if kind.form == "registry":
+        # The registry is cited, and its entry is a part of it.
+        number = _trial_number(source)
+        return f"Identifier {number}, {_sentence(source)};"
+    labels = {
+        "phdthesis": " [dissertation]",
+        "thesis": " [dissertation]",
+        "mastersthesis": " [master's thesis]",
+    }
+    media = {"ELEC": " [Internet]", "DATA": " [dataset]", "COMP": " [software]"}
+    label = labels.get(source.kind.lower(), media.get(kind.ris, ""))
+    return _end_sentence(_sentence(source).removesuffix("." if label else "") + label)
 
 
 def _vancouver_publication(source: Reference) -> list[str]:
@@ -151,24 +263,63 @@ def _vancouver_publication(source: Reference) -> list[str]:
     form, container = kind_of(source).form, _one_line(source.container)
     date = "[date unknown]" if source.year in ("", NO_DATE) else _one_line(source.year)
     if form == "article":
-        return [_end_sentence(container), _end_sentence(date + _vancouver_issue(source))]
-    opening = "In: " if form in ("chapter", "figure") and container else ""
-    if form == "chapter" and container and source.authors and source.editors:
-        editors = _join(_vancouver_names(source.editors, False), _vancouver_role(source.editors))
-        opening += _end_sentence(editors) + " "
-    parts = [f"{opening}{container}; {date}." if container else f"{date}."]
+        early = "Online ahead of print." if _is_early(source) else ""
+        journal = _end_sentence(abbreviate_journal(container)) if container else ""
+        return [journal, _end_sentence(date + _vancouver_issue(source)), early]
+    if form == "preprint":
+        return [f"{container} [Preprint].", f"{date}."]
+    if form == "chapter":
+        return _vancouver_book(source, date)
+    if accessed := _date_accessed(source, "%Y %b DAY"):
+        date += f" [cited {accessed}]"
+    if form == "registry":
+        return [f"{date}."]
+    opening = "In: " if form == "figure" and container else ""
+    place = f"{_one_line(source.place)}: " if source.place and form in _PUBLISHED else ""
+    edition = _edition(source) if form == "book" else ""
+    version = f"Version {_one_line(source.number)}." if form == "dataset" and source.number else ""
+    parts = [
+        edition or version,
+        f"{opening}{place}{container}; {date}." if container else f"{date}.",
+    ]
     if form == "report" and source.number:
         parts.append(f"Report No.: {_one_line(source.number)}.")
-    if form == "chapter" and _vancouver_pages(source):
-        parts.append(f"p. {_vancouver_pages(source)}.")
     if form == "figure":
         parts.append(_end_sentence(source.note))
     return parts
 
 
-def _vancouver_issue(source: Reference) -> str:
-    numbers = _one_line(source.volume) + (f"({_one_line(source.number)})" if source.number else "")
+def _vancouver_book(source: Reference, date: str) -> list[str]:
+    """List the book that a chapter is in, with its editors and publisher."""
+    opening = ""
+    if source.authors and source.editors:
+        editors = _join(_short_names(source.editors, False), _role(source.editors, "editor"))
+        opening = f"{_end_sentence(editors)} "
+    book = _sentence(source, source.container) if source.container else ""
+    if source.publisher:
+        place = f"{_one_line(source.place)}: " if source.place else ""
+        book = " ".join(filter(None, [_end_sentence(book), _edition(source)]))
+        book = f"{book} {place}{_one_line(source.publisher)}"
+    elif edition := _edition(source):
+        book = f"{_end_sentence(book)} {edition.removesuffix('.')}"
     pages = _vancouver_pages(source)
+    return [
+        f"In: {opening}{book}; {date}." if source.container else f"{date}.",
+        f"p. {pages}." if pages else "",
+    ]
+
+
+def _is_early(source: Reference) -> bool:
+    """Say whether an article is online before it has a volume."""
+    return not source.volume and source.state.casefold() in ("aheadofprint", "ahead of print")
+
+
+def _vancouver_issue(source: Reference) -> str:
+    return _issue(source, _vancouver_pages(source))
+
+
+def _issue(source: Reference, pages: str) -> str:
+    numbers = _one_line(source.volume) + (f"({_one_line(source.number)})" if source.number else "")
     return (f";{numbers}" if numbers else "") + (f":{pages}" if pages else "")
 
 
@@ -189,7 +340,11 @@ APA_MAX_AUTHORS = 20
 
 
 def format_apa(source: Reference) -> str:
-    """Format one reference as plain text; titles keep the capitals of the bibliography."""
+    """Format one reference as plain text.
+
+    An author list that the source does not have in full ends in the ellipsis that stands for
+    omitted authors: the style has no "et al." in a reference list.
+    """
     style = _Apa(italic=lambda text: text, literal=lambda text: text)
     return style.format(source, _one_line(source.link))
 
@@ -216,10 +371,15 @@ class _Apa:
     literal: Callable[[str], str]
 
     def format(self, source: Reference, link: str) -> str:
+        source = _known(source)
         authors = self.literal(_apa_authors(source))
         date = f"({self.plain(source.lettered_year)})."
         title, *container = self.title_and_container(source)
         opening = [_end_sentence(authors), date, title] if authors else [title, date]
+        accessed = _date_accessed(source, "%B DAY, %Y")
+        # Only what may change has the date of access: a page without a date of its own.
+        if accessed and link and source.year in ("", NO_DATE) and kind_of(source).form == "page":
+            link = f"Retrieved {accessed}, from {link}"
         return " ".join(part for part in [*opening, *container, link] if part)
 
     def plain(self, text: str) -> str:
@@ -228,19 +388,30 @@ class _Apa:
     def title_and_container(self, source: Reference) -> list[str]:
         """Write the title with its details, and what follows it; one of the two is in italics."""
         form, container = kind_of(source).form, self.plain(source.container)
+        plain_title = self.literal(_sentence(source, subtitles=True))
         if form == "article":
-            return [_end_sentence(self.plain(source.title)), self.journal_issue(source)]
-        if form in ("chapter", "figure"):
-            editors = self.literal(_apa_editors(source)) if form == "chapter" else ""
-            book = f"In {_join(editors, self.italic(container))}" if container else ""
-            has_range = page_range(source.pages)[1]
-            pages = f" (pp. {self.plain(_apa_pages(source))})" if has_range else ""
-            note = self.plain(source.note) if form == "figure" else ""
-            title = _end_sentence(self.plain(source.title))
-            return [title, _end_sentence(book + pages), _end_sentence(note)]
-        title = self.italic(self.plain(source.title).removesuffix("."))
-        if form == "report" and source.number:
-            title += f" ({self.plain(f'Report No. {source.number}')})"
+            early = "Advance online publication." if _is_early(source) else ""
+            return [_end_sentence(plain_title), self.journal_issue(source), early]
+        if form == "chapter":
+            return [_end_sentence(plain_title), *self.book(source)]
+        if form == "figure":
+            book = f"In {self.italic(container)}" if container else ""
+            note = _end_sentence(self.plain(source.note))
+            return [_end_sentence(plain_title), _end_sentence(book), note]
+        title = self.italic(plain_title.removesuffix("."))
+        number = _one_line(source.number)
+        details = {
+            "registry": f"Identifier {_trial_number(source)}",
+            "report": f"Report No. {number}" if number else "",
+            "dataset": f"Version {number}" if number else "",
+            "book": _edition(source),
+        }.get(form, "")
+        title += f" ({self.plain(details)})" if details else ""
+        labels = {
+            "registry": "[Clinical trial registration]",
+            "dataset": "[Computer software]" if kind_of(source) is _SOFTWARE else "[Data set]",
+        }
+        title += f" {labels[form]}" if form in labels else ""
         if form == "thesis":
             is_master = source.kind.lower() == "mastersthesis"
             degree = "Master's thesis" if is_master else "Doctoral dissertation"
@@ -249,6 +420,18 @@ class _Apa:
         # A publisher that is also the author is not named again.
         is_author = any(author.last == source.container for author in source.creators)
         return [title, "" if is_author else _end_sentence(container)]
+
+    def book(self, source: Reference) -> list[str]:
+        """Write the book that a chapter is in, and its publisher."""
+        if not source.container:
+            return []
+        title = self.italic(self.literal(_sentence(source, source.container, subtitles=True)))
+        has_range = page_range(source.pages)[1]
+        pages = f"pp. {_apa_pages(source)}" if has_range else ""
+        details = self.plain(_join(_edition(source), pages))
+        book = f"In {_join(self.literal(_apa_editors(source)), title)}"
+        book += f" ({details})" if details else ""
+        return [_end_sentence(book), _end_sentence(self.plain(source.publisher))]
 
     def journal_issue(self, source: Reference) -> str:
         issue = self.italic(self.plain(source.volume))
@@ -281,7 +464,7 @@ def _apa_editors(source: Reference) -> str:
 def _apa_names(source: Reference) -> str:
     names = [_apa_name(author) for author in source.creators]
     if source.more_authors and names:
-        return ", ".join([*names[: APA_MAX_AUTHORS - 1], "et al."])
+        return ", ".join([*names[: APA_MAX_AUTHORS - 1], ". . ."])
     if len(names) > APA_MAX_AUTHORS:
         return ", ".join([*names[: APA_MAX_AUTHORS - 1], f". . . {names[-1]}"])
     if len(names) > 1:
@@ -315,6 +498,77 @@ def _apa_pages(source: Reference) -> str:
         return f"{first}–{last}"
     is_article = re.fullmatch(r"[^\W\d]+\d{4,}|\d{5,}|\d+[^\W\d]+\d+", first)
     return f"Article {first}" if is_article else first
+
+
+# AMA, eleventh edition of the Manual of Style
+
+AMA_MAX_AUTHORS = 6
+AMA_CUT_AUTHORS = 3
+
+
+def format_ama(source: Reference) -> str:
+    """Format one reference: six authors, of more the first three; full pages; no PubMed number."""
+    source = _known(source)
+    authors = _ama_names(source.creators, source.more_authors)
+    if kind_of(source).form == "registry":
+        authors = ""
+    authors = _join(authors, "" if source.authors else _role(source.editors, "ed"))
+    parts = [_end_sentence(authors), *_ama_publication(source)]
+    accessed = _date_accessed(source, "%B DAY, %Y")
+    if source.doi:
+        parts.append(f"doi:{_one_line(source.doi)}")
+    elif link := _one_line(source.link):
+        parts += [f"Accessed {accessed}." if accessed else "", link]
+    return " ".join(filter(None, parts))
+
+
+def _ama_names(people: Sequence[Author], has_more: bool) -> str:
+    return _short_names(people, has_more, most=AMA_MAX_AUTHORS, cut=AMA_CUT_AUTHORS, ordinals=False)
+
+
+def _ama_publication(source: Reference) -> list[str]:
+    """List title, container and date; books have their titles in title case."""
+    form, container, title = kind_of(source).form, _one_line(source.container), _sentence(source)
+    year = "" if source.year == NO_DATE else _one_line(source.year)
+    number = _one_line(source.number)
+    if form == "article":
+        issue = year + _issue(source, "-".join(filter(None, page_range(source.pages))))
+        issue = f"Published online {year}" if _is_early(source) else issue
+        journal = abbreviate_journal(container) if container else ""
+        return list(map(_end_sentence, (title, journal, issue)))
+    if form == "preprint":
+        posted = f"Preprint posted online {year}" if year else "Preprint"
+        return list(map(_end_sentence, (title, container, posted)))
+    if form == "registry":
+        registry = _one_line(source.creators[0].last if source.creators else container)
+        identifier = f"{registry} identifier: {_trial_number(source)}".strip()
+        return list(map(_end_sentence, (title, identifier, year)))
+    if form == "chapter":
+        pages = "-".join(filter(None, page_range(source.pages)))
+        editors = _ama_names(source.editors, False) if source.authors else ""
+        editors = _end_sentence(_join(editors, _role(source.editors, "ed") if editors else ""))
+        book = _end_sentence(title_case(container))
+        details = _semicolon(_one_line(source.publisher), year) + (f":{pages}" if pages else "")
+        parts = [f"In: {editors} {book}" if editors else f"In: {book}" if container else ""]
+        return [_end_sentence(title), *parts, _edition(source), _end_sentence(details)]
+    if form in ("book", "report", "thesis"):
+        is_master = source.kind.lower() == "mastersthesis"
+        label = "" if form != "thesis" else "Master's thesis." if is_master else "Dissertation."
+        report = f"Report {number}." if form == "report" and number else ""
+        edition = _edition(source) if form == "book" else ""
+        publisher = _end_sentence(_semicolon(container, year))
+        return [_end_sentence(title_case(title)), label, edition, publisher, report]
+    if form == "dataset":
+        version = f"Version {number}" if number else ""
+        return list(map(_end_sentence, (title, version, _semicolon(container, year))))
+    is_author = any(author.last == source.container for author in source.creators)
+    note = source.note if form == "figure" else ""
+    site = f"In: {container}" if form == "figure" and container else "" if is_author else container
+    return list(map(_end_sentence, (title, site, year, note)))
+
+
+def _semicolon(publisher: str, year: str) -> str:
+    return "; ".join(filter(None, (publisher, year)))
 
 
 # BibTeX
@@ -354,6 +608,7 @@ def format_bibtex(sources: Iterable[Reference]) -> str:
 
 def _bibtex_fields(source: Reference) -> dict[str, str]:
     """Return the fields that are known, escaped."""
+    source = _known(source)
     first, last = page_range(source.pages)
     names = _bibtex_names(source.authors, source.more_authors)
     is_figure = kind_of(source).form == "figure"
@@ -361,8 +616,7 @@ def _bibtex_fields(source: Reference) -> dict[str, str]:
     fields = {
         "author": names if source.authors else "",
         "editor": _bibtex_names(source.editors, source.more_authors and not source.authors),
-        # Styles put titles in lower case; which capitals may go is not known here, so none.
-        "title": f"{{{escape_latex(source.title)}}}",
+        "title": _bibtex_title(source),
         "year": escape_latex(source.year),
         container: escape_latex(source.container),
         "volume": escape_latex(source.volume),
@@ -371,9 +625,23 @@ def _bibtex_fields(source: Reference) -> dict[str, str]:
         "doi": _one_line(source.doi),
         "pmid": _one_line(source.pmid),
         "url": _one_line(source.url),
+        **({"publisher": escape_latex(source.publisher)} if source.publisher else {}),
+        "address": escape_latex(source.place),
+        "edition": escape_latex(source.edition),
+        "pubstate": escape_latex(source.state),
+        "urldate": escape_latex(source.accessed),
         "note": escape_latex(source.note) if is_figure else "",
     }
     return {name: value for name, value in fields.items() if value}
+
+
+def _bibtex_title(source: Reference) -> str:
+    """Put words whose capitals must stay in braces: styles put titles in lower case."""
+    title, end, parts = _one_line(source.title), 0, []
+    for match in capitals_to_protect(title, source.protected):
+        parts += [title[end : match.start()].translate(_LATEX_ESCAPES), f"{{{match[0]}}}"]
+        end = match.end()
+    return "".join(parts) + title[end:].translate(_LATEX_ESCAPES)
 
 
 def escape_latex(text: str) -> str:
@@ -396,8 +664,6 @@ def _bibtex_name(author: Author) -> str:
 
 # RIS
 
-_RIS_CONTAINERS = {"article": "journal_name"} | dict.fromkeys(_PUBLISHED, "publisher")
-
 
 def format_ris(sources: Iterable[Reference]) -> str:
     """Format sources as RIS, the tagged lines that reference managers read."""
@@ -414,13 +680,13 @@ def format_ris(sources: Iterable[Reference]) -> str:
 
 def _ris_record(source: Reference) -> dict[str, str | list[str]]:
     """Return the fields that are known, by the names of rispy."""
+    source = _known(source)
     kind = kind_of(source)
     first, last = page_range(source.pages)
     authors, editors = (
         [_join(person.last, person.first, person.suffix) for person in people]
         for people in (source.authors, source.editors)
     )
-    (authors if source.authors else editors).extend(["et al."] if source.more_authors else [])
     fields: dict[str, str | list[str]] = {
         "type_of_reference": kind.ris,
         "id": source.key,
@@ -428,7 +694,9 @@ def _ris_record(source: Reference) -> dict[str, str | list[str]]:
         "secondary_authors": editors,
         "title": source.title,
         "year": "" if source.year == NO_DATE else source.year,
-        _RIS_CONTAINERS.get(kind.form, "secondary_title"): source.container,
+        "journal_name": source.container if kind.form == "article" else "",
+        "secondary_title": "" if kind.form in ("article", *_PUBLISHED) else source.container,
+        "publisher": source.container if kind.form in _PUBLISHED else source.publisher,
         "volume": source.volume,
         "number": source.number,
         "start_page": first,
@@ -436,7 +704,10 @@ def _ris_record(source: Reference) -> dict[str, str | list[str]]:
         "doi": source.doi,
         "accession_number": source.pmid,
         "urls": [source.link],
-        "notes": [source.note] if kind.form == "figure" else [],
+        "place_published": source.place,
+        "edition": source.edition,
+        "access_date": source.accessed.replace("-", "/"),
+        "notes": [_note(source)],
     }
     for name, value in fields.items():
         if isinstance(value, list):
@@ -455,35 +726,48 @@ def format_csl_json(sources: Iterable[Reference]) -> str:
 
 
 def _csl_item(source: Reference) -> dict:
+    source = _known(source)
     kind = kind_of(source)
     first, last = page_range(source.pages)
     authors, editors = (
         [_csl_name(person) for person in people] for people in (source.authors, source.editors)
-    )
-    # CSL has no word for further authors; the name "others" is what converters of BibTeX write.
-    (authors if source.authors else editors).extend(
-        [{"literal": "others"}] if source.more_authors else []
     )
     variables = {
         "author": authors,
         "editor": editors,
         "title": source.title,
         "issued": {"date-parts": [[int(source.year)]]} if source.year.isdecimal() else None,
-        "publisher" if kind.form in _PUBLISHED else "container-title": source.container,
+        "container-title": "" if kind.form in _PUBLISHED else source.container,
+        "publisher": source.container if kind.form in _PUBLISHED else source.publisher,
+        "publisher-place": source.place,
+        "edition": source.edition,
         "volume": source.volume,
-        "number" if kind.form == "report" else "issue": source.number,
+        {"report": "number", "dataset": "version"}.get(kind.form, "issue"): source.number,
         "page": f"{first}-{last}" if last else first,
         "genre": "Master's thesis" if source.kind.lower() == "mastersthesis" else "",
         "DOI": source.doi,
         "PMID": source.pmid,
         "URL": source.link,
-        "note": source.note if kind.form == "figure" else "",
+        "accessed": _csl_date(source.accessed),
+        "status": "advance online publication" if _is_early(source) else "",
+        "note": _note(source),
     }
     return {"id": source.key, "type": kind.csl} | {
         name: _one_line(value) if isinstance(value, str) else value
         for name, value in variables.items()
         if value
     }
+
+
+def _csl_date(text: str) -> dict | None:
+    parts = [int(part) for part in re.findall(r"\d+", text)]
+    return {"date-parts": [parts]} if parts else None
+
+
+def _note(source: Reference) -> str:
+    """Return the note of a figure, and that authors are missing: no format has a name for them."""
+    notes = [source.note if kind_of(source).form == "figure" else ""]
+    return " ".join(filter(None, [*notes, INCOMPLETE_AUTHORS if source.more_authors else ""]))
 
 
 def _csl_name(author: Author) -> dict[str, str]:
@@ -503,6 +787,7 @@ def _lines(style: Callable[[Reference], str], bullet: str = "") -> Callable:
 TEXT_STYLES: dict[str, Callable[[Reference], str]] = {
     "vancouver": format_vancouver,
     "apa": format_apa,
+    "ama": format_ama,
 }
 """Styles of a single reference, as plain text."""
 STYLES: dict[str, Callable[[Iterable[Reference]], str]] = {
@@ -511,6 +796,7 @@ STYLES: dict[str, Callable[[Iterable[Reference]], str]] = {
     "csl-json": format_csl_json,
     "vancouver": _lines(format_vancouver),
     "apa": _lines(format_apa),
+    "ama": _lines(format_ama),
     "markdown": _lines(format_apa_markdown, "- "),
 }
 """Styles of a list of references, by the names that `evidence cite` takes."""

@@ -19,7 +19,7 @@ from evidence.dataset.bibliography import (
     parse_bibliography,
 )
 from evidence.dataset.bibtex import Entry, parse_bibtex
-from evidence.dataset.citations import escape_latex, format_bibtex
+from evidence.dataset.citations import INCOMPLETE_AUTHORS, escape_latex, format_bibtex
 from evidence.dataset.project_folder import find_project
 from evidence.dataset.schema import BIBLIOGRAPHY_FILE
 from evidence.errors import EvidenceError
@@ -32,6 +32,8 @@ RIS_TYPES = {
     **dict.fromkeys(("CONF", "CPAPER"), "inproceedings"),
     "RPRT": "techreport",
     "THES": "phdthesis",
+    "DATA": "dataset",
+    "COMP": "software",
 }
 CSL_TYPES = {
     **dict.fromkeys(("article-journal", "article-magazine", "article-newspaper"), "article"),
@@ -40,20 +42,23 @@ CSL_TYPES = {
     "paper-conference": "inproceedings",
     "report": "techreport",
     "thesis": "phdthesis",
+    "dataset": "dataset",
+    "software": "software",
 }
 # By BibTeX field: the tags that may hold it, the best first.
 RIS_FIELDS = {
     "author": "AU A1", "editor": "A2 ED", "title": "TI T1 CT BT", "container": "T2 JF JO JA J2 BT",
     "year": "PY Y1 DA", "volume": "VL", "number": "IS", "eid": "C7", "publisher": "PB",
-    "doi": "DO", "url": "UR L2",
+    "doi": "DO", "url": "UR L2", "address": "CY", "edition": "ET",
 }  # fmt: skip
 PUBMED_FIELDS = {
     "author": "FAU AU", "editor": "FED ED", "title": "TI", "container": "JT TA BTI", "year": "DP",
     "volume": "VI", "number": "IP", "pages": "PG", "publisher": "PB", "pmid": "PMID",
 }  # fmt: skip
 CSL_FIELDS = {
-    "title": "title", "container": "container-title", "volume": "volume", "number": "issue number",
+    "title": "title", "container": "container-title", "volume": "volume", "number": "issue number version",
     "pages": "page", "publisher": "publisher", "doi": "DOI", "pmid": "PMID", "url": "URL",
+    "address": "publisher-place", "edition": "edition",
 }  # fmt: skip
 CONTAINERS = {"article": "journal", "incollection": "booktitle", "inproceedings": "booktitle"}
 _ADDRESSES = ("doi", "url", "pmid")
@@ -185,7 +190,17 @@ def _ris_entry(line: int, record: Mapping[str, list[str]]) -> Entry:
     if first["TY"].strip() == "EDBOOK":
         record = {**record, "ED": record.get("AU", []), "AU": []}
     fields = _fields(kind, {**RIS_FIELDS, "pmid": "PMID"}, record)
+    if accessed := re.sub(r"/+", "-", first.get("Y2", "")).strip("-"):
+        fields["urldate"] = escape_latex(accessed)
+    _mark_incomplete(fields, record.get("N1", ()))
     return Entry("", kind, line, fields | ({"pages": escape_latex(pages)} if pages else {}))
+
+
+def _mark_incomplete(fields: dict[str, str], notes: Iterable[str]) -> None:
+    """Add that there are more authors, if one of the notes says so."""
+    role = "author" if fields.get("author") else "editor"
+    if fields.get(role) and any(INCOMPLETE_AUTHORS in note for note in notes):
+        fields[role] += " and others"
 
 
 def _pubmed_entry(line: int, record: Mapping[str, list[str]]) -> Entry:
@@ -242,6 +257,12 @@ def _csl_entry(number: int, item: Mapping) -> Entry:
     if isinstance(issued, Mapping):
         parts = issued.get("date-parts") or [[issued.get("raw") or issued.get("literal") or ""]]
         fields["year"] = escape_latex(str(parts[0][0] if parts[0] else ""))
+    accessed = item.get("accessed")
+    if isinstance(accessed, Mapping) and (parts := accessed.get("date-parts")):
+        fields["urldate"] = "-".join(f"{int(part):02}" for part in parts[0])
+    if str(item.get("status", "")) == "advance online publication":
+        fields["pubstate"] = "aheadofprint"
+    _mark_incomplete(fields, record.get("note", ()))
     return Entry("", kind, number, fields)
 
 
