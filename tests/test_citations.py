@@ -1,7 +1,9 @@
 """Reference styles. Expected texts are written by hand after Citing Medicine and APA 7."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import fields, replace
+from pathlib import Path
 from unicodedata import normalize
 
 import pytest
@@ -10,7 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from evidence.dataset.authors import Author
-from evidence.dataset.bibliography import Reference, read_bibliography
+from evidence.dataset.bibliography import (
+    Reference,
+    build_reference,
+    parse_bibliography,
+    read_bibliography,
+)
 from evidence.dataset.citations import (
     STYLES,
     format_apa,
@@ -18,6 +25,7 @@ from evidence.dataset.citations import (
     format_vancouver,
     page_range,
 )
+from evidence.exchange.references import read_references
 
 
 def source(**values) -> Reference:
@@ -77,6 +85,34 @@ SOURCES = [
     replace(reference, key=f"source{number}")
     for number, reference in enumerate((ZARATE, WHO, THESIS, CHAPTER, WEBPAGE, BOOK))
 ]
+
+
+def expected() -> Iterator[tuple[Reference, dict[str, str]]]:
+    """Yield the references that were written by hand, and how each style writes them."""
+    text = (Path(__file__).parent / "data" / "references.txt").read_text("utf-8")
+    for block in text.split("\n\n")[1:]:
+        entry, *lines = block.strip().split("\n")
+        (reference,) = parse_bibliography(entry.encode()).values()
+        yield reference, dict(line.split(": ", 1) for line in lines)
+
+
+EXPECTED = list(expected())
+
+
+@pytest.mark.parametrize(("label", "style"), [("APA", "apa"), ("VAN", "vancouver"), ("AMA", "ama")])
+@pytest.mark.parametrize(("reference", "lines"), EXPECTED, ids=[r.key for r, _ in EXPECTED])
+def test_styles_write_what_their_manuals_want(reference, lines, label, style):
+    assert sole(style, reference) == lines[label]
+
+
+@pytest.mark.parametrize("style", ["bibtex", "ris", "csl-json"])
+@pytest.mark.parametrize("reference", [r for r, _ in EXPECTED], ids=lambda r: r.key)
+def test_formats_come_back_as_the_same_reference(reference, style):
+    """Whatever a style prints of a reference it prints of the one that is read back."""
+    _, (entry,) = read_references(STYLES[style]([reference]), "export")
+    back = build_reference(entry)
+    for text_style in ("apa", "vancouver", "ama"):
+        assert sole(text_style, back) == sole(text_style, reference)
 
 
 @pytest.mark.parametrize(
@@ -296,7 +332,9 @@ def test_no_line_of_a_title_starts_a_new_tag(end):
 
 # Types and variables by hand from the schema of CSL-JSON 1.0.2, as far as they can occur here.
 CSL_TYPES = {
-    "article", "article-journal", "book", "chapter", "dataset", "document", "figure", "paper-conference", "report",
+    "article", "article-journal", "book", "chapter", "dataset", "document",
+    "figure",
+    "paper-conference", "report",
     "thesis", "webpage",
 }  # fmt: skip
 CSL_VARIABLES = {

@@ -74,7 +74,8 @@ _REGISTRY_TITLE = re.compile(rf"(?:({_TRIAL_NUMBER.pattern}): )?(.*?)(?:, regist
 _UNKNOWN_NAME = re.compile(r"authors? not (?:read|stated|known|confirmed|kept)", re.IGNORECASE)
 _UNKNOWN_CONTAINER = re.compile(r"(?:journal )?not (?:read|stated|known|confirmed)", re.IGNORECASE)
 INCOMPLETE_AUTHORS = "The author list is incomplete."
-"""A note in formats that have no word for further authors."""
+AHEAD_OF_PRINT = "Online ahead of print."
+"""Notes in formats that have no word for this."""
 
 
 def _known(source: Reference) -> Reference:
@@ -118,6 +119,11 @@ def _trial_number(source: Reference) -> str:
         return match[0]
     match = _REGISTRY_TITLE.fullmatch(_one_line(source.title))
     return (match and match[1]) or ""
+
+
+def _registry(source: Reference) -> str:
+    organisations = [author.last for author in source.creators if not author.first]
+    return _one_line(next(iter(organisations), source.container) or "Trial registry")
 
 
 def _sentence(source: Reference, text: str = "", *, subtitles: bool = False) -> str:
@@ -207,6 +213,8 @@ def format_vancouver(source: Reference) -> str:
 
 
 def _vancouver_authors(source: Reference) -> str:
+    if kind_of(source).form == "registry":
+        return f"{_registry(source)} [Internet]."
     names = _short_names(source.creators, source.more_authors)
     return _end_sentence(_join(names, "" if source.authors else _role(source.editors, "editor")))
 
@@ -246,8 +254,7 @@ def _vancouver_title(source: Reference) -> str:
     kind = kind_of(source)
     if kind.form == "registry":
         # The registry is cited, and its entry is a part of it.
-        number = _trial_number(source)
-        return f"Identifier {number}, {_sentence(source)};"
+        return f"Identifier {_trial_number(source)}, {_sentence(source)};"
     labels = {
         "phdthesis": " [dissertation]",
         "thesis": " [dissertation]",
@@ -263,7 +270,7 @@ def _vancouver_publication(source: Reference) -> list[str]:
     form, container = kind_of(source).form, _one_line(source.container)
     date = "[date unknown]" if source.year in ("", NO_DATE) else _one_line(source.year)
     if form == "article":
-        early = "Online ahead of print." if _is_early(source) else ""
+        early = AHEAD_OF_PRINT if _is_early(source) else ""
         journal = _end_sentence(abbreviate_journal(container)) if container else ""
         return [journal, _end_sentence(date + _vancouver_issue(source)), early]
     if form == "preprint":
@@ -540,8 +547,7 @@ def _ama_publication(source: Reference) -> list[str]:
         posted = f"Preprint posted online {year}" if year else "Preprint"
         return list(map(_end_sentence, (title, container, posted)))
     if form == "registry":
-        registry = _one_line(source.creators[0].last if source.creators else container)
-        identifier = f"{registry} identifier: {_trial_number(source)}".strip()
+        identifier = f"{_registry(source)} identifier: {_trial_number(source)}"
         return list(map(_end_sentence, (title, identifier, year)))
     if form == "chapter":
         pages = "-".join(filter(None, page_range(source.pages)))
@@ -692,7 +698,7 @@ def _ris_record(source: Reference) -> dict[str, str | list[str]]:
         "id": source.key,
         "authors": authors,
         "secondary_authors": editors,
-        "title": source.title,
+        "title": _exported_title(source),
         "year": "" if source.year == NO_DATE else source.year,
         "journal_name": source.container if kind.form == "article" else "",
         "secondary_title": "" if kind.form in ("article", *_PUBLISHED) else source.container,
@@ -707,7 +713,8 @@ def _ris_record(source: Reference) -> dict[str, str | list[str]]:
         "place_published": source.place,
         "edition": source.edition,
         "access_date": source.accessed.replace("-", "/"),
-        "notes": [_note(source)],
+        "type_of_work": _genre(source),
+        "notes": [_note(source), AHEAD_OF_PRINT if _is_early(source) else ""],
     }
     for name, value in fields.items():
         if isinstance(value, list):
@@ -735,7 +742,7 @@ def _csl_item(source: Reference) -> dict:
     variables = {
         "author": authors,
         "editor": editors,
-        "title": source.title,
+        "title": _exported_title(source),
         "issued": {"date-parts": [[int(source.year)]]} if source.year.isdecimal() else None,
         "container-title": "" if kind.form in _PUBLISHED else source.container,
         "publisher": source.container if kind.form in _PUBLISHED else source.publisher,
@@ -744,7 +751,7 @@ def _csl_item(source: Reference) -> dict:
         "volume": source.volume,
         {"report": "number", "dataset": "version"}.get(kind.form, "issue"): source.number,
         "page": f"{first}-{last}" if last else first,
-        "genre": "Master's thesis" if source.kind.lower() == "mastersthesis" else "",
+        "genre": _genre(source),
         "DOI": source.doi,
         "PMID": source.pmid,
         "URL": source.link,
@@ -762,6 +769,17 @@ def _csl_item(source: Reference) -> dict:
 def _csl_date(text: str) -> dict | None:
     parts = [int(part) for part in re.findall(r"\d+", text)]
     return {"date-parts": [parts]} if parts else None
+
+
+def _genre(source: Reference) -> str:
+    return "Master's thesis" if source.kind.lower() == "mastersthesis" else ""
+
+
+def _exported_title(source: Reference) -> str:
+    """Write the title in sentence case: in these formats nothing says which capitals must stay."""
+    if kind_of(source).form == "figure":
+        return source.title
+    return sentence_case(_one_line(source.title), source.protected)
 
 
 def _note(source: Reference) -> str:

@@ -19,7 +19,12 @@ from evidence.dataset.bibliography import (
     parse_bibliography,
 )
 from evidence.dataset.bibtex import Entry, parse_bibtex
-from evidence.dataset.citations import INCOMPLETE_AUTHORS, escape_latex, format_bibtex
+from evidence.dataset.citations import (
+    AHEAD_OF_PRINT,
+    INCOMPLETE_AUTHORS,
+    escape_latex,
+    format_bibtex,
+)
 from evidence.dataset.project_folder import find_project
 from evidence.dataset.schema import BIBLIOGRAPHY_FILE
 from evidence.errors import EvidenceError
@@ -189,7 +194,11 @@ def _ris_entry(line: int, record: Mapping[str, list[str]]) -> Entry:
     kind = RIS_TYPES.get(first["TY"].strip(), "misc")
     if first["TY"].strip() == "EDBOOK":
         record = {**record, "ED": record.get("AU", []), "AU": []}
+    if kind == "phdthesis" and first.get("M3", "").startswith("Master"):
+        kind = "mastersthesis"
     fields = _fields(kind, {**RIS_FIELDS, "pmid": "PMID"}, record)
+    if AHEAD_OF_PRINT in record.get("N1", ()):
+        fields["pubstate"] = "aheadofprint"
     if accessed := re.sub(r"/+", "-", first.get("Y2", "")).strip("-"):
         fields["urldate"] = escape_latex(accessed)
     _mark_incomplete(fields, record.get("N1", ()))
@@ -248,6 +257,8 @@ def _tagged_name(name: str) -> str:
 
 def _csl_entry(number: int, item: Mapping) -> Entry:
     kind = CSL_TYPES.get(str(item.get("type", "")), "misc")
+    if kind == "phdthesis" and str(item.get("genre", "")).startswith("Master"):
+        kind = "mastersthesis"
     record = {name: [str(value)] for name, value in item.items() if isinstance(value, str | int)}
     fields = _fields(kind, CSL_FIELDS, record)
     for role in ("author", "editor"):
