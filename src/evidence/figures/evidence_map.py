@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from string import ascii_uppercase
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -296,7 +297,7 @@ def _draw_bubbles(axes, filled: pd.DataFrame, *, is_compact: bool):
         cells = filled["certainty"] == level
         look = {"marker": mark, "fc": colour if level else "white", "ec": colour}
         axes.scatter(x[cells], filled.loc[cells, "row"], s=area[cells], **look)
-    small = {"fontsize": style.SMALL_SIZE}
+    small: dict[str, Any] = {"fontsize": style.SMALL_SIZE}
     for place, cell in zip(x, filled.itertuples(), strict=True):
         look = {"color": "white" if cell.certainty else style.INK, "weight": "bold"} | small
         studies = axes.text(place, cell.row, str(cell.k), ha="center", va="center_baseline", **look)

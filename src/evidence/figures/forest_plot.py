@@ -536,10 +536,10 @@ def _arrange(figure, layout: ForestLayout, page_width: float, *, has_risk: bool)
         widths.pop("effect"), measure(*(f"PI {text}" for text in frame["prediction"])) + GAP
     )
     del widths["label"]
-    for names in (("time",), ("share",), ("group1", "group2")):
+    for group in (("time",), ("share",), ("group1", "group2")):
         room = right - MIN_MARKS - GAP - sum(widths.values())
         if is_narrow or room < MIN_NAME:
-            below += [name for name in names if widths.pop(name, 0)]
+            below += [name for name in group if widths.pop(name, 0)]
     # Half of the last number of the axis stands beyond its end.
     end = page_width - max(GAP, risk_width) if is_narrow else right - widths["effect"]
     room = right - widths["effect"] if is_narrow else end - MIN_MARKS - GAP
@@ -597,17 +597,15 @@ class _Block:
         small = {"fontsize": style.SMALL_SIZE}
         self.details = style.wrap_text(figure, details, form.start - GAP / 2, **small)
         self.note = style.wrap_text(figure, line["heterogeneity"], form.note_width)
-        labels, details, notes = map(_count_lines, (self.label, self.details, self.note))
+        labels, below, notes = map(_count_lines, (self.label, self.details, self.note))
         if form.is_stacked and not is_heading:
-            details = max(details, 1)
+            below = max(below, 1)
         self.details_y = LINE * labels
         self.mark_y = LINE * (labels + 0.5) if form.is_stacked else LINE * labels / 2
-        self.prediction_y = LINE * (labels + details + 0.5)
+        self.prediction_y = LINE * (labels + below + 0.5)
         prediction = bool(line["prediction"])
-        self.note_y = LINE * (labels + details + prediction * form.is_stacked)
-        rows = (
-            labels + details + (prediction + notes if form.is_stacked else max(prediction, notes))
-        )
+        self.note_y = LINE * (labels + below + prediction * form.is_stacked)
+        rows = labels + below + (prediction + notes if form.is_stacked else max(prediction, notes))
         self.height = LINE * rows + (DENSE_PADDING if form.is_dense else PADDING)
 
     def draw(self, axes, write, top: float) -> None:
@@ -712,7 +710,7 @@ def place_on_axis(
     numbers = layout.frame[["estimate", "ci_low", "ci_high", "pi_low", "pi_high"]]
     lines = [{name: place(x) for name, x in line.items()} for line in numbers.to_dict("records")]
     ticks = axes.get_xticks()
-    labels = axes.xaxis.get_major_formatter().format_ticks(ticks)
+    labels = axes.xaxis.get_major_formatter().format_ticks(list(ticks))
     places = {place(tick): label for tick, label in zip(ticks, labels, strict=True)}
     shown = {x: label for x, label in places.items() if x is not None and 0 <= x <= 1}
     return lines, shown, place(NO_EFFECT.get(layout.measure, np.nan))

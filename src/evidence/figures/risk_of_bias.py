@@ -69,7 +69,9 @@ def _traffic_lights(identity: str, title: str, group: list[Appraisal], part) -> 
     columns = _columns(group)
     shown = [group[number] for number in part]
     judges = {appraisal.judge for appraisal in group}
-    rows, sentences, lines, headings = [], [], [], {}
+    rows, sentences = [], []
+    lines: list[str] = []
+    headings: dict[str, int] = {}
     for appraisal in shown:
         if len(judges) > 1 and appraisal.judge not in headings:
             headings[appraisal.judge] = len(lines)

@@ -15,6 +15,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 FONTS = Path(__file__).parent / "fonts"
 MILLIMETRE = 1 / 25.4
 DOUBLE_COLUMN, SINGLE_COLUMN = 180 * MILLIMETRE, 85 * MILLIMETRE
@@ -302,15 +304,18 @@ def key(marker: str, colour: str, label: str, is_filled: bool = True, **look) ->
     return {"marker": marker, "ls": "", "ms": 7, "mec": colour, "mfc": fill, "label": label} | look
 
 
-def legend(figure, marks: Iterable[Mapping], *, ncols: int = 3, loc: str = "left", **options):
+def legend(
+    figure, marks: Iterable[Mapping[str, Any]], *, ncols: int = 3, loc: str = "left", **options
+):
     """Add a legend below a figure; marks are options of `Line2D`, or of `Patch` if hatched.
 
     A mark may have a `sign` in the colour `sign_colour`, which is drawn on it. The legend has as
     many columns as fit into the width of the figure, at most `ncols`. Returns its height in inches.
     """
-    marks, room = [dict(mark) for mark in marks], figure.get_figwidth() - 2 * MARGIN
+    room = figure.get_figwidth() - 2 * MARGIN
+    marks = list(marks)
     labels = [wrap_text(figure, mark["label"], room - 0.5, fontsize=SMALL_SIZE) for mark in marks]
-    handles = [_legend_handle(mark) for mark in marks]
+    handles = [_legend_handle(dict(mark)) for mark in marks]
     place = "outside lower" if figure.get_layout_engine() else "lower"
     options = {"borderaxespad": MARGIN * 72 / SMALL_SIZE, "columnspacing": 1.2} | options
     for columns in range(ncols, 0, -1):
@@ -322,7 +327,7 @@ def legend(figure, marks: Iterable[Mapping], *, ncols: int = 3, loc: str = "left
     return 0.0
 
 
-def _legend_handle(mark: dict[str, Any]):
+def _legend_handle(mark: dict[str, Any]) -> Any:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
@@ -337,14 +342,15 @@ def _legend_handle(mark: dict[str, Any]):
 
 def _sign_marker(sign: str) -> dict[str, Any]:
     """Return a character as a marker of the size of small text, centred."""
+    from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import TextPath
     from matplotlib.transforms import Affine2D
 
-    path = TextPath((0, 0), sign, size=SMALL_SIZE, prop={"weight": "bold"})
+    path = TextPath((0, 0), sign, size=SMALL_SIZE, prop=FontProperties(weight="bold"))
     box = path.get_extents()
     centred = path.transformed(Affine2D().translate(-(box.x0 + box.x1) / 2, -(box.y0 + box.y1) / 2))
     # A marker is scaled so that its farthest point is half its size away.
-    return {"marker": centred, "ms": 2 * abs(centred.vertices).max()}
+    return {"marker": centred, "ms": 2 * np.abs(centred.vertices).max()}
 
 
 def add_panel(figure, edges: tuple[float, float], bottom: float, height: float):

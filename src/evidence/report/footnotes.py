@@ -246,7 +246,8 @@ def _quantity(column: str) -> str:
     """Return a column in words: `rr_low` is 'risk ratio, low', `n1` is 'n, arm 1'."""
     if column in QUANTITIES:
         return QUANTITIES[column]
-    quantity, arm, end = COLUMN.fullmatch(column).group("quantity", "arm", "end")
+    match = COLUMN.fullmatch(column)
+    quantity, arm, end = match.group("quantity", "arm", "end") if match else (column, "", "")
     words = QUANTITIES.get(quantity, quantity.replace("_", " "))
     return words + (f" in arm {arm}" if arm else "") + (end or "").replace("_", " ")
 

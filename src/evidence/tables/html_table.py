@@ -59,8 +59,7 @@ class ReportTable:
         Roles are explicit, because some browsers drop those of a table that style shows as cards.
         """
         columns = self.frame.columns.difference([*self.second_line, *self.folded], sort=False)
-        keys = {name: self.sort_keys.get(name) for name in columns}
-        keys = {name: given or sort_keys(self._texts(name)) for name, given in keys.items()}
+        keys = {name: self.sort_keys.get(name) or sort_keys(self._texts(name)) for name in columns}
         header = "".join(
             f'<th role="columnheader" scope="col">{escape(name)}</th>' for name in columns
         )

@@ -99,7 +99,7 @@ def studies_by_choice(
     studies: dict[str, dict[Any, set[str]]] = {}
     for effect, missed in _with_missed_fields(effects, query):
         times = (effect.days,) if effect.days > 0 else ()
-        for field, words in (effect.words | {TIME: times}).items():
+        for field, words in {**effect.words, TIME: times}.items():
             for word in words if missed in ([], [field]) else ():
                 studies.setdefault(field, {}).setdefault(word, set()).add(effect.study)
     return {
@@ -121,7 +121,9 @@ def find_alternatives(
         if keep in missed:
             continue
         # Of each field the last word, which is not the one for any.
-        words = {field: effect.words[field][-1] for field in missed if field != TIME}
+        words: dict[str, Any] = {
+            field: effect.words[field][-1] for field in missed if field != TIME
+        }
         if "scope" in words:
             words["scope"] = "all"
         if TIME in missed:
