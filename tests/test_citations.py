@@ -20,6 +20,7 @@ from evidence.dataset.bibliography import (
 )
 from evidence.dataset.citations import (
     STYLES,
+    abbreviate_journal,
     format_apa,
     format_apa_markdown,
     format_vancouver,
@@ -192,6 +193,24 @@ def test_pages(pages, short, long):
     reference = source(title="T", container="J", year="2001", volume="7", pages=pages)
     assert format_vancouver(reference) == f"T. J. 2001;7:{short}."
     assert format_apa(reference) == f"T. (2001). J, 7, {long}."
+
+
+# By hand from the NLM catalog, and from the List of Title Word Abbreviations of ISO 4.
+@pytest.mark.parametrize(
+    ("title", "short"),
+    [
+        ("The Lancet", "Lancet"),
+        ("Journal of Psychiatry & Neuroscience", "J Psychiatry Neurosci"),
+        ("PSYCHOPHARMACOLOGY", "Psychopharmacology (Berl)"),
+        ("Pakistan Armed Forces Medical Journal", "Pak Armed Forces Med J"),
+        ("Chinese Journal of Anesthesiology", "Chin J Anesthesiol"),
+        ("Applied Statistics", "Appl Stat"),
+        ("Statistics", "Statistics"),
+        ("Journal of Bread", "Journal of Bread"),
+    ],
+)
+def test_journals_are_abbreviated_if_all_of_their_words_are_known(title, short):
+    assert abbreviate_journal(title) == short
 
 
 def test_number_of_pages_is_no_place():

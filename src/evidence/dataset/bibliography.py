@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from evidence.dataset.authors import Author, Names, read_names
 from evidence.dataset.latex_text import decode_address, decode_latex
-from evidence.dataset.letter_case import protected_words
+from evidence.dataset.letter_case import protected_phrases
 from evidence.dataset.schema import BIBLIOGRAPHY_FILE
 from evidence.dataset.text_checks import find_hidden, identifier_error, quote, remove_hidden
 from evidence.errors import DatasetError, Problem, ProblemList
@@ -55,7 +55,7 @@ class Reference:
 
     `suffix` is the letter that tells sources of the same authors and year apart; see `labels`.
     `publisher` is that of the book that a chapter is in, `state` biblatex's `pubstate`, `accessed` a
-    date, and `protected` has the words of the titles whose letter case stays.
+    date, and `protected` has the phrases of the titles whose letter case stays.
     """
 
     key: str
@@ -313,7 +313,7 @@ def build_reference(entry: "Entry") -> Reference:
         edition=decode_latex(_first(fields, "edition")),
         state=decode_latex(_first(fields, "pubstate")),
         accessed=decode_latex(_first(fields, "urldate")),
-        protected=protected_words(_first(fields, "title"), _first(fields, container) * is_part),
+        protected=protected_phrases(_first(fields, "title"), _first(fields, container) * is_part),
     )
 
 
@@ -358,6 +358,9 @@ def _addresses(fields: Mapping[str, str]) -> tuple[str, str, str]:
         pmid = pmid or eprint
     elif eprint and not url and kind in _EPRINT_ADDRESSES:
         url = _EPRINT_ADDRESSES[kind].format(re.sub("^arxiv:", "", eprint, flags=re.IGNORECASE))
+    # What is found by its number needs no address; formats that we write repeat it.
+    if pmid and re.fullmatch(rf"https?://pubmed\.ncbi\.nlm\.nih\.gov/{re.escape(pmid)}/?", url):
+        url = ""
     return doi, pmid, url
 
 

@@ -86,10 +86,13 @@ def _known(source: Reference) -> Reference:
     return replace(source, authors=authors, container=container, more_authors=has_more)
 
 
+_NO_TITLE_WORDS = ("a", "an", "and", "at", "for", "from", "in", "of", "on", "the", "to", "with")
+
+
 @cache
-def _abbreviations() -> dict[str, str]:
-    lines = files("evidence.dataset").joinpath("journals.csv").read_text("utf-8").splitlines()
-    return {_plain_name(row["title"]): row["abbreviation"] for row in csv.DictReader(lines)}
+def _read_abbreviations(name: str) -> dict[str, str]:
+    lines = files("evidence.dataset").joinpath(name).read_text("utf-8").splitlines()
+    return {_plain_name(title): short for title, short in list(csv.reader(lines))[1:]}
 
 
 def _plain_name(journal: str) -> str:
@@ -97,9 +100,23 @@ def _plain_name(journal: str) -> str:
     return " ".join(words[1:] if words[:1] == ["the"] else words)
 
 
+def _is_journal(title: str) -> bool:
+    return _plain_name(title) in _read_abbreviations("journals.csv")
+
+
 def abbreviate_journal(title: str) -> str:
-    """Return NLM's abbreviation of a journal, or the title if `journals.csv` does not list it."""
-    return _abbreviations().get(_plain_name(title), _one_line(title))
+    """Return NLM's abbreviation of a journal, else one after ISO 4.
+
+    A title of one word stays whole, and so does a title with a word that `journal_words.csv` has not.
+    """
+    name = _plain_name(title)
+    words = [word for word in name.split() if word not in _NO_TITLE_WORDS]
+    known = _read_abbreviations("journal_words.csv")
+    if name in (listed := _read_abbreviations("journals.csv")):
+        return listed[name]
+    if len(words) > 1 and all(word in known for word in words):
+        return " ".join(known[word] for word in words)
+    return _one_line(title)
 
 
 def kind_of(source: Reference) -> Kind:
@@ -108,7 +125,7 @@ def kind_of(source: Reference) -> Kind:
         return _PREPRINT
     if source.kind.lower() in ("misc", "online", "dataset") and _trial_number(source):
         return _REGISTRY_ENTRY
-    if source.volume and source.container:
+    if source.container and (source.volume or _is_journal(source.container)):
         return _KINDS.get(source.kind.lower(), _ARTICLE)
     return _KINDS.get(source.kind.lower(), _WEB_PAGE if source.url else _OTHER)
 
@@ -134,6 +151,12 @@ def _sentence(source: Reference, text: str = "", *, subtitles: bool = False) -> 
     if kind_of(source).form == "figure":
         return text
     return sentence_case(text, source.protected, subtitles=subtitles)
+
+
+def _address(source: Reference) -> str:
+    """Return DOI or address; styles want no address of a database for an article in a volume."""
+    is_in_database = not source.doi and source.pmid and source.volume
+    return _one_line(source.url if is_in_database else source.link)
 
 
 def _edition(source: Reference) -> str:
@@ -353,13 +376,13 @@ def format_apa(source: Reference) -> str:
     omitted authors: the style has no "et al." in a reference list.
     """
     style = _Apa(italic=lambda text: text, literal=lambda text: text)
-    return style.format(source, _one_line(source.link))
+    return style.format(source, _address(source))
 
 
 def format_apa_markdown(source: Reference) -> str:
     """Format one reference in Markdown, with italics and no other markup."""
     # An address stands between signs that it must not contain.
-    link = re.sub("[<> ]", lambda sign: f"%{ord(sign[0]):X}", _one_line(source.link))
+    link = re.sub("[<> ]", lambda sign: f"%{ord(sign[0]):X}", _address(source))
     style = _Apa(italic=lambda text: f"*{text}*" if text else "", literal=_escape_markdown)
     text = style.format(source, f"<{link}>" if link else "")
     # A title may open a reference, and must open no heading or list.
@@ -524,7 +547,7 @@ def format_ama(source: Reference) -> str:
     accessed = _date_accessed(source, "%B DAY, %Y")
     if source.doi:
         parts.append(f"doi:{_one_line(source.doi)}")
-    elif link := _one_line(source.link):
+    elif link := _address(source):
         parts += [f"Accessed {accessed}." if accessed else "", link]
     return " ".join(filter(None, parts))
 
@@ -645,7 +668,10 @@ def _bibtex_title(source: Reference) -> str:
     """Put words whose capitals must stay in braces: styles put titles in lower case."""
     title, end, parts = _one_line(source.title), 0, []
     for match in capitals_to_protect(title, source.protected):
-        parts += [title[end : match.start()].translate(_LATEX_ESCAPES), f"{{{match[0]}}}"]
+        parts += [
+            title[end : match.start()].translate(_LATEX_ESCAPES),
+            f"{{{escape_latex(match[0])}}}",
+        ]
         end = match.end()
     return "".join(parts) + title[end:].translate(_LATEX_ESCAPES)
 

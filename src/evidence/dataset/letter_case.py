@@ -5,6 +5,8 @@ from collections.abc import Collection, Iterator
 from functools import cache
 from importlib.resources import files
 
+from evidence.dataset.latex_text import decode_latex
+
 WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _SUBTITLE = re.compile(
     r"((?:[:?!]|(?:(?<=\w{4})|(?<=II)|(?<=IV)|(?<=\)))\.)[\"”’]?\s+|\s+[–—]\s+|—)"
@@ -31,16 +33,13 @@ def _proper_names() -> re.Pattern[str]:
     return re.compile(rf"\b(?:{'|'.join(map(re.escape, sorted(names, key=len, reverse=True)))})\b")
 
 
-def protected_words(*raw_titles: str) -> tuple[str, ...]:
-    """Return the words that BibTeX's braces protect; braces around the whole title protect all."""
-    words: set[str] = set()
-    for title in raw_titles:
-        if _WHOLE.fullmatch(title):
-            words.update(WORD.findall(re.sub(r"[{}]|\\[a-zA-Z]+", "", title)))
-        else:
-            for group in _GROUP.finditer(title):
-                words.update(WORD.findall(re.sub(r"[{}]", "", group[0])))
-    return tuple(sorted(words))
+def protected_phrases(*raw_titles: str) -> tuple[str, ...]:
+    """Return what BibTeX's braces protect; braces around the whole title protect all of it."""
+    groups = [
+        [title] if _WHOLE.fullmatch(title) else [match[0] for match in _GROUP.finditer(title)]
+        for title in raw_titles
+    ]
+    return tuple(filter(None, (decode_latex(group) for part in groups for group in part)))
 
 
 def sentence_case(title: str, protected: Collection[str] = (), *, subtitles: bool = False) -> str:
@@ -52,13 +51,12 @@ def sentence_case(title: str, protected: Collection[str] = (), *, subtitles: boo
     Parameters
     ----------
     protected : collection of str
-        More words that keep their letters, as braces in BibTeX mark them.
+        More words and phrases that keep their letters, as braces in BibTeX mark them.
     subtitles : bool
         Begin subtitles with a capital, as APA does; otherwise in lower case, as NLM and AMA do.
     """
-    kept = {match.start() for match in WORD.finditer(title) if match[0] in protected}
-    for name in _proper_names().finditer(title):
-        kept.update(name.start() + match.start() for match in WORD.finditer(name[0]))
+    names = [*_phrases(title, protected), *_proper_names().finditer(title)]
+    kept = {word.start() for name in names for word in WORD.finditer(title, *name.span())}
     segments = list(_segments(title))
     whole = [word for words, _ in segments for word in _telling_words(words, kept)]
     letters = list(title)
@@ -74,7 +72,7 @@ def sentence_case(title: str, protected: Collection[str] = (), *, subtitles: boo
                 if is_sentence_start or subtitles:
                     is_plain = word.islower() and word.isalpha() and title[start - 1 : start] != "<"
                     letters[start] = word[0].upper() if is_plain else word[0]
-                elif _is_capitalised(word) and (is_title_case or word.lower() in _MINOR):
+                elif _is_capitalised(word):
                     letters[start] = word[0].lower()
             elif is_title_case and _is_capitalised(word) and not _is_numbered(match):
                 letters[start] = word[0].lower()
@@ -82,13 +80,26 @@ def sentence_case(title: str, protected: Collection[str] = (), *, subtitles: boo
 
 
 def capitals_to_protect(title: str, protected: Collection[str]) -> Iterator[re.Match[str]]:
-    """Yield the words whose capitals must stay in sentence case; BibTeX needs braces for them."""
-    lowered = sentence_case(title, protected)
-    for match in WORD.finditer(title):
-        is_first = not WORD.search(title[: match.start()])
+    """Yield what must keep its capitals in sentence case; BibTeX needs braces around it."""
+    lowered, end = sentence_case(title, protected), 0
+    first = WORD.search(title)
+    phrases = {match.start(): match for match in _phrases(title, protected)}
+    for word in WORD.finditer(title):
+        match = phrases.get(word.start(), word)
+        is_first = first is not None and word.start() == first.start()
         has_capital = any(sign.isupper() for sign in match[0][is_first:])
-        if (has_capital or match[0] in protected) and lowered[match.start()] == match[0][0]:
+        is_lowered = lowered[word.start()] != title[word.start()]
+        if word.start() >= end and (match is not word or (has_capital and not is_lowered)):
             yield match
+            end = match.end()
+
+
+def _phrases(title: str, protected: Collection[str]) -> list[re.Match[str]]:
+    """Find protected phrases in a title, the longest first."""
+    if not protected:
+        return []
+    ordered = "|".join(map(re.escape, sorted(protected, key=len, reverse=True)))
+    return list(re.finditer(rf"(?<!\w)(?:{ordered})(?!\w)", title))
 
 
 def title_case(title: str) -> str:
@@ -129,7 +140,8 @@ def _telling_words(words: list[re.Match[str]], kept: set[int]) -> list[str]:
 
 
 def _is_title_case(words: list[str]) -> bool:
-    return 2 * sum(map(_is_capitalised, words)) > len(words)
+    # Names alone rarely make two thirds of the long words of a title in sentence case.
+    return bool(words) and 3 * sum(map(_is_capitalised, words)) >= 2 * len(words)
 
 
 def _is_capitalised(word: str) -> bool:
