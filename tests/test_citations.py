@@ -358,7 +358,8 @@ CSL_TYPES = {
 }  # fmt: skip
 CSL_VARIABLES = {
     "id": str, "type": str, "author": list, "title": str, "issued": dict, "publisher": str,
-    "container-title": str, "volume": str, "number": str, "issue": str, "page": str, "genre": str,
+    "container-title": str, "container-title-short": str,
+    "volume": str, "number": str, "issue": str, "page": str, "genre": str,
     "DOI": str, "PMID": str, "URL": str, "note": str,
 }  # fmt: skip
 CSL_NAME = {"family", "given", "non-dropping-particle", "suffix", "literal"}

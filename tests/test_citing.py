@@ -100,6 +100,30 @@ def test_plain_sources_need_no_reports(project, capsys):
     )
 
 
+CSL = """<style xmlns="http://purl.org/net/xbiblio/csl" version="1.0" class="in-text">
+<info><title>T</title><id>t</id><updated>2020-01-01T00:00:00Z</updated></info>
+<citation><layout><text variable="title"/></layout></citation>
+<bibliography et-al-min="7" et-al-use-first="6"><layout suffix=".">
+<group delimiter=". "><names variable="author"><name initialize-with="" name-as-sort-order="all"
+sort-separator=" "/></names><text variable="title"/><text variable="page"/></group></layout>
+</bibliography></style>
+"""
+
+
+def test_a_style_of_the_citation_style_language_is_rendered(bakery, capsys):
+    """Other processors print pages 1 to 10 as 1-0, and further authors as a person "others"."""
+    bib = bakery.path("references.bib")
+    extra = "@article{rye, author = {Rye, Ann and others}, title = {Rye}, year = {2001}, pages = {1--10}}"
+    bib.write_text(f"{bib.read_text('utf-8')}\n{extra}\n", "utf-8")
+    style = bakery.path("style.csl")
+    style.write_text(CSL, "utf-8")
+    assert cite(bakery, "rye", "--csl", str(style)) == 0
+    assert capsys.readouterr().out == "Rye A et al. Rye. 1–10.\n"
+    style.write_text("no style")
+    assert cite(bakery, "rye", "--csl", str(style)) != 0
+    assert "not a CSL style" in capsys.readouterr().err
+
+
 def refused(project, *names):
     with pytest.raises(EvidenceError) as error:
         cited(project, *names)

@@ -245,6 +245,7 @@ def _reports_folder(reports: str, project: Path) -> Path:
     "evidence cite fig-shares --style ris > fig-shares.ris",
     "evidence cite reports/figures/fig-shares.json --style apa",
     "evidence cite baker1990 miller2001 --style bibtex",
+    "evidence cite fig-shares --csl nature.csl",
 )
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @click.option(
@@ -254,9 +255,15 @@ def _reports_folder(reports: str, project: Path) -> Path:
     show_default=True,
     help="Citation style or file format.",
 )
+@click.option(
+    "--csl",
+    metavar="FILE",
+    default="",
+    help="Style of the Citation Style Language, in place of --style. Needs pandoc.",
+)
 @reports_option
 @project_option
-def cite(names: tuple[str, ...], style: str, reports: str, project: str) -> int:
+def cite(names: tuple[str, ...], style: str, csl: str, reports: str, project: str) -> int:
     """Print the citation of a figure, table or source.
 
     NAME is the id of a figure or table, the JSON file of a figure, or a BibTeX key. The primary
@@ -268,7 +275,12 @@ def cite(names: tuple[str, ...], style: str, reports: str, project: str) -> int:
 
     dataset = read_dataset(project)
     sources = cited_sources(dataset, _reports_folder(reports, dataset.project), names)
-    print_data(STYLES[style](sources))
+    if csl:
+        from evidence.report.export import format_with_csl
+
+        print_data(format_with_csl(sources, Path(csl)))
+    else:
+        print_data(STYLES[style](sources))
     return 0
 
 

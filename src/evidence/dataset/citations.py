@@ -758,6 +758,17 @@ def format_csl_json(sources: Iterable[Reference]) -> str:
     return format_json([_csl_item(source) for source in sources])
 
 
+def format_csl_for_pandoc(sources: Iterable[Reference]) -> str:
+    """Format sources as CSL-JSON for pandoc, which takes an author "others" for et al."""
+    items = []
+    for source in sources:
+        item = _csl_item(source)
+        if source.more_authors:
+            item.get("author", item.get("editor", [])).append({"literal": "others"})
+        items.append(item)
+    return format_json(items)
+
+
 def _csl_item(source: Reference) -> dict:
     source = _known(source)
     kind = kind_of(source)
@@ -765,12 +776,14 @@ def _csl_item(source: Reference) -> dict:
     authors, editors = (
         [_csl_name(person) for person in people] for people in (source.authors, source.editors)
     )
+    short = abbreviate_journal(source.container) if kind.form == "article" else ""
     variables = {
         "author": authors,
         "editor": editors,
         "title": _exported_title(source),
         "issued": {"date-parts": [[int(source.year)]]} if source.year.isdecimal() else None,
         "container-title": "" if kind.form in _PUBLISHED else source.container,
+        "container-title-short": "" if short == source.container else short,
         "publisher": source.container if kind.form in _PUBLISHED else source.publisher,
         "publisher-place": source.place,
         "edition": source.edition,

@@ -9,11 +9,12 @@ import shutil
 import subprocess
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
-from evidence.dataset.citations import TEXT_STYLES
+from evidence.dataset.bibliography import Reference
+from evidence.dataset.citations import TEXT_STYLES, format_csl_for_pandoc
 from evidence.dataset.dataset import Dataset
 from evidence.errors import EvidenceError
 from evidence.report.cite import (
@@ -127,6 +128,26 @@ def write_document(
             "Choose a file in a folder that exists."
         ) from None
     return paths
+
+
+def format_with_csl(sources: Iterable[Reference], style: Path) -> str:
+    """Format a list of references in a style of the Citation Style Language, as plain text.
+
+    Raises
+    ------
+    EvidenceError
+        The style is no file in that language, or there is no pandoc.
+    """
+    try:
+        is_style = b"<style" in style.read_bytes()
+    except OSError as error:
+        raise EvidenceError(f"--csl {style}: cannot be read: {error.strerror}") from None
+    if not is_style:
+        raise EvidenceError(f"--csl {style}: not a CSL style. Choose a .csl file with <style>.")
+    arguments = ["--from=csljson", "--to=plain", "--wrap=none", "--citeproc"]
+    arguments += [f"--csl={style.resolve()}", "--output=-"]
+    text = _run_pandoc(arguments, format_csl_for_pandoc(sources)).decode()
+    return "".join(f"{line}\n" for line in text.split("\n") if line)
 
 
 def _pandoc(
