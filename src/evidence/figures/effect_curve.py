@@ -37,11 +37,10 @@ def format_effect_axis(axes, measure: str, marks: pd.DataFrame, curve: pd.DataFr
     high = max([*marks["ci_high"], *inside["ci_high"], *curve["estimate"]])
     if measure in RATIOS:
         low, high = max(low, 0.01), min(high, 100.0)
-        # Room for the names that stand upright above the marks.
-        style.format_ratio_axis(axes.yaxis, min(0.5, low / 1.2), max(2.0, high * 3))
+        style.format_ratio_axis(axes.yaxis, min(0.5, low / 1.2), max(2.0, high * 1.3))
     else:
         low, high = min(low, 0.0), max(high, 0.0)
-        axes.set_ylim(low - 0.08 * (high - low), high + 0.3 * (high - low))
+        axes.set_ylim(low - 0.08 * (high - low), high + 0.08 * (high - low))
     axes.grid(axis="y")
 
 

@@ -121,13 +121,6 @@ def centred_offsets(frame: pd.DataFrame, columns: list) -> pd.Series:
     return groups.cumcount() - (sizes - 1) / 2
 
 
-def shortened(text: str, width: int) -> str:
-    """Return `text` in at most `width` characters, cut at a word and marked as cut."""
-    if len(text) <= width:
-        return text
-    return text[: width - 1].rsplit(" ", 1)[0].rstrip(" ,;:") + "…"
-
-
 def ci_label(confidence: float) -> str:
     """Return the name of a confidence interval with its level, for example 95% CI."""
     return f"{100 * confidence:g}% CI"
