@@ -80,7 +80,8 @@ def test_a_second_call_makes_only_what_failed(batch, capsys):
         "conditions-cake 11_again: up to date",
     ]
     assert "0 reports built, 3 up to date" in output.out
-    error = output.err.rpartition("\r")[2].splitlines()
+    progress, *error = output.err.splitlines()
+    assert progress.endswith("conditions-cake 10_bread: failed")
     assert error[0] == (
         "evidence: conditions-cake 10_bread: cell 5 failed: ValueError: no <b>cake</b> & no end"
     )

@@ -189,7 +189,7 @@ def test_figures_show_judgements_in_signs_and_words(project):
     signs = {text.get_text() for text in draw(traffic["rob-2-2019"]).axes[0].texts}
     assert {"+", "–", "×"} <= signs
     # The proportions of a single set of judgements say nothing new.
-    assert lay_out_risk_of_bias_summary(entries) == ()
+    assert not lay_out_risk_of_bias_summary(entries)
 
 
 @pytest.mark.parametrize(("sets", "lines"), [(34, [34]), (35, [18, 17]), (100, [34, 33, 33])])

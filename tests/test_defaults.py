@@ -76,7 +76,7 @@ def test_no_results_are_not_an_error(vaccine):
     refusal = pool_studies(dataset, nothing, **vars(question))
     assert refusal.reasons == ("no selected result reports any outcome",)
     assert lay_out_proportions_by_arm(nothing).empty
-    assert lay_out_arm_comparisons(dataset, nothing) == ()
+    assert not lay_out_arm_comparisons(dataset, nothing)
 
 
 def test_charts_mention_the_guide_and_times_only_if_there_are_any(project, vaccine):

@@ -32,7 +32,7 @@ FUNCTIONS = [
 
 
 def headers(html):
-    return [unescape(text) for text in re.findall(r'<th scope="col"[^>]*>([^<]*)', html)]
+    return [unescape(text) for text in re.findall(r'<th [^>]*scope="col"[^>]*>([^<]*)', html)]
 
 
 def test_results_are_shown_with_units_and_the_meaning_of_each_column(project):
@@ -149,7 +149,7 @@ def test_a_pooled_estimate_shows_effect_interval_heterogeneity_and_studies(vacci
         assert number in shown
     assert headers(shown)[:2] == ["study", "year"]
     assert "95% CI" in headers(shown)
-    assert shown.count("<tr id=") == 13
+    assert len(re.findall("<tr [^>]*id=", shown)) == 13
 
 
 def test_in_a_plain_list_each_object_is_one_line(project):

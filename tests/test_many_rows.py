@@ -60,7 +60,7 @@ def load_error(project):
 
 def test_every_cell_and_line_is_as_the_csv_module_reads_it(valid):
     rows, lines = read(valid)
-    results = read_dataset(valid).results
+    results = read_dataset(valid).reported_results
     assert len(results) == ROWS
     assert lines[-1] > ROWS + 20, "some notes contain a line break"
     assert results["address"].tolist() == [f"{STUDIES}:{line}" for line in lines]

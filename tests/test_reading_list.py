@@ -366,7 +366,7 @@ def test_a_reading_is_recorded_once_and_only_where_readings_are(read_project, ca
 def test_a_source_without_an_address_needs_the_one_that_was_read(read_project, capsys):
     row = ANSWER | {"study": "miller2001", "source": "miller2001"}
     assert enter(read_project, [row]) == 2
-    assert "'miller2001' has no address. Give the one you read: --url" in capsys.readouterr().err
+    assert "'miller2001' has no address. Give the one you read (--url)" in capsys.readouterr().err
     assert enter(read_project, [row], "--url", "https://example.org/flour") == 0
 
 

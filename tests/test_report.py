@@ -143,7 +143,7 @@ def test_same_inputs_give_the_same_bytes_in_another_folder_and_time_zone(bakery,
     time.tzset()
     assert builds[0] == builds[1]
     forms = {Path(name).suffix for name in builds[0]}
-    assert forms == {".html", ".ipynb", ".json", *(f".{form}" for form in FORMS), ".tiff"}
+    assert forms == {".html", ".ipynb", ".js", ".json", *(f".{form}" for form in FORMS), ".tiff"}
 
 
 def test_only_keeps_the_other_reports(bakery):

@@ -99,7 +99,7 @@ def read_sets(project: Path) -> dict[str, ParameterSet | Grid]:
         message = f"not valid YAML: {error.problem or error.context}"
         line = error.problem_mark.line + 1 if error.problem_mark else 0
     except RecursionError:
-        message = "nested too deeply"
+        message = "not valid YAML: nested too deeply"
     except (yaml.YAMLError, ValueError, OverflowError) as error:
         message = (
             f"not valid YAML: {str(error).splitlines()[0]}. Put text that is not a date in quotes"
