@@ -34,6 +34,7 @@ MARKUP = '</script><script>alert(1)</script> "><img src=x onerror=alert(1)> &lt;
 SIGNS = r"$x_{1$ \frac{a}{b} {y} {0} %s $$ ../../etc/passwd a\b"
 SHORT = "<script>alert(1)</script> $x_{1$ {y} a/b"
 FORMULA = '=HYPERLINK("http://x","y")'
+HOSTILE_REPORTS = ["start", "studies", "comparison", "claims", "unknowns", "synthesis"]
 
 
 class ExampleProject(Project):
@@ -82,8 +83,7 @@ def hostile(tmp_path_factory):
         raised_by="both", claims="C1", where="days>=2",
     )  # fmt: skip
     project.replace("references.bib", "does humming", f"does {MARKUP} humming")
-    only = ["start", "studies", "comparison", "claims", "unknowns", "synthesis"]
-    return build_reports(project.root, options=BuildOptions(only=only)).folder
+    return build_reports(project.root, options=BuildOptions(only=HOSTILE_REPORTS)).folder
 
 
 class ActiveContent(HTMLParser):
@@ -110,7 +110,7 @@ class ActiveContent(HTMLParser):
 
 def test_markup_in_a_table_is_text_on_every_page(hostile):
     pages = sorted(hostile.glob("*.html"))
-    assert len(pages) == 7
+    assert len(pages) == len(HOSTILE_REPORTS) + len(("index", "sources", "glossary"))
     for path in pages:
         page = ActiveContent()
         page.feed(path.read_text("utf-8"))

@@ -26,7 +26,9 @@ NAMES = ["index", *(path.stem for path in sorted((ROOT / "notebooks").glob("*.ip
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking",
          "--disable-component-update"]  # fmt: skip
 ALL_PAGES = [*NAMES, "sources", "glossary"]
-KILOBYTES_WITHOUT_FIGURES = 1000
+KILOBYTES_WITHOUT_FIGURES = 1300
+"""Half of the largest pages are footnotes that link each number to its rows. As most of that is
+repeated, a server that compresses sends about a tenth."""
 PHONE = 390
 MAX_SHEETS = 80
 """Sheets of A4 for the ten reports and the index."""
@@ -151,13 +153,28 @@ def test_the_index_answers_within_a_minute(context, report, width, limit):
         assert first_result["y"] < 800
 
 
-def test_policy_blocks_every_other_script(context, report):
-    with opened(context, report, "01_studies") as page:
-        page.evaluate("""() => {
-          const script = document.createElement("script");
-          script.textContent = "window.slipped = true";
-          document.body.append(script);
-        }""")
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "<script>slipped = true</script>",
+        '<script src="own.js"></script>',
+        '<script src="data:text/javascript,slipped=true"></script>',
+        "<svg><script>slipped = true</script></svg>",
+        '<img src="data:," onerror="slipped = true">',
+        '<a href="javascript:slipped = true" id="bait">bait</a>',
+        """<iframe srcdoc="<script>parent.slipped = true</script>"></iframe>""",
+    ],
+)
+def test_policy_blocks_every_other_script_in_the_markup(context, report, tmp_path, markup):
+    """Only the script of the page runs, and what it makes itself: the index of the search."""
+    html = (report / "01_studies.html").read_text("utf-8")
+    (tmp_path / "own.js").write_text("slipped = true", "utf-8")
+    (tmp_path / "01_studies.html").write_text(html.replace("<h1", markup + "<h1", 1), "utf-8")
+    with opened(context, tmp_path, "01_studies") as page:
+        for bait in page.locator("#bait").all():
+            bait.dispatch_event("click")
+        page.get_by_role("search").wait_for()
+        page.wait_for_timeout(100)
         assert page.evaluate("window.slipped") is None
         assert any("Content Security Policy" in message for message in page.messages)
 
@@ -535,11 +552,10 @@ def test_every_figure_offers_its_files_and_its_numbers(context, report):
             links = page.locator(f"#{identity} + .files a").evaluate_all(
                 "all => all.map((a) => a.getAttribute('href'))"
             )
-            forms = [form for group in DOWNLOADS.values() for form in group]
-            beside = [f"figures/{identity}.{form}" for form in forms
-                      if (report / "figures" / f"{identity}.{form}").is_file()]  # fmt: skip
-            assert len(beside) >= 4
+            beside = [f"figures/{identity}{ending}" for group in DOWNLOADS.values()
+                      for ending in group if not ending.endswith(".tiff")]  # fmt: skip
             assert links == [*beside, f"#numbers-{identity}"]
+            assert all((report / path).is_file() for path in beside)
 
 
 @pytest.mark.parametrize("name", ["05_claims", "06_unknowns"])

@@ -44,6 +44,7 @@ def lay_out_claim_verdicts(claims: pd.DataFrame) -> ClaimVerdictsLayout:
             for row in frame.itertuples()
         ),
         frame=frame,
+        methods={"k": "counted"},
         empty="" if len(claims) else "No claim of the guide is about these results.",
     )
 
