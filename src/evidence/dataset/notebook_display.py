@@ -11,7 +11,8 @@ import pandas as pd
 
 from evidence.dataset import schema
 
-# JupyterLab aligns cells by a rule of two classes, which only more of them overrule.
+# JupyterLab has rules of two classes on cells, stripes and lists, which only more of them overrule.
+# Numbers of a frame stand at the right; a table of a report has phrases, at the left as on pages.
 STYLE = """
 .evidence-frame { max-height: 36em; overflow: auto; }
 .evidence-frame table { border-collapse: collapse; }
@@ -20,15 +21,18 @@ STYLE = """
   text-align: left; vertical-align: top; white-space: normal; overflow-wrap: break-word;
   min-width: 4em; max-width: 24em; padding: 0.25em 0.6em; border-bottom: 1px solid #8a8a8a;
 }
-.evidence-frame.evidence-frame.evidence-frame td[data-sort] { text-align: right; }
+.evidence-frame.evidence-frame.evidence-frame > table td[data-sort] { text-align: right; }
 .evidence-frame thead th { position: sticky; top: 0; background: var(--jp-layout-color0, Canvas); }
 .evidence-frame thead button {
   font: inherit; font-weight: bold; color: inherit; background: none; border: 0; padding: 0;
   min-height: 24px; text-align: left; cursor: pointer; text-decoration: underline dotted;
 }
-.evidence-frame .more td { max-width: none; padding-top: 0; }
-.evidence-frame tr:has(+ .more) > * { border-bottom: 0; }
-.evidence-frame :is(dl, dt, dd) { display: inline; margin: 0; padding: 0; }
+.evidence-frame.evidence-frame.evidence-frame .more td { max-width: none; padding-top: 0; }
+.evidence-frame.evidence-frame.evidence-frame tr:has(+ .more) > * { border-bottom: 0; }
+.evidence-frame.evidence-frame.evidence-frame tr:is(.more, :has(+ .more)) { background: none; }
+.evidence-frame.evidence-frame.evidence-frame :is(dl, dt, dd) {
+  display: inline; float: none; width: auto; margin: 0; padding: 0;
+}
 .evidence-frame dt::after { content: ":"; }
 .evidence-frame dl > div { display: inline; margin-right: 1.2em; }
 .evidence-frame details dl > div { display: block; margin: 0.2em 0 0 1em; }
