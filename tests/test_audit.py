@@ -7,6 +7,7 @@ import re
 import pytest
 
 from evidence import cli
+from evidence.analysis import audit_sample
 from evidence.analysis.audit_sample import draw_sample, error_rate, row_digest
 from evidence.dataset import schema
 from evidence.dataset.dataset import append_row, read_dataset
@@ -86,6 +87,17 @@ def test_a_row_has_another_digest_if_what_it_states_changes(project, column, is_
     after = digests(project)
     assert (before[0] != after[0]) == is_other
     assert before[1:] == after[1:]
+
+
+def test_audits_stay_when_the_tables_get_a_further_column(project, monkeypatch):
+    project.put("data/studies.csv", 3, note="seen twice")
+    before = digests(project)
+    further = (*audit_sample.AUDITED_COLUMNS, "note")
+    monkeypatch.setattr(audit_sample, "AUDITED_COLUMNS", further)
+    after = digests(project)
+    assert [old == new for old, new in zip(before, after, strict=True)] == [
+        True, False, True, True, True,
+    ]  # fmt: skip
 
 
 def run(project, monkeypatch, answers, *arguments):

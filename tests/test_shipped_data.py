@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from evidence.analysis.audit_sample import row_digest
 from evidence.analysis.certainty.risk_of_bias import appraisals
 from evidence.analysis.checks import check_consistency
 from evidence.analysis.claims.claim_audit import claim_verdicts
@@ -133,6 +134,13 @@ def test_the_page_on_durability_gives_a_half_life_or_says_why_there_is_none(repo
     )
     assert "half-life" in sentence
     assert re.search(r"rests on \d+ tabulated stud|curve needs at least 3 studies", sentence)
+
+
+def test_most_confirmed_answers_of_the_audit_name_a_row_that_is_there(shipped):
+    """A few rows were changed after their audit; a digest that forgets all is a fault."""
+    present = {row_digest(row) for row in shipped.reported_results.itertuples()}
+    confirmed = shipped.audits.loc[shipped.audits["answer"] == "confirmed", "row"]
+    assert confirmed.isin(present).mean() > 0.9
 
 
 def test_later_cohort_of_the_registry_is_a_study_of_its_own(shipped):

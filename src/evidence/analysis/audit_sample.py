@@ -30,9 +30,13 @@ CONFIDENCE = 0.95
 
 
 def row_digest(row: object) -> str:
-    """Return 12 hexadecimal digits that change with anything a result states."""
-    cells = (getattr(row, name) for name in AUDITED_COLUMNS)
-    return digest("\x1f".join("" if pd.isna(cell) else str(cell) for cell in cells), 12)
+    """Return 12 hexadecimal digits that change with anything a result states.
+
+    Blank cells do not count, so that audits stay when the tables get a further column.
+    """
+    cells = {name: getattr(row, name) for name in AUDITED_COLUMNS}
+    filled = (f"{name}={cell}" for name, cell in cells.items() if pd.notna(cell) and cell != "")
+    return digest("\x1f".join(filled), 12)
 
 
 def draw_sample(dataset: Dataset, size: int, seed: int) -> pd.DataFrame:
