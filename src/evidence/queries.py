@@ -35,7 +35,7 @@ from evidence.analysis.pooling.question import (
     select_study_effects,
     within_time_window,
 )
-from evidence.analysis.results import require_known, select_results
+from evidence.analysis.results import require_known, select_results, spell_as
 from evidence.dataset import schema
 from evidence.dataset.dataset import MAX_CACHED_PROJECTS, Dataset, read_dataset
 from evidence.dataset.displayable import Displayable, Listing
@@ -439,8 +439,7 @@ def _one_of(name: str, given: Words, allowed: Iterable[str]) -> tuple[str, ...]:
     """
     words = [given] if isinstance(given, str) else list(given)
     known = list(dict.fromkeys(allowed))
-    by_case = {word.casefold(): word for word in reversed(known)}
-    spelt = [by_case.get(word.casefold(), word) for word in words if word]
+    spelt = spell_as(known, filter(None, words))
     require_known(name, spelt, known)
     return tuple(spelt)
 

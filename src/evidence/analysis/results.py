@@ -26,6 +26,13 @@ STUDY_COLUMNS = ["study", *schema.DESIGNS.with_role("joined")]
 OUTCOME_COLUMNS = ["outcome", *schema.OUTCOMES.with_role("joined")]
 
 
+def spell_as(known: Iterable[str], words: Iterable[str]) -> list[str]:
+    """Return words in the capitals of the known ones; a word that is none of these stays as it is."""
+    exact = dict.fromkeys(known)
+    by_case = {word.casefold(): word for word in reversed(exact)}
+    return [word if word in exact else by_case.get(word.casefold(), word) for word in words]
+
+
 def require_known(parameter: str, words: Iterable[str], allowed: Sequence[str]) -> None:
     """Refuse a word outside a vocabulary with a `ParameterError` and suggest the nearest."""
     for word in words:

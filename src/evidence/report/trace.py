@@ -10,7 +10,7 @@ from evidence.analysis.claims.claim_audit import claim_verdicts
 from evidence.analysis.gaps.unknowns import find_unknowns
 from evidence.analysis.narrative.unknowns import unknown_sentence
 from evidence.analysis.printed_numbers import possible_numbers
-from evidence.analysis.results import select_results
+from evidence.analysis.results import select_results, spell_as
 from evidence.dataset.citations import format_vancouver
 from evidence.dataset.dataset import Dataset
 from evidence.errors import EvidenceError, did_you_mean
@@ -293,8 +293,14 @@ def _trace_same_text(
         for name, entry in entries.items()
         if entry.get("text") == text
     }
-    names = list(different.values())[:MAX_VALUES_TRACED]
-    return [_trace_value(dataset, name, entries[name], figures) for name in names]
+    names = list(different.values())
+    traces = [
+        _trace_value(dataset, name, entries[name], figures) for name in names[:MAX_VALUES_TRACED]
+    ]
+    if others := len(names) - len(traces):
+        number = count(others, "further value").text
+        traces.append(Trace(number, f"printed as {text}; values.json lists all", "", "", ()))
+    return traces
 
 
 def _prints(text: str, query: str) -> bool:
@@ -307,8 +313,8 @@ def _prints(text: str, query: str) -> bool:
 
 def _by_name(entries: Mapping[str, T], query: str) -> T | None:
     """Return the entry of a name in whichever capitals."""
-    folded = {name.casefold(): entry for name, entry in entries.items()}
-    return entries.get(query) or folded.get(query.casefold())
+    (name,) = spell_as(entries, [query])
+    return entries.get(name)
 
 
 def _trace_address(dataset: Dataset, address: str) -> list[Trace]:

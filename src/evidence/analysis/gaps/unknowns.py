@@ -43,13 +43,12 @@ from evidence.analysis.gaps.coverage import (
 )
 from evidence.analysis.gaps.required_trial import RequiredTrial, required_trial
 from evidence.analysis.pooling.study_effects import PRINTED_EFFECTS
-from evidence.analysis.results import select_results
+from evidence.analysis.results import require_known, select_results, spell_as
 from evidence.dataset import schema
 from evidence.dataset.access_log import selection
 from evidence.dataset.dataset import MAX_CACHED_PROJECTS, Dataset
 from evidence.dataset.displayable import Displayable, as_listing
 from evidence.dataset.row_filter import COLUMNS, filter_rows, parse_query
-from evidence.errors import ParameterError, not_one_of
 
 BODY_TIMES = (1.0, 3.0, 7.0, 28.0, 90.0, 365.0)
 """Days around which evidence is put together to bodies of evidence."""
@@ -286,12 +285,12 @@ def select_unknowns(
     """
     selected = list(unknowns)
     for name, word in (("condition", condition), ("treatment", treatment), ("outcome", outcome)):
-        words = {entry.name: getattr(entry.topic, f"{name}s", ()) for entry in selected}
-        allowed = {known.casefold(): known for known in sorted(set(chain(*words.values())))}
         if word:
-            if word.casefold() not in allowed:
-                raise ParameterError(f"{name}: {not_one_of(repr(word), allowed.values())}")
-            selected = [e for e in selected if allowed[word.casefold()] in words[e.name]]
+            words = {entry.name: getattr(entry.topic, f"{name}s", ()) for entry in selected}
+            known = sorted(set(chain(*words.values())))
+            (spelt,) = spell_as(known, [word])
+            require_known(name, [spelt], known)
+            selected = [entry for entry in selected if spelt in words[entry.name]]
     if participants is not None:
         selected = [entry for entry in selected if entry.n <= participants]
     return [entry for entry in selected if status in ("", entry.status)]

@@ -26,6 +26,7 @@ from evidence.analysis.results import (
     matches_arms,
     require_known,
     select_results,
+    spell_as,
 )
 from evidence.dataset.dataset import Dataset
 from evidence.dataset.displayable import Displayable
@@ -243,11 +244,9 @@ def _in_words_of(dataset: Dataset, results: pd.DataFrame, question: Question) ->
     for field, column in columns.items():
         given = getattr(question, field)
         known = [*results[column].unique(), *known_values(dataset, column)] if given else []
-        exact = {word: word for word in known if isinstance(word, str)}
-        by_case = {word.casefold(): word for word in reversed(exact)}
         values = [given] if isinstance(given, str) else given
-        found = tuple(exact.get(w) or by_case.get(w.casefold(), w) for w in values)
-        words[field] = found[0] if isinstance(given, str) else found
+        spelt = spell_as((word for word in known if isinstance(word, str)), values)
+        words[field] = spelt[0] if isinstance(given, str) else tuple(spelt)
     return replace(question, **words)
 
 
