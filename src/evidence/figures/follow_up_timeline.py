@@ -269,7 +269,7 @@ def _add_legend(figure, layout: FollowUpLayout) -> float:
     spans = frame[frame["days"] > frame["days_low"]]
     if len(spans):
         colour = MARKS[spans["finding"].iloc[0]][1]
-        marks.append(SPAN | {"color": colour, "label": "over so much time"})
+        marks.append(SPAN | {"color": colour, "label": "result over a period"})
     if len(layout.guide):
         marks.append(GUIDE | {"label": "time the guide names"})
     lanes = layout.lanes
