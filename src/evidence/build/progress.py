@@ -43,9 +43,11 @@ class ProgressBar(Progress):
         if reports:
             from tqdm import tqdm
 
-            # In a log the bar only counts: each line is printed by `finish`.
-            log = {} if self._is_terminal else {"file": io.StringIO()}
-            self._bar = tqdm(total=reports, unit="report", leave=False, dynamic_ncols=True, **log)
+            # In a log nobody sees the bar, which only counts: `finish` prints the lines.
+            file = sys.stderr if self._is_terminal else io.StringIO()
+            self._bar = tqdm(
+                total=reports, unit="report", leave=False, dynamic_ncols=True, file=file
+            )
 
     def begin(self, report: str) -> None:
         """Show the name of the report."""
