@@ -86,6 +86,13 @@ def test_a_sidecar_gives_version_studies_and_licence(bakery):
 
 
 @pytest.mark.parametrize("style", STYLES)
+def test_every_style_has_the_doi_of_the_project(bakery, style):
+    bakery.append("CITATION.cff", "doi: 10.5281/zenodo.12345\n")
+    citation = STYLES[style](cited(bakery, "fig-risen")[1:])
+    assert "10.5281/zenodo.12345" in citation
+
+
+@pytest.mark.parametrize("style", STYLES)
 def test_every_style_has_the_study_before_the_figure(bakery, capsys, style):
     assert cite(bakery, "fig-risen", "--style", style) == 0
     citations = capsys.readouterr().out
@@ -165,6 +172,11 @@ def test_figure_without_reports_is_refused(project):
          "authors must be a list of persons"),
         (re.sub(r"(?s)authors:.*?version: 1", "authors: [{alias: me}]\nversion: 1", CITATION),
          "authors must be a list of persons"),
+        (f"{CITATION}doi: https://doi.org/10.5281/zenodo.12345\n",
+         "doi: 'https://doi.org/10.5281/zenodo.12345' is not a bare DOI like 10.1001/archpsyc.63."),
+        (f"{CITATION}doi: 10.5281\n", "doi: '10.5281' is not a bare DOI"),
+        (CITATION.replace("https://example.org/bread", "example.org/bread"),
+         "url: 'example.org/bread' is not an address like https://example.org/page. Correct it"),
     ],
 )  # fmt: skip
 def test_citation_file_that_cannot_be_used_is_refused(bakery, text, message):

@@ -8,6 +8,7 @@ from evidence.dataset.authors import Author
 from evidence.dataset.bibliography import Bibliography, Reference
 from evidence.dataset.citations import format_apa
 from evidence.dataset.dataset import Dataset
+from evidence.dataset.text_checks import identifier_error
 from evidence.errors import EvidenceError, did_you_mean
 from evidence.files import read_json, read_text
 from evidence.provenance.values import read_figure_records
@@ -35,13 +36,17 @@ class CitedPart:
 
 @dataclass(frozen=True)
 class CitedProject:
-    """The authors and the version of the project, from its `CITATION.cff`."""
+    """The authors and the version of the project, from its `CITATION.cff`.
+
+    `doi` is that of this version, and `url` the address of the published pages or else of the code.
+    """
 
     title: str
     authors: tuple[Author, ...]
     version: str
     year: str
     url: str
+    doi: str = ""
 
     def reference(self, part: CitedPart) -> Reference:
         """Return a figure or table as a reference, with the project as its container."""
@@ -57,7 +62,7 @@ class CitedProject:
             volume="",
             number="",
             pages="",
-            doi="",
+            doi=self.doi,
             pmid="",
             url=self.url,
             note=f"Licence: {part.licence}" if part.licence else "",
@@ -71,7 +76,8 @@ def read_citation_file(folder: Path) -> CitedProject:
     Raises
     ------
     EvidenceError
-        If the file is missing, is not YAML or lacks a field that the Citation File Format requires.
+        If the file is missing, is not YAML, lacks a field that the Citation File Format requires, or
+        has a DOI or an address that is none.
     """
     import yaml
 
@@ -95,12 +101,18 @@ def read_citation_file(folder: Path) -> CitedProject:
             f"{path}: authors must be a list of persons (family-names, given-names) and "
             "organisations (name)"
         )
+    doi = str(content.get("doi") or "")
+    url = str(content.get("url") or content.get("repository-code") or "")
+    for name, text in (("doi", doi), ("url", url)):
+        if text and (message := identifier_error(name, text)):
+            raise EvidenceError(f"{path}: {name}: {message}. Correct it or remove the line")
     return CitedProject(
         title=str(content["title"]),
         authors=tuple(map(_author, authors)),
         version=str(content.get("version", "")),
         year=str(content.get("date-released", ""))[:4],
-        url=str(content.get("url") or content.get("repository-code") or ""),
+        url=url,
+        doi=doi,
     )
 
 
