@@ -297,15 +297,19 @@ def test_reports_are_built_in_a_strange_environment(example, variables):
     assert example.path("reports/02_comparison.html").is_file()
 
 
-@pytest.mark.parametrize("mebibytes", [150, 200, 499])
-def test_too_little_memory_is_one_line_that_names_the_limit(example, mebibytes):
-    command = f"ulimit -v {mebibytes * 1024}; exec {BIN / 'evidence'} check"
+@pytest.mark.parametrize(
+    ("limit", "stated"),
+    [
+        ("-v 153600", "150 MiB (ulimit -v), but needs 500"),
+        ("-v 510976", "499 MiB (ulimit -v), but needs 500"),
+        ("-n 20", "20 open files (ulimit -n), but needs 64"),
+    ],
+)
+def test_too_low_a_limit_is_one_line_that_names_it(example, limit, stated):
+    command = f"ulimit {limit}; exec {BIN / 'evidence'} check"
     done = subprocess.run(command, shell=True, cwd=example.root, capture_output=True, text=True)
     assert done.returncode == 1
-    assert done.stderr == (
-        f"evidence: this process is limited to {mebibytes} MiB (ulimit -v), but needs 500. "
-        "Raise the limit\n"
-    )
+    assert done.stderr == f"evidence: this process is limited to {stated}. Raise the limit\n"
 
 
 SPECIAL_FILES = {

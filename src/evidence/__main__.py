@@ -28,6 +28,8 @@ COMMANDS = {
 }
 MIN_MEMORY = 500 * 2**20
 """Bytes of address space in which the libraries load."""
+MIN_OPEN_FILES = 64
+"""Twice as many as a build of two notebooks at a time opens."""
 USAGE = """\
 Usage: evidence COMMAND [OPTIONS]
 
@@ -56,7 +58,7 @@ def main() -> int:
     if sys.argv[1:] in ([], ["--help"]) and not is_completion:
         sys.stdout.write(overview())
         return 0
-    if too_little := _memory_problem():
+    if too_little := _limit_problem():
         sys.stderr.write(f"evidence: {too_little}\n")
         return 1
     from evidence.cli import main as run_command
@@ -64,21 +66,25 @@ def main() -> int:
     return run_command()
 
 
-def _memory_problem() -> str:
-    """Say that the memory of this process is limited to less than the libraries take, if it is.
+def _limit_problem() -> str:
+    """Say that this process is limited to less memory or fewer open files than it takes, if it is.
 
-    They would end in tracebacks, or try again without end.
+    The libraries would end in tracebacks, or try again without end.
     """
     try:
         import resource
     except ImportError:
         # Windows has no such limits.
         return ""
-    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-    if limit == resource.RLIM_INFINITY or limit >= MIN_MEMORY:
-        return ""
-    limits = f"{limit // 2**20:,} MiB (ulimit -v), but needs {MIN_MEMORY // 2**20:,}"
-    return f"this process is limited to {limits}. Raise the limit"
+    for name, least, unit, option in (
+        (resource.RLIMIT_AS, MIN_MEMORY, 2**20, "MiB (ulimit -v)"),
+        (resource.RLIMIT_NOFILE, MIN_OPEN_FILES, 1, "open files (ulimit -n)"),
+    ):
+        limit, _ = resource.getrlimit(name)
+        if limit != resource.RLIM_INFINITY and limit < least:
+            limits = f"{limit // unit:,} {option}, but needs {least // unit:,}"
+            return f"this process is limited to {limits}. Raise the limit"
+    return ""
 
 
 if __name__ == "__main__":
