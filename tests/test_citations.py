@@ -106,7 +106,7 @@ def test_styles_write_what_their_manuals_want(reference, lines, label, style):
     assert sole(style, reference) == lines[label]
 
 
-@pytest.mark.parametrize("style", ["bibtex", "ris", "csl-json"])
+@pytest.mark.parametrize("style", ["bibtex", "ris", "csl-json", "csv"])
 @pytest.mark.parametrize("reference", [r for r, _ in EXPECTED], ids=lambda r: r.key)
 def test_formats_come_back_as_the_same_reference(reference, style):
     """Whatever a style prints of a reference it prints of the one that is read back."""

@@ -131,7 +131,10 @@ def test_what_cannot_be_read_writes_nothing(project, tmp_path, capsys):
     path = tmp_path / "refs.xml"
     old = project.path("references.bib").read_bytes()
     for text, message in (
-        ("<xml/>", "not BibTeX, RIS, PubMed (nbib) or CSL-JSON. Export the references as one of"),
+        (
+            "<xml/>",
+            "not BibTeX, RIS, PubMed (nbib), CSL-JSON or the CSV of 'evidence cite'. Export",
+        ),
         ("[{", "not valid JSON: "),
     ):
         path.write_text(text, "utf-8")
@@ -142,7 +145,7 @@ def test_what_cannot_be_read_writes_nothing(project, tmp_path, capsys):
     assert project.path("references.bib").read_bytes() == old
 
 
-@pytest.mark.parametrize("style", ["ris", "csl-json", "bibtex"])
+@pytest.mark.parametrize("style", ["ris", "csl-json", "bibtex", "csv"])
 def test_own_exports_come_back(project, style):
     sources = list(project.dataset().bibliography.values())
     _, entries = read_references(STYLES[style](sources), "FILE")

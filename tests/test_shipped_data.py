@@ -2,8 +2,11 @@
 
 import json
 import re
+from dataclasses import asdict
 
+import pypandoc
 import pytest
+import rispy
 
 from evidence.analysis.audit_sample import row_digest
 from evidence.analysis.certainty.risk_of_bias import appraisals
@@ -15,6 +18,9 @@ from evidence.analysis.gaps.evidence_map import evidence_map_cells
 from evidence.analysis.pooling.question import Question, main_question
 from evidence.analysis.results import select_results
 from evidence.dataset import schema
+from evidence.dataset.bibliography import NO_DATE, Reference, build_reference
+from evidence.dataset.citations import STYLES, known_parts, page_range
+from evidence.exchange.references import read_references
 from evidence.figures.arm_comparison import lay_out_arm_comparison
 from evidence.figures.dose_effect_one_trial import lay_out_dose_effect_one_trial
 from evidence.figures.layout import split_into_pages
@@ -263,3 +269,50 @@ def test_the_first_questions_are_those_of_the_curators(shipped, measure):
 def test_numbers_lead_to_what_their_sources_print(shipped, report, name, rows):
     (trace,) = trace_number(shipped, report, name)
     assert [(row.as_printed, row.sources[0]) for row in trace.rows] == rows
+
+
+def printed_fields(reference: Reference) -> dict:
+    """The fields of a reference that a style can print, titles in any letter case."""
+    ours = ("key", "line", "suffix", "note", "protected", "first_published")
+    values = {name: value for name, value in asdict(reference).items() if name not in ours}
+    # Other formats have one type for several of BibTeX's, and no word for a missing date.
+    del values["kind"]
+    return values | {
+        "title": values["title"].casefold(),
+        "year": "" if values["year"] == NO_DATE else values["year"],
+        "pages": page_range(values["pages"]),
+        # Styles print an address where there is no DOI.
+        "url": "" if values["doi"] else values["url"],
+    }
+
+
+@pytest.mark.parametrize("style", ["bibtex", "ris", "csl-json", "csv"])
+def test_references_come_back_from_every_format(shipped, style):
+    sources = [known_parts(source) for source in shipped.bibliography.values()]
+    _, entries = read_references(STYLES[style](sources), "export")
+    for source, entry in zip(sources, entries, strict=True):
+        assert printed_fields(build_reference(entry)) == printed_fields(source), source.key
+
+
+def plain_quotes(texts: list[str]) -> list[str]:
+    """Texts in lower case without the curly quotes that pandoc sets."""
+    return [text.casefold().translate(str.maketrans("“”‘’", "\"\"''")) for text in texts]
+
+
+def test_other_programs_read_the_references_as_they_are(shipped):
+    sources = [known_parts(source) for source in shipped.bibliography.values()]
+    for source, record in zip(sources, rispy.loads(STYLES["ris"](sources)), strict=True):
+        assert record["title"].casefold() == source.title.casefold()
+        assert len(record.get("authors", [])) == len(source.authors)
+        assert record.get("doi", "") == source.doi
+    for style, reader in [("bibtex", "biblatex"), ("csl-json", "csljson")]:
+        converted = pypandoc.convert_text(STYLES[style](sources), "csljson", format=reader)
+        items = {item["id"]: item for item in json.loads(converted)}
+        for source in sources:
+            item = items[source.key]
+            assert item.get("DOI", "") == source.doi
+            assert item.get("volume", "") == source.volume
+            names = [n.get("family", n.get("literal")) for n in item.get("author", [])]
+            read = [re.sub("<[^>]*>", "", item["title"]), *names[: len(source.authors)]]
+            written = [source.title, *(author.family for author in source.authors)]
+            assert plain_quotes(read) == plain_quotes(written)

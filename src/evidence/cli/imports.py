@@ -46,8 +46,9 @@ def import_() -> None:
 def import_refs(file: Path, dry_run: bool, project: str) -> int:
     """Import references into references.bib.
 
-    FILE is an export in BibTeX, RIS, PubMed (nbib) or CSL-JSON. References that references.bib has
-    already, by DOI, PMID, or title and year, are skipped. New ones get keys like miller2001.
+    FILE is an export in BibTeX, RIS, PubMed (nbib) or CSL-JSON, or the CSV of `evidence cite`.
+    References that references.bib has already, by DOI, PMID, or title and year, are skipped. New
+    ones get keys like miller2001.
     """
     from evidence.exchange.references import import_references
     from evidence.provenance.sentence import count

@@ -55,7 +55,8 @@ class Reference:
 
     `suffix` is the letter that tells sources of the same authors and year apart; see `labels`.
     `publisher` is that of the book that a chapter is in, `state` biblatex's `pubstate`, `accessed` a
-    date, and `protected` has the phrases of the titles whose letter case stays.
+    date, `first_published` the year of an article that was online before its issue (biblatex's
+    `origdate`), and `protected` has the phrases of the titles whose letter case stays.
     """
 
     key: str
@@ -80,12 +81,18 @@ class Reference:
     edition: str = ""
     state: str = ""
     accessed: str = ""
+    first_published: str = ""
     protected: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def creators(self) -> tuple[Author, ...]:
         """The authors, or the editors of a work that has none."""
         return self.authors or self.editors
+
+    @property
+    def first_year(self) -> str:
+        """The year in which it became public, online or in an issue."""
+        return self.first_published or self.year
 
     @property
     def lettered_year(self) -> str:
@@ -297,7 +304,7 @@ def build_reference(entry: "Entry") -> Reference:
         authors=authors.people,
         more_authors=first.has_more,
         title=_title(fields, "title", "subtitle"),
-        year=_year(fields),
+        year=_year(fields, "year", "date"),
         container=_title(fields, container, "booksubtitle" if container == "booktitle" else ""),
         volume=decode_latex(_first(fields, "volume")),
         number=decode_latex(_first(fields, "number", "issue", "version")),
@@ -313,6 +320,7 @@ def build_reference(entry: "Entry") -> Reference:
         edition=decode_latex(_first(fields, "edition")),
         state=decode_latex(_first(fields, "pubstate")),
         accessed=decode_latex(_first(fields, "urldate")),
+        first_published=_year(fields, "origdate", "origyear"),
         protected=protected_phrases(_first(fields, "title"), _first(fields, container) * is_part),
     )
 
@@ -329,9 +337,9 @@ def _title(fields: Mapping[str, str], name: str, subtitle_name: str) -> str:
     return title
 
 
-def _year(fields: Mapping[str, str]) -> str:
-    """Return the year of publication, n.d. for a page without a date, or nothing."""
-    for name in ("year", "date"):
+def _year(fields: Mapping[str, str], *names: str) -> str:
+    """Return the year in one of some fields, n.d. for a page without a date, or nothing."""
+    for name in names:
         text = decode_latex(_first(fields, name))
         if match := _YEAR.search(text):
             return match[0]
@@ -359,7 +367,7 @@ def _addresses(fields: Mapping[str, str]) -> tuple[str, str, str]:
     elif eprint and not url and kind in _EPRINT_ADDRESSES:
         url = _EPRINT_ADDRESSES[kind].format(re.sub("^arxiv:", "", eprint, flags=re.IGNORECASE))
     # What is found by its number needs no address; formats that we write repeat it.
-    if pmid and re.fullmatch(rf"https?://pubmed\.ncbi\.nlm\.nih\.gov/{re.escape(pmid)}/?", url):
+    if url.rstrip("/") in (f"https://pubmed.ncbi.nlm.nih.gov/{pmid}", f"https://doi.org/{doi}"):
         url = ""
     return doi, pmid, url
 

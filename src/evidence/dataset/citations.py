@@ -1,10 +1,11 @@
-"""References in the styles and formats of others: Vancouver, APA, AMA, BibTeX, RIS and CSL-JSON.
+"""References in the styles and formats of others: Vancouver, APA, AMA, BibTeX, RIS, CSL-JSON and CSV.
 
 Text from the bibliography never becomes syntax: line breaks start no new tag, and braces and markup
 are escaped.
 """
 
 import csv
+import io
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -78,7 +79,7 @@ AHEAD_OF_PRINT = "Online ahead of print."
 """Notes in formats that have no word for this."""
 
 
-def _known(source: Reference) -> Reference:
+def known_parts(source: Reference) -> Reference:
     """Leave out the words by which a bibliography says that it has no author or journal."""
     authors = tuple(a for a in source.authors if not _UNKNOWN_NAME.fullmatch(a.last))
     container = "" if _UNKNOWN_CONTAINER.fullmatch(source.container) else source.container
@@ -128,6 +129,11 @@ def kind_of(source: Reference) -> Kind:
     if source.container and (source.volume or _is_journal(source.container)):
         return _KINDS.get(source.kind.lower(), _ARTICLE)
     return _KINDS.get(source.kind.lower(), _WEB_PAGE if source.url else _OTHER)
+
+
+def container_field(kind: str) -> str:
+    """Return the field of BibTeX that holds what contains or publishes an entry of this type."""
+    return _KINDS.get(kind.lower(), _OTHER).bibtex_container
 
 
 def _trial_number(source: Reference) -> str:
@@ -224,7 +230,7 @@ def format_vancouver(source: Reference) -> str:
 
     It ends with the DOI and the PubMed number, else with the address.
     """
-    source = _known(source)
+    source = known_parts(source)
     parts = [_vancouver_authors(source), _vancouver_title(source), *_vancouver_publication(source)]
     if source.doi:
         parts.append(f"doi: {_one_line(source.doi)}.")
@@ -401,7 +407,7 @@ class _Apa:
     literal: Callable[[str], str]
 
     def format(self, source: Reference, link: str) -> str:
-        source = _known(source)
+        source = known_parts(source)
         authors = self.literal(_apa_authors(source))
         date = f"({self.plain(source.lettered_year)})."
         title, *container = self.title_and_container(source)
@@ -538,7 +544,7 @@ AMA_CUT_AUTHORS = 3
 
 def format_ama(source: Reference) -> str:
     """Format one reference: six authors, of more the first three; full pages; no PubMed number."""
-    source = _known(source)
+    source = known_parts(source)
     authors = _ama_names(source.creators, source.more_authors)
     if kind_of(source).form == "registry":
         authors = ""
@@ -637,17 +643,16 @@ def format_bibtex(sources: Iterable[Reference]) -> str:
 
 def _bibtex_fields(source: Reference) -> dict[str, str]:
     """Return the fields that are known, escaped."""
-    source = _known(source)
+    source = known_parts(source)
     first, last = page_range(source.pages)
     names = _bibtex_names(source.authors, source.more_authors)
     is_figure = kind_of(source).form == "figure"
-    container = _KINDS.get(source.kind.lower(), _OTHER).bibtex_container
     fields = {
         "author": names if source.authors else "",
         "editor": _bibtex_names(source.editors, source.more_authors and not source.authors),
         "title": _bibtex_title(source),
         "year": escape_latex(source.year),
-        container: escape_latex(source.container),
+        container_field(source.kind): escape_latex(source.container),
         "volume": escape_latex(source.volume),
         "number": escape_latex(source.number),
         "pages": escape_latex(f"{first}--{last}" if last else source.pages),
@@ -658,6 +663,7 @@ def _bibtex_fields(source: Reference) -> dict[str, str]:
         "address": escape_latex(source.place),
         "edition": escape_latex(source.edition),
         "pubstate": escape_latex(source.state),
+        "origdate": escape_latex(source.first_published),
         "urldate": escape_latex(source.accessed),
         "note": escape_latex(source.note) if is_figure else "",
     }
@@ -712,7 +718,7 @@ def format_ris(sources: Iterable[Reference]) -> str:
 
 def _ris_record(source: Reference) -> dict[str, str | list[str]]:
     """Return the fields that are known, by the names of rispy."""
-    source = _known(source)
+    source = known_parts(source)
     kind = kind_of(source)
     first, last = page_range(source.pages)
     authors, editors = (
@@ -735,10 +741,11 @@ def _ris_record(source: Reference) -> dict[str, str | list[str]]:
         "end_page": last,
         "doi": source.doi,
         "accession_number": source.pmid,
-        "urls": [source.link],
+        "urls": [_exported_address(source)],
         "place_published": source.place,
         "edition": source.edition,
         "access_date": source.accessed.replace("-", "/"),
+        "original_publication": source.first_published,
         "type_of_work": _genre(source),
         "notes": [_note(source), AHEAD_OF_PRINT if _is_early(source) else ""],
     }
@@ -770,7 +777,7 @@ def format_csl_for_pandoc(sources: Iterable[Reference]) -> str:
 
 
 def _csl_item(source: Reference) -> dict:
-    source = _known(source)
+    source = known_parts(source)
     kind = kind_of(source)
     first, last = page_range(source.pages)
     authors, editors = (
@@ -793,8 +800,9 @@ def _csl_item(source: Reference) -> dict:
         "genre": _genre(source),
         "DOI": source.doi,
         "PMID": source.pmid,
-        "URL": source.link,
+        "URL": _exported_address(source),
         "accessed": _csl_date(source.accessed),
+        "available-date": _csl_date(source.first_published),
         "status": "advance online publication" if _is_early(source) else "",
         "note": _note(source),
     }
@@ -812,6 +820,11 @@ def _csl_date(text: str) -> dict | None:
 
 def _genre(source: Reference) -> str:
     return "Master's thesis" if source.kind.lower() == "mastersthesis" else ""
+
+
+def _exported_address(source: Reference) -> str:
+    """Return the DOI, else the page, else PubMed, whose number has a field of its own."""
+    return source.link if source.doi else source.url or source.link
 
 
 def _exported_title(source: Reference) -> str:
@@ -836,6 +849,43 @@ def _csl_name(author: Author) -> dict[str, str]:
     return {name: _one_line(part) for name, part in parts.items() if part}
 
 
+# CSV, for spreadsheets
+
+CSV_COLUMNS = (
+    "key", "type", "author", "editor", "title", "year", "container", "publisher", "place", "edition",
+    "volume", "number", "pages", "doi", "pmid", "url", "state", "accessed", "first_published", "note",
+)  # fmt: skip
+
+
+def format_csv(sources: Iterable[Reference]) -> str:
+    """Format sources as a table with one row per source; semicolons separate its authors."""
+    table = io.StringIO()
+    writer = csv.DictWriter(table, CSV_COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for source in map(known_parts, sources):
+        is_figure = kind_of(source).form == "figure"
+        cells = {name: getattr(source, name, "") for name in CSV_COLUMNS} | {
+            "type": "misc" if is_figure else source.kind,
+            "author": _csv_names(source.authors, source.more_authors),
+            "editor": _csv_names(source.editors, source.more_authors and not source.authors),
+            "title": _exported_title(source),
+            "note": source.note if is_figure else "",
+        }
+        writer.writerow({name: _one_line(text) for name, text in cells.items()})
+    return table.getvalue()
+
+
+def _csv_names(people: Sequence[Author], has_more: bool) -> str:
+    """List people as Last, First; an organisation with a comma in its name is in braces."""
+    names = [
+        _join(person.last, person.first, person.suffix)
+        if person.first or not re.search("[,;]", person.last)
+        else f"{{{person.last}}}"
+        for person in people
+    ]
+    return "; ".join([*names, *(["et al."] if has_more else [])])
+
+
 def _lines(style: Callable[[Reference], str], bullet: str = "") -> Callable:
     """Turn a style for one reference into a style for many: a line for each."""
     return lambda sources: "".join(f"{bullet}{style(source)}\n" for source in sources)
@@ -851,6 +901,7 @@ STYLES: dict[str, Callable[[Iterable[Reference]], str]] = {
     "bibtex": format_bibtex,
     "ris": format_ris,
     "csl-json": format_csl_json,
+    "csv": format_csv,
     "vancouver": _lines(format_vancouver),
     "apa": _lines(format_apa),
     "ama": _lines(format_ama),

@@ -284,7 +284,8 @@ class _Entries:
             self._by_doi.setdefault(reference.doi.casefold(), key)
             if reference.creators:
                 author = letters(reference.creators[0].last)
-                self._by_author_and_year[author, reference.year].append(key)
+                for year in {reference.year, reference.first_year}:
+                    self._by_author_and_year[author, year].append(key)
         self.new: dict[str, Reference] = {}
         self.source = source or self._add_source()
 

@@ -4,6 +4,7 @@ RIS and PubMed's format are read by one reader of tagged lines: both are lists o
 and a broken record costs itself.
 """
 
+import csv
 import re
 import string
 import unicodedata
@@ -21,7 +22,9 @@ from evidence.dataset.bibliography import (
 from evidence.dataset.bibtex import Entry, parse_bibtex
 from evidence.dataset.citations import (
     AHEAD_OF_PRINT,
+    CSV_COLUMNS,
     INCOMPLETE_AUTHORS,
+    container_field,
     escape_latex,
     format_bibtex,
 )
@@ -54,7 +57,7 @@ CSL_TYPES = {
 RIS_FIELDS = {
     "author": "AU A1", "editor": "A2 ED", "title": "TI T1 CT BT", "container": "T2 JF JO JA J2 BT",
     "year": "PY Y1 DA", "volume": "VL", "number": "IS", "eid": "C7", "publisher": "PB",
-    "doi": "DO", "url": "UR L2", "address": "CY", "edition": "ET",
+    "doi": "DO", "url": "UR L2", "address": "CY", "edition": "ET", "origdate": "OP",
 }  # fmt: skip
 PUBMED_FIELDS = {
     "author": "FAU AU", "editor": "FED ED", "title": "TI", "container": "JT TA BTI", "year": "DP",
@@ -65,7 +68,9 @@ CSL_FIELDS = {
     "pages": "page", "publisher": "publisher", "doi": "DOI", "pmid": "PMID", "url": "URL",
     "address": "publisher-place", "edition": "edition",
 }  # fmt: skip
-CONTAINERS = {"article": "journal", "incollection": "booktitle", "inproceedings": "booktitle"}
+CSV_FIELDS = {name: name for name in CSV_COLUMNS[2:]} | {
+    "address": "place", "pubstate": "state", "urldate": "accessed", "origdate": "first_published",
+}  # fmt: skip
 _ADDRESSES = ("doi", "url", "pmid")
 _TAGGED = re.compile(r"\ufeff?([A-Z][A-Z0-9]{1,3}) *- ?(.*)")
 _INITIALS_LAST = re.compile(r".* (?:[A-Z]\.?-?){1,3}")
@@ -87,7 +92,7 @@ def import_references(
 ) -> ImportedReferences:
     """Add the references of a file to `references.bib`; those that it has already are skipped.
 
-    The file is BibTeX, RIS, PubMed's format (nbib) or CSL-JSON.
+    The file is BibTeX, RIS, PubMed's format (nbib), CSL-JSON or the CSV that `evidence cite` writes.
 
     Raises
     ------
@@ -154,10 +159,13 @@ def read_references(text: str, name: str) -> tuple[str, list[Entry]]:
             for number, item in enumerate(items, start=1)
             if isinstance(item, Mapping)
         ]
+    if text.startswith(",".join(CSV_COLUMNS[:2])):
+        return "CSV", [_csv_entry(*row) for row in enumerate(csv.DictReader(text.splitlines()), 2)]
     if re.search(r"^\s*@\s*\w+\s*[{(]", text, re.MULTILINE):
         return "BibTeX", list(parse_bibtex(text))
     raise EvidenceError(
-        f"{name}: not BibTeX, RIS, PubMed (nbib) or CSL-JSON. Export the references as one of these."
+        f"{name}: not BibTeX, RIS, PubMed (nbib), CSL-JSON or the CSV of 'evidence cite'. "
+        "Export the references as one of these."
     )
 
 
@@ -205,6 +213,16 @@ def _ris_entry(line: int, record: Mapping[str, list[str]]) -> Entry:
     return Entry("", kind, line, fields | ({"pages": escape_latex(pages)} if pages else {}))
 
 
+def _csv_entry(line: int, row: Mapping[str, str | None]) -> Entry:
+    """Return the entry of a row; a row that is cut short has None for its last cells."""
+    record = {name: [value] for name, value in row.items() if name and value}
+    for role in ("author", "editor"):
+        # A semicolon in braces belongs to a name.
+        record[role] = re.split(r"; *(?![^{]*\})", *record.get(role, [""]))
+    kind = row["type"] or "misc"
+    return Entry(row["key"] or "", kind, line, _fields(kind, CSV_FIELDS, record))
+
+
 def _mark_incomplete(fields: dict[str, str], notes: Iterable[str]) -> None:
     """Add that there are more authors, if one of the notes says so."""
     role = "author" if fields.get("author") else "editor"
@@ -238,7 +256,7 @@ def _fields(kind: str, tags: Mapping[str, str], record: Mapping[str, list[str]])
     for name, alternatives in tags.items():
         values = next((v for tag in alternatives.split() if any(v := record.get(tag, []))), [])
         if name == "container":
-            name = CONTAINERS.get(kind, "howpublished")
+            name = container_field(kind)
         if name in ("author", "editor"):
             fields[name] = " and ".join(map(_tagged_name, filter(None, values)))
         elif values:
@@ -249,6 +267,8 @@ def _fields(kind: str, tags: Mapping[str, str], record: Mapping[str, list[str]])
 
 def _tagged_name(name: str) -> str:
     """Write a name for BibTeX; persons have a comma or initials at the end, organisations neither."""
+    if name.startswith("{"):
+        return f"{{{escape_latex(name.strip('{} '))}}}"
     name = escape_latex(name.rstrip(" ,"))
     if "," in name or _INITIALS_LAST.fullmatch(name) or re.fullmatch(r"et al\.?|others", name):
         return "others" if name.startswith(("et al", "others")) else name
@@ -268,9 +288,10 @@ def _csl_entry(number: int, item: Mapping) -> Entry:
     if isinstance(issued, Mapping):
         parts = issued.get("date-parts") or [[issued.get("raw") or issued.get("literal") or ""]]
         fields["year"] = escape_latex(str(parts[0][0] if parts[0] else ""))
-    accessed = item.get("accessed")
-    if isinstance(accessed, Mapping) and (parts := accessed.get("date-parts")):
-        fields["urldate"] = "-".join(f"{int(part):02}" for part in parts[0])
+    for name, variable in (("urldate", "accessed"), ("origdate", "available-date")):
+        date = item.get(variable)
+        if isinstance(date, Mapping) and (parts := date.get("date-parts")):
+            fields[name] = "-".join(f"{int(part):02}" for part in parts[0])
     if str(item.get("status", "")) == "advance online publication":
         fields["pubstate"] = "aheadofprint"
     _mark_incomplete(fields, record.get("note", ()))

@@ -128,7 +128,7 @@ def results_after_the_end(dataset: Dataset, results: pd.DataFrame) -> CheckResul
 @check("YEAR", "error", "give the right source")
 def sources_before_their_study(dataset: Dataset, results: pd.DataFrame) -> CheckResults:
     """Find a number from a source that is older than the study it is about."""
-    years = {key: reference.year for key, reference in dataset.bibliography.items()}
+    years = {key: reference.first_year for key, reference in dataset.bibliography.items()}
     known = {key: float(year) for key, year in years.items() if year.isdecimal()}
     study, source = (
         map_cells(results[column], lambda key: known.get(key, np.nan), float)

@@ -192,7 +192,7 @@ def study_effects(
             effect["handling"] = "; ".join(filter(None, [effect["handling"], turned]))
         appraisal = appraisals[effect["outcome"]].get(effect["study"])
         effect["risk"] = appraisal.level if appraisal else NOT_JUDGED
-        effect["year"] = dataset.bibliography[effect["study"]].year
+        effect["year"] = dataset.bibliography[effect["study"]].first_year
     effects.sort(key=lambda effect: (effect["year"], effect["study"]))
     return Frame(effects, columns=[*EFFECT_COLUMNS, "risk", "year"])
 
