@@ -214,6 +214,11 @@ def _notes(dataset: Dataset, entries: Mapping[str, dict]) -> list[str]:
     notes = []
     if old := [name for name, entry in entries.items() if entry["inputs"] != dataset.checksums]:
         notes.append(f"Made from earlier data and not rebuilt this time: {', '.join(old)}.")
+    if packaged := [n for n, entry in entries.items() if entry["recipe"].get("packaged_notebooks")]:
+        notes.append(
+            "Only notebooks of the evidence package were run, none of this project: "
+            f"{', '.join(packaged)}."
+        )
     restricted = [
         name
         for name, entry in entries.items()

@@ -18,7 +18,7 @@ from evidence.build.execute import Failure, Job, LocalExecutor, execute_report
 from evidence.build.fingerprint import code_digest, library_versions
 from evidence.errors import ReportError
 from evidence.files import path_digest
-from evidence.notebook.locate import own_notebooks
+from evidence.notebook.locate import FOLDER, notebooks_of, own_notebooks, packaged_only
 
 SENT = ("references.bib", "reports.yml", "CITATION.cff", "LICENSE-DATA", "data", "notebooks")
 """What of a project is sent: all that the package reads, and what lies beside it."""
@@ -90,7 +90,8 @@ class DaskExecutor(LocalExecutor):
 
         try:
             # The same bytes are one task, which is repeated if the worker that holds them dies.
-            project = self._client.submit(bytes, pack(job.project, SENT))
+            names = [name for name in SENT if name != FOLDER or not packaged_only()]
+            project = self._client.submit(bytes, pack(job.project, names))
             task = self._client.submit(execute_on_worker, project, job, self._versions, pure=False)
             archive, message = task.result()
         except KilledWorker:
@@ -124,9 +125,7 @@ def execute_on_worker(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name).resolve()
         unpack(project, folder / "project")
-        notebook = folder / "project" / "notebooks" / job.notebook.name
-        if not job.notebook.is_relative_to(job.project):
-            notebook = own_notebooks()[job.name]
+        notebook = notebooks_of(folder / "project")[job.name]
         job = replace(job, project=folder / "project", notebook=notebook)
         failure = execute_report(job, folder / "report")
         return pack(folder / "report"), failure.message if failure else None

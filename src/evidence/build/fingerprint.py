@@ -8,6 +8,7 @@ from importlib import metadata
 from pathlib import Path
 
 from evidence.files import combined_digest, path_digest
+from evidence.notebook.locate import packaged_only
 
 DIGITS = 32
 
@@ -22,6 +23,7 @@ def report_inputs(notebook: Path, parameters: Mapping[str, object], *, tiff: boo
         "notebook": path_digest(notebook, DIGITS),
         "beside": file_digests(notebook.parent, _files_beside(notebook.parent)),
         "parameters": dict(parameters),
+        "packaged_notebooks": packaged_only(),
         "tiff": tiff,
         "code": code_digest(),
         "libraries": library_versions(),
@@ -30,11 +32,13 @@ def report_inputs(notebook: Path, parameters: Mapping[str, object], *, tiff: boo
 
 def describe_differences(old: Mapping, new: Mapping) -> list[str]:
     """Describe how the inputs of a report have changed, one text per input."""
-    reasons = []
-    if old["notebook"] != new["notebook"]:
-        reasons.append("its notebook was edited")
-    files = (name for name, _, _ in _pairs(old["beside"], new["beside"]))
-    reasons += [f"notebooks/{name} changed" for name in files]
+    if old["packaged_notebooks"] != new["packaged_notebooks"]:
+        are = "are ignored" if new["packaged_notebooks"] else "are run again"
+        reasons = [f"the project's own notebooks {are}"]
+    else:
+        reasons = ["its notebook was edited"] if old["notebook"] != new["notebook"] else []
+        files = (name for name, _, _ in _pairs(old["beside"], new["beside"]))
+        reasons += [f"notebooks/{name} changed" for name in files]
     reasons += _changes(old["parameters"], new["parameters"])
     if old["tiff"] != new["tiff"]:
         reasons.append(f"TIFF files are {'now' if new['tiff'] else 'no longer'} asked for")

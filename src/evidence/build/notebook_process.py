@@ -58,11 +58,16 @@ def start_fork_server(project: Path, *, precompute: bool) -> None:
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return
     fork_context()
-    os.environ[PRELOAD_VARIABLE] = json.dumps({"project": str(project), "precompute": precompute})
+    options = json.dumps({"project": str(project), "precompute": precompute})
+    # Without a safe path, Python imports modules of the working folder before its own.
+    variables = {PRELOAD_VARIABLE: options, "PYTHONSAFEPATH": "1"}
+    added = {name: text for name, text in variables.items() if not os.environ.get(name)}
+    os.environ.update(added)
     try:
         forkserver.ensure_running()
     finally:
-        del os.environ[PRELOAD_VARIABLE]
+        for name in added:
+            del os.environ[name]
 
 
 def run_cells(

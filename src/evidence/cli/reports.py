@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     "evidence report --grid conditions=each --grid confidence=0.9,0.95",
     "evidence report --set all --scheduler tcp://192.0.2.7:8786",
     "evidence report --out s3://bucket/reports",
+    "evidence report --packaged-notebooks --project from-a-stranger",
 )
 @click.option(
     "-p",
@@ -83,6 +84,12 @@ if TYPE_CHECKING:
 )
 @click.option("--force", is_flag=True, help="Rebuild everything, even if up to date.")
 @click.option("--explain", is_flag=True, help="Say why each report was built.")
+@click.option(
+    "--packaged-notebooks",
+    is_flag=True,
+    help="Run only the notebooks of the evidence package and ignore those of the project, which "
+    "are code.",
+)
 @click.option("--tiff", is_flag=True, help="Also write each figure as TIFF, for journals.")
 @click.option(
     "--engine",
@@ -113,19 +120,22 @@ def report(
     out: str | None,
     explain: bool,
     scheduler: str,
+    packaged_notebooks: bool,
     project: str,
     **build_options: Any,
 ) -> int:
     """Check the data, run the notebooks, and write pages, figures and values.
 
     The previous reports are replaced when everything is finished. Reports that are up to date are
-    not rebuilt, and a report that fails does not stop the others.
+    not rebuilt, and a report that fails does not stop the others. Notebooks are code: for a project
+    of somebody whom you do not know, use --packaged-notebooks.
     """
     from dataclasses import replace
 
     from evidence.build.build import BuildOptions, build_batch, build_reports
     from evidence.build.progress import ProgressBar
     from evidence.build.remote_output import output_location
+    from evidence.dataset.project_folder import find_project
     from evidence.notebook.parameter_values import parse_assignments
 
     values = parse_assignments(parameters)
@@ -134,6 +144,8 @@ def report(
     with ExitStack() as stack:
         progress = stack.enter_context(ProgressBar())
         _prepare_environment(stack)
+        if packaged_notebooks:
+            _ignore_notebooks(stack, find_project(project))
         if scheduler:
             from evidence.build.dask_executor import DaskExecutor
 
@@ -166,6 +178,17 @@ def _prepare_environment(stack: ExitStack) -> None:
     except (OSError, RuntimeError):
         # IPython needs a folder of its own, and ends where it can make none.
         os.environ["IPYTHONDIR"] = stack.enter_context(TemporaryDirectory(prefix="evidence-"))
+
+
+def _ignore_notebooks(stack: ExitStack, project: Path) -> None:
+    """Run the package's own notebooks only, and say so if the project has others."""
+    from evidence.notebook.locate import PACKAGED_ONLY, ignored_notebooks
+
+    before = os.environ.get(PACKAGED_ONLY, "")
+    stack.callback(os.environ.__setitem__, PACKAGED_ONLY, before)
+    os.environ[PACKAGED_ONLY] = "1"
+    if names := ignored_notebooks(project):
+        echo(f"ignored: {', '.join(names)} (notebooks of the project)", err=True)
 
 
 def _print_reasons(results: "list[BuildResult]") -> None:

@@ -118,10 +118,11 @@ RATIO_TICKS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64)
 @contextmanager
 def house_style() -> Iterator[None]:
     """Apply the settings under which every chart is drawn and saved, and restore them afterwards."""
-    import matplotlib as mpl
+    from matplotlib import style
 
     _register_fonts()
-    with mpl.rc_context(RC):
+    # A `matplotlibrc` of a person or in the working folder changes no figure, and starts no TeX.
+    with style.context(["default", RC]):
         yield
 
 

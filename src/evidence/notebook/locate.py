@@ -1,8 +1,11 @@
 """Find notebooks: those of this package, and those of a project, which replace or add to them."""
 
+import os
 from pathlib import Path
 
 FOLDER = "notebooks"
+PACKAGED_ONLY = "EVIDENCE_PACKAGED_NOTEBOOKS"
+"""The environment variable that, unless empty, hides the notebooks of every project."""
 INSTALLED = Path(__file__).resolve().parents[1] / FOLDER
 """Inside an installed package."""
 BESIDE_THE_SOURCE = Path(__file__).resolve().parents[3] / FOLDER
@@ -17,9 +20,24 @@ def own_notebooks() -> dict[str, Path]:
 def notebooks_of(project: Path) -> dict[str, Path]:
     """Return every notebook of a project by name, in order.
 
-    A notebook in the project's `notebooks/` replaces the package's own of the same name.
+    A notebook in the project's `notebooks/` replaces the package's own of the same name, unless
+    `PACKAGED_ONLY` is set.
     """
-    return dict(sorted({**own_notebooks(), **_notebooks_in(project / FOLDER)}.items()))
+    added = {} if packaged_only() else _notebooks_in(project / FOLDER)
+    return dict(sorted({**own_notebooks(), **added}.items()))
+
+
+def packaged_only() -> bool:
+    """Return whether the notebooks of projects are ignored."""
+    return bool(os.environ.get(PACKAGED_ONLY))
+
+
+def ignored_notebooks(project: Path) -> list[str]:
+    """List the notebooks of a project that are not run because only the package's own are."""
+    own = set(own_notebooks().values()) if packaged_only() else set()
+    return [
+        name for name, path in _notebooks_in(project / FOLDER).items() if own and path not in own
+    ]
 
 
 def _notebooks_in(folder: Path) -> dict[str, Path]:
