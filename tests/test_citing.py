@@ -42,21 +42,47 @@ def cite(project, *arguments):
 
 
 def test_primary_studies_first_and_then_the_figure(bakery, capsys):
-    """Written by hand: a part of a work after Citing Medicine, with the id in brackets."""
+    """Written by hand: a part of a work after Citing Medicine, with the id in brackets.
+
+    Its address is that of its own page.
+    """
     assert cite(bakery, "fig-risen") == 0
     assert capsys.readouterr().out.splitlines() == [
         "Baker A. Rising dough. 1990. doi: 10.1000/dough.",
+        "A bakery. Bread 101. [date unknown].",
         "van der Berg AB Jr, The bakers. Figure: Risen: two arms of each study compared "
         f"[fig-risen@{version(bakery)}]. In: Bread & its sources, version 1.4.0; 2026. Available "
-        "from: https://example.org/bread",
+        "from: https://example.org/bread/figures/fig-risen.html",
     ]
 
 
-def test_the_guide_is_no_primary_study(bakery):
-    """The row of the guide repeats the number of a study; only the study is cited."""
-    assert [ref.key for ref in cited(bakery, "tab-results")] == [
-        "baker1990", "miller2001", "tab-results",
-    ]  # fmt: skip
+def test_the_guide_is_cited_after_the_studies_and_before_the_project(bakery):
+    """The row of the guide repeats the number of a study, so that the guide is no study."""
+    *sources, table = cited(bakery, "tab-results")
+    assert [source.key for source in sources] == ["baker1990", "miller2001", "guide"]
+    assert table.key.startswith("tab-results-")
+    assert table.url == "https://example.org/bread/tables/tab-results.html"
+
+
+def test_the_bibtex_beside_a_figure_or_table_has_its_own_entry_last(bakery, capsys):
+    for name in ("fig-risen", "tab-results"):
+        folder = "figures" if name.startswith("fig") else "tables"
+        assert cite(bakery, name, "--style", "bibtex") == 0
+        beside = bakery.path(f"reports/{folder}/{name}.bib").read_text("utf-8")
+        assert beside == capsys.readouterr().out
+        assert f"@misc{{{name}-" in beside.rpartition("\n\n")[2]
+
+
+def test_a_guide_that_is_plotted_is_cited(bakery):
+    from evidence.figures.proportions_by_arm import lay_out_proportions_by_arm
+    from evidence.report.figure_identity import figure_record
+    from evidence.report.report import open_report
+
+    report = open_report("01_bread", project=bakery.root)
+    layout = lay_out_proportions_by_arm(report.results)
+    record = figure_record(layout, report.dataset)
+    assert [source["key"] for source in record.studies] == ["baker1990"]
+    assert [source["key"] for source in record.sources] == ["guide"]
 
 
 def test_a_sidecar_gives_version_studies_and_licence(bakery):
@@ -74,7 +100,8 @@ def test_a_sidecar_gives_version_studies_and_licence(bakery):
     )
     assert STYLES["apa"](by_id[1:]) == (
         "van der Berg, A. B., Jr., & The bakers. (2026). Figure: Risen [fig-risen@1a2b3c4]. In "
-        "Bread & its sources, version 1.4.0. Licence: CC BY 4.0. https://example.org/bread\n"
+        "Bread & its sources, version 1.4.0. Licence: CC BY 4.0. "
+        "https://example.org/bread/figures/fig-risen.html\n"
     )
     ris = STYLES["ris"](by_id[1:]).splitlines()
     assert ris[0] == "TY  - FIGURE"
@@ -139,6 +166,9 @@ def refused(project, *names):
 
 def test_refusals_say_what_to_do(bakery, tmp_path):
     available = "Available: fig-risen, tab-results, tab-studies"
+    assert "tab-results@1a2b3c4: the table in …/reports has version " in refused(
+        bakery, "tab-results@1a2b3c4"
+    )
     assert refused(bakery, "fig-rise") == (
         "fig-rise: not a figure or table of the reports and not a source. Did you mean "
         f"'fig-risen'? {available}"

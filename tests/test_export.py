@@ -22,9 +22,10 @@ WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 DRAWING = "{http://schemas.openxmlformats.org/drawingml/2006/wordprocessingDrawing}"
 FIGURE_REFERENCES = [
     "Baker, A. (1990). Rising dough. https://doi.org/10.1000/dough",
+    "A bakery. (n.d.). Bread 101.",
     "van der Berg, A. B., Jr., & The bakers. (2026). Figure: Risen: two arms of "
     "each study compared [{name}]. In Bread & its sources, version 1.4.0. "
-    "https://example.org/bread",
+    "https://example.org/bread/figures/fig-risen.html",
 ]
 
 
@@ -202,7 +203,7 @@ def test_html_figure_needs_no_other_file(bakery):
     assert page.attributes["img"]["alt"] == figure.alt
     assert page.attributes["img"]["src"].startswith("data:image/png;base64,")
     assert page.attributes["figure"]["id"] == "fig-risen"
-    assert text.count("<li>") == 2
+    assert text.count("<li>") == 3
 
 
 # The command

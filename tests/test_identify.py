@@ -19,7 +19,7 @@ from evidence import cli
 from evidence.analysis.results import select_results
 from evidence.figures import layout as layout_module
 from evidence.figures.arm_comparison import lay_out_arm_comparison
-from evidence.report.figure_files import add_tiffs, render_figure
+from evidence.report.figure_files import add_fine_formats, render_figure
 from evidence.report.figure_identity import SHARED_MODULES, WIDTHS, figure_record, report_command
 from evidence.report.figure_metadata import MAX_RECORD_BYTES, read_metadata, unpack_record
 from evidence.report.identify_figure import compare_records
@@ -118,11 +118,13 @@ def record(figures):
     return content
 
 
-@pytest.mark.parametrize("suffix", ["svg", "pdf", "png", "tiff"])
+@pytest.mark.parametrize("suffix", ["svg", "pdf", "png", "eps", "tiff", "600dpi.png"])
 def test_every_format_holds_the_whole_record(figures, record, suffix):
-    add_tiffs(figures)
+    add_fine_formats(figures)
     for ending in WIDTHS.values():
-        assert read_metadata(figures / f"fig-risen{ending}.{suffix}") == (record, "")
+        separator = "-" if "dpi" in suffix else "."
+        path = figures / f"fig-risen{ending}{separator}{suffix}"
+        assert read_metadata(path) == (record, "")
 
 
 def test_svg_has_title_description_identifier_command_and_licence(bakery):
@@ -157,13 +159,45 @@ def test_pdf_and_png_have_title_description_and_command(figures, record):
         assert image.text["Source"] == record["command"]
 
 
-def test_png_and_tiff_have_300_dots_per_inch(figures):
-    add_tiffs(figures)
-    for suffix in ("png", "tiff"):
-        with Image.open(figures / f"fig-risen.{suffix}") as image:
-            assert [round(float(dots)) for dots in image.info["dpi"]] == [300, 300]
+@pytest.mark.parametrize(("ending", "millimetres"), [("", 180), ("-85mm", 85)])
+def test_pictures_are_as_wide_as_a_column_at_their_resolution(figures, ending, millimetres):
+    add_fine_formats(figures)
     content = json.loads((figures / "fig-risen.json").read_text("utf-8"))
-    assert {"fig-risen.tiff", "fig-risen-85mm.tiff"} < content["files"].keys()
+    for name, dpi in ((".png", 300), ("-600dpi.png", 600), (".tiff", 600)):
+        assert f"fig-risen{ending}{name}" in content["files"]
+        with Image.open(figures / f"fig-risen{ending}{name}") as image:
+            assert [round(float(dots)) for dots in image.info["dpi"]] == [dpi, dpi]
+            assert image.width == pytest.approx(millimetres / 25.4 * dpi, abs=1)
+    with Image.open(figures / f"fig-risen{ending}.tiff") as image:
+        assert image.info["compression"] == "tiff_lzw"
+
+
+@pytest.mark.parametrize(("ending", "millimetres"), [("", 180), ("-85mm", 85)])
+def test_eps_has_its_width_no_date_no_type_3_font_and_short_lines(figures, ending, millimetres):
+    content = (figures / f"fig-risen{ending}.eps").read_bytes()
+    assert content.startswith(b"%!PS-Adobe-3.0 EPSF-3.0\n")
+    left, _, right, _ = re.search(rb"%%HiResBoundingBox: (.*)", content)[1].split()
+    assert float(right) - float(left) == pytest.approx(millimetres / 25.4 * 72, abs=0.1)
+    assert b"CreationDate" not in content
+    assert b"/FontType 42" in content
+    assert b"/FontType 3" not in content
+    assert max(map(len, content.splitlines())) <= 255
+
+
+def test_transparent_marks_are_blended_with_white_in_eps():
+    """By hand: black at 30% on white paper is 70% grey."""
+    from matplotlib.figure import Figure
+
+    from evidence.report.figure_files import _make_opaque
+
+    figure = Figure()
+    axes = figure.add_subplot()
+    (line,) = axes.plot([0, 1], color="black", alpha=0.3)
+    band = axes.fill_between([0, 1], 0, 1, color="black", alpha=0.3)
+    _make_opaque(figure)
+    assert line.get_alpha() is None
+    assert list(line.get_color()) == pytest.approx([0.7, 0.7, 0.7, 1])
+    assert list(band.get_facecolor()[0]) == pytest.approx([0.7, 0.7, 0.7, 1])
 
 
 def test_a_record_that_unpacks_without_end_is_not_read():
@@ -280,8 +314,8 @@ def jpeg():
     ("content", "message"),
     [
         (jpeg(), "carries no record"),
-        (b"hello", "is not a readable SVG, PDF, PNG or TIFF file"),
-        (b"%PDF-1.4 broken", "is not a readable SVG, PDF, PNG or TIFF file"),
+        (b"hello", "is not a readable SVG, PDF, PNG, EPS or TIFF file"),
+        (b"%PDF-1.4 broken", "is not a readable SVG, PDF, PNG, EPS or TIFF file"),
         (b"<svg xmlns='x'/>", "carries no record of a figure. Give the id printed"),
     ],
 )

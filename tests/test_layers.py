@@ -90,7 +90,7 @@ LATE = {
     "notebook/parameters": {"evidence", "pydantic", "pydantic_core"},
     "report/cite": {"yaml"},
     "report/export": {"PIL", "pypandoc"},
-    "report/figure_files": {"PIL", "pypdfium2"},
+    "report/figure_files": {"PIL", "matplotlib", "pypdfium2"},
     "report/figure_metadata": {"PIL", "pydantic", "pypdf"},
     "report/html_pages": {"jinja2", "markdown_it", "markupsafe"},
     "report/report": {"IPython"},

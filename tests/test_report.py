@@ -137,7 +137,7 @@ def test_same_inputs_give_the_same_bytes_in_another_folder_and_time_zone(bakery,
         monkeypatch.setenv("TZ", zone)
         time.tzset()
         out = folder.with_name(f"{zone[:3]} reports")
-        options = BuildOptions(only=["bread"], tiff=True)
+        options = BuildOptions(only=["bread"], formats="all")
         builds.append(read_files(build_reports(folder, out=out, options=options).folder))
     monkeypatch.undo()
     time.tzset()

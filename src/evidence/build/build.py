@@ -60,8 +60,8 @@ class BuildOptions:
         Build the reports of these notebooks only; finished reports of others are kept.
     force : bool
         Rebuild everything, even if up to date.
-    tiff : bool
-        Write each figure as TIFF as well.
+    formats : {"standard", "all"}
+        With "all", each figure is also written as PNG and TIFF with 600 dots per inch.
     engine : {"evidence", "kernel"}
         Fork each notebook's process with the libraries loaded, or use papermill's own engine.
     memory_limit : int, optional
@@ -74,7 +74,7 @@ class BuildOptions:
 
     only: Sequence[str] = ()
     force: bool = False
-    tiff: bool = False
+    formats: str = "standard"
     engine: str = "evidence"
     memory_limit: int | None = None
     jobs: int | None = None
@@ -495,7 +495,7 @@ def _plan_set(
         checked,
         partial=bool(options.only),
         force=options.force,
-        tiff=options.tiff,
+        formats=options.formats,
         engine=options.engine,
         memory_limit=options.memory_limit,
     )

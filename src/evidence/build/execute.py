@@ -28,8 +28,8 @@ class Job:
     name : str
     notebook, project : Path
     parameters : mapping of str to object
-    tiff : bool
-        Whether each figure is also written as TIFF.
+    formats : {"standard", "all"}
+        With "all", each figure is also written as PNG and TIFF with 600 dots per inch.
     engine : {"evidence", "kernel"}
         Fork the notebook's process with the libraries loaded, or start a Jupyter kernel.
     memory_limit : int, optional
@@ -40,7 +40,7 @@ class Job:
     notebook: Path
     project: Path
     parameters: Mapping[str, object]
-    tiff: bool = False
+    formats: str = "standard"
     engine: str = "evidence"
     memory_limit: int | None = None
 
@@ -90,10 +90,10 @@ def execute_report(job: Job, folder: Path) -> Failure | None:
     try:
         executed.parent.mkdir(parents=True)
         _execute(job, folder, executed)
-        if job.tiff:
-            from evidence.report.figure_files import add_tiffs
+        if job.formats == "all":
+            from evidence.report.figure_files import add_fine_formats
 
-            add_tiffs(folder / "figures")
+            add_fine_formats(folder / "figures")
     except Exception as error:
         return Failure(_describe(error), executed if executed.is_file() else None)
     return None

@@ -13,7 +13,7 @@ from evidence.notebook.locate import packaged_only
 DIGITS = 32
 
 
-def report_inputs(notebook: Path, parameters: Mapping[str, object], *, tiff: bool) -> dict:
+def report_inputs(notebook: Path, parameters: Mapping[str, object], *, formats: str) -> dict:
     """Return everything but the tables that decides a report, as JSON.
 
     Files in the folder of the notebook count, other notebooks do not: a notebook may import a
@@ -24,7 +24,7 @@ def report_inputs(notebook: Path, parameters: Mapping[str, object], *, tiff: boo
         "beside": file_digests(notebook.parent, _files_beside(notebook.parent)),
         "parameters": dict(parameters),
         "packaged_notebooks": packaged_only(),
-        "tiff": tiff,
+        "formats": formats,
         "code": code_digest(),
         "libraries": library_versions(),
     }
@@ -40,8 +40,8 @@ def describe_differences(old: Mapping, new: Mapping) -> list[str]:
         files = (name for name, _, _ in _pairs(old["beside"], new["beside"]))
         reasons += [f"notebooks/{name} changed" for name in files]
     reasons += _changes(old["parameters"], new["parameters"])
-    if old["tiff"] != new["tiff"]:
-        reasons.append(f"TIFF files are {'now' if new['tiff'] else 'no longer'} asked for")
+    if old["formats"] != new["formats"]:
+        reasons.append(f"--formats was {old['formats']}, is {new['formats']}")
     if old["code"] != new["code"]:
         reasons.append("the code of evidence changed")
     return reasons + _changes(old["libraries"], new["libraries"])

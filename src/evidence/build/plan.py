@@ -44,7 +44,7 @@ class ReportPlan:
         Whether finished reports of other notebooks are kept.
     force : bool
         Whether reports that are up to date are built as well.
-    tiff, engine, memory_limit
+    formats, engine, memory_limit
         See `Job`.
     """
 
@@ -56,7 +56,7 @@ class ReportPlan:
     checked: Callable[[], Mapping[str, Mapping[str, object]]] = field(repr=False)
     partial: bool = False
     force: bool = False
-    tiff: bool = False
+    formats: str = "standard"
     engine: str = "evidence"
     memory_limit: int | None = None
 
@@ -67,14 +67,14 @@ class ReportPlan:
             self.notebooks[name],
             self.project,
             self.parameters[name],
-            self.tiff,
+            self.formats,
             self.engine,
             self.memory_limit,
         )
 
     def recipe(self, name: str) -> dict:
         """Return what one of its reports depends on besides the tables."""
-        return report_inputs(self.notebooks[name], self.parameters[name], tiff=self.tiff)
+        return report_inputs(self.notebooks[name], self.parameters[name], formats=self.formats)
 
     def used_parameters(self, name: str) -> dict[str, object]:
         """Return the parameters of one of its reports, including those with their default value."""

@@ -90,7 +90,14 @@ if TYPE_CHECKING:
     help="Run only the notebooks of the evidence package and ignore those of the project, which "
     "are code.",
 )
-@click.option("--tiff", is_flag=True, help="Also write each figure as TIFF, for journals.")
+@click.option(
+    "--formats",
+    type=click.Choice(("standard", "all")),
+    default="standard",
+    show_default=True,
+    help="standard: figures as SVG, PDF, EPS and PNG. all: also as PNG and TIFF with 600 dots per "
+    "inch, for journals.",
+)
 @click.option(
     "--engine",
     type=click.Choice(("evidence", "kernel")),

@@ -63,6 +63,12 @@ def describe_rows(dataset: Dataset, addresses: Iterable[str]) -> list[SourceRow]
     return rows
 
 
+def sources_at(dataset: Dataset, addresses: Iterable[str]) -> dict[str, None]:
+    """Return the keys of the texts in which the rows at these addresses were read, in order."""
+    rows = describe_rows(dataset, addresses)
+    return dict.fromkeys(key for row in rows for key in row.sources)
+
+
 def filled_cells(dataset: Dataset, addresses: Iterable[str]) -> dict[str, dict[str, str]]:
     """Return the filled cells of the rows at these addresses, by column, without the notes."""
     addresses = list(addresses)

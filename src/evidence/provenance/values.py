@@ -36,13 +36,18 @@ def read_build_files(reports: Path, *names: str) -> list:
     Raises
     ------
     EvidenceError
-        The folder holds no finished build.
+        The folder holds no finished build, or a file is damaged.
     """
     try:
         return [read_json(reports / name) for name in names]
     except FileNotFoundError:
         raise EvidenceError(
             f"{reports}: no finished reports here; build them with: evidence report"
+        ) from None
+    except ValueError:
+        raise EvidenceError(
+            f"{reports}: {', '.join(names)} cannot be read as JSON; rebuild the reports with: "
+            "evidence report"
         ) from None
 
 
@@ -58,7 +63,7 @@ def read_figure_records(reports: Path) -> dict[str, dict]:
     return {
         figure["id"]: figure | {"page": path.stem}
         for path in sorted((reports / "values").glob("*.json"))
-        for figure in read_json(path)["figures"]
+        for figure in read_build_files(reports, f"values/{path.name}")[0]["figures"]
     }
 
 

@@ -1,16 +1,17 @@
-"""Cite figures and tables of finished reports: the primary studies first, then the project."""
+"""Cite figures and tables of finished reports: studies, other sources, and then the project."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from evidence.dataset.authors import Author
 from evidence.dataset.bibliography import Bibliography, Reference
-from evidence.dataset.citations import format_apa
+from evidence.dataset.citations import format_apa, format_bibtex
 from evidence.dataset.dataset import Dataset
 from evidence.dataset.text_checks import identifier_error
 from evidence.errors import EvidenceError, did_you_mean
 from evidence.files import read_json, read_text
+from evidence.provenance.rows import sources_at
 from evidence.provenance.values import read_figure_records
 from evidence.report.figure_identity import sidecar_path
 
@@ -20,25 +21,41 @@ REQUIRED_FIELDS = ("cff-version", "message", "title", "authors")
 
 @dataclass(frozen=True)
 class CitedPart:
-    """A figure or table as it is cited; `version` and `licence` are empty if not known."""
+    """A figure or table as it is cited; `version` and `licence` are empty if not known.
+
+    `studies` are the keys of primary studies, and `sources` those of the other texts in which its
+    rows were read, such as the guide and reviews.
+    """
 
     id: str
     title: str
     studies: tuple[str, ...]
     version: str = ""
     licence: str = ""
+    sources: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         """The id with its version, such as `fig-shares@1a2b3c4`."""
         return f"{self.id}@{self.version}" if self.version else self.id
 
+    @property
+    def kind(self) -> str:
+        """Either `figure` or `table`."""
+        return "figure" if self.id.startswith("fig-") else "table"
+
+    @property
+    def page(self) -> str:
+        """The name of its page, without `.html`."""
+        return f"{self.kind}s/{self.id}"
+
 
 @dataclass(frozen=True)
 class CitedProject:
     """The authors and the version of the project, from its `CITATION.cff`.
 
-    `doi` is that of this version, and `url` the address of the published pages or else of the code.
+    `doi` is that of this version, `site` the address of the published pages, and `url` the same or
+    else the address of the code.
     """
 
     title: str
@@ -47,16 +64,20 @@ class CitedProject:
     year: str
     url: str
     doi: str = ""
+    site: str = ""
+
+    def address(self, part: CitedPart, ending: str = "") -> str:
+        """Return the address of the page of a figure or table, or nothing if none is known."""
+        return self.site and f"{self.site.rstrip('/')}/{part.page}{ending}.html"
 
     def reference(self, part: CitedPart) -> Reference:
         """Return a figure or table as a reference, with the project as its container."""
-        kind = "figure" if part.id.startswith("fig-") else "table"
         return Reference(
             key=part.name.replace("@", "-"),
-            kind=kind,
+            kind=part.kind,
             authors=self.authors,
             more_authors=False,
-            title=f"{kind.capitalize()}: {part.title} [{part.name}]",
+            title=f"{part.kind.capitalize()}: {part.title} [{part.name}]",
             year=self.year,
             container=self.title + (f", version {self.version}" if self.version else ""),
             volume="",
@@ -64,7 +85,7 @@ class CitedProject:
             pages="",
             doi=self.doi,
             pmid="",
-            url=self.url,
+            url=self.address(part) or self.url,
             note=f"Licence: {part.licence}" if part.licence else "",
             line=0,
         )
@@ -102,7 +123,8 @@ def read_citation_file(folder: Path) -> CitedProject:
             "organisations (name)"
         )
     doi = str(content.get("doi") or "")
-    url = str(content.get("url") or content.get("repository-code") or "")
+    site = str(content.get("url") or "")
+    url = site or str(content.get("repository-code") or "")
     for name, text in (("doi", doi), ("url", url)):
         if text and (message := identifier_error(name, text)):
             raise EvidenceError(f"{path}: {name}: {message}. Correct it or remove the line")
@@ -113,6 +135,7 @@ def read_citation_file(folder: Path) -> CitedProject:
         year=str(content.get("date-released", ""))[:4],
         url=url,
         doi=doi,
+        site=site,
     )
 
 
@@ -135,7 +158,7 @@ def _author(person: Mapping) -> Author:
 def citation_references(
     bibliography: Bibliography, parts: Iterable[CitedPart], keys: Iterable[str], folder: Path
 ) -> list[Reference]:
-    """List the references to cite: primary studies and other sources, then the figures and tables.
+    """List the references to cite: primary studies, other sources, then the figures and tables.
 
     Parameters
     ----------
@@ -150,18 +173,44 @@ def citation_references(
         If the bibliography lacks a key, or there is no usable `CITATION.cff` for a figure or table.
     """
     parts = list(parts)
-    cited = dict.fromkeys([*(key for part in parts for key in part.studies), *keys])
-    if missing := [key for key in cited if key not in bibliography]:
+    sources = _sources(bibliography, parts, keys)
+    if not parts:
+        return sources
+    project = read_citation_file(folder)
+    return [*sources, *(project.reference(part) for part in parts)]
+
+
+def format_part_bibtex(dataset: Dataset, part: CitedPart) -> str:
+    """Format what to cite for a figure or table as BibTeX; without `CITATION.cff`, its sources.
+
+    Raises
+    ------
+    EvidenceError
+        If the `CITATION.cff` cannot be used.
+    """
+    references = _sources(dataset.bibliography, [part])
+    # Read by the dataset, so that a report is out of date when the file has changed.
+    if dataset.read_text(CITATION_FILE):
+        references.append(read_citation_file(dataset.project).reference(part))
+    return format_bibtex(references)
+
+
+def _sources(
+    bibliography: Bibliography, parts: Sequence[CitedPart], keys: Iterable[str] = ()
+) -> list[Reference]:
+    """List the primary studies and then the other sources of figures and tables."""
+    studies = {key for part in parts for key in part.studies}
+    others = {*keys, *(key for part in parts for key in part.sources)} - studies
+    if missing := sorted(key for key in studies | others if key not in bibliography):
         raise EvidenceError(
             f"{', '.join(missing)}: not in references.bib; the figure is from another version of "
             "the data"
         )
     # By authors, year and letter, which no other style has in this order.
-    sources = sorted((bibliography[key] for key in cited), key=format_apa)
-    if not parts:
-        return sources
-    project = read_citation_file(folder)
-    return [*sources, *(project.reference(part) for part in parts)]
+    return [
+        *sorted(map(bibliography.__getitem__, studies), key=format_apa),
+        *sorted(map(bibliography.__getitem__, others), key=format_apa),
+    ]
 
 
 @dataclass(frozen=True)
@@ -196,11 +245,13 @@ class FinishedTable:
     rows: tuple[tuple[str, ...], ...]
 
 
-def studies_at(dataset: Dataset, addresses: Iterable[str]) -> list[str]:
-    """List the primary studies that rows of the tables are about, sorted, without the guide."""
-    studies = dataset.studies_at(list(dict.fromkeys(addresses)))
-    designs = dataset.designs_of(studies)
-    return sorted({*studies} - {*designs.loc[designs["design"] == "guide", "study"]})
+def cited_keys_at(dataset: Dataset, addresses: Iterable[str]) -> tuple[list[str], list[str]]:
+    """List the studies that rows of the tables are about, and the guide and other texts read."""
+    addresses = list(dict.fromkeys(addresses))
+    found = dataset.studies_at(addresses)
+    designs = dataset.designs_of(found)
+    studies = {*found} - {*designs.loc[designs["design"] == "guide", "study"]}
+    return sorted(studies), sorted({*found, *sources_at(dataset, addresses)} - studies)
 
 
 def cited_sources(dataset: Dataset, reports: Path, names: Iterable[str]) -> list[Reference]:
@@ -241,21 +292,23 @@ def read_figure_or_table(reports: Path, name: str) -> FinishedFigure | FinishedT
     identity, _, version = name.partition("@")
     figures = read_figure_records(reports)
     tables = {path.stem: path for path in sorted((reports / "tables").glob("*.json"))}
-    if identity in tables:
-        return _read_table(tables[identity])
-    if identity not in figures:
-        names = [*figures, *tables]
+    names = [*figures, *tables]
+    if identity not in names:
         raise EvidenceError(
             f"{name}: not a figure or table of the reports and not a source."
             f"{did_you_mean(name, names)} Available: {', '.join(names)}"
         )
-    figure = _read_figure(reports, figures[identity])
-    if version and version != figure.part.version:
+    item = (
+        _read_table(tables[identity])
+        if identity in tables
+        else _read_figure(reports, figures[identity])
+    )
+    if version and version != item.part.version:
         raise EvidenceError(
-            f"{name}: the figure in {reports} has version {figure.part.version}. Cite {identity}, "
-            "or give the path of your file"
+            f"{name}: the {item.part.kind} in {reports} has version {item.part.version}. Cite "
+            f"{identity}, or give the path of your file"
         )
-    return figure
+    return item
 
 
 def _read_figure(reports: Path, record: Mapping) -> FinishedFigure:
@@ -267,13 +320,14 @@ def _read_figure(reports: Path, record: Mapping) -> FinishedFigure:
 
 
 def _read_table(path: Path) -> FinishedTable:
-    content = read_json(path)
-    part = CitedPart(content["id"], content["caption"], tuple(content["studies"]))
-    return FinishedTable(part, tuple(content["columns"]), tuple(map(tuple, content["rows"])))
+    content = read_part_record(path, "columns", "rows")
+    return FinishedTable(
+        cited_part(content), tuple(content["columns"]), tuple(map(tuple, content["rows"]))
+    )
 
 
 def read_sidecar(path: Path) -> CitedPart:
-    """Read how to cite a figure from the JSON file beside it.
+    """Read how to cite a figure or table from the JSON file beside it.
 
     Parameters
     ----------
@@ -283,24 +337,47 @@ def read_sidecar(path: Path) -> CitedPart:
     Raises
     ------
     EvidenceError
-        If there is no such file, or it does not describe a figure.
+        If there is no such file, or it does not describe a figure or table.
     """
-    sidecar = sidecar_path(path)
+    return cited_part(read_part_record(sidecar_path(path)))
+
+
+def read_part_record(path: Path, *required: str) -> dict:
+    """Read the JSON file of a figure or table, which must have all that is cited and `required`.
+
+    Raises
+    ------
+    EvidenceError
+        As `read_sidecar`.
+    """
     try:
-        content = read_json(sidecar)
-        return CitedPart(
-            content["id"],
-            content["title"],
-            tuple(study["key"] for study in content["studies"]),
-            content["version"],
-            content["licence"]["name"],
-        )
+        content = read_json(path)
+        cited_part(content)
+        if any(name not in content for name in required):
+            raise KeyError
+        return content
     except FileNotFoundError:
         raise EvidenceError(
-            f"{sidecar}: missing. To cite a figure file, keep its JSON file beside it"
+            f"{path}: missing. To cite a figure file, keep its JSON file beside it"
         ) from None
     except (ValueError, TypeError, KeyError):
         raise EvidenceError(
-            f"{sidecar}: does not describe a figure; it needs id, title, studies, version and "
-            "licence"
+            f"{path}: does not describe a figure or table; it needs id, title, studies, version and "
+            "licence. If it was damaged, rebuild the reports with: evidence report"
         ) from None
+
+
+def cited_part(record: Mapping) -> CitedPart:
+    """Return how to cite what the JSON file of a figure or table describes."""
+    is_table = "columns" in record
+    studies, sources = record["studies"], record.get("sources", ())
+    if not is_table:
+        studies, sources = ([source["key"] for source in listed] for listed in (studies, sources))
+    return CitedPart(
+        record["id"],
+        record["caption" if is_table else "title"],
+        tuple(studies),
+        record["version"],
+        record["licence"]["name"],
+        tuple(sources),
+    )

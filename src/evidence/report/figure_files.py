@@ -1,4 +1,4 @@
-"""Figure files: the picture in three formats, its numbers, sources and record; with a cache.
+"""Figure files: the picture in several formats, its numbers, sources and record; with a cache.
 
 The same layout and record give the same bytes in any folder and time zone. Drawing takes most of
 the time of a report, so files are kept in a cache in the user's home (`EVIDENCE_STORE` names
@@ -13,14 +13,13 @@ import logging
 import os
 import time
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache, cached_property
 from html import escape
 from importlib.metadata import version
 from pathlib import Path
 
-from evidence.dataset.citations import format_bibtex
 from evidence.dataset.dataset import Dataset
 from evidence.figures.layout import Layout, draw
 from evidence.figures.style import (
@@ -33,14 +32,28 @@ from evidence.figures.style import (
 from evidence.files import atomic_write, digest, format_json, path_digest, read_json
 from evidence.provenance.sentence import Sentence
 from evidence.report import figure_metadata
-from evidence.report.figure_identity import WIDTHS, FigureRecord, drawing_code, sidecar_path
-from evidence.report.figure_metadata import convert_to_tiff, file_metadata
+from evidence.report.cite import cited_part, format_part_bibtex
+from evidence.report.figure_identity import (
+    FINE,
+    WIDTHS,
+    FigureRecord,
+    drawing_code,
+    sidecar_path,
+)
+from evidence.report.figure_metadata import (
+    KEYWORDS,
+    TIFF_DOCUMENT_NAME,
+    TIFF_IMAGE_DESCRIPTION,
+    file_metadata,
+    label_eps,
+)
 from evidence.report.footnotes import sentence_html
 from evidence.report.html_pages import METADATA
 from evidence.report.machine_readable import as_csv
 
-FORMATS = ("svg", "pdf", "png")
-DPI, POINTS_PER_INCH = 300, 72
+FORMATS = ("svg", "pdf", "png", "eps")
+"""EPS is the last, because it is drawn without transparency."""
+DPI, FINE_DPI, POINTS_PER_INCH = 300, 600, 72
 MAX_CHARACTERS_NAMED = 5
 NARROW_SCREEN = "screen and (max-width: 46rem)"
 """Screens on which the text of a figure for two columns would be smaller than on paper."""
@@ -59,14 +72,14 @@ def render_figure(
 
     Parameters
     ----------
-    formats : iterable of {"svg", "pdf", "png"}
+    formats : iterable of {"svg", "pdf", "png", "eps"}
         PNG has 300 dots per inch.
     width : float
         Width of the picture in inches.
     """
     cache_path = _cache_path(layout, record, width)
     files = {name: _read_cache(cache_path, name) for name in formats}
-    if missing := [name for name, content in files.items() if not content]:
+    if missing := [name for name in FORMATS if name in files and not files[name]]:
         with house_style(), warnings.catch_warnings():
             # Said once below, and without the folder of this installation.
             warnings.filterwarnings("ignore", r"Glyph \d+ ")
@@ -80,7 +93,7 @@ def render_figure(
             for name in missing:
                 if name == "png":
                     pdf = files.get("pdf") or _save(figure, box, record, "pdf")
-                    files[name] = _png_from_pdf(pdf, record)
+                    files[name] = _write_png(_render_pdf(pdf), file_metadata(record, "png"))
                 else:
                     files[name] = _save(figure, box, record, name)
                 if not undrawn:
@@ -100,7 +113,15 @@ def _warn_of_missing_font(characters: str) -> None:
 
 
 def _save(figure, box, record: FigureRecord, file_format: str) -> bytes:
+    import matplotlib as mpl
+
     buffer = io.BytesIO()
+    if file_format == "eps":
+        _make_opaque(figure)
+        # Journals refuse fonts of type 3, which is the default.
+        with mpl.rc_context({"ps.fonttype": 42}):
+            figure.savefig(buffer, format="eps", bbox_inches=box)
+        return label_eps(buffer.getvalue(), record)
     metadata = file_metadata(record, file_format)
     figure.savefig(buffer, format=file_format, bbox_inches=box, metadata=metadata)
     if file_format == "pdf":
@@ -111,18 +132,46 @@ def _save(figure, box, record: FigureRecord, file_format: str) -> bytes:
     return f"{head}</title>\n <desc>{description}</desc>{body}".encode()
 
 
-def _png_from_pdf(pdf: bytes, record: FigureRecord) -> bytes:
+def _make_opaque(figure) -> None:
+    """Blend transparent colours with the white of the paper: PostScript has no transparency."""
+    from matplotlib.colors import to_rgba_array
+
+    for artist in figure.findobj(lambda artist: artist.get_alpha() not in (None, 1)):
+        alpha = artist.get_alpha()
+        artist.set_alpha(None)
+        names = ["facecolor", "edgecolor"]
+        if not hasattr(artist, "get_facecolor"):
+            names = ["color", "markerfacecolor", "markeredgecolor"]
+        for name in filter(lambda name: hasattr(artist, f"get_{name}"), names):
+            colours = to_rgba_array(getattr(artist, f"get_{name}")())
+            is_drawn = colours[:, 3] > 0
+            colours[is_drawn, :3] = 1 - alpha * (1 - colours[is_drawn, :3])
+            getattr(artist, f"set_{name}")(colours if len(colours) != 1 else colours[0])
+
+
+def _render_pdf(pdf: bytes, dpi: int = DPI):
     """Render the page, in two thirds of the time that matplotlib takes to draw it once more."""
     import pypdfium2
+
+    page = pypdfium2.PdfDocument(pdf)[0]
+    return page.render(scale=dpi / POINTS_PER_INCH, rev_byteorder=True).to_pil()
+
+
+def _write_png(image, texts: Mapping[str, str | None], dpi: int = DPI) -> bytes:
     from PIL.PngImagePlugin import PngInfo
 
-    texts = PngInfo()
-    for name, text in file_metadata(record, "png").items():
-        texts.add_text(name, text or "")
-    page = pypdfium2.PdfDocument(pdf)[0]
-    image = page.render(scale=DPI / POINTS_PER_INCH, rev_byteorder=True).to_pil()
+    info = PngInfo()
+    for name, text in texts.items():
+        info.add_text(name, text or "")
     buffer = io.BytesIO()
-    image.save(buffer, "PNG", dpi=(DPI, DPI), compress_level=3, pnginfo=texts)
+    image.save(buffer, "PNG", dpi=(dpi, dpi), compress_level=3, pnginfo=info)
+    return buffer.getvalue()
+
+
+def _write_tiff(image, texts: Mapping[str, str], dpi: int) -> bytes:
+    tags = {TIFF_DOCUMENT_NAME: texts["Title"], TIFF_IMAGE_DESCRIPTION: texts[KEYWORDS]}
+    buffer = io.BytesIO()
+    image.convert("RGB").save(buffer, "TIFF", compression="tiff_lzw", dpi=(dpi, dpi), tiffinfo=tags)
     return buffer.getvalue()
 
 
@@ -176,9 +225,9 @@ def write_figure(
 ) -> list[Path]:
     """Write a figure in both widths and all formats, its numbers, its sources and `ID.json`.
 
-    The files are `ID.svg`, `.pdf` and `.png`, 180 mm wide, the same as `ID-85mm.svg` and so on, the
-    plotted numbers (`.csv`) and sources (`.bib`). The JSON file holds the record and the SHA-256
-    checksum of every other file.
+    The files are `ID.svg`, `.pdf`, `.png` and `.eps`, 180 mm wide, the same as `ID-85mm.svg` and so
+    on, the plotted numbers (`.csv`) and what to cite (`.bib`): studies, other sources and the
+    figure. The JSON file holds the record and the SHA-256 checksum of every other file.
 
     Returns
     -------
@@ -192,8 +241,7 @@ def write_figure(
         for suffix, content in render_figure(layout, record, width=width).items()
     }
     contents[".csv"] = as_csv(layout.frame).encode()
-    keys = [study["key"] for study in record.studies]
-    contents[".bib"] = format_bibtex(dataset.bibliography.select(keys)).encode()
+    contents[".bib"] = format_part_bibtex(dataset, cited_part(asdict(record))).encode()
     paths = [folder / f"{layout.id}{ending}" for ending in contents]
     for path, content in zip(paths, contents.values(), strict=True):
         path.write_bytes(content)
@@ -207,13 +255,19 @@ def _write_sidecar(content: dict, paths: list[Path]) -> Path:
     return path
 
 
-def add_tiffs(folder: Path) -> None:
-    """Write a TIFF beside every PNG of a folder and enter it in the figure's JSON file."""
-    for png in sorted(folder.glob("*.png")):
-        tiff = png.with_suffix(".tiff")
-        tiff.write_bytes(convert_to_tiff(png.read_bytes()))
-        content = read_json(sidecar_path(png))
-        names = dict.fromkeys([*content["files"], tiff.name])
+def add_fine_formats(folder: Path) -> None:
+    """Write each figure of a folder as PNG and TIFF with 600 dots per inch, in both widths."""
+    from PIL import Image
+
+    for pdf in sorted(folder.glob("*.pdf")):
+        with Image.open(pdf.with_suffix(".png")) as png:
+            texts = png.text
+        image = _render_pdf(pdf.read_bytes(), FINE_DPI)
+        fine_png, tiff = pdf.with_name(f"{pdf.stem}{FINE}.png"), pdf.with_suffix(".tiff")
+        fine_png.write_bytes(_write_png(image, texts, FINE_DPI))
+        tiff.write_bytes(_write_tiff(image, texts, FINE_DPI))
+        content = read_json(sidecar_path(pdf))
+        names = dict.fromkeys([*content["files"], fine_png.name, tiff.name])
         _write_sidecar(content, [folder / name for name in names])
 
 

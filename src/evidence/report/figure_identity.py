@@ -26,7 +26,7 @@ from evidence.dataset.dataset import Dataset
 from evidence.figures.layout import Layout
 from evidence.figures.style import DOUBLE_COLUMN, FONTS, SINGLE_COLUMN
 from evidence.files import digest, path_digest
-from evidence.provenance.rows import filled_cells
+from evidence.provenance.rows import filled_cells, sources_at
 from evidence.provenance.sentence import Sentence
 from evidence.provenance.values import to_json_value
 
@@ -42,6 +42,8 @@ SHARED_MODULES = (
 LICENCE_FILE = "LICENSE-DATA"
 WIDTHS = {DOUBLE_COLUMN: "", SINGLE_COLUMN: "-85mm"}
 """The widths at which every figure is written, with what the names of these files end in."""
+FINE = "-600dpi"
+"""What the name of a PNG in a high resolution ends in."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,8 +52,9 @@ class FigureRecord:
 
     Attributes
     ----------
-    studies : list of dict
-        Studies with participants of their own, each with `key`, `reference` and `link`.
+    studies, sources : list of dict
+        Studies with participants of their own, and the other texts in which the rows were read, such
+        as the guide; each with `key`, `reference` and `link`.
     licence : dict
         `name` and `link`, both empty if the project states none.
     command : str
@@ -74,6 +77,7 @@ class FigureRecord:
     parameters: dict
     parts: dict[str, str]
     rows: dict[str, dict[str, str]] = field(repr=False)
+    sources: list[dict[str, str]] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -101,7 +105,7 @@ def figure_record(
         "rows": _short_digest(sorted(json.dumps(c, sort_keys=True) for c in rows.values())),
         "code": drawing_code(type(layout).__module__)[:VERSION_LENGTH],
     }
-    sources = {key: dataset.bibliography[key] for key in _primary_studies(dataset, rows)}
+    studies, others = _cited_keys(dataset, rows)
     return FigureRecord(
         id=layout.id,
         version=_short_digest(parts),
@@ -109,11 +113,9 @@ def figure_record(
         caption=str(layout.caption),
         alt=layout.alt,
         reading=list(layout.reading),
-        studies=[
-            {"key": key, "reference": format_vancouver(source), "link": source.link}
-            for key, source in sources.items()
-        ],
-        licence=_licence(dataset),
+        studies=_describe_references(dataset, studies),
+        sources=_describe_references(dataset, others),
+        licence=read_licence(dataset),
         command=report_command(report, parameters),
         parameters=dict(parameters),
         parts=parts,
@@ -136,7 +138,8 @@ def report_command(report: str, parameters: Mapping[str, object]) -> str:
 
 def sidecar_path(path: Path) -> Path:
     """Return the JSON file that stands beside the files of a figure."""
-    return path.with_name(f"{path.stem.removesuffix(WIDTHS[SINGLE_COLUMN])}.json")
+    stem = path.stem.removesuffix(FINE).removesuffix(WIDTHS[SINGLE_COLUMN])
+    return path.with_name(f"{stem}.json")
 
 
 @cache
@@ -185,16 +188,32 @@ def _rounded(value):
     return f"{value:.10g}" if isinstance(value, float) else value
 
 
-def _primary_studies(dataset: Dataset, rows: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """Return the studies of these rows with participants of their own, or of unknown design."""
+def _cited_keys(
+    dataset: Dataset, rows: Mapping[str, Mapping[str, str]]
+) -> tuple[list[str], list[str]]:
+    """Return the studies of these rows with participants of their own, and the other sources.
+
+    A study of unknown design counts as one with participants.
+    """
     cells = [row.get(column, "") for row in rows.values() for column in ("study", "studies")]
     keys = dict.fromkeys(key for cell in cells for key in cell.split("; ") if key)
     designs = dataset.designs_of(sorted(keys))
     design = dict(zip(designs["study"], designs["design"], strict=True))
-    return [key for key in keys if design.get(key) in (None, *schema.PRIMARY_DESIGNS)]
+    primary = [key for key in keys if design.get(key) in (None, *schema.PRIMARY_DESIGNS)]
+    others = {**keys, **sources_at(dataset, rows)}.keys() - primary
+    return primary, sorted(others)
 
 
-def _licence(dataset: Dataset) -> dict[str, str]:
+def _describe_references(dataset: Dataset, keys: Iterable[str]) -> list[dict[str, str]]:
+    sources = {key: dataset.bibliography[key] for key in keys}
+    return [
+        {"key": key, "reference": format_vancouver(source), "link": source.link}
+        for key, source in sources.items()
+    ]
+
+
+def read_licence(dataset: Dataset) -> dict[str, str]:
+    """Return `name` and `link` of the licence of a project's data, empty if it states none."""
     text = dataset.read_text(LICENCE_FILE)
     name, link = re.search(r"CC[ A-Z0-9-]+\d\.\d", text), re.search(r"https?://\S+", text)
     return {"name": name[0] if name else "", "link": link[0] if link else ""}

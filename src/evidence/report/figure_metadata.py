@@ -1,12 +1,12 @@
 """The record of a figure inside its files: written by matplotlib and Pillow, read by `identify`.
 
 SVG, PDF and PNG carry title, description, licence and command in the fields that other programs
-show, and the whole record as packed JSON in their keywords; TIFF carries it as image description.
+show, and the whole record as packed JSON in their keywords; TIFF carries it as image description,
+and EPS in comments.
 """
 
 import base64
 import binascii
-import io
 import json
 import logging
 import re
@@ -16,11 +16,13 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from evidence.errors import EvidenceError
-from evidence.files import require_regular_file
+from evidence.files import read_bytes
 from evidence.report.figure_identity import FigureRecord
 
 KEYWORDS = "Keywords"
 TIFF_DOCUMENT_NAME, TIFF_IMAGE_DESCRIPTION = 269, 270
+EPS_RECORD, EPS_LINE = b"%EvidenceRecord: ", 200
+"""Begins a comment with a part of the record; a line of EPS has at most 255 characters."""
 _NAME = re.compile(r"fig-[a-z0-9-]+@[0-9a-f]{7}")
 _ADDRESS = re.compile(r"[^:\s]+:[0-9]{1,9}")
 MAX_RECORD_BYTES = 20_000_000
@@ -73,25 +75,27 @@ def unpack_record(text: str) -> dict | None:
     is_record = (
         _NAME.fullmatch(record.name)
         and all(map(_ADDRESS.fullmatch, record.rows))
-        and all(study.keys() == {"key", "reference", "link"} for study in record.studies)
+        and all(
+            source.keys() == {"key", "reference", "link"}
+            for source in (*record.studies, *record.sources)
+        )
     )
     return asdict(record) if is_record else None
 
 
-def convert_to_tiff(png: bytes) -> bytes:
-    """Return a PNG of a figure as TIFF, for journals that ask for it, with the same record."""
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    with Image.open(io.BytesIO(png)) as image:
-        tags = {
-            TIFF_DOCUMENT_NAME: image.info["Title"],
-            TIFF_IMAGE_DESCRIPTION: image.info[KEYWORDS],
-        }
-        image.convert("RGB").save(
-            buffer, "TIFF", compression="tiff_lzw", dpi=image.info["dpi"], tiffinfo=tags
-        )
-    return buffer.getvalue()
+def label_eps(eps: bytes, record: FigureRecord) -> bytes:
+    """Return an EPS with its title and record in comments, without the date of today."""
+    head, body = eps.split(b"%%EndComments\n", 1)
+    lines = [
+        line
+        for line in head.splitlines()
+        if not line.startswith((b"%%Title", b"%%Creator", b"%%CreationDate"))
+    ]
+    lines.append(b"%%Title: " + record.name.encode())
+    packed = pack_record(record).encode()
+    parts = [packed[start : start + EPS_LINE] for start in range(0, len(packed), EPS_LINE)]
+    comments = [b"%%EndComments", *(EPS_RECORD + part for part in parts)]
+    return b"\n".join([*lines, *comments, body])
 
 
 def read_metadata(path: Path) -> tuple[dict | None, str]:
@@ -102,16 +106,19 @@ def read_metadata(path: Path) -> tuple[dict | None, str]:
     Raises
     ------
     EvidenceError
-        The file is not an SVG, PDF, PNG or TIFF, or it cannot be read.
+        The file is not an SVG, PDF, PNG, EPS or TIFF, or it cannot be read.
     """
     from PIL import Image, UnidentifiedImageError
     from pypdf import PdfReader
 
     # It reports what is wrong with a file before we do.
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)
-    unreadable = EvidenceError(f"{path} is not a readable SVG, PDF, PNG or TIFF file.")
+    unreadable = EvidenceError(f"{path} is not a readable SVG, PDF, PNG, EPS or TIFF file.")
     try:
-        require_regular_file(path)
+        content = read_bytes(path)
+        if content.startswith(b"%!PS"):
+            parts = re.findall(rb"^%s(\S+)$" % EPS_RECORD, content, re.MULTILINE)
+            return unpack_record(b"".join(parts).decode("latin-1")), ""
         return unpack_record(ElementTree.parse(path).findtext(_SVG_KEYWORDS) or ""), ""
     except ElementTree.ParseError:
         pass

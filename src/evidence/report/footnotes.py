@@ -16,7 +16,13 @@ from evidence.dataset.citations import format_vancouver
 from evidence.dataset.dataset import Dataset
 from evidence.dataset.schema import BIBLIOGRAPHY_FILE, STUDIES
 from evidence.provenance.methods import METHODS
-from evidence.provenance.rows import MAX_ROWS_DESCRIBED, SourceRow, describe_rows, row_ranges
+from evidence.provenance.rows import (
+    MAX_ROWS_DESCRIBED,
+    SourceRow,
+    describe_rows,
+    row_ranges,
+    sources_at,
+)
 from evidence.provenance.sentence import Sentence, count, join_words
 from evidence.provenance.values import ValueStore
 from evidence.report.html_pages import Headings, as_markup, render
@@ -178,8 +184,9 @@ def _sources_behind(dataset: Dataset, entries: Mapping[str, dict]) -> set[str]:
     """Return the keys of all sources and formulas that the footnotes to these values name."""
     addresses = dict.fromkeys(row for entry in entries.values() for row in entry["rows"])
     formulas = {METHODS[entry["method"]].reference for entry in entries.values()}
-    keys = {key for row in describe_rows(dataset, addresses) for key in row.sources}
-    return keys | {key for key in formulas if key in dataset.bibliography}
+    return {*sources_at(dataset, addresses)} | {
+        key for key in formulas if key in dataset.bibliography
+    }
 
 
 def _text_notes(dataset: Dataset, entries: Mapping[str, dict]) -> list[Footnote]:

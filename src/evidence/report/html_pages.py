@@ -19,9 +19,10 @@ from evidence.report.search_index import SEARCH_INDEX
 from evidence.tables.html_table import anchor
 
 DOWNLOADS = {
-    "Download": {".svg": "SVG", ".pdf": "PDF", ".png": "PNG", ".tiff": "TIFF"},
+    "Download": {".svg": "SVG", ".pdf": "PDF", ".eps": "EPS", ".png": "PNG", ".tiff": "TIFF"},
     "For one column (85 mm)": {
-        "-85mm.svg": "SVG", "-85mm.pdf": "PDF", "-85mm.png": "PNG", "-85mm.tiff": "TIFF",
+        "-85mm.svg": "SVG", "-85mm.pdf": "PDF", "-85mm.eps": "EPS", "-85mm.png": "PNG",
+        "-85mm.tiff": "TIFF",
     },
     "Data": {".csv": "plotted numbers (CSV)", ".json": "description (JSON)"},
     "Cite": {".bib": "BibTeX"},

@@ -74,7 +74,7 @@ def identify_figure(dataset: Dataset, reports: Path, query: str) -> IdentifiedFi
     reports : path
         The folder of the finished reports.
     query : str
-        A file in SVG, PDF, PNG or TIFF under any name, any other file of a figure, or a printed id
+        A file in SVG, PDF, PNG, EPS or TIFF under any name, any other file of a figure, or a printed id
         such as fig-shares@1a2b3c4.
 
     Raises

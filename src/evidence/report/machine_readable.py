@@ -12,8 +12,10 @@ from evidence.dataset.access_log import selection
 from evidence.dataset.citations import format_bibtex
 from evidence.dataset.dataset import Dataset
 from evidence.dataset.schema import VERDICTS
-from evidence.files import format_json
+from evidence.files import digest, format_json
 from evidence.provenance.values import to_json_value
+from evidence.report.cite import CitedPart, cited_keys_at, format_part_bibtex
+from evidence.report.figure_identity import VERSION_LENGTH, read_licence
 from evidence.tables.gaps import required_trial_text
 from evidence.tables.html_table import CLAIMS_TABLE, ReportTable, anchor
 
@@ -78,18 +80,34 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
     path.write_text(as_csv(frame), "utf-8")
 
 
-def write_table(table: ReportTable, studies: Sequence[str], folder: Path) -> None:
-    """Write a table as `ID.json` and `ID.csv`: the cells as shown, and the studies behind them."""
+def write_table(table: ReportTable, dataset: Dataset, folder: Path) -> None:
+    """Write a table as `ID.json` and `ID.csv`, the cells as shown, and what to cite as `ID.bib`.
+
+    The version of a table is a digest of its caption and its cells.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    content = {
-        "id": table.id,
+    shown = {
         "caption": table.caption,
         "columns": [str(name) for name in table.frame.columns],
         "rows": [[str(cell) for cell in row] for row in table.frame.itertuples(index=False)],
-        "studies": list(studies),
+    }
+    addresses = [row for cell in table.numbers["address"] for row in str(cell).split()]
+    studies, sources = cited_keys_at(dataset, addresses)
+    licence, table_version = read_licence(dataset), digest(format_json(shown), VERSION_LENGTH)
+    part = CitedPart(
+        table.id, table.caption, tuple(studies), table_version, licence["name"], tuple(sources)
+    )
+    content = {
+        "id": table.id,
+        "version": table_version,
+        **shown,
+        "studies": studies,
+        "sources": sources,
+        "licence": licence,
     }
     (folder / f"{table.id}.json").write_text(format_json(content), "utf-8")
     write_csv(table.frame, folder / f"{table.id}.csv")
+    (folder / f"{table.id}.bib").write_text(format_part_bibtex(dataset, part), "utf-8")
 
 
 def claims_json_ld(dataset: Dataset, claims: pd.DataFrame, *, page: str) -> str:

@@ -23,7 +23,6 @@ from evidence.provenance.sentence import Sentence, count
 from evidence.provenance.values import ValueStore
 from evidence.queries import ProjectData, load_dataset
 from evidence.report import machine_readable
-from evidence.report.cite import studies_at
 from evidence.report.figure_files import DisplayedFigure, title_sentence, write_figure
 from evidence.report.figure_identity import FigureRecord, figure_record
 from evidence.report.footnotes import sentence_html, sources_and_footnotes
@@ -203,8 +202,7 @@ class Report:
         if not self._out:
             # Only a table in a notebook needs a sort script of its own: a page has one already.
             return HtmlOutput(table._repr_html_(), text)
-        addresses = [row for cell in table.numbers["address"] for row in str(cell).split()]
-        write_table(table, studies_at(self.dataset, addresses), self._out / "tables")
+        write_table(table, self.dataset, self._out / "tables")
         links = _file_links("", {f"tables/{table.id}.csv": "this table (CSV)"})
         return HtmlOutput(table.to_html() + links, text)
 
