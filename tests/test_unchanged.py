@@ -284,6 +284,67 @@ def test_why_a_report_is_rebuilt_is_said(project, capsys):
     assert done.stdout == "{'10_bread': ''} False\n"
 
 
+def read_files(folder):
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_the_output_depends_on_the_inputs_alone(project, tmp_path, monkeypatch):
+    """Whatever was built, kept, cached or killed before."""
+    project.path("notebooks").mkdir()
+    project.path("notebooks/flour.py").write_text("GRAMS = 500\n", "utf-8")
+    die = (
+        "import os, pathlib, signal\nif pathlib.Path('../die').exists(): os.kill(0, signal.SIGKILL)"
+    )
+    project.notebook(
+        "10_bread",
+        "from evidence import lay_out_arm_comparison\n"
+        "report.figure(lay_out_arm_comparison(report.dataset, report.results, outcome='risen', "
+        "confidence=report.confidence))",
+    )
+    project.notebook("11_cake", "report.contents()", die, "from flour import GRAMS")
+    project.notebook("12_guide", "report.dataset.guide")
+
+    def build(out, only=("bread", "cake", "guide"), **options):
+        return build_reports(project.root, out=out, options=BuildOptions(only=only, **options))
+
+    def start_from(value):
+        project.put("data/studies.csv", 2, value=value, as_printed=f"{float(value):.0%}")
+        project.put("data/studies.csv", 6, note=value)
+        build(out)
+
+    build(tmp_path / "undisturbed", jobs=1)
+    expected = read_files(tmp_path / "undisturbed")
+    tables = project.path("data/studies.csv").read_bytes()
+
+    def start_with_a_worker_killed():
+        project.path("die").touch()
+        assert set(build(out).failures) == {"11_cake"}
+        project.path("die").unlink()
+
+    def start_in_another_order():
+        build(out, ["guide"])
+        build(out, ["cake"])
+        (out / "values/12_guide.json").unlink()
+
+    histories = {
+        "other tables": lambda: start_from("0.72"),
+        "another order": start_in_another_order,
+        "worker killed": start_with_a_worker_killed,
+    }
+    monkeypatch.setenv("EVIDENCE_STORE", str(tmp_path / "figure-cache"))
+    for history, start in histories.items():
+        out = tmp_path / history
+        start()
+        project.path("data/studies.csv").write_bytes(tables)
+        assert not build(out).failures
+        files = read_files(out)
+        assert [name for name in files | expected if files.get(name) != expected.get(name)] == []
+
+
 def test_a_notebook_without_a_record_is_always_built(project):
     project.notebook("10_bread", opens="class report:\n    close = staticmethod(lambda: None)")
     options = BuildOptions(only=["10_bread"])

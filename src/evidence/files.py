@@ -79,15 +79,20 @@ def digest(content: bytes | str, length: int = 64) -> str:
 def path_digest(path: Path, length: int = 64) -> str:
     """Return the digest of a file, or of the names in a folder; empty if there is neither.
 
-    Names that begin with a dot do not count.
+    Names that begin with a dot and Python's caches do not count.
     """
     try:
         if path.is_dir():
-            names = sorted(entry.name for entry in path.iterdir())
+            names = sorted(entry.name for entry in path.iterdir() if not is_cache(entry))
             return digest("\n".join(name for name in names if name[0] != "."), length)
         return digest(read_bytes(path), length)
     except OSError:
         return ""
+
+
+def is_cache(path: Path) -> bool:
+    """Return whether Python made a file for itself: it may appear or change at any import."""
+    return "__pycache__" in path.parts
 
 
 def combined_digest(folder: Path, paths: Iterable[Path], length: int = 64) -> str:
@@ -114,6 +119,11 @@ def recorded_path(name: str, project: Path) -> Path:
 def format_json(content: object, *, sort_keys: bool = False) -> str:
     """Format plain data as JSON for a file that people may read."""
     return json.dumps(content, indent=1, ensure_ascii=False, sort_keys=sort_keys) + "\n"
+
+
+def format_json_line(content: object) -> str:
+    """Format plain data as JSON on one line, for a file that only programs read."""
+    return json.dumps(content, ensure_ascii=False) + "\n"
 
 
 def atomic_write(path: Path, content: bytes | str) -> None:

@@ -32,9 +32,9 @@ from evidence.build.plan import (
     ReportPlan,
     changes,
     is_current,
-    read_record,
     reasons,
     require_same_parameters,
+    take_inputs,
 )
 from evidence.build.progress import Progress
 from evidence.dataset.project_folder import find_project
@@ -386,12 +386,12 @@ class _SetBuild:
                 )
             moved.parent.mkdir(parents=True, exist_ok=True)
             path.replace(moved)
+        inputs = take_inputs(self._staging, name) or dataset.checksums
         paths = [path.relative_to(folder).as_posix() for path in files]
         return {
             "parameters": self._plan.used_parameters(name),
             "recipe": self._recipes[name],
-            # The tables may have been edited while the notebook ran.
-            "inputs": (read_record(self._staging, name) or {}).get("inputs", dataset.checksums),
+            "inputs": inputs,
             "files": file_digests(self._staging, paths),
         }
 

@@ -7,7 +7,7 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-from evidence.files import combined_digest, path_digest
+from evidence.files import combined_digest, is_cache, path_digest
 from evidence.notebook.locate import packaged_only
 
 DIGITS = 32
@@ -62,8 +62,7 @@ def file_digests(folder: Path, names: Iterable[str]) -> dict[str, str]:
 def code_digest() -> str:
     """Return the digest of every file of this package but its notebooks."""
     package = Path(__file__).resolve().parents[1]
-    paths = [path for path in package.rglob("*") if path.suffix not in (".pyc", ".ipynb")]
-    return combined_digest(package, filter(Path.is_file, paths), DIGITS)
+    return combined_digest(package, filter(_counts, package.rglob("*")), DIGITS)
 
 
 @cache
@@ -77,12 +76,12 @@ def library_versions() -> dict[str, str]:
 
 def _files_beside(folder: Path) -> list[str]:
     """List the files in a folder and its subfolders, except notebooks and hidden and compiled ones."""
-    names = sorted(
-        path.relative_to(folder)
-        for path in folder.rglob("*")
-        if path.suffix not in (".pyc", ".ipynb") and path.is_file()
-    )
+    names = sorted(path.relative_to(folder) for path in folder.rglob("*") if _counts(path))
     return [name.as_posix() for name in names if not any(part[0] == "." for part in name.parts)]
+
+
+def _counts(path: Path) -> bool:
+    return path.is_file() and path.suffix != ".ipynb" and not is_cache(path)
 
 
 def _changes(old: Mapping, new: Mapping) -> list[str]:

@@ -14,7 +14,7 @@ from evidence.build.fingerprint import describe_differences, modified_files, rep
 from evidence.build.output_folder import read_manifest
 from evidence.dataset.project_folder import table_checksums
 from evidence.errors import ReportError
-from evidence.files import path_digest, read_json, recorded_path
+from evidence.files import format_json_line, path_digest, read_json, recorded_path
 from evidence.notebook.parameter_values import format_value
 from evidence.notebook.parameters import COMMAND_OPTIONS, read_parameters
 
@@ -173,9 +173,26 @@ def changes(target: Path, name: str, compare: Compare) -> list[str]:
 def read_record(target: Path, name: str) -> dict | None:
     """Return what a finished report read; None if there is no record."""
     try:
-        return read_json(target / "reads" / f"{name}.json")
+        return read_json(_record_path(target, name))
     except (OSError, ValueError):
         return None
+
+
+def _record_path(target: Path, name: str) -> Path:
+    return target / "reads" / f"{name}.json"
+
+
+def take_inputs(target: Path, name: str) -> dict[str, str]:
+    """Remove the checksums of the tables from the record of a new report, and return them.
+
+    The tables may have been edited while the notebook ran. Only the manifest keeps the checksums: a
+    report that is up to date although some table changed has the same record as one built anew.
+    """
+    record = read_record(target, name) or {}
+    inputs = record.pop("inputs", {})
+    if record:
+        _record_path(target, name).write_text(format_json_line(record), "utf-8")
+    return inputs
 
 
 def _join(found: Sequence[str]) -> str:

@@ -17,7 +17,7 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 
-from evidence.files import digest, path_digest, recorded_name
+from evidence.files import digest, format_json_line, path_digest, recorded_name
 
 DIGITS = 12
 MAX_ROWS = 20_000
@@ -88,14 +88,14 @@ class AccessLog:
 
     def _rewrite(self) -> None:
         if self._path is not None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
             record = {
                 "inputs": self._inputs,
                 "selections": list(self._selections.values()),
                 "rows": dict(sorted(self._rows.items())),
                 "files": dict(sorted(self._files.items())),
             }
-            self._path.write_text(json.dumps(record, ensure_ascii=False) + "\n", "utf-8")
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.write_text(format_json_line(record), "utf-8")
 
 
 def evaluate(dataset, name: str, arguments: list) -> dict[str, str]:
