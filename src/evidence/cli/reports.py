@@ -388,8 +388,8 @@ def identify(figure: str, output_format: str, reports: str, project: str) -> int
 
 @command(
     "diff",
-    "evidence diff HEAD~1 .",
-    "evidence diff v0.1 v0.2 --format html --out changes.html",
+    "evidence diff HEAD .",
+    "evidence diff HEAD . --format html --out changes.html",
     "evidence diff old/reports/values.json reports/values.json",
 )
 @click.argument("old")
