@@ -28,13 +28,13 @@ from tests.conftest import NAMES, ROOT, Project
 from tests.example_trials import BCG, YEARS, arm, described
 from tests.shipped_words import ORDINARY, words_in, words_of
 
-JOURNALS = ("journals.csv", "journal_words.csv")
-"""Names of journals are names, whatever their topic."""
+NAMED = ("journals.csv", "journal_words.csv", "methods.bib")
+"""Names of journals and titles of works are names, whatever their topic."""
 SOURCES = [
     path
     for folder, kinds in ((ROOT / "src", "*"), (ROOT / "notebooks", "*.ipynb"))
     for path in sorted(folder.rglob(kinds))
-    if path.is_file() and path.suffix not in (".pyc", ".ttf") and path.name not in JOURNALS
+    if path.is_file() and path.suffix not in (".pyc", ".ttf") and path.name not in NAMED
 ]
 
 

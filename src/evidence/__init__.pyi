@@ -64,6 +64,9 @@ from .analysis.narrative.coverage import (
 from .analysis.narrative.dose_response import (
     describe_dose_model as describe_dose_model,
 )
+from .analysis.narrative.methods_text import (
+    describe_methods as describe_methods,
+)
 from .analysis.narrative.pooled_results import (
     describe_pool as describe_pool,
 )

@@ -12,6 +12,7 @@ COMMANDS = {
     "report": "Check the data, run the notebooks, and write pages, figures and values.",
     "pool": "Run a meta-analysis of one outcome, or say why the studies should not be pooled.",
     "dose-response": "Fit one curve to the doses of all trials, or say why there is none.",
+    "methods": "Write the methods section of a manuscript on a pooled question.",
     "unknowns": "List what remains unknown, with the evidence on each question.",
     "why": "Trace a number, figure, claim or study back to its source.",
     "cite": "Print the citation of a figure, table or source.",

@@ -1,6 +1,8 @@
 """Commands that pool studies or write the studies of a question."""
 
 from collections.abc import Callable
+from copy import copy
+from pathlib import Path
 from typing import Any
 
 import click
@@ -15,8 +17,18 @@ from evidence.cli.app import (
     print_parts,
     project_option,
 )
-from evidence.cli.words import MEASURES, METHODS, MODERATORS, PRIORS, SHAPES, SUBGROUPS, TESTS
-from evidence.errors import EvidenceError, Reason
+from evidence.cli.words import (
+    MEASURES,
+    METHODS,
+    METHODS_FORMATS,
+    MODERATORS,
+    PRIORS,
+    REFERENCE_STYLES,
+    SHAPES,
+    SUBGROUPS,
+    TESTS,
+)
+from evidence.errors import EvidenceError, ParameterError, Reason
 from evidence.files import format_json
 
 
@@ -235,6 +247,100 @@ def dose_response(
         levels = doses or sorted(model.arms["dose"].unique())
         echo("\n".join(map(str, describe_dose_model(model, levels))))
     return 0 if model.curve else 1
+
+
+@command(
+    "methods",
+    "evidence methods --outcome risen --measure rr --treatment yeast --comparator none",
+    "evidence methods --outcome risen --measure or --dose-response linear --style apa",
+    "evidence methods --outcome risen --measure or --method mh --format docx --out methods.docx",
+    "evidence methods --outcome risen --measure rr --format latex --out methods.tex",
+    "evidence methods",
+)
+@click.option(
+    "--dose-response",
+    "shape",
+    type=click.Choice(SHAPES),
+    help="Also describe the dose–response curve of this shape.",
+)
+@click.option(
+    "--format",
+    "file_format",
+    type=click.Choice(METHODS_FORMATS),
+    default="markdown",
+    show_default=True,
+    help="File format.",
+)
+@click.option(
+    "--style",
+    type=click.Choice(REFERENCE_STYLES),
+    default="vancouver",
+    show_default=True,
+    help="Style of citations and references; in LaTeX the manuscript's own applies.",
+)
+@out_option
+@project_option
+def methods(
+    project: str, out: str, style: str, file_format: str, shape: str | None, **question: Any
+) -> int:
+    """Write the methods section of a manuscript on a pooled question.
+
+    The options of the question are those of 'evidence pool'. The text says what was searched, read,
+    checked, computed and pooled, with the works to cite, and only what was done. Without a question
+    it describes the whole project. LaTeX comes with a .bib file. The exit code is 1 if the studies
+    should not be pooled; the text then says why.
+    """
+    from evidence.analysis.narrative.methods_text import describe_methods
+    from evidence.analysis.pooling.dose_response import fit_dose_model
+    from evidence.analysis.pooling.pooled_estimate import (
+        PooledEstimate,
+        PoolingError,
+        Refusal,
+        meta_analyse,
+    )
+    from evidence.analysis.results import select_results
+    from evidence.dataset.dataset import read_dataset
+    from evidence.provenance.sentence import join_words
+    from evidence.report.methods_document import methods_markdown, write_methods
+
+    if file_format != "markdown" and not out:
+        suffix = {"docx": "docx", "latex": "tex"}[file_format]
+        raise ParameterError(f"--format {file_format} needs a file: --out methods.{suffix}")
+    if bool(question["outcome"]) != bool(question["measure"]):
+        missing = "--measure" if question["outcome"] else "--outcome"
+        raise ParameterError(f"a question also needs {missing}")
+    dataset = read_dataset(project)
+    results = select_results(dataset)
+    answer: PooledEstimate | Refusal | None = None
+    if question["outcome"]:
+        given = {name: value for name, value in question.items() if value is not None}
+        try:
+            answer = meta_analyse(dataset, results, **given)
+        except PoolingError as error:
+            names = (join_words(given["outcome"]), given["measure"])
+            answer = Refusal(*names, error.reasons, "", error.left_out, error.question)
+    model = None
+    if shape and answer and answer.question:
+        confidence = question["confidence"]
+        model = fit_dose_model(
+            dataset, results, answer.question, shape=shape, confidence=confidence
+        )
+    sentences = describe_methods(dataset, answer, model)
+    if out:
+        for path in write_methods(sentences, Path(out), file_format, style):
+            echo(f"written: {path}")
+    else:
+        print_data(methods_markdown(sentences, style))
+    return 1 if isinstance(answer, Refusal) else 0
+
+
+# A question has the same options in both commands; of the methods, none is required.
+for _option in reversed(pool.params):
+    if _option.name in ("verbose", "output_format", "project"):
+        continue
+    _option = copy(_option)
+    _option.required = False
+    methods.params.insert(0, _option)
 
 
 @command(

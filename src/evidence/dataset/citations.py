@@ -389,13 +389,14 @@ def format_apa_markdown(source: Reference) -> str:
     """Format one reference in Markdown, with italics and no other markup."""
     # An address stands between signs that it must not contain.
     link = re.sub("[<> ]", lambda sign: f"%{ord(sign[0]):X}", _address(source))
-    style = _Apa(italic=lambda text: f"*{text}*" if text else "", literal=_escape_markdown)
+    style = _Apa(italic=lambda text: f"*{text}*" if text else "", literal=escape_markdown)
     text = style.format(source, f"<{link}>" if link else "")
     # A title may open a reference, and must open no heading or list.
     return re.sub(r"^(\d*)([#+=.)-])", r"\1\\\2", text)
 
 
-def _escape_markdown(text: str) -> str:
+def escape_markdown(text: str) -> str:
+    """Write plain text so that Markdown shows it as it is."""
     return re.sub(r"([\\`*_\[\]<>|~$]|&(?=#?\w+;))", r"\\\1", text)
 
 

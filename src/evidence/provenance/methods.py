@@ -1,6 +1,10 @@
 """How each printed number was computed, by the name that `values.json` gives."""
 
 from dataclasses import dataclass
+from functools import cache
+
+from evidence.dataset.bibliography import Bibliography, read_bibliography
+from evidence.files import PACKAGE
 
 
 @dataclass(frozen=True)
@@ -118,3 +122,9 @@ METHODS = {
 def ci_methods(estimate: str, interval: str, *columns: str) -> dict[str, str]:
     """Map the columns of an estimate and the two ends of its CI to their methods."""
     return dict(zip(columns, (estimate, interval, interval), strict=True))
+
+
+@cache
+def read_method_references() -> Bibliography:
+    """Read the works that a description of methods cites, which come with the package."""
+    return read_bibliography(PACKAGE / "provenance" / "methods.bib")

@@ -44,6 +44,8 @@ LATEX_SIGNS = str.maketrans(
         "≥": r"\ensuremath{\geq}",
         "≤": r"\ensuremath{\leq}",
         "²": r"\ensuremath{{}^{2}}",
+        "τ": r"\ensuremath{\tau}",
+        "ρ": r"\ensuremath{\rho}",
     }
 )
 HTML_OPTIONS = (
@@ -99,7 +101,7 @@ def export_document(
         return _pandoc(body + references, "html", options, folder)
     with tempfile.TemporaryDirectory() as temporary:
         template = Path(temporary) / "reference.docx"
-        template.write_bytes(_word_template(is_wide))
+        template.write_bytes(word_template(is_wide))
         return _pandoc(body + references, "docx", [f"--reference-doc={template}"], folder)
 
 
@@ -146,7 +148,7 @@ def format_with_csl(sources: Iterable[Reference], style: Path) -> str:
         raise EvidenceError(f"--csl {style}: not a CSL style. Choose a .csl file with <style>.")
     arguments = ["--from=csljson", "--to=plain", "--wrap=none", "--citeproc"]
     arguments += [f"--csl={style.resolve()}", "--output=-"]
-    text = _run_pandoc(arguments, format_csl_for_pandoc(sources)).decode()
+    text = run_pandoc(arguments, format_csl_for_pandoc(sources)).decode()
     return "".join(f"{line}\n" for line in text.split("\n") if line)
 
 
@@ -154,12 +156,13 @@ def _pandoc(
     html: str, output_format: str, options: Sequence[str] = (), folder: Path | None = None
 ) -> bytes:
     """Return a fragment in another format; images are read from `folder`."""
-    return _run_pandoc(
+    return run_pandoc(
         ["--from=html", f"--to={output_format}", *options, "--output=-"], html, folder
     )
 
 
-def _run_pandoc(arguments: list[str], text: str = "", folder: Path | None = None) -> bytes:
+def run_pandoc(arguments: list[str], text: str = "", folder: Path | None = None) -> bytes:
+    """Return what pandoc makes of a text; the same input gives the same bytes."""
     try:
         import pypandoc
 
@@ -181,18 +184,18 @@ def _run_pandoc(arguments: list[str], text: str = "", folder: Path | None = None
     return process.stdout
 
 
-def _text_html(text: str) -> str:
+def text_html(text: str) -> str:
     """Text as HTML, without control characters, which a Word document cannot hold."""
     return escape("".join(c if c.isprintable() else " " for c in text))
 
 
 def _references_html(references: list[str]) -> str:
-    items = "".join(f"<li><p>{_text_html(text)}</p></li>\n" for text in references)
+    items = "".join(f"<li><p>{text_html(text)}</p></li>\n" for text in references)
     return f"<h2>References</h2>\n<ol>\n{items}</ol>\n"
 
 
 def _caption_html(title: str, text: str = "") -> str:
-    return f"<strong>{_text_html(title.rstrip('.'))}.</strong> {_text_html(text)}".strip()
+    return f"<strong>{text_html(title.rstrip('.'))}.</strong> {text_html(text)}".strip()
 
 
 def _figure_html(figure: FinishedFigure, picture: Path) -> str:
@@ -203,17 +206,17 @@ def _figure_html(figure: FinishedFigure, picture: Path) -> str:
         width = min(100, round(100 * image.width / image.height))
     return (
         f'<figure id="{escape(figure.part.id)}">'
-        f'<img src="{escape(picture.name)}" width="{width}%" alt="{_text_html(figure.alt)}">'
+        f'<img src="{escape(picture.name)}" width="{width}%" alt="{text_html(figure.alt)}">'
         f"<figcaption>{_caption_html(figure.part.title, figure.caption)}</figcaption></figure>\n"
     )
 
 
 def _table_html(table: FinishedTable, is_wide: bool) -> str:
     widths = "".join(f'<col style="width: {w:.1%}">' for w in _column_widths(table, is_wide))
-    header = "".join(f'<th scope="col">{_text_html(name)}</th>' for name in table.columns)
+    header = "".join(f'<th scope="col">{text_html(name)}</th>' for name in table.columns)
     rows = "".join(
-        f'<tr><th scope="row">{_text_html(first)}</th>'
-        + "".join(f"<td>{_text_html(cell)}</td>" for cell in cells)
+        f'<tr><th scope="row">{text_html(first)}</th>'
+        + "".join(f"<td>{text_html(cell)}</td>" for cell in cells)
         + "</tr>\n"
         for first, *cells in table.rows
     )
@@ -246,14 +249,14 @@ def _latex(body: str, references: str, kind: str) -> bytes:
     return text.translate(LATEX_SIGNS).encode()
 
 
-def _word_template(is_wide: bool) -> bytes:
+def word_template(is_wide: bool) -> bytes:
     """Pandoc's own template on A4, on its side for a wide table, with small print in tables."""
     width, height = reversed(PAGE_SIDES) if is_wide else PAGE_SIDES
     sides = " ".join(f'w:{side}="{MARGIN}"' for side in ("top", "right", "bottom", "left"))
     orientation = ' w:orient="landscape"' if is_wide else ""
     page = f'<w:pgSz w:w="{width}" w:h="{height}"{orientation} /><w:pgMar {sides} />'
     small_print = '</w:pPr><w:rPr><w:sz w:val="16" /></w:rPr>'
-    template = _run_pandoc(["--print-default-data-file=reference.docx"])
+    template = run_pandoc(["--print-default-data-file=reference.docx"])
     buffer = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(template)) as old, zipfile.ZipFile(buffer, "w") as new:
         for part in old.infolist():

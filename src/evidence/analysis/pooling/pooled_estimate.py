@@ -90,8 +90,14 @@ class PoolingError(EvidenceError):
     `left_out` says which other studies have results on the question, and what they lack.
     """
 
-    def __init__(self, reasons: Iterable[str], left_out: tuple[str, ...] = ()):
+    def __init__(
+        self,
+        reasons: Iterable[str],
+        left_out: tuple[str, ...] = (),
+        question: Question | None = None,
+    ):
         self.reasons, self.left_out = tuple(map(Reason.of, reasons)), left_out
+        self.question = question
         super().__init__(*(r.after("cannot be pooled: ") for r in self.reasons), *left_out)
 
 
@@ -99,7 +105,7 @@ class PoolingError(EvidenceError):
 class Refusal(Displayable):
     """A meta-analysis that was asked for, and every reason why it was refused.
 
-    `left_out` is that of `PoolingError`.
+    `left_out` and `question` are those of `PoolingError`.
     """
 
     outcome: str
@@ -107,6 +113,7 @@ class Refusal(Displayable):
     reasons: tuple[str, ...]
     subgroup_by: str = ""
     left_out: tuple[str, ...] = ()
+    question: Question | None = None
 
 
 @dataclass(frozen=True)
@@ -385,7 +392,7 @@ def pool_studies(
     try:
         return meta_analyse(dataset, results, outcome=outcome, measure=measure, **options)
     except PoolingError as error:
-        return Refusal(outcome, measure, error.reasons, subgroup_by, error.left_out)
+        return Refusal(outcome, measure, error.reasons, subgroup_by, error.left_out, error.question)
 
 
 def pool_effects(
@@ -426,19 +433,22 @@ def pool_effects(
         )
     )
     if reasons:
-        raise PoolingError(reasons, left_out)
+        raise PoolingError(reasons, left_out, question)
     studies = studies.assign(**study_intervals(studies, question.measure, confidence))
     options = {"method": method, "test": test, "confidence": confidence}
-    if method in STRATIFIED_METHODS:
-        estimate = _pool_stratified(studies, question, method, confidence)
-    elif method == "glmm":
-        estimate = _pool_binomial_normal(studies, question, options)
-    elif method == "threelevel":
-        estimate = _pool_three_level(studies, question, options, rho)
-    elif method == "bayes":
-        estimate = _pool_bayesian(studies, question, options, prior, prior_scale)
-    else:
-        estimate = _pool_inverse_variance(studies, question, options)
+    try:
+        if method in STRATIFIED_METHODS:
+            estimate = _pool_stratified(studies, question, method, confidence)
+        elif method == "glmm":
+            estimate = _pool_binomial_normal(studies, question, options)
+        elif method == "threelevel":
+            estimate = _pool_three_level(studies, question, options, rho)
+        elif method == "bayes":
+            estimate = _pool_bayesian(studies, question, options, prior, prior_scale)
+        else:
+            estimate = _pool_inverse_variance(studies, question, options)
+    except ValueError as error:
+        raise PoolingError(error.args, left_out, question) from None
     important = None
     if not question.further_outcomes:
         important = important_effect(
@@ -514,10 +524,7 @@ def _pool_stratified(
     pool = mantel_haenszel.pool_peto
     if method == "mh":
         pool = partial(mantel_haenszel.pool_mantel_haenszel, measure=question.measure)
-    try:
-        pooled = pool(*counts, confidence=confidence)
-    except ValueError as error:
-        raise PoolingError([str(error)]) from None
+    pooled = pool(*counts, confidence=confidence)
     reason = f"no sensitivity analyses: method {method} has no study weights and no tau²"
     names = ("leave_one_out", "cumulative", "egger", "trim_and_fill")
     return PooledEstimate(
@@ -534,10 +541,7 @@ def _pool_stratified(
 def _pool_binomial_normal(
     studies: pd.DataFrame, question: Question, options: dict
 ) -> PooledEstimate:
-    try:
-        pooled = _binomial_normal(studies, question.measure, options)
-    except ValueError as error:
-        raise PoolingError([str(error)]) from None
+    pooled = _binomial_normal(studies, question.measure, options)
     reason = "no test for small-study effects with method glmm"
     omitted = dict.fromkeys(("egger", "trim_and_fill"), reason)
     labels = studies["label"]
@@ -589,10 +593,7 @@ def _pool_three_level(
         "test": "z" if options["test"] == "z" else "cr2",
         "confidence": options["confidence"],
     }
-    try:
-        pooled = pool_three_level(*effects, rho=rho, **model)
-    except ValueError as error:
-        raise PoolingError([str(error)]) from None
+    pooled = pool_three_level(*effects, rho=rho, **model)
     return PooledEstimate(
         question=question,
         method=options["method"],
@@ -624,15 +625,12 @@ def _label_effects(studies: pd.DataFrame) -> pd.DataFrame:
 def _pool_bayesian(
     studies: pd.DataFrame, question: Question, options: dict, prior: str, prior_scale: float
 ) -> PooledEstimate:
-    try:
-        pooled = pool_bayesian(
-            studies["yi"].to_numpy(),
-            studies["vi"].to_numpy(),
-            prior=tau_prior(question.measure, prior, prior_scale),
-            confidence=options["confidence"],
-        )
-    except ValueError as error:
-        raise PoolingError(error.args) from None
+    pooled = pool_bayesian(
+        studies["yi"].to_numpy(),
+        studies["vi"].to_numpy(),
+        prior=tau_prior(question.measure, prior, prior_scale),
+        confidence=options["confidence"],
+    )
     return PooledEstimate(
         question=question,
         method=options["method"],
