@@ -132,7 +132,7 @@ def lay_out_cumulative(pooled: PooledEstimate | Refusal) -> ForestLayout:
     title = "Cumulative meta-analysis: how the estimate changed with each study"
     if isinstance(pooled, Refusal):
         return _empty("fig-cumulative", title, pooled)
-    if reason := pooled.omitted_analyses.get("cumulative"):
+    if reason := pooled.reason_omitted("cumulative"):
         return _empty("fig-cumulative", title, Refusal(pooled.outcome, pooled.measure, (reason,)))
     lines = _study_lines(pooled.measure, pooled.studies.head(1).assign(weight=np.nan))
     for number, estimate in enumerate(pooled.cumulative, start=1):

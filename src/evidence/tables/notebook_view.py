@@ -164,10 +164,9 @@ def _(shown: Question) -> View:
 
 @view.register
 def _(shown: PooledEstimate) -> View:
-    whole = replace(shown, subgroup_by="", omitted_analyses={}, left_out=())
-    _, *others = describe_pool(whole)
+    _, *others = describe_pool(replace(shown.without_omissions(), subgroup_by=""))
     if shown.subgroup_by:
-        others += describe_pool(replace(shown, omitted_analyses={}, left_out=()))
+        others += describe_pool(shown.without_omissions())
     sentences = [
         f"{pool_answer(shown)}.",
         f"{capitalise(method_label(shown))}.",

@@ -59,8 +59,7 @@ def format_pool(
         yield ""
         yield text_table(("Left out", "Reason"), map(_left_out_row, pooled.left_out))
     yield ""
-    whole = replace(pooled, subgroup_by="", omitted_analyses={}, left_out=())
-    _, *sentences = describe_pool(whole)
+    _, *sentences = describe_pool(replace(pooled.without_omissions(), subgroup_by=""))
     yield from (str(sentence) for sentence in sentences if not sentence.name.endswith(".side"))
     yield from _sensitivity(pooled)
     for reason in dict.fromkeys(pooled.omitted_analyses.values()):
@@ -178,7 +177,7 @@ def _subgroups(pooled: PooledEstimate) -> Iterator[str]:
     yield f"\nBy {pooled.subgroup_by}"
     # Conversions and studies left out stand above.
     studies = pooled.studies.assign(conversion="")
-    parts = replace(pooled, studies=studies, regression=None, omitted_analyses={}, left_out=())
+    parts = replace(pooled.without_omissions(), studies=studies, regression=None)
     yield from map(str, describe_pool(parts))
     test = pooled.subgroup_test
     if test:

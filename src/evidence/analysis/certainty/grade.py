@@ -319,7 +319,7 @@ def _rate_small_study_effects(body: EvidenceBody) -> tuple[int, str]:
     if pooled is None:
         return 0, "Egger's test needs a pooled estimate"
     if pooled.egger is None:
-        return 0, pooled.omitted_analyses["egger"]
+        return 0, pooled.reason_omitted("egger")
     return int(pooled.egger.p < EGGER_P), f"Egger's test: p = {pooled.egger.p:.2g}"
 
 

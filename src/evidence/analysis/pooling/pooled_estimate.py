@@ -6,7 +6,7 @@ Pooling is refused, with every reason, where the result would have no meaning.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -133,8 +133,8 @@ class PooledEstimate(Displayable):
     `weight` (NaN for methods that pool counts); method `threelevel` has one row per effect.
     `left_out` says which others are not pooled, and why. `better` is the side of no effect that favours
     the treatment: 1 above, -1 below, 0 not known.
-    Pooled effects are on the scale of pooling, see `natural_scale`. `omitted_analyses` gives, by name, the
-    reason why a customary analysis is missing.
+    Pooled effects are on the scale of pooling, see `natural_scale`. `analyses` computes, by name, a
+    sensitivity analysis or the reason why there is none; `omitted` has the reasons of other ones.
     """
 
     question: Question
@@ -143,20 +143,58 @@ class PooledEstimate(Displayable):
     confidence: float
     studies: pd.DataFrame
     pooled: Pooled
-    leave_one_out: Sequence[Pooled] = ()
-    cumulative: Sequence[Pooled] = ()
-    egger: sensitivity.EggerTest | None = None
-    trim_and_fill: sensitivity.TrimAndFill | None = None
+    analyses: Mapping[str, Callable[[], tuple[Any, str]]] = field(default_factory=dict)
     subgroup_by: str = ""
     subgroups: tuple[Subgroup, ...] = ()
     subgroup_test: meta_analysis.WaldTest | None = None
     moderator: str = ""
     regression: meta_analysis.Coefficients | None = None
-    omitted_analyses: dict[str, str] = field(default_factory=dict)
+    omitted: dict[str, str] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
     by_rho: tuple[ThreeLevelMean, ...] = ()
     important: ImportantEffect | None = None
     better: int = 0
+
+    # Leaving out each study in turn takes longer than the estimate itself: only what is asked for runs.
+    @property
+    def leave_one_out(self) -> Sequence[Pooled]:
+        """Estimates without each study in turn; none if that analysis is omitted."""
+        return self._analyse("leave_one_out")[0] or ()
+
+    @property
+    def cumulative(self) -> Sequence[Pooled]:
+        """Estimates of the first two studies, the first three and so on; none if omitted."""
+        return self._analyse("cumulative")[0] or ()
+
+    @property
+    def egger(self) -> sensitivity.EggerTest | None:
+        """Egger's test, None if it is omitted."""
+        return self._analyse("egger")[0]
+
+    @property
+    def trim_and_fill(self) -> sensitivity.TrimAndFill | None:
+        """The estimate with missing studies filled in, None if that analysis is omitted."""
+        return self._analyse("trim_and_fill")[0]
+
+    def _analyse(self, name: str) -> tuple[Any, str]:
+        """Return a sensitivity analysis, or None and the reason why it is missing."""
+        return (
+            self.analyses[name]() if name in self.analyses else (None, self.omitted.get(name, ""))
+        )
+
+    def reason_omitted(self, name: str) -> str:
+        """Return why an analysis is missing; empty if it is not."""
+        return self._analyse(name)[1]
+
+    @property
+    def omitted_analyses(self) -> dict[str, str]:
+        """By name, the reason why a customary analysis is missing."""
+        reasons = {name: self.reason_omitted(name) for name in [*self.analyses, *self.omitted]}
+        return {name: reason for name, reason in reasons.items() if reason}
+
+    def without_omissions(self) -> "PooledEstimate":
+        """Return the estimate without the reasons why analyses and studies are left out."""
+        return replace(self, analyses={}, omitted={}, left_out=())
 
     @cached_property
     def few_studies(self) -> tuple[BayesianMean, ...]:
@@ -494,14 +532,6 @@ def _pool_inverse_variance(
             f"no Bayesian estimate beside it: no scale of a prior for tau of a "
             f"{MEASURE_LABELS[question.measure]} is established"
         )
-
-    def unless_refused(name: str, analysis, **analysis_options):
-        try:
-            return analysis(yi, vi, **analysis_options)
-        except ValueError as error:
-            omitted[name] = str(error)
-            return None
-
     return PooledEstimate(
         question=question,
         method=options["method"],
@@ -509,12 +539,27 @@ def _pool_inverse_variance(
         confidence=pooled.confidence,
         studies=studies.assign(weight=pooled.weights),
         pooled=pooled,
-        leave_one_out=unless_refused("leave_one_out", sensitivity.leave_one_out, **options) or [],
-        cumulative=sensitivity.cumulative_meta_analysis(yi, vi, **options),
-        egger=unless_refused("egger", sensitivity.egger_test),
-        trim_and_fill=unless_refused("trim_and_fill", sensitivity.trim_and_fill, **options),
-        omitted_analyses=omitted,
+        analyses={
+            "leave_one_out": _when_asked(sensitivity.leave_one_out, yi, vi, **options),
+            "cumulative": _when_asked(sensitivity.cumulative_meta_analysis, yi, vi, **options),
+            "egger": _when_asked(sensitivity.egger_test, yi, vi),
+            "trim_and_fill": _when_asked(sensitivity.trim_and_fill, yi, vi, **options),
+        },
+        omitted=omitted,
     )
+
+
+def _when_asked(analysis: Callable, *effects, **options) -> Callable[[], tuple[Any, str]]:
+    """Return a function that runs an analysis once: its result, or None and why there is none."""
+
+    @cache
+    def run() -> tuple[Any, str]:
+        try:
+            return analysis(*effects, **options), ""
+        except ValueError as error:
+            return None, str(error)
+
+    return run
 
 
 def _pool_stratified(
@@ -534,7 +579,7 @@ def _pool_stratified(
         confidence=confidence,
         studies=studies.assign(weight=np.nan),
         pooled=pooled,
-        omitted_analyses=dict.fromkeys(names, reason),
+        omitted=dict.fromkeys(names, reason),
     )
 
 
@@ -543,24 +588,26 @@ def _pool_binomial_normal(
 ) -> PooledEstimate:
     pooled = _binomial_normal(studies, question.measure, options)
     reason = "no test for small-study effects with method glmm"
-    omitted = dict.fromkeys(("egger", "trim_and_fill"), reason)
-    labels = studies["label"]
-    subsets = {
-        "leave_one_out": {f"without {labels[i]}": studies.drop(i) for i in studies.index},
-        "cumulative": {
-            f"up to {labels.iloc[number - 1]}": studies.head(number)
-            for number in range(2, len(studies) + 1)
+    parts = {
+        "leave_one_out": lambda: {
+            f"without {label}": studies.drop(row) for row, label in studies["label"].items()
+        },
+        "cumulative": lambda: {
+            f"up to {label}": studies.head(number)
+            for number, label in enumerate(studies["label"].iloc[1:], start=2)
         },
     }
-    fits: dict[str, list[Pooled]] = {name: [] for name in subsets}
-    for name, parts in subsets.items():
-        for words, part in parts.items():
+
+    def fit_parts(name: str) -> list[BinomialNormalMean]:
+        fits = []
+        for words, part in parts[name]().items():
             try:
-                fits[name].append(_binomial_normal(part, question.measure, options))
+                fits.append(_binomial_normal(part, question.measure, options))
             except ValueError as error:
-                omitted[name] = f"no {name.replace('_', '-')} analysis: {words}, {error}"
-                fits[name] = []
-                break
+                analysis = name.replace("_", "-")
+                raise ValueError(f"no {analysis} analysis: {words}, {error}") from None
+        return fits
+
     return PooledEstimate(
         question=question,
         method=options["method"],
@@ -568,9 +615,8 @@ def _pool_binomial_normal(
         confidence=pooled.confidence,
         studies=studies.assign(weight=np.nan),
         pooled=pooled,
-        leave_one_out=fits["leave_one_out"],
-        cumulative=fits["cumulative"],
-        omitted_analyses=omitted,
+        analyses={name: _when_asked(fit_parts, name) for name in parts},
+        omitted=dict.fromkeys(("egger", "trim_and_fill"), reason),
     )
 
 
@@ -602,7 +648,7 @@ def _pool_three_level(
         studies=_label_effects(studies).assign(weight=pooled.weights),
         pooled=pooled,
         by_rho=tuple(sensitivity_to_rho(*effects, **model)),
-        omitted_analyses=_no_sensitivity_analyses(options["method"]),
+        omitted=_no_sensitivity_analyses(options["method"]),
     )
 
 
@@ -638,7 +684,7 @@ def _pool_bayesian(
         confidence=pooled.confidence,
         studies=studies.assign(weight=pooled.weights),
         pooled=pooled,
-        omitted_analyses=_no_sensitivity_analyses(options["method"]),
+        omitted=_no_sensitivity_analyses(options["method"]),
     )
 
 
@@ -670,7 +716,7 @@ def _add_subgroups(estimate: PooledEstimate, subgroup_by: str, options: dict) ->
         subgroup_by=subgroup_by,
         subgroups=subgroups,
         subgroup_test=difference,
-        omitted_analyses=estimate.omitted_analyses | omitted,
+        omitted=estimate.omitted | omitted,
     )
 
 
@@ -716,7 +762,7 @@ def _add_regression(estimate: PooledEstimate, moderator: str, options: dict) -> 
         estimate,
         moderator=moderator,
         regression=line,
-        omitted_analyses=estimate.omitted_analyses | omitted,
+        omitted=estimate.omitted | omitted,
     )
 
 
