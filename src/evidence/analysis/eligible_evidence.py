@@ -29,10 +29,15 @@ def evidence_rows(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def is_evidence(results: pd.DataFrame) -> pd.Series:
-    """Tell which rows count as evidence; a study of unknown design counts as a primary study."""
+    """Tell which rows count as evidence."""
+    return is_of_primary_study(results) & results["confirmed"]
+
+
+def is_of_primary_study(results: pd.DataFrame) -> pd.Series:
+    """Tell which rows a primary study reports, also one of unknown design; confirmed or not."""
     design = results["design"]
     is_primary = design.isin(schema.PRIMARY_DESIGNS) | (design == "")
-    return is_primary & ~results["is_guide"] & results["confirmed"]
+    return is_primary & ~results["is_guide"]
 
 
 def participants(dataset: Dataset) -> pd.Series:

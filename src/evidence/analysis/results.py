@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 import pandas as pd
+from pandas.api.extensions import ExtensionArray
 
 from evidence.analysis.printed_numbers import count_ranges
 from evidence.dataset import schema
@@ -116,6 +117,22 @@ def _all_results(dataset: Dataset) -> pd.DataFrame:
     rows["confirmed"] = (verified == "yes") | rows["imported"]
     rows["event_count"], rows["event_count_source"] = _event_counts(rows)
     return rows
+
+
+def as_records(frame: pd.DataFrame, chosen: pd.Series, columns: Sequence[str]) -> list[dict]:
+    """Return chosen rows as dictionaries of Python values; a missing integer is None.
+
+    `DataFrame.to_dict` selects every column by its position, which takes three times as long.
+    """
+    mask = chosen.to_numpy(bool)
+    cells = (_python_values(frame[column].array[mask]) for column in columns)
+    return [dict(zip(columns, row, strict=True)) for row in zip(*cells, strict=True)]
+
+
+def _python_values(array: ExtensionArray) -> list:
+    if isinstance(array.dtype, pd.Int64Dtype):
+        return array.to_numpy(object, na_value=None).tolist()
+    return array.to_numpy().tolist()
 
 
 def better_side(dataset: Dataset, outcome: str, scales: Iterable[str] = ()) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from evidence.analysis.narrative.pooled_results import (
     NO_EFFECT,
@@ -687,7 +688,6 @@ def _draw_risk(write, x: float, y: float, level: str) -> None:
           color=style.INK if level == "some" else "white")  # fmt: skip
 
 
-@style.house_style()
 def place_on_axis(
     layout: ForestLayout,
 ) -> tuple[list[dict[str, float | None]], dict[float, str], float | None]:
@@ -696,44 +696,54 @@ def place_on_axis(
     Places are from 0 to 1 on the axis, None for none. With these a page can draw the marks itself
     as `draw` would, in a small part of its time.
     """
-    from matplotlib.figure import Figure
+    low, high, ticks = _effect_axis(layout)
+    to_scale = np.log if layout.measure in RATIOS else np.asarray
+    start, end = to_scale(np.array([low, high]))
 
-    axes = Figure().add_axes((0, 0, 1, 1))
-    _format_effect_axis(axes, layout)
-    to_scale = axes.xaxis.get_transform().transform
-    low, high = to_scale(np.array(axes.get_xlim()))
-
-    def place(value: float) -> float | None:
-        position = (to_scale(np.array([value]))[0] - low) / (high - low)
-        return round(float(position), 4) if np.isfinite(position) else None
+    def place(values: ArrayLike) -> np.ndarray:
+        places = (to_scale(np.asarray(values, float)) - start) / (end - start)
+        return np.where(np.isfinite(places), places.round(4), None)
 
     numbers = layout.frame[["estimate", "ci_low", "ci_high", "pi_low", "pi_high"]]
-    lines = [{name: place(x) for name, x in line.items()} for line in numbers.to_dict("records")]
-    ticks = axes.get_xticks()
-    labels = axes.xaxis.get_major_formatter().format_ticks(list(ticks))
-    places = {place(tick): label for tick, label in zip(ticks, labels, strict=True)}
-    shown = {x: label for x, label in places.items() if x is not None and 0 <= x <= 1}
-    return lines, shown, place(NO_EFFECT.get(layout.measure, np.nan))
+    lines = [dict(zip(numbers, row, strict=True)) for row in place(numbers).tolist()]
+    places = dict(zip(place(list(ticks)).tolist(), ticks.values(), strict=True))
+    return lines, places, place(NO_EFFECT.get(layout.measure, np.nan)).tolist()
 
 
 def _format_effect_axis(axes, layout: ForestLayout) -> None:
-    from matplotlib.ticker import FuncFormatter
-
+    low, high, ticks = _effect_axis(layout)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="x", labelsize=style.SMALL_SIZE)
     axes.grid(axis="x")
     if layout.measure in NO_EFFECT:
         axes.axvline(NO_EFFECT[layout.measure], color=style.QUIET, lw=1, ls="--")
+    axes.set_xscale("log" if layout.measure in RATIOS else "linear")
+    axes.set_xticks(list(ticks), list(ticks.values()))
+    axes.set_xticks([], minor=True)
+    axes.set_xlim(low, high)
+
+
+def _effect_axis(layout: ForestLayout) -> tuple[float, float, dict[float, str]]:
+    """Return both ends of the axis, and its ticks with their labels.
+
+    Without axes, which matplotlib takes longer to make than everything else in the explorer.
+    """
+    from matplotlib.ticker import AutoLocator, ScalarFormatter
+
     low, high = _effect_limits(layout)
     if layout.measure in RATIOS:
-        style.format_ratio_axis(axes.xaxis, min(0.5, low), max(2.0, high), MAX_TICKS)
-        return
-    axes.set_xlim(low, high)
-    axes.locator_params(axis="x", nbins=MAX_TICKS)
+        low, high = min(0.5, low), max(2.0, high)
+        return low, high, {x: f"{x:g}" for x in style.ratio_ticks(low, high, MAX_TICKS)}
+    locator = AutoLocator()
+    locator.set_params(nbins=MAX_TICKS)
+    ticks = [float(tick) for tick in locator.tick_values(low, high) if low <= tick <= high]
     if layout.measure in ("proportion", "rd"):
-        as_percent = FuncFormatter(lambda tick, _: format_estimates(layout.measure, tick)[0])
-        axes.xaxis.set_major_formatter(as_percent)
+        return low, high, {x: format_estimates(layout.measure, x)[0] for x in ticks}
+    formatter = ScalarFormatter()
+    formatter.create_dummy_axis()
+    formatter.axis.set_view_interval(low, high)
+    return low, high, dict(zip(ticks, formatter.format_ticks(ticks), strict=True))
 
 
 def _effect_limits(layout: ForestLayout) -> tuple[float, float]:

@@ -412,7 +412,7 @@ def favours_label(
 def format_ratio_axis(axis, low: float, high: float, max_ticks: int = len(RATIO_TICKS)) -> None:
     """Show ratios from `low` to `high` on a log scale, on an `XAxis` or `YAxis`.
 
-    If there are more than `max_ticks`, only every second or third is shown, and always 1.
+    Its ticks are `ratio_ticks`.
     """
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
@@ -422,12 +422,17 @@ def format_ratio_axis(axis, low: float, high: float, max_ticks: int = len(RATIO_
     }[axis.axis_name]
     set_scale("log")
     set_limits(low, high)
+    axis.set_major_locator(FixedLocator(ratio_ticks(low, high, max_ticks)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda tick, _: f"{tick:g}"))
+
+
+def ratio_ticks(low: float, high: float, max_ticks: int) -> list[float]:
+    """Return the ratios from `low` to `high` that are labelled; of too many, some and always 1."""
     ticks = [tick for tick in RATIO_TICKS if low <= tick <= high]
     step = -(-len(ticks) // max_ticks) or 1
     first = ticks.index(1) % step if 1 in ticks else 0
-    axis.set_major_locator(FixedLocator(ticks[first::step]))
-    axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda tick, _: f"{tick:g}"))
+    return ticks[first::step]
 
 
 def stamp(figure, text: str):

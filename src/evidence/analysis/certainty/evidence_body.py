@@ -37,7 +37,7 @@ from evidence.analysis.pooling.study_effects import (
     crossover_without_correlation,
     half_widths,
 )
-from evidence.analysis.results import COMPARATOR_ROLES, TREATED_ROLES, require_known
+from evidence.analysis.results import COMPARATOR_ROLES, TREATED_ROLES, as_records, require_known
 from evidence.dataset.dataset import Dataset
 from evidence.dataset.displayable import Displayable, as_listing
 from evidence.provenance.sentence import format_duration
@@ -184,7 +184,7 @@ def comparative_rows(results: pd.DataFrame) -> list[dict]:
     )
     if not belongs.any():
         return []
-    return results.loc[belongs, list(INPUT_COLUMNS)].to_dict("records")
+    return as_records(results, belongs, INPUT_COLUMNS)
 
 
 def bodies_for(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from evidence.analysis.eligible_evidence import evidence_rows
+from evidence.analysis.eligible_evidence import is_evidence
 from evidence.analysis.pooling.explorer_query import ANY, ExplorerQuery
 from evidence.analysis.pooling.question import MEASURE_LABELS, MEASURES, time_window
 from evidence.analysis.pooling.study_effects import (
@@ -16,7 +16,7 @@ from evidence.analysis.pooling.study_effects import (
     effects_by_study,
     source_measures,
 )
-from evidence.analysis.results import SEPARATOR
+from evidence.analysis.results import SEPARATOR, as_records
 from evidence.provenance.sentence import count, format_duration
 
 TIME = "time_days"
@@ -57,7 +57,7 @@ def possible_effects(results: pd.DataFrame) -> list[PossibleEffect]:
     for study, kind in zip(results["study"], results["comparator_kind"], strict=True):
         kinds.setdefault(study, {})[kind] = None
     core = set(results.loc[results["scope"] == "core", "study"])
-    rows = evidence_rows(results)[list(INPUT_COLUMNS)].to_dict("records")
+    rows = as_records(results, is_evidence(results), INPUT_COLUMNS)
     effects = []
     for measure in MEASURES:
         names = source_measures(measure)

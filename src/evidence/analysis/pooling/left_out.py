@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from evidence.analysis.eligible_evidence import is_evidence
+from evidence.analysis.eligible_evidence import is_of_primary_study
 from evidence.analysis.pooling.printed_variance import (
     reason_without_variance,
     sd_of_mean,
@@ -18,6 +18,7 @@ from evidence.analysis.pooling.question import (
     within_time_window,
 )
 from evidence.analysis.pooling.study_effects import INPUT_COLUMNS, PRINTED_EFFECTS, source_measures
+from evidence.analysis.results import as_records
 from evidence.dataset import schema
 from evidence.provenance.sentence import format_duration, join_words
 
@@ -39,13 +40,13 @@ def studies_left_out(
     """
     nearly = replace(question, max_time_ratio=question.max_time_ratio**2)
     belongs = results["outcome"].isin(question.outcomes) & ~results["study"].isin(studies["study"])
-    belongs &= is_evidence(results.assign(confirmed=True))
+    belongs &= is_of_primary_study(results)
     belongs &= within_time_window(results["days"], nearly)
     for field in PICO_FIELDS:
         if values := question.named_values(field):
             belongs &= belongs_to(results, SUBGROUP_COLUMNS[field], values)
     rows: dict[str, list[dict]] = {}
-    for row in results.loc[belongs, [*INPUT_COLUMNS, "confirmed"]].to_dict("records"):
+    for row in as_records(results, belongs, [*INPUT_COLUMNS, "confirmed"]):
         rows.setdefault(row["study"], []).append(row)
     labels: dict[str, list[str]] = {}
     for records in rows.values():

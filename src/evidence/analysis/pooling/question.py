@@ -22,6 +22,7 @@ from evidence.analysis.pooling.study_effects import (
 from evidence.analysis.results import (
     SEPARATOR,
     TREATED_ROLES,
+    as_records,
     better_side,
     matches_arms,
     require_known,
@@ -150,7 +151,7 @@ def _rows_of_question(dataset: Dataset, results: pd.DataFrame, question: Questio
         if values and len(results):
             _refuse_unknown(f"{field}s", values, dataset, results, column)
             belongs &= belongs_to(results, column, values)
-    return results.loc[belongs, list(INPUT_COLUMNS)].to_dict("records")
+    return as_records(results, belongs, INPUT_COLUMNS)
 
 
 def belongs_to(results: pd.DataFrame, column: str, values: Sequence[str]) -> pd.Series:
@@ -494,7 +495,7 @@ def _refuse_unknown(
     name: str, values: Sequence[str], dataset: Dataset, results: pd.DataFrame, column: str
 ) -> None:
     """Refuse values that no table has; values that only these results lack are allowed."""
-    missing = set(values) - set(results[column])
+    missing = set(values) - set(results[column].unique())
     if missing:
         require_known(name, sorted(missing), known_values(dataset, column))
 
