@@ -16,7 +16,7 @@ from evidence import cli
 from evidence.analysis.arm_comparisons import arm_proportions
 from evidence.analysis.follow_up import findings_over_time
 from evidence.analysis.narrative.coverage import coverage_summary
-from evidence.analysis.narrative.scope import describe_scope
+from evidence.analysis.narrative.scope import describe_coverage
 from evidence.analysis.pooling.pooled_estimate import meta_analyse
 from evidence.analysis.results import select_results
 from evidence.dataset import schema
@@ -599,7 +599,7 @@ def test_no_page_says_that_an_imported_number_was_confirmed(project, take):
     results = select_results(data, outcomes=["mould"])
     confirmed = tabulate_results(data, results).frame["confirmed"]
     assert set(confirmed) == {"imported from m.csv, not read at its source"}
-    assert str(describe_scope(data, results, scope="all")).endswith(
+    assert str(describe_coverage(results)).endswith(
         "4 results were imported from other files; these are counted too, but nobody confirmed them "
         "at their source."
     )

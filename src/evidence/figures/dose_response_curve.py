@@ -14,10 +14,13 @@ from evidence.analysis.pooling.question import MEASURE_LABELS
 from evidence.analysis.pooling.study_effects import half_widths
 from evidence.figures import style
 from evidence.figures.effect_curve import (
+    MOST_NAMES,
     bubble_sizes,
     draw_curve,
     effect_label,
     format_effect_axis,
+    legend_with_names,
+    number_marks,
 )
 from evidence.figures.layout import Layout, centred_offsets, ci_label, draw, row_addresses
 from evidence.provenance.methods import ci_methods
@@ -31,7 +34,6 @@ from evidence.provenance.sentence import (
 )
 
 _STEPS = 121
-_MOST_NAMES = 12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,25 +202,6 @@ def draw_dose_response_curve(layout: DoseResponseLayout, width: float = style.DO
         marks.append(line | {"label": "curve over all trials, with its band"})
         extrapolated = "extrapolated: none of these trials gave such doses"
         marks.append(line | {"ls": (0, (3, 2)), "label": extrapolated})
-    names = _number_arms(axes, x, frame) if len(frame) <= _MOST_NAMES else ""
-    style.legend(
-        figure,
-        marks,
-        loc="left",
-        ncols=1,
-        title=style.wrap_text(figure, names, width - 0.2, fontsize=style.SMALL_SIZE),
-        alignment="left",
-        title_fontsize=style.SMALL_SIZE,
-    )
+    names = number_marks(axes, x, frame) if len(frame) <= MOST_NAMES else ""
+    legend_with_names(figure, marks, names, width)
     return figure
-
-
-def _number_arms(axes, x: pd.Series, frame: pd.DataFrame) -> str:
-    """Write a number above each arm, and return the names behind the numbers."""
-    top = "ci_low" if axes.yaxis_inverted() else "ci_high"
-    look = {"ha": "center", "va": "bottom", "fontsize": style.SMALL_SIZE}
-    for number, (place, row) in enumerate(zip(x, frame.itertuples(), strict=True), start=1):
-        style.annotate(axes, str(number), (place, getattr(row, top)), (0, 2), **look)
-    labels = [label.replace(" ", "\N{NO-BREAK SPACE}") for label in frame["label"]]
-    entries = [f"{number}\N{NO-BREAK SPACE}{name}" for number, name in enumerate(labels, start=1)]
-    return "\N{NO-BREAK SPACE}· ".join(entries)

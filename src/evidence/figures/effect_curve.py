@@ -7,6 +7,9 @@ from evidence.analysis.pooling.question import MEASURE_LABELS
 from evidence.analysis.pooling.study_effects import RATIOS
 from evidence.figures import style
 
+MOST_NAMES = 12
+"""Of more marks none is named: numbers would hide them."""
+
 
 def bubble_sizes(weights: pd.Series) -> np.ndarray:
     """Return areas of marks by weight, in square points; a weight that is not known is small."""
@@ -28,6 +31,33 @@ def draw_curve(axes, curve: pd.DataFrame, x: str, colour: str) -> None:
     ):
         axes.plot(part[x], part["estimate"], color=colour, lw=2, ls=dashes)
         axes.fill_between(part[x], part["ci_low"], part["ci_high"], color=colour, alpha=alpha, lw=0)
+
+
+def number_marks(axes, x: pd.Series, frame: pd.DataFrame) -> str:
+    """Write a number above each mark, and return the names behind the numbers."""
+    top = "ci_low" if axes.yaxis_inverted() else "ci_high"
+    heights = frame[top].clip(*sorted(axes.get_ylim()))
+    # The curve can run behind a number.
+    behind = {"fc": "white", "ec": "none", "pad": 0.5}
+    look = {"ha": "center", "va": "bottom", "fontsize": style.SMALL_SIZE, "bbox": behind}
+    for number, place in enumerate(zip(x, heights, strict=True), start=1):
+        style.annotate(axes, str(number), place, (0, 2), **look)
+    labels = [label.replace(" ", "\N{NO-BREAK SPACE}") for label in frame["label"]]
+    entries = [f"{number}\N{NO-BREAK SPACE}{name}" for number, name in enumerate(labels, start=1)]
+    return "\N{NO-BREAK SPACE}· ".join(entries)
+
+
+def legend_with_names(figure, marks: list[dict], names: str, width: float) -> None:
+    """Draw the key of the marks below the names behind their numbers."""
+    style.legend(
+        figure,
+        marks,
+        loc="left",
+        ncols=1,
+        title=style.wrap_text(figure, names, width - 0.2, fontsize=style.SMALL_SIZE),
+        alignment="left",
+        title_fontsize=style.SMALL_SIZE,
+    )
 
 
 def format_effect_axis(axes, measure: str, marks: pd.DataFrame, curve: pd.DataFrame) -> None:

@@ -12,10 +12,13 @@ from evidence.analysis.pooling.study_effects import half_widths
 from evidence.analysis.pooling.time_course import COURSE_LABELS, SHAPE_LABELS, TimeModel
 from evidence.figures import style
 from evidence.figures.effect_curve import (
+    MOST_NAMES,
     bubble_sizes,
     draw_curve,
     effect_label,
     format_effect_axis,
+    legend_with_names,
+    number_marks,
 )
 from evidence.figures.layout import Layout, centred_offsets, ci_label, draw, row_addresses
 from evidence.provenance.methods import ci_methods
@@ -39,7 +42,6 @@ TICKS = (0.02, 0.04, 0.1, 0.25, 0.5, 1, 2, 3, 7, 14, 28, 56, 91, 182, 365, 730, 
 _STEPS = 81
 _BEYOND = 2.0
 """How far a curve is extrapolated, in multiples of the longest time."""
-_MOST_NAMES = 12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,8 +179,7 @@ def draw_time_course(layout: TimeCourseLayout, width: float = style.DOUBLE_COLUM
         draw_curve(axes, curve[curve["course"] == course], "since", colour)
         marks.append(style.key(mark, colour, f"after {COURSE_LABELS[course]}", is_filled=False))
     x = frame["since"] * np.exp(_side_step(frame, curve, width) * frame["offset"])
-    names = []
-    is_named = frame["study"].nunique() <= _MOST_NAMES
+    is_named = frame["study"].nunique() <= MOST_NAMES
     for (course, _), rows in frame.groupby(["course", "study"], sort=False):
         mark, colour = LOOKS[course]
         place = x[rows.index]
@@ -189,44 +190,21 @@ def draw_time_course(layout: TimeCourseLayout, width: float = style.DOUBLE_COLUM
         axes.scatter(
             place, rows["estimate"], s=sizes, marker=mark, c="white", ec=colour, lw=1.6, zorder=3
         )
-        names.append((rows["label"].iloc[-1], (place.iloc[-1], rows["ci_high"].iloc[-1])))
     axes.axhline(NO_EFFECT[layout.measure], color=style.QUIET, lw=1, ls="--")
     _format_time_axis(axes, [*x, *curve["since"]], max_ticks=6 if style.is_narrow(width) else 12)
     label = effect_label(layout.measure, layout.outcome, layout.better)
     axes.set_ylabel(label.replace(" · ", "\n") if style.is_narrow(width) else label)
     format_effect_axis(axes, layout.measure, frame, curve)
-    if is_named:
-        _write_names(axes, names, width)
     if len(curve):
         line = {"color": style.QUIET, "lw": 2}
         marks.append(line | {"label": "curve over all studies, with its band"})
         marks.append(
             line | {"ls": (0, (3, 2)), "label": "extrapolated: later than any of these studies"}
         )
-    style.legend(figure, marks, ncols=2)
+    last = frame.groupby(["course", "study"], sort=False).tail(1)
+    names = number_marks(axes, x[last.index], last) if is_named else ""
+    legend_with_names(figure, marks, names, width)
     return figure
-
-
-def _write_names(axes, names: list[tuple[str, tuple[float, float]]], width: float) -> None:
-    """Name the studies above the axes, upright, where they touch neither curve nor each other."""
-    low, high = np.log(axes.get_xlim())
-    step = (high - low) * style.LINE / (width - 0.9)
-    names = sorted(names, key=lambda name: name[1][0])
-    places: list[float] = []
-    for _, (x, _) in names:
-        places.append(max(np.log(x), places[-1] + step if places else low))
-    # Those pushed beyond the end move back, and others with them.
-    for number in reversed(range(len(places))):
-        most = high if number + 1 == len(places) else places[number + 1] - step
-        places[number] = min(places[number], most)
-    top = axes.get_ylim()[1]
-    for (label, (x, ci_high)), place in zip(names, places, strict=True):
-        axes.plot([x, x], [min(ci_high, top), top], color=style.FAINT, lw=0.6, zorder=0.5)
-        axes.annotate(
-            label, (x, 1), (np.exp(place), 1.06), axes.get_xaxis_transform(), rotation=90,
-            ha="center", va="bottom", fontsize=style.SMALL_SIZE, annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": style.QUIET, "lw": 0.5, "shrinkA": 0, "shrinkB": 0},
-        )  # fmt: skip
 
 
 def _side_step(frame: pd.DataFrame, curve: pd.DataFrame, width: float) -> float:
@@ -237,7 +215,7 @@ def _side_step(frame: pd.DataFrame, curve: pd.DataFrame, width: float) -> float:
     days = [*frame["since"], *curve["since"]]
     span = max(np.log(max(days) / min(days)), 1.0)
     most = 2 * frame["offset"].abs().max() + 1
-    is_named = frame["study"].nunique() <= _MOST_NAMES
+    is_named = frame["study"].nunique() <= MOST_NAMES
     side = style.LINE / (width - 0.9)
     return float((side if is_named else min(side, 0.04 / most)) * span)
 

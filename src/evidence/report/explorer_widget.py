@@ -41,6 +41,7 @@ from evidence.report.html_pages import METADATA
 from evidence.report.report import Report, open_report
 from evidence.report.trace import trace_figure_marks
 from evidence.tables.checks import tabulate_query
+from evidence.tables.sort_keys import printed_number
 
 NOTEBOOK = "00_start"
 PARAMETER_FILE = "view.yml"
@@ -267,7 +268,7 @@ def _chart(layout: ForestLayout) -> dict:
             | {"label": row["label"] if row["kind"] == "study" else capitalise(row["label"])}
             | {"at": at, "risk": row["risk"] if row["kind"] == "study" else None}
             | {"weight": row["weight"] if np.isfinite(row["weight"]) else None}
-            | {"sort": row["estimate"] if np.isfinite(row["estimate"]) else None}
+            | {"keys": {column: printed_number(row[column]) for column in layout.columns}}
             for row, at in zip(rows, lines, strict=True)
         ],
         "ticks": list(ticks.items()),

@@ -18,8 +18,8 @@ from evidence.analysis.narrative import unknowns
 from evidence.analysis.narrative.coverage import coverage_summary
 from evidence.analysis.narrative.scope import (
     count_results,
+    describe_coverage,
     describe_parameters,
-    describe_scope,
     has_guide,
 )
 from evidence.analysis.narrative.study_cards import (
@@ -134,7 +134,7 @@ def render_index(
             for sentence in (
                 _counts(dataset, _results(dataset, "all")),
                 coverage_summary(dataset, next(iter(outcomes), "")),
-                describe_scope(dataset, results, scope=scope),
+                describe_coverage(results),
                 *evidence_limits(dataset, results, scope=scope),
             )
         ],

@@ -12,7 +12,7 @@ import pandas as pd
 
 from evidence.analysis.gaps.reading_list import WantedResult
 from evidence.analysis.gaps.unknowns import Unknown
-from evidence.analysis.narrative.scope import describe_scope
+from evidence.analysis.narrative.scope import describe_coverage
 from evidence.analysis.results import select_results
 from evidence.errors import ParameterError
 from evidence.figures.layout import Layout, split_into_pages
@@ -142,15 +142,7 @@ class Report:
 
     def summary(self) -> HtmlOutput:
         """Show which studies and results the report covers, and how they are counted."""
-        return self.text(
-            describe_scope(
-                self.dataset,
-                self.results,
-                scope=self.scope,
-                conditions=self.conditions,
-                outcomes=self.outcomes,
-            )
-        )
+        return self.text(describe_coverage(self.results))
 
     def describe_figure(self, layout: Layout, **own: object) -> FigureRecord:
         """Return the record of a chart; `own` adds parameters that only this chart depends on."""

@@ -24,35 +24,19 @@ IMPORT_RULE = (
 )
 
 
-def describe_scope(
-    dataset: Dataset,
-    results: pd.DataFrame,
-    *,
-    scope: str,
-    conditions: Sequence[str] = (),
-    outcomes: Sequence[str] = (),
-) -> Sentence:
-    """State which studies a report covers, how many results they have, and the counting rule.
+def describe_coverage(results: pd.DataFrame) -> Sentence:
+    """State how many results and studies a page covers, and the counting rule.
 
-    Parameters
-    ----------
-    results : DataFrame
-        What `select_results` returns for the same scope, conditions and outcomes.
+    Which studies these are is in the line of its scope and parameters (`describe_parameters`).
     """
-    fields: Fields = {"scope": _scope_text(dataset, scope)}
-    template = "Scope: {scope}"
-    for name, words in (("conditions", conditions), ("outcomes", outcomes)):
-        if words:
-            fields[name] = f"{name.removesuffix('s')} {join_words(words)}"
-            template += f", {{{name}}} only"
-    held, fields_held = count_results(results)
-    template += f". Here: {held}. {COUNTING_RULE}"
+    covered, fields = count_results(results)
+    template = f"This page covers {covered}. {COUNTING_RULE}"
     if results["imported"].any():
         rows = results.loc[results["imported"], "address"]
         were = "was" if len(rows) == 1 else "were"
         fields["imported"] = count(len(rows), "result", rows)
         template += f" {{imported}} {were} {IMPORT_RULE}"
-    return Sentence("scope", template, fields | fields_held)
+    return Sentence("scope", template, fields)
 
 
 def describe_parameters(

@@ -133,9 +133,9 @@ function makeLine(chart, line, columns, press) {
     } else {
       cell.append(line[column]);
       if (column === "effect" && line.prediction) cell.append(make("br"), `PI ${line.prediction}`);
-      if (column === "share") cell.dataset.sort = line.weight ?? "";
     }
-    if (column === "effect" || column === "marks") cell.dataset.sort = line.sort ?? "";
+    const key = line.keys[column === "marks" ? "effect" : column];
+    if (column !== "label" && column !== "risk") cell.dataset.sort = key ?? "";
     row.append(cell);
   });
   row.addEventListener("click", (event) => event.target.closest("a") || press(row));
