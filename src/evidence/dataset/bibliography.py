@@ -200,6 +200,14 @@ class Bibliography(Mapping[str, Reference]):
                 f"cites are incomplete ({parts}), the first in line {first.line}. Complete an entry "
                 "before you cite it."
             )
+        articles = [self[key] for key in self if key in cited and self[key].kind == "article"]
+        unplaced = [r for r in articles if not (r.doi and (r.volume or r.state))]
+        if unplaced:
+            lines.append(
+                f"{BIBLIOGRAPHY_FILE}: {len(unplaced):,} of {len(articles):,} cited articles have no "
+                f"volume or no DOI, the first in line {unplaced[0].line}. Readers find an article by "
+                "these."
+            )
         return lines
 
 
