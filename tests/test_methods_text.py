@@ -143,7 +143,9 @@ def test_conversions_are_named(yeast_trials):
             yeast_trials.row(**arm(study, name, role, "", 20) | cells)
     effects = text_of(methods_of(yeast_trials, outcome="height", measure="smd"), "effects")
     assert "standardised mean difference [@hedges1981]" in effects
-    assert "for 2 studies from means and standard deviations of both groups" in effects
+    assert (
+        "We computed it from means and standard deviations of both groups for 2 studies." in effects
+    )
     assert "[@higgins2019handbook]: Miller (SD = SE × √n)." in effects
 
 

@@ -17,6 +17,7 @@ import pandas as pd
 
 from evidence.analysis.audit_sample import error_rate, row_digest
 from evidence.analysis.certainty.risk_of_bias import appraisals
+from evidence.analysis.eligible_evidence import is_evidence
 from evidence.analysis.gaps.coverage import Coverage, find_coverage, known_studies
 from evidence.analysis.gaps.study_flow import study_flow
 from evidence.analysis.pooling.dose_response import SHAPE_LABELS, DoseModel
@@ -148,18 +149,14 @@ def describe_methods(
     results = select_results(dataset)
     question = answer.question if answer else None
     pooled = answer if isinstance(answer, PooledEstimate) else None
-    rows = results[~results["is_guide"]]
+    rows = asked = _asked(results, question)
     if pooled is not None:
-        rows = rows[rows["address"].isin(" ".join(pooled.studies["address"]).split())]
+        rows = asked[asked["address"].isin(" ".join(pooled.studies["address"]).split())]
     elif question is not None:
-        rows = rows[rows["outcome"].isin(question.outcomes)]
-        rows = rows[within_time_window(rows["days"], question)]
-        for field in PICO_FIELDS:
-            if words := question.named_values(field):
-                rows = rows[belongs_to(rows, SUBGROUP_COLUMNS[field], words)]
+        rows = asked[within_time_window(asked["days"], question)]
     parts = {
         "search": _search(dataset, question),
-        "studies": _studies(dataset, results, answer, question),
+        "studies": _studies(dataset, asked, rows, answer, question),
         "extraction": _extraction(dataset, rows, is_pooled=pooled is not None),
         "effects": _effects(pooled) if pooled else (),
         "synthesis": [*_synthesis(answer), *_dose_response(dose_model)],
@@ -169,6 +166,18 @@ def describe_methods(
     for section, texts in parts.items():
         for number, text in enumerate(texts, start=1):
             yield Sentence(f"methods.{section}.{number}", "{text}", {"text": text})
+
+
+def _asked(results: pd.DataFrame, question: Question | None) -> pd.DataFrame:
+    """Select the results of primary studies on a question, at any time; all results without one."""
+    if question is None:
+        return results[~results["is_guide"]]
+    is_primary = is_evidence(results.assign(confirmed=True))
+    results = results[is_primary & results["outcome"].isin(question.outcomes)]
+    for field in PICO_FIELDS:
+        if words := question.named_values(field):
+            results = results[belongs_to(results, SUBGROUP_COLUMNS[field], words)]
+    return results
 
 
 def _search(dataset: Dataset, question: Question | None) -> Iterator[str]:
@@ -238,16 +247,21 @@ def _find_coverage(
 
 def _studies(
     dataset: Dataset,
-    results: pd.DataFrame,
+    asked: pd.DataFrame,
+    rows: pd.DataFrame,
     answer: PooledEstimate | Refusal | None,
     question: Question | None,
 ) -> Iterator[str]:
     if question is None:
         yield from _project_studies(dataset)
         return
-    of_outcome = results[results["outcome"].isin(question.outcomes)]
-    has_times = bool(of_outcome["days"].notna().any())
-    yield _eligible(question, has_times)
+    has_times = bool(asked["days"].notna().any())
+    text = _eligible(question)
+    if has_times:
+        earliest, latest = map(format_duration, time_window(question))
+        text += f" between {earliest} and {latest} after treatment"
+        text += ", or at a time not stated" if asked["days"].isna().any() else ""
+    yield f"{text}."
     if isinstance(answer, PooledEstimate) and answer.method == "threelevel":
         yield "All effects of a study in this period were used."
     elif isinstance(answer, PooledEstimate) and has_times:
@@ -255,9 +269,11 @@ def _studies(
         yield f"Of a study with results at several times, we used the one nearest to {near}."
     if question.allow_nonrandomised:
         yield "Randomised and other studies could be pooled together."
-    found = _find_coverage(dataset, question, *time_window(question) if has_times else ())
+    # Results without a time belong to the question, but to no window of time.
+    is_windowed = has_times and bool(rows["days"].notna().all())
+    found = _find_coverage(dataset, question, *time_window(question) if is_windowed else ())
     if found is not None:
-        yield from _known(found)
+        yield from _known(found, "" if is_windowed else ", at any time,")
     if isinstance(answer, PooledEstimate):
         studies = answer.studies.drop_duplicates("study")
         randomised = int((studies["randomised"] == "yes").sum())
@@ -267,7 +283,7 @@ def _studies(
         yield f"Studies with results that were left out: {_left_out(answer.left_out)}."
 
 
-def _known(found: Coverage) -> Iterator[str]:
+def _known(found: Coverage, when: str) -> Iterator[str]:
     """Say of how many studies that may have measured what is asked a result is tabulated."""
     tabulated, unread, silent = map(len, (found.tabulated, found.unread, found.not_reported))
     parts = [f"{tabulated:,} {'has' if tabulated == 1 else 'have'} a tabulated result"]
@@ -280,7 +296,7 @@ def _known(found: Coverage) -> Iterator[str]:
     share = f" (coverage {format_percent(found.fraction)})" if tabulated + unread else ""
     if total := tabulated + unread + silent:
         yield (
-            f"We know of {count(total, 'study').text} that measured this or may have: "
+            f"We know of {count(total, 'study').text} that{when} measured this or may have: "
             f"{join_words(parts)}{share}."
         )
 
@@ -290,7 +306,7 @@ def _left_out(clauses: Iterable[str]) -> str:
     return "; ".join(f"{names} ({reason})" if found else names for names, found, reason in parts)
 
 
-def _eligible(question: Question, has_times: bool) -> str:
+def _eligible(question: Question) -> str:
     """Say which studies belong to a question; what it does not name is not restricted."""
     conditions, treatments, comparators = map(question.named_values, PICO_FIELDS)
     text = "Eligible were studies"
@@ -298,11 +314,7 @@ def _eligible(question: Question, has_times: bool) -> str:
     text += f" in {join_words(conditions)}" if conditions else ""
     if comparators:
         text += f" with {' or '.join(COMPARATORS.get(word, word) for word in comparators)}"
-    text += f" that reported {join_words(question.outcomes)}"
-    if has_times:
-        earliest, latest = map(format_duration, time_window(question))
-        text += f" between {earliest} and {latest} after treatment, or at a time not stated"
-    return f"{text}."
+    return f"{text} that reported {join_words(question.outcomes)}"
 
 
 def _project_studies(dataset: Dataset) -> Iterator[str]:
@@ -390,17 +402,20 @@ def _effects(pooled: PooledEstimate) -> Iterator[str]:
         f"{', pooled on the log scale' if measure in RATIOS else ''}"
         f"{', pooled as log odds' if measure == 'proportion' else ''}."
     )
+    groups = "both groups" if measure != "proportion" else "the group"
     origins = {
-        "the counts of both groups" if measure != "proportion" else "counts": is_counted,
-        "means and standard deviations of both groups": is_mean,
-        "the effect as printed": ~(is_counted | is_mean),
+        f"the counts of {groups}": is_counted,
+        f"means and standard deviations of {groups}": is_mean,
     }
     listed = [
-        f"for {count(int(mask.sum()), unit).text} from {name}"
+        f"from {name} for {count(int(mask.sum()), unit).text}"
         for name, mask in origins.items()
         if mask.any()
     ]
-    yield f"It was computed {join_words(listed)}."
+    if listed:
+        yield f"We computed it {join_words(listed)}."
+    if printed := int((~(is_counted | is_mean)).sum()):
+        yield f"We took it as printed for {count(printed, unit).text}."
     converted = studies[studies["conversion"] != ""]
     if len(converted):
         groups = converted.groupby("conversion", sort=False)["label"].unique()
