@@ -64,7 +64,7 @@ SYNTHESES = [
          "Small-study effects were not examined"],
         ["τ²", "Egger's", "prediction", "left out each"],
     ),
-    ({"measure": "rd", "method": "mh"}, ["Sato [@sato1989]"], ["greenland"]),
+    ({"measure": "rd", "method": "mh"}, ["Sato, Greenland and Robins [@sato1989]"], ["greenland"]),
     ({"measure": "or", "method": "peto"}, ["Peto's method [@yusuf1985]"], ["τ²"]),
     (
         {"measure": "or", "method": "glmm"},
@@ -125,7 +125,10 @@ def test_what_few_studies_and_zero_counts_add(yeast_trials):
     sentences = methods_of(yeast_trials, **YEAST)
     synthesis = text_of(sentences, "synthesis")
     assert "As there were only 2 studies, we also fitted Bayesian" in synthesis
-    assert "models that add nothing to zero counts (binomial-normal, conditional" in synthesis
+    assert (
+        "models that add nothing to zero counts: binomial-normal, conditional [@stijnen2010];"
+        in synthesis
+    )
     assert "prediction interval" not in synthesis
     effects = text_of(sentences, "effects")
     assert "The effect measure was the risk ratio [@katz1978], pooled on the log scale." in effects

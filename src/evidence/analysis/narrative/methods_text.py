@@ -87,7 +87,7 @@ MODELS = {
 VARIANCES = {
     "rr": "Greenland and Robins [@greenland1985]",
     "or": "Robins, Breslow and Greenland [@robins1986]",
-    "rd": "Sato [@sato1989]",
+    "rd": "Sato, Greenland and Robins [@sato1989]",
 }
 """Whose variance a Mantel-Haenszel estimate has, by measure."""
 TEXTS = {
@@ -99,6 +99,7 @@ TEXTS = {
 PARTS = {"registry entry": "registry entries", "registry results": "registry results",
          "second-hand": "quotations in other texts"}  # fmt: skip
 """Kinds of readings whose plural has no mere s."""
+SPARSE_REFERENCES = {"Mantel-Haenszel": "mantel1959", "Peto": "yusuf1985"}
 INTERVALS = {
     "knha": "were computed by the Knapp–Hartung method [@knapp2003]",
     "knha-adhoc": "were computed by the Knapp–Hartung method, but never narrower than Wald-type "
@@ -524,10 +525,13 @@ def _companions(answer: PooledEstimate) -> Iterator[str]:
             f"deviation: {priors} [@rover2021]."
         )
     if answer.sparse_events:
-        works = "[@stijnen2010; @mantel1959; @yusuf1985]"
+        models = (
+            f"{label} [@{SPARSE_REFERENCES.get(label, 'stijnen2010')}]"
+            for label in answer.sparse_events
+        )
         yield (
             "As nobody or everybody had the outcome in some groups, we also estimated the odds ratio "
-            f"by models that add nothing to zero counts ({', '.join(answer.sparse_events)}) {works}."
+            f"by models that add nothing to zero counts: {'; '.join(models)}."
         )
     if answer.important_probabilities:
         behind_ci = "" if answer.method == "bayes" else " and from the t distribution behind the CI"
@@ -539,8 +543,9 @@ def _companions(answer: PooledEstimate) -> Iterator[str]:
 
 def _comparisons(answer: PooledEstimate) -> Iterator[str]:
     """Describe the subgroup analysis and the meta-regression that were asked for."""
+    is_robust = answer.test == "cr2"
     if answer.subgroup_by and answer.subgroup_test:
-        work = "pustejovsky2018" if answer.method == "threelevel" else "borenstein2009"
+        work = "pustejovsky2018" if is_robust else "borenstein2009"
         yield f"Subgroups by {answer.subgroup_by} were tested for a difference [@{work}]."
     elif answer.subgroup_by:
         reasons = (answer.omitted_analyses.get(n) for n in ("subgroups", "subgroup_test"))
@@ -550,7 +555,9 @@ def _comparisons(answer: PooledEstimate) -> Iterator[str]:
         moderator = {"days": "time", "year": "year of publication"}.get(
             answer.moderator, answer.moderator
         )
-        yield f"A meta-regression had {moderator} as its moderator [@knapp2003]."
+        is_adjusted = answer.test.startswith("knha")
+        work = "pustejovsky2018" if is_robust else "knapp2003" if is_adjusted else "borenstein2009"
+        yield f"A meta-regression had {moderator} as its moderator [@{work}]."
     elif answer.moderator:
         yield f"{capitalise(answer.omitted_analyses['regression'])}."
 
