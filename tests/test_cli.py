@@ -11,7 +11,7 @@ from evidence import cli
 from evidence.analysis.pooling import question
 from evidence.cli import tables, words
 from evidence.dataset import citations, schema
-from evidence.report import export, methods_document
+from evidence.report import export, methods_document, single_file
 from evidence.statistics import dose_response, meta_analysis
 
 COMMANDS = sorted(cli.evidence.commands)
@@ -67,6 +67,7 @@ def test_the_words_of_the_options_are_those_of_the_package():
     assert words.UNKNOWN_STATUSES == schema.UNKNOWN_STATUSES
     assert set(words.DOCUMENT_FORMATS) == set(export.FORMATS)
     assert words.METHODS_FORMATS == methods_document.FORMATS
+    assert set(words.REPORT_FORMATS) == set(single_file.FORMATS)
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,8 @@ HOME = {
     "pydantic": {"notebook", "report"},
     "nbformat": {"build"},
     "pypandoc": {"report"},
+    "lxml": {"report"},
+    "typst": {"report"},
     "yaml": {"notebook", "report", "build", "exchange"},
     "tqdm": {"build"},
     "click": {"cli"},
@@ -94,6 +96,8 @@ LATE = {
     "report/figure_metadata": {"PIL", "pydantic", "pypdf"},
     "report/html_pages": {"jinja2", "markdown_it", "markupsafe"},
     "report/report": {"IPython"},
+    "report/single_document": {"lxml"},
+    "report/single_file": {"typst"},
 }
 MODULES = [path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py"]
 

@@ -16,7 +16,7 @@ COMMANDS = {
     "unknowns": "List what remains unknown, with the evidence on each question.",
     "why": "Trace a number, figure, claim or study back to its source.",
     "cite": "Print the citation of a figure, table or source.",
-    "export": "Export a figure or table for a manuscript (Word, LaTeX or HTML).",
+    "export": "Export a figure or table for a manuscript (Word, LaTeX or HTML), or the report as one file.",
     "identify": "Identify a figure file and say whether it is current.",
     "diff": "Show what changed between two versions of a project, and why.",
     "columns": "Explain the columns of a table.",

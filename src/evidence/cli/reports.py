@@ -21,7 +21,7 @@ from evidence.cli.app import (
     project_option,
     reports_option,
 )
-from evidence.cli.words import CITATION_STYLES, DOCUMENT_FORMATS, REFERENCE_STYLES
+from evidence.cli.words import CITATION_STYLES, DOCUMENT_FORMATS, REFERENCE_STYLES, REPORT_FORMATS
 from evidence.errors import (
     ParameterError,
 )
@@ -319,12 +319,13 @@ def cite(names: tuple[str, ...], style: str, csl: str, reports: str, project: st
     "evidence export tab-studies --format docx --out studies.docx",
     "evidence export tab-summary-of-findings --format latex --style apa",
     "evidence export fig-shares --format html --out fig-shares.html",
+    "evidence export report --format pdf",
 )
 @click.argument("name")
 @click.option(
     "--format",
     "file_format",
-    type=click.Choice(DOCUMENT_FORMATS),
+    type=click.Choice(tuple(dict.fromkeys(DOCUMENT_FORMATS + REPORT_FORMATS))),
     required=True,
     help="File format.",
 )
@@ -339,13 +340,19 @@ def cite(names: tuple[str, ...], style: str, csl: str, reports: str, project: st
 @reports_option
 @project_option
 def export(name: str, file_format: str, style: str, out: str, reports: str, project: str) -> int:
-    """Export a figure or table for a manuscript (Word, LaTeX or HTML).
+    """Export a figure or table for a manuscript (Word, LaTeX or HTML), or the report as one file.
 
-    NAME is the id of a figure or table, as shown on its page. Caption and references are included.
+    NAME is the id of a figure or table, as shown on its page; caption and references are included.
+    The name 'report' stands for all pages, as PDF or for Word; the file is report.pdf or report.docx
+    among the reports unless --out names another one.
     """
     from evidence.dataset.dataset import read_dataset
     from evidence.report.export import export_document, write_document
 
+    if file_format not in (formats := REPORT_FORMATS if name == "report" else DOCUMENT_FORMATS):
+        raise ParameterError(f"--format {file_format}: {name} can be {', '.join(formats)}")
+    if name == "report":
+        return _export_report(file_format, style, out, reports, project)
     if file_format == "docx" and not out:
         raise ParameterError(f"a Word document cannot be printed. Name a file: --out {name}.docx")
     dataset = read_dataset(project)
@@ -355,6 +362,20 @@ def export(name: str, file_format: str, style: str, out: str, reports: str, proj
         return 0
     for path in write_document(*item, Path(out)):
         echo(f"written: {path}")
+    return 0
+
+
+def _export_report(file_format: str, style: str, out: str, reports: str, project: str) -> int:
+    from evidence.build.progress import ProgressBar
+    from evidence.dataset.dataset import read_dataset
+    from evidence.report.single_file import write_single_file
+
+    dataset = read_dataset(project)
+    path = Path(out) if out else None
+    folder = _reports_folder(reports, dataset.project)
+    with ProgressBar() as progress:
+        path = write_single_file(dataset, folder, file_format, path, style, progress.status)
+    echo(f"written: {path}")
     return 0
 
 

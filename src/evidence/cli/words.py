@@ -14,5 +14,6 @@ CITATION_STYLES = ("vancouver", "apa", "ama", "markdown", "bibtex", "ris", "csl-
 REFERENCE_STYLES = ("vancouver", "apa", "ama")
 DOCUMENT_FORMATS = ("docx", "latex", "html")
 METHODS_FORMATS = ("markdown", "docx", "latex")
+REPORT_FORMATS = ("pdf", "docx")
 SEARCH_KINDS = ("database", "register", "citations", "website", "other")
 UNKNOWN_STATUSES = ("open", "narrowed", "settled")

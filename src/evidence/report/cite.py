@@ -1,7 +1,7 @@
 """Cite figures and tables of finished reports: studies, other sources, and then the project."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evidence.dataset.authors import Author
@@ -72,21 +72,35 @@ class CitedProject:
 
     def reference(self, part: CitedPart) -> Reference:
         """Return a figure or table as a reference, with the project as its container."""
-        return Reference(
+        return replace(
+            self.whole,
             key=part.name.replace("@", "-"),
             kind=part.kind,
+            title=f"{part.kind.capitalize()}: {part.title} [{part.name}]",
+            container=self.title + (f", version {self.version}" if self.version else ""),
+            number="",
+            url=self.address(part) or self.url,
+            note=f"Licence: {part.licence}" if part.licence else "",
+        )
+
+    @property
+    def whole(self) -> Reference:
+        """The project itself as a reference."""
+        return Reference(
+            key="project",
+            kind="software",
             authors=self.authors,
             more_authors=False,
-            title=f"{part.kind.capitalize()}: {part.title} [{part.name}]",
+            title=self.title,
             year=self.year,
-            container=self.title + (f", version {self.version}" if self.version else ""),
+            container="",
             volume="",
-            number="",
+            number=self.version,
             pages="",
             doi=self.doi,
             pmid="",
-            url=self.address(part) or self.url,
-            note=f"Licence: {part.licence}" if part.licence else "",
+            url=self.url,
+            note="",
             line=0,
         )
 

@@ -161,8 +161,14 @@ def _pandoc(
     )
 
 
-def run_pandoc(arguments: list[str], text: str = "", folder: Path | None = None) -> bytes:
-    """Return what pandoc makes of a text; the same input gives the same bytes."""
+def run_pandoc(arguments: Sequence[str], text: str = "", folder: Path | None = None) -> bytes:
+    """Return what pandoc makes of a text, in a folder with the files that it names.
+
+    Raises
+    ------
+    EvidenceError
+        There is no pandoc, or it failed.
+    """
     try:
         import pypandoc
 
@@ -200,19 +206,25 @@ def _caption_html(title: str, text: str = "") -> str:
 
 def _figure_html(figure: FinishedFigure, picture: Path) -> str:
     """Show the picture as wide as the text, or narrower so that it is not higher than that."""
-    from PIL import Image
-
-    with Image.open(figure.file("png")) as image:
-        width = min(100, round(100 * image.width / image.height))
     return (
         f'<figure id="{escape(figure.part.id)}">'
-        f'<img src="{escape(picture.name)}" width="{width}%" alt="{text_html(figure.alt)}">'
+        f'<img src="{escape(picture.name)}" width="{image_width(figure.file("png"))}%" '
+        f'alt="{text_html(figure.alt)}">'
         f"<figcaption>{_caption_html(figure.part.title, figure.caption)}</figcaption></figure>\n"
     )
 
 
+def image_width(png: Path, highest: float = 1.0) -> int:
+    """Return the width of a picture in percent of the text, `highest` of which is its height."""
+    from PIL import Image
+
+    with Image.open(png) as image:
+        return min(100, round(100 * highest * image.width / image.height))
+
+
 def _table_html(table: FinishedTable, is_wide: bool) -> str:
-    widths = "".join(f'<col style="width: {w:.1%}">' for w in _column_widths(table, is_wide))
+    columns = list(zip(table.columns, *table.rows, strict=True))
+    widths = columns_html(columns, WIDE_LINE_LENGTH if is_wide else LINE_LENGTH)
     header = "".join(f'<th scope="col">{text_html(name)}</th>' for name in table.columns)
     rows = "".join(
         f'<tr><th scope="row">{text_html(first)}</th>'
@@ -222,21 +234,30 @@ def _table_html(table: FinishedTable, is_wide: bool) -> str:
     )
     return (
         f'<table id="{escape(table.part.id)}"><caption>{_caption_html(table.part.title)}</caption>\n'
-        f"<colgroup>{widths}</colgroup><thead><tr>{header}</tr></thead>\n"
+        f"{widths}<thead><tr>{header}</tr></thead>\n"
         f"<tbody>\n{rows}</tbody></table>\n"
     )
 
 
-def _column_widths(table: FinishedTable, is_wide: bool) -> list[float]:
-    """Return the part of the width for each column: its longest word first, then by its text."""
+def columns_html(columns: Iterable[Sequence[str]], line_length: int = LINE_LENGTH) -> str:
+    """Return the widths of columns as HTML, each for its longest word first, then by its text.
+
+    Parameters
+    ----------
+    columns : iterable of sequence of str
+        The texts of each column, header included.
+    line_length : int
+        How many characters fit into the width of the page.
+    """
     words, texts = [], []
-    for cells in zip(table.columns, *table.rows, strict=True):
+    for cells in columns:
         longest = max(len(word) for cell in cells for word in cell.split() or [""])
         words.append(min(longest, MAX_WORD_LENGTH) + CELL_PADDING)
         texts.append(min(sum(map(len, cells)) / len(cells), MAX_CELL_LENGTH))
-    spare = max(0, (WIDE_LINE_LENGTH if is_wide else LINE_LENGTH) - sum(words))
+    spare = max(0, line_length - sum(words))
     widths = [word + spare * text / sum(texts) for word, text in zip(words, texts, strict=True)]
-    return [width / sum(widths) for width in widths]
+    tags = "".join(f'<col style="width: {width / sum(widths):.1%}">' for width in widths)
+    return f"<colgroup>{tags}</colgroup>"
 
 
 def _latex(body: str, references: str, kind: str) -> bytes:
@@ -249,7 +270,7 @@ def _latex(body: str, references: str, kind: str) -> bytes:
     return text.translate(LATEX_SIGNS).encode()
 
 
-def word_template(is_wide: bool) -> bytes:
+def word_template(is_wide: bool = False) -> bytes:
     """Pandoc's own template on A4, on its side for a wide table, with small print in tables."""
     width, height = reversed(PAGE_SIDES) if is_wide else PAGE_SIDES
     sides = " ".join(f'w:{side}="{MARGIN}"' for side in ("top", "right", "bottom", "left"))

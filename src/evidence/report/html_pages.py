@@ -110,7 +110,8 @@ def _inlined(*texts: str) -> Inlined:
 
 
 @cache
-def _read_template(name: str) -> str:
+def read_template(name: str) -> str:
+    """Return the text of a file in `report/templates`."""
     return files("evidence.report").joinpath(f"templates/{name}").read_text("utf-8")
 
 
@@ -153,8 +154,8 @@ def render(
         _environment()
         .get_template(template)
         .render(
-            style=_inlined(_read_template("style.css")),
-            script=_inlined(SORT_SCRIPT, *map(_read_template, SCRIPTS)),
+            style=_inlined(read_template("style.css")),
+            script=_inlined(SORT_SCRIPT, *map(read_template, SCRIPTS)),
             search_index=SEARCH_INDEX,
             headings=headings.entries,
             heading=headings.html,

@@ -356,7 +356,20 @@ def _trace_value(dataset: Dataset, name: str, entry: Mapping, figures: Mapping[s
 
 def _read_reports(dataset: Dataset, reports: Path) -> tuple[dict[str, dict], dict[str, dict]]:
     """Return the values and figures of reports that were built from the tables of today."""
-    entries, manifest = read_build_files(reports, "values.json", "manifest.json")
+    (entries,) = read_build_files(reports, "values.json")
+    require_current(dataset, reports)
+    return entries, read_figure_records(reports)
+
+
+def require_current(dataset: Dataset, reports: Path) -> dict:
+    """Return the manifest of finished reports, if they were built from the tables of today.
+
+    Raises
+    ------
+    EvidenceError
+        If there are no finished reports, or they are out of date.
+    """
+    (manifest,) = read_build_files(reports, "manifest.json")
     inputs = manifest["inputs"]
     changed = [name for name, checksum in dataset.checksums.items() if inputs.get(name) != checksum]
     if changed:
@@ -364,7 +377,7 @@ def _read_reports(dataset: Dataset, reports: Path) -> tuple[dict[str, dict], dic
             f"{reports}: out of date, because {', '.join(changed)} changed since. Rebuild the "
             "reports with: evidence report"
         )
-    return entries, read_figure_records(reports)
+    return manifest
 
 
 def _marks(entries: Mapping[str, dict], figure: str) -> dict[str, dict[str, dict]]:

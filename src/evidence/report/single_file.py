@@ -1,0 +1,125 @@
+"""The finished reports as one PDF or Word document, for the supplement of a review."""
+
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from evidence.dataset.dataset import Dataset
+from evidence.errors import EvidenceError
+from evidence.figures.style import FONTS
+from evidence.files import atomic_write, format_json
+from evidence.report.export import run_pandoc, word_template
+from evidence.report.html_pages import read_template
+from evidence.report.single_document import SingleDocument, assemble
+
+FORMATS = ("pdf", "docx")
+PICTURES = {"pdf": "svg", "docx": "png"}
+"""Vectors; for Word, of which not every version shows them, 300 dots per inch."""
+ACCESSIBLE = "ua-1"
+"""PDF/UA-1: tagged headings, tables and lists, and a text for each figure. Typst refuses less."""
+IMPORT = b'#import "picture.typ": image\n'
+
+
+def write_single_file(
+    dataset: Dataset,
+    reports: Path,
+    file_format: str,
+    out: Path | None = None,
+    style: str = "vancouver",
+    status: Callable[[str], None] = lambda text: None,
+) -> Path:
+    """Write all finished reports into one file and return its path.
+
+    The same reports give the same bytes. A file that exists is replaced as a whole.
+
+    Parameters
+    ----------
+    file_format : {"pdf", "docx"}
+    out : path, optional
+        By default `report.pdf` or `report.docx` among the reports.
+    style : str
+        Style of the references, one of `evidence.dataset.citations.TEXT_STYLES`.
+    status : callable
+        Is told what is being done.
+
+    Raises
+    ------
+    EvidenceError
+        As `assemble`; no pandoc or Typst; or the file cannot be written.
+    """
+    out = out or reports / f"report.{file_format}"
+    status("reading the pages")
+    document = assemble(dataset, reports, style, PICTURES[file_format])
+    status(f"writing {out.name}")
+    with TemporaryDirectory() as temporary:
+        for name, content in document.pictures.items():
+            Path(temporary, name).write_bytes(content)
+        write = _pdf if file_format == "pdf" else _word
+        content = write(document, Path(temporary))
+    try:
+        atomic_write(out, content)
+    except OSError as error:
+        raise EvidenceError(
+            f"--out {out}: cannot be written: {error.strerror}. Choose a file in a folder that exists."
+        ) from None
+    return out
+
+
+def _title_page(document: SingleDocument) -> str:
+    facts = (f"<p><strong>{name}:</strong> {text}</p>" for name, text in document.facts.items())
+    return "".join(facts) + "<p>Not medical advice. This document records what texts reported.</p>"
+
+
+def _authors(document: SingleDocument) -> list[str]:
+    return [" ".join(filter(None, (a.first, a.last, a.suffix))) for a in document.project.authors]
+
+
+def _pdf(document: SingleDocument, folder: Path) -> bytes:
+    try:
+        import typst
+    except ImportError:
+        raise EvidenceError(
+            "A PDF of the report needs Typst. Install it with: pip install 'evidence[export]'"
+        ) from None
+    parts = {"front": _title_page(document), "chapters": document.chapters, "back": document.back}
+    for name, html in parts.items():
+        text = run_pandoc(("--from=html", "--to=typst", "--wrap=none", "--output=-"), html)
+        (folder / f"{name}.typ").write_bytes(IMPORT + text)
+    data = {
+        "title": document.title,
+        "subtitle": document.project.title,
+        "authors": _authors(document),
+        "alts": document.alts,
+    }
+    (folder / "report.json").write_text(format_json(data), "utf-8")
+    for name in ("report.typ", "picture.typ"):
+        (folder / name).write_text(read_template(name), "utf-8")
+    # Only what our own font lacks is a reason to look for others, which differ between machines.
+    for ignore_system_fonts in (True, False):
+        try:
+            return typst.compile(
+                folder / "report.typ",
+                root=folder,
+                font_paths=[FONTS],
+                ignore_system_fonts=ignore_system_fonts,
+                pdf_standards=ACCESSIBLE,
+            )
+        except typst.TypstError as error:
+            message = error.message
+    raise EvidenceError(
+        f"Typst failed: {message}. If a font lacks a character, install one that has it, such as "
+        "Noto Sans CJK."
+    )
+
+
+def _word(document: SingleDocument, folder: Path) -> bytes:
+    (folder / "reference.docx").write_bytes(word_template())
+    metadata = {"lang": "en", "title": document.title, "subtitle": document.project.title}
+    options = [
+        "--reference-doc=reference.docx",
+        *(f"--metadata={name}:{text}" for name, text in metadata.items()),
+        *(f"--metadata=author:{name}" for name in _authors(document)),
+    ]
+    html = _title_page(document) + document.contents + document.chapters + document.back
+    arguments = ("--from=html", "--to=docx+native_numbering", *options, "--output=-")
+    return run_pandoc(arguments, html, folder)
