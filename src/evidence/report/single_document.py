@@ -219,7 +219,7 @@ def _place_tables(main: Element, page: str, document: SingleDocument) -> None:
         name, caption = table.attrib.pop("id"), table.find("caption").text_content()
         address = f"<code>tables/{name}.csv</code>"
         if document.project.site:
-            address = f'<a href="{escape(document.project.site)}/tables/{name}.csv">{address}</a>'
+            address = f'<a href="{escape(document.project.site.rstrip("/"))}/tables/{name}.csv">{address}</a>'
         rows = table.xpath("tbody/tr[not(@class='more')]")
         if len(rows) > MAX_ROWS:
             text = f"{escape(caption)} ({len(rows)} rows)"
