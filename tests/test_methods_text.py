@@ -348,6 +348,8 @@ def test_latex_reads_back_and_cites_what_its_bib_holds(yeast_trials, tmp_path, c
         in capsys.readouterr().err
     )
     assert "mine" in out.with_suffix(".bib").read_text("utf-8")
+    assert cli.main([*command[:-1], str(out.with_suffix(".bib"))]) == 1
+    assert "the text needs another ending, such as .tex" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

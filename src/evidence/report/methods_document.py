@@ -102,7 +102,9 @@ def write_methods(
     contents: dict[Path, str | bytes]
     if file_format == "latex":
         bibliography = out.with_suffix(".bib")
-        if bibliography.exists() and not bibliography.read_text("utf-8").startswith(_BIBTEX_HEADER):
+        if bibliography == out:
+            raise EvidenceError(f"--out {out}: the text needs another ending, such as .tex")
+        if bibliography.exists() and not _is_ours(bibliography):
             raise EvidenceError(
                 f"--out {out}: {bibliography.name} beside it is a file of your own. Choose another "
                 "name."
@@ -119,6 +121,10 @@ def write_methods(
     except OSError as error:
         raise EvidenceError(f"--out {out}: cannot be written: {error.strerror}") from None
     return list(contents)
+
+
+def _is_ours(bibliography: Path) -> bool:
+    return bibliography.read_bytes().startswith(_BIBTEX_HEADER.encode())
 
 
 def _methods_latex(sentences: Iterable[Sentence], bibliography: str) -> tuple[str, list[Reference]]:
