@@ -4,16 +4,12 @@ import json
 import re
 
 import pytest
-import yaml
 
 from evidence import cli
 from evidence.dataset.citations import STYLES
 from evidence.errors import EvidenceError
 from evidence.report.cite import (
-    CITATION_FILE,
-    REQUIRED_FIELDS,
     cited_sources,
-    read_citation_file,
 )
 from evidence.report.machine_readable import escape_formula
 from tests.conftest import CITATION
@@ -213,27 +209,6 @@ def test_citation_file_that_cannot_be_used_is_refused(bakery, text, message):
     path = bakery.path("CITATION.cff")
     path.unlink() if text is None else path.write_text(text, "utf-8")
     assert f"CITATION.cff: {message}" in refused(bakery, "fig-risen")
-
-
-def test_citation_file_of_this_project_is_valid(shipped):
-    """By hand from the schema of the Citation File Format 1.2.0: keys, required and allowed."""
-    content = yaml.safe_load((shipped.project / CITATION_FILE).read_text("utf-8"))
-    assert set(REQUIRED_FIELDS) <= set(content)
-    assert set(content) <= {
-        "abstract", "authors", "cff-version", "commit", "contact", "date-released", "doi",
-        "identifiers", "keywords", "license", "license-url", "message", "preferred-citation",
-        "references", "repository", "repository-artifact", "repository-code", "title", "type",
-        "url", "version",
-    }  # fmt: skip
-    assert content["cff-version"] == "1.2.0"
-    assert content["type"] in ("software", "dataset")
-    assert re.fullmatch(r"\d{4}-\d\d-\d\d", content["date-released"])
-    assert len(set(content["keywords"])) == len(content["keywords"]) > 0
-    for person in content["authors"]:
-        assert set(person) <= {"name", "family-names", "given-names", "name-particle",
-                               "name-suffix", "orcid", "affiliation", "website"}  # fmt: skip
-    project = read_citation_file(shipped.project)
-    assert (project.version, project.year) == (content["version"], content["date-released"][:4])
 
 
 # Tables as files

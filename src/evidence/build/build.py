@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evidence.build.execute import Failure, Job, LocalExecutor
-from evidence.build.fingerprint import file_digests
+from evidence.build.fingerprint import file_digests, modified_files
 from evidence.build.output_folder import (
     exclusive,
     failed_folder,
@@ -152,6 +152,31 @@ def build_reports(
     with exclusive(target, lambda: progress.status("waiting for another build")):
         (result,) = build_sets([plan], read, options, progress)
     return result
+
+
+def outdated_reports(project: str | Path = "") -> dict[str, str]:
+    """Return why the finished reports of a project are not those of a new build, by report.
+
+    Nothing is written, and the file formats do not matter; empty if the reports are up to date.
+    """
+    folder = find_project(project)
+    target = folder / "reports"
+    manifest = read_manifest(target)
+    if not manifest:
+        return {"reports": "there are no finished reports"}
+    formats = {report["recipe"].get("formats", "") for report in manifest["reports"].values()}
+    options = BuildOptions(formats=max(formats, default=BuildOptions.formats))
+    read = _dataset_reader(folder)
+    plan = _plan_set("", folder, target, {}, options, read)
+    if is_current(plan):
+        return {}
+    from evidence.dataset.record_comparison import RecordComparison
+
+    found = reasons(plan, RecordComparison(read()).changes)
+    found |= {name: f"failed: {message}" for name, message in manifest["failed"].items()}
+    found["pages"] = "; ".join(modified_files(target, manifest["pages"]))
+    other = {"pages": "the tables or the list of notebooks changed"}
+    return {name: reason for name, reason in found.items() if reason} or other
 
 
 def build_batch(

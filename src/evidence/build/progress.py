@@ -9,14 +9,17 @@ from typing import Any
 class Progress:
     """Receives the progress of a build from several threads; this one ignores it."""
 
-    def start(self, reports: int) -> None:
-        """Expect this many reports."""
+    def start(self, total: int, unit: str = "report") -> None:
+        """Expect this many reports, or other things of one kind."""
 
     def begin(self, report: str) -> None:
         """Note that a report is being built."""
 
     def finish(self, report: str, *, failed: bool) -> None:
         """Note that a report is finished or has failed."""
+
+    def advance(self, name: str) -> None:
+        """Note that one of very many things, such as files, comes next."""
 
     def status(self, text: str) -> None:
         """Note what else takes time."""
@@ -38,16 +41,16 @@ class ProgressBar(Progress):
         if self._bar is not None:
             self._bar.close()
 
-    def start(self, reports: int) -> None:
-        """Show an empty bar; none if nothing is to be built."""
-        if reports:
+    def start(self, total: int, unit: str = "report") -> None:
+        """Show an empty bar; none if nothing is to be done."""
+        if total:
             from tqdm import tqdm
 
             # In a log nobody sees the bar, which only counts: `finish` prints the lines.
             file = sys.stderr if self._is_terminal else io.StringIO()
-            self._bar = tqdm(
-                total=reports, unit="report", leave=False, dynamic_ncols=True, file=file
-            )
+            if self._bar is not None:
+                self._bar.close()
+            self._bar = tqdm(total=total, unit=unit, leave=False, dynamic_ncols=True, file=file)
 
     def begin(self, report: str) -> None:
         """Show the name of the report."""
@@ -66,6 +69,11 @@ class ProgressBar(Progress):
                 time = self._bar.format_interval(state["elapsed"])
                 end = ": failed" if failed else ""
                 sys.stderr.write(f"{state['n']}/{state['total']} [{time}] {report}{end}\n")
+
+    def advance(self, name: str) -> None:
+        """Advance the bar; a log gets no line, as there would be too many."""
+        self._bar.set_description(name[-40:], refresh=False)
+        self._bar.update()
 
     def status(self, text: str) -> None:
         """Show a text in place of the name of the report."""

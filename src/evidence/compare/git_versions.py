@@ -18,7 +18,7 @@ from evidence.dataset import schema
 from evidence.dataset.dataset import Dataset, read_dataset
 from evidence.dataset.project_folder import find_project
 from evidence.dataset.schema import BIBLIOGRAPHY_FILE
-from evidence.errors import DatasetError, EvidenceError
+from evidence.errors import DatasetError, EvidenceError, did_you_mean
 from evidence.files import read_json
 from evidence.provenance.values import read_build_files
 
@@ -55,6 +55,8 @@ NO_PROGRAMS = (
 )  # fmt: skip
 """Options by which git starts none of the programs that a repository's configuration can name."""
 NO_FETCH = {"GIT_NO_LAZY_FETCH": "1", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
+MAX_TAGS = 12
+"""Tags that a message lists: the latest versions."""
 _DOSE = "dose_mg_per_kg"
 """The column of doses before version 0.5, when all were in mg/kg."""
 _HAS_DOSE: dict[schema.Table, Callable[[dict[str, str]], object]] = {
@@ -157,22 +159,32 @@ def _resolve(revision: str, root: Path) -> str:
     commit = b""
     # A name such as "--output=x" must never reach git as an option.
     if not revision.startswith("-"):
-        commit = _git(root, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+        commit = run_git(root, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
     if not commit:
+        tags = tag_names(root)
+        listed = f" Tags: {', '.join(tags[-MAX_TAGS:])}" if tags else ""
+        listed = listed or " It has no tags; name a commit, such as HEAD~1"
         raise EvidenceError(
-            f"{revision}: not a folder, a values.json or a revision of the repository at {root}"
+            f"{revision}: not a folder, a values.json or a revision of the repository at {root}."
+            f"{did_you_mean(revision, tags)}{listed}"
         )
     return commit.decode().strip()
 
 
+def tag_names(root: Path) -> list[str]:
+    """List the tags of a repository by version."""
+    listing = run_git(root, "tag", "--list", "--sort=version:refname")
+    return listing.decode("utf-8", "replace").split()
+
+
 def _extract_data(root: Path, commit: str, folder: Path) -> None:
     """Write the data files of a commit below a folder, under the names of today's schema."""
-    listing = _git(root, "ls-tree", "-r", "-z", "--name-only", commit, "data", BIBLIOGRAPHY_FILE)
+    listing = run_git(root, "ls-tree", "-r", "-z", "--name-only", commit, "data", BIBLIOGRAPHY_FILE)
     for name in listing.decode("utf-8", "replace").split("\0"):
         current = RENAMED_FILES.get(name, name)
         if current not in schema.BY_FILE and current != BIBLIOGRAPHY_FILE:
             continue
-        content = _git(root, "cat-file", "blob", f"{commit}:./{name}")
+        content = run_git(root, "cat-file", "blob", f"{commit}:./{name}")
         path = folder / current
         path.parent.mkdir(exist_ok=True)
         is_csv = current.endswith(".csv")
@@ -222,8 +234,8 @@ def _with_dose_units(
     return [*header, "dose_unit"], [[*row, unit] for row, unit in zip(rows, units, strict=True)]
 
 
-def _git(root: Path, *arguments: str) -> bytes:
-    """Return the output of a git command; empty if it fails."""
+def run_git(root: Path, *arguments: str) -> bytes:
+    """Return the output of a git command that only reads; empty if it fails."""
     try:
         command = ["git", *NO_PROGRAMS, "-C", str(root), *arguments]
         return subprocess.run(command, capture_output=True, env=os.environ | NO_FETCH).stdout

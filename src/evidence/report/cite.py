@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from evidence.dataset.authors import Author
 from evidence.dataset.bibliography import Bibliography, Reference
@@ -106,7 +107,22 @@ class CitedProject:
 
 
 def read_citation_file(folder: Path) -> CitedProject:
-    """Read the `CITATION.cff` of a project.
+    """Read the `CITATION.cff` of a project; see `read_citation_fields` for errors."""
+    fields = read_citation_fields(folder)
+    site = str(fields.get("url") or "")
+    return CitedProject(
+        title=str(fields["title"]),
+        authors=tuple(map(_author, fields["authors"])),
+        version=str(fields.get("version", "")),
+        year=str(fields.get("date-released", ""))[:4],
+        url=site or str(fields.get("repository-code") or ""),
+        doi=str(fields.get("doi") or ""),
+        site=site,
+    )
+
+
+def read_citation_fields(folder: Path, text: str = "") -> Mapping[str, Any]:
+    """Read the fields of the `CITATION.cff` of a project, or of a text in place of the file.
 
     Raises
     ------
@@ -118,7 +134,7 @@ def read_citation_file(folder: Path) -> CitedProject:
 
     path = folder / CITATION_FILE
     try:
-        content = yaml.safe_load(read_text(path))
+        content = yaml.safe_load(text or read_text(path))
     except FileNotFoundError:
         fields = ", ".join(REQUIRED_FIELDS)
         raise EvidenceError(
@@ -136,21 +152,11 @@ def read_citation_file(folder: Path) -> CitedProject:
             f"{path}: authors must be a list of persons (family-names, given-names) and "
             "organisations (name)"
         )
-    doi = str(content.get("doi") or "")
-    site = str(content.get("url") or "")
-    url = site or str(content.get("repository-code") or "")
-    for name, text in (("doi", doi), ("url", url)):
-        if text and (message := identifier_error(name, text)):
+    for name, form in (("doi", "doi"), ("url", "url"), ("repository-code", "url")):
+        value = str(content.get(name) or "")
+        if value and (message := identifier_error(form, value)):
             raise EvidenceError(f"{path}: {name}: {message}. Correct it or remove the line")
-    return CitedProject(
-        title=str(content["title"]),
-        authors=tuple(map(_author, authors)),
-        version=str(content.get("version", "")),
-        year=str(content.get("date-released", ""))[:4],
-        url=url,
-        doi=doi,
-        site=site,
-    )
+    return content
 
 
 def _is_named(person: object) -> bool:

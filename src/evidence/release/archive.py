@@ -1,0 +1,112 @@
+"""A zip file with the same bytes for the same files, and the check of one against its checksums."""
+
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from evidence.errors import EvidenceError
+from evidence.files import digest, read_bytes
+
+CHECKSUMS = "SHA256SUMS"
+"""The checksums of all other files, as `sha256sum --check` reads them."""
+EARLIEST = (1980, 1, 1, 0, 0, 0)
+"""The first time that a zip file can state. Those of the files would differ between two copies."""
+REGULAR_FILE = 0o100644 << 16
+UNIX = 3
+
+
+Content = Path | bytes
+"""What a file of an archive has: the bytes of a file elsewhere, or these."""
+
+
+def read_content(content: Content) -> bytes:
+    """Return the bytes of a file of an archive."""
+    return read_bytes(content) if isinstance(content, Path) else content
+
+
+def write_archive(
+    path: Path, files: Mapping[str, Content], progress: Callable[[str], None]
+) -> None:
+    """Write files and their checksums by name; there is an archive only once it is complete.
+
+    Parameters
+    ----------
+    files : mapping of str to path or bytes
+        By the name in the archive.
+    progress : callable
+        Is called with the name of each file.
+
+    Raises
+    ------
+    EvidenceError
+        The archive does not read back as it was written, as on a faulty disk.
+    """
+    # The dot hides it, and the next attempt writes over what a killed one left.
+    new = path.with_name(f".{path.name}.new")
+    lines = []
+    try:
+        with zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+            for name in sorted(files):
+                progress(name)
+                content = read_content(files[name])
+                archive.writestr(_entry(name), content)
+                lines.append(f"{digest(content)}  {name}\n")
+            archive.writestr(_entry(CHECKSUMS), "".join(lines))
+        if problems := damaged_files(new):
+            raise EvidenceError(f"{path}: cannot be written: {'; '.join(problems)}")
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name, EARLIEST)
+    entry.create_system, entry.external_attr = UNIX, REGULAR_FILE
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    return entry
+
+
+def damaged_files(path: Path) -> list[str]:
+    """Describe which files of an archive are damaged, missing or not in its checksums.
+
+    Raises
+    ------
+    EvidenceError
+        The file is no whole archive of a release.
+    """
+    try:
+        archive = zipfile.ZipFile(path)
+    except FileNotFoundError:
+        raise EvidenceError(f"{path}: there is no such file") from None
+    except zipfile.BadZipFile:
+        raise EvidenceError(
+            f"{path}: not a zip file, or only part of one. Download it again"
+        ) from None
+    with archive:
+        names = archive.namelist()
+        if CHECKSUMS not in names:
+            raise EvidenceError(f"{path}: has no {CHECKSUMS}; 'evidence release' did not make it")
+        try:
+            lines = archive.read(CHECKSUMS).decode().splitlines()
+            checksums = {line[66:]: line[:64] for line in lines}
+        except (*UNREADABLE, UnicodeDecodeError):
+            return [f"{CHECKSUMS} is damaged"]
+        problems = [f"{name} is missing" for name in sorted(checksums.keys() - set(names))]
+        for name in names:
+            if name not in checksums:
+                problems += [f"{name} was added"] if name != CHECKSUMS else []
+            elif _digest(archive, name) != checksums[name]:
+                problems.append(f"{name} is damaged")
+    return problems
+
+
+UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+"""What reading a damaged entry raises: bad checksum or data, its end, another method, a password."""
+
+
+def _digest(archive: zipfile.ZipFile, name: str) -> str:
+    try:
+        return digest(archive.read(name))
+    except UNREADABLE:
+        return ""
