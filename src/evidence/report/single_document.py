@@ -161,7 +161,11 @@ def _read_page(path: Path) -> Element:
         raise EvidenceError(f"{path}: missing. Rebuild the reports with: evidence report") from None
     # The picture of a figure is read from its file; the one inside the page is most of it.
     text = re.sub(r'<picture><source [^>]*><img src="[^"]*"', '<picture><img src=""', text)
-    return html.document_fromstring(text, parser=html.HTMLParser(huge_tree=True))
+    document = html.document_fromstring(text, parser=html.HTMLParser(huge_tree=True))
+    # Pages may come from a stranger, and pandoc would fetch an address or take any file.
+    for image in document.xpath("//img[@src != '' and not(starts-with(@src, 'data:'))]"):
+        image.drop_tree()
+    return document
 
 
 def _element(text: str) -> Element:
