@@ -79,9 +79,14 @@ SYNTHESES = [
     ),
     (
         {"measure": "or", "method": "bayes", "prior": "half-cauchy"},
-        ["a Bayesian random-effects model [@rover2020]", "half-Cauchy with scale 0.5",
+        ["a Bayesian random-effects model [@rover2020]", "half-Cauchy with scale 0.5 [@rover2021].",
          "central 95% credible interval"],
         ["Confidence intervals", "Wald"],
+    ),
+    (
+        {"measure": "rd", "method": "bayes", "prior_scale": 0.1},
+        ["half-normal with scale 0.1."],
+        ["rover2021"],
     ),
     (
         {"measure": "rr", "subgroup_by": "comparator", "moderator": "dose"},

@@ -493,8 +493,15 @@ def _model_details(answer: PooledEstimate) -> Iterator[str]:
     if isinstance(mean, BayesianMean):
         yield (
             f"The prior of the effect was {mean.mu_prior}, and that of the between-study standard "
-            f"deviation τ {mean.prior} [@rover2021]."
+            f"deviation τ {_priors([mean])}."
         )
+
+
+def _priors(means: Iterable[BayesianMean]) -> str:
+    """Name the priors for tau; a scale of the project's own choice has no work to cite."""
+    parts = [mean.prior.partition(" (") for mean in means]
+    is_advised = all(source.startswith("Röver") for *_, source in parts)
+    return " and ".join(name for name, *_ in parts) + " [@rover2021]" * is_advised
 
 
 def _heterogeneity(answer: PooledEstimate) -> Iterator[str]:
@@ -518,11 +525,10 @@ def _heterogeneity(answer: PooledEstimate) -> Iterator[str]:
 def _companions(answer: PooledEstimate) -> Iterator[str]:
     """Name the estimates that stand beside the pooled one."""
     if answer.few_studies:
-        priors = " and ".join(mean.prior.partition(" (")[0] for mean in answer.few_studies)
         yield (
             f"As there were only {count(answer.pooled.k, 'study').text}, we also fitted Bayesian "
             f"random-effects models [@rover2020] with these priors for the between-study standard "
-            f"deviation: {priors} [@rover2021]."
+            f"deviation: {_priors(answer.few_studies)}."
         )
     if answer.sparse_events:
         models = (
