@@ -315,9 +315,9 @@ def test_incomplete_references_are_known_and_their_notes_say_why(shipped):
 def test_journals_of_the_references_are_in_the_list_of_abbreviations(shipped):
     sources = [known_parts(source) for source in shipped.bibliography.values()]
     articles = [source for source in sources if kind_of(source).form == "article"]
-    titles = {article.container.replace("&", "and") for article in articles}
+    titles = {article.container.replace(" & ", " and ") for article in articles}
     listed = resources.files("evidence.dataset").joinpath("journals.csv").read_text("utf-8")
-    names = {row[0] for row in csv.reader(listed.splitlines())}
+    names = {row[0].replace(" & ", " and ") for row in csv.reader(listed.splitlines())}
     assert titles - names - {""} == set()
 
 
