@@ -229,8 +229,8 @@ def test_command_says_what_is_wrong_and_what_to_do(bakery, tmp_path, capsys):
     assert "tab-studies" in error(1, "tab-studys", "--format", "html")
     out = str(tmp_path / "none" / "t.html")
     assert error(1, "tab-studies", "--format", "html", "--out", out) == (
-        "evidence: --out …/none/t.html: cannot write …/none/t.html: No such file or "
-        "directory. Choose a file in a folder that exists.\n"
+        "evidence: --out …/none/t.html: cannot be written: No such file or directory. "
+        "Choose a file in a folder that exists.\n"
     )
     bakery.path("reports/figures/fig-risen.png").unlink()
     assert "fig-risen.png" in error(1, "fig-risen", "--format", "html")

@@ -7,7 +7,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 
@@ -18,7 +20,9 @@ from evidence.build.fingerprint import modified_files
 from evidence.build.output_folder import read_manifest, recover
 from evidence.dataset.dataset import read_dataset
 from evidence.dataset.project_folder import table_checksums
+from evidence.files import _lock, atomic_write, digest, temporary_folder
 from tests.conftest import heed_sigint
+from tests.test_unchanged import read_files
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no process can be forked here")
 WRITING = ("open", "os.", "shutil.", "tempfile.")
@@ -195,6 +199,93 @@ def test_interrupted_command_leaves_the_previous_reports_and_no_process(bakery, 
                 os.kill(int(text), 0)
                 time.sleep(0.1)
     assert require_whole(bakery.path("reports")) == before
+
+
+@pytest.fixture
+def temporary():
+    """A folder for temporary files with a path that is short enough for sockets."""
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name)
+
+
+def test_the_next_build_removes_what_killed_ones_left(notebook_project, tmp_path, temporary):
+    """The command is killed while a cell runs, and then another one with all of its processes."""
+    project, mark = notebook_project, tmp_path / "id"
+    project.notebook(
+        "10_bread",
+        "import os, pathlib, tempfile, time\nfolder = tempfile.mkdtemp()",
+        f"mark = pathlib.Path({str(mark)!r})",
+        "if mark.exists():\n    mark.write_text(str(os.getpid()))\n    time.sleep(600)",
+    )
+    command = [sys.executable, "-m", "evidence", "report", "--only", "bread"]
+    command += ["--project", str(project.root), "--out"]
+    environment = os.environ | {"TMPDIR": str(temporary)}
+    out = tmp_path / "builds" / "reports"
+    for with_all in (False, True):
+        mark.write_text("")
+        started = subprocess.Popen([*command, str(out)], env=environment, start_new_session=True)
+        while not mark.read_text():
+            assert started.poll() is None
+            time.sleep(0.1)
+        notebook = int(mark.read_text())
+        if with_all:
+            os.kill(notebook, signal.SIGKILL)
+            os.killpg(started.pid, signal.SIGKILL)
+        started.kill()
+        started.wait()
+        with pytest.raises(ProcessLookupError):
+            for _ in range(100):
+                os.kill(notebook, 0)
+                time.sleep(0.1)
+    mark.unlink()
+    assert list(temporary.iterdir())
+    for folder in (out, tmp_path / "undisturbed"):
+        subprocess.run([*command, str(folder)], env=environment, check=True)
+    assert read_files(out) == read_files(tmp_path / "undisturbed")
+    assert list(temporary.iterdir()) == []
+    assert list(out.parent.iterdir()) == [out]
+
+
+@pytest.mark.parametrize("owner", ["bread", "cake"])
+def test_only_what_nobody_uses_any_more_is_removed(tmp_path, monkeypatch, owner):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with temporary_folder("bread") as first, temporary_folder("bread") as second:
+        assert first != second
+        (first / "a").touch()
+    prefix = second.name[:-1]
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "data.csv").touch()
+    (tmp_path / f"{prefix}7").symlink_to(precious)
+    (tmp_path / f"{prefix}8").touch()
+    (tmp_path / f"{prefix}9").mkdir()
+    (tmp_path / f"{prefix}9" / "link").symlink_to(precious)
+    with temporary_folder(owner) as folder:
+        assert folder.stat().st_mode & 0o777 == 0o700
+        names = {path.name[-1] for path in tmp_path.glob(f"{prefix}*")} - {folder.name[-1]}
+        assert names == ({"7", "8"} if owner == "bread" else {"7", "8", "9"})
+    monkeypatch.setattr("os.getuid", lambda: 4711)
+    (tmp_path / f"{prefix}5").mkdir()
+    with pytest.raises(FileNotFoundError):
+        _lock(tmp_path / f"{prefix}5")
+    assert (precious / "data.csv").exists()
+
+
+def test_a_file_is_replaced_as_a_whole_where_it_lies(tmp_path):
+    file, link = tmp_path / "shelf" / "a.csv", tmp_path / "a.csv"
+    file.parent.mkdir()
+    file.write_text("old")
+    file.chmod(0o660)
+    link.symlink_to(file)
+    (file.parent / f"evidence-{digest(str(file), 8)}-0").mkdir()
+    atomic_write(link, "new")
+    assert link.is_symlink()
+    assert file.read_text() == "new"
+    assert file.stat().st_mode & 0o777 == 0o660
+    assert list(file.parent.iterdir()) == [file]
+    reader, writer = os.pipe()
+    atomic_write(Path(f"/dev/fd/{writer}"), "out")
+    assert os.read(reader, 9) == b"out"
 
 
 def test_folders_that_only_look_like_ours_stay(tmp_path):

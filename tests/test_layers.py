@@ -83,7 +83,7 @@ LATE = {
     "cli/imports": {"evidence"},
     "cli/pooling": {"evidence"},
     "cli/release": {"evidence"},
-    "cli/reports": {"dataclasses", "evidence"},
+    "cli/reports": {"dataclasses", "evidence", "multiprocessing"},
     "cli/tables": {"collections", "evidence", "shlex"},
     "dataset/authors": {"bibtexparser"},
     "dataset/bibliography": {"evidence"},

@@ -1,13 +1,25 @@
-"""Files that are read only if they are regular, and written as a whole; digests of their content."""
+"""Files that are read only if they are regular, and written as a whole; digests of their content.
 
+Also temporary folders, of which the next process removes what a killed one left.
+"""
+
+import contextlib
 import errno
 import hashlib
+import itertools
 import json
 import os
+import shutil
 import stat
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks.
+    fcntl = None  # type: ignore[assignment]
 
 PACKAGE = Path(__file__).resolve().parent
 PACKAGE_PREFIX = "evidence:"
@@ -128,6 +140,84 @@ def format_json_line(content: object) -> str:
 
 def atomic_write(path: Path, content: bytes | str) -> None:
     """Write a file, text in UTF-8, so that at any moment it is the old one or the new one."""
-    new = path.with_name(f".{path.name}.{os.getpid()}")
-    new.write_bytes(content.encode() if isinstance(content, str) else content)
-    new.replace(path)
+    data = content.encode() if isinstance(content, str) else content
+    if path.exists() and not path.is_file():
+        # A device or pipe, such as /dev/stdout, takes what is written; it cannot be replaced.
+        path.write_bytes(data)
+        return
+    path = path.resolve()
+    with temporary_folder(path, path.parent) as folder:
+        new = folder / path.name
+        new.write_bytes(data)
+        if path.exists():
+            shutil.copymode(path, new)
+        new.replace(path)
+
+
+@contextlib.contextmanager
+def temporary_folder(owner: object, parent: Path | None = None) -> Iterator[Path]:
+    """Create a folder that is removed afterwards, and remove those that killed processes left.
+
+    Parameters
+    ----------
+    owner : object
+        The project, file or address that it is for. Only folders of the same owner and user are
+        removed, and none whose process lives: it holds a lock.
+    parent : Path, optional
+        By default where the system keeps temporary files.
+    """
+    if fcntl is None:
+        with tempfile.TemporaryDirectory(dir=parent, ignore_cleanup_errors=True) as name:
+            yield Path(name)
+        return
+    parent = parent or Path(tempfile.gettempdir())
+    prefix = f"evidence-{digest(str(owner), 8)}-"
+    for left_over in parent.glob(f"{prefix}*"):
+        with contextlib.suppress(OSError):
+            _remove_locked(left_over, _lock(left_over))
+    folder, lock = _create_locked(parent, prefix)
+    try:
+        yield folder
+    finally:
+        _remove_locked(folder, lock)
+
+
+def _create_locked(parent: Path, prefix: str) -> tuple[Path, int]:
+    for number in itertools.count():
+        folder = parent / f"{prefix}{number}"
+        try:
+            folder.mkdir(mode=0o700)
+        except FileExistsError:
+            continue
+        # Until it is locked, another process may take it for left over.
+        with contextlib.suppress(BlockingIOError, FileNotFoundError):
+            return folder, _lock(folder)
+    raise AssertionError("counting does not end")
+
+
+def _lock(folder: Path) -> int:
+    """Lock a folder of this user until the descriptor that is returned is closed.
+
+    Raises
+    ------
+    OSError
+        It is locked, or no folder of this user.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        status = os.fstat(descriptor)
+        if status.st_uid != os.getuid() or not os.path.samestat(status, folder.stat()):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder))
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _remove_locked(folder: Path, lock: int) -> None:
+    """Remove a folder, unless it was renamed and another process made one of this name."""
+    with contextlib.suppress(OSError):
+        if os.path.samestat(os.fstat(lock), folder.stat()):
+            shutil.rmtree(folder, ignore_errors=True)
+    os.close(lock)

@@ -3,13 +3,12 @@
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from evidence.analysis.checks import require_consistent
 from evidence.dataset import schema
 from evidence.dataset.dataset import Dataset, read_dataset
 from evidence.errors import EvidenceError
-from evidence.files import atomic_write
+from evidence.files import atomic_write, temporary_folder
 
 
 def write_checked(dataset: Dataset, texts: Mapping[str, str], *, dry_run: bool = False) -> None:
@@ -29,8 +28,7 @@ def write_checked(dataset: Dataset, texts: Mapping[str, str], *, dry_run: bool =
     EvidenceError
         A file cannot be written; all are as they were.
     """
-    with TemporaryDirectory() as folder:
-        copy = Path(folder)
+    with temporary_folder(dataset.project) as copy:
         (copy / schema.STUDIES.file).parent.mkdir()
         for file in dataset.checksums:
             shutil.copyfile(dataset.project / file, copy / file)
@@ -43,20 +41,18 @@ def write_checked(dataset: Dataset, texts: Mapping[str, str], *, dry_run: bool =
 
 def _write(project: Path, texts: Mapping[str, str]) -> None:
     """Write all files, or none if one of them cannot be written."""
-    old = {
-        project / file: (project / file).read_bytes() if (project / file).exists() else None
-        for file in texts
-    }
+    paths = {project / file: text for file, text in texts.items()}
+    old = {path: path.read_bytes() if path.exists() else None for path in paths}
     written: list[Path] = []
     try:
-        for file, text in texts.items():
-            atomic_write(project / file, text)
-            written.append(project / file)
+        for path, text in paths.items():
+            atomic_write(path, text)
+            written.append(path)
     except OSError as error:
-        for path in written:
-            before = old[path]
+        for done in written:
+            before = old[done]
             if before is None:
-                path.unlink()
+                done.unlink()
             else:
-                atomic_write(path, before)
-        raise EvidenceError(f"{error.filename}: cannot be written: {error.strerror}") from None
+                atomic_write(done, before)
+        raise EvidenceError(f"{path}: cannot be written: {error.strerror}") from None

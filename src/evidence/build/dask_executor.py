@@ -8,7 +8,6 @@ import contextlib
 import gc
 import io
 import logging
-import tempfile
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -17,7 +16,7 @@ from pathlib import Path
 from evidence.build.execute import Failure, Job, LocalExecutor, execute_report
 from evidence.build.fingerprint import code_digest, library_versions
 from evidence.errors import ReportError
-from evidence.files import path_digest
+from evidence.files import path_digest, temporary_folder
 from evidence.notebook.locate import FOLDER, notebooks_of, own_notebooks, packaged_only
 
 SENT = ("references.bib", "reports.yml", "CITATION.cff", "LICENSE-DATA", "data", "notebooks")
@@ -122,8 +121,7 @@ def execute_on_worker(
     """
     if differences := describe_versions(installed_versions(), versions):
         raise ReportError(f"a worker that joined later has {differences}")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name).resolve()
+    with temporary_folder(job.project) as folder:
         unpack(project, folder / "project")
         notebook = notebooks_of(folder / "project")[job.name]
         job = replace(job, project=folder / "project", notebook=notebook)

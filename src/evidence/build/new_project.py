@@ -1,13 +1,11 @@
 """Create a project: a small invented example on which every command works at once."""
 
-import contextlib
 import shutil
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 from evidence.dataset.project_folder import EXAMPLE
 from evidence.errors import EvidenceError
+from evidence.files import temporary_folder
 from evidence.notebook.locate import FOLDER, own_notebooks
 
 
@@ -30,7 +28,7 @@ def create_project(folder: str | Path, *, notebooks: bool = False) -> Path:
     try:
         target = target.resolve()
         _require_empty(target)
-        with _temporary_folder_beside(target) as staging:
+        with temporary_folder(target, target.parent) as staging:
             files = {path.relative_to(EXAMPLE): path for path in EXAMPLE.rglob("*")}
             if notebooks:
                 files |= {Path(FOLDER, path.name): path for path in own_notebooks().values()}
@@ -55,13 +53,3 @@ def _require_empty(target: Path) -> None:
         raise EvidenceError(f"{target}: is not empty. Name an empty folder or a new one")
     if not target.parent.is_dir():
         raise EvidenceError(f"{target.parent}: does not exist. Create this folder first")
-
-
-@contextlib.contextmanager
-def _temporary_folder_beside(target: Path) -> Iterator[Path]:
-    """Make a folder on the same file system, and delete it unless it was renamed."""
-    staging = Path(tempfile.mkdtemp(prefix=f".{target.name[:60]}.", dir=target.parent))
-    try:
-        yield staging
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)

@@ -22,7 +22,7 @@ from evidence.build.output_folder import (
     is_report_folder,
 )
 from evidence.errors import ReportError
-from evidence.files import path_digest
+from evidence.files import path_digest, temporary_folder
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,8 @@ def output_location(
         return
     protocol, _, path = out.partition("://")
     address = f"{protocol}://{path.rstrip('/')}"
-    with tempfile.TemporaryDirectory() as folder:
-        remote = _RemoteFolder(address, Path(folder).resolve(), is_batch=is_batch)
+    with temporary_folder(address) as folder:
+        remote = _RemoteFolder(address, folder.resolve(), is_batch=is_batch)
         status(f"downloading {address}")
         remote.download()
         try:

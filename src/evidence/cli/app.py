@@ -19,6 +19,7 @@ from evidence.errors import (
     EvidenceError,
     ParameterError,
 )
+from evidence.files import atomic_write
 
 if TYPE_CHECKING:
     from evidence.tables.text_table import Part
@@ -100,7 +101,7 @@ def print_or_write(text: str, out: str, remark: str = "") -> None:
         print_data(text)
         return
     try:
-        Path(out).write_text(text, encoding="utf-8")
+        atomic_write(Path(out), text)
     except OSError as error:
         raise EvidenceError(f"--out {out}: cannot be written: {error.strerror}") from None
     echo(f"written: {out}{remark}")

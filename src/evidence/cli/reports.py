@@ -2,10 +2,11 @@
 
 import os
 import sys
+import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -25,7 +26,10 @@ from evidence.cli.words import CITATION_STYLES, DOCUMENT_FORMATS, REFERENCE_STYL
 from evidence.errors import (
     ParameterError,
 )
-from evidence.files import format_json
+from evidence.files import format_json, temporary_folder
+
+MAX_TEMPORARY_PATH = 50
+"""The path of a socket has at most 103 characters, of which those below this folder take 53."""
 
 # Whoever asks for help does not wait for pandas: the commands import what they need.
 if TYPE_CHECKING:
@@ -150,7 +154,6 @@ def report(
     is_batch = bool(sets or grid)
     with ExitStack() as stack:
         progress = stack.enter_context(ProgressBar())
-        _prepare_environment(stack)
         if packaged_notebooks:
             _ignore_notebooks(stack, find_project(project))
         if scheduler:
@@ -160,6 +163,7 @@ def report(
         output = stack.enter_context(
             output_location(out, is_batch=is_batch, status=progress.status)
         )
+        _prepare_environment(stack, find_project(project))
         arguments: dict[str, Any] = {
             "out": output.folder,
             "parameters": values,
@@ -175,25 +179,52 @@ def report(
     return _print_results(results, output.address_of)
 
 
-def _prepare_environment(stack: ExitStack) -> None:
-    """Let notebooks run alike whatever the shell says of a backend or of a home."""
+def _prepare_environment(stack: ExitStack, project: Path) -> None:
+    """Let notebooks run alike whatever the shell says of a backend or of a home.
+
+    All temporary files of this process and those that it starts go into one folder.
+    """
     from evidence.build.notebook_process import INLINE_BACKEND
 
-    os.environ["MPLBACKEND"] = INLINE_BACKEND
+    folder = str(_temporary_folder_of_process(project))
+    stack.callback(setattr, tempfile, "tempdir", tempfile.tempdir)
+    tempfile.tempdir = folder
+    variables = {"MPLBACKEND": INLINE_BACKEND, "TMPDIR": folder, "JUPYTER_RUNTIME_DIR": folder}
     try:
         Path(os.environ.get("IPYTHONDIR") or "~/.ipython").expanduser().mkdir(exist_ok=True)
     except (OSError, RuntimeError):
         # IPython needs a folder of its own, and ends where it can make none.
-        os.environ["IPYTHONDIR"] = stack.enter_context(TemporaryDirectory(prefix="evidence-"))
+        variables["IPYTHONDIR"] = folder
+    _set_variables(stack, variables)
+
+
+@cache
+def _temporary_folder_of_process(project: Path) -> Path:
+    """Create a folder that lasts as long as the fork server, which has its socket in it."""
+    from multiprocessing.util import Finalize
+
+    folder = ExitStack()
+    # After multiprocessing, which removes its own folder with a priority of -100.
+    Finalize(None, folder.close, exitpriority=-101)
+    parent = Path(tempfile.gettempdir())
+    if len(str(parent)) > MAX_TEMPORARY_PATH:
+        parent = Path("/tmp")
+    return folder.enter_context(temporary_folder(project, parent))
+
+
+def _set_variables(stack: ExitStack, variables: dict[str, str]) -> None:
+    """Set environment variables until the stack is closed."""
+    stack.callback(os.environ.update, dict(os.environ))
+    for name in variables.keys() - os.environ.keys():
+        stack.callback(os.environ.pop, name, None)
+    os.environ.update(variables)
 
 
 def _ignore_notebooks(stack: ExitStack, project: Path) -> None:
     """Run the package's own notebooks only, and say so if the project has others."""
     from evidence.notebook.locate import PACKAGED_ONLY, ignored_notebooks
 
-    before = os.environ.get(PACKAGED_ONLY, "")
-    stack.callback(os.environ.__setitem__, PACKAGED_ONLY, before)
-    os.environ[PACKAGED_ONLY] = "1"
+    _set_variables(stack, {PACKAGED_ONLY: "1"})
     if names := ignored_notebooks(project):
         echo(f"ignored: {', '.join(names)} (notebooks of the project)", err=True)
 

@@ -9,7 +9,6 @@ import io
 import os
 import re
 import subprocess
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from evidence.dataset.dataset import Dataset, read_dataset
 from evidence.dataset.project_folder import find_project
 from evidence.dataset.schema import BIBLIOGRAPHY_FILE
 from evidence.errors import DatasetError, EvidenceError, did_you_mean
-from evidence.files import read_json
+from evidence.files import read_json, temporary_folder
 from evidence.provenance.values import read_build_files
 
 RENAMED_FILES = {
@@ -141,8 +140,8 @@ def read_version(version: str, project: str | Path = "") -> tuple[str, Dataset]:
     root = find_project(project)
     commit = _resolve(version, root)
     name = commit[:7] if commit.startswith(version) else f"{version} ({commit[:7]})"
-    with tempfile.TemporaryDirectory() as folder:
-        _extract_data(root, commit, Path(folder))
+    with temporary_folder(root) as folder:
+        _extract_data(root, commit, folder)
         try:
             return name, read_dataset(folder)
         except DatasetError as error:

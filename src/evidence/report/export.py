@@ -5,9 +5,7 @@ Every format comes from one HTML fragment with caption, alternative text and ref
 
 import io
 import os
-import shutil
 import subprocess
-import tempfile
 import zipfile
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -17,6 +15,7 @@ from evidence.dataset.bibliography import Reference
 from evidence.dataset.citations import TEXT_STYLES, format_csl_for_pandoc
 from evidence.dataset.dataset import Dataset
 from evidence.errors import EvidenceError
+from evidence.files import atomic_write, temporary_folder
 from evidence.report.cite import (
     FinishedFigure,
     FinishedTable,
@@ -99,8 +98,8 @@ def export_document(
     if file_format == "html":
         options = [*HTML_OPTIONS, f"--metadata=pagetitle:{item.part.title}"]
         return _pandoc(body + references, "html", options, folder)
-    with tempfile.TemporaryDirectory() as temporary:
-        template = Path(temporary) / "reference.docx"
+    with temporary_folder(dataset.project) as temporary:
+        template = temporary / "reference.docx"
         template.write_bytes(word_template(is_wide))
         return _pandoc(body + references, "docx", [f"--reference-doc={template}"], folder)
 
@@ -118,16 +117,15 @@ def write_document(
     content = export_document(dataset, reports, name, file_format, style)
     item, paths = read_figure_or_table(reports, name), [out]
     try:
-        out.write_bytes(content)
+        atomic_write(out, content)
         if file_format == "latex" and isinstance(item, FinishedFigure):
             picture = item.file("pdf")
             paths.append(out.with_name(picture.name))
             if not (paths[-1].exists() and paths[-1].samefile(picture)):
-                shutil.copyfile(picture, paths[-1])
+                atomic_write(paths[-1], picture.read_bytes())
     except OSError as error:
         raise EvidenceError(
-            f"--out {out}: cannot write {error.filename}: {error.strerror}. "
-            "Choose a file in a folder that exists."
+            f"--out {out}: cannot be written: {error.strerror}. Choose a file in a folder that exists."
         ) from None
     return paths
 

@@ -29,7 +29,7 @@ from evidence.figures.style import (
     stamp,
     use_fonts_for,
 )
-from evidence.files import atomic_write, digest, format_json, path_digest, read_json
+from evidence.files import digest, format_json, path_digest, read_json
 from evidence.provenance.sentence import Sentence
 from evidence.report import figure_metadata
 from evidence.report.cite import cited_part, format_part_bibtex
@@ -205,10 +205,16 @@ def _read_cache(path: Path | None, file_format: str) -> bytes:
 
 
 def _write_cache(path: Path | None, file_format: str, content: bytes) -> None:
-    """Put a file into the cache, whole; if that fails, it is drawn again the next time."""
+    """Put a file into the cache, whole; if that fails, it is drawn again the next time.
+
+    What a killed process leaves is removed by `prune_cache`: looking for it in so many files would
+    take too long.
+    """
     with contextlib.suppress(OSError):
         if path:
-            atomic_write(path.with_suffix(f".{file_format}"), content)
+            new = path.with_suffix(f".{file_format}.{os.getpid()}")
+            new.write_bytes(content)
+            new.replace(path.with_suffix(f".{file_format}"))
 
 
 def prune_cache() -> None:
