@@ -1,7 +1,6 @@
 """The methods text for a manuscript as Markdown, Word or LaTeX, with the works that it cites."""
 
 import re
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -17,7 +16,7 @@ from evidence.dataset.citations import (
     format_bibtex,
 )
 from evidence.errors import EvidenceError
-from evidence.files import atomic_write
+from evidence.files import atomic_write, temporary_folder
 from evidence.provenance.methods import read_method_references
 from evidence.provenance.sentence import Sentence
 from evidence.report.export import LATEX_SIGNS, run_pandoc, text_html, word_template
@@ -75,8 +74,8 @@ def methods_word(sentences: Iterable[Sentence], style: str = "vancouver") -> byt
         items = "".join(f"<li><p>{reference}</p></li>\n" for reference in references)
         listed = f"<ol>\n{items}</ol>\n"
     html = f"<h1>Methods</h1>\n{body}<h1>References</h1>\n{listed}"
-    with tempfile.TemporaryDirectory() as folder:
-        template = Path(folder) / "reference.docx"
+    with temporary_folder(__name__) as folder:
+        template = folder / "reference.docx"
         template.write_bytes(word_template(False))
         arguments = ["--from=html", "--to=docx", f"--reference-doc={template}", "--output=-"]
         return run_pandoc(arguments, html)

@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from evidence.dataset.dataset import Dataset
 from evidence.errors import EvidenceError
 from evidence.figures.style import FONTS
-from evidence.files import atomic_write, format_json
+from evidence.files import atomic_write, format_json, temporary_folder
 from evidence.report.export import run_pandoc, word_template
 from evidence.report.html_pages import read_template
 from evidence.report.single_document import SingleDocument, assemble
@@ -51,11 +50,11 @@ def write_single_file(
     status("reading the pages")
     document = assemble(dataset, reports, style, PICTURES[file_format])
     status(f"writing {out.name}")
-    with TemporaryDirectory() as temporary:
+    with temporary_folder(dataset.project) as temporary:
         for name, content in document.pictures.items():
-            Path(temporary, name).write_bytes(content)
+            (temporary / name).write_bytes(content)
         write = _pdf if file_format == "pdf" else _word
-        content = write(document, Path(temporary))
+        content = write(document, temporary)
     try:
         atomic_write(out, content)
     except OSError as error:
