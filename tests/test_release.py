@@ -186,7 +186,8 @@ def test_everything_is_in_the_archive(unpacked):
         ".zenodo.json", "CHANGES.md", "CITATION.cff", "LICENSE", "LICENSE-DATA", "SHA256SUMS",
         "data/studies.csv", "datapackage.json", "notebooks/10_bread.ipynb", "references.bib",
         "reports/10_bread.html", "reports/figures/fig-risen.csv", "reports/figures/fig-risen.tiff",
-        "reports/manifest.json", "reports/notebooks/10_bread.ipynb", "reports/tables/tab-results.csv",
+        "reports/manifest.json", "reports/notebooks/10_bread.ipynb", "reports/report.docx",
+        "reports/report.pdf", "reports/tables/tab-results.csv",
         "requirements.lock", "ro-crate-metadata.json",
     }  # fmt: skip
     sums = dict(
@@ -238,8 +239,9 @@ def test_changes_since_the_last_tag(unpacked, released):
     assert released.changes.read_text("utf-8") == changes
 
 
-def test_two_clones_give_the_same_bytes(built, released, tmp_path):
+def test_a_clone_of_the_tagged_version_gives_the_same_bytes(built, released, tmp_path):
     git(tmp_path, "clone", "--quiet", str(built.root), "elsewhere")
+    git(tmp_path / "elsewhere", "tag", "v1.4.0")
     build_reports(tmp_path / "elsewhere", options=ALL_FORMATS)
     again = build_release("1.4.0", tmp_path / "elsewhere")
     assert again.digest == released.digest
@@ -289,7 +291,7 @@ def write(name, text):
         (None, ["../1"], "VERSION '../1': not a version"),
         (None, ["1.4.0", "--doi", "zenodo.12"], "--doi: 'zenodo.12' is not a bare DOI like 10."),
         (None, ["1.4.0", "--since", "v0"], "v0: not a folder, a values.json or a revision"),
-        (None, ["1.3.0"], "The tag v1.3.0 exists: this version is released. Choose the next"),
+        (None, ["1.3.0"], "The tag v1.3.0 is at another commit: this version is released. Choose"),
         (write("releases/release-1.4.0.zip", ""), ["1.4.0"],
          "release-1.4.0.zip: this version is released. Choose the next version, or delete"),
         (edit("CITATION.cff", "url:", f"doi: {DOI}\nurl:"), ["1.5.0"],

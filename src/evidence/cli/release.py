@@ -57,7 +57,7 @@ def release(version: str, doi: str, since: str, out: str, verify: str, project: 
     echo(f"SHA-256: {result.digest}")
     echo(f"changes: {result.changes} (since {result.before or 'the beginning'})")
     if not result.commit:
-        echo("note:    not in a git repository with a commit, so that no revision is recorded")
+        echo("note:    not in a git repository with a commit, so that there is nothing to tag")
         return 0
     echo("Next:")
     if result.cites_anew:

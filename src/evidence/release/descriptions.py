@@ -9,7 +9,6 @@ from typing import Any
 from evidence.dataset import schema
 from evidence.dataset.cells import FORMS
 from evidence.dataset.dataset import Dataset
-from evidence.errors import EvidenceError
 from evidence.figures.style import SINGLE_COLUMN
 from evidence.files import format_json
 from evidence.report.figure_identity import WIDTHS
@@ -48,15 +47,12 @@ class Release:
         Bytes of each file of the archive, by name.
     titles : mapping of str to str
         Titles of figures and tables by id.
-    commit : str
-        Hash of git's commit; empty if the project is in no repository.
     """
 
     citation: Mapping[str, Any]
     licence: Mapping[str, str]
     sizes: Mapping[str, int]
     titles: Mapping[str, str]
-    commit: str
 
     @property
     def title(self) -> str:
@@ -99,20 +95,10 @@ def is_output(name: str) -> bool:
 
 
 def crate_json(release: Release) -> str:
-    """Format the RO-Crate: every file, who made it, its licences, and the run of the software.
+    """Format the RO-Crate: every file, who made it, its licences, and the run of the software."""
+    from rocrate.model import ContextEntity
+    from rocrate.rocrate import ROCrate
 
-    Raises
-    ------
-    EvidenceError
-        The library is not installed.
-    """
-    try:
-        from rocrate.model import ContextEntity
-        from rocrate.rocrate import ROCrate
-    except ImportError:
-        raise EvidenceError(
-            "A release needs rocrate. Install it with: pip install 'evidence[release]'"
-        ) from None
     crate = ROCrate(version=CRATE_VERSION)
 
     def add(identifier: str, kind: str, name: str, **properties: Any) -> ContextEntity:
@@ -148,14 +134,13 @@ def crate_json(release: Release) -> str:
         root["url"] = str(release.citation["url"])
     if release.doi:
         root["identifier"] = root["cite-as"] = f"https://doi.org/{release.doi}"
-    commit = f" from commit {release.commit}" if release.commit else ""
     run = crate.add_action(
         software,
         identifier="#run",
         object=[file for name, file in files.items() if is_input(name)],
         result=[file for name, file in files.items() if is_output(name)],
         properties={
-            "name": f"evidence report{commit}",
+            "name": "evidence report",
             "description": "Ran every notebook and wrote pages, figures, tables and values.",
             "endTime": release.date,
             "actionStatus": "http://schema.org/CompletedActionStatus",

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 from evidence.analysis.checks import require_consistent
@@ -30,6 +31,7 @@ from evidence.release.citation_file import released_citation
 from evidence.release.descriptions import LOCK_FILE
 from evidence.report.cite import CITATION_FILE, read_citation_fields
 from evidence.report.figure_identity import LICENCE_FILE, read_licence
+from evidence.report.single_file import write_single_file
 
 VERSION = re.compile(r"\d+(\.\d+)*((a|b|rc|\.post|\.dev)\d+)?")
 REPORTS, RELEASES = "reports", "releases"
@@ -38,6 +40,8 @@ PROJECT_FILES = (
     CITATION_FILE, CODE_LICENCE, LICENCE_FILE, LOCK_FILE, schema.BIBLIOGRAPHY_FILE,
     "CHANGELOG.md", "README.md", "reports.yml",
 )  # fmt: skip
+LIBRARIES = ("lxml", "pypandoc", "rocrate", "typst")
+"""Those of the extra `release`, which are looked for before anything is written."""
 NO_VERSION = "none"
 """In place of an earlier version: there is none to compare with."""
 
@@ -107,6 +111,10 @@ def build_release(
         )
     if doi and (message := identifier_error("doi", doi)):
         raise ParameterError(f"--doi: {message}")
+    if not all(map(find_spec, LIBRARIES)):
+        raise EvidenceError(
+            "A release needs further libraries. Install them with: pip install 'evidence[release]'"
+        )
     folder = find_project(project)
     target = Path(out or folder / RELEASES) / f"release-{version}.zip"
     _require_new(folder, target, version)
@@ -115,17 +123,17 @@ def build_release(
     licence = _licence(dataset)
     require_consistent(dataset)
     progress.status("looking for changes")
-    commit = revision.head_commit(folder)
+    commit = revision.commit_of(folder)
     _require_committed(folder, commit)
     if outdated := outdated_reports(folder):
         reasons = "; ".join(f"{name}: {reason}" for name, reason in outdated.items())
         raise ReportError(f"The reports are out of date. Run: evidence report ({reasons})")
-    since = since or revision.last_tag(folder) or NO_VERSION
+    since = since or revision.last_tag(folder, _tags(version)) or NO_VERSION
     progress.status(f"comparing with {since}")
     before, changes = _changes(since, folder, dataset, version)
     with _citation_file(folder, text) as cites_anew:
-        _rebuild(folder, progress)
-        files = _files(folder, dataset, licence, commit, changes)
+        _rebuild(folder, dataset, progress)
+        files = _files(folder, dataset, licence, changes)
         target.parent.mkdir(parents=True, exist_ok=True)
         progress.start(len(files), "file")
         write_archive(target, files, progress.advance)
@@ -142,9 +150,17 @@ def _require_new(folder: Path, target: Path, version: str) -> None:
             f"{target}: this version is released. Choose the next version, or delete the archive "
             "if nobody has it yet"
         )
-    for tag in (f"v{version}", version):
-        if tag in tag_names(folder):
-            raise EvidenceError(f"The tag {tag} exists: this version is released. Choose the next")
+    # From the tag itself, anyone may build the archive again.
+    for tag in tag_names(folder):
+        if tag in _tags(version) and revision.commit_of(folder, tag) != revision.commit_of(folder):
+            raise EvidenceError(
+                f"The tag {tag} is at another commit: this version is released. Choose the next one"
+            )
+
+
+def _tags(version: str) -> tuple[str, str]:
+    """Return the names that the tag of a version may have."""
+    return f"v{version}", version
 
 
 def _licence(dataset: Dataset) -> dict[str, str]:
@@ -215,15 +231,18 @@ def _citation_file(folder: Path, text: str) -> Iterator[bool]:
         raise
 
 
-def _rebuild(folder: Path, progress: Progress) -> None:
+def _rebuild(folder: Path, dataset: Dataset, progress: Progress) -> None:
+    """Build what the new citation or the file formats of an archive ask for."""
     # Who reuses a figure may need any format; reports that have all of them are not built again.
     result = build_reports(folder, options=BuildOptions(formats="all"), progress=progress)
     for name, message in result.failures.items():
         raise ReportError(f"{name}: {message}")
+    for file_format in ("pdf", "docx"):
+        write_single_file(dataset, folder / REPORTS, file_format, status=progress.status)
 
 
 def _files(
-    folder: Path, dataset: Dataset, licence: Mapping[str, str], commit: str, changes: str
+    folder: Path, dataset: Dataset, licence: Mapping[str, str], changes: str
 ) -> dict[str, Content]:
     """Return all files of the archive but the checksums, by name."""
     files: dict[str, Content] = dict(_project_files(folder))
@@ -242,7 +261,6 @@ def _files(
         licence=licence,
         sizes={name: len(read_content(files[name])) for name in sorted(files)},
         titles=_titles(folder / REPORTS),
-        commit=commit,
     )
     files[descriptions.ZENODO_FILE] = descriptions.zenodo_json(release, dataset).encode()
     files[descriptions.PACKAGE_FILE] = descriptions.package_json(release, headers).encode()

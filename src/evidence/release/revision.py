@@ -11,14 +11,16 @@ from pathlib import Path
 from evidence.compare.git_versions import run_git
 
 
-def head_commit(project: Path) -> str:
-    """Return the hash of the current commit; empty outside of a repository."""
-    return run_git(project, "rev-parse", "--verify", "--quiet", "HEAD^{commit}").decode().strip()
+def commit_of(project: Path, name: str = "HEAD") -> str:
+    """Return the hash of a commit; empty outside of a repository."""
+    commit = f"{name}^{{commit}}"
+    return run_git(project, "rev-parse", "--verify", "--quiet", commit).decode().strip()
 
 
-def last_tag(project: Path) -> str:
-    """Return the nearest tag before the current commit; empty if there is none."""
-    return run_git(project, "describe", "--tags", "--abbrev=0").decode().strip()
+def last_tag(project: Path, without: Iterable[str]) -> str:
+    """Return the nearest tag at or before the current commit, without some; empty if there is none."""
+    excluded = [f"--exclude={name}" for name in without]
+    return run_git(project, "describe", "--tags", "--abbrev=0", *excluded).decode().strip()
 
 
 def uncommitted_files(project: Path, files: Iterable[str]) -> Iterator[str]:
