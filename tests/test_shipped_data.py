@@ -281,7 +281,7 @@ REQUIRED = {
     "mastersthesis": ("author", "title", "year", "container"),
 }
 """Fields that an entry must have, by type; an address is a DOI, PubMed's number or a URL."""
-DESCRIPTION = re.compile(r"not (?:read|kept|confirmed)|summary in an index|as far as read")
+DESCRIPTION = re.compile(r"^(?:Summary of|News of)|not (?:read|kept|confirmed)|summary in an index")
 
 
 def missing_fields(reference: Reference) -> list[str]:
@@ -289,7 +289,7 @@ def missing_fields(reference: Reference) -> list[str]:
     source = known_parts(reference)
     present = {
         "author": source.creators and not source.more_authors,
-        "title": not DESCRIPTION.search(source.title),
+        "title": not DESCRIPTION.search(source.title) and "itle in our words" not in source.note,
         # A page without a date is complete; an article is not.
         "year": source.kind not in REQUIRED or source.year != NO_DATE,
         "address": source.link,
