@@ -243,8 +243,9 @@ def test_a_long_table_and_folded_columns_are_named_with_their_file(site, monkeyp
     monkeypatch.setattr(single_document, "MAX_ROWS", 2)
     document = single_document.assemble(site.dataset(), site.path("reports"))
     url = "https://example.org/bread/tables/tab-results.csv"
-    assert f'Results, each with its row (5 rows). They are in <a href="{url}">' in document.chapters
-    assert "Results, each with its row (5 rows)" in document.facts["Left out"]
+    named = "“Results, each with its row” (5 rows)"
+    assert f'{named}. They are in <a href="{url}">' in document.chapters
+    assert named in document.facts["Left out"]
 
 
 def test_the_command_writes_the_file_or_says_what_to_do(site, tmp_path, capsys, monkeypatch):

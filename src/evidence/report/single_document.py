@@ -107,8 +107,12 @@ def assemble(
         for path in ("//main//h1", "//p[@class='scope']", "//footer/p")
     )
     document = SingleDocument(title.text_content(), read_citation_file(dataset.project))
+    if len(names) < len(manifest["reports"]):
+        document.left_out.append("the interactive start page")
     title.text = "Overview"
-    chapters, notes, rows, sources = _element("<div>"), _element("<div>"), {}, set()
+    chapters, notes = _element("<div>"), _element("<div>")
+    rows: dict[str, Element] = {}
+    sources: set[str] = set()
     for name, page in pages.items():
         sources |= {*page.xpath("//*[@class='references']/li/@id")}
         for row in page.xpath("//ul[@id='rows']/li"):
@@ -226,10 +230,10 @@ def _place_tables(main: Element, page: str, document: SingleDocument) -> None:
             address = f'<a href="{escape(document.project.site.rstrip("/"))}/tables/{name}.csv">{address}</a>'
         rows = table.xpath("tbody/tr[not(@class='more')]")
         if len(rows) > MAX_ROWS:
-            text = f"{escape(caption)} ({len(rows)} rows)"
-            frame.addprevious(_element(f"<p>Left out here: {text}. They are in {address}.</p>"))
+            document.left_out.append(f"“{caption}” ({len(rows)} rows)")
+            text = f"Left out here: {escape(document.left_out[-1])}. They are in {address}."
+            frame.addprevious(_element(f"<p>{text}</p>"))
             frame.drop_tree()
-            document.left_out.append(text)
             continue
         frame.set("id", name)
         for row in rows:
@@ -274,7 +278,7 @@ def _place_figures(
         strong.drop_tree()
         if name in document.pages:
             link = f'<a href="{document.pages[name]}.html#{name}">{title}</a>'
-            contents = [f"<p>See the figure: {link}.</p>"]
+            contents = [f"<p>See Figure {[*document.pages].index(name) + 1}: {link}.</p>"]
         elif not (folder / f"{name}.json").is_file():
             contents = [
                 f"<p>Left out here: {title}. These reports lack the page that draws it.</p>"
@@ -421,21 +425,20 @@ def _contents(root: Element) -> str:
         "Figures": root.xpath(".//figure/figcaption"),
         "Tables": root.xpath(".//div[@id]/table/caption"),
     }
-    text = "<h1>Contents</h1>"
+    chapters = ""
     for chapter in root.xpath(".//h1"):
-        sections = itertools.takewhile(
-            lambda other: other.tag != "h1", chapter.itersiblings(*HEADING_TAGS)
-        )
+        following = chapter.itersiblings(*HEADING_TAGS)
+        sections = itertools.takewhile(lambda other: other.tag != "h1", following)
         items = [f"<li>{_link_to(item, item)}</li>" for item in sections if item.tag == "h2"]
         inner = f"<ul>{''.join(items)}</ul>" if items else ""
-        text += f"<ul><li>{_link_to(chapter, chapter)}{inner}</li></ul>"
+        chapters += f"<li>{_link_to(chapter, chapter)}{inner}</li>"
+    text = f"<h1>Contents</h1><ul>{chapters}</ul>"
     for title, listed in captions.items():
-        if listed:
-            items = (
-                f"<li>{title[:-1]} {number}: {_link_to(item.xpath('ancestor::*[@id]')[-1], item)}</li>"
-                for number, item in enumerate(listed, 1)
-            )
-            text += f"<h2>{title}</h2><ul>{''.join(items)}</ul>"
+        items = [
+            f"<li>{title[:-1]} {number}: {_link_to(item.xpath('ancestor::*[@id]')[-1], item)}</li>"
+            for number, item in enumerate(listed, 1)
+        ]
+        text += f"<h2>{title}</h2><ul>{''.join(items)}</ul>" if items else ""
     return text
 
 
@@ -448,7 +451,7 @@ def _facts(dataset: Dataset, document: SingleDocument, scope: str, audited: str)
     project, licence = document.project, read_licence(dataset)
     dates = {"last reading of a source": dataset.readings, "last search": dataset.searches}
     known = [f"{words} {max(rows['date'])}" for words, rows in dates.items() if len(rows)]
-    left_out = ["the numbers behind figures and tables (values.json)", *document.left_out]
+    left_out = (*document.left_out, "the numbers behind figures and tables (values.json)")
     made_with = f"made with evidence {version('evidence')}"
     scope = re.sub("^Scope and parameters: ", "", scope).rstrip(".")
     facts = {

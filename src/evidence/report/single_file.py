@@ -14,8 +14,6 @@ from evidence.report.single_document import SingleDocument, assemble
 FORMATS = ("pdf", "docx")
 PICTURES = {"pdf": "svg", "docx": "png"}
 """Vectors; for Word, of which not every version shows them, 300 dots per inch."""
-ACCESSIBLE = "ua-1"
-"""PDF/UA-1: tagged headings, tables and lists, and a text for each figure. Typst refuses less."""
 IMPORT = b'#import "picture.typ": image\n'
 
 
@@ -93,6 +91,7 @@ def _pdf(document: SingleDocument, folder: Path) -> bytes:
     (folder / "report.json").write_text(format_json(data), "utf-8")
     for name in ("report.typ", "picture.typ"):
         (folder / name).write_text(read_template(name), "utf-8")
+    # PDF/UA-1 asks for tags and a text for each figure, and Typst refuses to write less.
     # Only what our own font lacks is a reason to look for others, which differ between machines.
     for ignore_system_fonts in (True, False):
         try:
@@ -101,7 +100,7 @@ def _pdf(document: SingleDocument, folder: Path) -> bytes:
                 root=folder,
                 font_paths=[FONTS],
                 ignore_system_fonts=ignore_system_fonts,
-                pdf_standards=ACCESSIBLE,
+                pdf_standards="ua-1",
             )
         except typst.TypstError as error:
             message = error.message
