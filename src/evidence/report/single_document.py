@@ -449,14 +449,14 @@ def _link_to(target: Element, words: Element) -> str:
 def _facts(dataset: Dataset, document: SingleDocument, scope: str, audited: str) -> dict[str, str]:
     """Say what a reader must know who has nothing but the document, as HTML by name."""
     project, licence = document.project, read_licence(dataset)
-    dates = {"last reading of a source": dataset.readings, "last search": dataset.searches}
-    known = [f"{words} {max(rows['date'])}" for words, rows in dates.items() if len(rows)]
+    dates = {"sources read": dataset.readings, "searches made": dataset.searches}
+    known = [f"{words} until {max(rows['date'])}" for words, rows in dates.items() if len(rows)]
     left_out = (*document.left_out, "the numbers behind figures and tables (values.json)")
     made_with = f"made with evidence {version('evidence')}"
     scope = re.sub("^Scope and parameters: ", "", scope).rstrip(".")
     facts = {
         "Version": ", ".join(filter(None, (project.version, project.year, made_with))),
-        "Data": join_words(known),
+        "Data": ", ".join(known),
         "Scope": f"{scope}. Each chapter states its own.",
         "Errors": audited,
         "Cite as": format_apa(project.whole),
