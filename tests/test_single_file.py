@@ -274,11 +274,12 @@ def test_the_command_writes_the_file_or_says_what_to_do(site, tmp_path, capsys, 
     assert "no finished reports here" in export("--format", "docx")[1]
 
 
-def test_no_picture_from_elsewhere_is_read(site, tmp_path):
+def test_no_picture_from_elsewhere_and_no_code_is_read(site, tmp_path):
     shutil.copytree(site.path("reports"), tmp_path / "reports")
     page = tmp_path / "reports" / f"{NAME}.html"
-    images = '<p>x<img src="/etc/hostname"><img src="http://192.0.2.7/x.png"><img></p></main>'
+    images = '<p class="more" data-typst:fill="panic()">x<img src="/etc/hostname"><img src="http://192.0.2.7/x.png"><img></p></main>'
     page.write_text(page.read_text("utf-8").replace("</main>", images), "utf-8")
     document = single_document.assemble(site.dataset(), tmp_path / "reports", "apa", "png")
     sources = set(re.findall(r'<img[^>]*src="([^"]*)"', document.chapters))
     assert sources == set(document.pictures)
+    assert "panic" not in document.chapters

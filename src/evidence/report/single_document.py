@@ -398,9 +398,10 @@ def _resolve_links(root: Element) -> None:
             targets.discard(identity)
             _mark(element, identity)
     for element in root.iter("*"):
-        if element.get("class") != SECOND_LINE:
-            for name in {*element.attrib} - {*KEPT_ATTRIBUTES}:
-                del element.attrib[name]
+        kept = {*KEPT_ATTRIBUTES, "class" if element.get("class") == SECOND_LINE else ""}
+        # Attributes could otherwise hold code for Typst.
+        for name in {*element.attrib} - kept:
+            del element.attrib[name]
     for element in root.xpath(".//span[not(@id)]"):
         element.drop_tag()
 
