@@ -35,9 +35,7 @@ def is_evidence(results: pd.DataFrame) -> pd.Series:
 
 def is_of_primary_study(results: pd.DataFrame) -> pd.Series:
     """Tell which rows a primary study reports, also one of unknown design; confirmed or not."""
-    design = results["design"]
-    is_primary = design.isin(schema.PRIMARY_DESIGNS) | (design == "")
-    return is_primary & ~results["is_guide"]
+    return results["design"].isin([*schema.PRIMARY_DESIGNS, ""]) & ~results["is_guide"]
 
 
 def participants(dataset: Dataset) -> pd.Series:

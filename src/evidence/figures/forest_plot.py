@@ -339,9 +339,10 @@ def _test_text(sign: str, statistic: float, df: float, p: float, df2: float = np
 
 def _study_lines(measure: str, studies: pd.DataFrame) -> list[dict]:
     lines = []
-    # A study can have several effects; the first has its name.
-    repeats = studies.groupby("study").cumcount()
-    for row, repeat in zip(studies.to_dict("records"), repeats, strict=True):
+    names = studies["study"].tolist()
+    for number, row in enumerate(studies.to_dict("records")):
+        # A study can have several effects; the first has its name.
+        repeat = names[:number].count(row["study"])
         natural = {name: float(row[name]) for name in ("estimate", "ci_low", "ci_high")}
         same = ("risk", "conversion", "comparison", "address")
         more = {name: row[name] for name in same} | {

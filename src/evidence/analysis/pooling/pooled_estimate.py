@@ -253,9 +253,8 @@ class PooledEstimate(Displayable):
     @property
     def handling(self) -> tuple[str, ...]:
         """What was done to the arms and the sign of each study, one clause per effect."""
-        rows = self.studies[self.studies["handling"] != ""]
-        texts = [f"{row.label}: {row.handling}" for row in rows.itertuples()]
-        return tuple(dict.fromkeys(texts))
+        cells = zip(self.studies["label"], self.studies["handling"], strict=True)
+        return tuple(dict.fromkeys(f"{label}: {text}" for label, text in cells if text))
 
     @property
     def ci_label(self) -> str:

@@ -495,7 +495,7 @@ def _refuse_unknown(
     name: str, values: Sequence[str], dataset: Dataset, results: pd.DataFrame, column: str
 ) -> None:
     """Refuse values that no table has; values that only these results lack are allowed."""
-    missing = set(values) - set(results[column].unique())
+    missing = set(values).difference(results[column].tolist())
     if missing:
         require_known(name, sorted(missing), known_values(dataset, column))
 
