@@ -95,10 +95,12 @@ class ValueStore:
 
     def add(self, sentence: Sentence) -> None:
         """Add a sentence and the numbers that it prints, named `sentence.key`."""
+        # Sorted as they are read, which is the order of the footnotes.
+        places = {key: sentence.template.find(f"{{{key}}}") for key in sentence.numbers}
         entries = {
-            f"{sentence.name}.{key}": _entry(number)
-            for key, number in sentence.numbers.items()
-            if f"{{{key}}}" in sentence.template
+            f"{sentence.name}.{key}": _entry(sentence.numbers[key])
+            for key in sorted(places, key=places.__getitem__)
+            if places[key] >= 0
         }
         text = {"text": str(sentence), "template": sentence.template}
         _merge(self.values, entries)

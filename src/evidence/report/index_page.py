@@ -41,7 +41,7 @@ from evidence.figures.proportions_by_arm import lay_out_proportions_by_arm
 from evidence.provenance.sentence import Sentence, capitalise, count, join_words, row_count
 from evidence.provenance.values import ValueStore
 from evidence.report.figure_files import DisplayedFigure, title_sentence
-from evidence.report.figure_identity import figure_record
+from evidence.report.figure_identity import FigureRecord, figure_record
 from evidence.report.footnotes import (
     add_source_count,
     hidden_footnotes,
@@ -106,12 +106,11 @@ def render_index(
     evidence = _results(dataset, evidence_scope)
     rated = rated_bodies(dataset, evidence, main, confidence=confidence)
     layout, report, outcomes = _main_figure(dataset, results, confidence)
-    store.add(title_sentence(layout))
-    store.add(layout.caption)
     figure_page = _page(names, report)
     parameters = {"scope": scope, "confidence": confidence}
     record = figure_record(layout, dataset, report=figure_page, parameters=parameters)
     headings = Headings()
+    # Numbers are footnotes in the order in which they are added: that of the page.
     page = render(
         "index.html",
         headings=headings,
@@ -129,6 +128,11 @@ def render_index(
             for result in main
         ],
         certainty=_certainty(dataset, rated, names, confidence, to_html),
+        claims=_claims(dataset, studies, to_html, names),
+        unknowns=_unknowns(dataset, to_html, names),
+        reading_list=_reading_list(dataset, to_html, names),
+        chart_heading=f"{capitalise(join_words(outcomes)) or 'Results'} at a glance",
+        figure=as_markup(_figure(layout, record, store)),
         covers=[
             to_html(sentence)
             for sentence in (
@@ -138,11 +142,6 @@ def render_index(
                 *evidence_limits(dataset, results, scope=scope),
             )
         ],
-        claims=_claims(dataset, studies, to_html, names),
-        unknowns=_unknowns(dataset, to_html, names),
-        reading_list=_reading_list(dataset, to_html, names),
-        chart_heading=f"{capitalise(join_words(outcomes)) or 'Results'} at a glance",
-        figure=as_markup(DisplayedFigure(layout, record).to_html(SOURCES)),
         figure_page=figure_page,
         audited=to_html(error_rate(dataset)),
         # Called at the end of the page: by then the store holds every number on it.
@@ -150,6 +149,12 @@ def render_index(
         footnotes=lambda: as_markup(hidden_footnotes(dataset, store, f"{SOURCES}.html")),
     )
     return page, store
+
+
+def _figure(layout: Layout, record: FigureRecord, store: ValueStore) -> str:
+    store.add(title_sentence(layout))
+    store.add(layout.caption)
+    return DisplayedFigure(layout, record).to_html(SOURCES)
 
 
 def render_sources(
@@ -302,7 +307,7 @@ def _claims(
     claims = claim_audit.sort_by_verdict(claim_audit.judge_claims(dataset))
     disagreements = claim_audit.disagreements(claims, studies)[:MAX_DISAGREEMENTS]
     return {
-        "summary": to_html(claim_audit.claims_sentence(claims)),
+        "summary": lambda: to_html(claim_audit.claims_sentence(claims)),
         "lines": [to_html(line) + _link_to_row(CLAIMS_TABLE, line) for line in disagreements],
         "page": _page(names, "claims"),
     }
@@ -320,7 +325,7 @@ def _unknowns(
     )
     lines = [unknowns.unknown_line(unknown) for unknown in top]
     return {
-        "summary": to_html(unknowns.unknowns_summary(entries)),
+        "summary": lambda: to_html(unknowns.unknowns_summary(entries)),
         "lines": [to_html(line) + _link_to_row(UNKNOWNS_TABLE, line) for line in lines],
         "bears_on_claims": has_guide(dataset),
         "page": _page(names, "unknowns"),
@@ -333,7 +338,7 @@ def _reading_list(
     if not find_wanted_results(dataset):
         return None
     return {
-        "summary": to_html(primary_outcomes_sentence(dataset)),
+        "summary": lambda: to_html(primary_outcomes_sentence(dataset)),
         "page": _page(names, "reading_list"),
     }
 
