@@ -32,7 +32,7 @@ from evidence.figures.dose_effect_all_trials import lay_out_dose_effect_all_tria
 from evidence.figures.dose_effect_one_trial import lay_out_dose_effect_one_trial
 from evidence.figures.dose_response_curve import lay_out_dose_response_curve
 from evidence.figures.evidence_map import lay_out_evidence_map
-from evidence.figures.follow_up_timeline import lay_out_follow_up
+from evidence.figures.follow_up_timeline import FollowUpLayout, lay_out_follow_up
 from evidence.figures.forest_plot import lay_out_cumulative, lay_out_explorer_forest, lay_out_forest
 from evidence.figures.layout import draw, split_into_pages
 from evidence.figures.proportions_by_arm import lay_out_proportions_by_arm
@@ -496,7 +496,7 @@ def faults(layout, monkeypatch, width=style.DOUBLE_COLUMN):
         and box.y0 + 1 < box2.y1
         and box2.y0 + 1 < box.y1
     )
-    if width > style.SINGLE_COLUMN and page.height * 25.4 > 247:
+    if page.height * 25.4 > 247:
         yield ("height", page.height * 25.4)
 
 
@@ -558,6 +558,15 @@ def test_a_chart_too_long_for_a_page_becomes_several(layouts):
         ("fig-risen-2", 10, 10),
     ]
     assert split_into_pages(layouts["arms"]) == (layouts["arms"],)
+
+
+def test_a_timeline_is_divided_between_its_lanes(layouts, monkeypatch):
+    monkeypatch.setattr(FollowUpLayout, "rows_per_page", 1)
+    layout = layouts["follow-up"]
+    pages = split_into_pages(layout)
+    assert [page.lanes["study"].item() for page in pages] == list(layout.lanes["study"])
+    assert [sentence for page in pages for sentence in page.reading] == list(layout.reading)
+    assert all((page.frame["lane"] == 0).all() for page in pages)
 
 
 @pytest.mark.parametrize(("value", "text"), [(-1e-9, "0"), (0.4, "0"), (-3, "−3"), (12.6, "+13")])

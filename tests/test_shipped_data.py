@@ -27,6 +27,7 @@ from evidence.exchange.references import read_references
 from evidence.figures.arm_comparison import lay_out_arm_comparison
 from evidence.figures.dose_effect_one_trial import lay_out_dose_effect_one_trial
 from evidence.figures.layout import split_into_pages
+from evidence.files import read_json
 from evidence.provenance.methods import METHODS
 from evidence.report.figure_identity import WIDTHS
 from evidence.report.trace import trace_number
@@ -170,11 +171,21 @@ LARGEST = [
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("name", LARGEST)
 def test_every_text_of_the_largest_figures_can_be_read(shipped, name, width, monkeypatch):
-    # The timeline is not divided into pages: with all studies it would be taller than one.
-    scope = "core" if name == "follow-up" else "all"
-    layout = CHARTS[name](shipped, select_results(shipped, scope=scope))
+    layout = CHARTS[name](shipped, select_results(shipped))
     for part in split_into_pages(layout):
         assert list(faults(part, monkeypatch, width)) == []
+
+
+def test_no_two_figures_show_the_same_rows(report):
+    """But the pooled estimate after each study, and the judgements of a tool summed up."""
+    shown: dict[frozenset, set[str]] = {}
+    for path in (report / "figures").glob("*.json"):
+        record = read_json(path)
+        shown.setdefault(frozenset(record["rows"]), set()).add(record["id"])
+    same = [ids for ids in shown.values() if len(ids) > 1]
+    tools = ("rob-1-2011", "rob-2-2019", "robins-i-2016")
+    views = [{f"fig-risk-of-bias-{tool}", f"fig-risk-summary-{tool}"} for tool in tools]
+    assert [ids for ids in same if ids not in [{"fig-forest", "fig-cumulative"}, *views]] == []
 
 
 def test_only_the_lowest_dose_has_an_effect_size_and_is_no_different_after_adjustment(shipped):

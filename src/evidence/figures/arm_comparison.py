@@ -55,7 +55,7 @@ class ArmComparisonLayout(Layout):
     gives for the same arms) and `warning`.
     """
 
-    rows_per_page = 14
+    rows_per_page = 10
 
 
 def lay_out_arm_comparison(
@@ -143,9 +143,9 @@ def _lay_out(
             f"{identity}.caption",
             f"Proportion of participants with {escape_braces(words)} in each arm, with {{level}} Wilson "
             f"confidence intervals{guide_words}; risk difference in percentage points (Newcombe "
-            "confidence interval); risk ratio on a log scale (confidence interval of its "
-            "logarithm). An interval that crosses the dashed line is compatible with no "
-            "difference. {side}{warnings}{undrawn}",
+            "confidence interval); risk ratio (confidence interval of its logarithm). An interval "
+            "that includes a difference of 0, or a ratio of 1, is compatible with no difference. "
+            "{side}{warnings}{undrawn}",
             {
                 "level": confidence_level(confidence),
                 "side": " ".join(dict.fromkeys(_side(dataset, name) for name in outcomes)),
@@ -260,33 +260,25 @@ class _Mark:
 @draw.register
 @style.house_style()
 def draw_arm_comparison(layout: ArmComparisonLayout, width: float = style.DOUBLE_COLUMN):
-    """Draw the proportions, the risk differences and the risk ratios, beside or below each other."""
+    """Draw proportions, risk differences and risk ratios beside each other.
+
+    A single column has marks for the proportions, and the two effects as text: three charts below
+    each other would be taller than a page.
+    """
     figure, is_narrow = style.empty_figure(width, 1), style.is_narrow(width)
     page_width = width - 2 * style.MARGIN
-    label_width = (0.5 if is_narrow else 0.32) * page_width
-    legend_height = _add_legend(figure, layout.frame)
-    arms = _stack(figure, layout, label_width - GAP / 2)
-    effects = _stack(figure, layout, label_width - GAP / 2, has_comparators=False)
-    # A title above each panel, and its axis and label below.
-    above, below = 0.28, {"proportion": 0.3, "rd": 0.82, "rr": 0.82}
-    if is_narrow:
-        panels = dict(zip(PANELS, (arms, effects, effects), strict=True))
-        edges = dict.fromkeys(PANELS, (label_width, page_width - GAP))
-        whole = sum(above + texts.height + below[name] for name, (texts, _) in panels.items())
-    else:
-        panels = dict.fromkeys(PANELS, arms)
-        room = (page_width - label_width - 2.6 * GAP) / 3
-        lefts = (label_width + number * (room + GAP) for number in range(3))
-        edges = {name: (left, left + room) for name, left in zip(PANELS, lefts, strict=True)}
-        whole = above + arms[0].height + max(below.values())
-    whole += legend_height
-    figure.set_size_inches(width, whole)
-    bottom = whole
-    for name, (texts, marks) in panels.items():
-        if is_narrow or name == "proportion":
-            bottom -= above + texts.height
-        axes, write = style.add_panel(figure, edges[name], bottom, texts.height)
-        if is_narrow or name == "proportion":
+    label_width = (0.55 if is_narrow else 0.32) * page_width
+    legend_height = _add_legend(figure, layout.frame, has_effects=not is_narrow)
+    texts, marks = _stack(figure, layout, label_width - GAP / 2, has_effects=is_narrow)
+    panels = list(PANELS)[: 1 if is_narrow else None]
+    room = (page_width - label_width - GAP * (1 if is_narrow else 2.6)) / len(panels)
+    # A title above the panels, and their axes and labels below.
+    above, below = 0.28, (0.3 if is_narrow else 0.82) + legend_height
+    figure.set_size_inches(width, above + texts.height + below)
+    for number, name in enumerate(panels):
+        left = label_width + number * (room + GAP)
+        axes, write = style.add_panel(figure, (left, left + room), below, texts.height)
+        if number == 0:
             texts.draw(write)
         _draw_panel(axes, name, marks)
         axes.set_title(PANELS[name], pad=4)
@@ -294,12 +286,10 @@ def draw_arm_comparison(layout: ArmComparisonLayout, width: float = style.DOUBLE
         axes.spines["left"].set_visible(False)
         axes.grid(axis="x")
         axes.tick_params(axis="x", labelsize=style.SMALL_SIZE)
-        if is_narrow:
-            bottom -= below[name]
     return figure
 
 
-def _stack(figure, layout: ArmComparisonLayout, width: float, *, has_comparators: bool = True):
+def _stack(figure, layout: ArmComparisonLayout, width: float, *, has_effects: bool):
     """Place the texts and marks of all blocks below each other."""
     texts, marks = style.TextColumn(figure, width), []
     block = ["heading", "label", "versus", "events2", "n2", "definition"]
@@ -310,14 +300,15 @@ def _stack(figure, layout: ArmComparisonLayout, width: float, *, has_comparators
             texts.add(sign, color=style.VERMILION)
         for number, row in enumerate(rows.itertuples()):
             # Its effect stands above the mark, beside the heading for the first arm.
-            texts.height += style.LINE if number else 0
+            texts.height += style.LINE if number and not has_effects else 0
             y_text = texts.height - style.LINE / 2
-            counts = _arm_text(row.arm, row.events1, row.n1, row.proportion1)
-            y = texts.add(counts if has_comparators else row.arm)
+            y = texts.add(_arm_text(row.arm, row.events1, row.n1, row.proportion1))
             marks.append(_Mark(y=y, y_text=y_text, row=row, role="intervention"))
-        if has_comparators:
-            y = texts.add(_arm_text(row.versus, row.events2, row.n2, row.proportion2))
-            marks.append(_Mark(y=y, y_text=y, row=row, role="comparator"))
+            for name in ("rd", "rr") if has_effects else ():
+                effect = f"{PANELS[name].lower()} {_effect_text(row, name)}"
+                texts.add(effect, fontsize=style.SMALL_SIZE)
+        y = texts.add(_arm_text(row.versus, row.events2, row.n2, row.proportion2))
+        marks.append(_Mark(y=y, y_text=y, row=row, role="comparator"))
         texts.height += PADDING
     return texts, marks
 
@@ -356,21 +347,26 @@ def _draw_proportion(axes, mark: _Mark) -> None:
 
 def _draw_effect(axes, name: str, mark: _Mark) -> None:
     """Draw an effect, with its numbers above, as near to its mark as the panel has room."""
-    estimate, low, high = (getattr(mark.row, f"{name}{end}") for end in ("", "_low", "_high"))
+    ends = [getattr(mark.row, f"{name}{end}") for end in ("", "_low", "_high")]
+    estimate, low, high = 100 * np.array(ends) if name == "rd" else ends
+    text = _effect_text(mark.row, name)
+    look = {"ha": "center", "va": "center", "transform": axes.get_yaxis_transform()}
     if not np.isfinite(low):
-        axes.text(0.5, mark.y, NOT_ESTIMABLE, ha="center", va="center",
-                  transform=axes.get_yaxis_transform())  # fmt: skip
+        axes.text(0.5, mark.y, text, **look)
         return
-    if name == "rd":
-        text = f"{_points(estimate)} ({_points(low)} to {_points(high)})"
-        estimate, low, high = 100 * estimate, 100 * low, 100 * high
-    else:
-        text = f"{format_number(estimate)} ({format_interval(low, high)})"
     axes.plot([low, high], [mark.y, mark.y], color=style.INK, lw=1.4)
     axes.plot(estimate, mark.y, "D", ms=5, color=style.INK)
-    axes.text(0.5, mark.y_text, text, ha="center", va="center",
-              transform=axes.get_yaxis_transform(),
-              bbox={"fc": "white", "ec": "none", "pad": 0.5})  # fmt: skip
+    behind = {"fc": "white", "ec": "none", "pad": 0.5}
+    axes.text(0.5, mark.y_text, text, bbox=behind, **look)
+
+
+def _effect_text(row, name: str) -> str:
+    estimate, low, high = (getattr(row, f"{name}{end}") for end in ("", "_low", "_high"))
+    if not np.isfinite(low):
+        return NOT_ESTIMABLE
+    if name == "rd":
+        return f"{_points(estimate)} ({_points(low)} to {_points(high)})"
+    return f"{format_number(estimate)} ({format_interval(low, high)})"
 
 
 def _sides(frame: pd.DataFrame, name: str) -> str:
@@ -394,7 +390,7 @@ def _format_ratio_axis(axes, frame: pd.DataFrame) -> None:
     axes.set_xlabel(_sides(frame, "log scale"))
 
 
-def _add_legend(figure, frame: pd.DataFrame) -> float:
+def _add_legend(figure, frame: pd.DataFrame, *, has_effects: bool) -> float:
     marks = [
         {"marker": style.MARK_OF_ARM[role], "lw": 1.4, "ms": 5.5,
          "color": style.COLOUR_OF_ARM[role], "label": label}
@@ -402,5 +398,6 @@ def _add_legend(figure, frame: pd.DataFrame) -> float:
     ]  # fmt: skip
     if _has_guide(frame):
         marks.append(GUIDE)
-    marks.append({"marker": "D", "lw": 1.4, "ms": 5, "color": style.INK, "label": "effect"})
+    if has_effects:
+        marks.append({"marker": "D", "lw": 1.4, "ms": 5, "color": style.INK, "label": "effect"})
     return style.legend(figure, marks, ncols=4)

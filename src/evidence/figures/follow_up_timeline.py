@@ -1,6 +1,7 @@
 """Findings over time since treatment: one lane per study, from minutes to years on a log axis."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 
@@ -57,8 +58,30 @@ class FollowUpLayout(Layout):
     the times that the guide names: `lane`, `days_low`, `days`, `text`.
     """
 
+    rows_per_page = 14
     lanes: pd.DataFrame = field(repr=False)
     guide: pd.DataFrame = field(repr=False)
+
+    @property
+    def row_count(self) -> int:
+        """The number of lanes."""
+        return len(self.lanes)
+
+    def rows(self, start: int, end: int) -> dict[str, Any]:
+        """Return the fields that differ if the layout has only some of its lanes."""
+        frame, guide = (
+            table[table["lane"].between(start, end - 1)].assign(
+                lane=lambda rows: rows["lane"] - start
+            )
+            for table in (self.frame, self.guide)
+        )
+        lanes = self.lanes.iloc[start:end].reset_index(drop=True)
+        return {
+            "reading": _study_sentences(lanes, frame, guide),
+            "frame": frame.reset_index(drop=True),
+            "lanes": lanes,
+            "guide": guide.reset_index(drop=True),
+        }
 
 
 def lay_out_follow_up(
@@ -74,7 +97,7 @@ def lay_out_follow_up(
     findings = findings.assign(
         lane=findings["study"].map(lane_numbers),
         name=[
-            f"{row.study}/{row.outcome}/{format_duration(row.days)}/{row.finding}"
+            f"{row.study}/{row.outcome}/{_period(row)}/{row.finding}"
             for row in findings.itertuples()
         ],
     )
@@ -96,7 +119,9 @@ def lay_out_follow_up(
         methods={"days_low": "days", "days": "days"},
         empty="" if len(findings) else "No result on a benefit at a stated time among these.",
         lanes=lanes,
-        guide=guide[["lane", "days_low", "days", "text", "address"]].reset_index(drop=True),
+        guide=guide[["study", "lane", "days_low", "days", "text", "address"]].reset_index(
+            drop=True
+        ),
     )
 
 
@@ -144,10 +169,8 @@ def _study_sentences(
     sentences = []
     for lane in lanes.itertuples():
         for row in findings[findings["study"] == lane.study].itertuples():
-            low, high = format_duration(row.days_low), format_duration(row.days)
-            time = high if row.days_low == row.days else f"{low} to {high}"
             sentences.append(
-                f"{lane.label}, {row.outcome} at {time}: {MARKS[row.finding][2]}"
+                f"{lane.label}, {row.outcome} at {_period(row)}: {MARKS[row.finding][2]}"
                 + (f" ({row.text})" if row.text else "")
                 + ("." if row.confirmed else ", not confirmed in its source.")
             )
@@ -157,6 +180,11 @@ def _study_sentences(
         ]
         sentences.append(_follow_up_sentence(lane))
     return tuple(sentences)
+
+
+def _period(row) -> str:
+    low, high = format_duration(row.days_low), format_duration(row.days)
+    return high if row.days_low == row.days else f"{low} to {high}"
 
 
 def _follow_up_sentence(lane) -> str:

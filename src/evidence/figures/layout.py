@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import singledispatch
 from html import escape
 from itertools import pairwise
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pandas as pd
 
@@ -40,7 +40,23 @@ class Layout:
     methods: Mapping[str, str] = field(default_factory=dict)
     empty: str = ""
     rows_per_page: ClassVar[int | None] = None
-    """So many rows of `frame`, each with its sentence in `reading`, fit on a page of A4."""
+    """So many rows fit on a page of A4 at either width."""
+
+    @property
+    def row_count(self) -> int:
+        """The number of rows that a page must hold."""
+        return len(self.frame)
+
+    def rows(self, start: int, end: int) -> dict[str, Any]:
+        """Return the fields of the layout that differ if it has only some of its rows.
+
+        Sentences that follow those of the rows belong to the last one.
+        """
+        is_last = end == self.row_count
+        return {
+            "reading": self.reading[start : None if is_last else end],
+            "frame": self.frame.iloc[start:end].reset_index(drop=True),
+        }
 
     def to_html(self, picture: str, caption: str, version: str = "") -> str:
         """Return a `figure` element around a picture, or a note if nothing is drawn.
@@ -87,7 +103,7 @@ def draw(layout: Layout, width: float = DOUBLE_COLUMN):
 
 def split_into_pages(layout: Layout) -> tuple[Layout, ...]:
     """Return a layout, or if it is too long for a page, its parts, each with a number in its id."""
-    most, size = layout.rows_per_page, len(layout.frame)
+    most, size = layout.rows_per_page, layout.row_count
     if most is None or size <= most:
         return (layout,)
     parts = -(-size // most)
@@ -95,15 +111,14 @@ def split_into_pages(layout: Layout) -> tuple[Layout, ...]:
     starts = [round(number * size / parts) for number in range(parts + 1)]
     pages = []
     for number, (start, end) in enumerate(pairwise(starts), start=1):
-        identity, is_last = f"{layout.id}-{number}", number == parts
+        identity = f"{layout.id}-{number}"
         pages.append(
             replace(
                 layout,
                 id=identity,
                 title=f"{layout.title} ({number} of {parts})",
                 caption=replace(layout.caption, name=f"{identity}.caption"),
-                reading=layout.reading[start : None if is_last else end],
-                frame=layout.frame.iloc[start:end].reset_index(drop=True),
+                **layout.rows(start, end),
             )
         )
     return tuple(pages)
