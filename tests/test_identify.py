@@ -264,7 +264,7 @@ def test_a_printed_id_tells_whether_it_is_current(bakery, record, capsys):
     code, out, _ = identify(capsys, bakery, "fig-risen@0000000")
     assert code == 1
     assert re.search(f"today: +{name}", out)
-    assert "only a file with its metadata can show" in out
+    assert "only the data or a file with its record can show" in out
 
 
 def test_a_pdf_without_metadata_is_known_by_the_id_printed_on_it(bakery, figures, tmp_path, capsys):
@@ -333,7 +333,7 @@ def test_an_unknown_figure_or_file_is_refused(bakery, capsys):
     assert "fig-risen is neither a file nor the id printed on a figure" in err
     code, _, err = identify(capsys, bakery, "fig-other@0000000")
     assert code == 1
-    assert "has no figure fig-other. Available: fig-risen." in err
+    assert "has no figure or table fig-other. Available: fig-risen." in err
 
 
 def damaged(record, **fields):
@@ -371,3 +371,14 @@ def test_text_of_a_foreign_file_cannot_steer_the_terminal(
     assert code == 0
     assert "<U+001B>[2J<U+001B>]0;owned<U+0007> harmless <U+202E>teews<U+000D>" in printed
     assert not set(printed) & set("\x1b\x07\u202e\r")
+
+
+def test_a_table_is_identified_by_its_id_and_by_its_files(bakery, tmp_path, capsys):
+    content = json.loads(bakery.path("reports/tables/tab-results.json").read_text("utf-8"))
+    path = tmp_path / "numbers.csv"
+    shutil.copy(bakery.path("reports/tables/tab-results.csv"), path)
+    for query in (f"tab-results@{content['version']}", path):
+        assert identify(capsys, bakery, query)[0] == 0
+    code, out, _ = identify(capsys, bakery, "tab-results@0000000")
+    assert code == 1
+    assert f"today:        tab-results@{content['version']}" in out

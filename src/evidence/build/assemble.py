@@ -4,6 +4,7 @@ Also the index of a batch, which is written from the manifests of its sets.
 """
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -27,6 +28,7 @@ from evidence.files import atomic_write, format_json, read_json
 from evidence.notebook.locate import notebooks_of
 from evidence.notebook.requirements import unmet_needs
 from evidence.report import glossary, html_pages, index_page
+from evidence.report.figure_pages import EMBED, PartPages
 from evidence.report.footnotes import sentence_html
 from evidence.report.search_index import SEARCH_INDEX, search_index
 
@@ -60,7 +62,7 @@ def write_pages(
     notebooks = {name: read_json(staging / "notebooks" / f"{name}.ipynb") for name in entries}
     pages = {name: html_pages.describe_notebook(name, book) for name, book in notebooks.items()}
     error_rate_html = sentence_html(error_rate(dataset), page="index", footnotes=index_page.SOURCES)
-    figure_files = {path.name for path in (staging / "figures").glob("*")}
+    figures = {path.stem for path in (staging / "figures").glob("*.json")}
     html = {
         name: html_pages.render_notebook(
             book,
@@ -69,7 +71,7 @@ def write_pages(
             list(entries[name]["parameters"].items()),
             entries[name]["inputs"],
             error_rate_html,
-            figure_files,
+            figures,
             plan.name,
             describe_parameters(
                 dataset, entries[name]["parameters"], entries[name]["recipe"]["parameters"]
@@ -89,6 +91,7 @@ def write_pages(
         failures=list(_list_failures(plan.target, failures, plan.target)),
         set_name=plan.name,
         missing=_missing_reports(plan),
+        figures=figures,
     )
     html[index_page.SOURCES] = index_page.render_sources(
         dataset,
@@ -103,35 +106,56 @@ def write_pages(
         name: glossary.annotate(text, terms)
         for name, text in html_pages.resolve_row_links(html).items()
     }
+    part_pages = PartPages(
+        dataset,
+        staging,
+        pages,
+        html,
+        inputs={name: entry["inputs"] for name, entry in entries.items()},
+        audited=error_rate_html,
+        set_name=plan.name,
+    ).render()
     html[glossary.GLOSSARY] = glossary.render_glossary(
         dataset, list(pages.values()), audited=error_rate_html, set_name=plan.name
     )
-    for name, text in html.items():
+    for name, text in (html | part_pages).items():
         (staging / f"{name}.html").write_text(text, "utf-8")
-    (staging / SEARCH_INDEX).write_text(search_index(html), "utf-8")
+    # Of the pages of figures and tables only their titles: all else is on the reports.
+    titles = {name: text for name, text in part_pages.items() if not name.endswith(EMBED)}
+    titles = {name: _title_only(text) for name, text in titles.items()}
+    (staging / SEARCH_INDEX).write_text(search_index(html | titles), "utf-8")
     values, texts = {"index": index_values.values}, {"index": index_values.texts}
     for name in entries:
         path = staging / "values" / f"{name}.json"
         if path.is_file():
             content = read_json(path)
             values[name], texts[name] = content["values"], content["texts"]
-    figures = len(list((staging / "figures").glob("*.json")))
     n_values = sum(map(len, values.values()))
     (staging / "values.json").write_text(format_json(_by_page(values)), "utf-8")
     (staging / "texts.json").write_text(format_json(_by_page(texts)), "utf-8")
-    page_files = [*(f"{name}.html" for name in html), SEARCH_INDEX, "values.json", "texts.json"]
+    page_files = [
+        *(f"{name}.html" for name in html | part_pages),
+        SEARCH_INDEX,
+        "values.json",
+        "texts.json",
+    ]
     manifest = {
         "evidence": version("evidence"),
         "inputs": dataset.checksums,
         "lines": line_digests(dataset),
-        "figures": figures,
+        "figures": len(figures),
         "values": n_values,
         "failed": dict(failures),
         "reports": dict(entries),
         "pages": file_digests(staging, page_files),
     }
     (staging / MANIFEST).write_text(format_json(manifest), "utf-8")
-    return figures, n_values
+    return len(figures), n_values
+
+
+def _title_only(page: str) -> str:
+    title = re.search(r"<h1>.*?</h1>", page, re.DOTALL)
+    return f"<main>{title[0] if title else ''}</main>"
 
 
 def _missing_reports(plan: ReportPlan) -> list[dict[str, str]]:

@@ -420,11 +420,11 @@ def _export_report(file_format: str, style: str, out: str, reports: str, project
 @reports_option
 @project_option
 def identify(figure: str, output_format: str, reports: str, project: str) -> int:
-    """Identify a figure file and say whether it is current.
+    """Identify a figure or table and say whether it is current.
 
-    FILE is a picture of any name, or the id printed at the lower right corner of one. The command
-    prints figure, version, rows and studies, and what has changed since. The exit code is 0 if the
-    figure is current, else 1.
+    FILE is a picture of any name, or an id with its version, as at the lower right corner of a
+    figure. The command prints figure, version, rows and studies, and what has changed since. The
+    exit code is 0 if the figure or table is current, else 1.
     """
     from evidence.dataset.dataset import read_dataset
     from evidence.report.identify_figure import identify_figure

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from evidence.provenance.values import read_figure_records
 from evidence.report.figure_identity import sidecar_path
 
 CITATION_FILE = "CITATION.cff"
+MAX_ORDERED = 10_000
 REQUIRED_FIELDS = ("cff-version", "message", "title", "authors")
 
 
@@ -175,6 +177,19 @@ def _author(person: Mapping) -> Author:
     )
 
 
+def read_cited_project(dataset: Dataset) -> CitedProject | None:
+    """Read the `CITATION.cff` of a dataset's project, or return None if there is none.
+
+    Raises
+    ------
+    EvidenceError
+        If the file cannot be used.
+    """
+    # Read by the dataset, so that a report is out of date when the file has changed.
+    is_there = dataset.read_text(CITATION_FILE)
+    return read_citation_file(dataset.project) if is_there else None
+
+
 def citation_references(
     bibliography: Bibliography, parts: Iterable[CitedPart], keys: Iterable[str], folder: Path
 ) -> list[Reference]:
@@ -208,11 +223,9 @@ def format_part_bibtex(dataset: Dataset, part: CitedPart) -> str:
     EvidenceError
         If the `CITATION.cff` cannot be used.
     """
-    references = _sources(dataset.bibliography, [part])
-    # Read by the dataset, so that a report is out of date when the file has changed.
-    if dataset.read_text(CITATION_FILE):
-        references.append(read_citation_file(dataset.project).reference(part))
-    return format_bibtex(references)
+    project = read_cited_project(dataset)
+    own = [project.reference(part)] if project else []
+    return format_bibtex([*_sources(dataset.bibliography, [part]), *own])
 
 
 def _sources(
@@ -226,11 +239,16 @@ def _sources(
             f"{', '.join(missing)}: not in references.bib; the figure is from another version of "
             "the data"
         )
-    # By authors, year and letter, which no other style has in this order.
     return [
-        *sorted(map(bibliography.__getitem__, studies), key=format_apa),
-        *sorted(map(bibliography.__getitem__, others), key=format_apa),
+        *sorted(map(bibliography.__getitem__, studies), key=_order),
+        *sorted(map(bibliography.__getitem__, others), key=_order),
     ]
+
+
+@lru_cache(MAX_ORDERED)
+def _order(source: Reference) -> str:
+    """Return the authors, year and letter of a source, which no other style has in this order."""
+    return format_apa(source)
 
 
 @dataclass(frozen=True)

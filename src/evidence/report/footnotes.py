@@ -217,7 +217,7 @@ def _sections(
     sections: dict[str, list[Footnote]] = {}
     for key, columns in groups.items():
         identity, _, name = key.partition(":")
-        label = _label(dataset, name, rows)
+        label = mark_label(dataset, name, rows)
         sections.setdefault(identity, []).append(_mark_note(dataset, key, label, columns))
     return [(titles[name], anchor("numbers", name), notes) for name, notes in sections.items()]
 
@@ -225,7 +225,7 @@ def _sections(
 def _mark_note(dataset: Dataset, key: str, label: str, columns: Mapping[str, dict]) -> Footnote:
     by_method: dict[str, list[str]] = {}
     for column, entry in columns.items():
-        words = f"{_quantity(column)} {_format(entry['value'])}"
+        words = f"{quantity(column)} {_format(entry['value'])}"
         by_method.setdefault(entry["method"], []).append(words)
     rows = tuple(dict.fromkeys(row for entry in columns.values() for row in entry["rows"]))
     methods = tuple((method, ", ".join(words)) for method, words in by_method.items())
@@ -239,7 +239,7 @@ def _footnote(
     return Footnote(methods, () if summary else rows, summary, **own)
 
 
-def _label(dataset: Dataset, name: str, rows: Mapping[str, SourceRow]) -> str:
+def mark_label(dataset: Dataset, name: str, rows: Mapping[str, SourceRow]) -> str:
     """Return the name of a mark or row in words; of a row that is an address, what it describes."""
     if (row := rows.get(f"data/{name}")) is not None:
         return row.description
@@ -249,7 +249,7 @@ def _label(dataset: Dataset, name: str, rows: Mapping[str, SourceRow]) -> str:
     )
 
 
-def _quantity(column: str) -> str:
+def quantity(column: str) -> str:
     """Return a column in words: `rr_low` is 'risk ratio, low', `n1` is 'n, arm 1'."""
     if column in QUANTITIES:
         return QUANTITIES[column]

@@ -18,17 +18,7 @@ from evidence.files import digest
 from evidence.report.search_index import SEARCH_INDEX
 from evidence.tables.html_table import anchor
 
-DOWNLOADS = {
-    "Download": {".svg": "SVG", ".pdf": "PDF", ".eps": "EPS", ".png": "PNG", ".tiff": "TIFF"},
-    "For one column (85 mm)": {
-        "-85mm.svg": "SVG", "-85mm.pdf": "PDF", "-85mm.eps": "EPS", "-85mm.png": "PNG",
-        "-85mm.tiff": "TIFF",
-    },
-    "Data": {".csv": "plotted numbers (CSV)", ".json": "description (JSON)"},
-    "Cite": {".bib": "BibTeX"},
-}  # fmt: skip
-"""What a page offers below a figure, by the end of a name, if the report wrote such a file."""
-SCRIPTS = ("table.js", "page.js", "panel.js", "search.js")
+SCRIPTS = ("table.js", "page.js", "panel.js", "copy.js", "search.js")
 """The scripts inside every page, in this order."""
 OUTPUT_TYPES = ("text/html", "text/markdown", "image/png", "text/plain")
 """The types of notebook output that a page shows; the first that is present."""
@@ -138,7 +128,13 @@ def as_markup(html: str) -> str:
 
 
 def render(
-    template: str, *, headings: Headings | None = None, scope_line: str = "", **content: object
+    template: str,
+    *,
+    headings: Headings | None = None,
+    scope_line: str = "",
+    root: str = "",
+    shows_files: bool = False,
+    **content: object,
 ) -> str:
     """Fill a template of `report/templates`, with style and script at hand; texts are escaped.
 
@@ -148,6 +144,10 @@ def render(
         Headings inside `content`; the template adds its own.
     scope_line : str
         The scope and parameters of the page, for the line below its title.
+    root : str
+        Leads from the page to the folder of all pages, if it is in another one.
+    shows_files : bool
+        Whether the page shows pictures that are files beside it.
     """
     headings = Headings() if headings is None else headings
     page = (
@@ -160,6 +160,8 @@ def render(
             headings=headings.entries,
             heading=headings.html,
             scope_line=scope_line,
+            root=root,
+            shows_files=shows_files,
             **content,
         )
     )
@@ -178,7 +180,7 @@ def render_notebook(
     parameters: Sequence[tuple[str, object]],
     inputs: Mapping[str, str],
     audited: str,
-    figure_files: Collection[str] = (),
+    figures: Collection[str] = (),
     set_name: str = "",
     scope_line: str = "",
 ) -> str:
@@ -190,8 +192,8 @@ def render_notebook(
         The checksum of each table, by file name.
     audited : str
         The sentence on the audit for the foot of the page, as HTML.
-    figure_files : collection of str
-        The names of the files in the folder of figures.
+    figures : collection of str
+        The figures that have a page of their own, by id.
     set_name : str
         The parameter set that the page belongs to, if any.
     scope_line : str
@@ -213,7 +215,8 @@ def render_notebook(
         program=version("evidence"),
         code="\n\n".join(code),
         audited=as_markup(audited),
-        blocks=[(block, _downloads(block.figure, figure_files)) for block in blocks],
+        blocks=blocks,
+        figures=figures,
         footnoted={block.figure for block in blocks if _has_footnotes(block.figure, blocks)},
     )
 
@@ -240,19 +243,6 @@ def _blocks(notebook: Mapping, headings: Headings, pages: Collection[str]) -> It
             yield Block(html, content.get("figure", ""), content.get("lists_pages", False))
     if folded_level:
         yield Block(as_markup("</details>"))
-
-
-def _downloads(figure: str, figure_files: Collection[str]) -> dict[str, list[tuple[str, str]]]:
-    """List the files of a figure by purpose, each with its label."""
-    offered = {
-        purpose: [
-            (f"figures/{figure}{ending}", label)
-            for ending, label in endings.items()
-            if f"{figure}{ending}" in figure_files
-        ]
-        for purpose, endings in DOWNLOADS.items()
-    }
-    return {purpose: links for purpose, links in offered.items() if links}
 
 
 def _has_footnotes(figure: str, blocks: Sequence[Block]) -> bool:
@@ -334,18 +324,18 @@ def describe_notebook(name: str, notebook: Mapping) -> Page:
 
 
 def resolve_row_links(pages: Mapping[str, str]) -> dict[str, str]:
-    """Lead links between rows of tables to the page that shows the row.
+    """Lead links to rows of tables and to footnotes to the page that has them.
 
     A table links to a row of another table by its id alone, because the notebook that writes it
     cannot know which page will show the row. If no page does, as in a run on part of the data, the
-    link is removed and its words stay.
+    link is removed and its words stay. A row without numbers has no footnote.
 
     Parameters
     ----------
     pages : mapping of str to str
         The HTML of all pages by name.
     """
-    row = r'\bid="(tab-[^"]+)"'
+    row = r'\bid="((?:tab|why)-[^"]+)"'
     page_of = {identity: name for name, html in pages.items() for identity in re.findall(row, html)}
     resolved = {}
     for name, html in pages.items():
@@ -358,6 +348,6 @@ def resolve_row_links(pages: Mapping[str, str]) -> dict[str, str]:
             page = page_of.get(identity)
             return f'{before}"{page}.html#{identity}"{after}' if page else words
 
-        link = r'(<a\b[^>]*\bhref=)"#(tab-[^"]+)"([^>]*>([^<]*)</a>)'
+        link = r'(<a\b[^>]*\bhref=)"#((?:tab|why)-[^"]+)"([^>]*>([^<]*)</a>)'
         resolved[name] = re.sub(link, lead, html)
     return resolved

@@ -12,10 +12,11 @@ from evidence.errors import EvidenceError, did_you_mean
 from evidence.files import path_digest, read_json
 from evidence.provenance.rows import MAX_ROWS_DESCRIBED, row_ranges
 from evidence.provenance.values import read_build_files, read_figure_records
+from evidence.report.cite import cited_part, read_part_record
 from evidence.report.figure_metadata import read_metadata
 
 Rows = Mapping[str, Mapping[str, str]]
-_NAME = re.compile(r"(fig-[a-z0-9-]+)@([0-9a-f]{7})")
+_NAME = re.compile(r"((?:fig|tab)-[a-z0-9-]+)@([0-9a-f]{7})")
 _KEYS = {table.file: table.key for table in schema.TABLES}
 
 
@@ -74,8 +75,8 @@ def identify_figure(dataset: Dataset, reports: Path, query: str) -> IdentifiedFi
     reports : path
         The folder of the finished reports.
     query : str
-        A file in SVG, PDF, PNG, EPS or TIFF under any name, any other file of a figure, or a printed id
-        such as fig-shares@1a2b3c4.
+        A file in SVG, PDF, PNG, EPS or TIFF under any name, any other file of a figure or table of
+        today's reports, or an id with a version, such as fig-shares@1a2b3c4.
 
     Raises
     ------
@@ -105,7 +106,8 @@ def identify_figure(dataset: Dataset, reports: Path, query: str) -> IdentifiedFi
     if empty:
         notes.append(f"nothing is drawn today: {empty}")
     elif not is_same and not record:
-        notes.append("only a file with its metadata can show how the figure differs")
+        kind = "table" if identity.startswith("tab-") else "figure"
+        notes.append(f"only the data or a file with its record can show how the {kind} differs")
     elif not is_same and record["parameters"] != today["parameters"]:
         notes.append(f"it was made with other parameters than {reports}: {record['command']}")
     return IdentifiedFigure(
@@ -120,12 +122,15 @@ def identify_figure(dataset: Dataset, reports: Path, query: str) -> IdentifiedFi
 
 
 def _record_of_file(path: Path, reports: Path) -> dict | str:
-    """Return the record in a file, or of the same file today, or the id printed on its page."""
+    """Return the record in a file, or of the same file today, or its id with its version."""
     checksum = path_digest(path)
     for sidecar in sorted((reports / "figures").glob("*.json")):
-        content = read_json(sidecar)
+        content = read_part_record(sidecar, "files")
         if checksum in content["files"].values():
             return content
+    for file in (reports / "tables").glob("tab-*"):
+        if path_digest(file) == checksum:
+            return cited_part(read_part_record(file.with_suffix(".json"))).name
     record, text = read_metadata(path)
     if record:
         return record
@@ -141,12 +146,15 @@ def _record_of_file(path: Path, reports: Path) -> dict | str:
 
 
 def _todays_record(reports: Path, identity: str) -> tuple[dict, str, str]:
-    """Today's record of a figure, the page that shows it, and the reason if it is empty."""
+    """Today's record of a figure or table, the page that shows it, and the reason if it is empty."""
     figures = read_figure_records(reports)
+    for path in (reports / "values").glob("*.json"):
+        if identity in read_json(path)["tables"]:
+            return read_part_record(reports / "tables" / f"{identity}.json"), path.stem, ""
     if identity not in figures:
         hint = did_you_mean(identity, figures)
         raise EvidenceError(
-            f"{reports} has no figure {identity}.{hint} Available: {', '.join(figures) or 'none'}."
+            f"{reports} has no figure or table {identity}.{hint} Available: {', '.join(figures) or 'none'}."
         )
     page, empty = figures[identity]["page"], figures[identity]["empty"]
     record = {} if empty else read_build_files(reports, f"figures/{identity}.json")[0]

@@ -1,7 +1,7 @@
 """The index page: the main findings, certainty, disagreements and unknowns, all computed."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from html import escape
 
@@ -69,6 +69,7 @@ def render_index(
     failures: Sequence[Mapping[str, str]] = (),
     set_name: str = "",
     missing: Sequence[Mapping[str, str]] = (),
+    figures: Collection[str] = (),
 ) -> tuple[str, ValueStore]:
     """Make the index page, which opens with the findings.
 
@@ -87,6 +88,8 @@ def render_index(
         The parameter set that the page belongs to, if any.
     missing : sequence of mapping
         For each report that would have nothing to say its `title`, `question`, and what it `needs`.
+    figures : collection of str
+        The figures that have a page of their own, by id.
 
     Returns
     -------
@@ -143,6 +146,8 @@ def render_index(
             )
         ],
         figure_page=figure_page,
+        figure_id=layout.id,
+        figures=figures,
         audited=to_html(error_rate(dataset)),
         # Called at the end of the page: by then the store holds every number on it.
         source_count=lambda: to_html(add_source_count(dataset, store)),

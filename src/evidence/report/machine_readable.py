@@ -68,6 +68,11 @@ def escape_formula(cell: object) -> object:
     return f"'{cell}" if FORMULA.match(cell) else cell
 
 
+def unescape_formula(cell: str) -> str:
+    """Return a cell of a CSV file as it was before `escape_formula`."""
+    return cell[1:] if cell.startswith("'") and FORMULA.match(cell[1:]) else cell
+
+
 def as_csv(frame: pd.DataFrame) -> str:
     """Format a frame as CSV in which no cell and no header is a formula."""
     text_columns = frame.select_dtypes(exclude="number").columns

@@ -195,7 +195,8 @@ class Report:
             # Only a table in a notebook needs a sort script of its own: a page has one already.
             return HtmlOutput(table._repr_html_(), text)
         write_table(table, self.dataset, self._out / "tables")
-        links = _file_links("", {f"tables/{table.id}.csv": "this table (CSV)"})
+        page = "Page of this table: cite, link, download"
+        links = _file_links("", {f"tables/{table.id}.html": page})
         return HtmlOutput(table.to_html() + links, text)
 
     def text(self, sentences: Sentence | Iterable[Sentence]) -> HtmlOutput:

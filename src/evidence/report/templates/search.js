@@ -13,6 +13,8 @@
     element.append(...children);
     return element;
   };
+  // What leads from this page to the folder of all pages.
+  const root = header.dataset.search.replace(/[^/]*$/, "");
   let entries = null;
   let message = "Loading the index …";
   let timer = 0;
@@ -34,7 +36,7 @@
       const isHeading = rank <= 2;
       const place = rank === 0 ? "" : [titles[number], isHeading ? "" : headings[number]];
       return {
-        page: `${pages[number]}.html`, anchor, rank, order, text,
+        page: `${root}${pages[number]}.html`, anchor, rank, order, text,
         place: [...new Set(place)].filter(Boolean).join(" › "),
         words: ` ${wordsOf(text).join(" ")} `,
       };
