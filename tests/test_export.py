@@ -94,6 +94,24 @@ def test_word_figure_has_picture_caption_alternative_text_and_references(bakery)
     assert texts[texts.index("References") + 1 :] == references
 
 
+def test_a_figure_for_one_column_is_85_mm_wide_in_every_document(bakery, tmp_path):
+    options = ["fig-risen", "--width", "85mm", "--format"]
+    assert export(bakery, *options, "docx", "--out", str(tmp_path / "f.docx")) == 0
+    (picture,) = docx.Document(str(tmp_path / "f.docx")).inline_shapes
+    assert picture.width.mm == pytest.approx(85, abs=0.1)
+    assert export(bakery, *options, "latex", "--out", str(tmp_path / "f.tex")) == 0
+    assert re.search(r"width=85mm.*\{fig-risen-85mm.pdf\}", (tmp_path / "f.tex").read_text("utf-8"))
+    assert (tmp_path / "fig-risen-85mm.pdf").is_file()
+    text = export_document(
+        bakery.dataset(), bakery.path("reports"), "fig-risen", "html", width="85mm"
+    )
+    assert b"width:85mm" in text
+    with pytest.raises(EvidenceError, match="--width 85mm is for figures"):
+        export_document(
+            bakery.dataset(), bakery.path("reports"), "tab-results", "html", width="85mm"
+        )
+
+
 @pytest.mark.parametrize("file_format", ["docx", "latex", "html"])
 def test_the_same_reports_give_the_same_bytes(bakery, monkeypatch, file_format):
     first = exported(bakery, "fig-risen", file_format)

@@ -22,7 +22,13 @@ from evidence.cli.app import (
     project_option,
     reports_option,
 )
-from evidence.cli.words import CITATION_STYLES, DOCUMENT_FORMATS, REFERENCE_STYLES, REPORT_FORMATS
+from evidence.cli.words import (
+    CITATION_STYLES,
+    DOCUMENT_FORMATS,
+    FIGURE_WIDTHS,
+    REFERENCE_STYLES,
+    REPORT_FORMATS,
+)
 from evidence.errors import (
     ParameterError,
 )
@@ -350,6 +356,7 @@ def cite(names: tuple[str, ...], style: str, csl: str, reports: str, project: st
     "evidence export tab-studies --format docx --out studies.docx",
     "evidence export tab-summary-of-findings --format latex --style apa",
     "evidence export fig-shares --format html --out fig-shares.html",
+    "evidence export fig-shares --format docx --width 85mm --out fig-shares.docx",
     "evidence export report --format pdf",
 )
 @click.argument("name")
@@ -367,10 +374,19 @@ def cite(names: tuple[str, ...], style: str, csl: str, reports: str, project: st
     show_default=True,
     help="Style of the references.",
 )
+@click.option(
+    "--width",
+    type=click.Choice(FIGURE_WIDTHS),
+    default="180mm",
+    show_default=True,
+    help="Width of a figure: 85mm for one column of a journal.",
+)
 @out_option
 @reports_option
 @project_option
-def export(name: str, file_format: str, style: str, out: str, reports: str, project: str) -> int:
+def export(
+    name: str, file_format: str, style: str, width: str, out: str, reports: str, project: str
+) -> int:
     """Export a figure or table for a manuscript (Word, LaTeX or HTML), or the report as one file.
 
     NAME is the id of a figure or table, as shown on its page; caption and references are included.
@@ -389,9 +405,9 @@ def export(name: str, file_format: str, style: str, out: str, reports: str, proj
     dataset = read_dataset(project)
     item = (dataset, _reports_folder(reports, dataset.project), name, file_format, style)
     if not out:
-        print_data(export_document(*item).decode())
+        print_data(export_document(*item, width).decode())
         return 0
-    for path in write_document(*item, Path(out)):
+    for path in write_document(*item, Path(out), width):
         echo(f"written: {path}")
     return 0
 

@@ -260,15 +260,20 @@ class FinishedFigure:
     alt: str
     folder: Path
 
-    def file(self, suffix: str) -> Path:
-        """Return the path of the figure in one format.
+    def file(self, suffix: str, width: str = "180mm") -> Path:
+        """Return the path of the figure in one format and width.
+
+        Parameters
+        ----------
+        width : {"180mm", "85mm"}
 
         Raises
         ------
         EvidenceError
             If there is no such file.
         """
-        path = self.folder / f"{self.part.id}.{suffix}"
+        ending = "" if width == "180mm" else f"-{width}"
+        path = self.folder / f"{self.part.id}{ending}.{suffix}"
         if not path.is_file():
             raise EvidenceError(f"{path}: missing. Rebuild the reports with: evidence report")
         return path

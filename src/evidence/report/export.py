@@ -24,6 +24,10 @@ from evidence.report.cite import (
 )
 
 FORMATS = ("docx", "latex", "html")
+WIDTHS = ("180mm", "85mm")
+"""Widths of a figure: as wide as the text, or for one column of a journal."""
+COLUMN, MAX_HEIGHT = 85, 240
+"""Millimetres that a figure for one column takes, if it is not too high for a page."""
 MAX_UPRIGHT_COLUMNS = 5
 # Characters of small print that fit side by side on A4, upright and on its side.
 LINE_LENGTH, WIDE_LINE_LENGTH = 95, 145
@@ -63,7 +67,12 @@ LATEX_PACKAGES = {
 
 
 def export_document(
-    dataset: Dataset, reports: Path, name: str, file_format: str, style: str = "vancouver"
+    dataset: Dataset,
+    reports: Path,
+    name: str,
+    file_format: str,
+    style: str = "vancouver",
+    width: str = "180mm",
 ) -> bytes:
     """Return a figure or table of finished reports as a document with caption and references.
 
@@ -76,22 +85,26 @@ def export_document(
     file_format : {"docx", "latex", "html"}
     style : str
         Style of the references, one of `evidence.dataset.citations.TEXT_STYLES`.
+    width : {"180mm", "85mm"}
+        Width of a figure.
 
     Raises
     ------
     EvidenceError
-        No finished reports, no such figure or table, nothing drawn, no usable `CITATION.cff`, or
-        no pandoc.
+        No finished reports, no such figure or table, a table for one column, nothing drawn, no
+        usable `CITATION.cff`, or no pandoc.
     """
     item = read_figure_or_table(reports, name)
     cited = citation_references(dataset.bibliography, [item.part], [], dataset.project)
     references = _references_html([TEXT_STYLES[style](reference) for reference in cited])
     is_wide = isinstance(item, FinishedTable) and len(item.columns) > MAX_UPRIGHT_COLUMNS
     if isinstance(item, FinishedTable):
+        if width != "180mm":
+            raise EvidenceError(f"{name}: --width {width} is for figures; leave it out for a table")
         body, folder = _table_html(item, is_wide), None
     else:
-        picture = item.file("pdf" if file_format == "latex" else "png")
-        body, folder = _figure_html(item, picture), picture.parent
+        picture = item.file("pdf" if file_format == "latex" else "png", width)
+        body, folder = _figure_html(item, picture, width), picture.parent
     if file_format == "latex":
         kind = "wide" if is_wide else "table" if isinstance(item, FinishedTable) else "figure"
         return _latex(_pandoc(body, "latex").decode(), _pandoc(references, "latex").decode(), kind)
@@ -105,7 +118,13 @@ def export_document(
 
 
 def write_document(
-    dataset: Dataset, reports: Path, name: str, file_format: str, style: str, out: Path
+    dataset: Dataset,
+    reports: Path,
+    name: str,
+    file_format: str,
+    style: str,
+    out: Path,
+    width: str = "180mm",
 ) -> list[Path]:
     """Write what `export_document` returns, and for a figure in LaTeX its PDF beside it.
 
@@ -114,12 +133,12 @@ def write_document(
     EvidenceError
         As `export_document`, or a file cannot be written.
     """
-    content = export_document(dataset, reports, name, file_format, style)
+    content = export_document(dataset, reports, name, file_format, style, width)
     item, paths = read_figure_or_table(reports, name), [out]
     try:
         atomic_write(out, content)
         if file_format == "latex" and isinstance(item, FinishedFigure):
-            picture = item.file("pdf")
+            picture = item.file("pdf", width)
             paths.append(out.with_name(picture.name))
             if not (paths[-1].exists() and paths[-1].samefile(picture)):
                 atomic_write(paths[-1], picture.read_bytes())
@@ -202,12 +221,15 @@ def _caption_html(title: str, text: str = "") -> str:
     return f"<strong>{text_html(title.rstrip('.'))}.</strong> {text_html(text)}".strip()
 
 
-def _figure_html(figure: FinishedFigure, picture: Path) -> str:
-    """Show the picture as wide as the text, or narrower so that it is not higher than that."""
+def _figure_html(figure: FinishedFigure, picture: Path, width: str) -> str:
+    """Show the picture as wide as the text or a column, or narrower so that it fits on a page."""
+    png = figure.file("png", width)
+    shown = f"{image_width(png)}%"
+    if width != "180mm":
+        shown = f"{COLUMN * image_width(png, MAX_HEIGHT / COLUMN) / 100:g}mm"
     return (
         f'<figure id="{escape(figure.part.id)}">'
-        f'<img src="{escape(picture.name)}" width="{image_width(figure.file("png"))}%" '
-        f'alt="{text_html(figure.alt)}">'
+        f'<img src="{escape(picture.name)}" width="{shown}" alt="{text_html(figure.alt)}">'
         f"<figcaption>{_caption_html(figure.part.title, figure.caption)}</figcaption></figure>\n"
     )
 
