@@ -8,7 +8,7 @@ import base64
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from html import escape
@@ -35,7 +35,7 @@ from evidence.report.figure_files import NARROW_SCREEN
 from evidence.report.figure_identity import FINE, WIDTHS
 from evidence.report.footnotes import mark_label, quantity
 from evidence.report.html_pages import Headings, Page, as_markup, render
-from evidence.report.machine_readable import unescape_formula
+from evidence.report.machine_readable import NUMBER, unescape_formula
 from evidence.tables.html_table import ReportTable, anchor
 
 FIGURES = "figures"
@@ -58,6 +58,8 @@ COPIED_STYLES = {
     "vancouver": "Vancouver", "apa": "APA", "ama": "AMA", "bibtex": "BibTeX", "ris": "RIS",
 }  # fmt: skip
 MAX_FORMATTED = 50_000
+UNSHOWN_COLUMNS = POSITION_COLUMNS | {"name", "address", "study"}
+"""The label of a mark says its name with the study, and links to its rows."""
 MAX_COLUMNS, MAX_ROWS_LISTED = 7, 200
 """Columns of the plotted numbers beside each other, and rows of the tables that are listed."""
 FRAME_WIDTH, CAPTION_HEIGHT, TABLE_HEIGHT = 720, 180, 480
@@ -270,14 +272,15 @@ class PartPages:
         names = [unescape_formula(mark["name"]) for mark in marks]
         labels = [mark_label(self._dataset, name, {}) for name in names]
         columns = {"mark": labels}
-        for column in marks[0].keys() - POSITION_COLUMNS - {"name", "address"} if marks else ():
+        for column in marks[0] if marks else ():
             cells = [_format_cell(mark[column]) for mark in marks]
             is_said = all(cell in label for cell, label in zip(cells, labels, strict=True))
-            if not is_said:
-                columns[column] = cells
-        order = ["mark", *(name for name in (marks[0] if marks else ()) if name in columns)]
-        headers = {name: HEADERS.get(name, quantity(name)) for name in order}
-        frame = pd.DataFrame({headers[name]: columns[name] for name in order})
+            if not is_said and column not in UNSHOWN_COLUMNS:
+                header = HEADERS.get(column, quantity(column))
+                columns[column if header in columns else header] = cells
+        # Numbers first: texts stand below them where there are many columns.
+        order = sorted(columns, key=lambda name: name != "mark" and not _is_numeric(columns[name]))
+        frame = pd.DataFrame({name: columns[name] for name in order})
         numbers = pd.DataFrame({"name": names, "address": "", "number": 0})
         table = ReportTable(
             f"data-{part.id}",
@@ -402,6 +405,10 @@ def _data_address(svg: Path) -> str:
     """Return an SVG as an address that holds it, without the record that its page has."""
     picture = re.sub(r"<metadata>.*?</metadata>", "", read_text(svg), flags=re.DOTALL)
     return f"data:image/svg+xml;base64,{base64.b64encode(picture.encode()).decode()}"
+
+
+def _is_numeric(cells: Iterable[str]) -> bool:
+    return all(NUMBER.fullmatch(cell.replace("−", "-")) for cell in cells if cell)
 
 
 def _format_cell(text: str) -> str:
