@@ -218,7 +218,7 @@ def _csv_entry(line: int, row: Mapping[str, str | None]) -> Entry:
     record = {name: [value] for name, value in row.items() if name and value}
     for role in ("author", "editor"):
         # A semicolon in braces belongs to a name.
-        record[role] = re.split(r"; *(?![^{]*\})", *record.get(role, [""]))
+        record[role] = re.split(r"; *(?![^{]*\})", row.get(role) or "")
     kind = row["type"] or "misc"
     return Entry(row["key"] or "", kind, line, _fields(kind, CSV_FIELDS, record))
 

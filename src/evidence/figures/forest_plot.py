@@ -702,8 +702,8 @@ def place_on_axis(
     start, end = to_scale(np.array([low, high]))
 
     def place(values: ArrayLike) -> np.ndarray:
-        places = (to_scale(np.asarray(values, float)) - start) / (end - start)
-        return np.where(np.isfinite(places), places.round(4), None)
+        places = np.asarray((to_scale(np.asarray(values, float)) - start) / (end - start))
+        return np.where(np.isfinite(places), places.round(4), np.array(None))
 
     numbers = layout.frame[["estimate", "ci_low", "ci_high", "pi_low", "pi_high"]]
     lines = [dict(zip(numbers, row, strict=True)) for row in place(numbers).tolist()]
@@ -743,6 +743,7 @@ def _effect_axis(layout: ForestLayout) -> tuple[float, float, dict[float, str]]:
         return low, high, {x: format_estimates(layout.measure, x)[0] for x in ticks}
     formatter = ScalarFormatter()
     formatter.create_dummy_axis()
+    assert formatter.axis is not None
     formatter.axis.set_view_interval(low, high)
     return low, high, dict(zip(ticks, formatter.format_ticks(ticks), strict=True))
 
