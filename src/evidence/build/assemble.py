@@ -154,8 +154,9 @@ def write_pages(
 
 
 def _title_only(page: str) -> str:
-    title = re.search(r"<h1>.*?</h1>", page, re.DOTALL)
-    return f"<main>{title[0] if title else ''}</main>"
+    # As a heading of the third level: the search lists the headings of reports first.
+    title = re.search(r"<h1>(.*?)</h1>", page, re.DOTALL)
+    return f"<main><h3>{title[1] if title else ''}</h3></main>"
 
 
 def _missing_reports(plan: ReportPlan) -> list[dict[str, str]]:
