@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help report test lab check docs format lock readme fonts benchmark clean
+.PHONY: help report test lab check docs format lock readme fonts benchmark fuzz clean
 
 PYTHON ?= python3
 VENV   := .venv
@@ -51,6 +51,14 @@ benchmark: $(READY) ## Count the seeded errors that the checks find, time report
 	$(BIN)/python -m benchmarks.dose_response
 	$(BIN)/python -m benchmarks.speed
 	$(BIN)/python -m benchmarks.explorer
+
+MINUTES ?= 20
+fuzz: $(READY) ## Break the inputs at random for a while (make fuzz MINUTES=20)
+	@end=$$(( $$(date +%s) + 60 * $(MINUTES) )); \
+	while seed=$$(date +%s); [ "$$seed" -lt "$$end" ]; do \
+	  echo "seed $$seed"; \
+	  $(BIN)/pytest --quiet --hypothesis-profile fuzz --hypothesis-seed "$$seed" tests/test_fuzz.py || exit 1; \
+	done
 
 clean: ## Remove the environment and the reports
 	rm -rf $(VENV) reports

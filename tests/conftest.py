@@ -24,6 +24,8 @@ os.environ["EVIDENCE_STORE"] = ""
 # A busy machine is no failure of a property.
 settings.register_profile("without deadline", deadline=None)
 settings.load_profile("without deadline")
+# See `make fuzz`, which names this profile.
+settings.register_profile("fuzz", deadline=None)
 
 BIBLIOGRAPHY = """\
 @article{baker1990, author = {Baker, Ann}, title = {Rising dough}, year = {1990},

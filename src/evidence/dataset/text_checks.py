@@ -14,7 +14,7 @@ _ALWAYS = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u
 _ALWAYS += r"\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]"
 _BESIDE_LATIN = r"(?:^|(?<=[\x00-\u02ff]))[\u200c\u200d]|[\u200c\u200d](?=[\x00-\u02ff]|$)"
 _HIDDEN = re.compile(f"{_ALWAYS}|{_BESIDE_LATIN}")
-_UNUSUAL_BLANK = re.compile(r"[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+_UNUSUAL_BLANK = re.compile(r"[\t\n\r\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 _LOOK_ALIKES = str.maketrans(
     "аеорсухіјѕԁһԛԝАВЕКМНОРСТУХІЈЅΑΒΕΖΗΙΚΜΝΟΡΤΥΧο",
     "aeopcyxijsdhqwABEKMHOPCTYXIJSABEZHIKMNOPTYXo",
@@ -62,8 +62,8 @@ def appearance(text: str) -> str:
 def reveal_hidden(text: str, *, all_look_alikes: bool = False) -> str:
     """Replace what a reader cannot see by its number, so that a message can show the text.
 
-    That is each hidden character, each blank other than the usual one, and each look-alike in a
-    word with Latin letters, or every look-alike.
+    That is each hidden character, each blank other than the usual one (a line break would end the
+    message), and each look-alike in a word with Latin letters, or every look-alike.
     """
     if text.isascii() and text.isprintable():
         return text
