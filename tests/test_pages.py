@@ -19,7 +19,7 @@ from tests.conftest import ROOT, require_tool
 NAMES = ["index", *(path.stem for path in sorted((ROOT / "notebooks").glob("*.ipynb")))]
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking",
          "--disable-component-update"]  # fmt: skip
-PARTS = ["figures", "figures/fig-shares-1", "tables/tab-studies"]
+PARTS = ["figures", "figures/fig-shares", "tables/tab-studies"]
 ALL_PAGES = [*NAMES, "sources", "glossary", *PARTS]
 KILOBYTES_WITHOUT_FIGURES = 1250
 """Half of the largest pages are footnotes that link each number to its rows. As most of that is
@@ -538,12 +538,12 @@ def address(report):
 @pytest.mark.parametrize("form", ["svg", "pdf", "eps", "png", "csv"])
 def test_a_figure_is_downloaded_byte_for_byte(context, report, address, form, tmp_path):
     page = context.new_page()
-    page.goto(f"{address}/figures/fig-shares-1.html")
-    link = page.locator(f'a[href="fig-shares-1.{form}"]')
+    page.goto(f"{address}/figures/fig-shares.html")
+    link = page.locator(f'a[href="fig-shares.{form}"]')
     with page.expect_download() as arriving:
         link.click()
     arriving.value.save_as(tmp_path / "arrived")
-    content = (report / "figures" / f"fig-shares-1.{form}").read_bytes()
+    content = (report / "figures" / f"fig-shares.{form}").read_bytes()
     assert (tmp_path / "arrived").read_bytes() == content
     page.close()
 

@@ -84,6 +84,8 @@ class ForestLayout(Layout):
     below, 0 not known.
     """
 
+    # At 180 mm. With numbers above and below the marks, a plot of more than about 18 studies is
+    # taller than a page at 85 mm, where it is for narrow screens.
     rows_per_page = 44
     measure: str
     outcome: str

@@ -263,10 +263,10 @@ def _write_sidecar(content: dict, paths: list[Path]) -> Path:
 
 def add_fine_formats(folder: Path) -> None:
     """Write each figure of a folder as PNG and TIFF with 600 dots per inch, in both widths."""
-    from PIL import Image
+    from PIL.PngImagePlugin import PngImageFile
 
     for pdf in sorted(folder.glob("*.pdf")):
-        with Image.open(pdf.with_suffix(".png")) as png:
+        with PngImageFile(pdf.with_suffix(".png")) as png:
             texts = png.text
         image = _render_pdf(pdf.read_bytes(), FINE_DPI)
         fine_png, tiff = pdf.with_name(f"{pdf.stem}{FINE}.png"), pdf.with_suffix(".tiff")

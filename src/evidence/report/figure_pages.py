@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -122,7 +123,7 @@ class PartPages:
         if self._project and set_name:
             self._project = replace(self._project, site="")
         self._ids = {name: set(re.findall(r'\bid="([^"]+)"', text)) for name, text in html.items()}
-        self._frame = {
+        self._frame: dict[str, Any] = {
             "pages": list(pages.values()),
             "audited": as_markup(audited),
             "set_name": set_name,
@@ -222,8 +223,9 @@ class PartPages:
         part, project, height = shown.part, self._project, TABLE_HEIGHT
         if part.kind == "figure":
             svg = read_text(self._staging / f"{part.page}.svg")
-            width, points = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg).groups()
-            height = round(FRAME_WIDTH * float(points) / float(width)) + CAPTION_HEIGHT
+            if size := re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg):
+                width, points = map(float, size.groups())
+                height = round(FRAME_WIDTH * points / width) + CAPTION_HEIGHT
         address = (project.address(part, EMBED) if project else "") or f"{part.id}{EMBED}.html"
         return (
             f'<iframe src="{escape(address)}" title="{escape(part.title)}" width="100%" '

@@ -88,6 +88,8 @@
   }
 
   function show() {
+    clearTimeout(timer);
+    timer = 0;
     const words = wordsOf(input.value);
     results.hidden = words.length === 0;
     if (!entries || !words.length) {
@@ -119,6 +121,8 @@
     list.querySelector("a")?.click();
   });
   form.addEventListener("keydown", (event) => {
+    // Before the focus moves, as new results would take it away.
+    if (timer) show();
     const stops = [input, ...list.querySelectorAll("a")];
     const place = stops.indexOf(document.activeElement);
     if (event.key === "Escape" && !results.hidden) {
@@ -128,7 +132,7 @@
     } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
       if (results.hidden) show();
-      stops[place + (event.key === "ArrowDown" ? 1 : -1)]?.focus();
+      else stops[place + (event.key === "ArrowDown" ? 1 : -1)]?.focus();
     }
   });
   form.addEventListener("focusout", (event) => {
