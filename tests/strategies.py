@@ -84,6 +84,39 @@ def cells(column: schema.Column, words: Iterable[str]) -> st.SearchStrategy[str]
     return st.one_of(*likely, TEXTS, NUMBERS)
 
 
+def valid_cells(column: schema.Column, words: Iterable[str]) -> st.SearchStrategy[str]:
+    """Cells that fit their column, so that what follows the validation is tried: extreme ones too."""
+    counts = st.integers(0, 40) | st.sampled_from((1, 99_999, 999_999_999))
+    sizes = (
+        st.floats(-3, 60) | st.floats(0, 1) | st.sampled_from((1e-300, 1e-9, 1.0, 1e9, 1e15, -1e15))
+    )
+    kinds: dict[str, st.SearchStrategy[str]] = {
+        "integer": counts.map(str),
+        "number": counts.map(str) | sizes.map(str),
+        "p": st.floats(0, 1).map("{:.4f}".format) | st.sampled_from(("<0.001", "0", "1", ">0.05")),
+        "time": counts.map(str) | st.sampled_from(("0-0", "0-3", "0.001", "1-999999999")),
+        "date": st.dates().map(str),
+        "printed": st.sampled_from(("5/20", "71%", "0.5", "4 of 20", "<1%", "0.5 (0.1 to 0.9)")),
+        "query": st.sampled_from(("outcome=risen", "n>=9", "n>999999", "study=baker1990")),
+    }
+    if column.words:
+        return st.sampled_from(("", *column.words))
+    return st.just("") | kinds.get(column.kind, st.sampled_from(sorted(words)))
+
+
+def valid_edits(table: schema.Table, words: Iterable[str]) -> st.SearchStrategy:
+    """Edits of one table of which each cell may be what it is."""
+    return st.one_of(
+        [
+            st.builds(
+                Cell, st.just(table.file), st.integers(1, 12), st.just(column.name),
+                valid_cells(column, words),
+            )
+            for column in table.columns
+        ]
+    )  # fmt: skip
+
+
 # Edits of a file; each has `file` and turns its content into another.
 
 

@@ -189,6 +189,9 @@ WORDS = [
 ]  # fmt: skip
 TABLE_EDITS = st.one_of([broken.table_edits(table, WORDS) for table in schema.TABLES])
 STUDIES_EDITS = broken.table_edits(schema.STUDIES, WORDS)
+VALID_EDITS = st.one_of([broken.valid_edits(table, WORDS) for table in schema.TABLES]) | (
+    broken.valid_edits(schema.STUDIES, WORDS)
+)
 BIBLIOGRAPHY_EDITS = broken.byte_edits(BIBLIOGRAPHY, broken.BIBTEX)
 
 
@@ -205,7 +208,7 @@ def some(edits):
 @example([Column("data/studies.csv", "note", "\n")], "check")
 @example([Rows("data/studies.csv", (0,))], "check")
 @example([Form("data/studies.csv", "UTF-16")], "check")
-@given(some(TABLE_EDITS | STUDIES_EDITS), st.sampled_from(COMMANDS))
+@given(some(TABLE_EDITS | STUDIES_EDITS) | some(VALID_EDITS), st.sampled_from(COMMANDS))
 def test_any_table_is_read_or_refused(fuzzed, edits, command):
     fuzzed.apply(edits)
     require_answers(fuzzed, command)
@@ -217,6 +220,18 @@ def test_any_table_is_read_or_refused(fuzzed, edits, command):
 def test_any_bibliography_is_read_or_refused(fuzzed, edits, command):
     fuzzed.apply(edits)
     require_answers(fuzzed, command)
+
+
+@pytest.mark.parametrize(
+    "options",
+    ["--confidence nan", "--time-days nan", "--max-time-ratio nan", "--max-time-ratio 1e308",
+     "--time-days inf", "--time-days 1e308", "--confidence 1e-300"],
+)  # fmt: skip
+def test_any_number_of_a_question_is_taken_or_refused(fuzzed, options):
+    fuzzed.apply(())
+    code, _, messages = run(fuzzed, *COMMANDS[1].split(), *options.split())
+    assert "nan is not a number" in messages or not options.endswith("nan")
+    assert code == 0 or messages
 
 
 def require_answers(project, command):
@@ -239,7 +254,7 @@ CODE = {
 
 
 @budget(20)
-@given(some(STUDIES_EDITS | TABLE_EDITS), st.sampled_from(NAMES))
+@given(some(VALID_EDITS), st.sampled_from(NAMES))
 def test_any_table_is_shown_by_every_notebook(fuzzed, edits, name):
     """Here, and not in a kernel, so that a warning is a fault as well."""
     fuzzed.apply(edits)

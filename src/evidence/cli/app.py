@@ -5,6 +5,7 @@ command itself is wrong, 130 stopped, 141 the reader of the output went away.
 """
 
 import inspect
+import math
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -51,6 +52,19 @@ format_option = click.option(
     show_default=True,
     help="Output format.",
 )
+
+
+class NumberRange(click.FloatRange):
+    """A number in a range; NaN is none, although no comparison excludes it."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Convert the text of an option."""
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value} is not a number.", param, ctx)
+        return number
 
 
 @click.group(

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from evidence.cli.app import (
+    NumberRange,
     command,
     echo,
     format_option,
@@ -40,20 +41,20 @@ def question_options(function: Callable) -> Callable:
         ),
         click.option(
             "--confidence",
-            type=click.FloatRange(0, 1, min_open=True, max_open=True),
+            type=NumberRange(0, 1, min_open=True, max_open=True),
             default=0.95,
             show_default=True,
             help="Coverage of the intervals.",
         ),
         click.option(
             "--time-days",
-            type=click.FloatRange(0, min_open=True),
+            type=NumberRange(0, min_open=True),
             help="Time after treatment in days; each study's nearest result is used (default: that of the "
             "outcome in data/outcomes.csv, else the time that most studies report).",
         ),
         click.option(
             "--max-time-ratio",
-            type=click.FloatRange(1),
+            type=NumberRange(1),
             default=3.0,
             show_default=True,
             help="Use results up to this many times earlier or later.",
@@ -123,7 +124,7 @@ def question_options(function: Callable) -> Callable:
 )
 @click.option(
     "--rho",
-    type=click.FloatRange(0, 1, max_open=True),
+    type=NumberRange(0, 1, max_open=True),
     default=0.6,
     show_default=True,
     help="With threelevel: assumed correlation between the effects of one study.",
@@ -137,7 +138,7 @@ def question_options(function: Callable) -> Callable:
 )
 @click.option(
     "--prior-scale",
-    type=click.FloatRange(0),
+    type=NumberRange(0),
     default=0.0,
     help="With bayes: scale of the prior; 0 takes 0.5 (1 for proportions).",
 )
@@ -205,7 +206,7 @@ def pool(output_format: str, verbose: bool, project: str, **question: Any) -> in
 @click.option(
     "--dose",
     "doses",
-    type=click.FloatRange(0),
+    type=NumberRange(0),
     multiple=True,
     help="Print the effect of this dose, in the unit of most trials; repeatable (default: all given).",
 )

@@ -38,7 +38,9 @@ def studies_left_out(
 
     Results count that are in the time window or, times the ratio that it allows, just outside it.
     """
-    nearly = replace(question, max_time_ratio=question.max_time_ratio**2)
+    ratio = question.max_time_ratio
+    # Multiplied, a huge ratio becomes infinite; as a power it would raise OverflowError.
+    nearly = replace(question, max_time_ratio=ratio * ratio)
     belongs = results["outcome"].isin(question.outcomes) & ~results["study"].isin(studies["study"])
     belongs &= is_of_primary_study(results)
     belongs &= within_time_window(results["days"], nearly)
