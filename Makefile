@@ -51,6 +51,7 @@ benchmark: $(READY) ## Count the seeded errors that the checks find, time report
 	$(BIN)/python -m benchmarks.dose_response
 	$(BIN)/python -m benchmarks.speed
 	$(BIN)/python -m benchmarks.explorer
+	$(BIN)/python -m benchmarks.scale
 
 MINUTES ?= 20
 fuzz: $(READY) ## Break the inputs at random for a while (make fuzz MINUTES=20)

@@ -232,13 +232,15 @@ def _main_result(
     rows = _confirmed(rows)
     leading = [*dataset.designs_of([study])["primary_outcome"], *default_outcomes(results)]
     order = dict.fromkeys([*leading, *dataset.outcomes["outcome"], *rows["outcome"]])
-    by_outcome = {name: rows[rows["outcome"] == name] for name in order}
-    found = [_compare(dataset, group, confidence) for group in by_outcome.values() if len(group)]
-    found = [result for result in found if result.sentences]
-    # Behind the leading outcomes, one with a CI says more than one without.
-    rank = {name: number for number, name in enumerate(dict.fromkeys(leading))}
-    found.sort(key=lambda result: (rank.get(result.outcome, len(rank)), not result.has_ci))
-    return next(iter(found), None)
+    by_outcome = dict(list(rows.groupby("outcome", sort=False, observed=True)))
+    spare = None
+    for outcome in [name for name in order if name in by_outcome]:
+        result = _compare(dataset, by_outcome[outcome], confidence)
+        # Behind the leading outcomes, one with a CI says more than one without.
+        if result.sentences and (outcome in leading or result.has_ci):
+            return result
+        spare = spare or (result if result.sentences else None)
+    return spare
 
 
 def _compare(dataset: Dataset, rows: pd.DataFrame, confidence: float) -> MainResult:
