@@ -137,6 +137,6 @@ def test_the_shell_completes_commands_options_and_words():
     def complete(*arguments, incomplete):
         return [item.value for item in completion.get_completions(list(arguments), incomplete)]
 
-    assert complete(incomplete="re") == ["report"]
+    assert complete(incomplete="re") == ["release", "report"]
     assert complete("report", incomplete="--ex") == ["--explain"]
     assert complete("pool", "--test", incomplete="kn") == ["knha", "knha-adhoc"]

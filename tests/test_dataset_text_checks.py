@@ -39,9 +39,8 @@ def test_a_hidden_character_is_refused_in_tables_and_removed_in_the_bibliography
     project.put("data/studies.csv", 3, note="none")
     dataset = project.dataset()
     assert dataset.bibliography["baker1990"].title == "Rising dough"
-    assert dataset.source_warnings() == [
-        f"references.bib:1: 1 hidden character was removed; the first is {number}."
-    ]
+    warning = f"references.bib:1: 1 hidden character was removed; the first is {number}."
+    assert warning in dataset.source_warnings()
 
 
 def test_hidden_characters_and_long_texts_never_reach_a_message(project):

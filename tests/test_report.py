@@ -159,8 +159,11 @@ def test_only_keeps_the_other_reports(bakery):
     after = read_files(bakery.path("reports"))
     gone = {f"tables/tab-studies{ending}" for ending in (".bib", ".csv", ".json", ".html")}
     assert before.keys() - after.keys() == gone | {"tables/tab-studies-embed.html"}
-    for name in ("10_bread", "figures/fig-risen", "tables/tab-results-embed"):
+    for name in ("10_bread", "figures/fig-risen-embed", "tables/tab-results-embed"):
         assert before[f"{name}.html"] == after[f"{name}.html"]
+    link = b"../11_again.html#tab-studies-baker1990"
+    is_linked = [link in files["figures/fig-risen.html"] for files in (before, after)]
+    assert is_linked == [True, False], "the table to which the page led is gone"
 
 
 def test_only_refuses_a_folder_of_other_parameters(bakery):

@@ -86,7 +86,10 @@ def exclusive(target: Path, waiting: Callable[[], None]) -> Iterator[None]:
 
     with write_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(target.with_name(f".{target.name}.lock"))
+        path = target.with_name(f".{target.name}.lock")
+        # The lock waits without end for a file that cannot be created.
+        path.touch()
+        lock = FileLock(path)
         try:
             lock.acquire(blocking=False)
         except Timeout:

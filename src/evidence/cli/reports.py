@@ -196,11 +196,12 @@ def _prepare_environment(stack: ExitStack, project: Path) -> None:
     stack.callback(setattr, tempfile, "tempdir", tempfile.tempdir)
     tempfile.tempdir = folder
     variables = {"MPLBACKEND": INLINE_BACKEND, "TMPDIR": folder, "JUPYTER_RUNTIME_DIR": folder}
-    try:
-        Path(os.environ.get("IPYTHONDIR") or "~/.ipython").expanduser().mkdir(exist_ok=True)
-    except (OSError, RuntimeError):
-        # IPython needs a folder of its own, and ends where it can make none.
-        variables["IPYTHONDIR"] = folder
+    for name, default in (("IPYTHONDIR", "~/.ipython"), ("MPLCONFIGDIR", "~/.config/matplotlib")):
+        try:
+            Path(os.environ.get(name) or default).expanduser().mkdir(parents=True, exist_ok=True)
+        except (OSError, RuntimeError):
+            # IPython ends where it can make no folder of its own, matplotlib complains.
+            variables[name] = folder
     _set_variables(stack, variables)
 
 
