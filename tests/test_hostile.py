@@ -111,10 +111,14 @@ class ActiveContent(HTMLParser):
 def test_markup_in_a_table_is_text_on_every_page(hostile):
     pages = sorted(hostile.glob("*.html"))
     assert len(pages) == len(HOSTILE_REPORTS) + len(("index", "sources", "glossary", "figures"))
-    for path in pages:
+    for path in hostile.rglob("*.html"):
         page = ActiveContent()
         page.feed(path.read_text("utf-8"))
-        assert (page.scripts, page.suspects) == (1, []), path.name
+        own_scripts = 0 if path.stem.endswith("-embed") else 1
+        suspects = [s for s in page.suspects if not re.fullmatch(r"(figures/)?[\w-]+\.svg", s)]
+        assert (page.scripts, suspects) == (own_scripts, []), path.name
+        if path not in pages or path.stem == "figures":
+            continue
         assert "<script>alert(1)</script>" in page.text, path.name
         assert "&lt;b&gt;" in page.text, "shown as it is in the table"
 

@@ -682,7 +682,7 @@ def test_the_search_index_has_each_text_once_with_the_nearest_anchor():
 def test_links_to_rows_of_no_page_become_words():
     page = (
         '<a href="#tab-claims-C1">C1</a> <a href="#tab-x-1">x</a> <tr id="tab-x-1"> '
-        '<a href="#why-a">7</a>'
+        '<a href="#why-a">7</a> <li id="why-a">'
     )
     claims = '<tr id="tab-claims-C2"> <a class="row" href="#tab-x-1">the row</a>'
     pages = resolve_row_links({"one": page, "two": claims})

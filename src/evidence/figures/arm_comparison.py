@@ -144,7 +144,7 @@ def _lay_out(
             f"Proportion of participants with {escape_braces(words)} in each arm, with {{level}} Wilson "
             f"confidence intervals{guide_words}; risk difference in percentage points (Newcombe "
             "confidence interval); risk ratio (confidence interval of its logarithm). An interval "
-            "that includes a difference of 0, or a ratio of 1, is compatible with no difference. "
+            "that includes equal proportions in both arms is compatible with no difference. "
             "{side}{warnings}{undrawn}",
             {
                 "level": confidence_level(confidence),
