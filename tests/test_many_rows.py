@@ -146,7 +146,7 @@ def test_as_many_findings_as_rows_are_counted_and_the_first_are_listed(project, 
         require_consistent(dataset)
     assert (caught.value.count, len(caught.value.problems)) == (wrong, MAX_PROBLEMS)
     assert cli.main(["check", "--project", str(project)]) == 1
-    *listed, omitted, total = capsys.readouterr().out.splitlines()
+    *listed, omitted, _unplaced, total = capsys.readouterr().out.splitlines()
     assert sum(" PRINT error: value " in line for line in listed) == MAX_PROBLEMS
     assert omitted.startswith("and more that are not listed: ")
     assert f" {wrong - MAX_PROBLEMS:,} PRINT" in omitted

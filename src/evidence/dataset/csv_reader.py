@@ -31,6 +31,7 @@ from evidence.files import read_bytes
 
 CHUNK_ROWS = 500
 """Rows that are turned into columns at once: few enough to stay in the processor's cache."""
+MAX_CELL_CHARS = 131_072
 ZIP_MARK = b"PK\x03\x04"
 """How a workbook begins."""
 
@@ -110,6 +111,8 @@ def _read_csv(
     try:
         with open_csv(path) as file:
             layout, text = csv_layout(file, table)
+            # One limit for the whole process, which other libraries raise.
+            csv.field_size_limit(MAX_CELL_CHARS)
             reader = csv.reader(text, delimiter=layout.delimiter, strict=True)
             rows = _rows(reader, lines, layout.lines_before)
             columns = _read_columns(rows, lines, table, problems, layout.delimiter)
@@ -266,6 +269,5 @@ def _first_undecodable(path: Path) -> tuple[int, str]:
 
 def _csv_message(error: csv.Error) -> str:
     if "field limit" in str(error):
-        limit = csv.field_size_limit()
-        return f"a cell has more than {limit:,} characters. Is a quote not closed?"
+        return f"a cell has more than {MAX_CELL_CHARS:,} characters. Is a quote not closed?"
     return f"is not well-formed CSV: {error}. Is a quote not closed, or not doubled?"
