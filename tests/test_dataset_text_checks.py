@@ -41,8 +41,9 @@ def test_a_hidden_character_is_refused_in_tables_and_removed_in_the_bibliography
     project.put("data/studies.csv", 3, note="none")
     dataset = project.dataset()
     assert dataset.bibliography["baker1990"].title == "Rising dough"
-    warning = f"references.bib:1: 1 hidden character was removed; the first is {number}."
-    assert warning in dataset.source_warnings()
+    hidden, unplaced = dataset.source_warnings()
+    assert hidden == f"references.bib:1: 1 hidden character was removed; the first is {number}."
+    assert unplaced.startswith("references.bib: 2 of 2 cited articles have no volume or no DOI")
 
 
 def test_hidden_characters_and_long_texts_never_reach_a_message(project):
