@@ -15,7 +15,7 @@ from evidence.errors import EvidenceError, did_you_mean
 from evidence.files import read_json, read_text
 from evidence.provenance.rows import sources_at
 from evidence.provenance.values import read_figure_records
-from evidence.report.figure_identity import sidecar_path
+from evidence.report.figure_identity import WIDTH_ENDINGS, sidecar_path
 
 CITATION_FILE = "CITATION.cff"
 MAX_ORDERED = 10_000
@@ -272,8 +272,7 @@ class FinishedFigure:
         EvidenceError
             If there is no such file.
         """
-        ending = "" if width == "180mm" else f"-{width}"
-        path = self.folder / f"{self.part.id}{ending}.{suffix}"
+        path = self.folder / f"{self.part.id}{WIDTH_ENDINGS[width]}.{suffix}"
         if not path.is_file():
             raise EvidenceError(f"{path}: missing. Rebuild the reports with: evidence report")
         return path

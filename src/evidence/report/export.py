@@ -22,9 +22,10 @@ from evidence.report.cite import (
     citation_references,
     read_figure_or_table,
 )
+from evidence.report.figure_identity import WIDTH_ENDINGS
 
 FORMATS = ("docx", "latex", "html")
-WIDTHS = ("180mm", "85mm")
+WIDTHS = tuple(WIDTH_ENDINGS)
 """Widths of a figure: as wide as the text, or for one column of a journal."""
 COLUMN, MAX_HEIGHT = 85, 240
 """Millimetres that a figure for one column takes, if it is not too high for a page."""
@@ -111,10 +112,7 @@ def export_document(
     if file_format == "html":
         options = [*HTML_OPTIONS, f"--metadata=pagetitle:{item.part.title}"]
         return _pandoc(body + references, "html", options, folder)
-    with temporary_folder(dataset.project) as temporary:
-        template = temporary / "reference.docx"
-        template.write_bytes(word_template(is_wide))
-        return _pandoc(body + references, "docx", [f"--reference-doc={template}"], folder)
+    return word_document(body + references, folder=folder, is_wide=is_wide)
 
 
 def write_document(
@@ -290,7 +288,28 @@ def _latex(body: str, references: str, kind: str) -> bytes:
     return text.translate(LATEX_SIGNS).encode()
 
 
-def word_template(is_wide: bool = False) -> bytes:
+def word_document(
+    html: str,
+    options: Sequence[str] = (),
+    *,
+    output_format: str = "docx",
+    folder: Path | None = None,
+    is_wide: bool = False,
+) -> bytes:
+    """Return HTML as a Word document on A4, on its side if `is_wide`; see `run_pandoc`.
+
+    Parameters
+    ----------
+    output_format : str
+        Pandoc's name of the format with its extensions, such as `docx+native_numbering`.
+    """
+    with temporary_folder(__name__) as temporary:
+        template = temporary / "reference.docx"
+        template.write_bytes(_word_template(is_wide))
+        return _pandoc(html, output_format, [f"--reference-doc={template}", *options], folder)
+
+
+def _word_template(is_wide: bool) -> bytes:
     """Pandoc's own template on A4, on its side for a wide table, with small print in tables."""
     width, height = reversed(PAGE_SIDES) if is_wide else PAGE_SIDES
     sides = " ".join(f'w:{side}="{MARGIN}"' for side in ("top", "right", "bottom", "left"))

@@ -40,8 +40,10 @@ SHARED_MODULES = (
     "evidence.figures.style",
 )
 LICENCE_FILE = "LICENSE-DATA"
-WIDTHS = {DOUBLE_COLUMN: "", SINGLE_COLUMN: "-85mm"}
-"""The widths at which every figure is written, with what the names of these files end in."""
+WIDTH_ENDINGS = {"180mm": "", "85mm": "-85mm"}
+"""What the names of a figure's files end in, by the width of the picture."""
+WIDTHS = {DOUBLE_COLUMN: WIDTH_ENDINGS["180mm"], SINGLE_COLUMN: WIDTH_ENDINGS["85mm"]}
+"""The same by the width in inches, at which every figure is drawn."""
 FINE = "-600dpi"
 """What the name of a PNG in a high resolution ends in."""
 

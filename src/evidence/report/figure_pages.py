@@ -189,26 +189,16 @@ class PartPages:
 
     def _content(self, shown: ShownPart) -> str:
         """Return the figure or table as its report shows it, with the files beside the page."""
-        part, html = shown.part, _lead_to(shown.html, shown.page.name)
-        picture = (
-            f'<picture><source media="{NARROW_SCREEN}" srcset="{part.id}-85mm.svg">'
-            f'<img src="{part.id}.svg" alt="{escape(shown.record.get("alt", ""))}"></picture>'
-        )
-        return re.sub(r"<picture>.*?</picture>", lambda _: picture, html, flags=re.DOTALL)
+        html = _lead_to(shown.html, shown.page.name)
+        addresses = (f"{shown.part.id}{ending}.svg" for ending in WIDTHS.values())
+        return _with_picture(html, shown, *addresses)
 
     def _embedded(self, shown: ShownPart) -> str:
         part, project = shown.part, self._project
         html = re.sub(r"</?a\b[^>]*>", "", shown.html)
         if part.kind == "figure":
-            wide, narrow = (
-                _data_address(self._staging / f"{part.page}{ending}.svg")
-                for ending in WIDTHS.values()
-            )
-            picture = (
-                f'<picture><source media="{NARROW_SCREEN}" srcset="{narrow}">'
-                f'<img src="{wide}" alt="{escape(shown.record["alt"])}"></picture>'
-            )
-            html = re.sub(r"<picture>.*?</picture>", lambda _: picture, html, flags=re.DOTALL)
+            svgs = (self._staging / f"{part.page}{ending}.svg" for ending in WIDTHS.values())
+            html = _with_picture(html, shown, *map(_data_address, svgs))
         citation = _format("vancouver", project.reference(part)) if project else part.name
         return render(
             "embed.html",
@@ -303,19 +293,13 @@ class PartPages:
         """Return each source with its label, its reference, and the row of the study if any."""
         bibliography, entries = self._dataset.bibliography, []
         for source in sources:
-            key = source if isinstance(source, str) else source["key"]
+            # Records of tables have keys only.
+            if isinstance(source, str):
+                source = {"key": source, "reference": source, "link": ""}
+            key, reference, link = (source[name] for name in ("key", "reference", "link"))
             if key in bibliography:
                 reference = _format("vancouver", bibliography[key])
                 link = bibliography[key].link
-            else:
-                reference, link = (
-                    (key, "")
-                    if isinstance(source, str)
-                    else (
-                        source["reference"],
-                        source["link"],
-                    )
-                )
             row = self._address_of(anchor("tab-studies", key))
             entries.append({"reference": reference, "link": link, "row": row})
         return entries
@@ -353,16 +337,10 @@ def _read_parts(
                 continue
             names.add(identity)
             is_table = identity in content["tables"]
-            folder, required = (
-                ("tables", ("columns", "rows"))
-                if is_table
-                else (
-                    "figures",
-                    ("alt", "caption", "rows", "command"),
-                )
-            )
+            folder = "tables" if is_table else "figures"
+            required = ("columns", "rows") if is_table else ("alt", "caption", "rows", "command")
             record = read_part_record(staging / folder / f"{identity}.json", *required)
-            rows = record.get("rows", {})
+            rows = record["rows"]
             if is_table:
                 entries = content["values"].items()
                 own = (entry for key, entry in entries if key.startswith(f"{identity}:"))
@@ -387,6 +365,15 @@ def _fragment(html: str, identity: str, record: Mapping) -> str:
 
     match = re.search(pattern, html, re.DOTALL)
     return match[0] if match else otherwise()
+
+
+def _with_picture(html: str, shown: ShownPart, wide: str, narrow: str) -> str:
+    """Put the picture at two addresses, for wide and narrow screens, in place of that of a report."""
+    picture = (
+        f'<picture><source media="{NARROW_SCREEN}" srcset="{narrow}">'
+        f'<img src="{wide}" alt="{escape(shown.record.get("alt", ""))}"></picture>'
+    )
+    return re.sub(r"<picture>.*?</picture>", lambda _: picture, html, flags=re.DOTALL)
 
 
 def _lead_to(html: str, page: str) -> str:

@@ -16,10 +16,10 @@ from evidence.dataset.citations import (
     format_bibtex,
 )
 from evidence.errors import EvidenceError
-from evidence.files import atomic_write, temporary_folder
+from evidence.files import atomic_write, read_bytes
 from evidence.provenance.methods import read_method_references
 from evidence.provenance.sentence import Sentence
-from evidence.report.export import LATEX_SIGNS, run_pandoc, text_html, word_template
+from evidence.report.export import LATEX_SIGNS, text_html, word_document
 
 FORMATS = ("markdown", "docx", "latex")
 _CITATION = re.compile(r" \[(@\w+(?:; @\w+)*)\]([.,;]?)")
@@ -74,11 +74,7 @@ def methods_word(sentences: Iterable[Sentence], style: str = "vancouver") -> byt
         items = "".join(f"<li><p>{reference}</p></li>\n" for reference in references)
         listed = f"<ol>\n{items}</ol>\n"
     html = f"<h1>Methods</h1>\n{body}<h1>References</h1>\n{listed}"
-    with temporary_folder(__name__) as folder:
-        template = folder / "reference.docx"
-        template.write_bytes(word_template(False))
-        arguments = ["--from=html", "--to=docx", f"--reference-doc={template}", "--output=-"]
-        return run_pandoc(arguments, html)
+    return word_document(html)
 
 
 def write_methods(
@@ -123,7 +119,10 @@ def write_methods(
 
 
 def _is_ours(bibliography: Path) -> bool:
-    return bibliography.read_bytes().startswith(_BIBTEX_HEADER.encode())
+    try:
+        return read_bytes(bibliography).startswith(_BIBTEX_HEADER.encode())
+    except OSError:
+        return False
 
 
 def _methods_latex(sentences: Iterable[Sentence], bibliography: str) -> tuple[str, list[Reference]]:

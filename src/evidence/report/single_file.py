@@ -7,7 +7,7 @@ from evidence.dataset.dataset import Dataset
 from evidence.errors import EvidenceError
 from evidence.figures.style import FONTS
 from evidence.files import atomic_write, format_json, temporary_folder
-from evidence.report.export import run_pandoc, word_template
+from evidence.report.export import run_pandoc, word_document
 from evidence.report.html_pages import read_template
 from evidence.report.single_document import SingleDocument, assemble
 
@@ -111,13 +111,10 @@ def _pdf(document: SingleDocument, folder: Path) -> bytes:
 
 
 def _word(document: SingleDocument, folder: Path) -> bytes:
-    (folder / "reference.docx").write_bytes(word_template())
     metadata = {"lang": "en", "title": document.title, "subtitle": document.project.title}
     options = [
-        "--reference-doc=reference.docx",
         *(f"--metadata={name}:{text}" for name, text in metadata.items()),
         *(f"--metadata=author:{name}" for name in _authors(document)),
     ]
     html = _title_page(document) + document.contents + document.chapters + document.back
-    arguments = ("--from=html", "--to=docx+native_numbering", *options, "--output=-")
-    return run_pandoc(arguments, html, folder)
+    return word_document(html, options, output_format="docx+native_numbering", folder=folder)
