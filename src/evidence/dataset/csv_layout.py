@@ -1,5 +1,6 @@
 """How a CSV file is written: its encoding, its delimiter and its header; nothing here loads pandas."""
 
+import csv
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from evidence.dataset.cells import fold
 from evidence.files import read_bytes, require_regular_file
 
 DELIMITER_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+MAX_CELL_CHARS = 131_072
 UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 """How a file begins that Excel saves as "Unicode text"."""
 
@@ -33,6 +35,8 @@ def csv_layout(lines: Iterable[str], table: schema.Table) -> tuple[CsvLayout, It
     No column name has a delimiter in it, so the one that gives most known names is used; of a
     table without columns, the one that occurs most.
     """
+    # One limit for the whole process, which other libraries raise.
+    csv.field_size_limit(MAX_CELL_CHARS)
     lines = iter(lines)
     header, lines_before, delimiter = next(lines, ""), 0, ""
     if separator := re.fullmatch(r'"?sep=(.)"?\s*', header, re.I):

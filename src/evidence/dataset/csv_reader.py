@@ -17,6 +17,7 @@ from evidence.dataset import schema
 from evidence.dataset.cells import cell_reader, plain_cell
 from evidence.dataset.csv_layout import (
     DELIMITER_NAMES,
+    MAX_CELL_CHARS,
     csv_layout,
     extra_names,
     header_names,
@@ -31,7 +32,6 @@ from evidence.files import read_bytes
 
 CHUNK_ROWS = 500
 """Rows that are turned into columns at once: few enough to stay in the processor's cache."""
-MAX_CELL_CHARS = 131_072
 ZIP_MARK = b"PK\x03\x04"
 """How a workbook begins."""
 
@@ -111,8 +111,6 @@ def _read_csv(
     try:
         with open_csv(path) as file:
             layout, text = csv_layout(file, table)
-            # One limit for the whole process, which other libraries raise.
-            csv.field_size_limit(MAX_CELL_CHARS)
             reader = csv.reader(text, delimiter=layout.delimiter, strict=True)
             rows = _rows(reader, lines, layout.lines_before)
             columns = _read_columns(rows, lines, table, problems, layout.delimiter)

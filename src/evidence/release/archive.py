@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from evidence.errors import EvidenceError
-from evidence.files import digest, read_bytes
+from evidence.files import digest, read_bytes, temporary_folder
 
 CHECKSUMS = "SHA256SUMS"
 """The checksums of all other files, as `sha256sum --check` reads them."""
@@ -14,7 +14,8 @@ EARLIEST = (1980, 1, 1, 0, 0, 0)
 """The first time that a zip file can state. Those of the files would differ between two copies."""
 REGULAR_FILE = 0o100644 << 16
 UNIX = 3
-
+UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+"""What reading a damaged entry raises: bad checksum or data, its end, another method, a password."""
 
 Content = Path | bytes
 """What a file of an archive has: the bytes of a file elsewhere, or these."""
@@ -42,10 +43,9 @@ def write_archive(
     EvidenceError
         The archive does not read back as it was written, as on a faulty disk.
     """
-    # The dot hides it, and the next attempt writes over what a killed one left.
-    new = path.with_name(f".{path.name}.new")
     lines = []
-    try:
+    with temporary_folder(path.resolve(), path.parent) as folder:
+        new = folder / path.name
         with zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
             for name in sorted(files):
                 progress(name)
@@ -56,8 +56,6 @@ def write_archive(
         if problems := damaged_files(new):
             raise EvidenceError(f"{path}: cannot be written: {'; '.join(problems)}")
         new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)
 
 
 def _entry(name: str) -> zipfile.ZipInfo:
@@ -99,10 +97,6 @@ def damaged_files(path: Path) -> list[str]:
             elif _digest(archive, name) != checksums[name]:
                 problems.append(f"{name} is damaged")
     return problems
-
-
-UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
-"""What reading a damaged entry raises: bad checksum or data, its end, another method, a password."""
 
 
 def _digest(archive: zipfile.ZipFile, name: str) -> str:

@@ -28,7 +28,8 @@ def uncommitted_files(project: Path, files: Iterable[str]) -> Iterator[str]:
     listing = run_git(project, "ls-tree", "-r", "-z", "HEAD").decode("utf-8", "surrogateescape")
     tracked = {}
     for entry in filter(None, listing.split("\0")):
-        (mode, _, blob), _, name = entry.partition("\t")[0].split(), "", entry.partition("\t")[2]
+        about, _, name = entry.partition("\t")
+        mode, _, blob = about.split()
         tracked[name] = blob
         # Links and the commits of submodules are not files.
         if mode.startswith("100") and (state := _state(project / name, blob)):
