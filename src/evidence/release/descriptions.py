@@ -169,7 +169,11 @@ def _software_address(release: Release) -> str:
 
 def _full_name(person: Mapping) -> str:
     parts = ("given-names", "name-particle", "family-names", "name-suffix")
-    return str(person.get("name") or " ".join(str(person[p]) for p in parts if person.get(p)))
+    return str(person.get("name") or _joined(person, *parts))
+
+
+def _joined(person: Mapping, *parts: str) -> str:
+    return " ".join(str(person[part]) for part in parts if person.get(part))
 
 
 def _file_properties(release: Release, name: str, size: int) -> dict[str, str]:
@@ -203,12 +207,8 @@ def zenodo_json(release: Release, dataset: Dataset) -> str:
 
 
 def _creator(person: Mapping) -> dict[str, str]:
-    family = " ".join(
-        str(person[part]) for part in ("name-particle", "family-names") if person.get(part)
-    )
-    given = " ".join(
-        str(person[part]) for part in ("given-names", "name-suffix") if person.get(part)
-    )
+    family = _joined(person, "name-particle", "family-names")
+    given = _joined(person, "given-names", "name-suffix")
     creator = {"name": str(person.get("name") or ", ".join(filter(None, (family, given))))}
     if person.get("orcid"):
         creator["orcid"] = str(person["orcid"]).rpartition("/")[2]
