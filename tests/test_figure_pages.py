@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from importlib.resources import files
 
 import pytest
+from playwright.sync_api import expect
 
 from evidence.build.build import BuildOptions, build_reports
 from evidence.dataset.citations import STYLES
@@ -196,7 +197,7 @@ def test_a_button_copies_by_keyboard_and_says_so(page, site, label):
     button = page.get_by_role("button", name=label)
     button.press("Enter")
     status = button.locator("xpath=..").get_by_role("status")
-    assert status.inner_text() == "Copied."
+    expect(status).to_have_text("Copied.")
     clipboard = page.evaluate("navigator.clipboard.readText()")
     assert clipboard == copied(read(site, "figures/fig-shares"))[label].strip()
 
@@ -207,7 +208,7 @@ def test_without_a_clipboard_the_text_is_selected(page, site):
     button = page.get_by_role("button", name="Copy RIS")
     button.click()
     status = button.locator("xpath=..").get_by_role("status")
-    assert status.inner_text() == "Selected. Press Ctrl+C, or ⌘C on a Mac, to copy."
+    expect(status).to_have_text("Selected. Press Ctrl+C, or ⌘C on a Mac, to copy.")
     assert page.evaluate("getSelection().toString()").startswith("TY  - ")
 
 
@@ -216,7 +217,7 @@ def test_an_unknown_address_is_that_of_the_page(page, built, site, tmp_path):
     (tmp_path / "a.html").write_text(render_again(project, site)["tables/tab-results"], "utf-8")
     address = (tmp_path / "a.html").as_uri()
     page.goto(f"{address}?x=1#link")
-    assert page.locator("[data-copy='Copy link']").inner_text() == address
+    expect(page.locator("[data-copy='Copy link']")).to_have_text(address)
 
 
 @pytest.mark.parametrize("name", PARTS)

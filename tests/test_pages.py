@@ -10,6 +10,7 @@ from importlib.resources import files
 
 import pypdfium2
 import pytest
+from playwright.sync_api import expect
 
 from evidence.report.html_pages import METADATA, Page, render_notebook, resolve_row_links
 from evidence.report.search_index import page_texts, search_index
@@ -214,15 +215,15 @@ def test_navigation_leads_to_every_report(context, report):
         links = page.get_by_role("navigation", name="Reports").get_by_role("link")
         for number, name in enumerate(NAMES[1:], start=1):
             links.nth(number).click()
-            assert page.url.endswith(f"{name}.html")
-            assert links.nth(number).get_attribute("aria-current") == "page"
+            page.wait_for_url(f"**/{name}.html")
+            expect(links.nth(number)).to_have_attribute("aria-current", "page")
             page.go_back()
 
 
 def test_the_first_tab_stop_skips_the_navigation(context, report):
     with opened(context, report, "index") as page:
         page.keyboard.press("Tab")
-        assert page.locator(":focus").inner_text() == "Skip to the content"
+        expect(page.locator(":focus")).to_have_text("Skip to the content")
         page.keyboard.press("Enter")
         page.keyboard.press("Tab")
         assert page.evaluate("document.querySelector('main').contains(document.activeElement)")
@@ -383,7 +384,7 @@ def test_search_filters_and_order_stand_in_the_address(context, report, studies)
         page.get_by_role("group", name="Rows of: Studies").get_by_role(
             "button", name="Clear"
         ).click()
-        assert "tab-studies.search" not in page.url
+        expect(page).not_to_have_url(re.compile(r"tab-studies\.search"))
 
 
 def test_a_long_table_shows_its_first_rows_and_all_on_request(studies):
@@ -400,14 +401,14 @@ def test_without_script_all_rows_are_there_and_links_replace_controls(browser, r
     assert page.locator("#tab-results tbody tr").count() > 100
     assert page.locator("button, input, select").count() == 0
     page.locator("#tab-studies tbody th a").first.click()
-    assert page.locator("li:target").is_visible()
+    expect(page.locator("li:target")).to_be_visible()
     page.goto((report / "index.html").as_uri())
     page.locator("main a.number").first.click()
-    assert "/sources.html#why-" in page.url
+    page.wait_for_url("**/sources.html#why-*")
     page.locator(":target").wait_for(state="visible")
     page.go_back()
     page.locator("main a.term").first.click()
-    assert "/glossary.html#term-" in page.url
+    page.wait_for_url("**/glossary.html#term-*")
     context.close()
 
 
@@ -427,16 +428,16 @@ def test_a_number_or_term_answers_beside_it(context, report, name, link, key, ex
         opener.focus()
         position = page.evaluate("scrollY")
         page.keyboard.press(key)
-        assert expected in panel.inner_text()
+        expect(panel).to_contain_text(expected)
         assert not re.search(r"\b\w+\.\w+\.\w+\b(?<!\.csv)", panel.inner_text())
         box, place = panel.bounding_box(), opener.evaluate("e => e.getClientRects()[0].toJSON()")
         assert 0 <= box["x"] <= box["x"] + box["width"] <= width
         gaps = box["y"] - place["bottom"], place["top"] - box["y"] - box["height"]
         assert 0 <= max(gaps) < 10
-        assert panel.evaluate("e => e === document.activeElement")
+        expect(panel).to_be_focused()
         page.keyboard.press("Escape")
-        assert not panel.is_visible()
-        assert opener.evaluate("e => e === document.activeElement")
+        expect(panel).to_be_hidden()
+        expect(opener).to_be_focused()
         assert page.evaluate("scrollY") == position
 
 
@@ -448,11 +449,11 @@ def test_a_panel_leads_on_to_the_footnote_and_the_fold_around_it_opens(context, 
         link.click()
         assert not note.is_visible()
         page.locator("#panel").get_by_role("link", name="All numbers and sources").click()
-        assert note.is_visible()
-        assert not page.locator("#panel").is_visible()
-        assert note.evaluate("e => e.getBoundingClientRect().top < innerHeight")
+        expect(note).to_be_visible()
+        expect(page.locator("#panel")).to_be_hidden()
+        expect(note).to_be_in_viewport()
         page.reload()
-        assert note.is_visible()
+        expect(note).to_be_visible()
 
 
 def test_a_link_to_a_footnote_of_the_index_opens_its_panel(context, report):
@@ -460,7 +461,7 @@ def test_a_link_to_a_footnote_of_the_index_opens_its_panel(context, report):
         link = page.locator("main a.number").nth(20)
         fragment, text = link.evaluate("e => [e.hash, e.textContent]")
     with opened(context, report, "index", fragment) as page:
-        assert page.locator("#panel-title").inner_text() == text
+        expect(page.locator("#panel-title")).to_have_text(text)
 
 
 def test_numbers_in_print_have_the_number_of_their_footnote(context, report):
@@ -493,13 +494,12 @@ def test_claims_and_unknowns_lead_to_each_other(context, report):
     listed = next(entry for entry in unknowns if entry["claims"] and entry["origin"] == "listed")
     with opened(context, report, "06_unknowns", f"#tab-unknowns-{listed['unknown']}") as page:
         row = page.locator("tr:target")
-        assert row.locator("th").inner_text() == f"{listed['unknown']}: {listed['question']}"
+        expect(row.locator("th")).to_have_text(f"{listed['unknown']}: {listed['question']}")
         row.get_by_role("link", name=listed["claims"][0], exact=True).click()
-        assert page.url.endswith(f"05_claims.html#tab-claims-{listed['claims'][0]}")
-        back = page.locator("tr:target")
-        assert back.locator("th").inner_text() == listed["claims"][0]
+        page.wait_for_url(f"**/05_claims.html#tab-claims-{listed['claims'][0]}")
+        expect(page.locator("tr:target th")).to_have_text(listed["claims"][0])
         page.locator("tr:target + .more").get_by_role("link", name=listed["unknown"]).click()
-        assert page.url.endswith(f"06_unknowns.html#tab-unknowns-{listed['unknown']}")
+        page.wait_for_url(f"**/06_unknowns.html#tab-unknowns-{listed['unknown']}")
 
 
 def test_every_claim_of_every_unknown_is_linked_both_ways(report):
@@ -613,9 +613,9 @@ def test_long_pages_lead_with_a_summary_and_fold_the_rest(context, report, name)
         assert not row.is_visible()
         fold.locator("summary").first.focus()
         page.keyboard.press("Enter")
-        assert row.is_visible()
+        expect(row).to_be_visible()
         page.keyboard.press("Enter")
-        assert not row.is_visible()
+        expect(row).to_be_hidden()
         link = f'nav.contents a[href="#{heading.get_attribute("id")}"]'
         page.locator(link).click()
         row.wait_for(state="visible")
@@ -626,8 +626,6 @@ def test_long_pages_lead_with_a_summary_and_fold_the_rest(context, report, name)
 
 @pytest.mark.parametrize("width", [1200, PHONE])
 def test_search_finds_a_row_of_another_page_by_keyboard(context, report, width):
-    from playwright.sync_api import expect
-
     with opened(context, report, "02_comparison", width=width) as page:
         search = page.get_by_role("search")
         assert not any("search-index" in url for url in page.requests)
@@ -637,20 +635,20 @@ def test_search_finds_a_row_of_another_page_by_keyboard(context, report, width):
         first = "Risk of bias and certainty\nMinimal important differences"
         # Results for the first letters stand there until the script has read the last one.
         expect(results.first).to_have_text(first.replace("\n", " "), use_inner_text=True)
-        assert re.match(r"\d+ results", search.get_by_role("status").inner_text())
+        expect(search.get_by_role("status")).to_have_text(re.compile(r"^\d+ results"))
         assert results.filter(has=page.locator("mark")).count() == results.count()
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         page.keyboard.press("ArrowDown")
         page.keyboard.press("ArrowDown")
         page.keyboard.press("ArrowUp")
-        assert page.locator(":focus").inner_text() == first
+        expect(page.locator(":focus")).to_have_text(first.replace("\n", " "), use_inner_text=True)
         page.keyboard.press("Escape")
-        assert results.count() == 0
+        expect(results).to_have_count(0)
         page.keyboard.press("ArrowDown")
         page.keyboard.press("ArrowDown")
         page.keyboard.press("Enter")
         page.wait_for_url("**/08_appraisal.html#section-minimal-important-differences")
-        assert page.locator("#tab-minimal-important-differences").is_visible()
+        expect(page.locator("#tab-minimal-important-differences")).to_be_visible()
         assert page.messages == []
 
 
