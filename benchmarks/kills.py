@@ -181,6 +181,8 @@ def main() -> int:
             problems += len(found)
             for text in found:
                 print(f"{number}: {text}", flush=True)
+            if number % 10 == 0:
+                print(f"{number} of {arguments.kills} kills, {problems} problems", flush=True)
     print(f"{arguments.kills} kills (seed {arguments.seed}): {problems} problems")
     return 1 if problems else 0
 
