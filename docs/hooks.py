@@ -14,7 +14,7 @@ import click
 from evidence.cli import evidence
 from evidence.dataset import schema
 from evidence.dataset.bibliography import read_bibliography
-from evidence.dataset.citations import format_vancouver
+from evidence.dataset.citations.vancouver import format_vancouver
 
 ROOT = Path(__file__).resolve().parents[1]
 MARKER = re.compile(r"<!-- generated: ([a-z ]+) -->")

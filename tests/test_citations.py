@@ -18,14 +18,11 @@ from evidence.dataset.bibliography import (
     parse_bibliography,
     read_bibliography,
 )
-from evidence.dataset.citations import (
-    STYLES,
-    abbreviate_journal,
-    format_apa,
-    format_apa_markdown,
-    format_vancouver,
-    page_range,
-)
+from evidence.dataset.citations import STYLES
+from evidence.dataset.citations.apa import format_apa, format_apa_markdown
+from evidence.dataset.citations.journal_names import abbreviate_journal
+from evidence.dataset.citations.reference_parts import page_range
+from evidence.dataset.citations.vancouver import format_vancouver
 from evidence.exchange.references import read_references
 
 

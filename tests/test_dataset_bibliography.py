@@ -6,7 +6,9 @@ from dataclasses import replace
 import pytest
 
 from evidence.dataset.bibliography import parse_bibliography, read_bibliography
-from evidence.dataset.citations import STYLES, format_apa, format_vancouver
+from evidence.dataset.citations import STYLES
+from evidence.dataset.citations.apa import format_apa
+from evidence.dataset.citations.vancouver import format_vancouver
 
 
 @pytest.fixture

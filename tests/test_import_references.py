@@ -6,7 +6,8 @@ import pytest
 
 from evidence import cli
 from evidence.dataset.bibliography import read_bibliography
-from evidence.dataset.citations import STYLES, format_vancouver
+from evidence.dataset.citations import STYLES
+from evidence.dataset.citations.vancouver import format_vancouver
 from evidence.exchange.references import read_references
 
 OLD = ("baker1990", "guide", "miller2001")

@@ -5,7 +5,8 @@ import pytest
 from evidence.analysis.pooling.pooled_estimate import meta_analyse
 from evidence.analysis.results import select_results
 from evidence.dataset import schema
-from evidence.dataset.citations import format_apa, format_vancouver
+from evidence.dataset.citations.apa import format_apa
+from evidence.dataset.citations.vancouver import format_vancouver
 from evidence.dataset.dataset import read_dataset
 from evidence.figures.forest_plot import lay_out_forest
 from evidence.tables.studies import tabulate_studies

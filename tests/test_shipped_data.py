@@ -22,7 +22,9 @@ from evidence.analysis.pooling.question import Question, main_question
 from evidence.analysis.results import select_results
 from evidence.dataset import schema
 from evidence.dataset.bibliography import NO_DATE, Reference, build_reference
-from evidence.dataset.citations import STYLES, kind_of, known_parts, page_range
+from evidence.dataset.citations import STYLES
+from evidence.dataset.citations.reference_parts import known_parts, page_range
+from evidence.dataset.citations.source_kinds import kind_of
 from evidence.exchange.references import read_references
 from evidence.figures.arm_comparison import lay_out_arm_comparison
 from evidence.figures.dose_effect_one_trial import lay_out_dose_effect_one_trial

@@ -22,7 +22,7 @@ from evidence.analysis.gaps.unknowns import Unknown, answered_questions, find_un
 from evidence.analysis.results import select_results
 from evidence.compare.key_numbers import KeyNumber, key_numbers
 from evidence.dataset import schema
-from evidence.dataset.citations import format_vancouver
+from evidence.dataset.citations.vancouver import format_vancouver
 from evidence.dataset.dataset import Dataset
 from evidence.provenance.rows import cell_text, describe_rows
 from evidence.provenance.sentence import count

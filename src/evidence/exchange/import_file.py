@@ -12,7 +12,7 @@ from evidence.analysis.table_entry import write_checked
 from evidence.dataset import schema
 from evidence.dataset.authors import Author
 from evidence.dataset.bibliography import NO_DATE, Reference, decode_file
-from evidence.dataset.citations import format_bibtex
+from evidence.dataset.citations.bibtex import format_bibtex
 from evidence.dataset.dataset import Dataset, read_dataset, table_text, with_rows
 from evidence.dataset.project_folder import EXAMPLE
 from evidence.errors import MAX_PROBLEMS, DatasetError, EvidenceError, Problem, did_you_mean

@@ -20,14 +20,10 @@ from evidence.dataset.bibliography import (
     parse_bibliography,
 )
 from evidence.dataset.bibtex import Entry, parse_bibtex
-from evidence.dataset.citations import (
-    AHEAD_OF_PRINT,
-    CSV_COLUMNS,
-    INCOMPLETE_AUTHORS,
-    container_field,
-    escape_latex,
-    format_bibtex,
-)
+from evidence.dataset.citations.bibtex import escape_latex, format_bibtex
+from evidence.dataset.citations.reference_managers import CSV_COLUMNS
+from evidence.dataset.citations.reference_parts import AHEAD_OF_PRINT, INCOMPLETE_AUTHORS
+from evidence.dataset.citations.source_kinds import container_field
 from evidence.dataset.project_folder import find_project
 from evidence.dataset.schema import BIBLIOGRAPHY_FILE
 from evidence.errors import EvidenceError

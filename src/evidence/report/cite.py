@@ -8,7 +8,8 @@ from typing import Any
 
 from evidence.dataset.authors import Author
 from evidence.dataset.bibliography import Bibliography, Reference
-from evidence.dataset.citations import format_apa, format_bibtex
+from evidence.dataset.citations.apa import format_apa
+from evidence.dataset.citations.bibtex import format_bibtex
 from evidence.dataset.dataset import Dataset
 from evidence.dataset.text_checks import identifier_error
 from evidence.errors import EvidenceError, did_you_mean

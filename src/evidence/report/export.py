@@ -12,7 +12,8 @@ from html import escape
 from pathlib import Path
 
 from evidence.dataset.bibliography import Reference
-from evidence.dataset.citations import TEXT_STYLES, format_csl_for_pandoc
+from evidence.dataset.citations import TEXT_STYLES
+from evidence.dataset.citations.reference_managers import format_csl_for_pandoc
 from evidence.dataset.dataset import Dataset
 from evidence.errors import EvidenceError
 from evidence.files import atomic_write, temporary_folder

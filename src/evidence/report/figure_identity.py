@@ -21,7 +21,7 @@ from pathlib import Path
 import pandas as pd
 
 from evidence.dataset import schema
-from evidence.dataset.citations import format_vancouver
+from evidence.dataset.citations.vancouver import format_vancouver
 from evidence.dataset.dataset import Dataset
 from evidence.figures.layout import Layout
 from evidence.figures.style import DOUBLE_COLUMN, FONTS, SINGLE_COLUMN

@@ -12,7 +12,7 @@ from html import escape
 from operator import itemgetter
 from string import Formatter
 
-from evidence.dataset.citations import format_vancouver
+from evidence.dataset.citations.vancouver import format_vancouver
 from evidence.dataset.dataset import Dataset
 from evidence.dataset.schema import BIBLIOGRAPHY_FILE, STUDIES
 from evidence.provenance.methods import METHODS

@@ -9,7 +9,7 @@ import pandas as pd
 from evidence.analysis.gaps.reading_list import WantedResult, group_by_source
 from evidence.analysis.gaps.unknowns import Unknown
 from evidence.dataset.access_log import selection
-from evidence.dataset.citations import format_bibtex
+from evidence.dataset.citations.bibtex import format_bibtex
 from evidence.dataset.dataset import Dataset
 from evidence.dataset.schema import VERDICTS
 from evidence.files import digest, format_json

@@ -7,14 +7,9 @@ from pathlib import Path
 
 from evidence.analysis.narrative.methods_text import SECTIONS
 from evidence.dataset.bibliography import Reference
-from evidence.dataset.citations import (
-    TEXT_STYLES,
-    escape_latex,
-    escape_markdown,
-    format_apa,
-    format_apa_markdown,
-    format_bibtex,
-)
+from evidence.dataset.citations import TEXT_STYLES
+from evidence.dataset.citations.apa import escape_markdown, format_apa, format_apa_markdown
+from evidence.dataset.citations.bibtex import escape_latex, format_bibtex
 from evidence.errors import EvidenceError
 from evidence.files import atomic_write, read_bytes
 from evidence.provenance.methods import read_method_references

@@ -14,7 +14,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from evidence.dataset.citations import TEXT_STYLES, format_apa
+from evidence.dataset.citations import TEXT_STYLES
+from evidence.dataset.citations.apa import format_apa
 from evidence.dataset.dataset import Dataset
 from evidence.errors import EvidenceError
 from evidence.files import read_json, read_text

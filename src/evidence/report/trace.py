@@ -11,7 +11,7 @@ from evidence.analysis.gaps.unknowns import find_unknowns
 from evidence.analysis.narrative.unknowns import unknown_sentence
 from evidence.analysis.printed_numbers import possible_numbers
 from evidence.analysis.results import select_results, spell_as
-from evidence.dataset.citations import format_vancouver
+from evidence.dataset.citations.vancouver import format_vancouver
 from evidence.dataset.dataset import Dataset
 from evidence.errors import EvidenceError, did_you_mean
 from evidence.figures.layout import Layout

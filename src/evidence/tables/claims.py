@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from evidence.analysis.gaps.unknowns import Unknown
-from evidence.dataset.citations import format_vancouver
+from evidence.dataset.citations.vancouver import format_vancouver
 from evidence.dataset.dataset import Dataset
 from evidence.dataset.schema import VERDICTS
 from evidence.tables.gaps import format_search_dates, unknown_title

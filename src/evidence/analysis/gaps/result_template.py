@@ -18,7 +18,7 @@ from evidence.analysis.gaps.reading_list import (
     group_by_source,
 )
 from evidence.dataset import schema
-from evidence.dataset.citations import format_vancouver
+from evidence.dataset.citations.vancouver import format_vancouver
 from evidence.dataset.dataset import Dataset
 from evidence.errors import ParameterError, did_you_mean
 
