@@ -4,7 +4,8 @@ import numpy as np
 
 from benchmarks.publishing import publish
 from benchmarks.specifications import median_seconds
-from evidence.statistics.dose_response import SHAPES, fit_dose_response, mean_contrasts
+from evidence.statistics.dose_contrasts import mean_contrasts
+from evidence.statistics.dose_response import SHAPES, fit_dose_response
 
 GOAL_SECONDS = 0.2
 DOSES = np.array([0.0, 0.1, 0.2, 0.5, 1.0])

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evidence.statistics import dose_response
-from evidence.statistics.dose_response import DoseContrasts, fit_dose_response
+from evidence.statistics import dose_contrasts
+from evidence.statistics.dose_contrasts import DoseContrasts
+from evidence.statistics.dose_response import fit_dose_response
 
 REFERENCE = Path(__file__).resolve().parents[1] / "reference" / "metafor" / "dose_response.json"
 VALUES = json.loads(REFERENCE.read_text())
@@ -17,7 +18,7 @@ METHODS = {"fixed": "common", "mm": "moment", "ml": "ml", "reml": "reml"}
 
 def ratio_trials(studies, types, covariance="greenland-longnecker"):
     return [
-        dose_response.ratio_contrasts(
+        dose_contrasts.ratio_contrasts(
             study["dose"],
             study["logrr"],
             [np.nan if se is None else se for se in study["se"]],
@@ -50,7 +51,7 @@ def test_greenland_and_longnecker_example_of_alcohol_and_breast_cancer():
     # cc_ex, the worked example of Greenland and Longnecker 1992 (Rohan and McMichael 1988):
     # slope 0.0454 with standard error 0.0207 per gram a day (dosresmeta.html).
     low, high = np.array([0.51, 0.73, 0.99]), np.array([1.27, 1.85, 2.51])
-    trial = dose_response.ratio_contrasts(
+    trial = dose_contrasts.ratio_contrasts(
         [0, 2, 6, 11],
         np.log([1, 0.80, 1.16, 1.57]),
         [np.nan, *(np.log(high / low) / (2 * 1.959964))],
@@ -77,7 +78,7 @@ def test_covariances_of_log_ratios():
     study = VALUES["alcohol_cvd"]["studies"][0]
     variance = np.array(study["se"][1:]) ** 2
     columns = [np.array(study[name], float) for name in ("logrr", "cases", "n")]
-    counts = dose_response.hamling_counts(columns[0], variance, *columns[1:], "case-control")
+    counts = dose_contrasts.hamling_counts(columns[0], variance, *columns[1:], "case-control")
     assert counts[0] == pytest.approx([77.224, 42.864, 39.596, 14.049, 11.379], abs=1e-3)
     assert counts[1] == pytest.approx([256.72, 167.40, 131.64, 33.257, 22.400], abs=1e-2)
 
@@ -96,7 +97,7 @@ def test_hamling_counts_have_the_printed_variances():
     values = VALUES["alcohol_cvd"]
     study, variance = values["studies"][4], np.array(values["studies"][4]["se"][1:]) ** 2
     columns = [np.array(study[name], float) for name in ("logrr", "cases", "n")]
-    a, n = dose_response.hamling_counts(columns[0], variance, *columns[1:], "cumulative incidence")
+    a, n = dose_contrasts.hamling_counts(columns[0], variance, *columns[1:], "cumulative incidence")
     assert np.log(a / n)[1:] - np.log(a[0] / n[0]) == pytest.approx(columns[0][1:])
     assert (1 / a - 1 / n)[1:] + 1 / a[0] - 1 / n[0] == pytest.approx(variance)
     assert n[0] / n.sum() == pytest.approx(480 / 1795)
@@ -135,7 +136,7 @@ def test_quadratic_trend_of_alcohol_and_cardiovascular_disease():
 def test_standardised_mean_differences_of_aripiprazole():
     # covar.smd.html and dosresmeta.html; Cohen's d, without Hedges' correction
     trials = [
-        dose_response.mean_contrasts(*trial.values(), measure="smd", correct_bias=False)
+        dose_contrasts.mean_contrasts(*trial.values(), measure="smd", correct_bias=False)
         for trial in VALUES["ari"]["trials"]
     ]
     assert trials[0].effect == pytest.approx([0.1599767, 0.2893776, 0.3275973], abs=5e-8)
@@ -234,18 +235,18 @@ def test_emax_has_the_largest_likelihood():
 
 
 def test_contrasts_of_counts_share_the_variance_of_the_reference():
-    trial = dose_response.count_contrasts([0, 1, 2], [5, 10, 15], [20, 20, 20], measure="rr")
+    trial = dose_contrasts.count_contrasts([0, 1, 2], [5, 10, 15], [20, 20, 20], measure="rr")
     assert trial.effect == pytest.approx(np.log([2, 3]))
     # 1/5 - 1/20 = 0.15; 1/10 - 1/20 = 0.05; 1/15 - 1/20 = 1/60
     assert trial.covariance == pytest.approx(np.array([[0.2, 0.15], [0.15, 0.15 + 1 / 60]]))
-    trial = dose_response.count_contrasts([0, 1], [0, 4], [10, 10], measure="or")
+    trial = dose_contrasts.count_contrasts([0, 1], [0, 4], [10, 10], measure="or")
     assert trial.effect == pytest.approx([np.log((4.5 / 6.5) / (0.5 / 10.5))])
-    trial = dose_response.count_contrasts([0, 1], [0, 4], [10, 10], measure="rd")
+    trial = dose_contrasts.count_contrasts([0, 1], [0, 4], [10, 10], measure="rd")
     assert (trial.effect[0], trial.covariance[0, 0]) == pytest.approx((0.4, 0.024))
 
 
 def test_contrasts_of_means_use_the_variance_of_each_arm():
-    trial = dose_response.mean_contrasts([0, 1, 2], [10, 8, 4], [2, 3, 4], [4, 9, 16])
+    trial = dose_contrasts.mean_contrasts([0, 1, 2], [10, 8, 4], [2, 3, 4], [4, 9, 16])
     assert trial.effect == pytest.approx([-2, -6])
     assert trial.covariance == pytest.approx(np.array([[2.0, 1.0], [1.0, 2.0]]))
 
@@ -270,7 +271,7 @@ def test_a_dose_is_compared_with_the_reference_of_its_trial():
 
 
 def test_one_stage_uses_trials_of_a_single_dose_and_two_stages_do_not():
-    several = dose_response.mean_contrasts([0, 1, 2], [0, 3, 4], [1, 1, 1], [50, 50, 50])
+    several = dose_contrasts.mean_contrasts([0, 1, 2], [0, 3, 4], [1, 1, 1], [50, 50, 50])
     trials = [several, several, several, single(1.0, 2.5, 0.1)]
     one = fit_dose_response(trials, shape="quadratic", method="common")
     two = fit_dose_response(trials, shape="quadratic", stages=2, method="common")
@@ -318,15 +319,15 @@ def test_too_few_trials_for_their_variation_are_refused():
 
 
 def test_emax_refuses_data_on_a_straight_line():
-    line = dose_response.mean_contrasts([0, 1, 2, 4], [0, 1, 2.2, 4.6], [1] * 4, [200] * 4)
+    line = dose_contrasts.mean_contrasts([0, 1, 2, 4], [0, 1, 2.2, 4.6], [1] * 4, [200] * 4)
     with pytest.raises(ValueError, match="the data follow a straight line"):
         fit_dose_response([line, line], shape="emax")
 
 
 def test_impossible_numbers_are_refused():
     with pytest.raises(ValueError, match="events must lie between 0"):
-        dose_response.count_contrasts([0, 1], [3, 12], [10, 10])
+        dose_contrasts.count_contrasts([0, 1], [3, 12], [10, 10])
     with pytest.raises(ValueError, match="an SD above 0"):
-        dose_response.mean_contrasts([0, 1], [1, 2], [0, 1], [10, 10])
+        dose_contrasts.mean_contrasts([0, 1], [1, 2], [0, 1], [10, 10])
     with pytest.raises(ValueError, match="not positive definite"):
         fit_dose_response([single(1.0, 2.0, 0.0), single(1.0, 2.0, 1.0)])

@@ -25,12 +25,8 @@ from evidence.dataset.dataset import Dataset
 from evidence.dataset.displayable import Displayable
 from evidence.provenance.sentence import join_words
 from evidence.provenance.values import to_json_value
-from evidence.statistics.dose_response import (
-    SHAPES,
-    DoseContrasts,
-    DoseResponse,
-    fit_dose_response,
-)
+from evidence.statistics.dose_contrasts import DoseContrasts
+from evidence.statistics.dose_response import SHAPES, DoseResponse, fit_dose_response
 from evidence.statistics.meta_analysis import WaldTest
 
 SHAPE_LABELS = {
