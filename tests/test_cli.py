@@ -83,6 +83,8 @@ def test_the_words_of_the_options_are_those_of_the_package():
         (["pool", "--outcome", "rise", "--measure", "rr"], "'rise' is not one of: risen, height"),
         (["audit"], "--auditor is missing. Give your name: --auditor 'A. Reader'"),
         (["export", "fig-a", "--format", "docx"], "Name a file: --out fig-a.docx"),
+        (["why", "a\0b"], "'a<U+0000>b': no argument can hold a NUL or half a character"),
+        (["identify", "\ud800"], "no argument can hold a NUL or half a character"),
     ],
 )
 def test_a_wrong_command_exits_with_2_and_says_why(

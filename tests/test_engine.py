@@ -18,6 +18,7 @@ from papermill.exceptions import PapermillExecutionError
 from evidence import cli
 from evidence.build.build import BuildOptions, build_reports
 from evidence.build.engine import stop_all
+from evidence.build.execute import Job, execute_report
 from evidence.errors import ReportError
 from tests.conftest import ROOT, heed_sigint
 
@@ -351,3 +352,13 @@ def test_report_uses_the_engine_that_was_named(project, engine, code):
     project.notebook("10_bread", f"import os\nos.getppid() == {os.getpid()} or 1 / 0")
     command = ["report", "--project", str(project.root), "--engine", engine, "--only", "bread"]
     assert cli.main(command) == code
+
+
+@pytest.mark.parametrize("metadata", [{}, {"kernelspec": {"name": "python3"}}])
+def test_a_notebook_that_names_no_kernel_or_language_is_run(project, tmp_path, metadata):
+    path = project.notebook("10_bread")
+    book = nbformat.read(path, 4)
+    book.metadata = metadata
+    nbformat.write(book, path)
+    job = Job("10_bread", path, project.root, {})
+    assert execute_report(job, tmp_path / "report") is None

@@ -160,6 +160,15 @@ def test_braces_in_the_name_of_a_folder_are_no_parameter(tmp_path):
     assert (folder / "01_bread.html").is_file()
 
 
+@pytest.mark.parametrize("name", ["10_br\nead", "10_\u202ebread", "10_\udcff"])
+def test_a_notebook_whose_name_no_message_can_show_is_refused(project, capsys, name):
+    project.notebook("10_bread").rename(project.path(f"notebooks/{name}.ipynb"))
+    assert cli.main(["report", "--project", str(project.root)]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith(".ipynb: the name holds an invisible character. Rename the file.")
+    assert line.isprintable()
+
+
 def test_no_cell_of_any_csv_is_a_formula(hostile):
     escaped = 0
     for path in hostile.rglob("*.csv"):

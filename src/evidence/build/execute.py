@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evidence.files import format_json
+from evidence.files import format_json, read_json
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -157,6 +157,8 @@ def _execute(job: Job, folder: Path, executed: Path) -> None:
             # The notebook is written once, when the last cell is done or one has failed.
             request_save_on_cell_execute=False,
             engine_name=ENGINES[job.engine],
+            kernel_name=_kernel(job.notebook),
+            language="python",
             extra_arguments=list(KERNEL_ARGUMENTS),
             **limit,
         )
@@ -164,6 +166,12 @@ def _execute(job: Job, folder: Path, executed: Path) -> None:
         # papermill opens an event loop in each thread and leaves it open.
         ensure_event_loop().close()
     executed.write_text(format_notebook(notebook), "utf-8")
+
+
+def _kernel(notebook: Path) -> str:
+    """Return the kernel that a notebook names; that of any Python if it names none."""
+    kernel = read_json(notebook)["metadata"].get("kernelspec")
+    return (isinstance(kernel, dict) and kernel.get("name")) or "python3"
 
 
 def _escape_braces(path: Path) -> str:

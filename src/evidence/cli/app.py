@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evidence.dataset.text_checks import for_terminal
+from evidence.dataset.text_checks import for_terminal, quote
 from evidence.errors import (
     DatasetError,
     EvidenceError,
@@ -130,6 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code; see the module.
     """
     try:
+        _require_possible(arguments or ())
         code = evidence.main(arguments, prog_name="evidence", standalone_mode=False)
         sys.stdout.flush()
     except click.ClickException as error:
@@ -154,3 +155,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         echo("\nevidence: stopped. The previous reports are unchanged.", err=True)
         return 130
     return code or 0
+
+
+def _require_possible(arguments: Sequence[str]) -> None:
+    """Refuse what no shell can pass on, but a caller in Python can: no file has such a name.
+
+    Raises
+    ------
+    ParameterError
+    """
+    for argument in arguments:
+        try:
+            is_possible = b"\0" not in os.fsencode(argument)
+        except UnicodeEncodeError:
+            is_possible = False
+        if not is_possible:
+            raise ParameterError(
+                f"{quote(argument)}: no argument can hold a NUL or half a character"
+            )

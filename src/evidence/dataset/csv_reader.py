@@ -250,7 +250,9 @@ def _check_header(
 def _missing_file_message(path: Path) -> str:
     """Say that a file is missing, and which file of the same name is there."""
     for other in sorted(path.parent.glob(f"{path.stem}.*")):
-        return f"the file is missing, but {other.name} is there. Save it as CSV or .xlsx."
+        return (
+            f"the file is missing, but {printable(other.name)} is there. Save it as CSV or .xlsx."
+        )
     return "the file is missing"
 
 

@@ -3,6 +3,9 @@
 import os
 from pathlib import Path
 
+from evidence.dataset.text_checks import reveal_hidden
+from evidence.errors import EvidenceError
+
 FOLDER = "notebooks"
 PACKAGED_ONLY = "EVIDENCE_PACKAGED_NOTEBOOKS"
 """The environment variable that, unless empty, hides the notebooks of every project."""
@@ -41,4 +44,16 @@ def ignored_notebooks(project: Path) -> list[str]:
 
 
 def _notebooks_in(folder: Path) -> dict[str, Path]:
-    return {path.stem: path for path in sorted(folder.glob("[!.]*.ipynb"))}
+    """Return the notebooks in a folder by name.
+
+    Raises
+    ------
+    EvidenceError
+        A name holds what a message or an address cannot show, such as a line break.
+    """
+    notebooks = {path.stem: path for path in sorted(folder.glob("[!.]*.ipynb"))}
+    for name in notebooks:
+        if not name.isprintable():
+            shown = reveal_hidden(f"{FOLDER}/{name}.ipynb")
+            raise EvidenceError(f"{shown}: the name holds an invisible character. Rename the file.")
+    return notebooks
