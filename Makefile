@@ -55,11 +55,15 @@ benchmark: $(READY) ## Count the seeded errors that the checks find, time report
 
 MINUTES ?= 20
 fuzz: $(READY) ## Break the inputs at random for a while (make fuzz MINUTES=20)
-	@end=$$(( $$(date +%s) + 60 * $(MINUTES) )); \
-	while seed=$$(date +%s); [ "$$seed" -lt "$$end" ]; do \
+	@end=$$(( $$(date +%s) + 60 * $(MINUTES) )); rounds=0; \
+	while seed=$$(date +%s); [ "$$((seed + 30))" -lt "$$end" ]; do \
 	  echo "seed $$seed"; \
-	  $(BIN)/pytest --quiet --hypothesis-profile fuzz --hypothesis-seed "$$seed" tests/test_fuzz.py || exit 1; \
-	done
+	  FUZZ_UNTIL=$$end $(BIN)/pytest --quiet --hypothesis-profile fuzz --hypothesis-seed "$$seed" \
+	    --hypothesis-show-statistics tests/test_fuzz.py \
+	    || { echo "Mend the fault, and keep the falsifying example above as @example in tests/test_fuzz.py"; \
+	         exit 1; }; \
+	  rounds=$$((rounds + 1)); \
+	done; echo "$$rounds rounds without a finding"
 
 clean: ## Remove the environment and the reports
 	rm -rf $(VENV) reports

@@ -6,11 +6,15 @@ that it can be kept with `@example`.
 """
 
 import csv
+import datetime
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import get_type_hints
 
+import openpyxl
 from hypothesis import strategies as st
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
 from evidence.dataset import schema
 
@@ -200,6 +204,17 @@ class Form:
         return FORMS[self.form](content)
 
 
+@dataclass(frozen=True)
+class Content:
+    """Another content of the whole file."""
+
+    file: str
+    content: bytes
+
+    def __call__(self, content: bytes) -> bytes:
+        return self.content
+
+
 FORMS: dict[str, Callable[[bytes], bytes]] = {
     "byte order mark": lambda content: b"\xef\xbb\xbf" + content,
     "two byte order marks": lambda content: b"\xef\xbb\xbf" * 2 + content,
@@ -298,3 +313,79 @@ PARAMETER_VALUES = st.one_of(
         "0.999999999", "1e-300", "core", "bread,cake", "any", "risen", "rr", "smd",
     )),
 )  # fmt: skip
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXTS | st.sampled_from(("\ud800", "a\udfff")),
+    lambda values: st.lists(values, max_size=3) | st.dictionaries(TEXTS, values, max_size=3),
+    max_leaves=5,
+)  # fmt: skip
+"""What JSON and YAML can hold."""
+ABSENT = "(absent)"
+"""Stands for a field that a record lacks."""
+
+
+def fields(record: type, likely: dict[str, st.SearchStrategy]) -> st.SearchStrategy:
+    """Some fields of a record with other contents: by type, `likely` ones, and any at all."""
+    return st.one_of(
+        [
+            st.tuples(
+                st.just(name),
+                likely.get(name, st.from_type(hint)) | VALUES | st.just(ABSENT),
+            )
+            for name, hint in get_type_hints(record).items()
+        ]
+    )
+
+
+REFERENCES = st.lists(
+    st.fixed_dictionaries(dict.fromkeys(("key", "reference", "link"), TEXTS)), max_size=3
+)
+LIKELY_OF_A_FIGURE = {
+    "id": st.sampled_from(("fig-risen", "fig-height", "tab-studies", "fig--", "fig-" + "x" * 300)),
+    "version": st.sampled_from(("0000000", "abcdef1", "ABCDEF1", "1234567\n")),
+    "studies": REFERENCES,
+    "sources": REFERENCES,
+    "rows": st.dictionaries(
+        st.sampled_from(("data/studies.csv:2", "data/studies.csv:999999999", "data/none.csv:1", "x:0")),
+        st.dictionaries(st.sampled_from(schema.STUDIES.names) | TEXTS, TEXTS, max_size=4),
+        max_size=3,
+    ),
+    "parts": st.dictionaries(st.sampled_from(("marks", "words", "rows", "code", "x")), TEXTS),
+    "parameters": st.dictionaries(TEXTS, VALUES, max_size=3),
+}  # fmt: skip
+
+ODD_CELLS = st.one_of(
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.dates(datetime.date(1900, 3, 1)),
+    st.datetimes(datetime.datetime(1900, 3, 1)),
+    st.times(),
+    st.timedeltas(datetime.timedelta(0), datetime.timedelta(9999)),
+    st.sampled_from(("=1+1", "=A1", "=1/0", "#REF!", "#N/A", "#DIV/0!", "TRUE", "5e3", "'5", " ")),
+    TEXTS.map(lambda text: ILLEGAL_CHARACTERS_RE.sub("", text)),
+    st.none(),
+)
+LINES = st.integers(1, 9)
+WORKBOOK_EDITS = st.one_of(
+    st.tuples(st.just("cell"), st.tuples(LINES, LINES, ODD_CELLS)),
+    st.tuples(st.just("cell"), st.tuples(LINES, LINES, ODD_CELLS)),
+    st.tuples(st.just("merge_cells"), st.sampled_from((("A1:B2",), ("A3:C3",), ("XFD9:XFD11",)))),
+    st.tuples(
+        st.sampled_from(("delete_rows", "delete_cols", "insert_rows", "insert_cols")),
+        st.tuples(LINES, st.sampled_from((1, 2, 99))),
+    ),
+    st.tuples(st.just("append"), st.tuples(st.lists(ODD_CELLS, max_size=9))),
+)
+"""Methods of a sheet with their arguments."""
+
+
+def workbook(rows: Iterable[Sequence[str]], edits: Iterable[tuple[str, tuple]]) -> bytes:
+    """Return a workbook with these rows, of which some were changed."""
+    book, content = openpyxl.Workbook(), io.BytesIO()
+    for row in rows:
+        book.active.append([None if cell == "" else cell for cell in row])
+    for method, arguments in edits:
+        getattr(book.active, method)(*arguments)
+    book.save(content)
+    return content.getvalue()

@@ -4,28 +4,53 @@
 fails as `@example(...)`, with the fault mended.
 """
 
+import base64
+import csv
 import io
+import json
+import os
 import re
+import shutil
+import time
+import zlib
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import nbformat
 import pytest
+import yaml
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+from pypdf import PdfWriter
 
 from evidence import cli
+from evidence.build.fingerprint import modified_files
+from evidence.build.output_folder import read_manifest
 from evidence.dataset import schema
 from evidence.errors import EvidenceError, ReportError
+from evidence.exchange.comparison import FIELDS
 from evidence.notebook.parameters import read_parameters
+from evidence.report.figure_identity import FigureRecord
 from tests import strategies as broken
 from tests.conftest import CITATION, NAMES, ROOT, Project
 from tests.example_trials import add_reading, add_search, add_yeast_trial, judge
-from tests.strategies import Bytes, Cell, Column, Form, Rows
-from tests.test_import import RM5, RM5_CSV
+from tests.strategies import Bytes, Cell, Column, Content, Form, Rows
+from tests.test_import import RM5, RM5_CSV, SAME, WIDE
 from tests.test_import_references import BIBTEX, CSL, RIS
+from tests.test_unchanged import read_files
 
 FUZZ = settings.get_current_profile_name() == "fuzz"
+EXAMPLES = {
+    "tables": 40, "bibliographies": 12, "notebooks": 8, "builds": 3, "sets": 40, "parameters": 40,
+    "figures": 40, "records": 40, "imports": 40, "mappings": 20, "workbooks": 20,
+}  # fmt: skip
+"""Of each test in `make test`: with their fixtures less than 60 seconds of one core."""
+ROUND = 2
+"""How many times as many a round of `make fuzz` takes: about two minutes of one core."""
+LAST_BEGIN = float(os.environ.get("FUZZ_UNTIL", "inf")) - 30
+"""In seconds since 1970: a test that begins later would end after the minutes of `make fuzz`."""
 BIBLIOGRAPHY = schema.BIBLIOGRAPHY_FILE
 SETS = """\
 sets:
@@ -56,16 +81,22 @@ COMMANDS = (
 )
 
 
-def budget(examples: int) -> settings:
+def budget(kind: str) -> settings:
     """Few examples that never change in `make test`; many, and others each time, in `make fuzz`."""
     return settings(
-        max_examples=examples * 30 if FUZZ else examples,
+        max_examples=EXAMPLES[kind] * (ROUND if FUZZ else 1),
         derandomize=not FUZZ,
         print_blob=FUZZ,
         deadline=None,
         phases=set(Phase) - {Phase.explain},
         suppress_health_check=list(HealthCheck),
     )
+
+
+@pytest.fixture(autouse=True)
+def _within_time():
+    if time.time() > LAST_BEGIN:
+        pytest.skip("the time is up")
 
 
 class FuzzedProject(Project):
@@ -166,7 +197,7 @@ def run(project, *arguments) -> tuple[int, str, str]:
 
 
 PROBLEM = re.compile(
-    r"(data/[a-z_]+\.csv|references\.bib|reports\.yml|CITATION\.cff)(:[0-9]+)?( [^:]+)?: \S.*"
+    r"(data/[a-z_]+\.(csv|xlsx)|references\.bib|reports\.yml|CITATION\.cff)(:[0-9]+)?( [^:]+)?: \S.*"
 )
 SUMMARY = re.compile(
     r"and more that are not listed: .*|[0-9,]+ problems? found\. Nothing was written\."
@@ -199,7 +230,7 @@ def some(edits):
     return st.lists(edits, min_size=1, max_size=3)
 
 
-@budget(100)
+@budget("tables")
 @example([Cell("data/studies.csv", 1, "study", "\n")], "check")
 @example([Cell("data/studies.csv", 2, "n", "٣")], "check")
 @example([Cell("data/studies.csv", 2, "n", "9" * 5000)], "check")
@@ -214,7 +245,7 @@ def test_any_table_is_read_or_refused(fuzzed, edits, command):
     require_answers(fuzzed, command)
 
 
-@budget(30)
+@budget("bibliographies")
 @example([Bytes(BIBLIOGRAPHY, 0.1, 0, b"{" * 3000)], "check")
 @given(some(BIBLIOGRAPHY_EDITS), st.sampled_from(COMMANDS))
 def test_any_bibliography_is_read_or_refused(fuzzed, edits, command):
@@ -253,7 +284,7 @@ CODE = {
 }
 
 
-@budget(20)
+@budget("notebooks")
 @given(some(VALID_EDITS), st.sampled_from(NAMES))
 def test_any_table_is_shown_by_every_notebook(fuzzed, edits, name):
     """Here, and not in a kernel, so that a warning is a fault as well."""
@@ -269,6 +300,48 @@ def test_any_table_is_shown_by_every_notebook(fuzzed, edits, name):
 
 
 @pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """The project with finished reports of a notebook of its own."""
+    project = FuzzedProject(tmp_path_factory.mktemp("built") / "bread")
+    project.notebook(
+        "10_bread",
+        "from evidence import tabulate_results",
+        "report.table(tabulate_results(report.dataset, report.results))",
+    )
+    project.files[NOTEBOOK] = project.path(NOTEBOOK).read_bytes()
+    assert run(project, "report", "--only", "bread")[0] == 0
+    project.path("reports").rename(project.path("previous"))
+    return project
+
+
+NOTEBOOK = "notebooks/10_bread.ipynb"
+NOTEBOOK_EDITS = broken.byte_edits(NOTEBOOK, broken.JSON)
+
+
+@budget("builds")
+@example([Content(NOTEBOOK, b'{"metadata": [], "cells": []}')])
+@given(some(TABLE_EDITS) | some(VALID_EDITS) | some(BIBLIOGRAPHY_EDITS) | some(NOTEBOOK_EDITS))
+def test_any_build_leaves_the_previous_reports_or_new_ones(built, edits):
+    built.apply(edits)
+    reports = built.path("reports")
+    shutil.rmtree(reports, ignore_errors=True)
+    shutil.copytree(built.path("previous"), reports)
+    code, _, messages = run(built, "report", "--only", "bread")
+    content = read_files(reports)
+    if code and "evidence: 10_bread: " not in messages:
+        assert content == read_files(built.path("previous"))
+        assert NOTEBOOK in messages or require_files(messages) is None
+    else:
+        manifest = read_manifest(reports)
+        files = manifest["pages"] | manifest["reports"]["10_bread"]["files"]
+        assert modified_files(reports, files) == []
+        assert content.keys() == {*files, "manifest.json"}
+        assert bool(code) == ("10_bread" in manifest["failed"])
+        assert code or manifest["inputs"] == built.dataset().checksums
+    assert not [path.name for path in built.root.iterdir() if path.name.startswith(".")]
+
+
+@pytest.fixture
 def unexecuted(fuzzed):
     """The project, of which no report is built, so that only what comes before counts."""
 
@@ -280,10 +353,34 @@ def unexecuted(fuzzed):
         yield fuzzed
 
 
-SETS_EDITS = broken.byte_edits("reports.yml", broken.YAML)
+PARAMETERS = sorted(
+    {
+        name
+        for path in (ROOT / "notebooks").glob("*.ipynb")
+        for name in read_parameters(path).parameters
+    }
+)
+VALUES = broken.VALUES | broken.PARAMETER_VALUES | st.dates()
+SETS_CONTENTS = st.dictionaries(
+    st.sampled_from(("sets", "grids")),
+    st.dictionaries(
+        st.sampled_from(("a", "b", "all", "A")) | broken.TEXTS,
+        st.dictionaries(st.sampled_from((*PARAMETERS, "notebooks")), VALUES, max_size=3) | VALUES,
+        max_size=2,
+    ),
+)
 
 
-@budget(60)
+def as_yaml(content):
+    return yaml.safe_dump(content, allow_unicode=True).encode("utf-8", "surrogatepass")
+
+
+SETS_EDITS = broken.byte_edits("reports.yml", broken.YAML) | st.builds(
+    Content, st.just("reports.yml"), SETS_CONTENTS.map(as_yaml)
+)
+
+
+@budget("sets")
 @given(some(SETS_EDITS))
 def test_any_sets_are_read_or_refused(unexecuted, edits):
     unexecuted.apply(edits)
@@ -292,16 +389,7 @@ def test_any_sets_are_read_or_refused(unexecuted, edits):
         assert "reports.yml" in messages
 
 
-PARAMETERS = sorted(
-    {
-        name
-        for path in (ROOT / "notebooks").glob("*.ipynb")
-        for name in read_parameters(path).parameters
-    }
-)
-
-
-@budget(60)
+@budget("parameters")
 @given(
     st.sampled_from(PARAMETERS) | broken.TEXTS,
     broken.PARAMETER_VALUES,
@@ -316,7 +404,7 @@ def test_any_parameter_is_taken_or_refused(unexecuted, name, value, option):
 FIGURE = st.sampled_from(("svg", "pdf", "png", "eps"))
 
 
-@budget(60)
+@budget("figures")
 @given(
     FIGURE,
     some(broken.byte_edits("figure", broken.FIGURES)),
@@ -331,6 +419,52 @@ def test_any_figure_file_is_identified_or_refused(finished_bakery, tmp_path_fact
     assert path.name in messages or not messages
 
 
+def figure_file(record, suffix):
+    """A small picture with a record in the place where ours have it."""
+    packed = base64.b64encode(zlib.compress(json.dumps(record).encode())).decode()
+    content = io.BytesIO()
+    if suffix == "png":
+        keywords = PngInfo()
+        keywords.add_text("Keywords", packed)
+        Image.new("1", (1, 1)).save(content, "PNG", pnginfo=keywords)
+    elif suffix == "pdf":
+        writer = PdfWriter()
+        writer.add_blank_page(9, 9)
+        writer.add_metadata({"/Keywords": packed})
+        writer.write(content)
+    else:
+        content.write(CARRIERS[suffix].format(packed).encode())
+    return content.getvalue()
+
+
+CARRIERS = {
+    "eps": "%!PS-Adobe-3.0 EPSF-3.0\n%EvidenceRecord: {}\n",
+    "svg": '<svg><a xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:rdf='
+    '"http://www.w3.org/1999/02/22-rdf-syntax-ns#"><dc:subject><rdf:li>{}</rdf:li></dc:subject></a></svg>',
+}  # fmt: skip
+
+
+@budget("records")
+@example("eps", [], "text")
+@given(
+    FIGURE,
+    some(broken.fields(FigureRecord, broken.LIKELY_OF_A_FIGURE)),
+    st.sampled_from(("text", "json")),
+)
+def test_any_record_of_a_figure_is_read_or_refused(
+    finished_bakery, tmp_path_factory, suffix, changes, output_format
+):
+    record = json.loads(finished_bakery.path("reports/figures/fig-risen.json").read_text("utf-8"))
+    record = {name: record[name] for name in FigureRecord.__dataclass_fields__} | dict(changes)
+    record = {name: value for name, value in record.items() if value != broken.ABSENT}
+    path = tmp_path_factory.getbasetemp() / f"foreign.{suffix}"
+    path.write_bytes(figure_file(record, suffix))
+    code, output, messages = run(finished_bakery, "identify", str(path), "--format", output_format)
+    assert code == 0 or changes, messages
+    assert path.name in messages or "fig-" in (output or messages)
+    assert output_format == "text" or not output or json.loads(output)
+
+
 IMPORTS = {
     "salt.rm5": (RM5, broken.XML),
     "salt.csv": (RM5_CSV, broken.NUMBERS_IN_CSV),
@@ -340,7 +474,7 @@ IMPORTS = {
 }
 
 
-@budget(80)
+@budget("imports")
 @given(
     st.sampled_from(sorted(IMPORTS)).flatmap(
         lambda name: st.tuples(st.just(name), some(broken.byte_edits(name, IMPORTS[name][1])))
@@ -360,3 +494,90 @@ def test_any_import_is_taken_or_refused(fuzzed, tmp_path_factory, case):
     )
     code, _, messages = run(fuzzed, *command, str(path), "--dry-run", *options)
     assert not code or name in messages or PROBLEM.match(messages)
+
+
+MAPPING = {
+    "columns": {"study": "Paper", "events1": "Salt events", "n1": "Salt n", "events2": "Control events",
+                "n2": "Control n"},
+    "values": SAME,
+}  # fmt: skip
+WORDS_OF_A_MAPPING = st.sampled_from((*MAPPING["columns"].values(), *SAME.values(), "?")) | VALUES
+MAPPING_FIELDS = st.dictionaries(
+    st.sampled_from(sorted(FIELDS)) | broken.TEXTS, WORDS_OF_A_MAPPING, max_size=3
+)
+MAPPING_EDITS = st.one_of(
+    broken.byte_edits("mapping.yml", (*broken.YAML, b"columns:", b"values:", b"?")),
+    broken.byte_edits("wide.csv", (b";", b'"', b"\n", b'"a\nb"', b"#", b": ", b"?", b"n", b"\xff")),
+    st.builds(
+        lambda columns, values: Content(
+            "mapping.yml",
+            as_yaml(
+                {"columns": MAPPING["columns"] | columns, "values": MAPPING["values"] | values}
+            ),
+        ),
+        MAPPING_FIELDS,
+        MAPPING_FIELDS,
+    ),
+)
+
+
+@budget("mappings")
+@example([])
+@given(some(MAPPING_EDITS))
+def test_any_mapping_is_taken_or_refused(fuzzed, tmp_path_factory, edits):
+    """A drafted one as well, in which only question marks are left to answer."""
+    contents = {"wide.csv": WIDE.replace("Oven", "Rye").encode(), "mapping.yml": as_yaml(MAPPING)}
+    for edit in edits:
+        contents[edit.file] = edit(contents[edit.file])
+    for name, content in contents.items():
+        (tmp_path_factory.getbasetemp() / name).write_bytes(content)
+    table, mapping = (tmp_path_factory.getbasetemp() / name for name in contents)
+    fuzzed.apply(())
+    command = ("import", "data", str(table), "--dry-run", "--mapping", str(mapping))
+    code, _, messages = run(fuzzed, *command)
+    assert code == 0 or edits, messages
+    assert not code or any(name in messages for name in contents) or PROBLEM.match(messages)
+    code, draft, messages = run(fuzzed, "import", "data", str(table), "--draft-mapping")
+    if code:
+        assert table.name in messages
+        return
+    mapping.write_text(draft, "utf-8")
+    code, _, messages = run(fuzzed, *command)
+    assert code == 1
+    assert "answer the question mark" in messages or "no column holds the study" in messages
+
+
+@budget("workbooks")
+@example([("cell", (2, 3, float("inf")))], [], "import")
+@given(
+    st.lists(broken.WORKBOOK_EDITS, max_size=3),
+    st.lists(broken.byte_edits("x.xlsx", (b"PK", b"xl/", b"<", b"\0")), max_size=1) | st.just([]),
+    st.sampled_from(("import", "check")),
+)
+def test_any_workbook_is_read_or_refused(fuzzed, edits, damages, command):
+    fuzzed.apply(())
+    studies, path = fuzzed.path("data/studies.csv"), fuzzed.path("data/studies.xlsx")
+    rows = (
+        csv.reader(io.StringIO(WIDE), delimiter=";")
+        if command == "import"
+        else fuzzed.rows(studies)
+    )
+    content = broken.workbook(rows, edits)
+    for damage in damages:
+        content = damage(content)
+    if command == "import":
+        path = path.with_name("wide.xlsx")
+    else:
+        studies.unlink()
+    try:
+        path.write_bytes(content)
+        if command == "import":
+            code, _, messages = run(fuzzed, "import", "data", str(path), "--draft-mapping")
+            assert not code or path.name in messages
+        else:
+            code, _, messages = run(fuzzed, "check")
+            if code and messages:
+                require_files(messages)
+    finally:
+        path.unlink()
+        studies.write_bytes(fuzzed.files["data/studies.csv"])

@@ -1,5 +1,6 @@
 """Tables with one comparison per row: of metafor, of Metapsy, or of anybody with a mapping."""
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 import yaml
 
 from evidence.dataset.schema import RATIO_MEASURES
+from evidence.dataset.text_checks import printable
 from evidence.errors import EvidenceError, did_you_mean
 from evidence.exchange.comparison import FIELDS, MEASURE_NAMES, Comparison
 from evidence.exchange.sheet import Sheet
@@ -70,6 +72,8 @@ OTHER_WORDS = {
     "p_value": ("p", "pvalue", "pval"),
 }
 UNANSWERED = "?"
+NO_FIELD = "# FIELD"
+"""In the place of the field of a column in a draft that a person completes."""
 TWO_OUTCOMES = (
     "# Events and means are seldom one outcome: keep the columns of one, and import the other with a\n"
     "# second mapping."
@@ -184,7 +188,7 @@ def draft_mapping(sheet: Sheet) -> str:
         *([TWO_OUTCOMES] if {"events1", "mean1"} <= guessed.keys() else []),
         "columns:",
         *(_mapped_line(sheet, field, column) for field, column in guessed.items()),
-        *(_mapped_line(sheet, "# FIELD", column) for column in without),
+        *(_mapped_line(sheet, NO_FIELD, column) for column in without),
         "",
         "# The same for all rows. Answer the question marks.",
         "values:",
@@ -207,9 +211,12 @@ def draft_mapping(sheet: Sheet) -> str:
 
 def _mapped_line(sheet: Sheet, field: str, column: str) -> str:
     examples = dict.fromkeys(row.get(column, "") for row in sheet.rows.values())
-    shown = ", ".join(list(filter(None, examples))[:3])
-    text = yaml.safe_dump({field: column}, allow_unicode=True).strip() if field[0] != "#" else ""
-    return f"  {text or f'{field}: {column}'}  # {shown}"
+    shown = printable(", ".join(list(filter(None, examples))[:3]))
+    if field == NO_FIELD:
+        return f"  {field}: {printable(column)}  # {shown}"
+    style = None if column.isprintable() else '"'
+    text = yaml.safe_dump({field: column}, allow_unicode=True, width=math.inf, default_style=style)
+    return f"  {text.strip()}  # {shown}"
 
 
 def _guess_fields(sheet: Sheet) -> dict[str, str]:

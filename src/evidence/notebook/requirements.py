@@ -26,9 +26,9 @@ def unmet_needs(notebook: Path, project: Path) -> tuple[str, ...]:
     """
     try:
         metadata = read_json(notebook)["metadata"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        needs = tuple(map(str, metadata.get(METADATA, {}).get("needs", ())))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise EvidenceError(f"{notebook}: not a readable notebook: {error}") from None
-    needs = tuple(metadata.get(METADATA, {}).get("needs", ()))
     return () if any(_is_met(need, project) for need in needs) else needs
 
 
