@@ -134,6 +134,20 @@ report = open_report("{name}", project=project, scope=scope, conditions=conditio
                      outcomes=outcomes, confidence=confidence, out=out)"""
 
 
+SLOWEST = [
+    f"test_{name}"
+    for name in ("pages", "lab", "unchanged", "any_topic", "kills", "engine", "fuzz", "shipped_data",
+                 "figure_pages", "hostile", "planted_code", "benchmark", "cluster", "unknowns",
+                 "pooled_estimate", "report", "release", "remote")
+]  # fmt: skip
+"""Files that take longest. They run first, so that none is left to one worker at the end."""
+
+
+def pytest_collection_modifyitems(items):
+    order = {name: place for place, name in enumerate(SLOWEST)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(order)))
+
+
 class Project:
     """A folder with small valid tables; each method breaks one thing."""
 
