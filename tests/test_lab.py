@@ -10,6 +10,7 @@ from importlib.resources import files
 import pytest
 
 from benchmarks.jupyterlab import BIN, open_lab, run_notebook, serve_lab
+from evidence import cli
 from evidence.report.figure_metadata import read_metadata
 from evidence.tables.sort_keys import BLANKS
 from tests.conftest import NAMES, ROOT, require_tool
@@ -195,14 +196,13 @@ def test_a_choice_without_studies_offers_what_would_work(explorer):
         choose(explorer, field, word)
 
 
-def test_a_press_is_answered_below_the_row_in_the_words_of_evidence_why(explorer, page, project):
+def test_a_press_is_answered_below_the_row_in_the_words_of_evidence_why(
+    explorer, page, report, capsys
+):
     """By mouse on the row or its mark, and by keyboard; Escape closes the answer."""
     shares(explorer, "response")
-    out = project.parent / "reports"
-    run = [BIN / "evidence", "report", "--only", "start", "--project", project, "--out", out]
-    subprocess.run(list(map(str, run)), check=True, capture_output=True)
-    run = [BIN / "evidence", "why", "fig-view", "--project", project, "--reports", out]
-    traces = subprocess.run(list(map(str, run)), check=True, capture_output=True, text=True).stdout
+    assert cli.main(["why", "fig-view", "--project", str(ROOT), "--reports", str(report)]) == 0
+    traces = capsys.readouterr().out
     marks, answer = explorer.locator("button.mark"), explorer.locator(".answer")
     assert marks.count() == traces.count("00_start/fig-view:") > 5
     explorer.locator("td.marks").first.click()
