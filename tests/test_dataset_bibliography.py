@@ -127,6 +127,13 @@ def test_fields_come_from_crossref_and_xdata():
     assert [replace(back[key], line=1) for key in "bc"] == [replace(r, line=1) for r in (b, c)]
 
 
+def test_strings_that_repeat_each_other_do_not_fill_the_memory():
+    text = '@string{a0 = "0123456789"}\n'
+    text += "".join(f"@string{{a{n + 1} = {' # '.join([f'a{n}'] * 10)}}}\n" for n in range(9))
+    entry = "@misc{x, author = {Doe, A}, year = {2001}, title = a9}"
+    assert len(parse_bibliography((text + entry).encode())["x"].title) < 10_000_000
+
+
 def test_a_broken_entry_costs_itself_only(capfd):
     text = """@article{n1, author={A, B}, title={T}, year={2001}, abstract = {Open { and
 @article{fake,

@@ -348,6 +348,17 @@ def test_columns_of_a_project_s_own_are_carried_along(project):
     assert list(project.dataset().reported_results["x_batch"])[-1] == ""
 
 
+def test_nothing_is_said_about_results_that_cannot_be_read(project):
+    """Not that an arm or a known study is not among them."""
+    project.table(schema.ARMS, study="baker1990", arm="yeast", treatment="yeast")
+    project.table(
+        schema.KNOWN_STUDIES, known_study="oven1999", label="Oven", condition="bread", status="wanted",
+        design="open label", treatment="yeast", listed_by="guide", locator="p. 3",
+    )  # fmt: skip
+    project.path(STUDIES).write_bytes(b"\x1f\x8b")
+    assert problems(project) == [f"{STUDIES}:1: byte 0x8b is not UTF-8. Save the file as UTF-8."]
+
+
 def test_project_is_found_upwards(project, monkeypatch):
     below = project.path("notebooks/deep")
     below.mkdir(parents=True)
@@ -366,4 +377,5 @@ def test_suggestion_names_the_nearest_word_only():
     assert not_one_of("'brad'", ["bread", "cake"]) == (
         "'brad' is not one of: bread, cake. Did you mean 'bread'?"
     )
+    assert len(not_one_of("'brad'", ["bread" * 1000])) < 300
     assert not_one_of("7", range(100)).endswith("22, 23 and 76 more. Did you mean '7'?")

@@ -319,18 +319,47 @@ def test_reports_are_built_in_a_strange_environment(example, variables):
 
 
 @pytest.mark.parametrize(
-    ("limit", "stated"),
+    ("setting", "stated"),
     [
-        ("-v 153600", "150 MiB (ulimit -v), but needs 500"),
-        ("-v 510976", "499 MiB (ulimit -v), but needs 500"),
-        ("-n 20", "20 open files (ulimit -n), but needs 64"),
+        ("ulimit -v 153600", "limited to 150 MiB (ulimit -v), but needs 500. Raise"),
+        ("ulimit -v 510976", "limited to 499 MiB (ulimit -v), but needs 500. Raise"),
+        ("ulimit -n 20", "limited to 20 open files (ulimit -n), but needs 64. Raise"),
+        (
+            "export SOURCE_DATE_EPOCH=now",
+            "SOURCE_DATE_EPOCH is 'now', not seconds since 1970. Correct",
+        ),
+        ("export SOURCE_DATE_EPOCH=9999999999999", "SOURCE_DATE_EPOCH is '9999999999999', not"),
     ],
 )
-def test_too_low_a_limit_is_one_line_that_names_it(example, limit, stated):
-    command = f"ulimit {limit}; exec {BIN / 'evidence'} check"
-    done = subprocess.run(command, shell=True, cwd=example.root, capture_output=True, text=True)
+def test_a_setting_that_no_library_bears_is_one_line_that_names_it(example, setting, stated):
+    done = shell(f"{setting}; exec evidence check", example)
     assert done.returncode == 1
-    assert done.stderr == f"evidence: this process is limited to {stated}. Raise the limit\n"
+    assert stated in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def shell(command, project):
+    return subprocess.run(
+        ["bash", "-c", command], cwd=project.root, capture_output=True, text=True,
+        errors="replace", env=os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}"},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("evidence columns <&- >&- 2>&-", 0),
+        ("evidence --help >&-", 0),
+        ("evidence --help >/dev/full", 1),
+        ("evidence audit --auditor A <&-", 0),
+        (r"printf '\xff' | PYTHONIOENCODING=utf-8 evidence audit --auditor A", 0),
+        ("PYTHONIOENCODING=latin-1:strict evidence pool --outcome 'still afloat' --measure rr", 0),
+    ],
+)
+def test_closed_full_and_narrow_streams_are_no_traceback(example, command, code):
+    done = shell(command, example)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
 
 
 SPECIAL_FILES = {

@@ -499,6 +499,7 @@ def test_a_name_that_fits_two_references_is_refused(project, take):
         ("a.zip", zipped(b"M\xfcller"), "x-overall-estimates-and-settings.csv: is not in UTF-8"),
         ("a.csv", "", "is empty; its first row must name the columns"),
         ("a.csv", "study,study\n1,2\n", "the column 'study' occurs twice"),
+        ("a.csv", f"study\n{'x' * 200_000}\n", "a cell has more than 131,072 characters"),
     ],
 )
 def test_a_file_that_is_not_what_it_seems_is_refused(take, name, content, message):

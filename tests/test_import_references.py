@@ -137,6 +137,7 @@ def test_what_cannot_be_read_writes_nothing(project, tmp_path, capsys):
             "not BibTeX, RIS, PubMed (nbib), CSL-JSON or the CSV of 'evidence cite'. Export",
         ),
         ("[{", "not valid JSON: "),
+        (f"key,type\n{'x' * 200_000}", "a cell has more than 131,072 characters"),
     ):
         path.write_text(text, "utf-8")
         assert cli.main(["import", "refs", str(path), "--project", str(project.root)]) == 1

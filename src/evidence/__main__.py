@@ -4,6 +4,8 @@ The overview of the commands is printed from here, because importing click takes
 long as starting Python.
 """
 
+import contextlib
+import io
 import os
 import sys
 
@@ -32,6 +34,8 @@ MIN_MEMORY = 500 * 2**20
 """Bytes of address space in which the libraries load."""
 MIN_OPEN_FILES = 64
 """Twice as many as a build of two notebooks at a time opens."""
+MAX_TIME = 253_402_300_799
+"""Seconds from 1970 to the end of the year 9999, after which no date can be written."""
 USAGE = """\
 Usage: evidence COMMAND [OPTIONS]
 
@@ -56,16 +60,33 @@ def overview() -> str:
 
 def main() -> int:
     """Run the command line and return its exit code."""
+    _prepare_streams()
     is_completion = "_EVIDENCE_COMPLETE" in os.environ
     if sys.argv[1:] in ([], ["--help"]) and not is_completion:
-        sys.stdout.write(overview())
-        return 0
-    if too_little := _limit_problem():
-        sys.stderr.write(f"evidence: {too_little}\n")
+        # If it cannot be written, click says so when it tries as well.
+        with contextlib.suppress(OSError):
+            sys.stdout.write(overview())
+            sys.stdout.flush()
+            return 0
+    if problem := _limit_problem() or _variable_problem():
+        sys.stderr.write(f"evidence: {problem}\n")
         return 1
     from evidence.cli import main as run_command
 
     return run_command()
+
+
+def _prepare_streams() -> None:
+    """Make sure that a command can print whatever it has to say, and read whatever it is given.
+
+    Python has no stream where the caller closed one, and its number would go to the next file
+    that is opened. Letters that the encoding lacks, or cannot read, become their codes.
+    """
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), "r+"))
+        if isinstance(stream := getattr(sys, name), io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _limit_problem() -> str:
@@ -87,6 +108,14 @@ def _limit_problem() -> str:
             limits = f"{limit // unit:,} {option}, but needs {least // unit:,}"
             return f"this process is limited to {limits}. Raise the limit"
     return ""
+
+
+def _variable_problem() -> str:
+    """Say that the time at which files state to be made is none; NumPy would end in a traceback."""
+    time = os.environ.get("SOURCE_DATE_EPOCH", "0")
+    if time.isascii() and time.isdigit() and int(time[:13]) <= MAX_TIME:
+        return ""
+    return f"SOURCE_DATE_EPOCH is '{time}', not seconds since 1970. Correct or unset it"
 
 
 if __name__ == "__main__":

@@ -180,7 +180,7 @@ def shorten(value: str) -> str:
 def did_you_mean(word: str, allowed: Iterable[object]) -> str:
     """Suggest the nearest allowed word, as a sentence that begins with a blank; empty if none."""
     close = difflib.get_close_matches(word, [str(option) for option in allowed], 1)
-    return f" Did you mean '{close[0]}'?" if close else ""
+    return f" Did you mean '{shorten(close[0])}'?" if close else ""
 
 
 def not_one_of(value: str, allowed: Iterable[object]) -> str:
@@ -196,7 +196,7 @@ def not_one_of(value: str, allowed: Iterable[object]) -> str:
     words = [str(word) for word in allowed]
     if not words:
         return f"{value} does not occur in the data"
-    listed = ", ".join(words[:MAX_WORDS_LISTED])
+    listed = ", ".join(map(shorten, words[:MAX_WORDS_LISTED]))
     more = f" and {len(words) - MAX_WORDS_LISTED} more" if len(words) > MAX_WORDS_LISTED else ""
     hint = did_you_mean(value.strip("'"), words)
     return f"{value} is not one of: {listed}{more}{f'.{hint}' if hint else ''}"

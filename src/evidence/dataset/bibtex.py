@@ -28,6 +28,8 @@ _CAUSES = (
 )
 MAX_CHAIN = 8
 """Entries that inherit from each other in a row."""
+MAX_JOINED_CHARS = 1_000_000
+"""A longer value keeps the names of its parts: ten strings of ten others each soon fill the memory."""
 _NO_KEY = "\0"
 _BLOCK_START = re.compile(r"\s*@\w+\s*[{(]")
 _PARENTS = frozenset(("xdata", "crossref"))
@@ -198,6 +200,8 @@ def _join(value: str, strings: dict[str, str]) -> str:
         return value
     parts.append(value[start:].strip())
     texts = [strings.get(part.lower(), part) for part in parts]
+    if sum(map(len, texts)) > MAX_JOINED_CHARS:
+        texts = parts
     return "{" + "".join(re.sub(r'^["{]|["}]$', "", text) for text in texts) + "}"
 
 

@@ -80,3 +80,10 @@ def read_csv_text(path: Path) -> str:
     """Return the text of a CSV file, with its byte-order mark if it is in UTF-8."""
     content = read_bytes(path)
     return content.decode("utf-16" if content.startswith(UTF_16_MARKS) else "utf-8")
+
+
+def csv_message(error: csv.Error) -> str:
+    """Say why a CSV file cannot be split into cells."""
+    if "field limit" in str(error):
+        return f"a cell has more than {MAX_CELL_CHARS:,} characters. Is a quote not closed?"
+    return f"is not well-formed CSV: {error}. Is a quote not closed, or not doubled?"

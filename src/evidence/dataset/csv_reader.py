@@ -5,7 +5,7 @@ in UTF-8 or UTF-16, with blank rows and columns at their ends.
 """
 
 import csv
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from itertools import count, islice
 from pathlib import Path
@@ -17,8 +17,8 @@ from evidence.dataset import schema
 from evidence.dataset.cells import cell_reader, plain_cell
 from evidence.dataset.csv_layout import (
     DELIMITER_NAMES,
-    MAX_CELL_CHARS,
     csv_layout,
+    csv_message,
     extra_names,
     header_names,
     open_csv,
@@ -124,7 +124,7 @@ def _read_csv(
         line, message = _first_undecodable(path)
         problems.add(table.file, line, "", message)
     except csv.Error as error:
-        problems.add(table.file, lines[-1], "", _csv_message(error))
+        problems.add(table.file, lines[-1], "", csv_message(error))
     if table.required and not problems and len(lines) < 2:
         problems.add(table.file, 0, "", "has a header but no rows")
     return columns, lines[1:]
@@ -179,10 +179,11 @@ def _read_columns(
         "",
         lambda line: f"{sizes[line]} fields, but the header has {width}. Quote fields with {sign}.",
     )
+    known = {*table.names, *extra_names(header)}
     return {
         name: _categorical(np.concatenate(parts), list(number), table, name, delimiter)
         for name, number, parts in zip(header, numbers, codes, strict=True)
-        if name in (*table.names, *extra_names(header))
+        if name in known
     }
 
 
@@ -220,8 +221,8 @@ def _check_header(
         message += f"The first line must name the columns. {available}"
         problems.add(table.file, line, "", message)
         return
-    for name in dict.fromkeys(filter(None, header)):
-        if header.count(name) > 1:
+    for name, times in Counter(filter(None, header)).items():
+        if times > 1:
             problems.add(table.file, line, printable(name), "the column occurs twice")
     for number in nameless:
         message = f"column {number + 1} has cells but no name. Name it, or delete its cells."
@@ -265,9 +266,3 @@ def _first_undecodable(path: Path) -> tuple[int, str]:
     except UnicodeDecodeError as error:
         return undecodable_byte(error)
     raise AssertionError("the file changed while it was read")
-
-
-def _csv_message(error: csv.Error) -> str:
-    if "field limit" in str(error):
-        return f"a cell has more than {MAX_CELL_CHARS:,} characters. Is a quote not closed?"
-    return f"is not well-formed CSV: {error}. Is a quote not closed, or not doubled?"

@@ -39,7 +39,7 @@ def check_known_studies(
 ) -> None:
     """Find known studies with a wrong status, and studies that are listed twice."""
     known = tables[FILE].astype("str")
-    tabulated = set(tables[schema.STUDIES.file]["study"].cat.categories)
+    tabulated = set(tables[schema.STUDIES.file]["study"].cat.categories) - {""}
     tabulated_by_doi = {
         reference.doi.casefold(): key
         for key, reference in (bibliography.items() if isinstance(bibliography, Mapping) else ())
@@ -49,7 +49,7 @@ def check_known_studies(
     registered = dict(zip(designs["registration"], designs["study"], strict=True))
     for row in known.itertuples():
         names = (row.study, row.known_study, tabulated_by_doi.get(row.doi.casefold(), ""))
-        study = next((name for name in names if name in tabulated and name), "")
+        study = next((name for name in names if name in tabulated), "")
         if (message := _status_error(row, study))[1]:
             problems.add(FILE, row.Index, *message)
         registrant = registered.get(row.registration, "") if row.registration else ""

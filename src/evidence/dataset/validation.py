@@ -56,10 +56,12 @@ def validate_tables(
     check_risk_of_bias(problems, tables[schema.RISK_OF_BIAS.file], designs)
     _check_studies_described(problems, results, designs)
     _check_statements(problems, tables[schema.STATEMENTS.file])
-    _check_arms(problems, tables[schema.ARMS.file], results)
     check_readings(problems, tables, bibliography)
     check_searches(problems, tables[schema.SEARCHES.file])
-    check_known_studies(problems, tables, bibliography)
+    # Of results that cannot be read, nobody can say that an arm or a study is not among them.
+    if not results.empty:
+        _check_arms(problems, tables[schema.ARMS.file], results)
+        check_known_studies(problems, tables, bibliography)
     for name in ("condition", "outcome", "arm"):
         _check_spelling(problems, schema.STUDIES, results, name, _fold)
     for name in ("population", "intervention", "instrument", "dose_unit"):

@@ -24,6 +24,7 @@ from evidence.dataset.citations.bibtex import escape_latex, format_bibtex
 from evidence.dataset.citations.reference_managers import CSV_COLUMNS
 from evidence.dataset.citations.reference_parts import AHEAD_OF_PRINT, INCOMPLETE_AUTHORS
 from evidence.dataset.citations.source_kinds import container_field
+from evidence.dataset.csv_layout import csv_message
 from evidence.dataset.project_folder import find_project
 from evidence.dataset.schema import BIBLIOGRAPHY_FILE
 from evidence.errors import EvidenceError
@@ -152,11 +153,15 @@ def read_references(text: str, name: str) -> tuple[str, list[Entry]]:
         items = content.get("items", [content]) if isinstance(content, Mapping) else content
         return "CSL-JSON", [
             _csl_entry(number, item)
-            for number, item in enumerate(items, start=1)
+            for number, item in enumerate(items if isinstance(items, list) else [], start=1)
             if isinstance(item, Mapping)
         ]
     if text.startswith(",".join(CSV_COLUMNS[:2])):
-        return "CSV", [_csv_entry(*row) for row in enumerate(csv.DictReader(text.splitlines()), 2)]
+        try:
+            rows = list(csv.DictReader(text.splitlines()))
+        except csv.Error as error:
+            raise EvidenceError(f"{name}: {csv_message(error)}") from None
+        return "CSV", [_csv_entry(*row) for row in enumerate(rows, 2)]
     if re.search(r"^\s*@\s*\w+\s*[{(]", text, re.MULTILINE):
         return "BibTeX", list(parse_bibtex(text))
     raise EvidenceError(
@@ -215,8 +220,8 @@ def _csv_entry(line: int, row: Mapping[str, str | None]) -> Entry:
     for role in ("author", "editor"):
         # A semicolon in braces belongs to a name.
         record[role] = re.split(r"; *(?![^{]*\})", row.get(role) or "")
-    kind = row["type"] or "misc"
-    return Entry(row["key"] or "", kind, line, _fields(kind, CSV_FIELDS, record))
+    kind = row.get("type") or "misc"
+    return Entry(row.get("key") or "", kind, line, _fields(kind, CSV_FIELDS, record))
 
 
 def _mark_incomplete(fields: dict[str, str], notes: Iterable[str]) -> None:

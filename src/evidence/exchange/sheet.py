@@ -2,11 +2,12 @@
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from evidence.dataset.csv_layout import csv_layout, read_csv_text
+from evidence.dataset.csv_layout import csv_layout, csv_message, read_csv_text
 from evidence.dataset.schema import Table
 from evidence.dataset.workbook import workbook_rows
 from evidence.errors import EvidenceError
@@ -38,8 +39,8 @@ class Sheet:
         names = [cell.strip() for cell in header]
         if not any(names):
             raise EvidenceError(f"{name}: is empty; its first row must name the columns")
-        for column in filter(None, names):
-            if names.count(column) > 1:
+        for column, times in Counter(filter(None, names)).items():
+            if times > 1:
                 raise EvidenceError(f"{name}: the column '{column}' occurs twice. Rename one")
         rows = {
             line: {column: cell.strip() for column, cell in zip(names, row, strict=False) if column}
@@ -64,6 +65,8 @@ def read_sheet(path: Path) -> Sheet:
         raise EvidenceError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise EvidenceError(f"{path}: is not text. Save it as CSV in UTF-8") from None
+    except csv.Error as error:
+        raise EvidenceError(f"{path}: {csv_message(error)}") from None
 
 
 def parse_csv(text: str) -> Iterator[tuple[int, list[str]]]:
