@@ -23,7 +23,11 @@ from evidence.analysis.results import select_results
 from evidence.dataset import schema
 from evidence.dataset.bibliography import NO_DATE, Reference, build_reference
 from evidence.dataset.citations import STYLES
-from evidence.dataset.citations.reference_parts import known_parts, page_range
+from evidence.dataset.citations.reference_parts import (
+    is_ahead_of_print,
+    known_parts,
+    page_range,
+)
 from evidence.dataset.citations.source_kinds import kind_of
 from evidence.exchange.references import read_references
 from evidence.figures.arm_comparison import lay_out_arm_comparison
@@ -307,6 +311,8 @@ def missing_fields(reference: Reference) -> list[str]:
         "year": source.kind not in REQUIRED or source.year != NO_DATE,
         "address": source.link,
     }
+    if is_ahead_of_print(source):
+        present |= {"volume": True, "pages": True}
     required = REQUIRED.get(source.kind, ("author", "title", "year", "address"))
     return [name for name in required if not present.get(name, getattr(source, name, ""))]
 
