@@ -70,6 +70,8 @@ def test_a_wide_word_table_fills_the_long_side_of_a4_in_small_print(bakery):
     assert section.orientation == WD_ORIENT.LANDSCAPE
     assert section.page_width.cm == pytest.approx(29.7, abs=0.01)
     assert document.styles["Compact"].font.size.pt == 8
+    (footer,) = (r.target_part.blob for r in document.part.rels.values() if "footer" in r.reltype)
+    assert b'instr="PAGE"' in footer
     width = tree.find(f".//{WORD}tblW")
     assert width.get(f"{WORD}type") == "pct"
     assert int(width.get(f"{WORD}w")) == pytest.approx(5000, abs=25)  # fiftieths of a percent

@@ -5,6 +5,7 @@ Every format comes from one HTML fragment with caption, alternative text and ref
 
 import io
 import os
+import re
 import subprocess
 import zipfile
 from collections.abc import Iterable, Sequence
@@ -40,6 +41,46 @@ CELL_PADDING = 2
 EPOCH = "315532800"
 # Twentieths of a point: A4, and margins of two centimetres.
 PAGE_SIDES, MARGIN = (11906, 16838), 1134
+OFFICE = "schemas.openxmlformats.org/officeDocument/2006/relationships"
+FOOTER = f'<w:sectPr><w:footerReference xmlns:r="http://{OFFICE}" w:type="default" r:id="footer" />'
+PAGE_NUMBER = (
+    '<w:ftr xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"><w:p><w:pPr>'
+    '<w:jc w:val="right" /></w:pPr><w:fldSimple w:instr="PAGE"><w:r><w:t>1</w:t></w:r>'
+    "</w:fldSimple></w:p></w:ftr>"
+)
+WORD_CHANGES = {
+    "word/styles.xml": (
+        # Small print in tables, where a row stays on one page.
+        (
+            r'(w:styleId="Compact".*?<w:pPr>)(.*?</w:pPr>)',
+            r'\1<w:keepLines />\2<w:rPr><w:sz w:val="16" /></w:rPr>',
+        ),
+        # Code is as large as the text around it.
+        (r'(w:styleId="VerbatimChar".*?)<w:sz w:val="22" />', r"\1"),
+        (
+            r'(w:styleId="Table".*?)<w:tblCellMar>',
+            r'\1<w:tblBorders><w:insideH w:val="single" w:sz="2" w:color="BFBFBF" />'
+            "</w:tblBorders><w:tblCellMar>",
+        ),
+    ),
+    # Not every machine has the font of Word 2024; what stands in for it may be much wider.
+    "word/theme/theme1.xml": (("Aptos Display", "Arial"), ('"Aptos"', '"Arial"')),
+    "word/_rels/document.xml.rels": (
+        (
+            "</Relationships>",
+            f'<Relationship Id="footer" Type="http://{OFFICE}/footer" Target="footer1.xml" />'
+            "</Relationships>",
+        ),
+    ),
+    "[Content_Types].xml": (
+        (
+            "</Types>",
+            '<Override PartName="/word/footer1.xml" ContentType="application/'
+            'vnd.openxmlformats-officedocument.wordprocessingml.footer+xml" /></Types>',
+        ),
+    ),
+}
+"""What a Word document has otherwise than pandoc's template: by part, patterns and replacements."""
 # Signs that older LaTeX engines have no letter for.
 LATEX_SIGNS = str.maketrans(
     {
@@ -311,22 +352,23 @@ def word_document(
 
 
 def _word_template(is_wide: bool) -> bytes:
-    """Pandoc's own template on A4, on its side for a wide table, with small print in tables."""
+    """Pandoc's own template on A4 with page numbers, on its side for a wide table."""
     width, height = reversed(PAGE_SIDES) if is_wide else PAGE_SIDES
     sides = " ".join(f'w:{side}="{MARGIN}"' for side in ("top", "right", "bottom", "left"))
     orientation = ' w:orient="landscape"' if is_wide else ""
     page = f'<w:pgSz w:w="{width}" w:h="{height}"{orientation} /><w:pgMar {sides} />'
-    small_print = '</w:pPr><w:rPr><w:sz w:val="16" /></w:rPr>'
+    changes = {
+        **WORD_CHANGES,
+        "word/document.xml": (("<w:sectPr>", FOOTER), ("</w:sectPr>", f"{page}</w:sectPr>")),
+    }
     template = run_pandoc(["--print-default-data-file=reference.docx"])
     buffer = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(template)) as old, zipfile.ZipFile(buffer, "w") as new:
         for part in old.infolist():
-            text = old.read(part)
-            if part.filename == "word/document.xml":
-                text = text.replace(b"</w:sectPr>", f"{page}</w:sectPr>".encode())
-            if part.filename == "word/styles.xml":
-                head, compact = text.decode().split('w:styleId="Compact"')
-                compact = compact.replace("</w:pPr>", small_print, 1)
-                text = f'{head}w:styleId="Compact"{compact}'.encode()
+            text = old.read(part).decode()
+            for place, addition in changes.get(part.filename, ()):
+                text = re.sub(place, addition, text, count=1, flags=re.DOTALL)
             new.writestr(part, text)
+        # An entry without a time of its own, so that the same reports give the same bytes.
+        new.writestr(zipfile.ZipInfo("word/footer1.xml"), PAGE_NUMBER)
     return buffer.getvalue()
