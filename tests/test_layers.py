@@ -94,7 +94,7 @@ LATE = {
     "figures/forest_plot": {"matplotlib"},
     "figures/style": {"matplotlib"},
     "notebook/parameters": {"evidence", "pydantic", "pydantic_core"},
-    "release/descriptions": {"rocrate"},
+    "release/crate": {"rocrate"},
     "report/cite": {"yaml"},
     "report/export": {"PIL", "pypandoc"},
     "report/figure_files": {"PIL", "matplotlib", "pypdfium2"},

@@ -12,6 +12,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 import yaml
+from lxml import html
 
 from evidence import cli
 from evidence.build.build import BuildOptions, build_reports
@@ -24,6 +25,26 @@ from tests.conftest import CITATION, ROOT, Project, require_tool
 
 DOI = "10.5281/zenodo.1234567"
 LICENCE = "CC BY 4.0: https://creativecommons.org/licenses/by/4.0/\n"
+PEOPLE = CITATION.replace(
+    "    name-suffix: Jr.\n  - name: The bakers\n",
+    """\
+    name-suffix: Jr.
+    orcid: https://orcid.org/0000-0002-1825-0097
+    affiliation: A school of baking
+    email: ann@example.org
+  - name: The bakers
+    website: https://example.org/bakers
+    email: bakers@example.org
+""",
+)
+UNKNOWN = {
+    "An Organization entity SHOULD have a ROR identifier as its @id (e.g., https://ror.org/03f0f6041)":
+        "CITATION.cff has no field for it",
+    "The organization SHOULD have a URL.": "CITATION.cff has only the name of an affiliation",
+    "An Organization's contactPoint SHOULD reference a ContactPoint contextual entity":
+        "CITATION.cff has only the name of an affiliation",
+}  # fmt: skip
+"""What RO-Crate recommends and a crate cannot state, with the reason."""
 # As the release has them, so that it builds nothing again.
 ALL_FORMATS = BuildOptions(formats="all")
 SHOWS = (
@@ -52,7 +73,7 @@ def built(tmp_path_factory):
     """A repository with a tagged version and with finished reports of the next; read only."""
     require_tool("git")
     project = Project(tmp_path_factory.mktemp("built") / "bread")
-    project.path("CITATION.cff").write_text(f"# Ours\n{CITATION}license: MIT\n", "utf-8")
+    project.path("CITATION.cff").write_text(f"# Ours\n{PEOPLE}license: MIT\n", "utf-8")
     project.path("LICENSE").write_text("MIT License\n", "utf-8")
     project.path("LICENSE-DATA").write_text(LICENCE, "utf-8")
     project.path(".gitignore").write_text("/reports/\n/releases/\n/.rep*\n", "utf-8")
@@ -141,13 +162,12 @@ def test_the_crate_is_valid(released, tmp_path):
         services.ValidationSettings(
             rocrate_uri=str(released.archive),
             profile_identifier="ro-crate-1.2",
-            requirement_severity=models.Severity.REQUIRED,
+            requirement_severity=models.Severity.RECOMMENDED,
             offline=True,
             cache_path=str(cache),
         )
     )
-    assert [issue.message for issue in result.get_issues()] == []
-    assert result.passed()
+    assert {issue.message for issue in result.get_issues()} == UNKNOWN.keys()
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -177,6 +197,46 @@ def test_the_citation_file_is_valid(unpacked):
         assert [error.message for error in validator.iter_errors(content)] == []
 
 
+TEXT = {"type": "string", "minLength": 3}
+ZENODO = {
+    "additionalProperties": False,
+    "required": ["upload_type", "publication_date", "title", "creators", "description"],
+    "properties": {
+        "upload_type": {"enum": ["dataset", "image", "lesson", "other", "physicalobject", "poster",
+                                 "presentation", "publication", "software", "video"]},
+        "publication_date": {"pattern": r"^\d{4}-\d{2}-\d{2}$"},
+        "title": TEXT,
+        "description": TEXT,
+        "creators": {"minItems": 1, "items": {
+            "additionalProperties": False,
+            "required": ["name"],
+            "properties": {"name": TEXT, "affiliation": TEXT, "gnd": TEXT,
+                           "orcid": {"pattern": r"^\d{4}-\d{4}-\d{4}-\d{3}[\dX]$"}},
+        }},
+        "access_right": {"enum": ["open", "embargoed", "restricted", "closed"]},
+        "license": {"pattern": "^[a-z0-9.-]+$"},
+        "keywords": {"type": "array", "items": {"type": "string"}},
+        "related_identifiers": {"items": {
+            "required": ["identifier", "relation"],
+            "properties": {"relation": {"enum": ["cites", "references", "isDerivedFrom"]},
+                           "scheme": {"enum": ["doi", "pmid", "url"]}},
+        }},
+        "version": {"type": "string"},
+        "doi": {"pattern": r"^10\.\d+/"},
+    },
+}  # fmt: skip
+"""What Zenodo accepts: by hand, since its own schema is under the GPL and allows no copy here."""
+
+
+def test_zenodo_accepts_the_metadata(unpacked):
+    from jsonschema import Draft7Validator
+
+    content = json.loads((unpacked / ".zenodo.json").read_text("utf-8"))
+    validator = Draft7Validator(ZENODO)
+    assert [error.message for error in validator.iter_errors(content)] == []
+    assert validator.is_valid({**content, "access_right": "free"}) is False
+
+
 # Contents
 
 
@@ -188,7 +248,7 @@ def test_everything_is_in_the_archive(unpacked):
         "reports/10_bread.html", "reports/figures/fig-risen.csv", "reports/figures/fig-risen.tiff",
         "reports/manifest.json", "reports/notebooks/10_bread.ipynb", "reports/report.docx",
         "reports/report.pdf", "reports/tables/tab-results.csv",
-        "requirements.lock", "ro-crate-metadata.json",
+        "requirements.lock", "ro-crate-metadata.json", "ro-crate-preview.html",
     }  # fmt: skip
     sums = dict(
         line.split("  ")[::-1] for line in (unpacked / "SHA256SUMS").read_text().splitlines()
@@ -218,13 +278,37 @@ def test_the_crate_describes_the_run(unpacked):
     assert root["license"] == {"@id": "https://creativecommons.org/licenses/by/4.0/"}
     notebook = entities["notebooks/10_bread.ipynb"]
     assert notebook["license"] == {"@id": "https://spdx.org/licenses/MIT"}
-    assert entities["reports/figures/fig-risen.svg"]["encodingFormat"] == "image/svg+xml"
+    figure = entities["reports/figures/fig-risen-85mm.svg"]
+    assert figure["encodingFormat"] == "image/svg+xml"
+    assert figure["description"] == "Figure: Risen: two arms of each study compared"
+    assert entities["data/outcomes.csv"]["description"] == "Each row is one outcome"
+    assert (
+        entities["reports/values/10_bread.json"]["description"] == "Numbers of the page: 10_bread"
+    )
+    texts = [entity.get("description", "") for entity in entities.values()]
+    assert [text for text in texts if text.startswith("Further file")] == []
+
+
+def test_the_preview_of_the_crate_leads_to_every_file(unpacked):
+    page = html.fromstring((unpacked / "ro-crate-preview.html").read_text("utf-8"))
+    files = {
+        path.relative_to(unpacked).as_posix() for path in unpacked.rglob("*") if path.is_file()
+    }
+    assert set(page.xpath("//main//a/@href")) == files - {"ro-crate-preview.html"} | {
+        "reports/index.html"
+    }
+    assert page.xpath("//h1/text()") == ["Bread & its sources"]
+    assert "Ann B. van der Berg Jr.; The bakers" in page.text_content()
 
 
 def test_zenodo_gets_people_licence_and_sources(unpacked):
     """Fields and words by hand from Zenodo's description of deposits."""
     content = json.loads((unpacked / ".zenodo.json").read_text("utf-8"))
-    assert content["creators"] == [{"name": "van der Berg, Ann B. Jr."}, {"name": "The bakers"}]
+    assert content["creators"] == [
+        {"name": "van der Berg, Ann B. Jr.", "orcid": "0000-0002-1825-0097",
+         "affiliation": "A school of baking"},
+        {"name": "The bakers"},
+    ]  # fmt: skip
     assert (content["version"], content["license"]) == ("1.4.0", "cc-by-4.0")
     assert content["publication_date"] == "2026-11-24"
     dough = {"identifier": "10.1000/dough", "relation": "cites", "scheme": "doi"}
@@ -374,6 +458,31 @@ def test_the_doi_is_in_every_citation(ready, capsys):
             assert DOI in archive.read(name).decode(), name
     assert cli.main(["cite", "fig-risen", "--project", str(ready.root)]) == 0
     assert f"doi: {DOI}" in capsys.readouterr().out
+
+
+def test_packaged_notebooks_are_released_as_such(ready, tmp_path, monkeypatch, capsys):
+    (tmp_path / "packaged").mkdir()
+    monkeypatch.setattr(locate, "BESIDE_THE_SOURCE", tmp_path / "packaged")
+    shutil.move(ready.notebook("20_package"), tmp_path / "packaged")
+    ready.replace("CITATION.cff", "url: https://example.org/bread\n", "")
+    commit(ready)
+    with monkeypatch.context() as patch:
+        patch.setenv(locate.PACKAGED_ONLY, "1")
+        build_reports(ready.root, options=ALL_FORMATS)
+    assert release(ready, "1.4.0") != 0
+    assert "the project's own notebooks are run again" in capsys.readouterr().err
+    assert release(ready, "1.4.0", "--packaged-notebooks") == 0
+    output, messages = capsys.readouterr()
+    assert "ignored: 10_bread (notebooks of the project)" in messages
+    assert output.count("no address to cite. Add a line such as 'url: https://") == 1
+    with zipfile.ZipFile(ready.path("releases/release-1.4.0.zip")) as archive:
+        graph = json.loads(archive.read("ro-crate-metadata.json"))["@graph"]
+    (run,) = (entity for entity in graph if entity["@id"] == "#run")
+    assert run["description"].startswith("Ran only the notebooks of the evidence package and wrote")
+    inputs, results = ({part["@id"] for part in run[name]} for name in ("object", "result"))
+    assert "data/studies.csv" in inputs
+    assert "notebooks/10_bread.ipynb" not in inputs
+    assert "reports/20_package.html" in results
 
 
 def test_a_project_outside_of_git_is_released_without_a_revision(ready, capsys):

@@ -33,6 +33,14 @@ project_option = click.option(
 )
 
 
+packaged_notebooks_option = click.option(
+    "--packaged-notebooks",
+    is_flag=True,
+    help="Run only the notebooks of the evidence package and ignore those of the project, which "
+    "are code.",
+)
+
+
 reports_option = click.option(
     "--reports",
     default="",

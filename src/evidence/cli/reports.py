@@ -16,6 +16,7 @@ from evidence.cli.app import (
     echo,
     format_option,
     out_option,
+    packaged_notebooks_option,
     print_data,
     print_or_write,
     print_parts,
@@ -94,12 +95,7 @@ if TYPE_CHECKING:
 )
 @click.option("--force", is_flag=True, help="Rebuild everything, even if up to date.")
 @click.option("--explain", is_flag=True, help="Say why each report was built.")
-@click.option(
-    "--packaged-notebooks",
-    is_flag=True,
-    help="Run only the notebooks of the evidence package and ignore those of the project, which "
-    "are code.",
-)
+@packaged_notebooks_option
 @click.option(
     "--formats",
     type=click.Choice(("standard", "all")),
@@ -161,7 +157,7 @@ def report(
     with ExitStack() as stack:
         progress = stack.enter_context(ProgressBar())
         if packaged_notebooks:
-            _ignore_notebooks(stack, find_project(project))
+            ignore_notebooks(stack, find_project(project))
         if scheduler:
             from evidence.build.dask_executor import DaskExecutor
 
@@ -227,7 +223,7 @@ def _set_variables(stack: ExitStack, variables: dict[str, str]) -> None:
     os.environ.update(variables)
 
 
-def _ignore_notebooks(stack: ExitStack, project: Path) -> None:
+def ignore_notebooks(stack: ExitStack, project: Path) -> None:
     """Run the package's own notebooks only, and say so if the project has others."""
     from evidence.notebook.locate import PACKAGED_ONLY, ignored_notebooks
 

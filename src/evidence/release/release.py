@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from html import unescape
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,11 +26,12 @@ from evidence.dataset.project_folder import find_project, table_path
 from evidence.dataset.text_checks import identifier_error
 from evidence.errors import EvidenceError, ParameterError, ReportError
 from evidence.files import atomic_write, path_digest, read_json, read_text
+from evidence.notebook.locate import packaged_only
 from evidence.release import descriptions, revision
 from evidence.release.archive import Content, read_content, write_archive
 from evidence.release.citation_file import released_citation
-from evidence.release.descriptions import LOCK_FILE
-from evidence.report.cite import CITATION_FILE, read_citation_fields
+from evidence.release.crate import LOCK_FILE, describe_crate
+from evidence.report.cite import CITATION_FILE, read_citation_fields, read_citation_file
 from evidence.report.figure_identity import LICENCE_FILE, read_licence
 from evidence.report.single_file import write_single_file
 
@@ -58,6 +60,8 @@ class ReleaseResult:
         The earlier version; empty if there is none.
     commit : str
         Hash of git's commit; empty outside of a repository.
+    site : str
+        Address of the pages; empty if `CITATION.cff` has none, so that figures have no address.
     files, size : int
         Number of files in the archive, and its size in bytes.
     """
@@ -66,6 +70,7 @@ class ReleaseResult:
     changes: Path
     before: str
     commit: str
+    site: str
     files: int
     size: int
     cites_anew: bool
@@ -127,7 +132,8 @@ def build_release(
     _require_committed(folder, commit)
     if outdated := outdated_reports(folder):
         reasons = "; ".join(f"{name}: {reason}" for name, reason in outdated.items())
-        raise ReportError(f"The reports are out of date. Run: evidence report ({reasons})")
+        option = " --packaged-notebooks" if packaged_only() else ""
+        raise ReportError(f"The reports are out of date. Run: evidence report{option} ({reasons})")
     since = since or revision.last_tag(folder, _tags(version)) or NO_VERSION
     progress.status(f"comparing with {since}")
     before, changes = _changes(since, folder, dataset, version)
@@ -139,8 +145,9 @@ def build_release(
         write_archive(target, files, progress.advance)
     changes_path = target.with_name(f"CHANGES-{version}.md")
     atomic_write(changes_path, changes)
+    site, size = read_citation_file(folder).site, target.stat().st_size
     return ReleaseResult(
-        target, changes_path, before, commit, len(files) + 1, target.stat().st_size, cites_anew
+        target, changes_path, before, commit, site, len(files) + 1, size, cites_anew
     )
 
 
@@ -259,13 +266,13 @@ def _files(
     release = descriptions.Release(
         citation=read_citation_fields(folder),
         licence=licence,
-        sizes={name: len(read_content(files[name])) for name in sorted(files)},
         titles=_titles(folder / REPORTS),
+        packaged_notebooks=packaged_only(),
     )
     files[descriptions.ZENODO_FILE] = descriptions.zenodo_json(release, dataset).encode()
     files[descriptions.PACKAGE_FILE] = descriptions.package_json(release, headers).encode()
-    files[descriptions.CRATE_FILE] = descriptions.crate_json(release).encode()
-    return files
+    sizes = {name: len(read_content(files[name])) for name in sorted(files)}
+    return files | {name: text.encode() for name, text in describe_crate(release, sizes).items()}
 
 
 def _installed_versions() -> str:
@@ -291,9 +298,16 @@ def _plain_csv(path: Path, frame) -> tuple[list[str], Content]:
 
 
 def _titles(reports: Path) -> dict[str, str]:
-    """Return the titles of figures and tables by id."""
+    """Return the titles of figures, tables and pages by the stem of their files."""
     tables = {path.stem: read_json(path)["caption"] for path in (reports / "tables").glob("*.json")}
     figures = {
         path.stem: read_json(path)["title"] for path in (reports / "figures").glob("fig-*.json")
     }
-    return tables | figures
+    pages = {path.stem: _page_title(read_text(path)) for path in reports.glob("*.html")}
+    return tables | figures | pages
+
+
+def _page_title(text: str) -> str:
+    """Return the title of an HTML page."""
+    match = re.search("<title>(.*?)</title>", text)
+    return unescape(match[1]) if match else ""
