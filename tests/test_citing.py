@@ -192,6 +192,9 @@ def test_figure_without_reports_is_refused(project):
     [
         (None, "missing. Write one with cff-version, message, title, authors to cite a figure"),
         ("a: [", "not valid YAML: while parsing"),
+        ("a: 2026-02-30", "not valid YAML: day is out of range"),
+        ("a: !!bool maybe", "not valid YAML: 'maybe'"),
+        ("a: !!timestamp now", "not valid YAML: "),
         ("[]", "required fields are missing: cff-version, message, title, authors"),
         (CITATION.replace("title:", "titel:"), "required fields are missing: title"),
         (re.sub(r"(?s)authors:.*?version: 1", "authors: me\nversion: 1", CITATION),

@@ -352,11 +352,16 @@ def shell(command, project):
         ("evidence --help >&-", 0),
         ("evidence --help >/dev/full", 1),
         ("evidence audit --auditor A <&-", 0),
+        (r"yes | evidence audit --auditor $'\xff'", 1),
+        (r"evidence new $'\xff' && evidence check --project $'\xff'", 0),
+        ("evidence check --project '~nobody of this name'", 1),
+        ("ln -s loop loop; evidence check --project loop", 1),
+        ("ln -s loop loop; evidence report --out loop", 1),
         (r"printf '\xff' | PYTHONIOENCODING=utf-8 evidence audit --auditor A", 0),
         ("PYTHONIOENCODING=latin-1:strict evidence pool --outcome 'still afloat' --measure rr", 0),
     ],
 )
-def test_closed_full_and_narrow_streams_are_no_traceback(example, command, code):
+def test_odd_streams_and_names_are_no_traceback(example, command, code):
     done = shell(command, example)
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
@@ -391,6 +396,8 @@ def impatient():
         ("notebooks/01_x.ipynb", "report"),
         ("figure.png", "identify {path}"),
         ("trials.csv", "import data {path}"),
+        ("release.zip", "release --verify {path}"),
+        ("nature.csl", "cite inventor2001 --csl {path}"),
         ("other.bib", "import refs {path}"),
     ],
 )

@@ -389,6 +389,7 @@ def test_a_table_without_a_known_form_names_the_next_step(take):
         ),
         ("columns: {events1: Salt n}", "no column holds the study. Add it: study: COLUMN"),
         ("columns: [", "is not YAML"),
+        ("columns: 2026-02-30", "is not YAML: day is out of range for month"),
         ("rows: 3", "has parts other than 'columns' and 'values'"),
     ],
 )
@@ -400,6 +401,11 @@ def test_a_mapping_that_does_not_fit_is_refused(take, tmp_path, mapping, message
 
 
 COUNTS = "study,ai,n1i,ci,n2i\nOven 1999,3,20,9,21\nMiller 2001,{},{},6,31\n"
+
+
+def test_a_new_study_may_be_named_like_its_key(take):
+    counts = COUNTS.replace("Oven 1999", "oven").format(5, 30)
+    assert take("m.csv", counts, values=SAME).references == ["m", "oven"]
 
 
 def test_what_does_not_fit_is_listed_and_nothing_is_written(project, take):
@@ -499,6 +505,12 @@ def test_a_name_that_fits_two_references_is_refused(project, take):
         ("a.zip", zipped(b"M\xfcller"), "x-overall-estimates-and-settings.csv: is not in UTF-8"),
         ("a.csv", "", "is empty; its first row must name the columns"),
         ("a.csv", "study,study\n1,2\n", "the column 'study' occurs twice"),
+        (
+            "a.rm5",
+            '<?xml version="1.0" encoding="shift_jis"?><a/>',
+            "is not well-formed XML: multi",
+        ),
+        ("a.csv", "study\0", "is not text. Save it as CSV in UTF-8"),
         ("a.csv", f"study\n{'x' * 200_000}\n", "a cell has more than 131,072 characters"),
     ],
 )

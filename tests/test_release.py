@@ -521,4 +521,9 @@ def test_damage_is_found_and_named(released, tmp_path, capsys):
         archive.writestr("b", "")
         archive.writestr("SHA256SUMS", f"{digest(b'')}  a\n")
     assert damaged_files(path) == ["a is missing", "b was added"]
-    assert "there is no such file" in verify(tmp_path / "none.zip", capsys)[1]
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("SHA256SUMS", "a" * 500)
+    content = path.read_bytes()
+    path.write_bytes(content[:60] + b"\xff" + content[61:])
+    assert damaged_files(path) == ["SHA256SUMS is damaged"]
+    assert "cannot be read: No such file" in verify(tmp_path / "none.zip", capsys)[1]

@@ -8,10 +8,13 @@ import errno
 import hashlib
 import itertools
 import json
+import lzma
 import os
 import shutil
 import stat
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +31,14 @@ PACKAGE_PREFIX = "evidence:"
 
 MAX_BYTES = 1_000_000_000
 """A larger file is refused before it is read."""
+DAMAGED_ZIP = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, ValueError, OSError
+)  # fmt: skip
+"""What reading a damaged zip file raises: at its names, data, end, method or password."""
+YAML_MISTAKES = (ValueError, LookupError, AttributeError, OverflowError, RecursionError)
+"""What reading YAML raises besides its own errors: at dates and tags that do not fit, and depth."""
+XML_MISTAKES = (SyntaxError, ValueError, LookupError)
+"""What reading XML raises: at its form, and at an encoding that is not known."""
 
 
 def require_regular_file(path: Path) -> None:
@@ -84,7 +95,8 @@ def parse_json(text: str | bytes) -> Any:
 
 def digest(content: bytes | str, length: int = 64) -> str:
     """Return the first hexadecimal digits of the SHA-256 of some bytes, or of a text in UTF-8."""
-    data = content.encode() if isinstance(content, str) else content
+    # Names of files can hold bytes that are no UTF-8, and JSON halves of letters.
+    data = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
     return hashlib.sha256(data).hexdigest()[:length]
 
 
@@ -138,6 +150,14 @@ def format_json_line(content: object) -> str:
     return json.dumps(content, ensure_ascii=False) + "\n"
 
 
+def real_path(path: str | Path) -> Path:
+    """Return the path behind `~` and links; one that leads nowhere is refused once it is opened.
+
+    `Path.expanduser` and `Path.resolve` raise RuntimeError for an unknown home and a loop of links.
+    """
+    return Path(os.path.realpath(os.path.expanduser(path)))  # noqa: PTH111
+
+
 def atomic_write(path: Path, content: bytes | str) -> None:
     """Write a file, text in UTF-8, so that at any moment it is the old one or the new one."""
     data = content.encode() if isinstance(content, str) else content
@@ -145,7 +165,7 @@ def atomic_write(path: Path, content: bytes | str) -> None:
         # A device or pipe, such as /dev/stdout, takes what is written; it cannot be replaced.
         path.write_bytes(data)
         return
-    path = path.resolve()
+    path = real_path(path)
     with temporary_folder(path, path.parent) as folder:
         new = folder / path.name
         new.write_bytes(data)

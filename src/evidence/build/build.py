@@ -39,6 +39,7 @@ from evidence.build.plan import (
 from evidence.build.progress import Progress
 from evidence.dataset.project_folder import find_project
 from evidence.errors import ParameterError, ReportError
+from evidence.files import real_path
 from evidence.notebook.locate import notebooks_of
 from evidence.notebook.parameters import NotebookParameters, read_parameters, validate_parameters
 from evidence.notebook.requirements import unmet_needs
@@ -147,7 +148,7 @@ def build_reports(
     options, progress = options or BuildOptions(), progress or Progress()
     folder = find_project(project)
     read = _dataset_reader(folder)
-    target = Path(out or folder / "reports").resolve()
+    target = real_path(out or folder / "reports")
     plan = _plan_set("", folder, target, parameters or {}, options, read)
     with exclusive(target, lambda: progress.status("waiting for another build")):
         (result,) = build_sets([plan], read, options, progress)
@@ -217,7 +218,7 @@ def build_batch(
     read = _dataset_reader(folder)
     requested = choose_sets(read_sets(folder), sets) if sets else []
     requested += [parse_grid(grid)] if grid else []
-    target = Path(out or folder / "report-sets").resolve()
+    target = real_path(out or folder / "report-sets")
     plans = []
     for item in expand_sets(
         requested, lambda names: _read_parameters(folder, names or options.only), read

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from evidence.dataset.project_folder import EXAMPLE
 from evidence.errors import EvidenceError
-from evidence.files import temporary_folder
+from evidence.files import real_path, temporary_folder
 from evidence.notebook.locate import FOLDER, own_notebooks
 
 
@@ -24,9 +24,8 @@ def create_project(folder: str | Path, *, notebooks: bool = False) -> Path:
     EvidenceError
         The folder is not empty, is not a folder, or cannot be written.
     """
-    target = Path(folder).expanduser()
+    target = real_path(folder)
     try:
-        target = target.resolve()
         _require_empty(target)
         with temporary_folder(target, target.parent) as staging:
             files = {path.relative_to(EXAMPLE): path for path in EXAMPLE.rglob("*")}

@@ -6,6 +6,7 @@ between the two renames of a swap.
 """
 
 import contextlib
+import os
 import re
 import shutil
 import tempfile
@@ -67,7 +68,7 @@ def require_owned_folder(
     """
     if target == project or target in project.parents:
         raise ReportError(f"--out {target}: this folder holds the project; choose another one")
-    if target.exists() and not target.is_dir():
+    if os.path.lexists(target) and not target.is_dir():
         raise ReportError(f"--out {target}: this is a file; choose a folder")
     if target.is_dir() and any(target.iterdir()) and not is_owned(target):
         raise ReportError(f"--out {target}: holds files {contents}; choose another folder")

@@ -19,7 +19,7 @@ import yaml
 from evidence.dataset.dataset import Dataset
 from evidence.dataset.text_checks import quote, reveal_hidden
 from evidence.errors import DatasetError, ParameterError, Problem, not_one_of
-from evidence.files import digest, parse_json, read_text
+from evidence.files import YAML_MISTAKES, digest, parse_json, read_text
 from evidence.notebook.parameter_values import TextValue, parse_assignments
 from evidence.notebook.parameters import NotebookParameters
 from evidence.provenance.sentence import slug
@@ -100,7 +100,7 @@ def read_sets(project: Path) -> dict[str, ParameterSet | Grid]:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
     except RecursionError:
         message = "not valid YAML: nested too deeply"
-    except (yaml.YAMLError, ValueError, OverflowError) as error:
+    except (yaml.YAMLError, *YAML_MISTAKES) as error:
         message = (
             f"not valid YAML: {str(error).splitlines()[0]}. Put text that is not a date in quotes"
         )

@@ -155,6 +155,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Python would complain once more when it closes the output that nobody reads.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except UnicodeEncodeError as error:
+        text = ascii(error.object[max(0, error.start - 20) : error.end])
+        echo(
+            f"evidence: {text} cannot be written in UTF-8. Rename the file, or type it anew",
+            err=True,
+        )
+        return 1
     except OSError as error:
         path = f"{error.filename}: " if error.filename else ""
         echo(f"evidence: {path}{error.strerror or error}", err=True)

@@ -33,7 +33,7 @@ from evidence.cli.words import (
 from evidence.errors import (
     ParameterError,
 )
-from evidence.files import format_json, temporary_folder
+from evidence.files import format_json, real_path, temporary_folder
 
 MAX_TEMPORARY_PATH = 50
 """The path of a socket has at most 103 characters, of which those below this folder take 53."""
@@ -192,10 +192,15 @@ def _prepare_environment(stack: ExitStack, project: Path) -> None:
     stack.callback(setattr, tempfile, "tempdir", tempfile.tempdir)
     tempfile.tempdir = folder
     variables = {"MPLBACKEND": INLINE_BACKEND, "TMPDIR": folder, "JUPYTER_RUNTIME_DIR": folder}
-    for name, default in (("IPYTHONDIR", "~/.ipython"), ("MPLCONFIGDIR", "~/.config/matplotlib")):
+    homes = [
+        os.environ.get(f"XDG_{kind}_HOME") or f"~/.{kind.lower()}" for kind in ("CONFIG", "CACHE")
+    ]
+    defaults = {"IPYTHONDIR": ["~/.ipython"], "MPLCONFIGDIR": [f"{h}/matplotlib" for h in homes]}
+    for name, folders in defaults.items():
         try:
-            Path(os.environ.get(name) or default).expanduser().mkdir(parents=True, exist_ok=True)
-        except (OSError, RuntimeError):
+            for path in [os.environ[name]] if os.environ.get(name) else folders:
+                real_path(path).mkdir(parents=True, exist_ok=True)
+        except OSError:
             # IPython ends where it can make no folder of its own, matplotlib complains.
             variables[name] = folder
     _set_variables(stack, variables)

@@ -18,7 +18,7 @@ from evidence.dataset.dataset import Dataset, read_dataset
 from evidence.dataset.project_folder import find_project
 from evidence.dataset.schema import BIBLIOGRAPHY_FILE
 from evidence.errors import DatasetError, EvidenceError, did_you_mean
-from evidence.files import read_json, temporary_folder
+from evidence.files import read_json, real_path, temporary_folder
 from evidence.provenance.values import read_build_files
 
 RENAMED_FILES = {
@@ -135,8 +135,8 @@ def read_version(version: str, project: str | Path = "") -> tuple[str, Dataset]:
     DatasetError
         If the tables of a folder have errors.
     """
-    if version and Path(version).expanduser().is_dir():
-        return version, read_dataset(Path(version).expanduser())
+    if version and real_path(version).is_dir():
+        return version, read_dataset(version)
     root = find_project(project)
     commit = _resolve(version, root)
     name = commit[:7] if commit.startswith(version) else f"{version} ({commit[:7]})"

@@ -5,7 +5,7 @@ from pathlib import Path
 from evidence.dataset import schema
 from evidence.dataset.schema import BIBLIOGRAPHY_FILE
 from evidence.errors import EvidenceError, Reason
-from evidence.files import PACKAGE, path_digest
+from evidence.files import PACKAGE, path_digest, real_path
 
 EXAMPLE = PACKAGE / "example"
 """The invented project that `evidence new` copies."""
@@ -23,13 +23,13 @@ def find_project(project: str | Path = "") -> Path:
         The folder has neither `data/studies.csv` nor `references.bib`.
     """
     if str(project):
-        candidates = [Path(project).expanduser()]
+        candidates = [real_path(project)]
     else:
         here = Path.cwd()
         candidates = [here, *here.parents, Path(__file__).resolve().parents[3]]
     for folder in candidates:
         if table_path(folder, schema.STUDIES).is_file() or (folder / BIBLIOGRAPHY_FILE).is_file():
-            return folder.resolve()
+            return real_path(folder)
     raise EvidenceError(
         Reason(
             f"{candidates[0]}: neither {schema.STUDIES.file} nor {BIBLIOGRAPHY_FILE} is in this "

@@ -15,7 +15,14 @@ from evidence.dataset.bibliography import NO_DATE, Reference, decode_file
 from evidence.dataset.citations.bibtex import format_bibtex
 from evidence.dataset.dataset import Dataset, read_dataset, table_text, with_rows
 from evidence.dataset.project_folder import EXAMPLE
-from evidence.errors import MAX_PROBLEMS, DatasetError, EvidenceError, Problem, did_you_mean
+from evidence.errors import (
+    MAX_PROBLEMS,
+    DatasetError,
+    EvidenceError,
+    Problem,
+    did_you_mean,
+    shorten,
+)
 from evidence.exchange.comparison import FIELDS, Comparison, UnfitError, result_rows
 from evidence.exchange.references import Library, letters
 from evidence.exchange.revman import (
@@ -227,8 +234,8 @@ def read_file(path: Path, mapping: Path | None, values: Mapping[str, str]) -> Re
     form = read_mapping(mapping, sheet) if mapping else recognise_form(sheet)
     if form is None:
         raise EvidenceError(
-            f"{path}: its columns are in no form that is known: {', '.join(sheet.header)}. Draft a "
-            f"mapping with 'evidence import {path} --draft-mapping > mapping.yml', correct it, and "
+            f"{path}: its columns are in no form that is known: {shorten(', '.join(sheet.header))}. "
+            f"Draft a mapping with 'evidence import {path} --draft-mapping > mapping.yml', correct it, and "
             f"import with --mapping mapping.yml"
         )
     return Review(form.form, comparisons=list(comparisons_of(sheet, form, values)))
@@ -292,7 +299,7 @@ class _Entries:
     def label(self, key: str) -> str:
         """Return the name of a study as the file has it; of its reference if that is the key."""
         name = self._names[key][0]
-        return self._dataset.label(key) if name == key else name
+        return self._dataset.label(key) if name == key in self._bibliography else name
 
     def key(self, name: str) -> str:
         """Return the key of a study by its name.

@@ -12,7 +12,7 @@ from evidence.dataset.bibliography import Author
 from evidence.errors import EvidenceError
 from evidence.exchange.comparison import Comparison
 from evidence.exchange.sheet import Sheet, parse_csv
-from evidence.files import read_bytes
+from evidence.files import DAMAGED_ZIP, XML_MISTAKES, read_bytes
 
 MAX_MEMBER_BYTES = 200_000_000
 """Bytes of a file inside a zip; the data of the largest reviews have a hundredth of it."""
@@ -168,7 +168,7 @@ def read_rm5(path: Path) -> Review:
         raise EvidenceError(f"{path}: defines XML entities, which RevMan never does")
     try:
         root = ElementTree.fromstring(content)
-    except ElementTree.ParseError as error:
+    except XML_MISTAKES as error:
         raise EvidenceError(f"{path}: is not well-formed XML: {error}") from None
     if root.tag != "COCHRANE_REVIEW":
         raise EvidenceError(f"{path}: is XML, but not a review of RevMan 5")
@@ -343,7 +343,7 @@ def read_data_package(path: Path) -> Review:
     """
     try:
         files = dict(_members(read_bytes(path), str(path)))
-    except zipfile.BadZipFile:
+    except DAMAGED_ZIP:
         raise EvidenceError(f"{path}: is not a zip file, or is damaged") from None
     settings = _sheet(files, "-overall-estimates-and-settings.csv")
     rows = _sheet(files, "-data-rows.csv")

@@ -32,10 +32,12 @@ class Sheet:
         Raises
         ------
         EvidenceError
-            There is no row, or the header names a column twice.
+            There is no row, a row is not CSV, or the header names a column twice.
         """
-        iterator = iter(records)
-        _, header = next(iterator, (0, []))
+        try:
+            (_, header), *others = [*records] or [(0, [])]
+        except csv.Error as error:
+            raise EvidenceError(f"{name}: {csv_message(error)}") from None
         names = [cell.strip() for cell in header]
         if not any(names):
             raise EvidenceError(f"{name}: is empty; its first row must name the columns")
@@ -44,7 +46,7 @@ class Sheet:
                 raise EvidenceError(f"{name}: the column '{column}' occurs twice. Rename one")
         rows = {
             line: {column: cell.strip() for column, cell in zip(names, row, strict=False) if column}
-            for line, row in iterator
+            for line, row in others
         }
         return cls(name, list(filter(None, names)), rows)
 
@@ -65,8 +67,6 @@ def read_sheet(path: Path) -> Sheet:
         raise EvidenceError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise EvidenceError(f"{path}: is not text. Save it as CSV in UTF-8") from None
-    except csv.Error as error:
-        raise EvidenceError(f"{path}: {csv_message(error)}") from None
 
 
 def parse_csv(text: str) -> Iterator[tuple[int, list[str]]]:
@@ -83,9 +83,12 @@ def parse_csv(text: str) -> Iterator[tuple[int, list[str]]]:
 def _read_csv(path: Path) -> str:
     """Return the text of a file in UTF-8 or UTF-16, else in the encoding of Western Windows."""
     try:
-        return read_csv_text(path).removeprefix("\ufeff")
+        text = read_csv_text(path).removeprefix("\ufeff")
     except UnicodeDecodeError:
-        return read_text(path, "cp1252")
+        text = read_text(path, "cp1252")
+    if "\0" in text:
+        raise EvidenceError(f"{path}: is not text. Save it as CSV in UTF-8")
+    return text
 
 
 def _read_workbook(path: Path) -> Iterator[tuple[int, list[str]]]:

@@ -13,7 +13,7 @@ from evidence.dataset.text_checks import printable
 from evidence.errors import EvidenceError, did_you_mean
 from evidence.exchange.comparison import FIELDS, MEASURE_NAMES, Comparison
 from evidence.exchange.sheet import Sheet
-from evidence.files import read_text
+from evidence.files import YAML_MISTAKES, read_text
 
 STUDY_COLUMNS = ("study", "slab", "studlab", "author", "authors", "trial", "label", "name", "source",
                  "studyid", "id")  # fmt: skip
@@ -141,7 +141,7 @@ def read_mapping(path: Path, sheet: Sheet) -> ColumnMapping:
         content = yaml.safe_load(read_text(path))
     except OSError as error:
         raise EvidenceError(f"{path}: cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except (yaml.YAMLError, *YAML_MISTAKES) as error:
         raise EvidenceError(f"{path}: is not YAML: {error}") from None
     parts = content if isinstance(content, dict) else {"": content}
     if parts.keys() - {"columns", "values"}:

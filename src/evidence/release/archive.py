@@ -1,12 +1,12 @@
 """A zip file with the same bytes for the same files, and the check of one against its checksums."""
 
+import hashlib
 import zipfile
-import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from evidence.errors import EvidenceError
-from evidence.files import digest, read_bytes, temporary_folder
+from evidence.files import DAMAGED_ZIP, digest, read_bytes, require_regular_file, temporary_folder
 
 CHECKSUMS = "SHA256SUMS"
 """The checksums of all other files, as `sha256sum --check` reads them."""
@@ -14,8 +14,6 @@ EARLIEST = (1980, 1, 1, 0, 0, 0)
 """The first time that a zip file can state. Those of the files would differ between two copies."""
 REGULAR_FILE = 0o100644 << 16
 UNIX = 3
-UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
-"""What reading a damaged entry raises: bad checksum or data, its end, another method, a password."""
 
 Content = Path | bytes
 """What a file of an archive has: the bytes of a file elsewhere, or these."""
@@ -74,10 +72,12 @@ def damaged_files(path: Path) -> list[str]:
         The file is no whole archive of a release.
     """
     try:
+        require_regular_file(path)
+    except OSError as error:
+        raise EvidenceError(f"{path}: cannot be read: {error.strerror}") from None
+    try:
         archive = zipfile.ZipFile(path)
-    except FileNotFoundError:
-        raise EvidenceError(f"{path}: there is no such file") from None
-    except zipfile.BadZipFile:
+    except DAMAGED_ZIP:
         raise EvidenceError(
             f"{path}: not a zip file, or only part of one. Download it again"
         ) from None
@@ -88,7 +88,7 @@ def damaged_files(path: Path) -> list[str]:
         try:
             lines = archive.read(CHECKSUMS).decode().splitlines()
             checksums = {line[66:]: line[:64] for line in lines}
-        except (*UNREADABLE, UnicodeDecodeError):
+        except DAMAGED_ZIP:
             return [f"{CHECKSUMS} is damaged"]
         problems = [f"{name} is missing" for name in sorted(checksums.keys() - set(names))]
         for name in names:
@@ -101,6 +101,8 @@ def damaged_files(path: Path) -> list[str]:
 
 def _digest(archive: zipfile.ZipFile, name: str) -> str:
     try:
-        return digest(archive.read(name))
-    except UNREADABLE:
+        with archive.open(name) as file:
+            # A file of an archive can be read so, although its type does not say it.
+            return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+    except DAMAGED_ZIP:
         return ""

@@ -13,7 +13,7 @@ from evidence.dataset.citations.bibtex import format_bibtex
 from evidence.dataset.dataset import Dataset
 from evidence.dataset.text_checks import identifier_error
 from evidence.errors import EvidenceError, did_you_mean
-from evidence.files import read_json, read_text
+from evidence.files import YAML_MISTAKES, read_json, read_text
 from evidence.provenance.rows import sources_at
 from evidence.provenance.values import read_figure_records
 from evidence.report.figure_identity import WIDTH_ENDINGS, sidecar_path
@@ -143,7 +143,7 @@ def read_citation_fields(folder: Path, text: str = "") -> Mapping[str, Any]:
         raise EvidenceError(
             f"{path}: missing. Write one with {fields} to cite a figure or table"
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except (yaml.YAMLError, *YAML_MISTAKES) as error:
         message = " ".join(str(error).split())
         raise EvidenceError(f"{path}: not valid YAML: {message}") from None
     content = content if isinstance(content, Mapping) else {}

@@ -17,7 +17,7 @@ from evidence.dataset.citations import TEXT_STYLES
 from evidence.dataset.citations.reference_managers import format_csl_for_pandoc
 from evidence.dataset.dataset import Dataset
 from evidence.errors import EvidenceError
-from evidence.files import atomic_write, temporary_folder
+from evidence.files import atomic_write, read_bytes, real_path, temporary_folder
 from evidence.report.cite import (
     FinishedFigure,
     FinishedTable,
@@ -198,13 +198,13 @@ def format_with_csl(sources: Iterable[Reference], style: Path) -> str:
         The style is no file in that language, or there is no pandoc.
     """
     try:
-        is_style = b"<style" in style.read_bytes()
+        is_style = b"<style" in read_bytes(style)
     except OSError as error:
         raise EvidenceError(f"--csl {style}: cannot be read: {error.strerror}") from None
     if not is_style:
         raise EvidenceError(f"--csl {style}: not a CSL style. Choose a .csl file with <style>.")
     arguments = ["--from=csljson", "--to=plain", "--wrap=none", "--citeproc"]
-    arguments += [f"--csl={style.resolve()}", "--output=-"]
+    arguments += [f"--csl={real_path(style)}", "--output=-"]
     text = run_pandoc(arguments, format_csl_for_pandoc(sources)).decode()
     return "".join(f"{line}\n" for line in text.split("\n") if line)
 

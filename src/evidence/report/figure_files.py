@@ -29,7 +29,7 @@ from evidence.figures.style import (
     stamp,
     use_fonts_for,
 )
-from evidence.files import digest, format_json, path_digest, read_json
+from evidence.files import digest, format_json, path_digest, read_json, real_path
 from evidence.provenance.sentence import Sentence
 from evidence.report import figure_metadata
 from evidence.report.cite import cited_part, format_part_bibtex
@@ -177,7 +177,7 @@ def _write_tiff(image, texts: Mapping[str, str], dpi: int) -> bytes:
 
 def _cache_folder() -> Path | None:
     """Return the folder of the cache, or None if it is turned off or cannot be made."""
-    home = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    home = real_path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
     name = os.environ.get(CACHE_VARIABLE, str(home / "evidence" / "figures"))
     with contextlib.suppress(OSError):
         if name:

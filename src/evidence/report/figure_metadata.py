@@ -16,7 +16,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from evidence.errors import EvidenceError
-from evidence.files import read_bytes
+from evidence.files import XML_MISTAKES, read_bytes
 from evidence.report.figure_identity import FigureRecord
 
 KEYWORDS = "Keywords"
@@ -120,7 +120,7 @@ def read_metadata(path: Path) -> tuple[dict | None, str]:
             parts = re.findall(rb"^%s(\S+)$" % EPS_RECORD, content, re.MULTILINE)
             return unpack_record(b"".join(parts).decode("latin-1")), ""
         return unpack_record(ElementTree.parse(path).findtext(_SVG_KEYWORDS) or ""), ""
-    except ElementTree.ParseError:
+    except XML_MISTAKES:
         pass
     except OSError as error:
         raise EvidenceError(f"{path} cannot be read: {error.strerror}.") from None
