@@ -109,11 +109,12 @@ class Dataset:
         return designs[designs["study"].isin(studies)].reset_index(drop=True)
 
     @selection
-    def studies_at(self, addresses: Sequence[str]) -> list[str]:
-        """Return the studies that rows are about, in the order of the results and other tables."""
+    def studies_at(self, addresses: Sequence[str]) -> dict[str, str]:
+        """Return the study of each row about one, in the order of the results and other tables."""
         tables = (self.reported_results, self.designs, self.risk_of_bias)
         rows = pd.concat([table[["address", "study"]] for table in tables])
-        return list(rows.loc[rows["address"].isin(addresses), "study"].unique())
+        rows = rows[rows["address"].isin(addresses)]
+        return dict(zip(rows["address"], rows["study"], strict=True))
 
     def rows_by_file(self, addresses: Iterable[str]) -> dict[str, pd.DataFrame]:
         """Return the rows at these addresses (file:line) by table, without remarks."""

@@ -291,7 +291,7 @@ class FinishedTable:
 def cited_keys_at(dataset: Dataset, addresses: Iterable[str]) -> tuple[list[str], list[str]]:
     """List the studies that rows of the tables are about, and the guide and other texts read."""
     addresses = list(dict.fromkeys(addresses))
-    found = dataset.studies_at(addresses)
+    found = list(dict.fromkeys(dataset.studies_at(addresses).values()))
     designs = dataset.designs_of(found)
     studies = {*found} - {*designs.loc[designs["design"] == "guide", "study"]}
     return sorted(studies), sorted({*found, *sources_at(dataset, addresses)} - studies)

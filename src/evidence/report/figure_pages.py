@@ -37,7 +37,7 @@ from evidence.report.figure_identity import FINE, WIDTHS
 from evidence.report.footnotes import mark_label, quantity
 from evidence.report.html_pages import Headings, Page, as_markup, render
 from evidence.report.machine_readable import NUMBER, unescape_formula
-from evidence.tables.html_table import ReportTable, anchor
+from evidence.tables.html_table import MAX_ROWS_SHOWN, ReportTable, anchor
 
 FIGURES = "figures"
 """The page that lists all figures and tables."""
@@ -281,6 +281,7 @@ class PartPages:
             numbers,
             second_line=list(frame.columns[MAX_COLUMNS:]),
         )
+        table = table.first_rows(MAX_ROWS_SHOWN, f"{part.id}.csv")
         ids = self._ids[shown.page.name]
 
         def link(match: re.Match) -> str:

@@ -6,7 +6,7 @@ the footnotes to the numbers in their text.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
 from operator import itemgetter
@@ -40,6 +40,8 @@ QUANTITIES = {
     "spread": "SD or SE",
 }
 """What readers call a column of a plotted or tabulated frame, where its name is short."""
+StudyPlaces = Mapping[str, tuple[int, str]]
+"""For the address of each row that is about a study, its place among the rows, and the study."""
 COLUMN = re.compile(r"(?P<quantity>\w+?)(?P<arm>[12]?)(?P<end>_low|_high)?")
 
 
@@ -94,6 +96,7 @@ def sources_and_footnotes(
     sources: Iterable[str] = (),
     headings: Headings | None = None,
     page: str = "",
+    unshown: Collection[str] = (),
 ) -> str:
     """Return the list of sources and the footnotes to all numbers of a page as HTML.
 
@@ -109,6 +112,8 @@ def sources_and_footnotes(
         Where the headings of this part are listed.
     page : str
         The page that has the numbers, if it is another one.
+    unshown : collection of str
+        The rows of tables that the page leaves out, as `id:name`; they have no footnote.
     """
     headings = headings or Headings()
     keys = {*sources, *_sources_behind(dataset, store.values)}
@@ -126,7 +131,7 @@ def sources_and_footnotes(
         ),
         page=page,
         sources_page="",
-        **_footnotes(dataset, store, titles),
+        **_footnotes(dataset, store, titles, unshown),
     )
 
 
@@ -140,15 +145,25 @@ def hidden_footnotes(dataset: Dataset, store: ValueStore, sources_page: str) -> 
     )
 
 
-def _footnotes(dataset: Dataset, store: ValueStore, titles: Mapping[str, str]) -> dict:
+def _footnotes(
+    dataset: Dataset, store: ValueStore, titles: Mapping[str, str], unshown: Collection[str] = ()
+) -> dict:
     """Return what the templates need to list the footnotes, their methods and their rows."""
-    entries = store.values
+    entries = {
+        name: entry
+        for name, entry in store.values.items()
+        if name.rpartition(".")[0] not in unshown
+    }
     rows_of_numbers = (entry["rows"] for entry in entries.values())
     addresses = [row for rows in rows_of_numbers if len(rows) <= MAX_ROWS_DESCRIBED for row in rows]
     rows = {row.address: row for row in describe_rows(dataset, addresses)}
+    all_rows = dict.fromkeys(row for entry in entries.values() for row in entry["rows"])
+    # Looked up once: the rows of a cumulative analysis are those of all footnotes before.
+    studies = dataset.studies_at(list(all_rows))
+    places = {row: (place, study) for place, (row, study) in enumerate(studies.items())}
     return {
-        "text_notes": _text_notes(dataset, entries),
-        "sections": _sections(dataset, entries, titles, rows),
+        "text_notes": _text_notes(dataset, entries, places),
+        "sections": _sections(dataset, entries, titles, rows, places),
         "methods": _methods(dataset, {entry["method"] for entry in entries.values()}),
         "rows": {
             address: {
@@ -189,7 +204,9 @@ def _sources_behind(dataset: Dataset, entries: Mapping[str, dict]) -> set[str]:
     }
 
 
-def _text_notes(dataset: Dataset, entries: Mapping[str, dict]) -> list[Footnote]:
+def _text_notes(
+    dataset: Dataset, entries: Mapping[str, dict], places: StudyPlaces
+) -> list[Footnote]:
     """Return the footnotes to the numbers in the text; equal ones are one."""
     groups: dict[tuple[str, tuple[str, ...]], list[tuple[str, str]]] = {}
     for name, entry in entries.items():
@@ -197,7 +214,7 @@ def _text_notes(dataset: Dataset, entries: Mapping[str, dict]) -> list[Footnote]
             key = (entry["method"], tuple(dict.fromkeys(entry["rows"])))
             groups.setdefault(key, []).append((name, entry["text"]))
     return [
-        _footnote(dataset, rows, ((method, ""),), numbers=tuple(numbers))
+        _footnote(dataset, rows, places, ((method, ""),), numbers=tuple(numbers))
         for (method, rows), numbers in groups.items()
     ]
 
@@ -207,6 +224,7 @@ def _sections(
     entries: Mapping[str, dict],
     titles: Mapping[str, str],
     rows: Mapping[str, SourceRow],
+    places: StudyPlaces,
 ) -> list[tuple[str, str, list[Footnote]]]:
     """Return title, id and footnotes of each figure and each table."""
     groups: dict[str, dict[str, dict]] = {}
@@ -218,24 +236,30 @@ def _sections(
     for key, columns in groups.items():
         identity, _, name = key.partition(":")
         label = mark_label(dataset, name, rows)
-        sections.setdefault(identity, []).append(_mark_note(dataset, key, label, columns))
+        sections.setdefault(identity, []).append(_mark_note(dataset, key, label, columns, places))
     return [(titles[name], anchor("numbers", name), notes) for name, notes in sections.items()]
 
 
-def _mark_note(dataset: Dataset, key: str, label: str, columns: Mapping[str, dict]) -> Footnote:
+def _mark_note(
+    dataset: Dataset, key: str, label: str, columns: Mapping[str, dict], places: StudyPlaces
+) -> Footnote:
     by_method: dict[str, list[str]] = {}
     for column, entry in columns.items():
         words = f"{quantity(column)} {_format(entry['value'])}"
         by_method.setdefault(entry["method"], []).append(words)
     rows = tuple(dict.fromkeys(row for entry in columns.values() for row in entry["rows"]))
     methods = tuple((method, ", ".join(words)) for method, words in by_method.items())
-    return _footnote(dataset, rows, methods, key=key, label=label)
+    return _footnote(dataset, rows, places, methods, key=key, label=label)
 
 
 def _footnote(
-    dataset: Dataset, rows: tuple[str, ...], methods: tuple[tuple[str, str], ...], **own
+    dataset: Dataset,
+    rows: tuple[str, ...],
+    places: StudyPlaces,
+    methods: tuple[tuple[str, str], ...],
+    **own,
 ) -> Footnote:
-    summary = _summarise(dataset, rows)
+    summary = _summarise(dataset, rows, places)
     return Footnote(methods, () if summary else rows, summary, **own)
 
 
@@ -270,13 +294,14 @@ def _format(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _summarise(dataset: Dataset, rows: tuple[str, ...]) -> str:
+def _summarise(dataset: Dataset, rows: tuple[str, ...], places: StudyPlaces) -> str:
     """Describe rows that are too many to link, with the names of their studies; else empty."""
     if len(rows) <= MAX_ROWS_DESCRIBED:
         return ""
-    studies = dataset.studies_at(list(rows))
-    names = join_words(dataset.label(study) for study in studies)
-    of_studies = f" of {names}" if 0 < len(studies) <= MAX_STUDIES_NAMED else ""
+    studies = dict.fromkeys(study for _, study in sorted(places[r] for r in rows if r in places))
+    of_studies = ""
+    if 0 < len(studies) <= MAX_STUDIES_NAMED:
+        of_studies = f" of {join_words(map(dataset.label, studies))}"
     return f"{len(rows)} rows{of_studies}: {', '.join(row_ranges(rows))}"
 
 

@@ -29,7 +29,7 @@ from evidence.report.footnotes import sentence_html, sources_and_footnotes
 from evidence.report.html_pages import METADATA, Headings, describe_notebook
 from evidence.report.machine_readable import write_csv, write_table
 from evidence.tables.gaps import tabulate_coverage, tabulate_unknowns
-from evidence.tables.html_table import ReportTable
+from evidence.tables.html_table import MAX_ROWS_SHOWN, ReportTable
 from evidence.tables.reading_list import tabulate_reading_list
 
 
@@ -118,6 +118,7 @@ class Report:
         self._figures: list[dict] = []
         self._tables: list[str] = []
         self._titles: dict[str, str] = {}
+        self._unshown: set[str] = set()
         self._listed: set[str] = set()
 
     def _repr_html_(self) -> str:
@@ -183,21 +184,29 @@ class Report:
         return FigureList([self.figure(part) for part in parts])
 
     def table(self, table: ReportTable) -> HtmlOutput:
-        """Show a table, write it as JSON and CSV, and record its numbers."""
+        """Show a table, write it as JSON and CSV, and record its numbers.
+
+        A page shows the first `MAX_ROWS_SHOWN` rows, says so, and links to the CSV file.
+        """
         if table.frame.empty:
             text = f"{table.caption}: no rows."
             return HtmlOutput(f'<p class="empty">{escape(text)}</p>', text)
         self._titles[table.id] = f"Numbers of the table: {table.caption}"
         self._store.add_frame(table.id, table.numbers, table.methods)
         self._tables.append(table.id)
-        text = table.frame.to_string(index=False)
         if not self._out:
             # Only a table in a notebook needs a sort script of its own: a page has one already.
-            return HtmlOutput(table._repr_html_(), text)
+            return HtmlOutput(table._repr_html_(), table.frame.to_string(index=False))
         write_table(table, self.dataset, self._out / "tables")
-        page = "Page of this table: cite, link, download"
-        links = _file_links("", {f"tables/{table.id}.html": page})
-        return HtmlOutput(table.to_html() + links, text)
+        shown = table.first_rows(MAX_ROWS_SHOWN, f"{table.id}.csv")
+        files = {f"tables/{table.id}.html": "Page of this table: cite, link, download"}
+        if shown is not table:
+            files[f"tables/{table.id}.csv"] = f"All {len(table.frame):,} rows (CSV)"
+            unshown = table.numbers["name"].iloc[MAX_ROWS_SHOWN:]
+            self._unshown.update(f"{table.id}:{name}" for name in unshown)
+        return HtmlOutput(
+            shown.to_html() + _file_links("", files), shown.frame.to_string(index=False)
+        )
 
     def text(self, sentences: Sentence | Iterable[Sentence]) -> HtmlOutput:
         """Show a sentence as a paragraph, or several as a list, and record their numbers.
@@ -320,6 +329,7 @@ class Report:
             self._titles,
             sources=[*self.results["study"], *self.results["source"]],
             headings=headings,
+            unshown=self._unshown,
         )
         if self._out:
             content = {

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 
 import pandas as pd
@@ -13,6 +13,8 @@ from evidence.tables.sort_keys import BLANKS, sort_keys
 
 CLAIMS_TABLE = "tab-claims"
 UNKNOWNS_TABLE = "tab-unknowns"
+MAX_ROWS_SHOWN = 2_000
+"""A page of more rows is slow to open; the CSV file of the table has all of them."""
 
 
 def anchor(identity: str, name: str) -> str:
@@ -76,6 +78,19 @@ class ReportTable:
             f'<caption id="{identity}-caption">{escape(self.caption)}</caption>\n'
             f'<thead role="rowgroup"><tr role="row">{header}</tr></thead>\n'
             f'<tbody role="rowgroup">\n{body}</tbody>\n</table></div>'
+        )
+
+    def first_rows(self, most: int, file: str) -> "ReportTable":
+        """Return the table, or if it is longer than `most`, its first rows and where all are."""
+        size = len(self.frame)
+        if size <= most:
+            return self
+        return replace(
+            self,
+            caption=f"{self.caption}: the first {most:,} of {size:,} rows; {file} has all of them",
+            frame=self.frame.head(most),
+            numbers=self.numbers.head(most),
+            sort_keys={name: list(keys)[:most] for name, keys in self.sort_keys.items()},
         )
 
     def _repr_html_(self) -> str:
