@@ -7,10 +7,12 @@ integrand. Estimates are those of maximum likelihood.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.special import chdtrc, expit, gammaln, logsumexp, ndtr, stdtr, stdtrit, xlogy
 
 from evidence.statistics.confidence_intervals import check_counts, critical_value
@@ -286,14 +288,22 @@ def _marginal(likelihood: StudyLikelihood, bound: np.ndarray, parameters: np.nda
     return float(log_likelihood.sum()), gradient, hessian
 
 
+def _uphill_step(gradient: np.ndarray, hessian: np.ndarray) -> np.ndarray:
+    """Return the Newton step, turned uphill where the likelihood is not concave."""
+    if len(gradient) > 2:
+        # With an intercept per study, eigenvalues would take most of the time.
+        with suppress(LinAlgError):
+            return cho_solve(cho_factor(-hessian), gradient)
+    sizes, directions = np.linalg.eigh(hessian)
+    return directions @ (directions.T @ gradient / np.maximum(np.abs(sizes), 1e-8))
+
+
 def _maximise(evaluate: Callable, start: np.ndarray, free: np.ndarray):
     """Climb in the free parameters by Newton steps, turned uphill and halved where they do not rise."""
     parameters = start.copy()
     value, gradient, hessian = evaluate(parameters)
     for _ in range(_MAX_STEPS):
-        sizes, directions = np.linalg.eigh(hessian[np.ix_(free, free)])
-        sizes = np.maximum(np.abs(sizes), 1e-8)
-        step = directions @ (directions.T @ gradient[free] / sizes)
+        step = _uphill_step(gradient[free], hessian[np.ix_(free, free)])
         for _ in range(_MAX_STEPS):
             candidate = parameters.copy()
             candidate[free] += step
