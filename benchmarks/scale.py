@@ -27,10 +27,12 @@ from evidence.dataset import schema
 
 EVIDENCE = str(Path(sys.executable).with_name("evidence"))
 MAX_REPORT_ROWS = 10_000
-"""A report lists every result; nobody opens the page of more."""
+"""A report records every result with its row, also those that its page leaves out."""
 ROWS = (10_000, 100_000, 1_000_000)
 STUDIES = (50, 250, 2_500)
 """Each simulated trial cites two references."""
+REPORTED_STUDIES = STUDIES[:2]
+"""The figures of a report show every trial, on one page for each 44."""
 SETS = (10, 100, 1_000)
 BUILDS = 20
 CHEAP_CELLS = (
@@ -111,6 +113,18 @@ def references(folder: Path) -> Iterator[Row]:
         yield Row("`evidence check`", f"{2 * number:,} references, all cited", used, first)
 
 
+def trials(folder: Path) -> Iterator[Row]:
+    """Build the meta-analysis of simulated trials."""
+    first = None
+    for number in REPORTED_STUDIES:
+        project = write_synthetic(folder / f"pooled-{number}", seed=1, studies=number)
+        used, out = build(project, folder, "--only", "synthesis")
+        first = first or used
+        yield Row(
+            "`evidence report --only synthesis`", f"{number} trials", used, first, disk_size(out)
+        )
+
+
 def parameter_sets(folder: Path) -> Iterator[Row]:
     """Build sets of one cheap notebook of a small project."""
     project = small_project(folder / "sets")
@@ -183,7 +197,7 @@ def main() -> int:
 
 
 PARTS: dict[str, Callable[[Path], Iterator[Row]]] = {
-    "rows": rows, "references": references, "sets": parameter_sets, "builds": builds,
+    "rows": rows, "references": references, "trials": trials, "sets": parameter_sets, "builds": builds,
 }  # fmt: skip
 
 
