@@ -370,7 +370,6 @@ LINES = st.integers(1, 9)
 WORKBOOK_EDITS = st.one_of(
     st.tuples(st.just("cell"), st.tuples(LINES, LINES, ODD_CELLS)),
     st.tuples(st.just("cell"), st.tuples(LINES, LINES, ODD_CELLS)),
-    st.tuples(st.just("merge_cells"), st.sampled_from((("A1:B2",), ("A3:C3",), ("XFD9:XFD11",)))),
     st.tuples(
         st.sampled_from(("delete_rows", "delete_cols", "insert_rows", "insert_cols")),
         st.tuples(LINES, st.sampled_from((1, 2, 99))),
@@ -380,12 +379,16 @@ WORKBOOK_EDITS = st.one_of(
 """Methods of a sheet with their arguments."""
 
 
-def workbook(rows: Iterable[Sequence[str]], edits: Iterable[tuple[str, tuple]]) -> bytes:
-    """Return a workbook with these rows, of which some were changed."""
+def workbook(
+    rows: Iterable[Sequence[str]], edits: Iterable[tuple[str, tuple]], merged: str
+) -> bytes:
+    """Return a workbook with these rows, of which some were changed and, at last, some cells merged."""
     book, content = openpyxl.Workbook(), io.BytesIO()
     for row in rows:
         book.active.append([None if cell == "" else cell for cell in row])
     for method, arguments in edits:
         getattr(book.active, method)(*arguments)
+    if merged:
+        book.active.merge_cells(merged)
     book.save(content)
     return content.getvalue()
