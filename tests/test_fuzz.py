@@ -37,7 +37,7 @@ from tests import strategies as broken
 from tests.conftest import CITATION, NAMES, ROOT, Project
 from tests.example_trials import add_reading, add_search, add_yeast_trial, judge
 from tests.strategies import Bytes, Cell, Column, Content, Form, Rows
-from tests.test_import import RM5, RM5_CSV, SAME, WIDE
+from tests.test_import import RM5, RM5_CSV, SAME, WIDE, data_package
 from tests.test_import_references import BIBTEX, CSL, RIS
 from tests.test_unchanged import read_files
 
@@ -322,7 +322,7 @@ OTHER_EDITS = broken.byte_edits(NOTEBOOK, broken.JSON) | broken.byte_edits(
 
 @budget("builds")
 @example([Content(NOTEBOOK, b'{"metadata": [], "cells": []}')])
-@example([Content("CITATION.cff", b"date-released: 2026-99-99")])
+@example([Content("CITATION.cff", b"title: \xde")])
 @given(some(TABLE_EDITS) | some(VALID_EDITS) | some(BIBLIOGRAPHY_EDITS) | some(OTHER_EDITS))
 def test_any_build_leaves_the_previous_reports_or_new_ones(built, edits):
     built.apply(edits)
@@ -471,6 +471,7 @@ def test_any_record_of_a_figure_is_read_or_refused(
 
 
 IMPORTS = {
+    "salt.zip": (data_package(), (b"PK", b"csv", b"zip", b"\0")),
     "salt.rm5": (RM5, broken.XML),
     "salt.csv": (RM5_CSV, broken.NUMBERS_IN_CSV),
     "new.ris": (RIS, broken.RIS),
@@ -487,7 +488,8 @@ IMPORTS = {
 )
 def test_any_import_is_taken_or_refused(fuzzed, tmp_path_factory, case):
     name, edits = case
-    content = IMPORTS[name][0].encode()
+    content = IMPORTS[name][0]
+    content = content if isinstance(content, bytes) else content.encode()
     for edit in edits:
         content = edit(content)
     path = tmp_path_factory.getbasetemp() / name
@@ -530,6 +532,7 @@ MAPPING_EDITS = st.one_of(
 @example([])
 @example([Content("mapping.yml", b"values: {time: 2026-99-99}")])
 @example([Bytes("wide.csv", 0, 0, b"\0")])
+@example([Bytes("wide.csv", 0.9, 0, b"x" * 200_000)])
 @example([Bytes("wide.csv", 0.7, 0, b'"a\nb"')])
 @given(some(MAPPING_EDITS))
 def test_any_mapping_is_taken_or_refused(fuzzed, tmp_path_factory, edits):
@@ -557,6 +560,7 @@ def test_any_mapping_is_taken_or_refused(fuzzed, tmp_path_factory, edits):
 
 @budget("workbooks")
 @example([("cell", (2, 3, float("inf")))], "", [], "import")
+@example([], "", [Form("x.xlsx", "CR")], "check")
 @given(
     st.lists(broken.WORKBOOK_EDITS, max_size=3),
     st.sampled_from(("", "", "", "A1:B2", "A3:C3", "XFD9:XFD11")),

@@ -24,6 +24,7 @@ from evidence.dataset.notebook_display import Frame
 from evidence.dataset.project_folder import csv_path, find_project, table_checksums
 from evidence.dataset.readings import narrowest_reading
 from evidence.dataset.schema import BIBLIOGRAPHY_FILE
+from evidence.dataset.text_checks import undecodable_byte
 from evidence.dataset.validation import cited_keys, validate_tables
 from evidence.errors import DatasetError, EvidenceError, ProblemList
 from evidence.files import atomic_write, digest, read_text
@@ -173,13 +174,22 @@ class Dataset:
         return dict(narrowest_reading(locator, _readings_by_source(self).get(source, ())))
 
     def read_text(self, path: str | Path) -> str:
-        """Return the text of a file, named from the project's folder; empty if there is none."""
+        """Return the text of a file, named from the project's folder; empty if there is none.
+
+        Raises
+        ------
+        EvidenceError
+            It is not UTF-8.
+        """
         if self.log is not None:
             self.log.record_file(self.project / path)
         try:
             return read_text(self.project / path)
         except FileNotFoundError:
             return ""
+        except UnicodeDecodeError as error:
+            line, message = undecodable_byte(error)
+            raise EvidenceError(f"{path}:{line}: {message}") from None
 
     def _repr_html_(self) -> str:
         rows = [(table.file, len(self.frame(table)), table.row) for table in schema.TABLES]

@@ -1,5 +1,6 @@
 """Files of Cochrane's Review Manager: RevMan 5 (.rm5 and its CSV export) and RevMan Web (zip)."""
 
+import csv
 import io
 import re
 import zipfile
@@ -9,6 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from evidence.dataset.bibliography import Author
+from evidence.dataset.csv_layout import csv_message
 from evidence.errors import EvidenceError
 from evidence.exchange.comparison import Comparison
 from evidence.exchange.sheet import Sheet, parse_csv
@@ -416,8 +418,9 @@ def _sheet(files: Mapping[str, bytes], ending: str) -> Sheet | None:
     for name, content in files.items():
         if name.endswith(ending):
             try:
-                text = content.decode("utf-8-sig")
+                return Sheet.from_records(name, parse_csv(content.decode("utf-8-sig")))
             except UnicodeDecodeError:
                 raise EvidenceError(f"{name}: is not in UTF-8, as RevMan writes it") from None
-            return Sheet.from_records(name, parse_csv(text))
+            except csv.Error as error:
+                raise EvidenceError(f"{name}: {csv_message(error)}") from None
     return None

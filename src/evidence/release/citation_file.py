@@ -26,7 +26,7 @@ def released_citation(folder: Path, version: str, doi: str, today: str) -> str:
         The file cannot be used, or it has the DOI of another version.
     """
     path = folder / CITATION_FILE
-    text, fields = read_text(path), read_citation_fields(folder)
+    fields, text = read_citation_fields(folder), read_text(path)
     named, known_doi = str(fields.get("version", "")), str(fields.get("doi") or "")
     if named not in ("", version) and known_doi and doi in ("", known_doi):
         raise ParameterError(
