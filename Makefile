@@ -17,7 +17,8 @@ test: $(READY) ## Lint, check types, build the documentation and run the test su
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
-	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=
+	@# The suite starts Python a hundred times: keep what it compiles, also where a variable forbids it.
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=
 	@echo "Branch coverage of src/evidence: $$($(BIN)/coverage report --format=total) %"
 
 lab: $(READY) ## Open JupyterLab on the start page
