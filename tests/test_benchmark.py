@@ -32,9 +32,7 @@ def test_a_detectable_error_is_detected(made_up, kind):
 
 
 def test_a_clean_dataset_gives_no_alarm(tmp_path):
-    for seed in range(500, 503):
-        tables = run.load_tables(write_synthetic(tmp_path / str(seed), seed=seed))
-        assert tables.baseline == frozenset()
+    assert run.load_tables(write_synthetic(tmp_path, seed=500)).baseline == frozenset()
 
 
 def test_the_same_seed_writes_the_same_files(tmp_path):
