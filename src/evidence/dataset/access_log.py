@@ -151,8 +151,7 @@ def to_digestible(value: object) -> object:
 
 
 def _row_hashes(frame: pd.DataFrame) -> list[str]:
-    rows = zip(*(frame[name].tolist() for name in frame), strict=True)
-    return [digest(repr(row), DIGITS) for row in rows]
+    return [digest(repr(tuple(row)), DIGITS) for row in frame.to_numpy(dtype=object).tolist()]
 
 
 def _copy(value):
