@@ -205,3 +205,20 @@ def test_values_are_converted_for_json(value, converted):
 def test_a_folder_without_reports_is_an_error(tmp_path):
     with pytest.raises(EvidenceError, match="build them with: evidence report"):
         read_build_files(tmp_path, "values.json")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("values.json", "[]"),
+        ("values.json", '{"a": null}'),
+        ("manifest.json", '{"a": []}'),
+        ("values/01_bread.json", "{}"),
+        ("texts.json", "{"),
+    ],
+)
+def test_damaged_files_of_a_build_are_refused(tmp_path, name, content):
+    (tmp_path / "values").mkdir()
+    (tmp_path / name).write_text(content)
+    with pytest.raises(EvidenceError, match=f"{name} cannot be read as JSON of a build; rebuild"):
+        read_build_files(tmp_path, name)

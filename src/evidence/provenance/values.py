@@ -39,16 +39,30 @@ def read_build_files(reports: Path, *names: str) -> list:
         The folder holds no finished build, or a file is damaged.
     """
     try:
-        return [read_json(reports / name) for name in names]
+        contents = [read_json(reports / name) for name in names]
+        if not all(map(_is_of_a_build, names, contents)):
+            raise ValueError
     except FileNotFoundError:
         raise EvidenceError(
             f"{reports}: no finished reports here; build them with: evidence report"
         ) from None
     except ValueError:
         raise EvidenceError(
-            f"{reports}: {', '.join(names)} cannot be read as JSON; rebuild the reports with: "
-            "evidence report"
+            f"{reports}: {', '.join(names)} cannot be read as JSON of a build; rebuild the reports "
+            "with: evidence report"
         ) from None
+    return contents
+
+
+def _is_of_a_build(name: str, content: object) -> bool:
+    """Return whether the content of a file has the form that a build gives it."""
+    if not isinstance(content, dict):
+        return False
+    if name == "values.json":
+        return all(isinstance(entry, dict) for entry in content.values())
+    if name.startswith("values/"):
+        return isinstance(content.get("figures"), list)
+    return name != "manifest.json" or isinstance(content.get("inputs"), dict)
 
 
 def read_figure_records(reports: Path) -> dict[str, dict]:
