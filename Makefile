@@ -18,8 +18,9 @@ test: $(READY) ## Lint, check types, build the documentation and run the test su
 	$(BIN)/mypy
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@# The suite starts Python a hundred times: keep what it compiles, also where a variable forbids it.
-	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=
-	@echo "Branch coverage of src/evidence: $$($(BIN)/coverage report --format=total) %"
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(if $(CI),--cov --cov-report=)
+	@# Branch coverage costs half as much time again, so only CI measures it; also: make test CI=1
+	@$(if $(CI),echo "Branch coverage of src/evidence: $$($(BIN)/coverage report --format=total) %")
 
 lab: $(READY) ## Open JupyterLab on the start page
 	$(BIN)/jupyter lab --notebook-dir=. notebooks/00_start.ipynb
