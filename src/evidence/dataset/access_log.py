@@ -151,7 +151,8 @@ def to_digestible(value: object) -> object:
 
 
 def _row_hashes(frame: pd.DataFrame) -> list[str]:
-    return [digest(repr(tuple(row)), DIGITS) for row in frame.to_numpy(dtype=object).tolist()]
+    rows = zip(*(frame[name].tolist() for name in frame), strict=True)
+    return [digest(repr(row), DIGITS) for row in rows]
 
 
 def _copy(value):

@@ -4,9 +4,6 @@ Style and script are part of the output, so nothing has to be installed or loade
 not run, such as in a notebook that is not trusted, the plain table remains.
 """
 
-from collections import namedtuple
-from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
 from html import escape
 from pathlib import Path
 
@@ -70,11 +67,6 @@ HEADERS = {column.name: column.header for column in _COLUMNS if column.header} |
 """Headers with units, also for columns that are derived."""
 
 
-@lru_cache(maxsize=200)
-def _row_type(name: str, fields: tuple[str, ...]) -> Callable[[Iterable], tuple]:
-    return namedtuple(name, fields, rename=True)._make  # type: ignore[misc, attr-defined]
-
-
 class Frame(pd.DataFrame):
     """A DataFrame that notebooks show with units and sortable headers, without blank columns.
 
@@ -84,13 +76,6 @@ class Frame(pd.DataFrame):
     @property
     def _constructor(self) -> type["Frame"]:
         return Frame
-
-    def itertuples(self, index: bool = True, name: str | None = "Pandas") -> Iterator[tuple]:
-        """Iterate over the rows as pandas does, four times as fast; a table has many columns."""
-        columns = self.to_numpy(dtype=object).T.tolist()
-        rows = zip(*([self.index] if index else []), *columns, strict=True)
-        fields = (*(["Index"] if index else []), *map(str, self.columns))
-        return rows if name is None else map(_row_type(name, fields), rows)
 
     def _repr_html_(self) -> str:
         is_blank = self.isna() | (self.astype(object) == "")
