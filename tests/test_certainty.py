@@ -8,7 +8,12 @@ import pytest
 
 from evidence import grade_certainty
 from evidence.analysis.certainty.evidence_body import evidence_bodies
-from evidence.analysis.certainty.grade import body_mid, conclusion, optimal_information_size
+from evidence.analysis.certainty.grade import (
+    body_mid,
+    conclusion,
+    optimal_information_size,
+    proportion_after,
+)
 from evidence.analysis.certainty.risk_of_bias import (
     applicable_appraisals,
     appraisal_summary,
@@ -280,6 +285,29 @@ def test_too_few_participants_for_the_mid_are_imprecise(graded):
     _, (body,) = bodies(graded)
     assert optimal_information_size(body, 0.0001) > body.participants
     assert ratings(graded)["imprecision"].suggested == 1
+
+
+@pytest.mark.parametrize(
+    ("measure", "value", "message"),
+    [
+        ("smd", "0", "0 is not above 0"),
+        ("md", "-3", "-3 is not above 0"),
+        ("rr", "1", "a ratio of 1 is no difference"),
+        ("rd", "1.2", "1.2 is not a difference of proportions, which is below 1"),
+    ],
+)
+def test_a_mid_that_is_no_difference_is_refused(graded, measure, value, message):
+    state_mid(graded, measure, value)
+    with pytest.raises(DatasetError, match=rf"{MIDS}:2 value: {message}"):
+        graded.dataset()
+
+
+@pytest.mark.parametrize(
+    ("risk", "difference", "proportion"),
+    [(0.25, 0.5, 0.75), (0.75, 0.5, 0.25), (0.5, 0.5, 0.0), (0.25, 0.9, None)],
+)
+def test_a_mid_leads_to_a_higher_proportion_else_to_a_lower_one(risk, difference, proportion):
+    assert proportion_after(risk, difference) == proportion
 
 
 def test_a_ratio_of_a_comparator_risk_of_zero_is_no_mid(vaccine):

@@ -239,6 +239,7 @@ def some(edits):
 @example([Column("data/studies.csv", "note", "\n")], "check")
 @example([Rows("data/studies.csv", (0,))], "check")
 @example([Form("data/studies.csv", "UTF-16")], "check")
+@example([Cell("data/minimal_important_differences.csv", 1, "measure", "rd")], "unknowns")
 @given(some(TABLE_EDITS | STUDIES_EDITS) | some(VALID_EDITS), st.sampled_from(COMMANDS))
 def test_any_table_is_read_or_refused(fuzzed, edits, command):
     fuzzed.apply(edits)

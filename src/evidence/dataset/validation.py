@@ -51,11 +51,11 @@ def validate_tables(
             _check_cells(problems, table.file, tables[table.file][column.name], rules)
         _check_repeated_rows(problems, table, tables[table.file])
     results, designs = tables[schema.STUDIES.file], tables[schema.DESIGNS.file]
-    _check_results(problems, results)
+    for file, row_rules in ROW_RULES.items():
+        _check_rows(problems, file, tables[file], row_rules)
     _check_second_reports(problems, results)
     check_risk_of_bias(problems, tables[schema.RISK_OF_BIAS.file], designs)
     _check_studies_described(problems, results, designs)
-    _check_statements(problems, tables[schema.STATEMENTS.file])
     check_readings(problems, tables, bibliography)
     check_searches(problems, tables[schema.SEARCHES.file])
     # Of results that cannot be read, nobody can say that an arm or a study is not among them.
@@ -309,14 +309,6 @@ def _check_studies_described(
     )
 
 
-def _check_statements(problems: ProblemList, statements: pd.DataFrame) -> None:
-    """Require the unit of a statement about doses."""
-    is_dose = statements["quantity"] == "dose"
-    lines = statements.index[is_dose & (statements["dose_unit"] == "")]
-    message = f"{MISSING} Say the unit of the dose, like mg/kg."
-    problems.add_rows(schema.STATEMENTS.file, lines, "dose_unit", lambda line: message)
-
-
 def _check_arms(problems: ProblemList, arms: pd.DataFrame, results: pd.DataFrame) -> None:
     """Require that each arm described is one of its study's arms in the results."""
     if arms.empty:
@@ -371,8 +363,8 @@ def _fold(cell: str) -> str:
 # Rows of studies.csv
 
 
-class _Results:
-    """The columns of the results, as row rules need them; cells that are not numbers are NaN."""
+class _Rows:
+    """The columns of a table, as row rules need them; cells that are not numbers are NaN."""
 
     def __init__(self, rows: pd.DataFrame):
         self._rows = rows
@@ -404,10 +396,10 @@ class _Results:
 
 @dataclass(frozen=True)
 class RowRule:
-    """A rule for a row of `studies.csv`; {names} in the message are cells of that row."""
+    """A rule for a row of a table; {names} in the message are cells of that row."""
 
     column: str
-    is_broken: Callable[[_Results], np.ndarray]
+    is_broken: Callable[[_Rows], np.ndarray]
     message: str
 
 
@@ -428,7 +420,7 @@ MAX_ROUNDING = 0.0051
 PRINTED_MEASURES = ("proportion", *schema.NUMERIC_MEASURES, "date", "range")
 MEASURES_WITHOUT_VALUE = (*schema.TEXT_MEASURES, *schema.UNSIZED_MEASURES)
 
-ROW_RULES = (
+RESULT_RULES = (
     # Numbers that are missing
     RowRule(
         "value",
@@ -532,12 +524,37 @@ ROW_RULES = (
 )
 
 
-def _check_results(problems: ProblemList, rows: pd.DataFrame) -> None:
+MIN_DIFFERENCE_RULES = (
+    RowRule("value", lambda r: r["value"] <= 0, "{value} is not above 0"),
+    RowRule(
+        "value",
+        lambda r: r.is_in("measure", "rr") & (r["value"] == 1),
+        "a ratio of 1 is no difference",
+    ),
+    RowRule(
+        "value",
+        lambda r: r.is_in("measure", "rd") & (r["value"] >= 1),
+        "{value} is not a difference of proportions, which is below 1",
+    ),
+)
+ROW_RULES = {
+    schema.STUDIES.file: RESULT_RULES,
+    schema.STATEMENTS.file: (
+        _required("dose_unit", "quantity", ["dose"], "Say the unit of the dose, like mg/kg."),
+    ),
+    schema.MINIMAL_IMPORTANT_DIFFERENCES.file: MIN_DIFFERENCE_RULES,
+}
+"""What must not contradict itself within one row, by file."""
+
+
+def _check_rows(
+    problems: ProblemList, file: str, rows: pd.DataFrame, rules: Iterable[RowRule]
+) -> None:
     """Report contradictions within a row; cells that are no numbers have their own message."""
-    results = _Results(rows)
+    columns = _Rows(rows)
     with np.errstate(divide="ignore", invalid="ignore"):
-        for rule in ROW_RULES:
-            lines = rows.index[rule.is_broken(results)]
+        for rule in rules:
+            lines = rows.index[rule.is_broken(columns)]
 
             def message(line: int, rule: RowRule = rule) -> str:
                 cells = rows.loc[line].map(printable)
@@ -545,7 +562,7 @@ def _check_results(problems: ProblemList, rows: pd.DataFrame) -> None:
                     cells["proportion"] = _hundredth(cells["value"])
                 return rule.message.format(**cells)
 
-            problems.add_rows(schema.STUDIES.file, lines, rule.column, message)
+            problems.add_rows(file, lines, rule.column, message)
 
 
 def _check_second_reports(problems: ProblemList, rows: pd.DataFrame) -> None:

@@ -178,8 +178,7 @@ def body_mid(dataset: Dataset, body: EvidenceBody) -> float | None:
     """
     question = body.question
     if body.is_binary:
-        # A ratio of a proportion of 0 is no difference.
-        return mid_as_risk_difference(dataset, question.outcome, body.comparator_risk or np.nan)
+        return mid_as_risk_difference(dataset, question.outcome, body.comparator_risk)
     scale = body.studies["instrument"].iloc[0] if question.measure == "md" else ""
     return minimal_important_difference(dataset, question.outcome, question.measure, scale)
 
@@ -194,9 +193,20 @@ def mid_as_risk_difference(dataset: Dataset, outcome: str, comparator_risk: floa
     if difference is not None:
         return difference
     ratio = minimal_important_difference(dataset, outcome, "rr")
-    if ratio is None or not np.isfinite(comparator_risk):
+    # A ratio of a proportion of 0 is no difference.
+    if ratio is None or not comparator_risk > 0:
         return None
     return (ratio - 1) * comparator_risk
+
+
+def proportion_after(risk: float, difference: float) -> float | None:
+    """Return the proportion that differs from a risk by so much, or None if there is none.
+
+    It is above the risk where that leaves it below 1, else below the risk.
+    """
+    if risk + difference < 1:
+        return risk + difference
+    return risk - difference if risk >= difference else None
 
 
 def minimal_important_difference(
@@ -215,7 +225,8 @@ def optimal_information_size(body: EvidenceBody, mid: float | None) -> float:
         return np.nan
     if body.question.measure == "rr":
         risk = body.comparator_risk
-        return 2 * size_for_proportions(risk, risk + mid if risk + mid <= 1 else risk - mid)
+        other_risk = proportion_after(risk, mid)
+        return np.nan if other_risk is None else 2 * size_for_proportions(risk, other_risk)
     if body.question.measure == "smd":
         return 2 * size_for_means(mid)
     return np.nan

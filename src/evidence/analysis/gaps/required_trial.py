@@ -25,6 +25,7 @@ from evidence.analysis.certainty.grade import (
     body_mid,
     mid_as_risk_difference,
     minimal_important_difference,
+    proportion_after,
 )
 from evidence.dataset.dataset import Dataset
 from evidence.statistics.confidence_intervals import wilson_interval
@@ -130,8 +131,8 @@ def _targets_by_risk(dataset: Dataset, outcome: str, observed: tuple[float, ...]
     targets: list[Target] = []
     for risk in observed or COMPARATOR_RISKS:
         mid = mid_as_risk_difference(dataset, outcome, risk)
-        if mid is not None:
-            other_risk = risk + mid if risk + mid < 1 else risk - mid
+        other_risk = None if mid is None else proportion_after(risk, mid)
+        if other_risk is not None:
             size = partial(size_for_proportions, risk, other_risk)
             targets.append((risk, size, risk in observed[:1]))
     return targets
