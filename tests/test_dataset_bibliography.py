@@ -134,6 +134,18 @@ def test_strings_that_repeat_each_other_do_not_fill_the_memory():
     assert len(parse_bibliography((text + entry).encode())["x"].title) < 10_000_000
 
 
+def test_parents_that_share_all_their_parents_are_read_once():
+    """Seven generations of twenty lead to 20⁷ paths."""
+    names = [[f"p{level}x{number}" for number in range(20)] for level in range(8)]
+    text = "@xdata{p0x0, publisher = {P}}\n" + "".join(
+        f"@xdata{{{name}, xdata = {{{', '.join(names[level])}}}}}\n"
+        for level in range(6)
+        for name in names[level + 1]
+    )
+    entry = f"@book{{b, author = {{Doe, A}}, title = {{B}}, year = {{2004}}, xdata = {{{names[6][0]}}}}}"
+    assert parse_bibliography((text + entry).encode())["b"].container == "P"
+
+
 def test_a_broken_entry_costs_itself_only(capfd):
     text = """@article{n1, author={A, B}, title={T}, year={2001}, abstract = {Open { and
 @article{fake,

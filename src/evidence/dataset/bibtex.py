@@ -214,10 +214,11 @@ class _InheritFields(middlewares.LibraryMiddleware):
     def transform(self, library: Library) -> Library:
         entries = library.entries_dict
         blocks: list[model.Block] = []
+        resolved: dict[str, dict[str, str]] = {}
         for block in library.blocks:
             if isinstance(block, model.Entry) and not _PARENTS.isdisjoint(block.fields_dict):
                 try:
-                    fields = _inherit(block, entries, (block.key,))
+                    fields = _inherit(block, entries, (block.key,), resolved)
                     block.fields = [model.Field(name, value) for name, value in fields.items()]
                 except _CrossReferenceError as error:
                     block = model.MiddlewareErrorBlock(block, error)
@@ -230,9 +231,15 @@ class _CrossReferenceError(ValueError):
 
 
 def _inherit(
-    entry: model.Entry, entries: dict[str, model.Entry], path: tuple[str, ...]
+    entry: model.Entry,
+    entries: dict[str, model.Entry],
+    path: tuple[str, ...],
+    resolved: dict[str, dict[str, str]],
 ) -> dict[str, str]:
-    """Return the fields of an entry with those that it inherits; `path` leads to the entry."""
+    """Return the fields of an entry with those that it inherits; `path` leads to the entry.
+
+    Parents are resolved once: with ten of them each, eight generations are 10⁸ paths.
+    """
     if path[-1] in path[:-1] or len(path) > MAX_CHAIN:
         chain = " → ".join([*path[:MAX_CHAIN], *(["…"] if len(path) > MAX_CHAIN else [])])
         raise _CrossReferenceError(f"inherits without end: {chain}. Correct crossref or xdata.")
@@ -245,7 +252,9 @@ def _inherit(
         if key in entries
     ]
     for name, key in parents:
-        parent = _inherit(entries[key], entries, (*path, key))
+        if key not in resolved:
+            resolved[key] = _inherit(entries[key], entries, (*path, key), resolved)
+        parent = dict(resolved[key])
         if name == "crossref":
             container = "journal" if entry.entry_type == "article" else "book"
             for title in ("title", "subtitle"):
