@@ -194,12 +194,15 @@ def _given_treatments(rows: pd.DataFrame) -> dict[tuple[str, str], str]:
     """
     treatments = {word for cell in rows["treatment"].unique() for word in cell.split(SEPARATOR)}
     given: dict[tuple[str, str], str] = {}
-    for study, group in rows.groupby("study", sort=False):
-        tested = group["treatment"].iloc[0].split(SEPARATOR)
-        texts = {
-            arm: [text for text in (*cells["intervention"].unique(), arm) if text]
-            for arm, cells in group.groupby("arm", sort=False)
-        }
+    tested_in: dict[str, list[str]] = {}
+    interventions: dict[str, dict[str, list[str]]] = {}
+    columns = rows[["study", "arm", "treatment", "intervention"]].drop_duplicates()
+    for study, arm, treatment, intervention in columns.itertuples(index=False):
+        tested_in.setdefault(study, treatment.split(SEPARATOR))
+        interventions.setdefault(study, {}).setdefault(arm, []).append(intervention)
+    for study, arms in interventions.items():
+        tested = tested_in[study]
+        texts = {arm: [text for text in (*given_to, arm) if text] for arm, given_to in arms.items()}
         named = {
             arm: max((word for word in tested if _names_one(cells, word)), key=len, default="")
             for arm, cells in texts.items()
@@ -209,7 +212,7 @@ def _given_treatments(rows: pd.DataFrame) -> dict[tuple[str, str], str]:
             if not (other or named[arm]) and any(named.values()):
                 other = cells[0]
             if other or (named[arm] and len(tested) > 1):
-                given[str(study), str(arm)] = other or named[arm]
+                given[study, arm] = other or named[arm]
     return given
 
 
