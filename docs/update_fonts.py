@@ -18,13 +18,21 @@ FAMILY = "Evidence Sans"
 FACES = {"Regular": "DejaVuSans", "Bold": "DejaVuSans-Bold", "Italic": "DejaVuSans-Oblique"}
 LICENCE = "LICENSE_DEJAVU"
 BLOCKS = [
-    range(0x0020, 0x0300),  # Latin, its extensions, phonetic letters
-    range(0x0370, 0x0500),  # Greek, Cyrillic
-    range(0x1E00, 0x1F00),  # Latin with more than one accent
-    range(0x2000, 0x2400),  # punctuation, currencies, letter-like, arrows, mathematics
-    range(0x25A0, 0x27C0),  # shapes, symbols, dingbats
-    range(0x2B00, 0x2C00),  # more arrows and shapes
+    range(0x0020, 0x0180),  # Latin of European languages
+    range(0x01CD, 0x01DD),  # Pinyin
+    range(0x0218, 0x021C),  # Romanian
+    range(0x0370, 0x03D0),  # Greek
+    range(0x0400, 0x0460),  # Cyrillic
+    range(0x2010, 0x2060),  # punctuation
+    range(0x2070, 0x20C0),  # superscripts, subscripts, currencies
+    range(0x2100, 0x2160),  # letter-like, fractions
+    range(0x2190, 0x219A),  # arrows
+    range(0x2200, 0x2270),  # mathematics
+    range(0x25A0, 0x25D0),  # shapes
+    range(0x2713, 0x2719),  # ticks and crosses
 ]
+"""What figures usually need; all else is set in matplotlib's own font, which looks the same. To write
+EPS, matplotlib measures every letter of each font, for which it takes longer than for the rest."""
 DROPPED_TABLES = ["GPOS", "GDEF", "MATH", "FFTM"]
 NAME_IDS = {
     "copyright": 0, "family": 1, "style": 2, "unique": 3, "full": 4, "version": 5, "file": 6
