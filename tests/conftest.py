@@ -320,5 +320,19 @@ def require_tool(name: str) -> str:
     return path
 
 
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium without what it does in the background."""
+    chromium = require_tool("chromium")
+    from playwright.sync_api import sync_playwright
+
+    from benchmarks.jupyterlab import CHROMIUM_OPTIONS
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_OPTIONS)
+        yield browser
+        browser.close()
+
+
 # The trials build on Project above, hence the import at the end.
 from tests.example_trials import graded, grouped, vaccine, yeast_trials  # noqa: E402, F401

@@ -17,7 +17,7 @@ from evidence.errors import EvidenceError
 from evidence.report.cite import cited_sources
 from evidence.report.figure_pages import COPIED_STYLES, PartPages
 from evidence.report.html_pages import Page
-from tests.conftest import CITATION, Project, require_tool
+from tests.conftest import CITATION, Project
 
 NOTEBOOK = (
     "from evidence import lay_out_proportions_by_arm, tabulate_results",
@@ -164,17 +164,6 @@ def test_a_damaged_record_is_named_with_the_remedy(built, tmp_path, name):
 
 
 # In a browser
-
-
-@pytest.fixture(scope="module")
-def browser():
-    chromium = require_tool("chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

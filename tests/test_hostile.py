@@ -26,7 +26,7 @@ from evidence.errors import DatasetError, ParameterError, ReportError
 from evidence.files import MAX_BYTES
 from evidence.provenance.sentence import slug
 from evidence.report.report import open_report
-from tests.conftest import Project, require_tool
+from tests.conftest import Project
 
 BIN = Path(sys.executable).parent
 
@@ -125,24 +125,19 @@ def test_markup_in_a_table_is_text_on_every_page(hostile):
         assert "&lt;b&gt;" in page.text, "shown as it is in the table"
 
 
-def test_no_browser_runs_text_of_a_table_or_output_of_a_notebook(hostile, tmp_path):
+def test_no_browser_runs_text_of_a_table_or_output_of_a_notebook(hostile, browser, tmp_path):
     """An output may be any HTML: then the policy of the page holds its script back."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=require_tool("chromium"))
-        page = browser.new_page()
-        dialogs = []
-        page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
-        with_output = tmp_path / "output.html"
-        text = (hostile / "02_comparison.html").read_text("utf-8")
-        output = "<script>alert(1)</script><img src=x onerror=alert(1)><p id=reached>"
-        with_output.write_text(text.replace("</main>", f"{output}</main>"), "utf-8")
-        for path in [*sorted(hostile.glob("*.html")), with_output]:
-            page.goto(path.as_uri())
-            page.wait_for_timeout(100)
-        assert page.locator("#reached").count() == 1
-        browser.close()
+    page = browser.new_page()
+    dialogs = []
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    with_output = tmp_path / "output.html"
+    text = (hostile / "02_comparison.html").read_text("utf-8")
+    output = "<script>alert(1)</script><img src=x onerror=alert(1)><p id=reached>"
+    with_output.write_text(text.replace("</main>", f"{output}</main>"), "utf-8")
+    for path in [*sorted(hostile.glob("*.html")), with_output]:
+        page.goto(path.as_uri())
+        page.wait_for_timeout(100)
+    assert page.locator("#reached").count() == 1
     assert dialogs == []
 
 

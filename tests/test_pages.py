@@ -15,11 +15,9 @@ from playwright.sync_api import expect
 from evidence.report.html_pages import METADATA, Page, render_notebook, resolve_row_links
 from evidence.report.search_index import page_texts, search_index
 from evidence.tables.html_table import ReportTable
-from tests.conftest import ROOT, require_tool
+from tests.conftest import ROOT
 
 NAMES = ["index", *(path.stem for path in sorted((ROOT / "notebooks").glob("*.ipynb")))]
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking",
-         "--disable-component-update"]  # fmt: skip
 PARTS = ["figures", "figures/fig-shares", "tables/tab-studies"]
 ALL_PAGES = [*NAMES, "sources", "glossary", *PARTS]
 KILOBYTES_WITHOUT_FIGURES = 1250
@@ -28,17 +26,6 @@ repeated, a server that compresses sends about a tenth."""
 PHONE = 390
 MAX_SHEETS = 80
 """Sheets of A4 for the ten reports and the index."""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    chromium = require_tool("chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=QUIET)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
