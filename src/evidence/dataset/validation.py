@@ -360,7 +360,7 @@ def _fold(cell: str) -> str:
     return appearance(cell).casefold()
 
 
-# Rows of studies.csv
+# What must fit together within a row
 
 
 class _Rows:

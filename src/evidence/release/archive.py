@@ -6,7 +6,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from evidence.errors import EvidenceError
-from evidence.files import DAMAGED_ZIP, digest, read_bytes, require_regular_file, temporary_folder
+from evidence.files import (
+    DAMAGED_ZIP,
+    digest,
+    read_bytes,
+    real_path,
+    require_regular_file,
+    temporary_folder,
+)
 
 CHECKSUMS = "SHA256SUMS"
 """The checksums of all other files, as `sha256sum --check` reads them."""
@@ -42,7 +49,7 @@ def write_archive(
         The archive does not read back as it was written, as on a faulty disk.
     """
     lines = []
-    with temporary_folder(path.resolve(), path.parent) as folder:
+    with temporary_folder(real_path(path), path.parent) as folder:
         new = folder / path.name
         with zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
             for name in sorted(files):

@@ -203,4 +203,4 @@ def _describe_file(release: Release, path: PurePosixPath) -> str:
     folder = path.parent.as_posix()
     if stem in release.titles and (kind := KINDS.get(path.suffix) or KINDS.get(folder)):
         return f"{kind}: {release.titles[stem]}"
-    return DESCRIPTIONS.get(path.stem) or f"Further file in {folder}"
+    return DESCRIPTIONS.get(path.stem) or "Further file"
