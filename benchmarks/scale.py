@@ -26,6 +26,11 @@ from evidence.build.new_project import create_project
 from evidence.dataset import schema
 
 EVIDENCE = str(Path(sys.executable).with_name("evidence"))
+ENTRY = (
+    "@article{{k{n}, author = {{Doe, Ann and M\\'uller, J{n}}}, title = {{Bread {n}}}, "
+    "journal = {{J}}, year = {{2001}}, pages = {{1--{n}}}}}\n"
+)
+ENTRIES = (1_000, 10_000, 100_000)
 MAX_REPORT_ROWS = 10_000
 """A report records every result with its row, also those that its page leaves out."""
 ROWS = (10_000, 100_000, 1_000_000)
@@ -104,13 +109,22 @@ def rows(folder: Path) -> Iterator[Row]:
 
 
 def references(folder: Path) -> Iterator[Row]:
-    """Check simulated trials with two references each."""
+    """Check simulated trials with two references each, and bibliographies that nobody cites."""
     first = None
     for number in STUDIES:
         project = write_synthetic(folder / f"trials-{number}", seed=1, studies=number)
         used = measure("check", "--project", str(project), folder=folder)
         first = first or used
         yield Row("`evidence check`", f"{2 * number:,} references, all cited", used, first)
+    project = create_project(folder / "entries")
+    bibliography = project / schema.BIBLIOGRAPHY_FILE
+    cited = bibliography.read_text("utf-8")
+    first = None
+    for number in ENTRIES:
+        bibliography.write_text(cited + "".join(ENTRY.format(n=n) for n in range(number)), "utf-8")
+        used = measure("check", "--project", str(project), folder=folder)
+        first = first or used
+        yield Row("`evidence check`", f"{number:,} references, none cited", used, first)
 
 
 def trials(folder: Path) -> Iterator[Row]:
