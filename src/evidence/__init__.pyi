@@ -1,231 +1,64 @@
-from .analysis.certainty.evidence_body import (
-    evidence_bodies as evidence_bodies,
-)
-from .analysis.certainty.grade import (
-    certainty_summary as certainty_summary,
-)
-from .analysis.certainty.grade import (
-    grade_certainty as grade_certainty,
-)
-from .analysis.certainty.risk_of_bias import (
-    appraisal_summary as appraisal_summary,
-)
-from .analysis.certainty.risk_of_bias import (
-    appraisals as appraisals,
-)
-from .analysis.checks import (
-    check_consistency as check_consistency,
-)
-from .analysis.checks.against_printed_text import (
-    grim_power as grim_power,
-)
-from .analysis.claims.claim_audit import (
-    claim_verdicts as claim_verdicts,
-)
-from .analysis.claims.claim_audit import (
-    claims_summary as claims_summary,
-)
-from .analysis.claims.claim_audit import (
-    disagreements as disagreements,
-)
-from .analysis.claims.contradictions import (
-    contradictions as contradictions,
-)
-from .analysis.defaults import (
-    default_outcomes as default_outcomes,
-)
-from .analysis.defaults import (
-    outcome_definitions as outcome_definitions,
-)
-from .analysis.follow_up import (
-    longest_follow_up as longest_follow_up,
-)
-from .analysis.gaps.coverage import (
-    find_coverage as find_coverage,
-)
-from .analysis.gaps.coverage import (
-    known_studies as known_studies,
-)
-from .analysis.gaps.evidence_map import (
-    coverage_by_question as coverage_by_question,
-)
-from .analysis.gaps.primary_outcomes import (
-    primary_outcomes_sentence as primary_outcomes_sentence,
-)
-from .analysis.gaps.reading_list import (
-    reading_list as reading_list,
-)
-from .analysis.gaps.unknowns import (
-    find_unknowns as find_unknowns,
-)
-from .analysis.narrative.coverage import (
-    coverage_summary as coverage_summary,
-)
-from .analysis.narrative.dose_response import (
-    describe_dose_model as describe_dose_model,
-)
-from .analysis.narrative.methods_text import (
-    describe_methods as describe_methods,
-)
-from .analysis.narrative.pooled_results import (
-    describe_pool as describe_pool,
-)
-from .analysis.narrative.pooled_results import (
-    why_not_pooled as why_not_pooled,
-)
-from .analysis.narrative.reading_list import (
-    reading_list_summary as reading_list_summary,
-)
-from .analysis.narrative.reading_list import (
-    top_sources as top_sources,
-)
+from .analysis.certainty.evidence_body import evidence_bodies
+from .analysis.certainty.grade import certainty_summary, grade_certainty
+from .analysis.certainty.risk_of_bias import appraisal_summary, appraisals
+from .analysis.checks import check_consistency
+from .analysis.checks.against_printed_text import grim_power
+from .analysis.claims.claim_audit import claim_verdicts, claims_summary, disagreements
+from .analysis.claims.contradictions import contradictions
+from .analysis.defaults import default_outcomes, outcome_definitions
+from .analysis.follow_up import longest_follow_up
+from .analysis.gaps.coverage import find_coverage, known_studies
+from .analysis.gaps.evidence_map import coverage_by_question
+from .analysis.gaps.primary_outcomes import primary_outcomes_sentence
+from .analysis.gaps.reading_list import reading_list
+from .analysis.gaps.unknowns import find_unknowns
+from .analysis.narrative.coverage import coverage_summary
+from .analysis.narrative.dose_response import describe_dose_model
+from .analysis.narrative.methods_text import describe_methods
+from .analysis.narrative.pooled_results import describe_pool, why_not_pooled
+from .analysis.narrative.reading_list import reading_list_summary, top_sources
 from .analysis.narrative.study_findings import (
-    results_by_comparator as results_by_comparator,
+    results_by_comparator,
+    study_findings,
+    treatment_guesses,
 )
-from .analysis.narrative.study_findings import (
-    study_findings as study_findings,
-)
-from .analysis.narrative.study_findings import (
-    treatment_guesses as treatment_guesses,
-)
-from .analysis.narrative.time_course import (
-    describe_time_model as describe_time_model,
-)
-from .analysis.narrative.unknowns import (
-    follow_up_attrition as follow_up_attrition,
-)
-from .analysis.narrative.unknowns import (
-    top_unknowns as top_unknowns,
-)
-from .analysis.narrative.unknowns import (
-    unknowns_summary as unknowns_summary,
-)
-from .analysis.pooling.dose_response import (
-    fit_dose_model as fit_dose_model,
-)
-from .analysis.pooling.pooled_estimate import (
-    pool_studies as pool_studies,
-)
-from .analysis.pooling.question import (
-    Question as Question,
-)
-from .analysis.pooling.question import (
-    main_question as main_question,
-)
-from .analysis.pooling.specification_curve import (
-    specification_curve as specification_curve,
-)
-from .analysis.pooling.time_course import (
-    fit_time_model as fit_time_model,
-)
-from .analysis.results import (
-    select_results as select_results,
-)
-from .errors import (
-    EvidenceError as EvidenceError,
-)
-from .figures.arm_comparison import (
-    lay_out_arm_comparison as lay_out_arm_comparison,
-)
-from .figures.arm_comparison import (
-    lay_out_arm_comparisons as lay_out_arm_comparisons,
-)
-from .figures.claim_verdicts import (
-    lay_out_claim_verdicts as lay_out_claim_verdicts,
-)
-from .figures.dose_effect_all_trials import (
-    lay_out_dose_effect_all_trials as lay_out_dose_effect_all_trials,
-)
-from .figures.dose_effect_one_trial import (
-    lay_out_dose_effect_one_trial as lay_out_dose_effect_one_trial,
-)
-from .figures.dose_response_curve import (
-    lay_out_dose_response_curve as lay_out_dose_response_curve,
-)
-from .figures.evidence_map import (
-    lay_out_evidence_map as lay_out_evidence_map,
-)
-from .figures.follow_up_timeline import (
-    lay_out_follow_up as lay_out_follow_up,
-)
-from .figures.forest_plot import (
-    lay_out_cumulative as lay_out_cumulative,
-)
-from .figures.forest_plot import (
-    lay_out_explorer_forest as lay_out_explorer_forest,
-)
-from .figures.forest_plot import (
-    lay_out_forest as lay_out_forest,
-)
-from .figures.layout import (
-    draw as draw,
-)
-from .figures.proportions_by_arm import (
-    lay_out_proportions_by_arm as lay_out_proportions_by_arm,
-)
-from .figures.risk_of_bias import (
-    lay_out_risk_of_bias as lay_out_risk_of_bias,
-)
-from .figures.risk_of_bias import (
-    lay_out_risk_of_bias_summary as lay_out_risk_of_bias_summary,
-)
-from .figures.specification_curve import (
-    lay_out_specification_curve as lay_out_specification_curve,
-)
-from .figures.study_flow import (
-    lay_out_study_flow as lay_out_study_flow,
-)
-from .figures.time_course import (
-    lay_out_time_course as lay_out_time_course,
-)
-from .queries import (
-    EXAMPLE as EXAMPLE,
-)
-from .queries import (
-    load_dataset as load_dataset,
-)
-from .report.explorer_widget import (
-    explore as explore,
-)
-from .report.report import (
-    open_report as open_report,
-)
+from .analysis.narrative.time_course import describe_time_model
+from .analysis.narrative.unknowns import follow_up_attrition, top_unknowns, unknowns_summary
+from .analysis.pooling.dose_response import fit_dose_model
+from .analysis.pooling.pooled_estimate import pool_studies
+from .analysis.pooling.question import Question, main_question
+from .analysis.pooling.specification_curve import specification_curve
+from .analysis.pooling.time_course import fit_time_model
+from .analysis.results import select_results
+from .errors import EvidenceError
+from .figures.arm_comparison import lay_out_arm_comparison, lay_out_arm_comparisons
+from .figures.claim_verdicts import lay_out_claim_verdicts
+from .figures.dose_effect_all_trials import lay_out_dose_effect_all_trials
+from .figures.dose_effect_one_trial import lay_out_dose_effect_one_trial
+from .figures.dose_response_curve import lay_out_dose_response_curve
+from .figures.evidence_map import lay_out_evidence_map
+from .figures.follow_up_timeline import lay_out_follow_up
+from .figures.forest_plot import lay_out_cumulative, lay_out_explorer_forest, lay_out_forest
+from .figures.layout import draw
+from .figures.proportions_by_arm import lay_out_proportions_by_arm
+from .figures.risk_of_bias import lay_out_risk_of_bias, lay_out_risk_of_bias_summary
+from .figures.specification_curve import lay_out_specification_curve
+from .figures.study_flow import lay_out_study_flow
+from .figures.time_course import lay_out_time_course
+from .queries import EXAMPLE, load_dataset
+from .report.explorer_widget import explore
+from .report.report import open_report
 from .tables.certainty import (
-    tabulate_certainty as tabulate_certainty,
+    tabulate_certainty,
+    tabulate_minimal_important_differences,
+    tabulate_risk_of_bias,
+    tabulate_summary_of_findings,
 )
-from .tables.certainty import (
-    tabulate_minimal_important_differences as tabulate_minimal_important_differences,
-)
-from .tables.certainty import (
-    tabulate_risk_of_bias as tabulate_risk_of_bias,
-)
-from .tables.certainty import (
-    tabulate_summary_of_findings as tabulate_summary_of_findings,
-)
-from .tables.checks import (
-    tabulate_check_findings as tabulate_check_findings,
-)
-from .tables.claims import (
-    tabulate_claims as tabulate_claims,
-)
-from .tables.claims import (
-    tabulate_guide as tabulate_guide,
-)
-from .tables.gaps import (
-    tabulate_evidence_map as tabulate_evidence_map,
-)
-from .tables.gaps import (
-    tabulate_unknowns as tabulate_unknowns,
-)
-from .tables.reading_list import (
-    tabulate_reading_list as tabulate_reading_list,
-)
-from .tables.studies import (
-    tabulate_results as tabulate_results,
-)
-from .tables.studies import (
-    tabulate_studies as tabulate_studies,
-)
+from .tables.checks import tabulate_check_findings
+from .tables.claims import tabulate_claims, tabulate_guide
+from .tables.gaps import tabulate_evidence_map, tabulate_unknowns
+from .tables.reading_list import tabulate_reading_list
+from .tables.studies import tabulate_results, tabulate_studies
 
 __all__ = [
     "EXAMPLE",
@@ -242,6 +75,7 @@ __all__ = [
     "coverage_summary",
     "default_outcomes",
     "describe_dose_model",
+    "describe_methods",
     "describe_pool",
     "describe_time_model",
     "disagreements",
