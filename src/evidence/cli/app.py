@@ -173,12 +173,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _require_possible(arguments: Sequence[str]) -> None:
-    """Refuse what no shell can pass on, but a caller in Python can: no file has such a name.
-
-    Raises
-    ------
-    ParameterError
-    """
+    """Refuse what no shell can pass on, but a caller in Python can: no file has such a name."""
     for argument in arguments:
         try:
             is_possible = b"\0" not in os.fsencode(argument)

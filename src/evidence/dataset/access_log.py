@@ -101,10 +101,7 @@ class AccessLog:
 def evaluate(dataset, name: str, arguments: list) -> dict[str, str]:
     """Return the digests of a recorded selection as the tables of a dataset give it now.
 
-    Raises
-    ------
-    EvidenceError
-        The tables no longer have what was asked for.
+    Raise `EvidenceError` if the tables no longer have what was asked for.
     """
     import_module(name.partition(":")[0])
     positional, options = arguments
@@ -129,10 +126,7 @@ def row_digests(frame: pd.DataFrame) -> dict[str, str]:
 def to_digestible(value: object) -> object:
     """Return a value as JSON that differs wherever the value differs, to the last digit.
 
-    Raises
-    ------
-    TypeError
-        Something in it has no text that tells it from another.
+    Raise `TypeError` if something in it has no text that tells it from another.
     """
     if isinstance(value, pd.DataFrame):
         return [list(map(str, value.columns)), digest("".join(_row_hashes(value)), DIGITS)]

@@ -176,10 +176,7 @@ class Dataset:
     def read_text(self, path: str | Path) -> str:
         """Return the text of a file, named from the project's folder; empty if there is none.
 
-        Raises
-        ------
-        EvidenceError
-            It is not UTF-8.
+        Raise `EvidenceError` if it is not UTF-8.
         """
         if self.log is not None:
             self.log.record_file(self.project / path)
@@ -246,12 +243,8 @@ def read_dataset(project: str | Path = "") -> Dataset:
     The same dataset is returned for as long as the bytes of all its files stay the same.
 
     `project` is a folder with `references.bib` and `data/studies.csv`; every further table is
-    optional and adds its own part. Without it, see `find_project`.
-
-    Raises
-    ------
-    DatasetError
-        With every problem of every file.
+    optional and adds its own part. Without it, see `find_project`. Raise `DatasetError` with every
+    problem of every file.
     """
     folder = find_project(project)
     while True:
@@ -285,12 +278,8 @@ def build_dataset(
     """Check and convert tables that were read as text.
 
     `tables` are those of `csv_reader.read_tables`; `problems` were found while reading, and are
-    reported together with what is wrong here.
-
-    Raises
-    ------
-    DatasetError
-        With every problem of every table.
+    reported together with what is wrong here. Raise `DatasetError` with every problem of every
+    table.
     """
     problems = problems or ProblemList()
     problems.extend(validate_tables(tables, bibliography))
@@ -339,10 +328,7 @@ def time_in_days(time: pd.Series, unit: pd.Series) -> pd.DataFrame:
 def table_text(project: Path, table: schema.Table) -> str:
     """Return the text of the CSV file of a table; empty if there is none.
 
-    Raises
-    ------
-    EvidenceError
-        The table is in a workbook, to which no row can be added.
+    Raise `EvidenceError` if the table is in a workbook, to which no row can be added.
     """
     path = csv_path(project, table)
     return read_csv_text(path) if path.is_file() else ""
@@ -351,10 +337,8 @@ def table_text(project: Path, table: schema.Table) -> str:
 def append_row(project: Path, table: schema.Table, cells: Mapping[str, object]) -> None:
     """Append a row to a table of a project, and create the table if it is not there yet.
 
-    Raises
-    ------
-    EvidenceError
-        The file cannot be written, or has no column for a cell; it is then as it was.
+    Raise `EvidenceError` if the file cannot be written, or has no column for a cell; it is then as
+    it was.
     """
     path = csv_path(project, table)
     try:
@@ -366,11 +350,8 @@ def append_row(project: Path, table: schema.Table, cells: Mapping[str, object]) 
 def append_checked_row(project: Path, table: schema.Table, cells: Mapping[str, object]) -> Dataset:
     """Append a row to a table of a project if all tables are valid with it.
 
-    Raises
-    ------
-    DatasetError
-        With every problem; the new row has the number of the line that it would get. Nothing is
-        written.
+    Raise `DatasetError` with every problem otherwise; the new row has the number of the line that
+    it would get. Nothing is written then.
     """
     dataset = read_dataset(project)
     tables, _ = read_tables(dataset.project)
@@ -387,12 +368,8 @@ def append_checked_row(project: Path, table: schema.Table, cells: Mapping[str, o
 def with_rows(content: str, table: schema.Table, rows: Iterable[Mapping[str, object]]) -> str:
     """Return the content of a CSV file with rows appended, in the order of its own columns.
 
-    An empty content gets a header with all columns of the table.
-
-    Raises
-    ------
-    EvidenceError
-        The file has no column for a cell that is not blank.
+    An empty content gets a header with all columns of the table. Raise `EvidenceError` if the file
+    has no column for a cell that is not blank.
     """
     # Of a BOM, which spreadsheets write, the reader would make a part of the first name.
     layout, lines = csv_layout(io.StringIO(content.removeprefix("\ufeff"), newline=""), table)

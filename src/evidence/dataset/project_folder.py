@@ -15,12 +15,8 @@ def find_project(project: str | Path = "") -> Path:
     """Return the folder of a project: the one named, or the nearest one above the working folder.
 
     With nothing named and nothing above the working folder, the folder that this package is
-    installed from is used, so that a notebook runs from anywhere.
-
-    Raises
-    ------
-    EvidenceError
-        The folder has neither `data/studies.csv` nor `references.bib`.
+    installed from is used, so that a notebook runs from anywhere. Raise `EvidenceError` if the
+    folder has neither `data/studies.csv` nor `references.bib`.
     """
     if str(project):
         candidates = [real_path(project)]
@@ -48,10 +44,7 @@ def table_path(project: Path, table: schema.Table) -> Path:
 def csv_path(project: Path, table: schema.Table) -> Path:
     """Return the CSV file of a table, to which rows can be added.
 
-    Raises
-    ------
-    EvidenceError
-        The table is in a workbook.
+    Raise `EvidenceError` if the table is in a workbook.
     """
     path = table_path(project, table)
     if path.suffix == schema.WORKBOOK_SUFFIX:

@@ -50,11 +50,8 @@ class Predicate:
 def parse_query(text: str) -> tuple[Predicate, ...]:
     """Parse a filter into its conditions, in order; an empty text has none.
 
-    Raises
-    ------
-    ValueError
-        A part is not `column comparison value`, the column cannot be used in filters, or it is
-        compared with something that is not a number.
+    Raise `ValueError` if a part is not `column comparison value`, the column cannot be used in
+    filters, or it is compared with something that is not a number.
     """
     predicates = []
     for part in _AND.split(text.strip()) if text.strip() else []:

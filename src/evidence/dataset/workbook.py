@@ -26,12 +26,8 @@ def workbook_rows(path: Path, table: schema.Table, lines: list[int]) -> Iterator
     """Yield the rows of a table that are not blank, and add the sheet row of each to `lines`.
 
     The table is the sheet of its name, or else the only visible one that is not blank. A formula
-    counts as the value that was saved with it.
-
-    Raises
-    ------
-    EvidenceError
-        The workbook cannot be read, or what it says is not certain.
+    counts as the value that was saved with it. Raise `EvidenceError` if the workbook cannot be
+    read, or what it says is not certain.
     """
     try:
         require_regular_file(path)

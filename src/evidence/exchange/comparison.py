@@ -98,10 +98,7 @@ class Comparison:
     def number(self, name: str) -> float | None:
         """Return a field as a number, or None if it is not reported.
 
-        Raises
-        ------
-        UnfitError
-            It is not a finite number.
+        Raise `UnfitError` if it is not a finite number.
         """
         text = self.digits(name)
         try:
@@ -115,10 +112,7 @@ class Comparison:
     def count(self, name: str) -> int | None:
         """Return a field as a whole number from 0, or None if it is not reported.
 
-        Raises
-        ------
-        UnfitError
-            It is no whole number, or below 0.
+        Raise `UnfitError` if it is no whole number, or below 0.
         """
         text = self.text(name)
         if text.casefold() in NOT_REPORTED:
@@ -137,12 +131,8 @@ class Comparison:
 def result_rows(comparison: Comparison, file: str) -> list[dict[str, str]]:
     """Return the rows of `studies.csv` that a comparison makes, without study and source.
 
-    Counts and means make a row for each group, an estimate makes a contrast.
-
-    Raises
-    ------
-    UnfitError
-        A number is not one, or nothing in the comparison makes a row.
+    Counts and means make a row for each group, an estimate makes a contrast. Raise `UnfitError` if
+    a number is not one, or nothing in the comparison makes a row.
     """
     common = {
         name: comparison.text(name)

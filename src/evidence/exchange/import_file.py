@@ -64,7 +64,9 @@ def import_evidence(
 ) -> Imported:
     """Turn a file of another program into rows of the tables.
 
-    In a project that `evidence new` made, they take the place of the invented rows.
+    In a project that `evidence new` made, they take the place of the invented rows. Raise
+    `EvidenceError` if the file has no known form, or something in it does not fit; then nothing is
+    written.
 
     Parameters
     ----------
@@ -82,11 +84,6 @@ def import_evidence(
         Import the other rows if some have values that the tables cannot hold.
     dry_run : bool
         Check everything and write nothing.
-
-    Raises
-    ------
-    EvidenceError
-        The file has no known form, or something in it does not fit; then nothing is written.
     """
     values = {name: word for name, word in (values or {}).items() if word}
     for name in values:
@@ -216,10 +213,7 @@ NEEDED_BESIDE_DESIGNS = {"design": "which study design, such as randomised paral
 def read_file(path: Path, mapping: Path | None, values: Mapping[str, str]) -> Review:
     """Read a file in whichever known form it has.
 
-    Raises
-    ------
-    EvidenceError
-        It cannot be read or has no known form.
+    Raise `EvidenceError` if it cannot be read or has no known form.
     """
     if not path.is_file():
         raise EvidenceError(f"{path}: is not a file")
@@ -304,10 +298,7 @@ class _Entries:
     def key(self, name: str) -> str:
         """Return the key of a study by its name.
 
-        Raises
-        ------
-        UnfitError
-            Several references fit.
+        Raise `UnfitError` if several references fit.
         """
         if name not in self._keys:
             self._keys[name] = key = self._find(name) or self._add_study(name)
@@ -432,10 +423,7 @@ def _reading(file: str, source: str) -> Row:
 def _distinct(dataset: Dataset, table: schema.Table, rows: Iterable[Row]) -> list[Row]:
     """Return rows that are new in their key; the first of several.
 
-    Raises
-    ------
-    EvidenceError
-        Two rows of `studies.csv` have one key and different numbers.
+    Raise `EvidenceError` if two rows of `studies.csv` have one key and different numbers.
     """
     names = list(table.key)
     frame = dataset.frame(table)

@@ -89,12 +89,9 @@ def import_references(
 ) -> ImportedReferences:
     """Add the references of a file to `references.bib`; those that it has already are skipped.
 
-    The file is BibTeX, RIS, PubMed's format (nbib), CSL-JSON or the CSV that `evidence cite` writes.
-
-    Raises
-    ------
-    EvidenceError
-        A file cannot be read or is of another form. Nothing is written then.
+    The file is BibTeX, RIS, PubMed's format (nbib), CSL-JSON or the CSV that `evidence cite`
+    writes. Raise `EvidenceError` if a file cannot be read or is of another form; nothing is written
+    then.
     """
     target = find_project(project) / BIBLIOGRAPHY_FILE
     try:
@@ -136,10 +133,7 @@ def import_references(
 def read_references(text: str, name: str) -> tuple[str, list[Entry]]:
     """Return the form of a text and its references as entries of BibTeX.
 
-    Raises
-    ------
-    EvidenceError
-        The text has another form; `name` says which file that is.
+    Raise `EvidenceError` if the text has another form; `name` says which file that is.
     """
     if re.search(r"^\ufeff?TY {0,2}- ", text, re.MULTILINE):
         return "RIS", [_ris_entry(*record) for record in _tagged_records(text, "TY")]

@@ -160,10 +160,8 @@ def _is_zero(text: str) -> bool:
 def read_rm5(path: Path) -> Review:
     """Read a RevMan 5 file.
 
-    Raises
-    ------
-    EvidenceError
-        It is not XML of RevMan 5, or defines entities, which could grow without end.
+    Raise `EvidenceError` if it is not XML of RevMan 5, or defines entities, which could grow
+    without end.
     """
     content = read_bytes(path)
     if b"<!ENTITY" in content:
@@ -338,10 +336,7 @@ def is_rm5_csv(sheet: Sheet) -> bool:
 def read_data_package(path: Path) -> Review:
     """Read the zip of RevMan Web, or the download of a review that holds it; nothing is unpacked.
 
-    Raises
-    ------
-    EvidenceError
-        It is no zip, has no analyses, or names files outside itself.
+    Raise `EvidenceError` if it is no zip, has no analyses, or names files outside itself.
     """
     try:
         files = dict(_members(read_bytes(path), str(path)))

@@ -29,10 +29,8 @@ class Sheet:
     def from_records(cls, name: str, records: Iterable[tuple[int, list[str]]]) -> "Sheet":
         """Build a sheet from line and cells of each row; the first names the columns.
 
-        Raises
-        ------
-        EvidenceError
-            There is no row, a row is not CSV, or the header names a column twice.
+        Raise `EvidenceError` if there is no row, a row is not CSV, or the header names a column
+        twice.
         """
         try:
             (_, header), *others = [*records] or [(0, [])]
@@ -54,10 +52,7 @@ class Sheet:
 def read_sheet(path: Path) -> Sheet:
     """Read a CSV or .xlsx file.
 
-    Raises
-    ------
-    EvidenceError
-        It cannot be read, is empty, or names a column twice.
+    Raise `EvidenceError` if it cannot be read, is empty, or names a column twice.
     """
     try:
         is_workbook = path.suffix.lower() in (".xlsx", ".xlsm")

@@ -131,11 +131,8 @@ def comparisons_of(
 def read_mapping(path: Path, sheet: Sheet) -> ColumnMapping:
     """Read a mapping file; see `draft_mapping`.
 
-    Raises
-    ------
-    EvidenceError
-        It is not a mapping, names an unknown field or a column that the table lacks, or has a
-        question mark left.
+    Raise `EvidenceError` if it is not a mapping, names an unknown field or a column that the table
+    lacks, or has a question mark left.
     """
     try:
         content = yaml.safe_load(read_text(path))

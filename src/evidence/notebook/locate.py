@@ -46,10 +46,8 @@ def ignored_notebooks(project: Path) -> list[str]:
 def _notebooks_in(folder: Path) -> dict[str, Path]:
     """Return the notebooks in a folder by name.
 
-    Raises
-    ------
-    EvidenceError
-        A name holds what a message or an address cannot show, such as a line break.
+    Raise `EvidenceError` if a name holds what a message or an address cannot show, such as a line
+    break.
     """
     notebooks = {path.stem: path for path in sorted(folder.glob("[!.]*.ipynb"))}
     for name in notebooks:

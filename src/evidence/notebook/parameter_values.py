@@ -27,10 +27,7 @@ class TextValue:
 def parse_assignments(texts: Sequence[str], option: str = "-p") -> dict[str, TextValue]:
     """Split `name=value` texts; the value is everything after the first equals sign.
 
-    Raises
-    ------
-    ParameterError
-        A text has no `=`, or a name is given twice.
+    Raise `ParameterError` if a text has no `=`, or a name is given twice.
     """
     values: dict[str, TextValue] = {}
     for text in texts:
@@ -56,10 +53,7 @@ def format_value(value: object) -> str:
 def read_text(text: str, declared: Any) -> object:
     """Read text as a type; text that does not fit comes back as it is, for the model to refuse.
 
-    Raises
-    ------
-    ValueError
-        A list has an empty item.
+    Raise `ValueError` if a list has an empty item.
     """
     if get_origin(declared) is Annotated:
         return read_text(text, get_args(declared)[0])
@@ -90,12 +84,8 @@ def _read_json(text: str) -> object:
 def plain_value(value: object) -> object:
     """Return a value as JSON has it: text, a number, true or false, or a list of these.
 
-    A tuple becomes a list; a date and a path become text.
-
-    Raises
-    ------
-    ValueError
-        The value is null, nested, not finite, or contains an invisible character.
+    A tuple becomes a list; a date and a path become text. Raise `ValueError` if the value is null,
+    nested, not finite, or contains an invisible character.
     """
     if isinstance(value, list | tuple):
         return [_scalar(item) for item in value]

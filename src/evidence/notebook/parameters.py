@@ -64,10 +64,7 @@ class NotebookParameters:
     def model(self) -> "type[BaseModel]":
         """A pydantic model that checks type and vocabulary of every parameter.
 
-        Raises
-        ------
-        ParameterError
-            A parameter is declared with an unknown type.
+        Raise `ParameterError` if a parameter is declared with an unknown type.
         """
         from pydantic import ConfigDict, Field, create_model
 
@@ -197,12 +194,8 @@ def shared_types() -> dict[str, Any]:
 def read_parameters(notebook: Path) -> NotebookParameters:
     """Read what a notebook declares; nothing if no cell of it is tagged `parameters`.
 
-    Raises
-    ------
-    ParameterError
-        The cell holds something other than declarations.
-    EvidenceError
-        The file is not a notebook.
+    Raise `ParameterError` if the cell holds something other than declarations; `EvidenceError` if
+    the file is not a notebook.
     """
     try:
         cells = read_json(notebook)["cells"]
@@ -221,12 +214,8 @@ def parse_cell(notebook: str, source: str) -> NotebookParameters:
     """Parse the source of a parameters cell.
 
     `papermill.inspect_notebook` reads the same cell, but leaves out every line with a second "=",
-    as in a comment, and types such as Literal, and takes seconds to import.
-
-    Raises
-    ------
-    ParameterError
-        With the line of what is not a declaration.
+    as in a comment, and types such as Literal, and takes seconds to import. Raise `ParameterError`
+    with the line of what is not a declaration.
     """
 
     def problem(line: int, message: str) -> ParameterError:
@@ -294,6 +283,9 @@ def validate_parameters(
 ) -> dict[str, dict[str, object]]:
     """Check values for several notebooks, each of which gets those that it declares.
 
+    Raise `ParameterError` with every problem: an unknown name, a wrong type, a value that is not
+    allowed. Defaults are checked as well, because they are used where nothing is given.
+
     Parameters
     ----------
     values : mapping
@@ -304,12 +296,6 @@ def validate_parameters(
         Holds the words that are allowed. Without it only names and types are checked.
     origins : mapping of str to str, optional
         Where each value was given, such as `reports.yml:5`, for the message.
-
-    Raises
-    ------
-    ParameterError
-        With every problem: an unknown name, a wrong type, a value that is not allowed. Defaults
-        are checked as well, because they are used where nothing is given.
     """
     declared = {name for notebook in notebooks.values() for name in notebook.parameters}
     affected: dict[tuple[str, str], list[str]] = {}
@@ -339,12 +325,8 @@ def validate_arguments(
 ) -> dict[str, object]:
     """Check the arguments with which a notebook calls `open_report`.
 
-    papermill only warns of a misspelt parameter. Here it is refused, as are wrong values.
-
-    Raises
-    ------
-    ParameterError
-        With every problem, in the words of `validate_parameters`.
+    papermill only warns of a misspelt parameter. Here it is refused, as are wrong values. Raise
+    `ParameterError` with every problem, in the words of `validate_parameters`.
     """
     path = notebooks_of(dataset.project).get(notebook)
     on_disk = read_parameters(path).parameters if path else None

@@ -19,10 +19,7 @@ METADATA = "evidence"
 def unmet_needs(notebook: Path, project: Path) -> tuple[str, ...]:
     """Return what a notebook needs if the project holds none of it; else nothing.
 
-    Raises
-    ------
-    EvidenceError
-        The file is not a notebook.
+    Raise `EvidenceError` if the file is not a notebook.
     """
     try:
         metadata = read_json(notebook)["metadata"]

@@ -102,10 +102,7 @@ def events_of_n(events: int, n: int, rows: Iterable[str] = ()) -> Number:
 def join_sentences(name: str, *sentences: Sentence) -> Sentence:
     """Join sentences into one text.
 
-    Raises
-    ------
-    ValueError
-        Two sentences have a field of the same name.
+    Raise `ValueError` if two sentences have a field of the same name.
     """
     fields: Fields = {}
     for sentence in sentences:

@@ -33,10 +33,7 @@ PRINTED_COLUMNS = {"counts", "computed_verdict"} | {
 def read_build_files(reports: Path, *names: str) -> list:
     """Read JSON files of a finished build.
 
-    Raises
-    ------
-    EvidenceError
-        The folder holds no finished build, or a file is damaged.
+    Raise `EvidenceError` if the folder holds no finished build, or a file is damaged.
     """
     try:
         contents = [read_json(reports / name) for name in names]
@@ -68,10 +65,7 @@ def _is_of_a_build(name: str, content: object) -> bool:
 def read_figure_records(reports: Path) -> dict[str, dict]:
     """Read the record of each figure of a finished build, with the `page` that shows it, by id.
 
-    Raises
-    ------
-    EvidenceError
-        The folder holds no finished build.
+    Raise `EvidenceError` if the folder holds no finished build.
     """
     read_build_files(reports, "manifest.json")
     return {

@@ -36,17 +36,14 @@ def write_archive(
 ) -> None:
     """Write files and their checksums by name; there is an archive only once it is complete.
 
+    Raise `EvidenceError` if the archive does not read back as it was written, as on a faulty disk.
+
     Parameters
     ----------
     files : mapping of str to path or bytes
         By the name in the archive.
     progress : callable
         Is called with the name of each file.
-
-    Raises
-    ------
-    EvidenceError
-        The archive does not read back as it was written, as on a faulty disk.
     """
     lines = []
     with temporary_folder(real_path(path), path.parent) as folder:
@@ -73,10 +70,7 @@ def _entry(name: str) -> zipfile.ZipInfo:
 def damaged_files(path: Path) -> list[str]:
     """Describe which files of an archive are damaged, missing or not in its checksums.
 
-    Raises
-    ------
-    EvidenceError
-        The file is no whole archive of a release.
+    Raise `EvidenceError` if the file is no whole archive of a release.
     """
     try:
         require_regular_file(path)

@@ -11,7 +11,8 @@ from evidence.report.cite import CITATION_FILE, read_citation_fields
 def released_citation(folder: Path, version: str, doi: str, today: str) -> str:
     """Return the text of `CITATION.cff` with the version, its date and its DOI.
 
-    The date stays if the version does. All other lines stay as they are.
+    The date stays if the version does. All other lines stay as they are. Raise `EvidenceError` if
+    the file cannot be used, or it has the DOI of another version.
 
     Parameters
     ----------
@@ -19,11 +20,6 @@ def released_citation(folder: Path, version: str, doi: str, today: str) -> str:
         Empty: the DOI of the file stays.
     today : str
         The date of a version that the file does not name yet, like 2026-11-24.
-
-    Raises
-    ------
-    EvidenceError
-        The file cannot be used, or it has the DOI of another version.
     """
     path = folder / CITATION_FILE
     fields, text = read_citation_fields(folder), read_text(path)

@@ -93,7 +93,8 @@ def build_release(
     """Write the archive of a version, completely or not at all.
 
     Version, date and DOI go into `CITATION.cff`, and the reports are built again if that changes
-    it. The same commit gives the same bytes.
+    it. The same commit gives the same bytes. Raise `EvidenceError` if the project is not ready to
+    be released; nothing was written.
 
     Parameters
     ----------
@@ -103,11 +104,6 @@ def build_release(
         The DOI of this version, as a repository reserves it before the upload.
     since : str
         A git revision or a project folder to compare with; by default the last tag.
-
-    Raises
-    ------
-    EvidenceError
-        The project is not ready to be released; nothing was written.
     """
     progress = progress or Progress()
     if not VERSION.fullmatch(version):

@@ -127,11 +127,8 @@ def read_citation_file(folder: Path) -> CitedProject:
 def read_citation_fields(folder: Path, text: str = "") -> Mapping[str, Any]:
     """Read the fields of the `CITATION.cff` of a project, or of a text in place of the file.
 
-    Raises
-    ------
-    EvidenceError
-        If the file is missing, is not YAML, lacks a field that the Citation File Format requires, or
-        has a DOI or an address that is none.
+    Raise `EvidenceError` if the file is missing, is not YAML, lacks a field that the Citation File
+    Format requires, or has a DOI or an address that is none.
     """
     import yaml
 
@@ -181,10 +178,7 @@ def _author(person: Mapping) -> Author:
 def read_cited_project(dataset: Dataset) -> CitedProject | None:
     """Read the `CITATION.cff` of a dataset's project, or return None if there is none.
 
-    Raises
-    ------
-    EvidenceError
-        If the file cannot be used.
+    Raise `EvidenceError` if the file cannot be used.
     """
     # Read by the dataset, so that a report is out of date when the file has changed.
     is_there = dataset.read_text(CITATION_FILE)
@@ -196,17 +190,15 @@ def citation_references(
 ) -> list[Reference]:
     """List the references to cite: primary studies, other sources, then the figures and tables.
 
+    Raise `EvidenceError` if the bibliography lacks a key, or there is no usable `CITATION.cff` for
+    a figure or table.
+
     Parameters
     ----------
     keys : iterable of str
         BibTeX keys of sources to cite beside the studies of the figures and tables.
     folder : path
         The folder with the `CITATION.cff`.
-
-    Raises
-    ------
-    EvidenceError
-        If the bibliography lacks a key, or there is no usable `CITATION.cff` for a figure or table.
     """
     parts = list(parts)
     sources = _sources(bibliography, parts, keys)
@@ -219,10 +211,7 @@ def citation_references(
 def format_part_bibtex(dataset: Dataset, part: CitedPart) -> str:
     """Format what to cite for a figure or table as BibTeX; without `CITATION.cff`, its sources.
 
-    Raises
-    ------
-    EvidenceError
-        If the `CITATION.cff` cannot be used.
+    Raise `EvidenceError` if the `CITATION.cff` cannot be used.
     """
     project = read_cited_project(dataset)
     own = [project.reference(part)] if project else []
@@ -264,14 +253,11 @@ class FinishedFigure:
     def file(self, suffix: str, width: str = "180mm") -> Path:
         """Return the path of the figure in one format and width.
 
+        Raise `EvidenceError` if there is no such file.
+
         Parameters
         ----------
         width : {"180mm", "85mm"}
-
-        Raises
-        ------
-        EvidenceError
-            If there is no such file.
         """
         path = self.folder / f"{self.part.id}{WIDTH_ENDINGS[width]}.{suffix}"
         if not path.is_file():
@@ -300,6 +286,9 @@ def cited_keys_at(dataset: Dataset, addresses: Iterable[str]) -> tuple[list[str]
 def cited_sources(dataset: Dataset, reports: Path, names: Iterable[str]) -> list[Reference]:
     """List what to cite for figures, tables and sources: primary studies first, the project last.
 
+    Raise `EvidenceError` if a name is none of these, or a figure or table has no usable
+    `CITATION.cff`.
+
     Parameters
     ----------
     reports : path
@@ -307,11 +296,6 @@ def cited_sources(dataset: Dataset, reports: Path, names: Iterable[str]) -> list
     names : iterable of str
         Ids of figures and tables of the reports, paths of figure files with their JSON file beside
         them, and BibTeX keys.
-
-    Raises
-    ------
-    EvidenceError
-        If a name is none of these, or a figure or table has no usable `CITATION.cff`.
     """
     parts, keys = [], []
     for name in names:
@@ -327,10 +311,8 @@ def cited_sources(dataset: Dataset, reports: Path, names: Iterable[str]) -> list
 def read_figure_or_table(reports: Path, name: str) -> FinishedFigure | FinishedTable:
     """Read a figure or table of finished reports by its id.
 
-    Raises
-    ------
-    EvidenceError
-        If there are no finished reports, nothing of that id or version, or an empty figure.
+    Raise `EvidenceError` if there are no finished reports, nothing of that id or version, or an
+    empty figure.
     """
     identity, _, version = name.partition("@")
     figures = read_figure_records(reports)
@@ -372,15 +354,12 @@ def _read_table(path: Path) -> FinishedTable:
 def read_sidecar(path: Path) -> CitedPart:
     """Read how to cite a figure or table from the JSON file beside it.
 
+    Raise `EvidenceError` if there is no such file, or it does not describe a figure or table.
+
     Parameters
     ----------
     path : path
         The JSON file, or a file of the figure beside it.
-
-    Raises
-    ------
-    EvidenceError
-        If there is no such file, or it does not describe a figure or table.
     """
     return cited_part(read_part_record(sidecar_path(path)))
 
@@ -388,10 +367,7 @@ def read_sidecar(path: Path) -> CitedPart:
 def read_part_record(path: Path, *required: str) -> dict:
     """Read the JSON file of a figure or table, which must have all that is cited and `required`.
 
-    Raises
-    ------
-    EvidenceError
-        As `read_sidecar`.
+    Raise `EvidenceError` as `read_sidecar` does.
     """
     try:
         content = read_json(path)

@@ -119,7 +119,9 @@ def export_document(
 ) -> bytes:
     """Return a figure or table of finished reports as a document with caption and references.
 
-    The same reports give the same bytes.
+    The same reports give the same bytes. Raise `EvidenceError` if there are no finished reports, no
+    such figure or table, nothing drawn, no usable `CITATION.cff` or no pandoc, or the table is for
+    one column.
 
     Parameters
     ----------
@@ -130,12 +132,6 @@ def export_document(
         Style of the references, one of `evidence.dataset.citations.TEXT_STYLES`.
     width : {"180mm", "85mm"}
         Width of a figure.
-
-    Raises
-    ------
-    EvidenceError
-        No finished reports, no such figure or table, a table for one column, nothing drawn, no
-        usable `CITATION.cff`, or no pandoc.
     """
     item = read_figure_or_table(reports, name)
     cited = citation_references(dataset.bibliography, [item.part], [], dataset.project)
@@ -168,10 +164,7 @@ def write_document(
 ) -> list[Path]:
     """Write what `export_document` returns, and for a figure in LaTeX its PDF beside it.
 
-    Raises
-    ------
-    EvidenceError
-        As `export_document`, or a file cannot be written.
+    Raise `EvidenceError` as `export_document` does, and if a file cannot be written.
     """
     content = export_document(dataset, reports, name, file_format, style, width)
     item, paths = read_figure_or_table(reports, name), [out]
@@ -192,10 +185,7 @@ def write_document(
 def format_with_csl(sources: Iterable[Reference], style: Path) -> str:
     """Format a list of references in a style of the Citation Style Language, as plain text.
 
-    Raises
-    ------
-    EvidenceError
-        The style is no file in that language, or there is no pandoc.
+    Raise `EvidenceError` if the style is no file in that language, or there is no pandoc.
     """
     try:
         is_style = b"<style" in read_bytes(style)
@@ -221,10 +211,7 @@ def _pandoc(
 def run_pandoc(arguments: Sequence[str], text: str = "", folder: Path | None = None) -> bytes:
     """Return what pandoc makes of a text, in a folder with the files that it names.
 
-    Raises
-    ------
-    EvidenceError
-        There is no pandoc, or it failed.
+    Raise `EvidenceError` if there is no pandoc, or it failed.
     """
     try:
         import pypandoc

@@ -101,12 +101,8 @@ def label_eps(eps: bytes, record: FigureRecord) -> bytes:
 def read_metadata(path: Path) -> tuple[dict | None, str]:
     """Return the record in a figure file, or None, and the text printed on its pages.
 
-    Text can only be read from a PDF; for other formats it is empty.
-
-    Raises
-    ------
-    EvidenceError
-        The file is not an SVG, PDF, PNG, EPS or TIFF, or it cannot be read.
+    Text can only be read from a PDF; for other formats it is empty. Raise `EvidenceError` if the
+    file is not an SVG, PDF, PNG, EPS or TIFF, or it cannot be read.
     """
     from PIL import Image, UnidentifiedImageError
     from pypdf import PdfReader

@@ -53,10 +53,7 @@ def methods_markdown(sentences: Iterable[Sentence], style: str = "vancouver") ->
 def methods_word(sentences: Iterable[Sentence], style: str = "vancouver") -> bytes:
     """Return a methods text with its references as a Word document; see `methods_markdown`.
 
-    Raises
-    ------
-    EvidenceError
-        There is no pandoc.
+    Raise `EvidenceError` if there is no pandoc.
     """
     paragraphs = _paragraphs(sentences)
     works = _works(paragraphs, style)
@@ -77,17 +74,14 @@ def write_methods(
 ) -> list[Path]:
     r"""Write a methods text to a file; LaTeX comes with a `.bib` of the works cited beside it.
 
-    LaTeX is a fragment to input. It cites with `\cite`, in whatever style the manuscript has.
+    LaTeX is a fragment to input. It cites with `\cite`, in whatever style the manuscript has. Raise
+    `EvidenceError` if the `.bib` exists and was not written here, a file cannot be written, or
+    there is no pandoc.
 
     Parameters
     ----------
     file_format : str
         One of `FORMATS`.
-
-    Raises
-    ------
-    EvidenceError
-        The `.bib` exists and was not written here, a file cannot be written, or no pandoc.
     """
     contents: dict[Path, str | bytes]
     if file_format == "latex":

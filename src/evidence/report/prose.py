@@ -36,17 +36,14 @@ CHECKED = ("docs/*.template.md", "docs/index.md", "docs/tutorials/this-topic.md"
 def fill_template(template: str, reports: Path) -> str:
     """Fill placeholders such as `{{ index/claims.summary }}` from finished reports.
 
+    Raise `EvidenceError` if there are no finished reports, or a placeholder names nothing in them.
+
     Parameters
     ----------
     template : str
         Each placeholder names a sentence of `texts.json` or a number of `values.json`.
     reports : path
         The folder of finished reports.
-
-    Raises
-    ------
-    EvidenceError
-        If there are no finished reports, or a placeholder names nothing in them.
     """
     values, texts = read_build_files(reports, "values.json", "texts.json")
     return PLACEHOLDER.sub(lambda match: _text(match[1], values, texts), template)

@@ -88,17 +88,15 @@ def assemble(
 ) -> SingleDocument:
     """Return all pages of finished reports as one document.
 
+    Raise `EvidenceError` if there are no finished reports or they are from other data, and without
+    a usable `CITATION.cff` or without lxml.
+
     Parameters
     ----------
     style : str
         Style of the references, one of `evidence.dataset.citations.TEXT_STYLES`.
     picture_format : {"svg", "png"}
         Which files of the figures it shows.
-
-    Raises
-    ------
-    EvidenceError
-        No finished reports, or from other data; no usable `CITATION.cff`; no lxml.
     """
     manifest = require_current(dataset, reports)
     names = [name for name in manifest["reports"] if not _is_start_page(reports, name)]

@@ -27,7 +27,8 @@ def write_single_file(
 ) -> Path:
     """Write all finished reports into one file and return its path.
 
-    The same reports give the same bytes. A file that exists is replaced as a whole.
+    The same reports give the same bytes. A file that exists is replaced as a whole. Raise
+    `EvidenceError` as `assemble` does, without pandoc or Typst, and if the file cannot be written.
 
     Parameters
     ----------
@@ -38,11 +39,6 @@ def write_single_file(
         Style of the references, one of `evidence.dataset.citations.TEXT_STYLES`.
     status : callable
         Is told what is being done.
-
-    Raises
-    ------
-    EvidenceError
-        As `assemble`; no pandoc or Typst; or the file cannot be written.
     """
     out = out or reports / f"report.{file_format}"
     status("reading the pages")

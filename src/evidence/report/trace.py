@@ -130,6 +130,9 @@ def trace_parts(dataset: Dataset, traces: Iterable[Trace]) -> Iterator[Part]:
 def trace_number(dataset: Dataset, reports: Path, query: str) -> list[Trace]:
     """Trace whatever a query names.
 
+    Raise `EvidenceError` if the query names nothing or too many things, or the reports are missing
+    or out of date.
+
     Parameters
     ----------
     reports : path
@@ -143,11 +146,6 @@ def trace_number(dataset: Dataset, reports: Path, query: str) -> list[Trace]:
     -------
     list of Trace
         For a figure or table one per mark or row.
-
-    Raises
-    ------
-    EvidenceError
-        If the query names nothing or too many things, or the reports are missing or out of date.
     """
     for trace in (_trace_claim, _trace_unknown, _trace_source, _trace_address):
         if traces := trace(dataset, query):
@@ -364,10 +362,7 @@ def _read_reports(dataset: Dataset, reports: Path) -> tuple[dict[str, dict], dic
 def require_current(dataset: Dataset, reports: Path) -> dict:
     """Return the manifest of finished reports, if they were built from the tables of today.
 
-    Raises
-    ------
-    EvidenceError
-        If there are no finished reports, or they are out of date.
+    Raise `EvidenceError` if there are no finished reports, or they are out of date.
     """
     (manifest,) = read_build_files(reports, "manifest.json")
     inputs = manifest["inputs"]

@@ -230,16 +230,13 @@ def pool_bayesian(
 ) -> BayesianMean:
     """Return the posterior of the pooled mean of K studies.
 
+    Raise `ValueError` for effects that cannot be pooled, or a prior that is not one.
+
     Parameters
     ----------
     prior : TauPrior
     mu_mean, mu_sd : float
         Mean and standard deviation of the normal prior of the effect; flat if infinite.
-
-    Raises
-    ------
-    ValueError
-        Effects that cannot be pooled, or a prior that is not one.
 
     References
     ----------

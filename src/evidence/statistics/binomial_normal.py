@@ -66,15 +66,13 @@ def pool_proportions_glmm(
 ) -> BinomialNormalMean:
     """Return the pooled log odds of the proportion of one group.
 
+    Raise `ValueError` for impossible counts, fewer than 2 studies, or nobody or everybody with the
+    outcome.
+
     Parameters
     ----------
     test : {"z", "t"}
         Wald's test with a normal distribution or with t and k - 1 degrees of freedom.
-
-    Raises
-    ------
-    ValueError
-        Impossible counts, fewer than 2 studies, or nobody or everybody with the outcome.
 
     References
     ----------
@@ -108,6 +106,9 @@ def pool_odds_ratio_glmm(
 ) -> BinomialNormalMean:
     """Return the pooled log odds ratio of K two-by-two tables.
 
+    Raise `ValueError` for impossible counts, an unknown model, fewer than 2 studies with
+    information, or groups so far apart that the ratio has no finite estimate.
+
     Parameters
     ----------
     model : {"conditional", "unconditional"}
@@ -116,12 +117,6 @@ def pool_odds_ratio_glmm(
         intercept of its own, with plus and minus half of the log odds ratio in the groups.
     test
         As for `pool_proportions_glmm`.
-
-    Raises
-    ------
-    ValueError
-        Impossible counts, an unknown model, fewer than 2 studies with information, or groups so
-        far apart that the ratio has no finite estimate.
 
     References
     ----------

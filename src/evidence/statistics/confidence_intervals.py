@@ -32,10 +32,7 @@ def critical_value(confidence: float) -> float:
 def check_counts(events: ArrayLike, n: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Return events and group sizes as float arrays of one shape, or refuse them.
 
-    Raises
-    ------
-    ValueError
-        n below 1, or events below 0 or above n.
+    Raise `ValueError` for n below 1, or events below 0 or above n.
     """
     events, n = np.broadcast_arrays(np.asarray(events, float), np.asarray(n, float))
     if np.any(n < 1):

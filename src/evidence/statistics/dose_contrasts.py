@@ -32,17 +32,13 @@ def count_contrasts(
 ) -> DoseContrasts:
     """Return the contrasts of a trial from counts per arm; the first arm is the reference.
 
-    If a cell of a trial is 0, 1/2 is added to all cells of that trial for a ratio.
+    If a cell of a trial is 0, 1/2 is added to all cells of that trial for a ratio. Raise
+    `ValueError` for lists of unequal length, fewer than 2 arms, or counts that are impossible.
 
     Parameters
     ----------
     dose, events, n : array_like of shape (m + 1,)
     measure : {"rr", "or", "rd"}
-
-    Raises
-    ------
-    ValueError
-        Lists of unequal length, fewer than 2 arms, or counts that are impossible.
     """
     dose, events, n = _columns(dose, events, n)
     if np.any((events < 0) | (events > n) | (n <= 0)):
@@ -70,6 +66,9 @@ def mean_contrasts(
 ) -> DoseContrasts:
     """Return the contrasts of a trial from means per arm; the first arm is the reference.
 
+    Raise `ValueError` for lists of unequal length, fewer than 2 arms, SDs not above 0, or fewer
+    than 2 in an arm.
+
     Parameters
     ----------
     dose, mean, sd, n : array_like of shape (m + 1,)
@@ -78,11 +77,6 @@ def mean_contrasts(
         that of each arm, as elsewhere in this package.
     correct_bias : bool, default True
         Multiply standardised differences by Hedges' correction.
-
-    Raises
-    ------
-    ValueError
-        Lists of unequal length, fewer than 2 arms, SDs not above 0, or fewer than 2 in an arm.
 
     References
     ----------
@@ -117,7 +111,8 @@ def ratio_contrasts(
 
     The covariances, which no text prints, come from counts that fit the adjusted ratios: with the
     study's own margins (Greenland and Longnecker), or with the printed variances and the study's
-    proportions of unexposed and of non-cases (Hamling).
+    proportions of unexposed and of non-cases (Hamling). Raise `ValueError` for lists of unequal
+    length, impossible counts or standard errors, an unknown word, or no counts that fit.
 
     Parameters
     ----------
@@ -127,12 +122,6 @@ def ratio_contrasts(
     design : {"case-control", "cumulative incidence", "incidence rate"}
         The ratio is an odds ratio, a risk ratio or a rate ratio.
     covariance : {"greenland-longnecker", "hamling"}
-
-    Raises
-    ------
-    ValueError
-        Lists of unequal length, impossible counts or standard errors, an unknown word, or no
-        counts that fit.
 
     References
     ----------

@@ -112,10 +112,8 @@ class DoseResponse(Coefficients):
 def spline_knots(dose: ArrayLike, knots: int | Sequence[float] = 3) -> tuple[float, ...]:
     """Return knots at Harrell's percentiles of the doses, or those given, in order.
 
-    Raises
-    ------
-    ValueError
-        A number of knots outside 3 to 7, or doses that are too few for different knots.
+    Raise `ValueError` for a number of knots outside 3 to 7, or doses that are too few for different
+    knots.
     """
     if isinstance(knots, int):
         if knots not in KNOT_PERCENTILES:
@@ -143,6 +141,9 @@ def fit_dose_response(
 ) -> DoseResponse:
     """Fit one dose–response curve to the contrasts of several trials.
 
+    Raise `ValueError` for unknown words, contrasts that are not finite or whose covariance is not
+    positive definite, doses too few for the shape, or trials too few for the random effects.
+
     Parameters
     ----------
     shape : {"linear", "quadratic", "spline", "emax"}
@@ -156,12 +157,6 @@ def fit_dose_response(
         A common effect always has test `z`.
     knots : int or sequence of float, default 3
         Of a spline: how many, at percentiles of all doses (`spline_knots`), or where.
-
-    Raises
-    ------
-    ValueError
-        Unknown words, contrasts that are not finite or whose covariance is not positive definite,
-        doses too few for the shape, or trials too few for the random effects.
 
     References
     ----------

@@ -36,15 +36,12 @@ def pool_mantel_haenszel(
 ) -> StratifiedEstimate:
     """Return the Mantel-Haenszel common effect of K two-by-two tables.
 
+    Raise `ValueError` for impossible counts, an unknown measure, or a ratio that no table defines
+    (nobody, or everybody, with the outcome in one of the groups of every study).
+
     Parameters
     ----------
     measure : {"rr", "or", "rd"}
-
-    Raises
-    ------
-    ValueError
-        Impossible counts, an unknown measure, or a ratio that no table defines (nobody, or
-        everybody, with the outcome in one of the groups of every study).
 
     References
     ----------
@@ -76,10 +73,7 @@ def pool_peto(
 ) -> StratifiedEstimate:
     """Return Peto's common log odds ratio; studies without information drop out.
 
-    Raises
-    ------
-    ValueError
-        Impossible counts, or no study with information.
+    Raise `ValueError` for impossible counts, or no study with information.
 
     References
     ----------

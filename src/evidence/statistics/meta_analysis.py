@@ -167,11 +167,8 @@ class _Fit(NamedTuple):
 def check_effects(yi: ArrayLike, vi: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Return effects and variances as float arrays of shape (K,), or refuse them.
 
-    Raises
-    ------
-    ValueError
-        Unequal or nested shapes, fewer than 2 studies, effects that are not finite, or
-        variances that are not above 0.
+    Raise `ValueError` for unequal or nested shapes, fewer than 2 studies, effects that are not
+    finite, or variances that are not above 0.
     """
     yi, vi = np.asarray(yi, float), np.asarray(vi, float)
     if yi.shape != vi.shape or yi.ndim != 1:
@@ -188,10 +185,7 @@ def check_effects(yi: ArrayLike, vi: ArrayLike) -> tuple[np.ndarray, np.ndarray]
 def check_moderators(x: ArrayLike, k: int) -> np.ndarray:
     """Return a design matrix of shape (K, p), or refuse it.
 
-    Raises
-    ------
-    ValueError
-        No more studies than coefficients, or columns that depend on each other.
+    Raise `ValueError` for no more studies than coefficients, or columns that depend on each other.
     """
     x = np.asarray(x, float)
     p = x.shape[1]
@@ -251,6 +245,8 @@ def pool(
 ) -> PooledMean:
     """Return the pooled mean of K studies.
 
+    Raise `ValueError` for effects that cannot be pooled, or an unknown method, test or prediction.
+
     Parameters
     ----------
     method : {"common", "dl", "pm", "reml"}
@@ -260,11 +256,6 @@ def pool(
         Formula of the prediction interval, see `PREDICTIONS`.
     tau2 : float, optional
         Use this between-study variance instead of estimating it.
-
-    Raises
-    ------
-    ValueError
-        Effects that cannot be pooled, or an unknown method, test or prediction.
 
     References
     ----------
@@ -312,6 +303,8 @@ def pool_subsets(
 ) -> PooledSubsets:
     """Return the pooled mean of each of S subsets of studies, all computed at once.
 
+    Raise `ValueError` for an effect that is missing or a variance that is not above 0 in a subset.
+
     Parameters
     ----------
     yi, vi : array_like of shape (K,) or (S, K)
@@ -319,11 +312,6 @@ def pool_subsets(
     subsets : array_like of bool, shape (S, K)
     method, test, confidence
         As for `pool`.
-
-    Raises
-    ------
-    ValueError
-        In a subset, an effect that is missing or a variance that is not above 0.
     """
     _check_options(method, test)
     subsets = np.asarray(subsets, bool)
@@ -355,6 +343,9 @@ def fit_regression(
 ) -> MetaRegression:
     """Fit effects as a linear function of moderators.
 
+    Raise `ValueError` for effects that cannot be pooled, too few studies for the number of
+    coefficients, or moderators that are constant or multiples of each other.
+
     Parameters
     ----------
     x : array_like of shape (K, p)
@@ -363,12 +354,6 @@ def fit_regression(
         Use this residual between-study variance instead of estimating it.
     method, test, confidence
         As for `pool`.
-
-    Raises
-    ------
-    ValueError
-        Effects that cannot be pooled, too few studies for the number of coefficients, or
-        moderators that are constant or multiples of each other.
 
     References
     ----------

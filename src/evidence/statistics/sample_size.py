@@ -11,12 +11,8 @@ from scipy.special import ndtri
 def size_for_proportions(p1: float, p2: float, *, alpha: float = 0.05, power: float = 0.8) -> float:
     """Return participants per arm to detect a difference of two proportions.
 
-    No correction for continuity is made.
-
-    Raises
-    ------
-    ValueError
-        A proportion that is not between 0 and 1, or two that are equal.
+    No correction for continuity is made. Raise `ValueError` for a proportion that is not between 0
+    and 1, or two that are equal.
 
     References
     ----------
@@ -37,10 +33,7 @@ def size_for_means(
 ) -> float:
     """Return participants per arm to detect a difference of two means, standardised if `sd` is 1.
 
-    Raises
-    ------
-    ValueError
-        A difference of 0, or a standard deviation that is not above 0.
+    Raise `ValueError` for a difference of 0, or a standard deviation that is not above 0.
 
     References
     ----------

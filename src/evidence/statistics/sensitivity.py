@@ -101,10 +101,7 @@ def compare_subgroups(groups: Mapping[Hashable, Any]) -> Subgroups:
 def egger_test(yi: ArrayLike, vi: ArrayLike) -> EggerTest:
     """Test funnel plot asymmetry by weighted regression of effects on their standard errors.
 
-    Raises
-    ------
-    ValueError
-        Fewer than 10 studies, or standard errors that are all the same.
+    Raise `ValueError` for fewer than 10 studies, or standard errors that are all the same.
 
     References
     ----------

@@ -133,6 +133,9 @@ def fit_three_level(
 ) -> ThreeLevelRegression:
     """Fit K effects nested in studies as a linear function of moderators, by REML.
 
+    Raise `ValueError` for effects or moderators that cannot be used, fewer than 2 studies, no study
+    with 2 effects, or an unknown test.
+
     Parameters
     ----------
     x : array_like of shape (K, p)
@@ -146,12 +149,6 @@ def fit_three_level(
         Use these variances between and within studies instead of estimating them.
     contrasts : array_like of shape (q, p), optional
         What `moderators` tests; by default all coefficients but the first.
-
-    Raises
-    ------
-    ValueError
-        Effects or moderators that cannot be used, fewer than 2 studies, no study with 2 effects,
-        or an unknown test.
 
     References
     ----------
@@ -180,12 +177,8 @@ def compare_subgroups(
 ) -> Subgroups:
     """Return the mean of each subgroup of 2 or more studies, and the test of their difference.
 
-    One model holds for all subgroups, so that they share both variances.
-
-    Raises
-    ------
-    ValueError
-        As `fit_three_level`.
+    One model holds for all subgroups, so that they share both variances. Raise `ValueError` as
+    `fit_three_level` does.
     """
     yi, vi = check_effects(yi, vi)
     studies = np.asarray(study)

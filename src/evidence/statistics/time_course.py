@@ -137,6 +137,9 @@ def fit_time_course(
 ) -> TimeCourse:
     """Fit one decline to K effects of several studies.
 
+    Raise `ValueError` for effects that cannot be pooled, fewer than 3 studies, times that are not
+    above 0 or all equal, an unknown shape, or an exponential that the data do not determine.
+
     Parameters
     ----------
     yi, vi, days, study : array_like of shape (K,)
@@ -144,12 +147,6 @@ def fit_time_course(
     shape : {"log", "exponential"}
     rho : float
         Assumed correlation between the sampling errors of one study, from 0 up to below 1.
-
-    Raises
-    ------
-    ValueError
-        Effects that cannot be pooled, fewer than 3 studies, times that are not above 0 or all
-        equal, an unknown shape, or an exponential that the data do not determine.
 
     References
     ----------

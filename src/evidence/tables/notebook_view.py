@@ -104,10 +104,7 @@ def interval_text(measure: str, low: float, high: float) -> str:
 def view(shown: Displayable) -> View:
     """Return what a notebook shows of an object.
 
-    Raises
-    ------
-    NotImplementedError
-        No function below is for objects of this class.
+    Raise `NotImplementedError` if no function below is for objects of this class.
     """
     raise NotImplementedError(f"nothing shows a {type(shown).__name__}")
 

@@ -198,6 +198,8 @@ def bodies_for(
 ) -> list[EvidenceBody]:
     """Return every body of evidence that compares two groups, in the order of the outcomes.
 
+    Raise `ParameterError` for an unknown method or test.
+
     Parameters
     ----------
     rows : iterable of dict
@@ -207,11 +209,6 @@ def bodies_for(
     method : {"reml", "dl", "pm", "common"}
     test : {"z", "knha", "knha-adhoc"}
         Two studies are always pooled with test `z`.
-
-    Raises
-    ------
-    ParameterError
-        An unknown method or test.
     """
     require_known("method", [method], METHODS)
     require_known("test", [test], TESTS)

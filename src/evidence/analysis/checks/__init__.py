@@ -39,10 +39,7 @@ def check_consistency(dataset: Dataset) -> list[Finding]:
 def require_consistent(dataset: Dataset) -> list[Finding]:
     """Return the findings if no error without a waiver is among them.
 
-    Raises
-    ------
-    DatasetError
-        Lists every error without a waiver.
+    Raise `DatasetError` with every such error otherwise.
     """
     findings = check_consistency(dataset)
     blocking = [finding for finding in findings if finding.is_blocking]

@@ -57,13 +57,9 @@ def enter_results(project: str | Path, path: Path, reader: Reader) -> EnteredRow
 
     A row with the key of an unconfirmed one replaces it. A row in which only the source could
     answer the cells and did not (`RESULT_COLUMNS`) is skipped. A blank `verified` becomes "yes". A
-    known study that was wanted becomes tabulated.
-
-    Raises
-    ------
-    DatasetError
-        Lists every problem that the tables would have with these rows, each with its line in the
-        file at `path`. Nothing is written.
+    known study that was wanted becomes tabulated. Raise `DatasetError` with every problem that the
+    tables would have with these rows, each with its line in the file at `path`; nothing is written
+    then.
     """
     dataset = read_dataset(project)
     rows = _read_rows(path)
@@ -164,10 +160,7 @@ def _known_studies(dataset: Dataset, studies: Collection[str]) -> dict[str, str]
 def _replacements(dataset: Dataset, path: Path, rows: Mapping[int, Row]) -> dict[int, int]:
     """Return for each unconfirmed result that a row replaces its line, and the line of that row.
 
-    Raises
-    ------
-    DatasetError
-        A row repeats a confirmed result, or another row.
+    Raise `DatasetError` if a row repeats a confirmed result, or another row.
     """
     key = list(schema.STUDIES.key)
     results = dataset.reported_results

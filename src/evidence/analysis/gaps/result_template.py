@@ -38,10 +38,7 @@ ASKED = (*MATCHED, "instrument", "time", "time_unit", "measure", "source")
 def result_templates(dataset: Dataset, source: str) -> list[dict[str, str]]:
     """Return a row to complete for each result that is wanted of a source.
 
-    Raises
-    ------
-    ParameterError
-        Nothing is wanted of this source, or it is no source of the project.
+    Raise `ParameterError` if nothing is wanted of this source, or it is no source of the project.
     """
     wanted = wanted_of(dataset, source)
     if source not in dataset.bibliography:
@@ -55,10 +52,7 @@ def result_templates(dataset: Dataset, source: str) -> list[dict[str, str]]:
 def wanted_of(dataset: Dataset, source: str) -> list[WantedResult]:
     """Return what is wanted of one source.
 
-    Raises
-    ------
-    ParameterError
-        Nothing is wanted of this source, or it is no source of the project.
+    Raise `ParameterError` if nothing is wanted of this source, or it is no source of the project.
     """
     by_source = group_by_source(find_wanted_results(dataset))
     if source in by_source:

@@ -58,10 +58,8 @@ class StudyFlow:
 def study_flow(dataset: Dataset) -> StudyFlow:
     """Count the steps from records found to studies with results.
 
-    Raises
-    ------
-    DatasetError
-        The steps do not add up, with the rows that are counted twice or not at all.
+    Raise `DatasetError` if the steps do not add up, with the rows that are counted twice or not at
+    all.
     """
     searches, listed = dataset.searches, dataset.known_studies
     if problems := [*_unexplained(searches, listed), *_counted_twice(dataset, listed)]:

@@ -269,6 +269,8 @@ def select_unknowns(
 ) -> list[Unknown]:
     """Return the unknowns about something, in their order.
 
+    Raise `ParameterError` if no unknown is about such a condition, treatment or outcome.
+
     Parameters
     ----------
     participants : int, optional
@@ -277,11 +279,6 @@ def select_unknowns(
         Words of the data, in any capitals; empty takes every one.
     status : {"", "open", "narrowed", "settled"}, optional
         Empty takes every status.
-
-    Raises
-    ------
-    ParameterError
-        No unknown is about such a condition, treatment or outcome.
     """
     selected = list(unknowns)
     for name, word in (("condition", condition), ("treatment", treatment), ("outcome", outcome)):

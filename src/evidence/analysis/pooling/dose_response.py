@@ -95,12 +95,8 @@ class DoseModel(Displayable):
     def predict(self, doses: Sequence[float]) -> pd.DataFrame:
         """Return the effect of each dose against none, with its CI, on the natural scale.
 
-        `is_extrapolated` says that a dose is below or above those of all trials.
-
-        Raises
-        ------
-        ValueError
-            There is no curve.
+        `is_extrapolated` says that a dose is below or above those of all trials. Raise `ValueError`
+        if there is no curve.
         """
         if self.curve is None:
             raise ValueError("there is no dose–response curve; see the reasons")

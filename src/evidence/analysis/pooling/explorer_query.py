@@ -94,12 +94,7 @@ def query_choices(dataset: Dataset) -> dict[str, list[str]]:
 
 
 def require_query(choices: Mapping[str, list[str]], query: ExplorerQuery) -> None:
-    """Refuse a query with a value outside `choices` or an impossible time.
-
-    Raises
-    ------
-    ParameterError
-    """
+    """Refuse a query with a value outside `choices` or an impossible time."""
     for field, values in choices.items():
         require_known(field, [getattr(query, field)], values)
     if not 0 < query.time_days < np.inf:
@@ -113,12 +108,7 @@ def fill_defaults(dataset: Dataset, results: pd.DataFrame, query: ExplorerQuery)
 
     An empty outcome and a time of 0 become the defaults of the data. An empty condition or
     treatment becomes the one with the most studies, of several the first in the tables; an empty
-    comparator becomes `ANY`.
-
-    Raises
-    ------
-    ParameterError
-        As for `require_query`.
+    comparator becomes `ANY`. Raise `ParameterError` as `require_query` does.
     """
     empty = [field for field in PICO_FIELDS if not getattr(query, field)]
     opened: dict[str, Any] = dict.fromkeys(empty, ANY)

@@ -60,10 +60,7 @@ class ImportantEffect:
 def tau_prior(measure: str, family: str = PRIOR_FAMILIES[0], scale: float = 0.0) -> TauPrior:
     """Return the prior for tau of a measure; a scale of 0 is the default one.
 
-    Raises
-    ------
-    ValueError
-        No scale where effects are in the units of the outcome.
+    Raise `ValueError` if there is none, as where effects are in the units of the outcome.
     """
     source = ""
     if not scale:

@@ -348,6 +348,9 @@ def meta_analyse(
 ) -> PooledEstimate:
     """Pool the studies that bear on a question.
 
+    Raise `ParameterError` for an unknown word, and `PoolingError` with every reason why these
+    studies should not be pooled.
+
     Parameters
     ----------
     method : {"reml", "dl", "pm", "common", "mh", "peto", "glmm", "threelevel", "bayes"}, optional
@@ -367,13 +370,6 @@ def meta_analyse(
     question
         The fields of `Question`; `outcome` may list several, and without a time the default one
         of the (first) outcome is taken.
-
-    Raises
-    ------
-    ParameterError
-        An unknown word.
-    PoolingError
-        With every reason why these studies should not be pooled.
     """
     # A JSON list is as good as a tuple.
     fields: dict[str, Any] = {
@@ -449,12 +445,8 @@ def pool_effects(
 ) -> PooledEstimate:
     """Pool study effects from `study_effects`.
 
-    Parameters are as for `meta_analyse`, and `results` as for `reasons_not_to_pool`.
-
-    Raises
-    ------
-    PoolingError
-        With every reason why these studies should not be pooled.
+    Parameters are as for `meta_analyse`, and `results` as for `reasons_not_to_pool`. Raise
+    `PoolingError` with every reason why these studies should not be pooled.
     """
     if method in COUNT_METHODS:
         # Without a correction of zero cells such studies add nothing to a ratio.

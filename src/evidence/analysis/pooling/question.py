@@ -131,10 +131,7 @@ def select_study_effects(
 ) -> pd.DataFrame:
     """Return one effect per study that bears on the question, as `study_effects` does.
 
-    Raises
-    ------
-    ParameterError
-        An unknown measure, outcome, condition, treatment or comparator.
+    Raise `ParameterError` for an unknown measure, outcome, condition, treatment or comparator.
     """
     rows = _rows_of_question(dataset, results, question)
     return study_effects(dataset, rows, question, separate=separate, every=every)

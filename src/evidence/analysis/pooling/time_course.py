@@ -66,12 +66,8 @@ class CourseModel:
     def predict(self, days: Sequence[float], measure: str) -> pd.DataFrame:
         """Return the effect at each time since the last dose, with its CI, on the natural scale.
 
-        `is_extrapolated` says that a time is before or after those of all studies.
-
-        Raises
-        ------
-        ValueError
-            There is no curve.
+        `is_extrapolated` says that a time is before or after those of all studies. Raise
+        `ValueError` if there is no curve.
         """
         if self.curve is None:
             raise ValueError("there is no curve over time; see the reasons")
