@@ -186,12 +186,7 @@ def did_you_mean(word: str, allowed: Iterable[object]) -> str:
 def not_one_of(value: str, allowed: Iterable[object]) -> str:
     """Build the message for a value outside a vocabulary, with a suggestion.
 
-    Parameters
-    ----------
-    value : str
-        The value as the message shows it: a text in quotes and not too long, a number as it is.
-    allowed : iterable
-        The words of the vocabulary.
+    `value` is as the message shows it: a text in quotes and not too long, a number as it is.
     """
     words = [str(word) for word in allowed]
     if not words:

@@ -39,12 +39,8 @@ ALPHA = 0.05
 def arm_proportions(results: pd.DataFrame, *, time_days: float, confidence: float) -> pd.DataFrame:
     """Select one proportion per study, arm, outcome and provenance: the one nearest to a time.
 
-    The time is in days after the start of treatment; results before treatment are left out.
-
-    Returns
-    -------
-    DataFrame
-        The selected rows with `provenance` and the columns of `add_confidence_intervals`.
+    The time is in days after the start of treatment; results before treatment are left out. The
+    rows also have `provenance` and the columns of `add_confidence_intervals`.
     """
     rows = results[
         (results["measure"] == "proportion")

@@ -27,12 +27,8 @@ FINDING_COLUMNS = ["study", "label", "outcome", "days_low", "days", "finding", "
 def findings_over_time(results: pd.DataFrame, *, confidence: float) -> pd.DataFrame:
     """Return what the sources found on benefits at each time after treatment.
 
-    Two counts differ if the CI of their risk difference excludes 0.
-
-    Returns
-    -------
-    DataFrame
-        `FINDING_COLUMNS`: `text` is a short label such as 71% against 20%, `address` the rows.
+    Two counts differ if the CI of their risk difference excludes 0. The columns are
+    `FINDING_COLUMNS`: `text` is a short label such as 71% against 20%, `address` the rows.
     """
     rows = results[(results["kind"] == "benefit") & ~results["is_guide"] & (results["days"] > 0)]
     compared = pd.concat([_pair_findings(rows, confidence), _contrast_findings(rows)])

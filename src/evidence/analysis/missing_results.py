@@ -13,17 +13,8 @@ def why_missing(readings: pd.DataFrame, study: str, outcome: str) -> str:
     """Say why the tables lack a number of a study on an outcome, as the end of a phrase.
 
     Only a reading of the full text, or one that says so of this outcome, shows that a study does
-    not report it.
-
-    Parameters
-    ----------
-    readings : DataFrame
-        The readings of a dataset. If it records none, all that can be said is "not tabulated".
-
-    Returns
-    -------
-    str
-        "not reported", or for instance "not read (abstract only)".
+    not report it. If the dataset records no readings, all that can be said is "not tabulated";
+    otherwise it is "not reported", or for instance "not read (abstract only)".
     """
     if readings.empty:
         return "not tabulated"

@@ -15,14 +15,8 @@ def write_checked(dataset: Dataset, texts: Mapping[str, str], *, dry_run: bool =
     """Write new texts of files of a project if the project is valid and consistent with them.
 
     Raise `DatasetError` with every problem that the project would have, before anything is written,
-    and `EvidenceError` if a file cannot be written; all are then as they were.
-
-    Parameters
-    ----------
-    texts : mapping of str to str
-        By file name in the project.
-    dry_run : bool
-        Check, but write nothing.
+    and `EvidenceError` if a file cannot be written; all are then as they were. `texts` are by file
+    name in the project; a dry run checks, but writes nothing.
     """
     with temporary_folder(dataset.project) as copy:
         (copy / schema.STUDIES.file).parent.mkdir()

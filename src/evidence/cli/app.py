@@ -132,10 +132,7 @@ def print_or_write(text: str, out: str, remark: str = "") -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and turn errors that a user can act on into messages.
 
-    Returns
-    -------
-    int
-        The exit code; see the module.
+    The exit code is explained at the top of this module.
     """
     try:
         _require_possible(arguments or ())

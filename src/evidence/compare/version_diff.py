@@ -99,10 +99,7 @@ class VersionDiff:
 def diff_datasets(old: Dataset, new: Dataset, *, before: str, after: str) -> VersionDiff:
     """Compare the rows of two datasets and everything that is computed from them.
 
-    Parameters
-    ----------
-    before, after : str
-        The names of the two versions.
+    `before` and `after` are the names of the two versions.
     """
     methods = f"Both versions are computed with evidence {version('evidence')}."
     searches = _searches(new)

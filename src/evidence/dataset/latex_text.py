@@ -43,10 +43,8 @@ _SUPERSCRIPTS = str.maketrans("0123456789+-−=()n", "⁰¹²³⁴⁵⁶⁷⁸�
 def decode_latex(text: str, *, keep_groups: bool = False) -> str:
     """Decode accents, signs, dashes, ties, quotes and formulas; blanks become single ones.
 
-    Parameters
-    ----------
-    keep_groups : bool
-        Keep the braces around several words, which hold the name of an organisation together.
+    On request the braces around several words stay, which hold the name of an organisation
+    together.
     """
     if text.isascii() and text.isalnum():
         return text

@@ -46,14 +46,9 @@ def sentence_case(title: str, protected: Collection[str] = (), *, subtitles: boo
     """Lower the capitals of a title in title case, all but those of names and abbreviations.
 
     A part of a title that is in sentence case already keeps its capitals, and so does a word with
-    capitals inside it, with a digit, or in a list of proper names.
-
-    Parameters
-    ----------
-    protected : collection of str
-        More words and phrases that keep their letters, as braces in BibTeX mark them.
-    subtitles : bool
-        Begin subtitles with a capital, as APA does; otherwise in lower case, as NLM and AMA do.
+    capitals inside it, with a digit, or in a list of proper names. `protected` are more words and
+    phrases that keep their letters, as braces in BibTeX mark them. Subtitles begin with a capital
+    in APA, in lower case in NLM and AMA.
     """
     names = [*_phrases(title, protected), *_proper_names().finditer(title)]
     kept = {word.start() for name in names for word in WORD.finditer(title, *name.span())}

@@ -10,17 +10,9 @@ COUNTS, MEANS = METAFOR["ai, n1i, ci, n2i"], METAFOR["m1i, sd1i, n1i, m2i, sd2i,
 def metafor_table(studies: pd.DataFrame) -> str:
     """Return study effects as CSV for `escalc` and `rma`.
 
-    Parameters
-    ----------
-    studies : DataFrame
-        As from `select_study_effects` or `PooledEstimate.studies`.
-
-    Returns
-    -------
-    str
-        Columns `study`, `slab`, `year`; `ai, n1i, ci, n2i` of counts or `m1i, sd1i, n1i, m2i, sd2i,
-        n2i` of means, blank where a study gives only an effect; `yi` and `vi` on the scale of
-        pooling.
+    The columns are `study`, `slab`, `year`; `ai, n1i, ci, n2i` of counts or `m1i, sd1i, n1i, m2i,
+    sd2i, n2i` of means, blank where a study gives only an effect; `yi` and `vi` on the scale of
+    pooling.
     """
     names = {"study": "study", "label": "slab", "year": "year"}
     for first, columns in (("events1", COUNTS), ("mean1", MEANS)):

@@ -115,19 +115,9 @@ class NotebookParameters:
     ) -> tuple[dict[str, object], list[tuple[str, str]]]:
         """Check the values given for this notebook, and its defaults where none is given.
 
-        Parameters
-        ----------
-        values : mapping
-            By parameter; names that the notebook does not declare are ignored.
-        dataset : Dataset, optional
-            Holds the words that are allowed. Without it only types are checked.
-
-        Returns
-        -------
-        values : dict
-            The given ones as a notebook gets them.
-        problems : list of (str, str)
-            Parameter and message.
+        Names that the notebook does not declare are ignored. Without a dataset, which holds the
+        words that are allowed, only types are checked. Returned are the values as a notebook gets
+        them, and each problem as parameter and message.
         """
         plain: dict[str, object] = {}
         problems = []

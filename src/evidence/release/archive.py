@@ -37,13 +37,7 @@ def write_archive(
     """Write files and their checksums by name; there is an archive only once it is complete.
 
     Raise `EvidenceError` if the archive does not read back as it was written, as on a faulty disk.
-
-    Parameters
-    ----------
-    files : mapping of str to path or bytes
-        By the name in the archive.
-    progress : callable
-        Is called with the name of each file.
+    `progress` is called with the name of each file in the archive.
     """
     lines = []
     with temporary_folder(real_path(path), path.parent) as folder:

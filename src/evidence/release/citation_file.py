@@ -12,14 +12,8 @@ def released_citation(folder: Path, version: str, doi: str, today: str) -> str:
     """Return the text of `CITATION.cff` with the version, its date and its DOI.
 
     The date stays if the version does. All other lines stay as they are. Raise `EvidenceError` if
-    the file cannot be used, or it has the DOI of another version.
-
-    Parameters
-    ----------
-    doi : str
-        Empty: the DOI of the file stays.
-    today : str
-        The date of a version that the file does not name yet, like 2026-11-24.
+    the file cannot be used, or it has the DOI of another version. Without a `doi` that of the file
+    stays; `today`, like 2026-11-24, dates a version that the file does not name yet.
     """
     path = folder / CITATION_FILE
     fields, text = read_citation_fields(folder), read_text(path)

@@ -67,10 +67,7 @@ DESCRIPTIONS = {
 def describe_crate(release: Release, sizes: Mapping[str, int]) -> dict[str, str]:
     """Return the RO-Crate as JSON-LD and as a page, by the name of the file.
 
-    Parameters
-    ----------
-    sizes : mapping of str to int
-        Bytes of each other file of the archive, by name.
+    `sizes` are the bytes of each other file of the archive, by name.
     """
     from rocrate.model import ContextEntity
     from rocrate.rocrate import ROCrate

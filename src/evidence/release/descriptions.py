@@ -113,10 +113,7 @@ def spdx_identifier(release: Release) -> str:
 def package_json(release: Release, headers: Mapping[str, list[str]]) -> str:
     """Format the Frictionless data package of the tables, with the schema of each.
 
-    Parameters
-    ----------
-    headers : mapping of str to list of str
-        The column names of each table of the archive, by file.
+    `headers` are the column names of each table of the archive, by file.
     """
     content: dict[str, Any] = {
         "name": "evidence",

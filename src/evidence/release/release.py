@@ -94,16 +94,9 @@ def build_release(
 
     Version, date and DOI go into `CITATION.cff`, and the reports are built again if that changes
     it. The same commit gives the same bytes. Raise `EvidenceError` if the project is not ready to
-    be released; nothing was written.
-
-    Parameters
-    ----------
-    out : path
-        The folder of the archive, by default `releases` in the project.
-    doi : str
-        The DOI of this version, as a repository reserves it before the upload.
-    since : str
-        A git revision or a project folder to compare with; by default the last tag.
+    be released; nothing was written. The archive goes into the folder `out`, by default `releases`
+    in the project. `doi` is that of this version, as a repository reserves it before the upload.
+    `since` is a git revision or a project folder to compare with, by default the last tag.
     """
     progress = progress or Progress()
     if not VERSION.fullmatch(version):

@@ -191,14 +191,8 @@ def citation_references(
     """List the references to cite: primary studies, other sources, then the figures and tables.
 
     Raise `EvidenceError` if the bibliography lacks a key, or there is no usable `CITATION.cff` for
-    a figure or table.
-
-    Parameters
-    ----------
-    keys : iterable of str
-        BibTeX keys of sources to cite beside the studies of the figures and tables.
-    folder : path
-        The folder with the `CITATION.cff`.
+    a figure or table. `keys` are those of sources to cite beside the studies of the figures and
+    tables; `folder` has the `CITATION.cff`.
     """
     parts = list(parts)
     sources = _sources(bibliography, parts, keys)
@@ -253,11 +247,7 @@ class FinishedFigure:
     def file(self, suffix: str, width: str = "180mm") -> Path:
         """Return the path of the figure in one format and width.
 
-        Raise `EvidenceError` if there is no such file.
-
-        Parameters
-        ----------
-        width : {"180mm", "85mm"}
+        Raise `EvidenceError` if there is no such file. The width is "180mm" or "85mm".
         """
         path = self.folder / f"{self.part.id}{WIDTH_ENDINGS[width]}.{suffix}"
         if not path.is_file():
@@ -287,15 +277,8 @@ def cited_sources(dataset: Dataset, reports: Path, names: Iterable[str]) -> list
     """List what to cite for figures, tables and sources: primary studies first, the project last.
 
     Raise `EvidenceError` if a name is none of these, or a figure or table has no usable
-    `CITATION.cff`.
-
-    Parameters
-    ----------
-    reports : path
-        The folder of finished reports.
-    names : iterable of str
-        Ids of figures and tables of the reports, paths of figure files with their JSON file beside
-        them, and BibTeX keys.
+    `CITATION.cff`. `names` are ids of figures and tables of the finished reports in `reports`,
+    paths of figure files with their JSON file beside them, and BibTeX keys.
     """
     parts, keys = [], []
     for name in names:
@@ -355,11 +338,7 @@ def read_sidecar(path: Path) -> CitedPart:
     """Read how to cite a figure or table from the JSON file beside it.
 
     Raise `EvidenceError` if there is no such file, or it does not describe a figure or table.
-
-    Parameters
-    ----------
-    path : path
-        The JSON file, or a file of the figure beside it.
+    `path` is the JSON file, or a file of the figure beside it.
     """
     return cited_part(read_part_record(sidecar_path(path)))
 

@@ -211,9 +211,7 @@ class Explorer(anywidget.AnyWidget):
     def figure_file(self, file_format: str) -> tuple[str, bytes]:
         """Return name and content of a file of the chart, the bytes that `command` writes.
 
-        Parameters
-        ----------
-        file_format : {"svg", "pdf", "png"}
+        The format is "svg", "pdf" or "png".
         """
         record = self._record()
         files = render_figure(self._layout, record, [file_format])

@@ -121,17 +121,9 @@ def export_document(
 
     The same reports give the same bytes. Raise `EvidenceError` if there are no finished reports, no
     such figure or table, nothing drawn, no usable `CITATION.cff` or no pandoc, or the table is for
-    one column.
-
-    Parameters
-    ----------
-    name : str
-        Id of the figure or table, as its page shows it.
-    file_format : {"docx", "latex", "html"}
-    style : str
-        Style of the references, one of `evidence.dataset.citations.TEXT_STYLES`.
-    width : {"180mm", "85mm"}
-        Width of a figure.
+    one column. `name` is the id of the figure or table, as its page shows it; the format is "docx",
+    "latex" or "html", the style one of `evidence.dataset.citations.TEXT_STYLES`, and the width of a
+    figure "180mm" or "85mm".
     """
     item = read_figure_or_table(reports, name)
     cited = citation_references(dataset.bibliography, [item.part], [], dataset.project)
@@ -289,12 +281,8 @@ def _table_html(table: FinishedTable, is_wide: bool) -> str:
 def columns_html(columns: Iterable[Sequence[str]], line_length: int = LINE_LENGTH) -> str:
     """Return the widths of columns as HTML, each for its longest word first, then by its text.
 
-    Parameters
-    ----------
-    columns : iterable of sequence of str
-        The texts of each column, header included.
-    line_length : int
-        How many characters fit into the width of the page.
+    `columns` are the texts of each, header included, and `line_length` characters fit into the
+    width of the page.
     """
     words, texts = [], []
     for cells in columns:
@@ -327,10 +315,8 @@ def word_document(
 ) -> bytes:
     """Return HTML as a Word document on A4, on its side if `is_wide`; see `run_pandoc`.
 
-    Parameters
-    ----------
-    output_format : str
-        Pandoc's name of the format with its extensions, such as `docx+native_numbering`.
+    `output_format` is pandoc's name of the format with its extensions, such as
+    `docx+native_numbering`.
     """
     with temporary_folder(__name__) as temporary:
         template = temporary / "reference.docx"

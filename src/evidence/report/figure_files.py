@@ -70,12 +70,7 @@ def render_figure(
 ) -> dict[str, bytes]:
     """Return a figure as files with its record inside, by format.
 
-    Parameters
-    ----------
-    formats : iterable of {"svg", "pdf", "png", "eps"}
-        PNG has 300 dots per inch.
-    width : float
-        Width of the picture in inches.
+    The width is in inches. PNG has 300 dots per inch.
     """
     cache_path = _cache_path(layout, record, width)
     files = {name: _read_cache(cache_path, name) for name in formats}
@@ -233,12 +228,8 @@ def write_figure(
 
     The files are `ID.svg`, `.pdf`, `.png` and `.eps`, 180 mm wide, the same as `ID-85mm.svg` and so
     on, the plotted numbers (`.csv`) and what to cite (`.bib`): studies, other sources and the
-    figure. The JSON file holds the record and the SHA-256 checksum of every other file.
-
-    Returns
-    -------
-    list of Path
-        The files in this order.
+    figure. The JSON file holds the record and the SHA-256 checksum of every other file. The paths
+    are returned in this order.
     """
     folder.mkdir(parents=True, exist_ok=True)
     contents = {
@@ -311,10 +302,7 @@ class DisplayedFigure:
     def to_html(self, footnotes: str = "") -> str:
         """Return a `figure` element that needs no other file, or a note if nothing is drawn.
 
-        Parameters
-        ----------
-        footnotes : str
-            See `sentence_html`.
+        For `footnotes` see `sentence_html`.
         """
         layout = self.layout
         if layout.empty:

@@ -92,12 +92,8 @@ def figure_record(
 ) -> FigureRecord:
     """Return the record of a figure.
 
-    Parameters
-    ----------
-    report : str
-        Name of the notebook that shows the figure.
-    parameters : mapping
-        Parameters of that notebook. With its name they give the command that makes the figure.
+    `report` is the name of the notebook that shows the figure; with its parameters it gives the
+    command that makes the figure.
     """
     rows = filled_cells(dataset, _row_addresses(layout))
     words = [layout.title, str(layout.caption), layout.alt, *layout.reading]

@@ -36,10 +36,6 @@ def file_metadata(record: FigureRecord, file_format: str) -> dict[str, str | Non
     """Return the metadata of a figure file under the names of its format.
 
     Fields that matplotlib fills with the date or its own version are None: it leaves them out.
-
-    Parameters
-    ----------
-    file_format : {"svg", "pdf", "png"}
     """
     licence = " ".join(filter(None, record.licence.values()))
     shared: dict[str, str | None] = {"Title": record.title, KEYWORDS: pack_record(record)}

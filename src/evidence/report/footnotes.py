@@ -48,12 +48,8 @@ COLUMN = re.compile(r"(?P<quantity>\w+?)(?P<arm>[12]?)(?P<end>_low|_high)?")
 def sentence_html(sentence: Sentence, page: str = "", footnotes: str = "") -> str:
     """Return a sentence as HTML in which every number links to its footnote.
 
-    Parameters
-    ----------
-    page : str
-        The page that the sentence belongs to, if it is shown on another one.
-    footnotes : str
-        The page that has the footnotes, if it is another one.
+    `page` is the page that the sentence belongs to, if it is shown on another one, and `footnotes`
+    the page that has the footnotes, if it is another one.
     """
     fields = {
         key: escape(part)

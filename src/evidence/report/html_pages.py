@@ -138,16 +138,10 @@ def render(
 ) -> str:
     """Fill a template of `report/templates`, with style and script at hand; texts are escaped.
 
-    Parameters
-    ----------
-    headings : Headings
-        Headings inside `content`; the template adds its own.
-    scope_line : str
-        The scope and parameters of the page, for the line below its title.
-    root : str
-        Leads from the page to the folder of all pages, if it is in another one.
-    shows_files : bool
-        Whether the page shows pictures that are files beside it.
+    `headings` lists those inside `content`, to which the template adds its own; `scope_line`, the
+    scope and parameters of the page, stands below its title. `root` leads from the page to the
+    folder of all pages, if it is in another one. `shows_files` says whether the page shows pictures
+    that are files beside it.
     """
     headings = Headings() if headings is None else headings
     page = (
@@ -255,13 +249,8 @@ def render_markdown(
 ) -> str:
     """Turn Markdown into HTML; HTML inside it is shown as text.
 
-    Parameters
-    ----------
-    headings : Headings
-        Where headings of level 2 and 3 are listed; they then have an id.
-    pages : collection of str
-        The pages that exist: links to their notebooks lead to them, links to other notebooks are
-        removed.
+    `headings` lists those of level 2 and 3, which then have an id. `pages` are the pages that
+    exist: links to their notebooks lead to them, links to other notebooks are removed.
     """
     from markdown_it import MarkdownIt
 
@@ -328,12 +317,8 @@ def resolve_row_links(pages: Mapping[str, str]) -> dict[str, str]:
 
     A table links to a row of another table by its id alone, because the notebook that writes it
     cannot know which page will show the row. If no page does, as in a run on part of the data, the
-    link is removed and its words stay. A row without numbers has no footnote.
-
-    Parameters
-    ----------
-    pages : mapping of str to str
-        The HTML of all pages by name.
+    link is removed and its words stay. A row without numbers has no footnote. `pages` has the HTML
+    of all pages by name.
     """
     row = r'\bid="((?:tab|why)-[^"]+)"'
     page_of = {identity: name for name, html in pages.items() for identity in re.findall(row, html)}

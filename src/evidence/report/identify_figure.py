@@ -71,15 +71,9 @@ def identify_figure(dataset: Dataset, reports: Path, query: str) -> IdentifiedFi
     """Identify a figure and compare it with the figure of the same id in finished reports.
 
     Raise `EvidenceError` if there is no such file or id, the file is not a figure of this project,
-    or there are no finished reports.
-
-    Parameters
-    ----------
-    reports : path
-        The folder of the finished reports.
-    query : str
-        A file in SVG, PDF, PNG, EPS or TIFF under any name, any other file of a figure or table of
-        today's reports, or an id with a version, such as fig-shares@1a2b3c4.
+    or there are no finished reports. `query` is a file in SVG, PDF, PNG, EPS or TIFF under any
+    name, any other file of a figure or table of today's reports, or an id with a version, such as
+    fig-shares@1a2b3c4.
     """
     record = _record_of_file(Path(query), reports) if Path(query).is_file() else query
     if isinstance(record, str):

@@ -173,12 +173,7 @@ def render_sources(
 ) -> str:
     """Make the page with the references and footnotes of the index.
 
-    Parameters
-    ----------
-    store : ValueStore
-        The numbers on the index.
-    scope_line, audited, set_name : str
-        See `html_pages.render_notebook`.
+    `store` has the numbers on the index; for the other arguments see `html_pages.render_notebook`.
     """
     headings = Headings()
     return render(

@@ -119,13 +119,7 @@ def claims_json_ld(dataset: Dataset, claims: pd.DataFrame, *, page: str) -> str:
     """Format claims as ClaimReview in JSON-LD that can be put into a page.
 
     The rating runs from 1 (differs) to 4 (agrees). A claim that cannot be checked has no number.
-
-    Parameters
-    ----------
-    claims : DataFrame
-        From `claim_verdicts`.
-    page : str
-        The page that has a row for each claim.
+    `claims` are from `claim_verdicts`, and `page` has a row for each of them.
     """
     reviews = [_review(dataset, row, page) for row in claims.itertuples()]
     text = format_json({"@context": "https://schema.org", "@graph": reviews})

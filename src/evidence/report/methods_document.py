@@ -27,12 +27,8 @@ Cite = Callable[[Sequence[str], str], str]
 def methods_markdown(sentences: Iterable[Sentence], style: str = "vancouver") -> str:
     """Return a methods text with its references as Markdown.
 
-    Parameters
-    ----------
-    sentences : iterable of Sentence
-        From `describe_methods`.
-    style : str
-        Style of citations and references, one of `evidence.dataset.citations.TEXT_STYLES`.
+    The sentences are from `describe_methods`; the style, one of
+    `evidence.dataset.citations.TEXT_STYLES`, is that of citations and references.
     """
     paragraphs = _paragraphs(sentences)
     works = _works(paragraphs, style)
@@ -76,12 +72,7 @@ def write_methods(
 
     LaTeX is a fragment to input. It cites with `\cite`, in whatever style the manuscript has. Raise
     `EvidenceError` if the `.bib` exists and was not written here, a file cannot be written, or
-    there is no pandoc.
-
-    Parameters
-    ----------
-    file_format : str
-        One of `FORMATS`.
+    there is no pandoc. The format is one of `FORMATS`.
     """
     contents: dict[Path, str | bytes]
     if file_format == "latex":

@@ -37,13 +37,8 @@ def fill_template(template: str, reports: Path) -> str:
     """Fill placeholders such as `{{ index/claims.summary }}` from finished reports.
 
     Raise `EvidenceError` if there are no finished reports, or a placeholder names nothing in them.
-
-    Parameters
-    ----------
-    template : str
-        Each placeholder names a sentence of `texts.json` or a number of `values.json`.
-    reports : path
-        The folder of finished reports.
+    Each placeholder names a sentence of `texts.json` or a number of `values.json` in the folder of
+    reports.
     """
     values, texts = read_build_files(reports, "values.json", "texts.json")
     return PLACEHOLDER.sub(lambda match: _text(match[1], values, texts), template)

@@ -153,10 +153,7 @@ class Report:
     def figure(self, layout: Layout, **own: object) -> DisplayedFigure:
         """Show a chart, write its files (see `write_figure`) and record its numbers.
 
-        Parameters
-        ----------
-        own
-            Parameters that only this chart depends on.
+        `own` are parameters that only this chart depends on.
         """
         record = self.describe_figure(layout, **own)
         self._store.add(title_sentence(layout))
@@ -234,10 +231,7 @@ class Report:
     def reviews(self, claims: pd.DataFrame) -> HtmlOutput:
         """Put the verdicts on claims into the page as ClaimReview; write them as JSON-LD and CSV.
 
-        Parameters
-        ----------
-        claims : DataFrame
-            From `claim_verdicts`.
+        The claims are from `claim_verdicts`.
         """
         text = machine_readable.claims_json_ld(self.dataset, claims, page=f"{self.name}.html")
         if self._out:
@@ -294,11 +288,8 @@ class Report:
     def input_file(self, path: str | Path) -> Path:
         """Return the path of a file that this report reads, so that a change of it is noticed.
 
-        Parameters
-        ----------
-        path : path
-            Relative to the project's folder, or absolute. Files beside the notebook need not be
-            named.
+        The path is absolute or from the project's folder. Files beside the notebook need not be
+        named.
         """
         if self.dataset.log is not None:
             self.dataset.log.record_file(self.dataset.project / path)

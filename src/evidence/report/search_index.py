@@ -84,12 +84,8 @@ def page_texts(html: str) -> list[tuple[int, str, str]]:
 def search_index(pages: Mapping[str, str]) -> str:
     """Return the script that hands the texts of all pages to `templates/search.js`.
 
-    A text that several pages share, such as a reference, is listed on the first of them.
-
-    Parameters
-    ----------
-    pages : mapping of str to str
-        The HTML of all pages by name, in the order of the navigation.
+    A text that several pages share, such as a reference, is listed on the first of them. `pages`
+    has the HTML of all pages by name, in the order of the navigation.
     """
     entries: list[tuple[int, int, str, str]] = []
     known: set[str] = set()

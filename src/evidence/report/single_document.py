@@ -89,14 +89,9 @@ def assemble(
     """Return all pages of finished reports as one document.
 
     Raise `EvidenceError` if there are no finished reports or they are from other data, and without
-    a usable `CITATION.cff` or without lxml.
-
-    Parameters
-    ----------
-    style : str
-        Style of the references, one of `evidence.dataset.citations.TEXT_STYLES`.
-    picture_format : {"svg", "png"}
-        Which files of the figures it shows.
+    a usable `CITATION.cff` or without lxml. The style of the references is one of
+    `evidence.dataset.citations.TEXT_STYLES`; figures are shown from their files in
+    `picture_format`, "svg" or "png".
     """
     manifest = require_current(dataset, reports)
     names = [name for name in manifest["reports"] if not _is_start_page(reports, name)]

@@ -29,16 +29,9 @@ def write_single_file(
 
     The same reports give the same bytes. A file that exists is replaced as a whole. Raise
     `EvidenceError` as `assemble` does, without pandoc or Typst, and if the file cannot be written.
-
-    Parameters
-    ----------
-    file_format : {"pdf", "docx"}
-    out : path, optional
-        By default `report.pdf` or `report.docx` among the reports.
-    style : str
-        Style of the references, one of `evidence.dataset.citations.TEXT_STYLES`.
-    status : callable
-        Is told what is being done.
+    By default the file is `report.pdf` or `report.docx` among the reports, according to the format.
+    The style of the references is one of `evidence.dataset.citations.TEXT_STYLES`. `status` is told
+    what is being done.
     """
     out = out or reports / f"report.{file_format}"
     status("reading the pages")

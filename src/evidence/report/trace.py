@@ -131,21 +131,10 @@ def trace_number(dataset: Dataset, reports: Path, query: str) -> list[Trace]:
     """Trace whatever a query names.
 
     Raise `EvidenceError` if the query names nothing or too many things, or the reports are missing
-    or out of date.
-
-    Parameters
-    ----------
-    reports : path
-        The folder of finished reports; only numbers, figures and tables need it.
-    query : str
-        A claim or unknown by its number, a study or source by its label or key, an address
-        (file:line), the id of a figure or table, a number as the sources or pages print it, or the
-        name of a value or an unambiguous part of it.
-
-    Returns
-    -------
-    list of Trace
-        For a figure or table one per mark or row.
+    or out of date. The query is a claim or unknown by its number, a study or source by its label or
+    key, an address (file:line), the id of a figure or table, a number as the sources or pages print
+    it, or the name of a value or an unambiguous part of it. Only numbers, figures and tables need
+    the finished reports. There is one trace per mark of a figure or row of a table.
     """
     for trace in (_trace_claim, _trace_unknown, _trace_source, _trace_address):
         if traces := trace(dataset, query):

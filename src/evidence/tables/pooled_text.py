@@ -35,12 +35,8 @@ def format_pool(
 ) -> Iterator[Part]:
     """Yield a report for the terminal: the pooled effect, heterogeneity, studies, what is left out.
 
-    Parameters
-    ----------
-    results : DataFrame
-        From `select_results`; it holds the numbers of each arm.
-    verbose : bool, optional
-        Also print the pooled numbers at full precision.
+    `results`, from `select_results`, hold the numbers of each arm; `verbose` adds the pooled
+    numbers at full precision.
     """
     yield f"{pool_title(pooled)}\n"
     yield f"{pool_answer(pooled)}."

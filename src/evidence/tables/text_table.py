@@ -18,12 +18,7 @@ def text_table(
 ) -> Table:
     """Return a table whose texts are wrapped to its width.
 
-    Parameters
-    ----------
-    header : sequence of str
-        Names of the columns; a table without any shows only its rows.
-    numbers : iterable of str
-        Columns that stand at the right and are never wrapped.
+    An empty header is left out. The columns in `numbers` stand at the right and are never wrapped.
     """
     table = Table(
         box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=any(header), header_style="bold"

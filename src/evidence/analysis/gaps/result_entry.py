@@ -215,16 +215,9 @@ def _put_rows(
 ) -> tuple[str, dict[int, int]]:
     """Put numbered rows into the text of a table, and leave every other byte of it alone.
 
-    Parameters
-    ----------
-    replacements : mapping of int to int
-        For lines at which a record begins, the number of the row that takes its place; the other
-        rows are appended.
-
-    Returns
-    -------
-    tuple of str and dict of int to int
-        The new text, and for the line of each of the rows in it the number of the row.
+    `replacements` gives for lines at which a record begins the number of the row that takes its
+    place; the other rows are appended. Returned are the new text, and for the line of each of the
+    rows in it the number of the row.
     """
     content = table_text(dataset.project, table)
     old = content.rstrip("\n").split("\n")

@@ -44,14 +44,8 @@ def describe_parameters(
 ) -> str:
     """State the scope and all parameters of a page in one line.
 
-    Defaults that are empty, zero or off are left out.
-
-    Parameters
-    ----------
-    parameters : mapping of str to object
-        All parameters of the page, including those with their default value.
-    given : iterable of str
-        The names of those that somebody set.
+    Defaults that are empty, zero or off are left out. `parameters` are all of the page, and `given`
+    the names of those that somebody set.
     """
     shared = {
         "scope": lambda scope: _scope_text(dataset, scope),

@@ -115,12 +115,8 @@ def rated_bodies(
 
     The outcomes shown first by default belong to them. Comparators are of the same kinds as those
     of the main results. Of several times of one question only the one nearest to the main result,
-    or to the default time of the outcome, is rated.
-
-    Parameters
-    ----------
-    evidence : DataFrame
-        The results that the bodies are made of.
+    or to the default time of the outcome, is rated. The bodies are made of the results in
+    `evidence`.
     """
     if not main:
         return []

@@ -311,14 +311,10 @@ def reasons_not_to_pool(
 ) -> Iterator[str]:
     """Yield every reason why these study effects should not be pooled, one clause each.
 
-    Parameters
-    ----------
-    grouped_by : str, optional
-        Name in `SUBGROUP_COLUMNS`. Pooled in subgroups, studies need not agree in it. Blinding
-        depends on the comparator, so that subgroups by blinding need not agree in that either.
-    results : DataFrame, optional
-        The results that the studies were selected from: if there are no studies, the reason then
-        names the times at which results exist.
+    Pooled in subgroups, studies need not agree in `grouped_by`, a name in `SUBGROUP_COLUMNS`.
+    Blinding depends on the comparator, so that subgroups by blinding need not agree in that either.
+    `results` are those that the studies were selected from: if there are no studies, the reason
+    then names the times at which results exist.
     """
     measure = question.measure
     if method == "mh" and measure not in BINARY_EFFECTS:
