@@ -81,6 +81,7 @@ SPARSE_MODELS: dict[str, Callable] = {
     "Peto": mantel_haenszel.pool_peto,
 }
 """Models of an odds ratio that need no correction of zeros, by what pages call them."""
+SENSITIVITY_ANALYSES = ("leave_one_out", "cumulative", "egger", "trim_and_fill")
 INTERVAL_FIELDS = ("estimate", "ci_low", "ci_high", "pi_low", "pi_high")
 
 
@@ -465,17 +466,22 @@ def pool_effects(
         raise PoolingError(reasons, left_out, question)
     studies = studies.assign(**study_intervals(studies, question.measure, confidence))
     options = {"method": method, "test": test, "confidence": confidence}
+    pooled: Pooled
     try:
         if method in STRATIFIED_METHODS:
-            estimate = _pool_stratified(studies, question, method, confidence)
+            pooled, more = _pool_stratified(studies, question, method, confidence)
         elif method == "glmm":
-            estimate = _pool_binomial_normal(studies, question, options)
+            pooled, more = _pool_binomial_normal(studies, question, options)
         elif method == "threelevel":
-            estimate = _pool_three_level(studies, question, options, rho)
+            pooled, more = _pool_three_level(studies, options, rho)
+            studies = _label_effects(studies)
         elif method == "bayes":
-            estimate = _pool_bayesian(studies, question, options, prior, prior_scale)
+            priors = tau_prior(question.measure, prior, prior_scale)
+            effects = (studies["yi"].to_numpy(), studies["vi"].to_numpy())
+            pooled = pool_bayesian(*effects, prior=priors, confidence=confidence)
+            more = {"omitted": _no_sensitivity_analyses(method)}
         else:
-            estimate = _pool_inverse_variance(studies, question, options)
+            pooled, more = _pool_inverse_variance(studies, question, options)
     except ValueError as error:
         raise PoolingError(error.args, left_out, question) from None
     important = None
@@ -483,8 +489,18 @@ def pool_effects(
         important = important_effect(
             dataset, question.outcome, question.measure, studies["instrument"].iloc[0]
         )
-    side = better_side(dataset, question.outcome, studies["scale_better"])
-    estimate = replace(estimate, left_out=left_out, important=important, better=side)
+    estimate = PooledEstimate(
+        question=question,
+        method=method,
+        test=getattr(pooled, "test", "posterior" if method == "bayes" else "z"),
+        confidence=confidence,
+        studies=studies.assign(weight=getattr(pooled, "weights", np.nan)),
+        pooled=pooled,
+        left_out=left_out,
+        important=important,
+        better=better_side(dataset, question.outcome, studies["scale_better"]),
+        **more,
+    )
     if subgroup_by:
         estimate = _add_subgroups(estimate, subgroup_by, options)
     return _add_regression(estimate, moderator, options) if moderator else estimate
@@ -510,7 +526,8 @@ def study_intervals(
 
 def _pool_inverse_variance(
     studies: pd.DataFrame, question: Question, options: dict
-) -> PooledEstimate:
+) -> tuple[Pooled, dict[str, Any]]:
+    """Return a pooled mean, and the fields of its estimate that depend on the method, as below."""
     yi, vi = studies["yi"].to_numpy(), studies["vi"].to_numpy()
     pooled = meta_analysis.pool(yi, vi, **options)
     omitted: dict[str, str] = {}
@@ -523,21 +540,13 @@ def _pool_inverse_variance(
             f"no Bayesian estimate beside it: no scale of a prior for tau of a "
             f"{MEASURE_LABELS[question.measure]} is established"
         )
-    return PooledEstimate(
-        question=question,
-        method=options["method"],
-        test=pooled.test,
-        confidence=pooled.confidence,
-        studies=studies.assign(weight=pooled.weights),
-        pooled=pooled,
-        analyses={
-            "leave_one_out": _when_asked(sensitivity.leave_one_out, yi, vi, **options),
-            "cumulative": _when_asked(sensitivity.cumulative_meta_analysis, yi, vi, **options),
-            "egger": _when_asked(sensitivity.egger_test, yi, vi),
-            "trim_and_fill": _when_asked(sensitivity.trim_and_fill, yi, vi, **options),
-        },
-        omitted=omitted,
-    )
+    analyses = {
+        "leave_one_out": _when_asked(sensitivity.leave_one_out, yi, vi, **options),
+        "cumulative": _when_asked(sensitivity.cumulative_meta_analysis, yi, vi, **options),
+        "egger": _when_asked(sensitivity.egger_test, yi, vi),
+        "trim_and_fill": _when_asked(sensitivity.trim_and_fill, yi, vi, **options),
+    }
+    return pooled, {"analyses": analyses, "omitted": omitted}
 
 
 def _when_asked(analysis: Callable, *effects, **options) -> Callable[[], tuple[Any, str]]:
@@ -555,30 +564,20 @@ def _when_asked(analysis: Callable, *effects, **options) -> Callable[[], tuple[A
 
 def _pool_stratified(
     studies: pd.DataFrame, question: Question, method: str, confidence: float
-) -> PooledEstimate:
+) -> tuple[Pooled, dict[str, Any]]:
     counts = studies[["events1", "n1", "events2", "n2"]].to_numpy(float).T
     pool = mantel_haenszel.pool_peto
     if method == "mh":
         pool = partial(mantel_haenszel.pool_mantel_haenszel, measure=question.measure)
     pooled = pool(*counts, confidence=confidence)
     reason = f"no sensitivity analyses: method {method} has no study weights and no tau²"
-    names = ("leave_one_out", "cumulative", "egger", "trim_and_fill")
-    return PooledEstimate(
-        question=question,
-        method=method,
-        test="z",
-        confidence=confidence,
-        studies=studies.assign(weight=np.nan),
-        pooled=pooled,
-        omitted=dict.fromkeys(names, reason),
-    )
+    return pooled, {"omitted": dict.fromkeys(SENSITIVITY_ANALYSES, reason)}
 
 
 def _pool_binomial_normal(
     studies: pd.DataFrame, question: Question, options: dict
-) -> PooledEstimate:
+) -> tuple[Pooled, dict[str, Any]]:
     pooled = _binomial_normal(studies, question.measure, options)
-    reason = "no test for small-study effects with method glmm"
     parts = {
         "leave_one_out": lambda: {
             f"without {label}": studies.drop(row) for row, label in studies["label"].items()
@@ -599,23 +598,13 @@ def _pool_binomial_normal(
                 raise ValueError(f"no {analysis} analysis: {words}, {error}") from None
         return fits
 
-    return PooledEstimate(
-        question=question,
-        method=options["method"],
-        test=pooled.test,
-        confidence=pooled.confidence,
-        studies=studies.assign(weight=np.nan),
-        pooled=pooled,
-        analyses={name: _when_asked(fit_parts, name) for name in parts},
-        omitted=dict.fromkeys(("egger", "trim_and_fill"), reason),
-    )
+    reason = "no test for small-study effects with method glmm"
+    analyses = {name: _when_asked(fit_parts, name) for name in parts}
+    return pooled, {"analyses": analyses, "omitted": {"egger": reason, "trim_and_fill": reason}}
 
 
 def _binomial_normal(studies: pd.DataFrame, measure: str, options: dict) -> BinomialNormalMean:
-    test = {
-        "test": "z" if options["test"] == "z" else "t",
-        "confidence": options["confidence"],
-    }
+    test = {"test": "z" if options["test"] == "z" else "t", "confidence": options["confidence"]}
     if measure == "proportion":
         return pool_proportions_glmm(studies["events1"], studies["n1"], **test)
     counts = studies[["events1", "n1", "events2", "n2"]].to_numpy(float).T
@@ -623,24 +612,14 @@ def _binomial_normal(studies: pd.DataFrame, measure: str, options: dict) -> Bino
 
 
 def _pool_three_level(
-    studies: pd.DataFrame, question: Question, options: dict, rho: float
-) -> PooledEstimate:
+    studies: pd.DataFrame, options: dict, rho: float
+) -> tuple[Pooled, dict[str, Any]]:
     effects = (studies["yi"].to_numpy(), studies["vi"].to_numpy(), list(studies["study"]))
-    model = {
-        "test": "z" if options["test"] == "z" else "cr2",
-        "confidence": options["confidence"],
-    }
+    test = "z" if options["test"] == "z" else "cr2"
+    model = {"test": test, "confidence": options["confidence"]}
     pooled = pool_three_level(*effects, rho=rho, **model)
-    return PooledEstimate(
-        question=question,
-        method=options["method"],
-        test=pooled.test,
-        confidence=pooled.confidence,
-        studies=_label_effects(studies).assign(weight=pooled.weights),
-        pooled=pooled,
-        by_rho=tuple(sensitivity_to_rho(*effects, **model)),
-        omitted=_no_sensitivity_analyses(options["method"]),
-    )
+    by_rho = tuple(sensitivity_to_rho(*effects, **model))
+    return pooled, {"by_rho": by_rho, "omitted": _no_sensitivity_analyses(options["method"])}
 
 
 def _label_effects(studies: pd.DataFrame) -> pd.DataFrame:
@@ -659,29 +638,10 @@ def _label_effects(studies: pd.DataFrame) -> pd.DataFrame:
     return studies.assign(label=labels.where(~unclear, labels + ", " + studies["definition"]))
 
 
-def _pool_bayesian(
-    studies: pd.DataFrame, question: Question, options: dict, prior: str, prior_scale: float
-) -> PooledEstimate:
-    pooled = pool_bayesian(
-        studies["yi"].to_numpy(),
-        studies["vi"].to_numpy(),
-        prior=tau_prior(question.measure, prior, prior_scale),
-        confidence=options["confidence"],
-    )
-    return PooledEstimate(
-        question=question,
-        method=options["method"],
-        test="posterior",
-        confidence=pooled.confidence,
-        studies=studies.assign(weight=pooled.weights),
-        pooled=pooled,
-        omitted=_no_sensitivity_analyses(options["method"]),
-    )
-
-
 def _no_sensitivity_analyses(method: str) -> dict[str, str]:
-    names = ("leave_one_out", "cumulative", "egger", "trim_and_fill")
-    return dict.fromkeys(names, f"no sensitivity analyses by study with method {method}")
+    return dict.fromkeys(
+        SENSITIVITY_ANALYSES, f"no sensitivity analyses by study with method {method}"
+    )
 
 
 def _add_subgroups(estimate: PooledEstimate, subgroup_by: str, options: dict) -> PooledEstimate:
@@ -750,10 +710,7 @@ def _add_regression(estimate: PooledEstimate, moderator: str, options: dict) -> 
     except ValueError as error:
         omitted["regression"] = f"no meta-regression on {moderator}: {error}"
     return replace(
-        estimate,
-        moderator=moderator,
-        regression=line,
-        omitted=estimate.omitted | omitted,
+        estimate, moderator=moderator, regression=line, omitted=estimate.omitted | omitted
     )
 
 
