@@ -15,15 +15,31 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from evidence.dataset.text_checks import for_terminal, quote
-from evidence.errors import (
-    DatasetError,
-    EvidenceError,
-    ParameterError,
-)
+from evidence.errors import DatasetError, EvidenceError, ParameterError
 from evidence.files import atomic_write
 
 if TYPE_CHECKING:
     from evidence.tables.text_table import Part
+
+
+def choice_option(*names: str, words: Sequence[str], default: str, help: str) -> Callable:
+    """Make an option that takes one of some words."""
+    return click.option(
+        *names, type=click.Choice(words), default=default, show_default=True, help=help
+    )
+
+
+def words_option(name: str, help: str) -> Callable:
+    """Make an option that takes a word of the data and can be repeated; its values are a plural."""
+    return click.option(f"--{name}", f"{name}s", multiple=True, metavar="WORD", help=help)
+
+
+def date_option(*names: str, help: str) -> Callable:
+    """Make an option that takes a date, without a default."""
+    return click.option(
+        *names, type=click.DateTime(formats=["%Y-%m-%d"]), metavar="DATE", help=help
+    )
+
 
 project_option = click.option(
     "--project",
@@ -52,13 +68,8 @@ reports_option = click.option(
 out_option = click.option(
     "--out", default="", metavar="FILE", help="File to write (default: print)."
 )
-format_option = click.option(
-    "--format",
-    "output_format",
-    type=click.Choice(("text", "json")),
-    default="text",
-    show_default=True,
-    help="Output format.",
+format_option = choice_option(
+    "--format", "output_format", words=("text", "json"), default="text", help="Output format."
 )
 
 

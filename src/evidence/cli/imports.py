@@ -6,9 +6,7 @@ from typing import Any
 import click
 
 from evidence.cli.app import command, echo, print_data, project_option
-from evidence.errors import (
-    ParameterError,
-)
+from evidence.errors import ParameterError
 
 
 class _ImportGroup(click.Group):

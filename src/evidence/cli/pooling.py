@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from copy import copy
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from evidence.cli.app import (
     NumberRange,
+    choice_option,
     command,
     echo,
     format_option,
@@ -17,6 +18,7 @@ from evidence.cli.app import (
     print_or_write,
     print_parts,
     project_option,
+    words_option,
 )
 from evidence.cli.words import (
     MEASURES,
@@ -31,6 +33,10 @@ from evidence.cli.words import (
 )
 from evidence.errors import EvidenceError, ParameterError, Reason
 from evidence.files import format_json
+
+if TYPE_CHECKING:
+    from evidence.analysis.pooling.question import Question
+    from evidence.dataset.dataset import Dataset
 
 
 def question_options(function: Callable) -> Callable:
@@ -59,25 +65,13 @@ def question_options(function: Callable) -> Callable:
             show_default=True,
             help="Use results up to this many times earlier or later.",
         ),
-        click.option(
-            "--condition",
-            "conditions",
-            multiple=True,
-            metavar="WORD",
-            help="Only this condition; repeatable.",
-        ),
-        click.option(
-            "--treatment",
-            "treatments",
-            multiple=True,
-            metavar="WORD",
+        words_option("condition", help="Only this condition; repeatable."),
+        words_option(
+            "treatment",
             help="Only this treatment, by its word in data/designs.csv or the name of an arm; repeatable.",
         ),
-        click.option(
-            "--comparator",
-            "comparators",
-            multiple=True,
-            metavar="WORD",
+        words_option(
+            "comparator",
             help="Only this comparator, by its kind or the name of an arm; repeatable.",
         ),
         click.option(
@@ -114,11 +108,10 @@ def question_options(function: Callable) -> Callable:
     "Mantel-Haenszel (mh), Peto, binomial-normal (glmm), all effects of each study as correlated "
     "(threelevel) or Bayesian with a prior for tau (bayes). [default: glmm for proportion, else reml]",
 )
-@click.option(
+@choice_option(
     "--test",
-    type=click.Choice(TESTS),
+    words=TESTS,
     default="knha-adhoc",
-    show_default=True,
     help="Confidence interval: Knapp-Hartung never narrower than Wald (knha-adhoc; adhoc in "
     "metafor), plain Knapp-Hartung (knha) or Wald (z); with glmm t or Wald.",
 )
@@ -129,11 +122,10 @@ def question_options(function: Callable) -> Callable:
     show_default=True,
     help="With threelevel: assumed correlation between the effects of one study.",
 )
-@click.option(
+@choice_option(
     "--prior",
-    type=click.Choice(PRIORS),
+    words=PRIORS,
     default="half-normal",
-    show_default=True,
     help="With bayes: prior for the between-study standard deviation tau.",
 )
 @click.option(
@@ -193,9 +185,7 @@ def pool(output_format: str, verbose: bool, project: str, **question: Any) -> in
 )
 @click.option("--outcome", required=True, metavar="WORD", help="An outcome in data/outcomes.csv.")
 @question_options
-@click.option(
-    "--shape", type=click.Choice(SHAPES), default="linear", show_default=True, help="Of the curve."
-)
+@choice_option("--shape", words=SHAPES, default="linear", help="Of the curve.")
 @click.option(
     "--stages",
     type=click.IntRange(1, 2),
@@ -230,15 +220,9 @@ def dose_response(
     from evidence.analysis.narrative.dose_response import describe_dose_model
     from evidence.analysis.pooling.dose_response import fit_dose_model
     from evidence.analysis.pooling.pooled_estimate import PoolingError
-    from evidence.analysis.pooling.question import Question, main_question
-    from evidence.analysis.results import select_results
-    from evidence.dataset.dataset import read_dataset
 
-    dataset = read_dataset(project)
-    results = select_results(dataset)
     curve = {name: options.pop(name) for name in ("shape", "stages", "route", "confidence")}
-    time_days = options.pop("time_days") or 0.0
-    question = main_question(dataset, results, Question(time_days=time_days, **options), fields=())
+    dataset, results, question = _read_question(project, options)
     model = fit_dose_model(dataset, results, question, **curve)
     if output_format == "json":
         print_data(format_json(model.as_data(doses)))
@@ -248,6 +232,18 @@ def dose_response(
         levels = doses or sorted(model.arms["dose"].unique())
         echo("\n".join(map(str, describe_dose_model(model, levels))))
     return 0 if model.curve else 1
+
+
+def _read_question(project: str, options: dict[str, Any]) -> "tuple[Dataset, Any, Question]":
+    """Read a project, and return it with its results and the question of some options."""
+    from evidence.analysis.pooling.question import Question, main_question
+    from evidence.analysis.results import select_results
+    from evidence.dataset.dataset import read_dataset
+
+    dataset = read_dataset(project)
+    results = select_results(dataset)
+    question = Question(**options | {"time_days": options["time_days"] or 0.0})
+    return dataset, results, main_question(dataset, results, question, fields=())
 
 
 @command(
@@ -264,19 +260,13 @@ def dose_response(
     type=click.Choice(SHAPES),
     help="Also describe the dose–response curve of this shape.",
 )
-@click.option(
-    "--format",
-    "file_format",
-    type=click.Choice(METHODS_FORMATS),
-    default="markdown",
-    show_default=True,
-    help="File format.",
+@choice_option(
+    "--format", "file_format", words=METHODS_FORMATS, default="markdown", help="File format."
 )
-@click.option(
+@choice_option(
     "--style",
-    type=click.Choice(REFERENCE_STYLES),
+    words=REFERENCE_STYLES,
     default="vancouver",
-    show_default=True,
     help="Style of citations and references; in LaTeX the manuscript's own applies.",
 )
 @out_option
@@ -351,13 +341,8 @@ for _option in reversed(pool.params):
 )
 @click.option("--outcome", required=True, metavar="WORD", help="An outcome in data/outcomes.csv.")
 @question_options
-@click.option(
-    "--format",
-    "file_format",
-    type=click.Choice(("metafor",)),
-    default="metafor",
-    show_default=True,
-    help="Form of the table.",
+@choice_option(
+    "--format", "file_format", words=("metafor",), default="metafor", help="Form of the table."
 )
 @out_option
 @project_option
@@ -367,17 +352,12 @@ def export_data(project: str, file_format: str, out: str, **options: Any) -> int
     In metafor, 'escalc' takes the counts or means of the table, and 'rma(yi, vi)' its effects.
     'evidence import' reads the table back.
     """
-    from evidence.analysis.pooling.question import Question, main_question, select_study_effects
-    from evidence.analysis.results import select_results
-    from evidence.dataset.dataset import read_dataset
+    from evidence.analysis.pooling.question import select_study_effects
     from evidence.exchange.metafor_export import metafor_table
     from evidence.provenance.sentence import count
 
-    dataset = read_dataset(project)
-    results = select_results(dataset)
     del options["confidence"]
-    time_days = options.pop("time_days") or 0.0
-    question = main_question(dataset, results, Question(time_days=time_days, **options), fields=())
+    dataset, results, question = _read_question(project, options)
     studies = select_study_effects(dataset, results, question)
     if studies.empty:
         raise EvidenceError(f"no study gives the {question.measure} of {question.outcome}")

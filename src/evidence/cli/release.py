@@ -76,7 +76,7 @@ def release(
         echo(
             "note:    figures and tables have no address to cite. Add a line such as "
             "'url: https://example.org/our-pages' to CITATION.cff, with the address at which you "
-            "publish the pages",
+            "publish the pages"
         )
     if not result.commit:
         echo("note:    not in a git repository with a commit, so that there is nothing to tag")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from evidence.cli.app import (
+    choice_option,
     command,
     echo,
     format_option,
@@ -30,9 +31,7 @@ from evidence.cli.words import (
     REFERENCE_STYLES,
     REPORT_FORMATS,
 )
-from evidence.errors import (
-    ParameterError,
-)
+from evidence.errors import ParameterError
 from evidence.files import format_json, real_path, temporary_folder
 
 MAX_TEMPORARY_PATH = 50
@@ -96,19 +95,17 @@ if TYPE_CHECKING:
 @click.option("--force", is_flag=True, help="Rebuild everything, even if up to date.")
 @click.option("--explain", is_flag=True, help="Say why each report was built.")
 @packaged_notebooks_option
-@click.option(
+@choice_option(
     "--formats",
-    type=click.Choice(("standard", "all")),
+    words=("standard", "all"),
     default="standard",
-    show_default=True,
     help="standard: figures as SVG, PDF, EPS and PNG. all: also as PNG and TIFF with 600 dots per "
     "inch, for journals.",
 )
-@click.option(
+@choice_option(
     "--engine",
-    type=click.Choice(("evidence", "kernel")),
+    words=("evidence", "kernel"),
     default="evidence",
-    show_default=True,
     help="evidence: fork each notebook from a process that has loaded the libraries. "
     "kernel: papermill's own engine.",
 )
@@ -317,12 +314,8 @@ def _reports_folder(reports: str, project: Path) -> Path:
     "evidence cite fig-shares --csl nature.csl",
 )
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
-@click.option(
-    "--style",
-    type=click.Choice(CITATION_STYLES),
-    default="vancouver",
-    show_default=True,
-    help="Citation style or file format.",
+@choice_option(
+    "--style", words=CITATION_STYLES, default="vancouver", help="Citation style or file format."
 )
 @click.option(
     "--csl",
@@ -369,18 +362,13 @@ def cite(names: tuple[str, ...], style: str, csl: str, reports: str, project: st
     required=True,
     help="File format.",
 )
-@click.option(
-    "--style",
-    type=click.Choice(REFERENCE_STYLES),
-    default="vancouver",
-    show_default=True,
-    help="Style of the references.",
+@choice_option(
+    "--style", words=REFERENCE_STYLES, default="vancouver", help="Style of the references."
 )
-@click.option(
+@choice_option(
     "--width",
-    type=click.Choice(FIGURE_WIDTHS),
+    words=FIGURE_WIDTHS,
     default="180mm",
-    show_default=True,
     help="Width of a figure: 85mm for one column of a journal.",
 )
 @out_option
@@ -464,12 +452,11 @@ def identify(figure: str, output_format: str, reports: str, project: str) -> int
 )
 @click.argument("old")
 @click.argument("new")
-@click.option(
+@choice_option(
     "--format",
     "output_format",
-    type=click.Choice(("markdown", "html", "json")),
+    words=("markdown", "html", "json"),
     default="markdown",
-    show_default=True,
     help="Output format.",
 )
 @out_option

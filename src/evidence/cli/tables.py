@@ -10,13 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evidence.cli.app import command, echo, format_option, print_data, print_parts, project_option
-from evidence.cli.words import SEARCH_KINDS, UNKNOWN_STATUSES
-from evidence.errors import (
-    MAX_PROBLEMS,
-    ParameterError,
-    not_one_of,
+from evidence.cli.app import (
+    command,
+    date_option,
+    echo,
+    format_option,
+    print_data,
+    print_parts,
+    project_option,
+    words_option,
 )
+from evidence.cli.words import SEARCH_KINDS, UNKNOWN_STATUSES
+from evidence.errors import MAX_PROBLEMS, ParameterError, not_one_of
 
 # Whoever asks for help does not wait for pandas: the commands import what they need.
 if TYPE_CHECKING:
@@ -38,11 +43,8 @@ QUESTION = "[y]es, confirmed  [n]o, wrong  [f] not found there  [u]nreachable  [
 
 
 @command("check", "evidence check", "evidence check --project bread --due-by 2027-12-01")
-@click.option(
-    "--due-by",
-    type=click.DateTime(formats=["%Y-%m-%d"]),
-    metavar="DATE",
-    help="Also list unknowns and claims that are overdue for review on this date.",
+@date_option(
+    "--due-by", help="Also list unknowns and claims that are overdue for review on this date."
 )
 @project_option
 def check(due_by: datetime | None, project: str) -> int:
@@ -192,37 +194,13 @@ def search() -> None:
 )
 @click.option("--query", required=True, help="The query exactly as entered.")
 @click.option("--limits", default="", help="Limits and filters that were set.")
-@click.option(
-    "--date",
-    "searched_on",
-    type=click.DateTime(formats=["%Y-%m-%d"]),
-    metavar="DATE",
-    help="Date of the search (default: today).",
-)
+@date_option("--date", "searched_on", help="Date of the search (default: today).")
 @click.option(
     "--searched-by", required=True, metavar="NAME", help="Your name; an ORCID may follow."
 )
-@click.option(
-    "--condition",
-    "conditions",
-    multiple=True,
-    metavar="WORD",
-    help="A condition it was meant to find; repeatable (default: any).",
-)
-@click.option(
-    "--treatment",
-    "treatments",
-    multiple=True,
-    metavar="WORD",
-    help="A treatment it was meant to find; repeatable (default: any).",
-)
-@click.option(
-    "--outcome",
-    "outcomes",
-    multiple=True,
-    metavar="WORD",
-    help="An outcome it was meant to find; repeatable (default: any).",
-)
+@words_option("condition", help="A condition it was meant to find; repeatable (default: any).")
+@words_option("treatment", help="A treatment it was meant to find; repeatable (default: any).")
+@words_option("outcome", help="An outcome it was meant to find; repeatable (default: any).")
 @click.option(
     "--records", required=True, type=click.IntRange(0), metavar="N", help="Records found."
 )
@@ -338,13 +316,7 @@ def print_search_template(project: str) -> int:
     help="Enter completed rows into data/studies.csv, and their reading into data/readings.csv.",
 )
 @click.option("--reader", default="", metavar="NAME", help="Your name; an ORCID may follow.")
-@click.option(
-    "--date",
-    "read_on",
-    type=click.DateTime(formats=["%Y-%m-%d"]),
-    metavar="DATE",
-    help="Date of the reading (default: today).",
-)
+@date_option("--date", "read_on", help="Date of the reading (default: today).")
 @click.option(
     "--url",
     default="",
