@@ -104,7 +104,13 @@ def _cell_rules(column: schema.Column) -> Iterator[CellRule]:
     yield CellRule(
         lambda cell: cell != cell.strip(), lambda cell: f"{quote(cell)} has blanks around it"
     )
-    yield CellRule(hidden_characters, _hidden_character_message, is_for_unusual=True)
+    yield CellRule(
+        hidden_characters,
+        lambda cell: (
+            f"{quote(cell)} contains the hidden character {hidden_characters(cell)}. Remove it."
+        ),
+        is_for_unusual=True,
+    )
     if column.kind == "printed":
         yield CellRule(_DATE_OF_SPREADSHEET.fullmatch, _date_message)
     else:
@@ -175,10 +181,6 @@ def _date_message(cell: str) -> str:
 def _is_reversed(time: str) -> bool:
     ends = re.fullmatch(r"(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)", time)
     return ends is not None and float(ends[1]) > float(ends[2])
-
-
-def _hidden_character_message(cell: str) -> str:
-    return f"{quote(cell)} contains the hidden character {hidden_characters(cell)}. Remove it."
 
 
 def _check_cells(

@@ -337,7 +337,8 @@ class Library:
     def add(self, reference: Reference) -> Reference:
         """Give a reference a key that is not taken, its own if it has one, and remember it."""
         key = reference.key or _key(reference)
-        candidates = [key, *(f"{key}{letter}" for letter in _suffixes())]
+        letters = ("", *string.ascii_lowercase)
+        candidates = [key, *(key + a + b for a in letters for b in string.ascii_lowercase)]
         reference = replace(
             reference, key=next(key for key in candidates if key not in self._taken)
         )
@@ -356,10 +357,6 @@ def _identities(reference: Reference) -> Iterator[tuple[str, str]]:
     if reference.pmid:
         yield "PMID", reference.pmid
     yield "title", f"{letters(reference.title)} {reference.year}"
-
-
-def _suffixes() -> Iterable[str]:
-    return [a + b for a in ("", *string.ascii_lowercase) for b in string.ascii_lowercase]
 
 
 def _key(reference: Reference) -> str:

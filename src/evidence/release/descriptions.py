@@ -73,6 +73,7 @@ def _joined(person: Mapping, *parts: str) -> str:
 
 def zenodo_json(release: Release, dataset: Dataset) -> str:
     """Format the metadata that Zenodo reads from `.zenodo.json`."""
+    cited = {source.doi for source in dataset.bibliography.values() if source.doi}
     content = {
         "title": release.title,
         "upload_type": "software" if release.citation.get("type") == "software" else "dataset",
@@ -84,7 +85,7 @@ def zenodo_json(release: Release, dataset: Dataset) -> str:
         "license": spdx_identifier(release).lower(),
         "keywords": list(map(str, release.citation.get("keywords") or [])),
         "related_identifiers": [
-            {"identifier": doi, "relation": "cites", "scheme": "doi"} for doi in _cited(dataset)
+            {"identifier": doi, "relation": "cites", "scheme": "doi"} for doi in sorted(cited)
         ],
     }
     return format_json(content | ({"doi": release.doi} if release.doi else {}))
@@ -99,10 +100,6 @@ def _creator(person: Mapping) -> dict[str, str]:
     if person.get("affiliation"):
         creator["affiliation"] = str(person["affiliation"])
     return creator
-
-
-def _cited(dataset: Dataset) -> list[str]:
-    return sorted({source.doi for source in dataset.bibliography.values() if source.doi})
 
 
 def spdx_identifier(release: Release) -> str:
@@ -140,7 +137,11 @@ def _resource(
     required = set(table.required_names) & {column.name for column in columns if column.required}
     if set(table.key) <= required:
         table_schema["primaryKey"] = list(table.key)
-    if keys := [_foreign_key(column) for column in columns if _is_foreign(column, headers)]:
+    if keys := [
+        _foreign_key(column)
+        for column in columns
+        if column.kind == "key" and column.target in headers and not column.second_target
+    ]:
         table_schema["foreignKeys"] = keys
     return {
         "name": table.name,
@@ -164,10 +165,6 @@ def _field(column: schema.Column) -> dict[str, Any]:
         constraints["pattern"] = FORMS[column.kind]
     field = {"name": column.name, "type": kind, "description": column.description}
     return field | ({"constraints": constraints} if constraints else {})
-
-
-def _is_foreign(column: schema.Column, headers: Mapping[str, list[str]]) -> bool:
-    return column.kind == "key" and column.target in headers and not column.second_target
 
 
 def _foreign_key(column: schema.Column) -> dict[str, Any]:

@@ -132,6 +132,9 @@ def _review(dataset: Dataset, row, page: str) -> dict:
     if row.verdict != VERDICTS[-1]:
         rank = VERDICTS[:4][::-1].index(row.verdict) + 1
         rating |= {"ratingValue": rank, "worstRating": 1, "bestRating": 4}
+    guides = _guide_sources(dataset)
+    # The text that makes the claim is named if the guide's rows have only one.
+    appearance = {"appearance": _work(dataset, guides[0])} if len(guides) == 1 else {}
     return {
         "@type": "ClaimReview",
         "@id": f"{page}#{anchor(CLAIMS_TABLE, row.claim)}",
@@ -139,15 +142,9 @@ def _review(dataset: Dataset, row, page: str) -> dict:
         "claimReviewed": row.statement,
         "author": {"@type": "Organization", "name": "The curators of this notebook"},
         "reviewRating": rating,
-        "itemReviewed": {"@type": "Claim", "name": row.label, **_appearance(dataset, row)},
+        "itemReviewed": {"@type": "Claim", "name": row.label, **appearance},
         "citation": [_work(dataset, key) for key in row.source],
     }
-
-
-def _appearance(dataset: Dataset, row) -> dict:
-    """Return the text that makes the claim: the source of the guide's rows, if it is only one."""
-    guides = _guide_sources(dataset)
-    return {"appearance": _work(dataset, guides[0])} if len(guides) == 1 else {}
 
 
 @selection

@@ -404,7 +404,11 @@ class _Bearing:
             entry,
             condition="; ".join(sorted(topic[0])),
             participants=0 if size.is_animal else size.n,
-            claims=tuple(row.claim for row in self._claims if _is_about(row, entry)),
+            claims=tuple(
+                row.claim
+                for row in self._claims
+                if entry.study in row.studies and row.outcome in ("", entry.outcome)
+            ),
             unknowns=tuple(
                 row.unknown for row in self._unknowns if self._answers(row, entry, *topic)
             ),
@@ -443,7 +447,3 @@ class _Bearing:
         )
         is_on_topic = all(not words or topic.intersection(words) for words, topic in asked)
         return is_on_topic and not days < unknown.from_days
-
-
-def _is_about(claim: Any, entry: WantedResult) -> bool:
-    return entry.study in claim.studies and claim.outcome in ("", entry.outcome)

@@ -44,13 +44,10 @@ def _tabulated_trials(dataset: Dataset, outcome: str) -> Sentence:
         found = find_coverage(dataset, outcomes=[outcome])
         with_result = found.tabulated[found.tabulated["is_randomised"]]
         fields |= {"with_result": _number_of(with_result), "outcome": outcome}
-        kind = "an imported or confirmed" if _has_imports(dataset) else "a confirmed"
+        has_imports = dataset.reported_results["verified"].str.startswith(IMPORTED).any()
+        kind = "an imported or confirmed" if has_imports else "a confirmed"
         template += f", {{with_result}} with {kind} result on {{outcome}}"
     return Sentence("coverage.trials", f"{template}.", fields)
-
-
-def _has_imports(dataset: Dataset) -> bool:
-    return bool(dataset.reported_results["verified"].str.startswith(IMPORTED).any())
 
 
 def _number_of(studies: pd.DataFrame) -> Number:

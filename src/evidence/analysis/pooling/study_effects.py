@@ -318,7 +318,8 @@ def _nearest_in_time(rows: list[Row], time_days: float) -> list[Row]:
 
 
 def _one_per_arm(rows: list[Row], columns: tuple[str, ...]) -> list[Row]:
-    return [group[0] for group in _group_by(_complete(rows, columns), *COMPARISON_KEY, "arm")]
+    complete = [row for row in rows if not any(pd.isna(row[column]) for column in columns)]
+    return [group[0] for group in _group_by(complete, *COMPARISON_KEY, "arm")]
 
 
 def _distinct(rows: list[Row], column: str) -> str:
@@ -343,10 +344,6 @@ def _turn_text(row: Row) -> str:
         return f"sign turned, as {row['scale_better']} is better on {row['instrument']}"
     what = "ratio inverted" if row["measure"] in RATIO_MEASURES else "sign turned"
     return f"{what} to match the direction stated for it"
-
-
-def _complete(rows: list[Row], columns: tuple[str, ...]) -> list[Row]:
-    return [row for row in rows if not any(pd.isna(row[column]) for column in columns)]
 
 
 def _comparison_key(row: Row) -> tuple:

@@ -105,7 +105,7 @@ def _vancouver_publication(source: Reference) -> list[str]:
     if form == "article":
         early = AHEAD_OF_PRINT if is_ahead_of_print(source) else ""
         journal = end_sentence(abbreviate_journal(container)) if container else ""
-        return [journal, end_sentence(date + _vancouver_issue(source)), early]
+        return [journal, end_sentence(date + issue_text(source, _vancouver_pages(source))), early]
     if form == "preprint":
         return [f"{container} [Preprint].", f"{date}."]
     if form == "chapter":
@@ -149,10 +149,6 @@ def _vancouver_book(source: Reference, date: str) -> list[str]:
         f"In: {opening}{book}; {date}." if source.container else f"{date}.",
         f"p. {pages}." if pages else "",
     ]
-
-
-def _vancouver_issue(source: Reference) -> str:
-    return issue_text(source, _vancouver_pages(source))
 
 
 def issue_text(source: Reference, pages: str) -> str:
