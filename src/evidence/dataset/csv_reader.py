@@ -201,11 +201,7 @@ def _categorical(
 
 
 def _check_header(
-    table: schema.Table,
-    header: list[str],
-    line: int,
-    nameless: list[int],
-    problems: ProblemList,
+    table: schema.Table, header: list[str], line: int, nameless: list[int], problems: ProblemList
 ) -> None:
     """Check the names of the columns; `nameless` are the positions of columns that lack one."""
     available = f"Available: {', '.join(table.names)}"

@@ -33,9 +33,7 @@ def check_searches(problems: ProblemList, searches: pd.DataFrame) -> None:
 
 
 def check_known_studies(
-    problems: ProblemList,
-    tables: Mapping[str, pd.DataFrame],
-    bibliography: Collection[str] | None,
+    problems: ProblemList, tables: Mapping[str, pd.DataFrame], bibliography: Collection[str] | None
 ) -> None:
     """Find known studies with a wrong status, and studies that are listed twice."""
     known = tables[FILE].astype("str")

@@ -133,11 +133,7 @@ def _mark_formula(match: re.Match) -> str:
 def _decoder(keep_groups: bool):
     """Return pylatexenc's decoder with the macros that it drops, and the options of its parser."""
     # It takes long to import, and most bibliographies have little LaTeX.
-    from pylatexenc.latex2text import (
-        LatexNodes2Text,
-        MacroTextSpec,
-        get_default_latex_context_db,
-    )
+    from pylatexenc.latex2text import LatexNodes2Text, MacroTextSpec, get_default_latex_context_db
     from pylatexenc.latexwalker import get_default_latex_context_db as get_parser_db
     from pylatexenc.macrospec import std_macro
 

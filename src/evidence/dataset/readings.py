@@ -53,9 +53,7 @@ def _possible_parts(locator: str) -> frozenset[str]:
 
 
 def check_readings(
-    problems: ProblemList,
-    tables: Mapping[str, pd.DataFrame],
-    bibliography: Collection[str] | None,
+    problems: ProblemList, tables: Mapping[str, pd.DataFrame], bibliography: Collection[str] | None
 ) -> None:
     """Find results outside all readings, and readings that contradict their source or its results.
 

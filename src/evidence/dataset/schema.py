@@ -108,15 +108,7 @@ ROUTES = (
 COURSES = ("single", "repeated", "maintenance")
 """How a treatment was given before a result: once; as a series of sessions; on and on, to keep what
 an earlier series achieved."""
-COMPARATOR_KINDS = (
-    "inactive",
-    "active",
-    "other treatment",
-    "dose",
-    "usual care",
-    "none",
-    "mixed",
-)
+COMPARATOR_KINDS = ("inactive", "active", "other treatment", "dose", "usual care", "none", "mixed")
 READING_KINDS = (
     "full text",
     "abstract",

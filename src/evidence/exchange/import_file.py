@@ -170,10 +170,7 @@ def _bibliography_text(dataset: Dataset, new: Mapping[str, Reference], *, is_new
 
 
 def _rows_by_table(
-    comparisons: Iterable[Comparison],
-    needed: Iterable[str],
-    entries: "_Entries",
-    file: str,
+    comparisons: Iterable[Comparison], needed: Iterable[str], entries: "_Entries", file: str
 ) -> tuple[dict[schema.Table, list[Row]], list[str]]:
     """Return the rows that comparisons make, and why some make none."""
     rows: dict[schema.Table, list[Row]] = {

@@ -59,12 +59,7 @@ class Sentence(Displayable):
 
 
 def count(
-    value: int,
-    noun: str,
-    rows: Iterable[str] = (),
-    method: str = "counted",
-    *,
-    plural: str = "",
+    value: int, noun: str, rows: Iterable[str] = (), method: str = "counted", *, plural: str = ""
 ) -> Number:
     """Return a whole number with its noun, if any: 1 study, 2 studies, 1,000 participants."""
     if noun and value != 1:

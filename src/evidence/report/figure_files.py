@@ -22,24 +22,12 @@ from pathlib import Path
 
 from evidence.dataset.dataset import Dataset
 from evidence.figures.layout import Layout, draw
-from evidence.figures.style import (
-    DOUBLE_COLUMN,
-    SINGLE_COLUMN,
-    house_style,
-    stamp,
-    use_fonts_for,
-)
+from evidence.figures.style import DOUBLE_COLUMN, SINGLE_COLUMN, house_style, stamp, use_fonts_for
 from evidence.files import digest, format_json, path_digest, read_json, real_path
 from evidence.provenance.sentence import Sentence
 from evidence.report import figure_metadata
 from evidence.report.cite import cited_part, format_part_bibtex
-from evidence.report.figure_identity import (
-    FINE,
-    WIDTHS,
-    FigureRecord,
-    drawing_code,
-    sidecar_path,
-)
+from evidence.report.figure_identity import FINE, WIDTHS, FigureRecord, drawing_code, sidecar_path
 from evidence.report.figure_metadata import (
     KEYWORDS,
     TIFF_DOCUMENT_NAME,

@@ -93,12 +93,7 @@ def inverse_logit(log_odds: ArrayLike) -> np.ndarray:
 
 
 def mean_difference(
-    mean1: ArrayLike,
-    sd1: ArrayLike,
-    n1: ArrayLike,
-    mean2: ArrayLike,
-    sd2: ArrayLike,
-    n2: ArrayLike,
+    mean1: ArrayLike, sd1: ArrayLike, n1: ArrayLike, mean2: ArrayLike, sd2: ArrayLike, n2: ArrayLike
 ) -> EffectSizes:
     """Return the difference of two means in the units of the scale, with unequal variances."""
     sd1, n1 = _check_group(sd1, n1)
@@ -108,12 +103,7 @@ def mean_difference(
 
 
 def hedges_g(
-    mean1: ArrayLike,
-    sd1: ArrayLike,
-    n1: ArrayLike,
-    mean2: ArrayLike,
-    sd2: ArrayLike,
-    n2: ArrayLike,
+    mean1: ArrayLike, sd1: ArrayLike, n1: ArrayLike, mean2: ArrayLike, sd2: ArrayLike, n2: ArrayLike
 ) -> EffectSizes:
     """Return the standardised mean difference with the exact small-sample correction.
 

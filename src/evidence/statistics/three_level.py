@@ -446,11 +446,7 @@ def _satterthwaite(products: np.ndarray, contrasts: np.ndarray) -> float:
 
 
 def _mean(
-    fit: ThreeLevelRegression,
-    column: int,
-    members: np.ndarray,
-    studies: int,
-    confidence: float,
+    fit: ThreeLevelRegression, column: int, members: np.ndarray, studies: int, confidence: float
 ) -> ThreeLevelMean:
     """Return one coefficient as the mean of its effects."""
     mean = fit.mean(column)

@@ -31,12 +31,7 @@ from evidence.analysis.narrative.specifications import describe_specifications
 from evidence.analysis.narrative.time_course import describe_time_model
 from evidence.analysis.pooling.dose_response import DoseModel
 from evidence.analysis.pooling.pooled_estimate import PooledEstimate, Refusal
-from evidence.analysis.pooling.question import (
-    MEASURE_LABELS,
-    Question,
-    measure_label,
-    time_window,
-)
+from evidence.analysis.pooling.question import MEASURE_LABELS, Question, measure_label, time_window
 from evidence.analysis.pooling.specification_curve import CHOICES, SpecificationCurve
 from evidence.analysis.pooling.time_course import TimeModel
 from evidence.dataset.displayable import Displayable, Listing

@@ -47,10 +47,7 @@ def tabulate_studies(dataset: Dataset, results: pd.DataFrame) -> ReportTable:
         pd.DataFrame(records),
         numbers,
         {"participants": "participants", "results": "counted"},
-        sort_keys={
-            "participants": list(numbers["participants"]),
-            "follow-up": lengths,
-        },
+        sort_keys={"participants": list(numbers["participants"]), "follow-up": lengths},
         filter_columns=("condition", "design"),
         second_line=("caveat",),
     )

@@ -208,10 +208,7 @@ def _with_old_direction(
 
 
 def _put_rows(
-    dataset: Dataset,
-    table: schema.Table,
-    rows: Mapping[int, Row],
-    replacements: Mapping[int, int],
+    dataset: Dataset, table: schema.Table, rows: Mapping[int, Row], replacements: Mapping[int, int]
 ) -> tuple[str, dict[int, int]]:
     """Put numbered rows into the text of a table, and leave every other byte of it alone.
 

@@ -220,12 +220,7 @@ def _estimate_fields(
     }
 
 
-def _effect(
-    pooled: PooledEstimate,
-    mean: Pooled,
-    name: str,
-    rows: tuple[str, ...],
-) -> Sentence:
+def _effect(pooled: PooledEstimate, mean: Pooled, name: str, rows: tuple[str, ...]) -> Sentence:
     natural = pooled.natural_scale(mean)
     limits = (natural["estimate"], natural["ci_low"], natural["ci_high"])
     return Sentence(

@@ -6,13 +6,7 @@ import pandas as pd
 
 from evidence.dataset.dataset import Dataset
 from evidence.dataset.schema import HUMAN_DESIGNS, PRIMARY_DESIGNS
-from evidence.provenance.sentence import (
-    Fields,
-    Sentence,
-    confidence_level,
-    count,
-    join_words,
-)
+from evidence.provenance.sentence import Fields, Sentence, confidence_level, count, join_words
 
 OTHER_PRIMARY_DESIGNS = tuple(name for name in PRIMARY_DESIGNS if name not in HUMAN_DESIGNS)
 COUNTING_RULE = (

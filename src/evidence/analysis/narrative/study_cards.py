@@ -48,11 +48,7 @@ from evidence.provenance.sentence import (
     verbatim,
 )
 
-DIRECTIONS = {
-    "better": "better than",
-    "worse": "worse than",
-    "no difference": "not different from",
-}
+DIRECTIONS = {"better": "better than", "worse": "worse than", "no difference": "not different from"}
 MAX_DOMAINS_NAMED = 3
 """Domains of risk of bias that a card names; of more, it gives their number."""
 CELL = ("condition", "treatment", "comparator_kind")
@@ -253,10 +249,7 @@ def _compare(dataset: Dataset, rows: pd.DataFrame, confidence: float) -> MainRes
     printed = _nearest(contrasts[contrasts["ci_low"].notna()], days)
     worded = contrasts[contrasts["value"].isna() & contrasts["direction"].isin(DIRECTIONS)]
     if set(worded["arm"]) <= set(printed["arm"]):
-        effects = (
-            *estimate_sentences(printed),
-            *_computed_effect(dataset, rows, days, confidence),
-        )
+        effects = (*estimate_sentences(printed), *_computed_effect(dataset, rows, days, confidence))
         if effects:
             return MainResult(rows, effects[:1], has_ci=True)
     if uncounted := tuple(_uncounted_pair(rows, days)):

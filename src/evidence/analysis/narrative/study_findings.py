@@ -264,10 +264,7 @@ def proportion_sentences(
             f"{row.study}/{row.arm}/{row.outcome}/{format_time(row.time, row.time_unit)}",
             f"{{outcome}}{{time}}: {{proportion}} with {{arm}}{caveat}.",
             _outcome_at_time(row)
-            | {
-                "proportion": events_of_n(row.event_count, row.n, [row.address]),
-                "arm": row.arm,
-            },
+            | {"proportion": events_of_n(row.event_count, row.n, [row.address]), "arm": row.arm},
         )
 
 

@@ -13,12 +13,7 @@ from evidence.analysis.pooling.study_effects import RATIOS
 from evidence.analysis.results import better_side
 from evidence.dataset.dataset import Dataset
 from evidence.errors import Reason
-from evidence.statistics.bayesian import (
-    BayesianMean,
-    TauPrior,
-    pool_bayesian,
-    probability_above,
-)
+from evidence.statistics.bayesian import BayesianMean, TauPrior, pool_bayesian, probability_above
 from evidence.statistics.meta_analysis import PooledMean
 
 MAX_STUDIES = 5
