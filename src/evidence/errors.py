@@ -146,12 +146,8 @@ class ProblemList:
 class DatasetError(EvidenceError):
     """The tables or the bibliography cannot be used.
 
-    Attributes
-    ----------
-    problems : tuple of Problem
-        The first reasons by file and line, at most `MAX_PROBLEMS`.
-    omitted : Counter
-        How many more each file has.
+    `problems` are the first reasons by file and line, at most `MAX_PROBLEMS`, and `omitted` counts
+    how many more each file has.
     """
 
     def __init__(self, problems: Iterable[Problem], omitted: Mapping[str, int] | None = None):

@@ -25,15 +25,9 @@ CONFIDENCE = 0.95
 class KeyNumber:
     """A number with a lasting name.
 
-    Attributes
-    ----------
-    value, text
-        At full precision, and as printed.
-    rows : tuple of str
-        The addresses (file:line) of the rows that it rests on.
-    conclusion : str
-        What it says about stated thresholds (no effect, the minimal important difference), and its
-        certainty; empty where no threshold applies.
+    `value` is at full precision, `text` as printed; `rows` are the addresses (file:line) that it
+    rests on. `conclusion` is what it says about stated thresholds (no effect, the minimal important
+    difference), and its certainty; empty where no threshold applies.
     """
 
     name: str

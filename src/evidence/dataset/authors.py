@@ -13,14 +13,8 @@ from evidence.dataset.latex_text import decode_latex
 class Author:
     """A person, or an organisation that has a last name only.
 
-    Attributes
-    ----------
-    last : str
-        Begins with the particle (de, van der).
-    particle : str
-        The particle alone.
-    suffix : str
-        Such as Jr.; not part of the other names.
+    The last name begins with the particle (de, van der); a suffix, such as Jr., is not part of the
+    other names.
     """
 
     last: str

@@ -26,16 +26,9 @@ SET_KEY = ["study", "outcome", "tool", "judged_by", "source"]
 class Tool:
     """One version of a risk-of-bias instrument.
 
-    Attributes
-    ----------
-    domains : dict of str to str
-        Each domain with its meaning.
-    designs : dict of str to str
-        For domains that apply to one study design only, that design.
-    levels : dict of str to str
-        Each judgement with its level, from best to worst.
-    rule : str
-        How the overall judgement follows: "worst", or "none".
+    `domains` has each domain with its meaning, and `designs` the study design of those that apply
+    to one design only. `levels` has each judgement with its level, from best to worst. The overall
+    judgement follows by `rule`: "worst", or "none".
     """
 
     name: str

@@ -17,12 +17,8 @@ from evidence.statistics.meta_analysis import TESTS
 class Vocabulary:
     """The words of one parameter.
 
-    Attributes
-    ----------
-    words : callable
-        From a dataset to the words. `each` in a grid stands for these.
-    special : tuple of str
-        Words that are accepted as well, such as "" for the default.
+    `words` returns those of a dataset, for which `each` in a grid stands. `special` are accepted as
+    well, such as "" for the default.
     """
 
     words: Callable[[Dataset], Sequence[str]]

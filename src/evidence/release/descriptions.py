@@ -18,16 +18,9 @@ FIELD_TYPES = {"integer": "integer", "number": "number"}
 class Release:
     """What the descriptions of a release are written from.
 
-    Attributes
-    ----------
-    citation : mapping
-        The fields of `CITATION.cff`.
-    licence : mapping
-        `name` and `link` of the licence of data and figures.
-    titles : mapping of str to str
-        Titles of figures, tables and pages by the stem of their files.
-    packaged_notebooks : bool
-        Only notebooks of the package were run, none of the project.
+    `citation` has the fields of `CITATION.cff`, `licence` the `name` and `link` of that of data and
+    figures, and `titles` those of figures, tables and pages by the stem of their files. With
+    `packaged_notebooks` only notebooks of the package were run, none of the project.
     """
 
     citation: Mapping[str, Any]

@@ -52,19 +52,11 @@ FINE = "-600dpi"
 class FigureRecord:
     """What a figure says about itself, inside its files and in the JSON file beside them.
 
-    Attributes
-    ----------
-    studies, sources : list of dict
-        Studies with participants of their own, and the other texts in which the rows were read, such
-        as the guide; each with `key`, `reference` and `link`.
-    licence : dict
-        `name` and `link`, both empty if the project states none.
-    command : str
-        The command that makes the figure again.
-    parts : dict
-        The digests behind the version, by name.
-    rows : dict
-        The cells of every row behind the figure, by the row's address (file:line).
+    `studies` are those with participants of their own, `sources` the other texts in which the rows
+    were read, such as the guide; each has `key`, `reference` and `link`. `licence` has `name` and
+    `link`, both empty if the project states none. `command` makes the figure again. `parts` has the
+    digests behind the version, by name, and `rows` the cells of every row behind the figure, by the
+    row's address (file:line).
     """
 
     id: str
