@@ -16,7 +16,7 @@ DESIGNS = {"cc": "case-control", "ci": "cumulative incidence", "ir": "incidence 
 METHODS = {"fixed": "common", "mm": "moment", "ml": "ml", "reml": "reml"}
 
 
-def ratio_trials(studies, types, covariance="greenland-longnecker"):
+def ratio_trials(studies, types):
     return [
         dose_contrasts.ratio_contrasts(
             study["dose"],
@@ -25,7 +25,6 @@ def ratio_trials(studies, types, covariance="greenland-longnecker"):
             study["cases"],
             study["n"],
             design=DESIGNS[kind],
-            covariance=covariance,
         )
         for study, kind in zip(studies, types, strict=True)
     ]
@@ -67,7 +66,7 @@ def test_greenland_and_longnecker_example_of_alcohol_and_breast_cancer():
 
 
 def test_covariances_of_log_ratios():
-    # covar.logrr.html and hamling.html
+    # covar.logrr.html
     first = [
         [0.04987985, 0.01875906, 0.01678737, 0.01780975],
         [0.01875906, 0.05463996, 0.01736485, 0.01842239],
@@ -75,32 +74,12 @@ def test_covariances_of_log_ratios():
         [0.01780975, 0.01842239, 0.01648609, 0.19714011],
     ]
     assert ALCOHOL[0].covariance == pytest.approx(np.array(first), abs=2e-8)
-    study = VALUES["alcohol_cvd"]["studies"][0]
-    variance = np.array(study["se"][1:]) ** 2
-    columns = [np.array(study[name], float) for name in ("logrr", "cases", "n")]
-    counts = dose_contrasts.hamling_counts(columns[0], variance, *columns[1:], "case-control")
-    assert counts[0] == pytest.approx([77.224, 42.864, 39.596, 14.049, 11.379], abs=1e-3)
-    assert counts[1] == pytest.approx([256.72, 167.40, 131.64, 33.257, 22.400], abs=1e-2)
 
 
 def test_every_covariance_agrees_with_dosresmeta():
     values = VALUES["alcohol_cvd"]
     for trial, expected in zip(ALCOHOL, values["greenland_longnecker"], strict=True):
         assert trial.covariance == pytest.approx(np.array(expected), rel=2e-6)
-    # Hamling's counts of cumulative incidence get the variances of rates there; see the README.
-    hamling = ratio_trials(values["studies"][:4], ["cc"] * 4, "hamling")
-    for trial, expected in zip(hamling, values["hamling"][:4], strict=True):
-        assert trial.covariance == pytest.approx(np.array(expected), rel=5e-5)
-
-
-def test_hamling_counts_have_the_printed_variances():
-    values = VALUES["alcohol_cvd"]
-    study, variance = values["studies"][4], np.array(values["studies"][4]["se"][1:]) ** 2
-    columns = [np.array(study[name], float) for name in ("logrr", "cases", "n")]
-    a, n = dose_contrasts.hamling_counts(columns[0], variance, *columns[1:], "cumulative incidence")
-    assert np.log(a / n)[1:] - np.log(a[0] / n[0]) == pytest.approx(columns[0][1:])
-    assert (1 / a - 1 / n)[1:] + 1 / a[0] - 1 / n[0] == pytest.approx(variance)
-    assert n[0] / n.sum() == pytest.approx(480 / 1795)
 
 
 def test_linear_trend_of_alcohol_and_cardiovascular_disease():
@@ -234,17 +213,6 @@ def test_emax_has_the_largest_likelihood():
 # By hand arithmetic.
 
 
-def test_contrasts_of_counts_share_the_variance_of_the_reference():
-    trial = dose_contrasts.count_contrasts([0, 1, 2], [5, 10, 15], [20, 20, 20], measure="rr")
-    assert trial.effect == pytest.approx(np.log([2, 3]))
-    # 1/5 - 1/20 = 0.15; 1/10 - 1/20 = 0.05; 1/15 - 1/20 = 1/60
-    assert trial.covariance == pytest.approx(np.array([[0.2, 0.15], [0.15, 0.15 + 1 / 60]]))
-    trial = dose_contrasts.count_contrasts([0, 1], [0, 4], [10, 10], measure="or")
-    assert trial.effect == pytest.approx([np.log((4.5 / 6.5) / (0.5 / 10.5))])
-    trial = dose_contrasts.count_contrasts([0, 1], [0, 4], [10, 10], measure="rd")
-    assert (trial.effect[0], trial.covariance[0, 0]) == pytest.approx((0.4, 0.024))
-
-
 def test_contrasts_of_means_use_the_variance_of_each_arm():
     trial = dose_contrasts.mean_contrasts([0, 1, 2], [10, 8, 4], [2, 3, 4], [4, 9, 16])
     assert trial.effect == pytest.approx([-2, -6])
@@ -325,8 +293,6 @@ def test_emax_refuses_data_on_a_straight_line():
 
 
 def test_impossible_numbers_are_refused():
-    with pytest.raises(ValueError, match="events must lie between 0"):
-        dose_contrasts.count_contrasts([0, 1], [3, 12], [10, 10])
     with pytest.raises(ValueError, match="an SD above 0"):
         dose_contrasts.mean_contrasts([0, 1], [1, 2], [0, 1], [10, 10])
     with pytest.raises(ValueError, match="not positive definite"):

@@ -64,8 +64,7 @@ covariances <- function(data, method) by_study(data, function(s) plain(covar.log
 
 alcohol <- list(
   studies = columns(alcohol_cvd, ratio_columns), type = as.character(tapply(as.character(alcohol_cvd$type), alcohol_cvd$id, `[`, 1)),
-  greenland_longnecker = covariances(alcohol_cvd, "gl"), hamling = covariances(alcohol_cvd, "h"),
-  hamling_counts = by_study(alcohol_cvd, function(s) plain(hamling(y = logrr, v = se^2, cases = cases, n = n, type = type, data = s))))
+  greenland_longnecker = covariances(alcohol_cvd, "gl"))
 places <- num(quantile(alcohol_cvd$dose, c(.1, .5, .9)))
 alcohol$knots <- places
 basis <- function(x, t) {

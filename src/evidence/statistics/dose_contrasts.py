@@ -1,14 +1,14 @@
 """The effects of a trial's doses against its reference dose, with their covariances.
 
-They come from counts or means per arm, or from adjusted ratios as a study prints them. Doses share
-the reference arm, so that their effects are correlated.
+They come from means per arm, or from adjusted ratios as a study prints them. Doses share the
+reference arm, so that their effects are correlated.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import brentq, root
+from scipy.optimize import brentq
 
 from evidence.statistics.effect_sizes import hedges_correction
 
@@ -25,34 +25,6 @@ class DoseContrasts(NamedTuple):
     reference: float
     effect: np.ndarray
     covariance: np.ndarray
-
-
-def count_contrasts(
-    dose: ArrayLike, events: ArrayLike, n: ArrayLike, *, measure: str = "or"
-) -> DoseContrasts:
-    """Return the contrasts of a trial from counts per arm; the first arm is the reference.
-
-    If a cell of a trial is 0, 1/2 is added to all cells of that trial for a ratio. Raise
-    `ValueError` for lists of unequal length, fewer than 2 arms, or counts that are impossible.
-
-    Parameters
-    ----------
-    dose, events, n : array_like of shape (m + 1,)
-    measure : {"rr", "or", "rd"}
-    """
-    dose, events, n = _columns(dose, events, n)
-    if np.any((events < 0) | (events > n) | (n <= 0)):
-        raise ValueError("events must lie between 0 and the number of participants")
-    if measure == "rd":
-        risk = events / n
-        return _contrasts(dose, risk, risk * (1 - risk) / n)
-    if np.any((events == 0) | (events == n)):
-        events, n = events + 0.5, n + 1.0
-    if measure == "rr":
-        return _contrasts(dose, np.log(events / n), 1 / events - 1 / n)
-    if measure == "or":
-        return _contrasts(dose, np.log(events / (n - events)), 1 / events + 1 / (n - events))
-    raise ValueError(f"measure must be one of rr, or, rd; got {measure!r}")
 
 
 def mean_contrasts(
@@ -105,14 +77,12 @@ def ratio_contrasts(
     n: ArrayLike,
     *,
     design: str,
-    covariance: str = "greenland-longnecker",
 ) -> DoseContrasts:
     """Return the contrasts of a study that prints adjusted ratios; the first row is the reference.
 
-    The covariances, which no text prints, come from counts that fit the adjusted ratios: with the
-    study's own margins (Greenland and Longnecker), or with the printed variances and the study's
-    proportions of unexposed and of non-cases (Hamling). Raise `ValueError` for lists of unequal
-    length, impossible counts or standard errors, an unknown word, or no counts that fit.
+    The covariances, which no text prints, come from counts with the study's own margins that fit
+    the adjusted ratios. Raise `ValueError` for lists of unequal length, impossible counts or standard
+    errors, or an unknown design.
 
     Parameters
     ----------
@@ -121,11 +91,10 @@ def ratio_contrasts(
         or person-time.
     design : {"case-control", "cumulative incidence", "incidence rate"}
         The ratio is an odds ratio, a risk ratio or a rate ratio.
-    covariance : {"greenland-longnecker", "hamling"}
 
     References
     ----------
-    greenland1992, hamling2008, orsini2012.
+    greenland1992, orsini2012.
     """
     dose, log_ratio, se, cases, n = _columns(dose, log_ratio, se, cases, n)
     if design not in DESIGNS:
@@ -137,16 +106,9 @@ def ratio_contrasts(
         raise ValueError("a ratio or its standard error is missing")
     if not np.all(variance > 0):
         raise ValueError("each standard error must be above 0")
-    if covariance == "greenland-longnecker":
-        crude = _crude_variance(*greenland_longnecker_counts(log_ratio, cases, n, design), design)
-        total = crude[0] + crude[1:]
-        scale = np.sqrt(variance / total)
-        shared = crude[0] * np.outer(scale, scale)
-    elif covariance == "hamling":
-        a0, n0 = (c[0] for c in hamling_counts(log_ratio, variance, cases, n, design))
-        shared = np.full((len(dose) - 1,) * 2, float(_crude_variance(a0, n0, design)))
-    else:
-        raise ValueError(f"covariance must be greenland-longnecker or hamling; got {covariance!r}")
+    crude = _crude_variance(*greenland_longnecker_counts(log_ratio, cases, n, design), design)
+    scale = np.sqrt(variance / (crude[0] + crude[1:]))
+    shared = crude[0] * np.outer(scale, scale)
     np.fill_diagonal(shared, variance)
     return DoseContrasts(dose[1:], float(dose[0]), log_ratio[1:], shared)
 
@@ -168,40 +130,6 @@ def greenland_longnecker_counts(
     bound = 50.0 + float(np.abs(log_ratio).max())
     log_odds = brentq(lambda value: fitted(value).sum() - total, -bound, bound, xtol=1e-14)
     return fitted(log_odds), n
-
-
-def hamling_counts(
-    log_ratio: np.ndarray, variance: np.ndarray, cases: np.ndarray, n: np.ndarray, design: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return cases and participants that fit the ratios and variances (hamling2008).
-
-    Of the study's own counts, the proportion of the reference dose among those without the outcome
-    (participants, person-time) and the ratio of these to the cases are kept.
-    """
-    others = n - cases if design == "case-control" else n
-    targets = np.log([others[0] / others.sum(), others.sum() / cases.sum()])
-    sign = {"case-control": 1.0, "cumulative incidence": -1.0, "incidence rate": 0.0}[design]
-
-    def counts(logs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        a0, b0 = np.exp(logs)
-        ratio = a0 / b0 * np.exp(log_ratio[1:])
-        a = (1 + sign * ratio) / (variance - 1 / a0 - sign / b0)
-        return np.append(a0, a), np.append(b0, a / ratio)
-
-    def distance(logs: np.ndarray) -> np.ndarray:
-        a, b = counts(logs)
-        sums = np.abs([b.sum(), a.sum()])
-        return np.array([logs[1] - np.log(sums[0]), np.log(sums[0] / sums[1])]) - targets
-
-    # The variances bound the reference counts from below; the search starts above that bound.
-    start = np.log([cases[0], others[0]])
-    smallest = np.exp(-start[0]) + sign * np.exp(-start[1])
-    start += max(0.0, float(np.log(1.5 * smallest / variance.min())))
-    found = root(distance, start, method="hybr", options={"xtol": 1e-13})
-    a, b = counts(found.x)
-    if np.abs(distance(found.x)).max() > 1e-6 or np.any(a <= 0) or np.any(b <= 0):
-        raise ValueError("no counts fit the printed ratios and standard errors")
-    return a, (a + b if design == "case-control" else b)
 
 
 def _contrasts(dose: np.ndarray, values: np.ndarray, variances: np.ndarray) -> DoseContrasts:
