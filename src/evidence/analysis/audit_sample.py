@@ -58,11 +58,7 @@ def error_rate(dataset: Dataset) -> Sentence:
 
     A wrong row still counts after it was corrected: the rate is that of extraction, not of the
     corrected table, which the sentence states apart. A confirmed row that was changed since counts
-    as not audited. Rows without a seed were chosen, not drawn at random.
-
-    References
-    ----------
-    wilson1927.
+    as not audited. Rows without a seed were chosen, not drawn at random. References: wilson1927.
     """
     present = {row_digest(row) for row in dataset.reported_results.itertuples()}
     answers = dataset.audits.drop_duplicates("row", keep="last")

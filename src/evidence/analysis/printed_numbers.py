@@ -96,11 +96,7 @@ def possible_counts(as_printed: str, n: int) -> range:
     """Return the counts out of `n` that round to the first percentage of a printed text.
 
     Halves may have been rounded up or down, so both are allowed. A limit like <1% allows every
-    count within it. A text without a percentage allows no count.
-
-    References
-    ----------
-    brown2017.
+    count within it. A text without a percentage allows no count. References: brown2017.
     """
     parsed = printed_percentage(as_printed)
     if parsed is None:

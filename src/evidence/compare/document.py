@@ -1,10 +1,6 @@
 """The differences between two versions as a document: Markdown, HTML and JSON.
 
-The sections follow the order of PRISMA-LSR for living reviews.
-
-References
-----------
-akl2024.
+The sections follow the order of PRISMA-LSR for living reviews. References: akl2024.
 """
 
 from collections.abc import Iterable

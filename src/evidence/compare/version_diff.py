@@ -1,8 +1,6 @@
 """What changed between two versions of a project: rows, key numbers, claims and unknowns.
 
-References
-----------
-akl2024.
+References: akl2024.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

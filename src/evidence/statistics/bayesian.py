@@ -230,17 +230,14 @@ def pool_bayesian(
 ) -> BayesianMean:
     """Return the posterior of the pooled mean of K studies.
 
-    Raise `ValueError` for effects that cannot be pooled, or a prior that is not one.
+    Raise `ValueError` for effects that cannot be pooled, or a prior that is not one. References:
+    rover2020, rover2021.
 
     Parameters
     ----------
     prior : TauPrior
     mu_mean, mu_sd : float
         Mean and standard deviation of the normal prior of the effect; flat if infinite.
-
-    References
-    ----------
-    rover2020, rover2021.
     """
     yi, vi = check_effects(yi, vi)
     if not mu_sd > 0:

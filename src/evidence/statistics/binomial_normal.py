@@ -67,16 +67,12 @@ def pool_proportions_glmm(
     """Return the pooled log odds of the proportion of one group.
 
     Raise `ValueError` for impossible counts, fewer than 2 studies, or nobody or everybody with the
-    outcome.
+    outcome. References: stijnen2010, lin2020.
 
     Parameters
     ----------
     test : {"z", "t"}
         Wald's test with a normal distribution or with t and k - 1 degrees of freedom.
-
-    References
-    ----------
-    stijnen2010, lin2020.
     """
     x, n = (np.atleast_1d(counts) for counts in check_counts(events, n))
     _require_two(len(n))
@@ -107,7 +103,8 @@ def pool_odds_ratio_glmm(
     """Return the pooled log odds ratio of K two-by-two tables.
 
     Raise `ValueError` for impossible counts, an unknown model, fewer than 2 studies with
-    information, or groups so far apart that the ratio has no finite estimate.
+    information, or groups so far apart that the ratio has no finite estimate. References:
+    stijnen2010.
 
     Parameters
     ----------
@@ -117,10 +114,6 @@ def pool_odds_ratio_glmm(
         intercept of its own, with plus and minus half of the log odds ratio in the groups.
     test
         As for `pool_proportions_glmm`.
-
-    References
-    ----------
-    stijnen2010.
     """
     if model not in MODELS:
         raise ValueError(f"model must be one of {', '.join(MODELS)}; got {model!r}")

@@ -45,11 +45,7 @@ def check_counts(events: ArrayLike, n: ArrayLike) -> tuple[np.ndarray, np.ndarra
 def wilson_interval(events: ArrayLike, n: ArrayLike, confidence: float = 0.95) -> Estimate:
     """Return a proportion with Wilson's score interval.
 
-    The interval stays inside 0 to 1 and has a width even at 0 or n events.
-
-    References
-    ----------
-    wilson1927.
+    The interval stays inside 0 to 1 and has a width even at 0 or n events. References: wilson1927.
     """
     events, n = check_counts(events, n)
     z = critical_value(confidence)
@@ -67,9 +63,7 @@ def risk_difference_interval(
 ) -> Estimate:
     """Return the difference of two proportions with Newcombe's interval (his method 10).
 
-    References
-    ----------
-    newcombe1998.
+    References: newcombe1998.
     """
     group1 = wilson_interval(events1, n1, confidence)
     group2 = wilson_interval(events2, n2, confidence)
@@ -84,9 +78,7 @@ def risk_ratio_interval(
 ) -> Estimate:
     """Return the ratio of two proportions with Katz's interval on the log scale.
 
-    References
-    ----------
-    katz1978.
+    References: katz1978.
     """
     a, n1 = check_counts(events1, n1)
     c, n2 = check_counts(events2, n2)
@@ -100,9 +92,7 @@ def odds_ratio_interval(
 ) -> Estimate:
     """Return the ratio of two odds with Woolf's interval on the log scale.
 
-    References
-    ----------
-    woolf1955.
+    References: woolf1955.
     """
     a, n1 = check_counts(events1, n1)
     c, n2 = check_counts(events2, n2)

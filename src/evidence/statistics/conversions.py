@@ -3,11 +3,7 @@
 The formulas and examples are those of the Cochrane Handbook, 6.3 and 6.5.2. Inputs are array_like
 of shape (K,); ratios are on the log scale. `df` are the degrees of freedom of the t distribution
 behind an interval or a p value of means; infinite is the normal distribution. Impossible numbers
-give NaN or infinity, which callers refuse.
-
-References
-----------
-higgins2019handbook.
+give NaN or infinity, which callers refuse. References: higgins2019handbook.
 """
 
 import numpy as np

@@ -39,7 +39,7 @@ def mean_contrasts(
     """Return the contrasts of a trial from means per arm; the first arm is the reference.
 
     Raise `ValueError` for lists of unequal length, fewer than 2 arms, SDs not above 0, or fewer
-    than 2 in an arm.
+    than 2 in an arm. References: crippa2016, hedges1981.
 
     Parameters
     ----------
@@ -49,10 +49,6 @@ def mean_contrasts(
         that of each arm, as elsewhere in this package.
     correct_bias : bool, default True
         Multiply standardised differences by Hedges' correction.
-
-    References
-    ----------
-    crippa2016, hedges1981.
     """
     dose, mean, sd, n = _columns(dose, mean, sd, n)
     if np.any((sd <= 0) | (n < 2)):
@@ -81,8 +77,8 @@ def ratio_contrasts(
     """Return the contrasts of a study that prints adjusted ratios; the first row is the reference.
 
     The covariances, which no text prints, come from counts with the study's own margins that fit
-    the adjusted ratios. Raise `ValueError` for lists of unequal length, impossible counts or standard
-    errors, or an unknown design.
+    the adjusted ratios. Raise `ValueError` for lists of unequal length, impossible counts or
+    standard errors, or an unknown design. References: greenland1992, orsini2012.
 
     Parameters
     ----------
@@ -91,10 +87,6 @@ def ratio_contrasts(
         or person-time.
     design : {"case-control", "cumulative incidence", "incidence rate"}
         The ratio is an odds ratio, a risk ratio or a rate ratio.
-
-    References
-    ----------
-    greenland1992, orsini2012.
     """
     dose, log_ratio, se, cases, n = _columns(dose, log_ratio, se, cases, n)
     if design not in DESIGNS:

@@ -143,6 +143,7 @@ def fit_dose_response(
 
     Raise `ValueError` for unknown words, contrasts that are not finite or whose covariance is not
     positive definite, doses too few for the shape, or trials too few for the random effects.
+    References: crippa2016, crippa2019, greenland1992, jackson2013, jackson2014, orsini2012.
 
     Parameters
     ----------
@@ -157,10 +158,6 @@ def fit_dose_response(
         A common effect always has test `z`.
     knots : int or sequence of float, default 3
         Of a spline: how many, at percentiles of all doses (`spline_knots`), or where.
-
-    References
-    ----------
-    crippa2016, crippa2019, greenland1992, jackson2013, jackson2014, orsini2012.
     """
     options = _Options(shape, stages, method, test, confidence)
     _check(trials, options)

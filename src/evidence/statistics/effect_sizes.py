@@ -29,9 +29,7 @@ def log_risk_ratio(
 ) -> EffectSizes:
     """Return the logarithm of the ratio of two proportions.
 
-    References
-    ----------
-    katz1978.
+    References: katz1978.
     """
     a, b, c, d = _four_cells(events1, n1, events2, n2)
     yi = np.log(a / (a + b)) - np.log(c / (c + d))
@@ -43,9 +41,7 @@ def log_odds_ratio(
 ) -> EffectSizes:
     """Return the logarithm of the ratio of two odds.
 
-    References
-    ----------
-    woolf1955.
+    References: woolf1955.
     """
     a, b, c, d = _four_cells(events1, n1, events2, n2)
     return EffectSizes(np.log(a / b) - np.log(c / d), 1 / a + 1 / b + 1 / c + 1 / d)
@@ -65,11 +61,7 @@ def peto_log_odds_ratio(
 ) -> EffectSizes:
     """Return Peto's one-step log odds ratio, meant for rare events; nothing is added to cells.
 
-    The result is NaN where nobody or everybody has the outcome.
-
-    References
-    ----------
-    yusuf1985.
+    The result is NaN where nobody or everybody has the outcome. References: yusuf1985.
     """
     a, n1 = check_counts(events1, n1)
     c, n2 = check_counts(events2, n2)
@@ -107,9 +99,7 @@ def hedges_g(
 ) -> EffectSizes:
     """Return the standardised mean difference with the exact small-sample correction.
 
-    References
-    ----------
-    hedges1981.
+    References: hedges1981.
     """
     difference = mean_difference(mean1, sd1, n1, mean2, sd2, n2).yi
     sd1, n1 = _check_group(sd1, n1)
@@ -123,11 +113,7 @@ def hedges_g(
 def hedges_correction(df: ArrayLike) -> np.ndarray:
     """Return the exact factor that removes the bias of a standardised mean difference.
 
-    `df` are the degrees of freedom of the pooled standard deviation.
-
-    References
-    ----------
-    hedges1981.
+    `df` are the degrees of freedom of the pooled standard deviation. References: hedges1981.
     """
     m = np.asarray(df, float)
     return np.exp(gammaln(m / 2) - np.log(np.sqrt(m / 2)) - gammaln((m - 1) / 2))

@@ -37,15 +37,12 @@ def pool_mantel_haenszel(
     """Return the Mantel-Haenszel common effect of K two-by-two tables.
 
     Raise `ValueError` for impossible counts, an unknown measure, or a ratio that no table defines
-    (nobody, or everybody, with the outcome in one of the groups of every study).
+    (nobody, or everybody, with the outcome in one of the groups of every study). References:
+    mantel1959, greenland1985, robins1986, sato1989.
 
     Parameters
     ----------
     measure : {"rr", "or", "rd"}
-
-    References
-    ----------
-    mantel1959, greenland1985, robins1986, sato1989.
     """
     a, n1 = check_counts(events1, n1)
     c, n2 = check_counts(events2, n2)
@@ -73,11 +70,7 @@ def pool_peto(
 ) -> StratifiedEstimate:
     """Return Peto's common log odds ratio; studies without information drop out.
 
-    Raise `ValueError` for impossible counts, or no study with information.
-
-    References
-    ----------
-    yusuf1985.
+    Raise `ValueError` for impossible counts, or no study with information. References: yusuf1985.
     """
     yi, vi = (np.atleast_1d(array) for array in peto_log_odds_ratio(events1, n1, events2, n2))
     informative = np.isfinite(yi)

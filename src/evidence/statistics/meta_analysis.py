@@ -246,6 +246,7 @@ def pool(
     """Return the pooled mean of K studies.
 
     Raise `ValueError` for effects that cannot be pooled, or an unknown method, test or prediction.
+    References: hartung2001, higgins2002, higgins2009, viechtbauer2007.
 
     Parameters
     ----------
@@ -256,10 +257,6 @@ def pool(
         Formula of the prediction interval, see `PREDICTIONS`.
     tau2 : float, optional
         Use this between-study variance instead of estimating it.
-
-    References
-    ----------
-    hartung2001, higgins2002, higgins2009, viechtbauer2007.
     """
     yi, vi = check_effects(yi, vi)
     _check_options(method, test, prediction)
@@ -344,7 +341,7 @@ def fit_regression(
     """Fit effects as a linear function of moderators.
 
     Raise `ValueError` for effects that cannot be pooled, too few studies for the number of
-    coefficients, or moderators that are constant or multiples of each other.
+    coefficients, or moderators that are constant or multiples of each other. References: knapp2003.
 
     Parameters
     ----------
@@ -354,10 +351,6 @@ def fit_regression(
         Use this residual between-study variance instead of estimating it.
     method, test, confidence
         As for `pool`.
-
-    References
-    ----------
-    knapp2003.
     """
     yi, vi = check_effects(yi, vi)
     _check_options(method, test)

@@ -12,11 +12,7 @@ def size_for_proportions(p1: float, p2: float, *, alpha: float = 0.05, power: fl
     """Return participants per arm to detect a difference of two proportions.
 
     No correction for continuity is made. Raise `ValueError` for a proportion that is not between 0
-    and 1, or two that are equal.
-
-    References
-    ----------
-    fleiss2003, chapter 4.
+    and 1, or two that are equal. References: fleiss2003, chapter 4.
     """
     if not (0 <= p1 <= 1 and 0 <= p2 <= 1):
         raise ValueError(f"proportions must lie between 0 and 1; got {p1} and {p2}")
@@ -34,10 +30,7 @@ def size_for_means(
     """Return participants per arm to detect a difference of two means, standardised if `sd` is 1.
 
     Raise `ValueError` for a difference of 0, or a standard deviation that is not above 0.
-
-    References
-    ----------
-    fleiss2003.
+    References: fleiss2003.
     """
     if difference == 0 or not sd > 0:
         raise ValueError(f"difference must not be 0 and sd must be above 0; got {difference}, {sd}")

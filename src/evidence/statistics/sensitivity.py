@@ -75,9 +75,7 @@ def subgroup_analysis(
 ) -> Subgroups:
     """Pool each subgroup with a tau² of its own and test whether the subgroups differ.
 
-    References
-    ----------
-    borenstein2009, chapter 19.
+    References: borenstein2009, chapter 19.
     """
     yi, vi = check_effects(yi, vi)
     members = {name: [label == name for label in group] for name in dict.fromkeys(group)}
@@ -102,10 +100,7 @@ def egger_test(yi: ArrayLike, vi: ArrayLike) -> EggerTest:
     """Test funnel plot asymmetry by weighted regression of effects on their standard errors.
 
     Raise `ValueError` for fewer than 10 studies, or standard errors that are all the same.
-
-    References
-    ----------
-    egger1997.
+    References: egger1997.
     """
     yi, vi = check_effects(yi, vi)
     _check_number("Egger's test", len(yi))
@@ -120,10 +115,7 @@ def egger_test(yi: ArrayLike, vi: ArrayLike) -> EggerTest:
 def trim_and_fill(yi: ArrayLike, vi: ArrayLike, **options) -> TrimAndFill:
     """Add the mirror images of studies that a symmetric funnel plot would need (estimator L0).
 
-    The options also apply to the centre of the funnel; 10 or more studies are needed.
-
-    References
-    ----------
+    The options also apply to the centre of the funnel; 10 or more studies are needed. References:
     duval2000.
     """
     yi, vi = check_effects(yi, vi)

@@ -96,11 +96,7 @@ def pool_three_level(
 ) -> ThreeLevelMean:
     """Return the pooled mean of K effects nested in studies, with both variances by REML.
 
-    Parameters are as for `fit_three_level`.
-
-    References
-    ----------
-    konstantopoulos2011, pustejovsky2018.
+    Parameters are as for `fit_three_level`. References: konstantopoulos2011, pustejovsky2018.
     """
     model = _Model(yi, vi, _ones(yi), study, rho)
     mean = _pool(model, test=test, confidence=confidence, variances=variances)
@@ -134,7 +130,7 @@ def fit_three_level(
     """Fit K effects nested in studies as a linear function of moderators, by REML.
 
     Raise `ValueError` for effects or moderators that cannot be used, fewer than 2 studies, no study
-    with 2 effects, or an unknown test.
+    with 2 effects, or an unknown test. References: konstantopoulos2011, pustejovsky2018.
 
     Parameters
     ----------
@@ -149,10 +145,6 @@ def fit_three_level(
         Use these variances between and within studies instead of estimating them.
     contrasts : array_like of shape (q, p), optional
         What `moderators` tests; by default all coefficients but the first.
-
-    References
-    ----------
-    konstantopoulos2011, pustejovsky2018.
     """
     model = _Model(yi, vi, x, study, rho)
     if contrasts is None:

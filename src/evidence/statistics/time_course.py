@@ -139,6 +139,7 @@ def fit_time_course(
 
     Raise `ValueError` for effects that cannot be pooled, fewer than 3 studies, times that are not
     above 0 or all equal, an unknown shape, or an exponential that the data do not determine.
+    References: fieller1954, konstantopoulos2011, venzon1988.
 
     Parameters
     ----------
@@ -147,10 +148,6 @@ def fit_time_course(
     shape : {"log", "exponential"}
     rho : float
         Assumed correlation between the sampling errors of one study, from 0 up to below 1.
-
-    References
-    ----------
-    fieller1954, konstantopoulos2011, venzon1988.
     """
     yi, vi = check_effects(yi, vi)
     days = np.asarray(days, float)

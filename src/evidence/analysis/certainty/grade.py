@@ -3,11 +3,8 @@
 Certainty starts at high for randomised and at low for other studies and is rated down by 0, 1 or 2
 levels in each of five domains. The rules here suggest; decisions in `grade_decisions.csv` take
 precedence. The minimal important difference (MID) on either side of no effect divides effects into
-three zones: important benefit, no important difference, important harm.
-
-References
-----------
-guyatt2008, guyatt2011imprecision, guyatt2011inconsistency.
+three zones: important benefit, no important difference, important harm. References: guyatt2008,
+guyatt2011imprecision, guyatt2011inconsistency.
 """
 
 from collections import defaultdict

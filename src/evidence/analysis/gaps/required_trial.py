@@ -1,15 +1,13 @@
 """Compute the size and follow-up of the trial that would settle an unknown.
 
+References: fleiss2003, wetterslev2009.
+
 Vocabulary
 ----------
 The *required information size* is the number of participants one adequate trial needs; for a pool
 of differing studies it is divided by 1 − D². The *diversity* D² is the proportion by which the
 variance of the pooled effect falls if the studies are assumed not to differ. The *information
 fraction* is the part of the required size that the best body of evidence already has.
-
-References
-----------
-fleiss2003, wetterslev2009.
 """
 
 from collections.abc import Callable

@@ -1,13 +1,11 @@
 """Count records and studies from the searches to the results, step by step, as PRISMA 2020 does.
 
+References: page2021prisma, rethlefsen2021.
+
 Vocabulary
 ----------
 A *step* is a box of the flow diagram with a number of records or studies. Each step is the sum of
 its `parts`: of those that leave the flow there and of those that go on.
-
-References
-----------
-page2021prisma, rethlefsen2021.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,5 +1,7 @@
 """Collect the unknowns: what the tables do not answer, with the evidence and coverage of each.
 
+References: brown2006epicot, robinson2011.
+
 Vocabulary
 ----------
 An unknown is *listed* (a question of `unknowns.csv`), *derived* (a claim is about a condition,
@@ -7,10 +9,6 @@ treatment, outcome, comparator and follow-up that at most one tabulated trial me
 (a claim or reference whose source nobody could identify). Its *codes* are Robinson's reasons for a
 gap: A insufficient or imprecise, B risk of bias, C consistency unknown or lacking, D not the right
 information. Its *coverage* says which known studies may have measured it and were not read.
-
-References
-----------
-brown2006epicot, robinson2011.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
