@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from pathlib import Path
 
 import pytest
 
@@ -439,19 +440,29 @@ def test_the_columns_of_the_file_decide_and_a_missing_one_is_named(read_project,
     assert "data/studies.csv:1: column 'repeats' is missing" in capsys.readouterr().err
 
 
-def test_both_files_are_as_they_were_if_one_cannot_be_written(read_project, monkeypatch, capsys):
-    from evidence.analysis import table_entry
+@pytest.mark.parametrize("fails_at", [1, 2])
+def test_both_files_are_as_they_were_if_one_cannot_be_written(
+    read_project, monkeypatch, capsys, fails_at
+):
+    from evidence import files
 
-    def write(path, content, write=table_entry.atomic_write):
-        if path.name == "studies.csv":
-            raise OSError(28, "No space left on device", str(path))
-        write(path, content)
+    written = []
 
-    before = read_project.path(READINGS).read_bytes()
-    monkeypatch.setattr(table_entry, "atomic_write", write)
+    def write(path, data, write=Path.write_bytes):
+        if path.parent.name.startswith("evidence-") and path.parent.parent.name == "data":
+            written.append(path.name)
+            if len(written) == fails_at:
+                raise OSError(28, "No space left on device")
+        return write(path, data)
+
+    before = [read_project.path(name).read_bytes() for name in (READINGS, STUDIES)]
+    monkeypatch.setattr(files.Path, "write_bytes", write)
     assert enter(read_project, [ANSWER]) == 1
-    assert "studies.csv: cannot be written: No space left on device" in capsys.readouterr().err
-    assert read_project.path(READINGS).read_bytes() == before
+    name = written[-1]
+    expected = f"{read_project.path('data')}/{name}: cannot be written: No space left on device"
+    assert expected in capsys.readouterr().err
+    assert [read_project.path(name).read_bytes() for name in (READINGS, STUDIES)] == before
+    assert not list(read_project.path("data").glob("evidence-*"))
 
 
 # The command

@@ -15,7 +15,7 @@ import stat
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -159,19 +159,62 @@ def real_path(path: str | Path) -> Path:
 
 
 def atomic_write(path: Path, content: bytes | str) -> None:
-    """Write a file, text in UTF-8, so that at any moment it is the old one or the new one."""
-    data = content.encode() if isinstance(content, str) else content
-    if path.exists() and not path.is_file():
-        # A device or pipe, such as /dev/stdout, takes what is written; it cannot be replaced.
-        path.write_bytes(data)
-        return
-    path = real_path(path)
-    with temporary_folder(path, path.parent) as folder:
-        new = folder / path.name
-        new.write_bytes(data)
-        if path.exists():
-            shutil.copymode(path, new)
-        new.replace(path)
+    """Write a file, text in UTF-8, so that at any moment it is the old one or the new one.
+
+    Raises
+    ------
+    OSError
+        Its `filename` is the path.
+    """
+    atomic_write_all({path: content})
+
+
+def atomic_write_all(contents: Mapping[Path, bytes | str]) -> None:
+    """Write several files, each as `atomic_write` does; none unless there is room for all of them."""
+    with contextlib.ExitStack() as stack:
+        staged = []
+        for path, content in contents.items():
+            data = content.encode() if isinstance(content, str) else content
+            with _naming(path):
+                if path.exists() and not path.is_file():
+                    # A device or pipe, such as /dev/stdout, takes what is written; it cannot be
+                    # replaced.
+                    path.write_bytes(data)
+                    continue
+                target = real_path(path)
+                folder = stack.enter_context(temporary_folder(target, target.parent))
+                new = folder / target.name
+                new.write_bytes(data)
+                if target.exists():
+                    shutil.copymode(target, new)
+                staged.append((new, target))
+        for new, target in staged:
+            with _naming(target):
+                new.replace(target)
+
+
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Let an error name this file: one of writing names none, and others a temporary one."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Let one command at a time change the tables of a project; others wait for it."""
+    descriptor = None
+    # Windows has no such locks, and some network drives none of folders.
+    with contextlib.suppress(OSError, AttributeError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 @contextlib.contextmanager

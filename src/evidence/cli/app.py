@@ -171,8 +171,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return 1
     except OSError as error:
-        path = f"{error.filename}: " if error.filename else ""
-        echo(f"evidence: {path}{error.strerror or error}", err=True)
+        # Only of writing to a stream no file is known.
+        echo(f"evidence: {error.filename or 'output'}: {error.strerror or error}", err=True)
         return 1
     except (click.Abort, KeyboardInterrupt):
         echo("\nevidence: stopped. The previous reports are unchanged.", err=True)

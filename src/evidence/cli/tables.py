@@ -22,6 +22,7 @@ from evidence.cli.app import (
 )
 from evidence.cli.words import SEARCH_KINDS, UNKNOWN_STATUSES
 from evidence.errors import MAX_PROBLEMS, ParameterError, not_one_of
+from evidence.files import locked
 
 # Whoever asks for help does not wait for pandas: the commands import what they need.
 if TYPE_CHECKING:
@@ -146,7 +147,8 @@ def audit(sample: int, seed: int, auditor: str, list_only: bool, project: str) -
         cells = {name: getattr(row, name) for name in ("row", "study", "arm", "outcome")}
         cells |= {"as_printed": row.as_printed, "answer": answer, "found": found}
         cells |= {"signed_by": auditor, "date": date.today().isoformat(), "seed": seed}
-        append_row(dataset.project, AUDITS, cells)
+        with locked(dataset.project):
+            append_row(dataset.project, AUDITS, cells)
         saved += 1
     if not list_only:
         echo(f"\n{count(saved, 'answer').text} saved in {AUDITS.file}")
@@ -237,9 +239,9 @@ def add_search(searched_on: datetime | None, project: str, **cells: Any) -> int:
     excluded or kept. If anything is wrong, the command says so and writes nothing.
     """
     from evidence.dataset.dataset import append_checked_row, read_dataset
+    from evidence.dataset.project_folder import find_project
     from evidence.dataset.schema import SEARCHES
 
-    dataset = read_dataset(project)
     for name in ("conditions", "treatments", "outcomes"):
         cells[name] = "; ".join(cells[name])
     if cells["screened"] is None:
@@ -247,8 +249,10 @@ def add_search(searched_on: datetime | None, project: str, **cells: Any) -> int:
     if cells["excluded"] is None:
         cells["excluded"] = max(0, cells["screened"] - cells["kept"])
     cells["date"] = (searched_on or datetime.today()).date().isoformat()
-    cells["search"] = cells["search"] or _next_search(dataset.searches["search"])
-    append_checked_row(dataset.project, SEARCHES, cells)
+    folder = find_project(project)
+    with locked(folder):
+        cells["search"] = cells["search"] or _next_search(read_dataset(folder).searches["search"])
+        append_checked_row(folder, SEARCHES, cells)
     echo(f"added to {SEARCHES.file}: {cells['search']}")
     return 0
 

@@ -53,7 +53,14 @@ NO_PROGRAMS = (
     "-c", "protocol.allow=never",
 )  # fmt: skip
 """Options by which git starts none of the programs that a repository's configuration can name."""
-NO_FETCH = {"GIT_NO_LAZY_FETCH": "1", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
+FIXED_VARIABLES = {
+    "GIT_NO_LAZY_FETCH": "1", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C",
+}  # fmt: skip
+KEPT_VARIABLES = ("GIT_CONFIG", "GIT_CEILING_", "GIT_DISCOVERY_", "GIT_EXEC_PATH")
+"""Those that a person sets. Others, as git sets for hooks, may lead to another repository."""
+NOT_THERE = re.compile(r"not a git repository \(or any|No names found|No tags can describe")
+"""How git says that there is nothing; whatever else it says keeps it from reading."""
+WITHOUT_HISTORY = "This clone lacks earlier commits. Get them with: git fetch --unshallow --tags"
 MAX_TAGS = 12
 """Tags that a message lists: the latest versions."""
 _DOSE = "dose_mg_per_kg"
@@ -163,11 +170,17 @@ def _resolve(revision: str, root: Path) -> str:
         tags = tag_names(root)
         listed = f" Tags: {', '.join(tags[-MAX_TAGS:])}" if tags else ""
         listed = listed or " It has no tags; name a commit, such as HEAD~1"
+        listed += f". {WITHOUT_HISTORY}" if is_shallow(root) else ""
         raise EvidenceError(
             f"{revision}: not a folder, a values.json or a revision of the repository at {root}."
             f"{did_you_mean(revision, tags)}{listed}"
         )
     return commit.decode().strip()
+
+
+def is_shallow(root: Path) -> bool:
+    """Return whether a repository is a clone without its whole history."""
+    return run_git(root, "rev-parse", "--is-shallow-repository").strip() == b"true"
 
 
 def tag_names(root: Path) -> list[str]:
@@ -234,9 +247,31 @@ def _with_dose_units(
 
 
 def run_git(root: Path, *arguments: str) -> bytes:
-    """Return the output of a git command that only reads; empty if it fails."""
+    """Return the output of a git command that only reads; empty if what it asks for is not there.
+
+    Raises
+    ------
+    EvidenceError
+        The folder is in a repository that cannot be read, or git is not installed.
+    """
+    if not any((folder / ".git").exists() for folder in (root, *root.parents)):
+        return b""
+    environment = {
+        name: text
+        for name, text in os.environ.items()
+        if not name.startswith("GIT_") or name.startswith(KEPT_VARIABLES)
+    }
     try:
-        command = ["git", *NO_PROGRAMS, "-C", str(root), *arguments]
-        return subprocess.run(command, capture_output=True, env=os.environ | NO_FETCH).stdout
-    except FileNotFoundError:
-        raise EvidenceError("git is not installed; name a folder or a values.json") from None
+        done = subprocess.run(
+            ["git", *NO_PROGRAMS, "-C", str(root), *arguments],
+            capture_output=True,
+            env=environment | FIXED_VARIABLES,
+        )
+    except OSError as error:
+        raise EvidenceError(
+            f"git cannot be started: {error.strerror}. Install git, or name a folder or a values.json"
+        ) from None
+    reason = " ".join(done.stderr.decode("utf-8", "replace").split())
+    if done.returncode and reason and not NOT_THERE.search(reason):
+        raise EvidenceError(f"{root}: git failed: {reason}")
+    return done.stdout

@@ -28,7 +28,7 @@ from evidence.dataset.csv_layout import csv_message
 from evidence.dataset.project_folder import find_project
 from evidence.dataset.schema import BIBLIOGRAPHY_FILE
 from evidence.errors import EvidenceError
-from evidence.files import atomic_write, parse_json, read_bytes
+from evidence.files import atomic_write, locked, parse_json, read_bytes
 
 RIS_TYPES = {
     **dict.fromkeys(("JOUR", "JFULL", "EJOUR", "MGZN", "NEWS"), "article"),
@@ -126,7 +126,12 @@ def import_references(
             )
         done.incomplete += [p.message for p in written.problems.get(reference.key, ())]
     if not dry_run:
-        atomic_write(target, new)
+        with locked(target.parent):
+            if target.is_file() and read_bytes(target) != old:
+                raise EvidenceError(
+                    f"{target}: changed while this command ran. Nothing was written; run it again"
+                )
+            atomic_write(target, new)
     return done
 
 

@@ -17,7 +17,7 @@ from evidence.build.build import BuildOptions, build_reports, outdated_reports
 from evidence.build.fingerprint import library_versions
 from evidence.build.progress import Progress
 from evidence.compare.document import diff_markdown
-from evidence.compare.git_versions import read_version, tag_names
+from evidence.compare.git_versions import WITHOUT_HISTORY, is_shallow, read_version, tag_names
 from evidence.compare.version_diff import diff_datasets
 from evidence.dataset import schema
 from evidence.dataset.csv_reader import read_tables
@@ -123,7 +123,7 @@ def build_release(
         reasons = "; ".join(f"{name}: {reason}" for name, reason in outdated.items())
         option = " --packaged-notebooks" if packaged_only() else ""
         raise ReportError(f"The reports are out of date. Run: evidence report{option} ({reasons})")
-    since = since or revision.last_tag(folder, _tags(version)) or NO_VERSION
+    since = since or _last_version(folder, version)
     progress.status(f"comparing with {since}")
     before, changes = _changes(since, folder, dataset, version)
     with _citation_file(folder, text) as cites_anew:
@@ -203,6 +203,14 @@ def _project_files(folder: Path) -> dict[str, Path]:
 def _by_name(folder: Path, paths: list[Path]) -> dict[str, Path]:
     names = {path.relative_to(folder).as_posix(): path for path in paths if path.is_file()}
     return {name: path for name, path in names.items() if not re.search(r"(^|/)[._]|\.pyc$", name)}
+
+
+def _last_version(folder: Path, version: str) -> str:
+    """Return the last tag; there may be none, unless only the last commits are here."""
+    tag = revision.last_tag(folder, _tags(version))
+    if not tag and is_shallow(folder):
+        raise EvidenceError(f"There is no tag. {WITHOUT_HISTORY}, or name a version with --since")
+    return tag or NO_VERSION
 
 
 def _changes(since: str, folder: Path, dataset: Dataset, version: str) -> tuple[str, str]:

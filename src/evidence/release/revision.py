@@ -41,7 +41,7 @@ def uncommitted_files(project: Path, files: Iterable[str]) -> Iterator[str]:
 
 def _state(path: Path, blob: str) -> str:
     if not path.is_file():
-        return "was deleted"
+        return "is missing or not checked out"
     content = path.read_bytes()
     # Git for Windows writes other line ends than it commits.
     forms = (content, content.replace(b"\r\n", b"\n"))
