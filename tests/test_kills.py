@@ -170,7 +170,10 @@ def test_disk_error_is_one_line_and_leaves_the_previous_reports(
     assert not [path for path in bakery.root.iterdir() if path.name.startswith(".")]
 
 
-def test_interrupted_command_leaves_the_previous_reports_and_no_process(bakery, tmp_path):
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_interrupted_command_leaves_the_previous_reports_and_no_process(bakery, tmp_path, name):
+    """Twice, to all processes of a terminal, as an impatient person presses Ctrl-C."""
+    sent = getattr(signal, name)
     before = require_whole(bakery.path("reports"))
     bakery.notebook(
         "10_bread",
@@ -188,9 +191,10 @@ def test_interrupted_command_leaves_the_previous_reports_and_no_process(bakery, 
             break
         assert started.poll() is None, started.stderr.read()
         time.sleep(0.1)
-    started.send_signal(signal.SIGINT)
+    for _ in range(2):
+        os.killpg(started.pid, sent)
     errors = started.communicate(timeout=60)[1]
-    assert started.returncode == 130
+    assert started.returncode == 128 + sent
     assert "previous reports" in errors.splitlines()[-1]
     assert "Traceback" not in errors
     for text in (tmp_path / "ids").read_text().split():
@@ -199,6 +203,7 @@ def test_interrupted_command_leaves_the_previous_reports_and_no_process(bakery, 
                 os.kill(int(text), 0)
                 time.sleep(0.1)
     assert require_whole(bakery.path("reports")) == before
+    assert not [path for path in bakery.root.iterdir() if path.name.startswith(".")]
 
 
 @pytest.fixture

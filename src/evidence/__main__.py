@@ -7,6 +7,7 @@ long as starting Python.
 import contextlib
 import io
 import os
+import signal
 import sys
 
 COMMANDS = {
@@ -36,6 +37,8 @@ MIN_OPEN_FILES = 64
 """Twice as many as a build of two notebooks at a time opens."""
 MAX_TIME = 253_402_300_799
 """Seconds from 1970 to the end of the year 9999, after which no date can be written."""
+STOPPING = ("SIGINT", "SIGTERM", "SIGHUP")
+"""Signals at which a command removes what it has begun, and ends."""
 USAGE = """\
 Usage: evidence COMMAND [OPTIONS]
 
@@ -60,6 +63,31 @@ def overview() -> str:
 
 def main() -> int:
     """Run the command line and return its exit code."""
+    try:
+        _stop_at_signals()
+        return _run()
+    except KeyboardInterrupt as interrupt:
+        # While the libraries of a command were loaded; after that, the command says it.
+        sys.stderr.write("evidence: stopped.\n")
+        return 128 + interrupt.args[0]
+
+
+def _stop_at_signals() -> None:
+    """Let each of these signals end the command as Ctrl-C does; those that are ignored stay so."""
+    for number in [getattr(signal, name) for name in STOPPING if hasattr(signal, name)]:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _stop)
+
+
+def _stop(number: int, _: object) -> None:
+    # Whoever presses Ctrl-C twice does not interrupt the cleaning up.
+    for name in STOPPING:
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    raise KeyboardInterrupt(number)
+
+
+def _run() -> int:
     _prepare_streams()
     is_completion = "_EVIDENCE_COMPLETE" in os.environ
     if sys.argv[1:] in ([], ["--help"]) and not is_completion:

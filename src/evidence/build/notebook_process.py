@@ -63,9 +63,15 @@ def start_fork_server(project: Path, *, precompute: bool) -> None:
     variables = {PRELOAD_VARIABLE: options, "PYTHONSAFEPATH": "1"}
     added = {name: text for name, text in variables.items() if not os.environ.get(name)}
     os.environ.update(added)
+    # A program starts with the signals ignored that its parent ignores: Ctrl-C, which a terminal sends
+    # to all processes, is for this one alone, and would end the server in a traceback.
+    is_main = threading.current_thread() is threading.main_thread()
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN) if is_main else None
     try:
         forkserver.ensure_running()
     finally:
+        if is_main:
+            signal.signal(signal.SIGINT, handler)
         for name in added:
             del os.environ[name]
 

@@ -1,12 +1,14 @@
 """The group of all commands, the options that they share, and what turns errors into messages.
 
 Exit codes: 0 success, 1 the data or a notebook is at fault or a figure is out of date, 2 the
-command itself is wrong, 130 stopped, 141 the reader of the output went away.
+command itself is wrong, 130 stopped (129 and 143 by SIGHUP and SIGTERM), 141 the reader of the
+output went away.
 """
 
 import inspect
 import math
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -174,9 +176,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Only of writing to a stream no file is known.
         echo(f"evidence: {error.filename or 'output'}: {error.strerror or error}", err=True)
         return 1
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt) as error:
         echo("\nevidence: stopped. The previous reports are unchanged.", err=True)
-        return 130
+        # Click turns an interrupt into Abort. Its argument is the signal, see `evidence.__main__`.
+        numbers = [n for n in (error.__cause__ or error).args if isinstance(n, int)]
+        return 128 + (numbers or [signal.SIGINT])[0]
     return code or 0
 
 
