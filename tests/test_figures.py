@@ -34,10 +34,14 @@ from evidence.figures.dose_response_curve import lay_out_dose_response_curve
 from evidence.figures.evidence_map import lay_out_evidence_map
 from evidence.figures.follow_up_timeline import FollowUpLayout, lay_out_follow_up
 from evidence.figures.forest_plot import lay_out_cumulative, lay_out_explorer_forest, lay_out_forest
-from evidence.figures.layout import draw, split_into_pages
+from evidence.figures.layout import PAGE_HEIGHT, draw, split_into_pages
 from evidence.figures.proportions_by_arm import lay_out_proportions_by_arm
-from evidence.figures.risk_of_bias import lay_out_risk_of_bias, lay_out_risk_of_bias_summary
-from evidence.figures.specification_curve import lay_out_specification_curve
+from evidence.figures.risk_of_bias import (
+    RiskOfBiasLayout,
+    lay_out_risk_of_bias,
+    lay_out_risk_of_bias_summary,
+)
+from evidence.figures.specification_curve import MAX_LANES, lay_out_specification_curve
 from evidence.figures.study_flow import lay_out_study_flow
 from evidence.figures.time_course import lay_out_time_course
 from evidence.provenance.sentence import format_difference
@@ -559,6 +563,71 @@ def test_a_chart_too_long_for_a_page_becomes_several(layouts):
         ("fig-risen-2", 10, 10),
     ]
     assert split_into_pages(layouts["arms"]) == (layouts["arms"],)
+
+
+@pytest.mark.parametrize("name", ["arms", "proportions", "subgroups", "all trials, ratio"])
+def test_each_page_of_a_long_chart_fits_at_both_widths_and_has_the_same_axes(layouts, name):
+    layout = layouts[name]
+    frame = pd.concat([layout.frame] * 15, ignore_index=True)
+    if "dose" in frame:
+        frame = frame.sort_values("dose", kind="stable")
+    reading = layout.reading[: len(layout.frame)] * 15
+    pages = split_into_pages(replace(layout, frame=frame, reading=reading))
+    figures = [draw(page, width) for page in pages for width in WIDTHS]
+    assert len(pages) > 1
+    assert max(figure.get_figheight() for figure in figures) <= PAGE_HEIGHT
+    assert len({figure.axes[0].get_xlim() for figure in figures}) == 1
+    # The heading of a subgroup is repeated.
+    rows = [frame[frame["estimate"].notna()] if "estimate" in frame else frame
+            for frame in (frame, *(page.frame for page in pages))]  # fmt: skip
+    assert pd.concat(rows[1:])["name"].to_list() == rows[0]["name"].to_list()
+
+
+def test_rows_with_long_texts_are_measured(layouts):
+    """A plot of 20 such lines is higher than a page of one column; of 20 short ones it is not."""
+    layout = layouts["forest"]
+    frame = pd.concat([layout.frame.head(1)] * 20, ignore_index=True)
+    short = replace(layout, frame=frame, reading=layout.reading[:1] * 20)
+    assert len(split_into_pages(short)) == 1
+    name = "The cooperative study group of the northern counties 1990"
+    long = replace(short, frame=frame.assign(label=name, group1="12345.67 (1234.56), 12345"))
+    assert [len(page.frame) for page in split_into_pages(long)] == [10, 10]
+
+
+@pytest.mark.parametrize(("start", "end", "kinds"), [(0, 3, "hs"), (2, 4, "hs"), (1, 4, "hshs")])
+def test_a_page_begins_with_the_heading_of_its_first_study(layouts, start, end, kinds):
+    layout = layouts["subgroups"]
+    frame = layout.frame.head(4).assign(kind=["heading", "study", "heading", "study"])
+    page = replace(layout, frame=frame).rows(start, end)
+    assert [kind[0] for kind in page["frame"]["kind"]] == list(kinds)
+    assert len(page["reading"]) >= len(kinds)
+
+
+def test_each_page_of_judgements_names_the_judge(layouts, monkeypatch):
+    monkeypatch.setattr(RiskOfBiasLayout, "rows_per_page", 2)
+    lines = ("A judge", "Baker", "Miller", "B judge", "Cooper")
+    frame = pd.DataFrame({"line": [1, 2, 4], "lane": 0, "level": "low", "overruled": False})
+    layout = replace(layouts["risk of bias"], lines=lines, headings=(0, 3), frame=frame,
+                     reading=("Baker.", "Miller.", "Cooper."))  # fmt: skip
+    pages = split_into_pages(layout)
+    assert [(page.lines, page.headings, page.reading) for page in pages] == [
+        (("A judge", "Baker"), (0,), ("Baker.",)),
+        (("A judge", "Miller"), (0,), ("Miller.",)),
+        (("B judge", "Cooper"), (0,), ("Cooper.",)),
+    ]
+    assert all(page.frame["line"].tolist() == [1] for page in pages)
+
+
+def test_choices_of_few_specifications_are_counted_where_the_lanes_would_not_fit(dataset, results):
+    curve = specification_curve(dataset, results, question(dataset, results, "rr"),
+                                outcomes=["risen"], times=[1])  # fmt: skip
+    names = [f"outcome {number}" for number in range(40)]
+    frame = pd.concat([curve.frame.assign(definition=name) for name in names])
+    layout = lay_out_specification_curve(replace(curve, frame=frame), confidence=0.95)
+    assert sum(1 + len(values) for values in layout.lanes.values()) == MAX_LANES
+    omitted = 40 - len(layout.lanes["definition"])
+    assert f"Not shown below the curve: {omitted} choices with" in str(layout.caption)
+    assert draw(layout).get_figheight() <= PAGE_HEIGHT
 
 
 def test_a_timeline_is_divided_between_its_lanes(layouts, monkeypatch):

@@ -1,6 +1,7 @@
 """Doses across trials: each treated arm against the comparator of its own trial, a row each."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -63,9 +64,15 @@ class AllTrialsDoseLayout(Layout):
     that favours the treatment: 1 above, -1 below, 0 not known.
     """
 
+    rows_per_page = 40
     measure: str
     outcome: str
     better: int
+
+    def rows(self, start: int, end: int) -> dict[str, Any]:
+        """Return the fields that differ if the layout has only some of its arms."""
+        fields = super().rows(start, end)
+        return fields | {"frame": _number_lines(fields["frame"])}
 
 
 def lay_out_dose_effect_all_trials(
@@ -85,7 +92,7 @@ def lay_out_dose_effect_all_trials(
     frame = frame.sort_values(["dose", "direction", "study"], kind="stable").reset_index(drop=True)
     readings = dataset.readings
     frame["missing"] = [why_missing(readings, study, question.outcome) for study in frame["study"]]
-    frame["line"] = np.arange(len(frame)) + (~frame["dose"].duplicated()).cumsum()
+    frame = _number_lines(frame)
     frame["name"] = [
         f"{row.study}/{dose_name(row.dose, row.dose_unit)}" for row in frame.itertuples()
     ]
@@ -109,6 +116,11 @@ def lay_out_dose_effect_all_trials(
         outcome=question.outcome,
         better=better,
     )
+
+
+def _number_lines(frame: pd.DataFrame) -> pd.DataFrame:
+    """Give each arm its line, below that of the heading of its dose."""
+    return frame.assign(line=np.arange(len(frame)) + (~frame["dose"].duplicated()).cumsum())
 
 
 def _computed_effects(
@@ -278,7 +290,7 @@ def _draw_arm(axes, row):
 
 def _format_effect_axis(axes, layout: AllTrialsDoseLayout, narrow: bool):
     """Turn the axis so that the right side favours the treatment."""
-    limits = layout.frame[["estimate", "ci_low", "ci_high"]].to_numpy().ravel()
+    limits = layout.ends("estimate", "ci_low", "ci_high").ravel()
     if layout.measure in RATIOS:
         low, high = np.nanmin([0.5, *limits]), np.nanmax([2.0, *limits])
         style.format_ratio_axis(axes.xaxis, low / 1.2, 1.2 * high, 5 if narrow else 12)

@@ -1,6 +1,7 @@
 """Doses of one trial against the same comparator: effects where reported, otherwise directions."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -55,11 +56,23 @@ class OneTrialDoseLayout(Layout):
     known. `sizes` gives the participants allocated to each arm, `missing` for each lane why it says nothing.
     """
 
+    rows_per_page = 10
     study: str
     versus: str
     better: int
     sizes: dict[str, int]
     missing: dict[str, str]
+
+    @property
+    def row_count(self) -> int:
+        """The number of doses."""
+        return self.frame["dose"].nunique()
+
+    def rows(self, start: int, end: int) -> dict[str, Any]:
+        """Return the fields that differ if the layout has only some of its doses."""
+        shown = self.frame["dose"].isin(sorted(self.frame["dose"].unique())[start:end])
+        frame = self.frame[shown].reset_index(drop=True)
+        return {"reading": tuple(map(_finding_sentence, frame.itertuples())), "frame": frame}
 
 
 def lay_out_dose_effect_one_trial(

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from textwrap import fill
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -84,14 +84,22 @@ class ForestLayout(Layout):
     below, 0 not known.
     """
 
-    # At 180 mm. With numbers above and below the marks, a plot of more than about 18 studies is
-    # taller than a page at 85 mm, where it is for narrow screens.
-    rows_per_page = 44
+    rows_per_page: ClassVar[int | None] = 24
     measure: str
     outcome: str
     better: int = 0
     columns: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
+
+    @property
+    def heading_rows(self) -> tuple[int, ...]:
+        """The numbers of the lines that name a subgroup."""
+        return tuple(np.flatnonzero(self.frame["kind"] == "heading").tolist())
+
+    def rows(self, start: int, end: int) -> dict[str, Any]:
+        """Return the fields that differ if the layout has only some of its lines."""
+        note = self.note if end == self.row_count else ""
+        return super().rows(start, end) | {"note": note}
 
 
 def lay_out_forest(pooled: PooledEstimate | Refusal) -> ForestLayout:
@@ -154,9 +162,15 @@ def lay_out_cumulative(pooled: PooledEstimate | Refusal) -> ForestLayout:
     )
 
 
+class ExplorerForestLayout(ForestLayout):
+    """A plot that is shown whole, because people change it on a screen."""
+
+    rows_per_page = None
+
+
 def lay_out_explorer_forest(
     dataset: Dataset, results: pd.DataFrame, query: ExplorerQuery, *, confidence: float
-) -> ForestLayout:
+) -> ExplorerForestLayout:
     """Lay out every study in the scope of a query that answers it, pooled where possible."""
     answer = run_query(dataset, results, query, confidence=confidence)
     pooled = answer.pooled
@@ -165,7 +179,7 @@ def lay_out_explorer_forest(
         lines.append(_pooled_line(pooled, "pooled estimate", pooled.studies, pooled.pooled))
     reasons = "; ".join(pooled.reasons) if isinstance(pooled, Refusal) else ""
     better = better_side(dataset, query.outcome, answer.studies["scale_better"])
-    return ForestLayout(
+    return ExplorerForestLayout(
         id=EXPLORER_FOREST,
         title=_query_title(query),
         caption=_query_caption(answer, lines, reasons, better),
@@ -755,8 +769,8 @@ def _effect_limits(layout: ForestLayout) -> tuple[float, float]:
     if layout.measure == "proportion":
         return 0.0, 1.0
     to_axis, from_axis = (np.log, np.exp) if layout.measure in RATIOS else (np.asarray, np.asarray)
-    ends = layout.frame[["estimate", "ci_low", "ci_high", "pi_low", "pi_high"]].to_numpy(float)
-    ends = np.vstack([to_axis(ends), np.full(5, to_axis(NO_EFFECT[layout.measure]))])
+    ends = to_axis(layout.ends("estimate", "ci_low", "ci_high", "pi_low", "pi_high"))
+    ends = np.vstack([ends, np.full(5, to_axis(NO_EFFECT[layout.measure]))])
     low, high = np.nanmin(ends[:, :3]), np.nanmax(ends[:, :3])
     span = high - low or 1.0
     low = max(np.nanmin(ends), low - span / 3) - span / 20

@@ -1,16 +1,20 @@
 """A chart as data: everything it shows and says, complete before anything is drawn."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import singledispatch
 from html import escape
 from itertools import pairwise
 from typing import Any, ClassVar
 
+import numpy as np
 import pandas as pd
 
-from evidence.figures.style import DOUBLE_COLUMN, picture_html
+from evidence.figures.style import DOUBLE_COLUMN, MILLIMETRE, SINGLE_COLUMN, picture_html
 from evidence.provenance.sentence import Sentence
+
+PAGE_HEIGHT = 240 * MILLIMETRE
+"""The height in inches that a page of A4 has for a figure, between margins and above its stamp."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +33,8 @@ class Layout:
         For a column, the name of the method by which its numbers were computed.
     empty : str
         Why there is nothing to draw; otherwise empty.
+    spans : mapping
+        Of a page of a longer figure: the least and the largest number of each column on all pages.
     """
 
     id: str
@@ -39,24 +45,44 @@ class Layout:
     frame: pd.DataFrame = field(repr=False)
     methods: Mapping[str, str] = field(default_factory=dict)
     empty: str = ""
+    spans: Mapping[str, tuple[float, float]] = field(default_factory=dict, repr=False)
     rows_per_page: ClassVar[int | None] = None
-    """So many rows fit on a page of A4 at either width."""
+    """About so many rows fit on a page of A4 at either width; None if a figure has one height."""
 
     @property
     def row_count(self) -> int:
         """The number of rows that a page must hold."""
         return len(self.frame)
 
+    @property
+    def heading_rows(self) -> tuple[int, ...]:
+        """The numbers of the rows that are headings of those below them."""
+        return ()
+
+    def rows_of_page(self, start: int, end: int) -> list[int]:
+        """Return the rows of a page: from `start`, below its heading, and no heading at the end."""
+        headings = self.heading_rows
+        above = [number for number in headings if number < start][-1:]
+        rows = [*(above if start not in headings else ()), *range(start, end)]
+        return rows[:-1] if end < self.row_count and len(rows) > 1 and end - 1 in headings else rows
+
     def rows(self, start: int, end: int) -> dict[str, Any]:
         """Return the fields of the layout that differ if it has only some of its rows.
 
         Sentences that follow those of the rows belong to the last one.
         """
-        is_last = end == self.row_count
+        numbers, size = self.rows_of_page(start, end), self.row_count
+        others = self.reading[size:] if end == size else ()
         return {
-            "reading": self.reading[start : None if is_last else end],
-            "frame": self.frame.iloc[start:end].reset_index(drop=True),
+            "reading": (*(self.reading[number] for number in numbers), *others),
+            "frame": self.frame.iloc[numbers].reset_index(drop=True),
         }
+
+    def ends(self, *columns: str) -> np.ndarray:
+        """Return the least and the largest number of each column, for axes alike on all pages."""
+        frame, spans = self.frame, self.spans
+        ends = [spans.get(name) or (frame[name].min(), frame[name].max()) for name in columns]
+        return np.array(ends, float).T
 
     def to_html(self, picture: str, caption: str, version: str = "") -> str:
         """Return a `figure` element around a picture, or a note if nothing is drawn.
@@ -102,26 +128,39 @@ def draw(layout: Layout, width: float = DOUBLE_COLUMN):
 
 
 def split_into_pages(layout: Layout) -> tuple[Layout, ...]:
-    """Return a layout, or if it is too long for a page, its parts, each with a number in its id."""
+    """Return a layout, or if it is too tall for a page, its parts, each with a number in its id."""
     most, size = layout.rows_per_page, layout.row_count
-    if most is None or size <= most:
+    # Half as many fit even if their texts are long, and need not be drawn to know it.
+    if most is None or 2 * size <= most:
         return (layout,)
-    parts = -(-size // most)
-    # All of about the same length.
-    starts = [round(number * size / parts) for number in range(parts + 1)]
-    pages = []
-    for number, (start, end) in enumerate(pairwise(starts), start=1):
-        identity = f"{layout.id}-{number}"
-        pages.append(
-            replace(
-                layout,
-                id=identity,
-                title=f"{layout.title} ({number} of {parts})",
-                caption=replace(layout.caption, name=f"{identity}.caption"),
-                **layout.rows(start, end),
-            )
+    ends = layout.frame.select_dtypes("number").agg(["min", "max"])
+    spans = {name: (column["min"], column["max"]) for name, column in ends.items()}
+    pages = list(_divide(replace(layout, spans=spans), 0, size, -(-size // most)))
+    if len(pages) == 1:
+        return (layout,)
+    return tuple(
+        replace(
+            page,
+            id=(identity := f"{layout.id}-{number}"),
+            title=f"{layout.title} ({number} of {len(pages)})",
+            caption=replace(layout.caption, name=f"{identity}.caption"),
         )
-    return tuple(pages)
+        for number, page in enumerate(pages, start=1)
+    )
+
+
+def _divide(layout: Layout, start: int, end: int, parts: int) -> Iterator[Layout]:
+    """Yield parts with about as many rows each, and halves of those that are too tall for a page."""
+    starts = [start + round(number * (end - start) / parts) for number in range(parts + 1)]
+    for first, last in pairwise(starts):
+        page = replace(layout, **layout.rows(first, last))
+        if last - first > 1 and any(
+            draw(page, width).get_figheight() > PAGE_HEIGHT
+            for width in (SINGLE_COLUMN, DOUBLE_COLUMN)
+        ):
+            yield from _divide(layout, first, last, 2)
+        else:
+            yield page
 
 
 def row_addresses(frame: pd.DataFrame) -> tuple[str, ...]:

@@ -51,7 +51,7 @@ class ArmProportionsLayout(Layout):
     """
 
     outcomes: tuple[str, ...]
-    rows_per_page = 20
+    rows_per_page = 36
 
 
 def lay_out_proportions_by_arm(

@@ -2,8 +2,8 @@
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from evidence.analysis.certainty.risk_of_bias import LEVELS, Appraisal
@@ -15,8 +15,6 @@ from evidence.provenance.sentence import Sentence, count, format_percent, join_s
 OVERALL = "overall"
 ALL_LEVELS = (*LEVELS, "")
 NOT_JUDGED = "The risk of bias of these studies has not been judged yet."
-MAX_LINES = 34
-"""Lines of one traffic-light plot, so that it fits on a page of 247 mm; more make another part."""
 LINE_HEIGHT, BAR_HEIGHT = 0.215, 0.26
 """Height of a line of circles, and of a bar with the space around it, in inches."""
 
@@ -30,9 +28,36 @@ class RiskOfBiasLayout(Layout):
     judges, each has a heading, with a line in `headings`, above the studies that it judged.
     """
 
+    rows_per_page = 36
     columns: tuple[str, ...]
     lines: tuple[str, ...]
     headings: tuple[int, ...]
+
+    @property
+    def heading_rows(self) -> tuple[int, ...]:
+        """The numbers of the lines that name a judge."""
+        return self.headings
+
+    @property
+    def row_count(self) -> int:
+        """The number of lines."""
+        return len(self.lines)
+
+    def rows(self, start: int, end: int) -> dict[str, Any]:
+        """Return the fields that differ if the layout has only some of its lines."""
+        places = {line: place for place, line in enumerate(self.rows_of_page(start, end))}
+        studies = (line for line in range(self.row_count) if line not in self.headings)
+        frame = self.frame.assign(line=self.frame["line"].map(places)).dropna(subset="line")
+        return {
+            "reading": tuple(
+                sentence
+                for line, sentence in zip(studies, self.reading, strict=True)
+                if line in places
+            ),
+            "frame": frame.astype({"line": int}).reset_index(drop=True),
+            "lines": tuple(self.lines[line] for line in places),
+            "headings": tuple(places[line] for line in self.headings if line in places),
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,32 +72,25 @@ class RiskOfBiasSummaryLayout(Layout):
 
 @as_listing
 def lay_out_risk_of_bias(appraisals: list[Appraisal]) -> tuple[RiskOfBiasLayout, ...]:
-    """Lay out one line per study and judge and one column per domain.
-
-    There is one figure per tool, or several if they would not fit on a page.
-    """
-    layouts = []
-    for tool, unsorted in _by_tool(appraisals).items():
-        judges = list(dict.fromkeys(item.judge for item in unsorted))
-        group = sorted(unsorted, key=lambda item: judges.index(item.judge))
-        parts = np.array_split(np.arange(len(group)), -(-len(group) // MAX_LINES))
-        for number, part in enumerate(parts, start=1):
-            identity = f"fig-risk-of-bias-{_slug(tool)}" + (f"-{number}" if number > 1 else "")
-            title = f"Risk of bias of each study, {tool}"
-            title += f", part {number} of {len(parts)}" if len(parts) > 1 else ""
-            layouts.append(_traffic_lights(identity, title, group, part))
-    return tuple(layouts) or (_traffic_lights("fig-risk-of-bias", "Risk of bias", [], []),)
+    """Lay out one line per study and judge and one column per domain, in one figure per tool."""
+    layouts = [
+        _traffic_lights(
+            f"fig-risk-of-bias-{_slug(tool)}", f"Risk of bias of each study, {tool}", group
+        )
+        for tool, group in _by_tool(appraisals).items()
+    ]
+    return tuple(layouts) or (_traffic_lights("fig-risk-of-bias", "Risk of bias", []),)
 
 
-def _traffic_lights(identity: str, title: str, group: list[Appraisal], part) -> RiskOfBiasLayout:
-    """Lay out those with the numbers `part` of all appraisals with a tool."""
+def _traffic_lights(identity: str, title: str, group: list[Appraisal]) -> RiskOfBiasLayout:
+    """Lay out all appraisals with a tool, sorted by judge."""
     columns = _columns(group)
-    shown = [group[number] for number in part]
-    judges = {appraisal.judge for appraisal in group}
+    judges = list(dict.fromkeys(appraisal.judge for appraisal in group))
+    group = sorted(group, key=lambda appraisal: judges.index(appraisal.judge))
     rows, sentences = [], []
     lines: list[str] = []
     headings: dict[str, int] = {}
-    for appraisal in shown:
+    for appraisal in group:
         if len(judges) > 1 and appraisal.judge not in headings:
             headings[appraisal.judge] = len(lines)
             lines.append(appraisal.judge)
@@ -89,9 +107,9 @@ def _traffic_lights(identity: str, title: str, group: list[Appraisal], part) -> 
         )
         tool = appraisal.tool.name
         sentences.append(f"{appraisal.label}, by {appraisal.judge}, {tool}: {words}.")
-    addresses = [row for appraisal in shown for row in appraisal.address.split()]
+    addresses = [row for appraisal in group for row in appraisal.address.split()]
     plural = "sets of judgements"
-    sets = count(len(shown), "set of judgements", addresses, "risk_of_bias", plural=plural)
+    sets = count(len(group), "set of judgements", addresses, "risk_of_bias", plural=plural)
     template = "Each line is a study, as judged by {judge}: {sets}."
     frame = pd.DataFrame(rows)
     dot = (
@@ -107,7 +125,7 @@ def _traffic_lights(identity: str, title: str, group: list[Appraisal], part) -> 
             Sentence("", template, {"sets": sets, "judge": join_words(sorted(judges))}),
             *([Sentence("", dot)] if dot else []),
         ),
-        alt=_alt(frame, len(shown), title),
+        alt=_alt(frame, len(group), title),
         reading=tuple(sentences),
         frame=frame,
         methods={"level": "risk_of_bias"},

@@ -41,8 +41,8 @@ VALUE_LABELS = {
     "cr2": "CR2",
 }
 STRIPE = "#f4f4f4"
-LANE_HEIGHT = 0.165
-"""Of a choice, in inches."""
+LANE_HEIGHT, MAX_LANES = 0.165, 37
+"""Height of a choice in inches, and how many with their headings fit on a page of A4."""
 PLOTTED_COLUMNS = ["name", "column", "k", "estimate", "ci_low", "ci_high", "favours"]
 # A t interval of two studies may span many orders of magnitude: a ratio axis ends here.
 RATIO_LIMITS = (0.05, 50)
@@ -71,6 +71,7 @@ def lay_out_specification_curve(
         choice: [value for value in curve.frame[choice].unique() if value in set(frame[choice])]
         for choice in CHOICES
     }
+    omitted = _omit_rare_choices(frame, lanes)
     summary = describe_specifications(curve)
     side = side_text(curve.question.measure, curve.better)
     if curve.frame["outcome"].nunique() > 1 and not curve.better:
@@ -93,6 +94,7 @@ def lay_out_specification_curve(
                 f"intervals are cut at the frame. {side}",
                 {"kind": label, "level": confidence_level(confidence)},
             ),
+            *omitted,
         ),
         alt=f"Specification curve of {count(len(frame), 'pooled estimate')}, {label} from {low} to "
         f"{high}. {summary}",
@@ -106,6 +108,19 @@ def lay_out_specification_curve(
         better=curve.better,
         lanes=lanes,
     )
+
+
+def _omit_rare_choices(frame: pd.DataFrame, lanes: dict[str, list[str]]) -> list[Sentence]:
+    """Remove the rarest values of the longest choices until the lanes fit on a page; say so."""
+    omitted = 0
+    while sum(1 + len(values) for values in lanes.values()) > MAX_LANES:
+        choice = max(lanes, key=lambda name: len(lanes[name]))
+        uses = frame[choice].value_counts()
+        lanes[choice].remove(min(reversed(lanes[choice]), key=uses.__getitem__))
+        omitted += 1
+    number = {"omitted": count(omitted, "choice")}
+    text = "Not shown below the curve: {omitted} with the fewest estimates, which the numbers of "
+    return [Sentence("", f"{text}this figure name.", number)] if omitted else []
 
 
 def _specification_sentence(measure: str, row: dict, confidence: float) -> str:

@@ -93,7 +93,7 @@ def _lines(name: str, flow: StudyFlow) -> tuple[str, ...]:
     if name == "excluded":
         reasons = list(flow.reasons.items())
         for reason, rows in reasons[:MAX_REASONS]:
-            lines += wrap(f"{len(rows):,} {reason}", REASON_WIDTH)
+            lines += wrap(f"{len(rows):,} {reason}", REASON_WIDTH, max_lines=2, placeholder=" …")
         others = sum(len(rows) for _, rows in reasons[MAX_REASONS:])
         lines += [f"{others:,} for other reasons"] if others else []
     return tuple(lines)

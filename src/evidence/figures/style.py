@@ -10,7 +10,7 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -239,10 +239,16 @@ def is_narrow(width: float) -> bool:
 
 def text_width(figure, *texts: str, **look) -> float:
     """Return the width of the longest of some texts in inches."""
-    probe = figure.text(0, 0, "\n".join(texts), **look)
-    width = probe.get_window_extent().width / figure.dpi
-    probe.remove()
-    return width
+    import matplotlib as mpl
+
+    look = {"family": tuple(mpl.rcParams["font.family"])} | look
+    return _text_width("\n".join(texts), figure.dpi, **look)
+
+
+@lru_cache(10_000)
+def _text_width(text: str, dpi: float, **look) -> float:
+    """Measure a text once: a figure is arranged again for each of its pages and files."""
+    return empty_figure(1, 1, dpi=dpi).text(0, 0, text, **look).get_window_extent().width / dpi
 
 
 def wrap_text(figure, text: str, width: float, max_lines: int | None = None, **look) -> str:

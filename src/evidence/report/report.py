@@ -150,11 +150,19 @@ class Report:
         parameters = self.parameters | own
         return figure_record(layout, self.dataset, report=self.name, parameters=parameters)
 
-    def figure(self, layout: Layout, **own: object) -> DisplayedFigure:
-        """Show a chart, write its files (see `write_figure`) and record its numbers.
+    def figure(self, layout: Layout, **own: object) -> FigureList:
+        """Show a chart, in parts if it is too tall for a page; see `figures`.
 
         `own` are parameters that only this chart depends on.
         """
+        return self.figures([layout], **own)
+
+    def figures(self, layouts: Iterable[Layout], **own: object) -> FigureList:
+        """Show several charts, write their files (see `write_figure`) and record their numbers."""
+        parts = [part for layout in layouts for part in split_into_pages(layout)]
+        return FigureList([self._show(part, **own) for part in parts])
+
+    def _show(self, layout: Layout, **own: object) -> DisplayedFigure:
         record = self.describe_figure(layout, **own)
         self._store.add(title_sentence(layout))
         self._store.add(layout.caption)
@@ -174,11 +182,6 @@ class Report:
             }
         )
         return DisplayedFigure(layout, record, self._figure_folder)
-
-    def figures(self, layouts: Iterable[Layout]) -> FigureList:
-        """Show several charts, each as `figure` does; one too long for a page in parts."""
-        parts = [part for layout in layouts for part in split_into_pages(layout)]
-        return FigureList([self.figure(part) for part in parts])
 
     def table(self, table: ReportTable) -> HtmlOutput:
         """Show a table, write it as JSON and CSV, and record its numbers.
