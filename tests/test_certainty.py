@@ -24,7 +24,7 @@ from evidence.analysis.results import select_results
 from evidence.dataset import schema
 from evidence.dataset.risk_of_bias_tools import load_tools
 from evidence.errors import DatasetError
-from evidence.figures.layout import draw
+from evidence.figures.layout import draw, split_into_pages
 from evidence.figures.risk_of_bias import lay_out_risk_of_bias, lay_out_risk_of_bias_summary
 from evidence.statistics.confidence_intervals import wilson_interval
 from evidence.statistics.sample_size import size_for_proportions
@@ -197,15 +197,16 @@ def test_figures_show_judgements_in_signs_and_words(project):
     assert not lay_out_risk_of_bias_summary(entries)
 
 
-@pytest.mark.parametrize(("sets", "lines"), [(34, [34]), (35, [18, 17]), (100, [34, 33, 33])])
+@pytest.mark.parametrize(("sets", "lines"), [(36, [36]), (37, [18, 19]), (100, [33, 34, 33])])
 def test_traffic_lights_that_exceed_a_page_are_split_evenly(project, sets, lines):
     judge(project, "baker1990", ["low", "some concerns", "high", "low", "low"])
     (entry,) = appraisals(project.dataset())
-    layouts = lay_out_risk_of_bias([entry] * sets)
+    (whole,) = lay_out_risk_of_bias([entry] * sets)
+    layouts = split_into_pages(whole)
     assert [len(layout.lines) for layout in layouts] == lines
     assert len({layout.id for layout in layouts}) == len(layouts)
     assert layouts[-1].id.endswith(f"-{len(lines)}" if len(lines) > 1 else "rob-2-2019")
-    assert layouts[0].title.endswith(f", part 1 of {len(lines)}") == (len(lines) > 1)
+    assert layouts[0].title.endswith(f" (1 of {len(lines)})") == (len(lines) > 1)
 
 
 def test_each_judge_of_a_tool_has_a_heading(project):

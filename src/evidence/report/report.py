@@ -150,12 +150,13 @@ class Report:
         parameters = self.parameters | own
         return figure_record(layout, self.dataset, report=self.name, parameters=parameters)
 
-    def figure(self, layout: Layout, **own: object) -> FigureList:
+    def figure(self, layout: Layout, **own: object) -> DisplayedFigure | FigureList:
         """Show a chart, in parts if it is too tall for a page; see `figures`.
 
         `own` are parameters that only this chart depends on.
         """
-        return self.figures([layout], **own)
+        shown = self.figures([layout], **own)
+        return shown.figures[0] if len(shown.figures) == 1 else shown
 
     def figures(self, layouts: Iterable[Layout], **own: object) -> FigureList:
         """Show several charts, write their files (see `write_figure`) and record their numbers."""
