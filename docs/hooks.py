@@ -1,7 +1,7 @@
 """Fill the documentation pages from the package: data model, Python API, references, decisions.
 
 mkdocs calls `on_page_markdown` for every page. A page asks for generated text with a marker such as
-`<!-- generated: data model -->` and cites a source of `references.bib` as `[@wilson1927]`.
+`<!-- generated: data model -->` and cites a work on methods as `[@wilson1927]`.
 """
 
 import ast
@@ -15,6 +15,7 @@ from evidence.cli import evidence
 from evidence.dataset import schema
 from evidence.dataset.bibliography import read_bibliography
 from evidence.dataset.citations.vancouver import format_vancouver
+from evidence.provenance.methods import read_method_references
 
 ROOT = Path(__file__).resolve().parents[1]
 MARKER = re.compile(r"<!-- generated: ([a-z ]+) -->")
@@ -31,7 +32,7 @@ def cite_sources(markdown: str) -> str:
     keys = sorted(set(CITATION.findall(markdown)))
     if not keys:
         return markdown
-    bibliography = read_bibliography(ROOT / "references.bib")
+    bibliography = {**read_bibliography(ROOT / "references.bib"), **read_method_references()}
     linked = CITATION.sub(lambda match: f"[{bibliography[match[1]].label}](#{match[1]})", markdown)
     entries = [f'<a id="{key}"></a>{format_vancouver(bibliography[key])}' for key in keys]
     return f"{linked}\n\n## References\n\n" + "\n\n".join(entries) + "\n"

@@ -154,6 +154,16 @@ def test_a_style_of_the_citation_style_language_is_rendered(bakery, capsys):
     assert "not a CSL style" in capsys.readouterr().err
 
 
+def test_a_work_on_methods_is_cited_unless_the_project_has_its_key(bakery):
+    assert [work.key for work in cited(bakery, "katz1978")] == ["katz1978"]
+    bakery.append(
+        "references.bib", "@misc{katz1978, author = {K, A}, title = {Own}, year = {1978}}\n"
+    )
+    assert [work.title for work in cited(bakery, "katz1978", "wilson1927")] == [
+        "Own", "Probable inference, the law of succession, and statistical inference",
+    ]  # fmt: skip
+
+
 def refused(project, *names):
     with pytest.raises(EvidenceError) as error:
         cited(project, *names)

@@ -65,7 +65,9 @@ def test_figure_has_a_trace_per_mark(bakery):
     (mark,) = trace(bakery, "fig-risen")
     assert mark.name == MARK
     assert "rr 3.529," in mark.value
-    assert "rr_high, rr_low: Katz CI of a risk ratio" in mark.computed_by
+    assert (
+        "rr_high, rr_low: Katz CI of a risk ratio, on the log scale (Katz D, B" in mark.computed_by
+    )
     assert len(trace(bakery, "tab-results")) == 4
 
 
@@ -212,6 +214,20 @@ def test_text_of_a_row_cannot_become_markup(project):
     assert "<b>" not in html
     assert "<i>" not in html
     assert "&lt;script&gt;" in html
+
+
+def test_works_on_methods_are_listed_beside_the_sources_and_not_counted(project):
+    """A study of the project may have the key of such a work."""
+    study = "@misc{katz1978, author = {Katz, A}, title = {Katz bread}, year = {1978}}\n"
+    project.append("references.bib", study)
+    store = ValueStore()
+    rows = ("data/studies.csv:2",)
+    store.add(Sentence("x", "{y}", {"y": Number(1, "1", rows, "katz")}))
+    html = sources_and_footnotes(project.dataset(), store, {}, sources=["katz1978"])
+    assert ">2 sources</a> of these results." in html
+    assert '<li id="ref-katz1978">Katz A. Katz bread.' in html
+    assert '<li id="work-katz1978">Katz D, Baptista J' in html
+    assert 'on the log scale, <a href="#work-katz1978">Katz 1978</a>' in html
 
 
 def values(reports):

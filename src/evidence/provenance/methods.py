@@ -1,9 +1,11 @@
 """How each printed number was computed, by the name that `values.json` gives."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
-from evidence.dataset.bibliography import Bibliography, read_bibliography
+from evidence.dataset.bibliography import Bibliography, Reference, read_bibliography
+from evidence.dataset.dataset import Dataset
 from evidence.files import PACKAGE
 
 
@@ -126,5 +128,19 @@ def ci_methods(estimate: str, interval: str, *columns: str) -> dict[str, str]:
 
 @cache
 def read_method_references() -> Bibliography:
-    """Read the works that a description of methods cites, which come with the package."""
+    """Read the works on methods, which come with the package so that every topic can cite them."""
     return read_bibliography(PACKAGE / "provenance" / "methods.bib")
+
+
+def method_reference(dataset: Dataset, key: str) -> Reference | None:
+    """Return the work on methods that a key of this package means, if it is known.
+
+    A project may have another work under the same key, such as a trial; hence the package first.
+    """
+    return read_method_references().get(key) or dataset.bibliography.get(key)
+
+
+def formula_works(dataset: Dataset, names: Iterable[str]) -> dict[str, Reference]:
+    """Return the works that the formulas of these methods are from, by key."""
+    keys = {METHODS[name].reference for name in names} - {""}
+    return {key: work for key in sorted(keys) if (work := method_reference(dataset, key))}

@@ -1,12 +1,12 @@
 """What an archive says of itself to Zenodo and to Frictionless; `evidence.release.crate` has the rest."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from evidence.dataset import schema
+from evidence.dataset.bibliography import Reference
 from evidence.dataset.cells import FORMS
-from evidence.dataset.dataset import Dataset
 from evidence.files import format_json
 
 ZENODO_FILE, PACKAGE_FILE = ".zenodo.json", "datapackage.json"
@@ -64,9 +64,8 @@ def _joined(person: Mapping, *parts: str) -> str:
     return " ".join(str(person[part]) for part in parts if person.get(part))
 
 
-def zenodo_json(release: Release, dataset: Dataset) -> str:
-    """Format the metadata that Zenodo reads from `.zenodo.json`."""
-    cited = {source.doi for source in dataset.bibliography.values() if source.doi}
+def zenodo_json(release: Release, cited: Iterable[Reference]) -> str:
+    """Format the metadata that Zenodo reads from `.zenodo.json`; `cited` may name a work twice."""
     content = {
         "title": release.title,
         "upload_type": "software" if release.citation.get("type") == "software" else "dataset",
@@ -78,7 +77,8 @@ def zenodo_json(release: Release, dataset: Dataset) -> str:
         "license": spdx_identifier(release).lower(),
         "keywords": list(map(str, release.citation.get("keywords") or [])),
         "related_identifiers": [
-            {"identifier": doi, "relation": "cites", "scheme": "doi"} for doi in sorted(cited)
+            {"identifier": doi, "relation": "cites", "scheme": "doi"}
+            for doi in sorted({work.doi for work in cited} - {""})
         ],
     }
     return format_json(content | ({"doi": release.doi} if release.doi else {}))

@@ -27,6 +27,8 @@ from evidence.dataset.text_checks import identifier_error
 from evidence.errors import EvidenceError, ParameterError, ReportError
 from evidence.files import atomic_write, path_digest, read_json, read_text
 from evidence.notebook.locate import packaged_only
+from evidence.provenance.methods import formula_works
+from evidence.provenance.values import read_build_files
 from evidence.release import descriptions, revision
 from evidence.release.archive import Content, read_content, write_archive
 from evidence.release.citation_file import released_citation
@@ -266,7 +268,10 @@ def _files(
         titles=_titles(folder / REPORTS),
         packaged_notebooks=packaged_only(),
     )
-    files[descriptions.ZENODO_FILE] = descriptions.zenodo_json(release, dataset).encode()
+    (values,) = read_build_files(folder / REPORTS, "values.json")
+    works = formula_works(dataset, {entry["method"] for entry in values.values()})
+    cited = [*dataset.bibliography.values(), *works.values()]
+    files[descriptions.ZENODO_FILE] = descriptions.zenodo_json(release, cited).encode()
     files[descriptions.PACKAGE_FILE] = descriptions.package_json(release, headers).encode()
     sizes = {name: len(read_content(files[name])) for name in sorted(files)}
     return files | {name: text.encode() for name, text in describe_crate(release, sizes).items()}

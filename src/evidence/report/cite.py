@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from evidence.dataset.authors import Author
-from evidence.dataset.bibliography import Bibliography, Reference
+from evidence.dataset.bibliography import Reference
 from evidence.dataset.citations.apa import format_apa
 from evidence.dataset.citations.bibtex import format_bibtex
 from evidence.dataset.dataset import Dataset
 from evidence.dataset.text_checks import identifier_error
 from evidence.errors import EvidenceError, did_you_mean
 from evidence.files import YAML_MISTAKES, read_json, read_text
+from evidence.provenance.methods import read_method_references
 from evidence.provenance.rows import sources_at
 from evidence.provenance.values import read_figure_records
 from evidence.report.figure_identity import WIDTH_ENDINGS, sidecar_path
@@ -186,7 +187,10 @@ def read_cited_project(dataset: Dataset) -> CitedProject | None:
 
 
 def citation_references(
-    bibliography: Bibliography, parts: Iterable[CitedPart], keys: Iterable[str], folder: Path
+    bibliography: Mapping[str, Reference],
+    parts: Iterable[CitedPart],
+    keys: Iterable[str],
+    folder: Path,
 ) -> list[Reference]:
     """List the references to cite: primary studies, other sources, then the figures and tables.
 
@@ -213,7 +217,7 @@ def format_part_bibtex(dataset: Dataset, part: CitedPart) -> str:
 
 
 def _sources(
-    bibliography: Bibliography, parts: Sequence[CitedPart], keys: Iterable[str] = ()
+    bibliography: Mapping[str, Reference], parts: Sequence[CitedPart], keys: Iterable[str] = ()
 ) -> list[Reference]:
     """List the primary studies and then the other sources of figures and tables."""
     studies = {key for part in parts for key in part.studies}
@@ -281,14 +285,15 @@ def cited_sources(dataset: Dataset, reports: Path, names: Iterable[str]) -> list
     paths of figure files with their JSON file beside them, and BibTeX keys.
     """
     parts, keys = [], []
+    bibliography = {**read_method_references(), **dataset.bibliography}
     for name in names:
-        if name in dataset.bibliography:
+        if name in bibliography:
             keys.append(name)
         elif name.endswith(".json") or Path(name).is_file():
             parts.append(read_sidecar(Path(name)))
         else:
             parts.append(read_figure_or_table(reports, name).part)
-    return citation_references(dataset.bibliography, parts, keys, dataset.project)
+    return citation_references(bibliography, parts, keys, dataset.project)
 
 
 def read_figure_or_table(reports: Path, name: str) -> FinishedFigure | FinishedTable:

@@ -12,10 +12,11 @@ from html import escape
 from operator import itemgetter
 from string import Formatter
 
+from evidence.dataset.bibliography import Reference
 from evidence.dataset.citations.vancouver import format_vancouver
 from evidence.dataset.dataset import Dataset
 from evidence.dataset.schema import BIBLIOGRAPHY_FILE, STUDIES
-from evidence.provenance.methods import METHODS
+from evidence.provenance.methods import METHODS, formula_works, method_reference
 from evidence.provenance.rows import (
     MAX_ROWS_DESCRIBED,
     SourceRow,
@@ -112,8 +113,9 @@ def sources_and_footnotes(
         The rows of tables that the page leaves out, as `id:name`; they have no footnote.
     """
     headings = headings or Headings()
-    keys = {*sources, *_sources_behind(dataset, store.values)}
+    keys = {*sources, *_sources_behind(dataset, store)}
     source_count = add_source_count(dataset, store, keys)
+    works = formula_works(dataset, {entry["method"] for entry in store.values.values()})
     return render(
         "footnotes.html",
         headings=headings,
@@ -124,6 +126,9 @@ def sources_and_footnotes(
                 for source in dataset.bibliography.select(keys)
             ),
             key=itemgetter(0),
+        ),
+        works=sorted(
+            ((format_vancouver(work), work) for work in works.values()), key=itemgetter(0)
         ),
         page=page,
         sources_page="",
@@ -178,7 +183,7 @@ def add_source_count(
 ) -> Sentence:
     """Count the sources of a page, by default those behind its numbers, and add it to these."""
     if keys is None:
-        keys = _sources_behind(dataset, store.values)
+        keys = _sources_behind(dataset, store)
     sentence = count_sources(dataset, sorted(keys))
     store.add(sentence)
     return sentence
@@ -191,13 +196,10 @@ def count_sources(dataset: Dataset, keys: Iterable[str]) -> Sentence:
     return Sentence("sources.counted", "{sources} of these results.", {"sources": number})
 
 
-def _sources_behind(dataset: Dataset, entries: Mapping[str, dict]) -> set[str]:
-    """Return the keys of all sources and formulas that the footnotes to these values name."""
-    addresses = dict.fromkeys(row for entry in entries.values() for row in entry["rows"])
-    formulas = {METHODS[entry["method"]].reference for entry in entries.values()}
-    return {*sources_at(dataset, addresses)} | {
-        key for key in formulas if key in dataset.bibliography
-    }
+def _sources_behind(dataset: Dataset, store: ValueStore) -> Iterable[str]:
+    """Return the keys of all sources in which the rows behind the numbers of a page were read."""
+    addresses = dict.fromkeys(row for entry in store.values.values() for row in entry["rows"])
+    return sources_at(dataset, addresses)
 
 
 def _text_notes(
@@ -301,12 +303,10 @@ def _summarise(dataset: Dataset, rows: tuple[str, ...], places: StudyPlaces) -> 
     return f"{len(rows)} rows{of_studies}: {', '.join(row_ranges(rows))}"
 
 
-def _methods(
-    dataset: Dataset, names: Iterable[str]
-) -> dict[str, tuple[str, list[tuple[str, str]]]]:
+def _methods(dataset: Dataset, names: Iterable[str]) -> dict[str, tuple[str, Reference | None]]:
     """Return the description of each method and the source of its formula."""
     return {
-        name: (METHODS[name].description, _labels(dataset, [METHODS[name].reference]))
+        name: (METHODS[name].description, method_reference(dataset, METHODS[name].reference))
         for name in sorted(names)
     }
 

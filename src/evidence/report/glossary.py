@@ -14,6 +14,7 @@ from html.parser import HTMLParser
 from importlib.resources import files
 
 from evidence.dataset.dataset import Dataset
+from evidence.provenance.methods import method_reference
 from evidence.provenance.sentence import capitalise
 from evidence.report.html_pages import Headings, Page, as_markup, render
 from evidence.tables.html_table import anchor
@@ -86,9 +87,7 @@ def render_glossary(
     outcomes = dataset.outcomes[dataset.outcomes["kind"].isin(OUTCOME_KINDS)]
     others = [term for term in _outcome_terms(outcomes) if term.name not in listed]
     references = {
-        term.source: dataset.bibliography[term.source]
-        for term in terms
-        if term.source in dataset.bibliography
+        term.source: work for term in terms if (work := method_reference(dataset, term.source))
     }
     return render(
         "glossary.html",
@@ -101,7 +100,6 @@ def render_glossary(
         terms=terms,
         outcomes=sorted(others, key=lambda term: term.name.casefold()),
         references=references,
-        labels={key: dataset.label(key) for key in references},
     )
 
 

@@ -19,6 +19,7 @@ from evidence.dataset.citations.apa import format_apa
 from evidence.dataset.dataset import Dataset
 from evidence.errors import EvidenceError
 from evidence.files import read_json, read_text
+from evidence.provenance.methods import METHODS, formula_works
 from evidence.provenance.sentence import join_words
 from evidence.report.cite import CitedPart, CitedProject, FinishedFigure, read_citation_file
 from evidence.report.export import columns_html, image_width, text_html
@@ -34,7 +35,7 @@ MAX_ROWS = 300
 """A longer table is left out: it is a register to search, not to read."""
 MAX_HEIGHT = 1.1
 """The height of a figure, in widths of the text, that leaves room for its title on the page."""
-SHARED = ("ref-", "row-")
+SHARED = ("ref-", "row-", "work-")
 """What begins the ids of references and rows, which every page lists and the document only once."""
 CONTROLS = (
     ".//script",
@@ -55,7 +56,7 @@ NOTES = (
     "which rows of the tables."
 )
 ROWS = "What each row says that a note names, and where it was read."
-REFERENCES = "All sources of the results in this document."
+REFERENCES = "All sources of the results in this document, and the works on its methods."
 HEADING_TAGS = ("h1", "h2", "h3")
 SECOND_LINE = "more"
 """The class of the cell below a row that has what its columns have no room for."""
@@ -355,16 +356,19 @@ def _order(name: str) -> list[tuple[str, int]]:
 
 def _references(dataset: Dataset, listed: Iterable[str], style: str) -> Element:
     """List the sources of all pages once, by their ids on the pages."""
-    keys = {anchor("ref", key): key for key in dataset.bibliography}
+    sources = {anchor("ref", key): source for key, source in dataset.bibliography.items()}
+    works = {anchor("work", key): work for key, work in formula_works(dataset, METHODS).items()}
+    references = sources | works
     items = []
-    for source in dataset.bibliography.select(keys[name] for name in listed):
+    for name in sorted(listed):
+        source = references[name]
         text = TEXT_STYLES[style](source)
         html = LINK.sub(_link, text_html(text))
         if source.link and "<a " not in html:
             html += f' <a href="{escape(source.link)}">link</a>'
-        if (label := dataset.label(source.key)) != source.label:
+        if name in sources and (label := dataset.label(source.key)) != source.label:
             html += f" Cited here as {escape(label)}."
-        items.append((text, f'<li id="{anchor("ref", source.key)}">{html}</li>'))
+        items.append((text, f'<li id="{name}">{html}</li>'))
     part = _element(f"<div><ol>{''.join(html for _, html in sorted(items))}</ol></div>")
     _add_title(part, "references", "References", REFERENCES)
     return part

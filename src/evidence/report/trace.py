@@ -15,7 +15,7 @@ from evidence.dataset.citations.vancouver import format_vancouver
 from evidence.dataset.dataset import Dataset
 from evidence.errors import EvidenceError, did_you_mean
 from evidence.figures.layout import Layout
-from evidence.provenance.methods import METHODS
+from evidence.provenance.methods import METHODS, method_reference, read_method_references
 from evidence.provenance.rows import SourceRow, describe_rows, row_ranges
 from evidence.provenance.sentence import count, join_words
 from evidence.provenance.values import ValueStore, read_build_files, read_figure_records
@@ -232,19 +232,21 @@ def _trace_unknown(dataset: Dataset, name: str) -> list[Trace]:
 
 def _trace_source(dataset: Dataset, query: str) -> list[Trace]:
     """Trace a study or another source to its design, its results, and what was read of it."""
-    keys = [*dataset.designs["study"], *dataset.bibliography]
-    key = _by_name({dataset.label(key): key for key in reversed(keys)}, query)
-    key = key or _by_name({key: key for key in keys}, query)
+    references = {**read_method_references(), **dataset.bibliography}
+    labels = {key: dataset.label(key) for key in (*dataset.designs["study"], *dataset.bibliography)}
+    labels |= {key: references[key].label for key in references if key not in labels}
+    key = _by_name({labels[key]: key for key in reversed(labels)}, query)
+    key = key or _by_name({key: key for key in labels}, query)
     if not key:
         return []
-    value = format_vancouver(dataset.bibliography[key]) if key in dataset.bibliography else ""
+    value = format_vancouver(references[key]) if key in references else ""
     tables = {
         "results": dataset.reported_results[dataset.reported_results["study"] == key],
         "read": dataset.readings[dataset.readings["source"] == key],
     }
     designs = dataset.designs.loc[dataset.designs["study"] == key, "address"]
     return [
-        _trace(dataset, f"{dataset.label(key)} ({key})", value, designs),
+        _trace(dataset, f"{labels[key]} ({key})", value, designs),
         *(_trace(dataset, part, "", rows["address"]) for part, rows in tables.items() if len(rows)),
     ]
 
@@ -414,6 +416,5 @@ def _shown_in(name: str, figures: Mapping[str, dict]) -> str:
 
 def _method(dataset: Dataset, name: str) -> str:
     method = METHODS[name]
-    if method.reference not in dataset.bibliography:
-        return method.description
-    return f"{method.description} ({format_vancouver(dataset.bibliography[method.reference])})"
+    work = method_reference(dataset, method.reference)
+    return f"{method.description} ({format_vancouver(work)})" if work else method.description
