@@ -25,10 +25,13 @@ CHROMIUM_OPTIONS = [
 HAS_RUN = """() => {
     const panel = window.jupyterapp.shell.currentWidget;
     if (panel.sessionContext.session?.kernel?.status !== "idle") return false;
-    const cells = panel.content.model.toJSON().cells.filter(cell => cell.cell_type === "code");
-    return cells.every(cell => cell.execution_count)
-        || cells.some(cell => cell.outputs.some(o => o.output_type === "error"));
+    const cells = panel.content.widgets.map(cell => cell.model).filter(cell => cell.type === "code");
+    const hasFailed = ({ outputs }) =>
+        Array.from({ length: outputs.length }, (_, at) => outputs.get(at).type).includes("error");
+    return cells.every(cell => cell.executionCount) || cells.some(hasFailed);
 }"""
+POLL = 100
+"""Milliseconds between two looks; by default Playwright looks at every frame that is drawn."""
 
 
 @contextmanager
@@ -91,7 +94,9 @@ def open_lab(address: str, chromium: str) -> Iterator:
         page.requests = []
         page.on("request", lambda request: page.requests.append(request.url))
         page.goto(f"{address}/lab?reset")
-        page.wait_for_function("() => window.jupyterapp?.shell.currentWidget", timeout=60_000)
+        page.wait_for_function(
+            "() => window.jupyterapp?.shell.currentWidget", timeout=60_000, polling=POLL
+        )
         yield page
         browser.close()
 
@@ -106,7 +111,8 @@ def run_notebook(page, path: str) -> None:
         "() => window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel"
         "?.status === 'idle'",
         timeout=60_000,
+        polling=POLL,
     )
     page.locator(".lm-MenuBar-itemLabel", has_text="Run").first.click()
     page.get_by_text("Run All Cells", exact=True).click()
-    page.wait_for_function(HAS_RUN, timeout=120_000)
+    page.wait_for_function(HAS_RUN, timeout=120_000, polling=POLL)
