@@ -45,19 +45,10 @@ def write_pages(
 ) -> tuple[int, int]:
     """Write everything in a folder that is not one report's own.
 
-    Parameters
-    ----------
-    entries : mapping of str to dict
-        The manifest entries of the reports whose files are in `staging`: their `parameters`
-        including defaults, `recipe` (see `evidence.build.fingerprint`), `inputs` (checksums of the
-        tables for which they hold) and `files` with digests.
-    failures : mapping of str to str
-        Messages by report.
-
-    Returns
-    -------
-    tuple of int
-        How many figures and values there are.
+    `entries` are those of the manifest for the reports whose files are in `staging`: their
+    `parameters` including defaults, `recipe` (see `evidence.build.fingerprint`), `inputs`
+    (checksums of the tables for which they hold) and `files` with digests. `failures` are messages
+    by report. Returned are the numbers of figures and of values.
     """
     notebooks = {name: read_json(staging / "notebooks" / f"{name}.ipynb") for name in entries}
     pages = {name: html_pages.describe_notebook(name, book) for name, book in notebooks.items()}
@@ -174,10 +165,7 @@ def _missing_reports(plan: ReportPlan) -> list[dict[str, str]]:
 def create_batch_folder(target: Path, project: Path) -> None:
     """Create the folder of a batch unless it exists; the marker says that later ones may write it.
 
-    Raises
-    ------
-    ReportError
-        It holds something else, or cannot be written.
+    Raise `ReportError` if it holds something else, or cannot be written.
     """
     marker = target / BATCH_MARKER
     require_owned_folder(target, project, lambda _: marker.is_file(), "that are not report sets")

@@ -130,20 +130,10 @@ def build_reports(
 ) -> BuildResult:
     """Check the data, build the reports that are out of date, and replace the previous ones.
 
-    Parameters
-    ----------
-    project : path
-        See `find_project`.
-    out : path
-        The folder of the reports, by default `reports` in the project.
-    parameters : mapping of str to object
-        Notebook parameters by name.
-
-    Raises
-    ------
-    DatasetError, ParameterError, ReportError
-        Before anything is written. A notebook that fails is reported in the result, and
-        `OUT.failed/` holds it with its traceback.
+    `DatasetError`, `ParameterError` and `ReportError` are raised before anything is written. A
+    notebook that fails is reported in the result, and `OUT.failed/` holds it with its traceback. By
+    default `project` is that of `find_project`, and `out` the folder `reports` in it; `parameters`
+    are those of notebooks by name.
     """
     options, progress = options or BuildOptions(), progress or Progress()
     folder = find_project(project)
@@ -192,23 +182,11 @@ def build_batch(
 ) -> Iterator[BuildResult]:
     """Build many sets of parameters, each in a folder of its own, and an index of all of them.
 
-    Each set is published before its result is yielded. Sets of earlier calls are kept.
-
-    Parameters
-    ----------
-    sets : sequence of str
-        Names of sets and grids in the project's `reports.yml`.
-    grid : sequence of str
-        Texts such as `conditions=a,b`, which together make one grid.
-    out : path
-        Holds a folder for each set and the index; by default `report-sets` in the project.
-    parameters : mapping of str to object
-        Parameters that all sets share.
-
-    Raises
-    ------
-    DatasetError, ParameterError, ReportError
-        Before anything is written; as in `build_reports`.
+    Each set is published before its result is yielded. Sets of earlier calls are kept. Errors are
+    raised before anything is written, as in `build_reports`. `sets` are names in the project's
+    `reports.yml`, and `grid` texts such as `conditions=a,b` that together make one grid; all sets
+    share `parameters`. `out`, by default `report-sets` in the project, holds a folder for each set
+    and the index.
     """
     from evidence.build.assemble import create_batch_folder, write_batch_index
     from evidence.build.parameter_sets import choose_sets, expand_sets, parse_grid, read_sets
@@ -248,15 +226,9 @@ def build_sets(
 ) -> Iterator[BuildResult]:
     """Build what is out of date in some sets; yield the result of each set when it is published.
 
-    Parameters
-    ----------
-    read_dataset : callable
-        Reads and checks the tables; called only if some set is out of date.
-
-    Raises
-    ------
-    DatasetError, ReportError
-        Nothing was built: the tables have errors, or a folder cannot be written.
+    Raise `DatasetError` or `ReportError`, with nothing built, if the tables have errors or a folder
+    cannot be written. The tables are read and checked by `read_dataset` only if some set is out of
+    date.
     """
     outdated = []
     for plan in plans:
@@ -455,10 +427,7 @@ def _unchanged(plan: ReportPlan) -> BuildResult:
 def find_notebooks(project: Path, only: Sequence[str] = ()) -> dict[str, Path]:
     """Return the notebooks of the package and the project in order, or those that `only` names.
 
-    Raises
-    ------
-    ReportError
-        A name, or the beginning of one, matches no notebook.
+    Raise `ReportError` if a name, or the beginning of one, matches no notebook.
     """
     notebooks = notebooks_of(project)
     if not only:
@@ -481,10 +450,7 @@ def _with_something_to_say(
 ) -> dict[str, Path]:
     """Leave out notebooks whose needs the project does not meet.
 
-    Raises
-    ------
-    ReportError
-        One of them is asked for by name.
+    Raise `ReportError` if one of them is asked for by name.
     """
     unmet = {stem: unmet_needs(path, project) for stem, path in notebooks.items()}
     for stem, needs in unmet.items():

@@ -114,10 +114,8 @@ def execute_on_worker(
 ) -> tuple[bytes, str | None]:
     """Build a report on this worker; return an archive of its files, and why it failed if it did.
 
-    Raises
-    ------
-    ReportError
-        This worker joined later and has other versions than the machine that asks.
+    Raise `ReportError` if this worker joined later and has other versions than the machine that
+    asks.
     """
     if differences := describe_versions(installed_versions(), versions):
         raise ReportError(f"a worker that joined later has {differences}")

@@ -44,6 +44,8 @@ class ForkEngine(NBClientEngine):
     def execute_managed_notebook(cls, nb_man, kernel_name, memory_limit=None, **options):
         """Run the cells.
 
+        Raise `ReportError` if a memory limit is given where none can be set.
+
         Parameters
         ----------
         memory_limit : int, optional
@@ -51,11 +53,6 @@ class ForkEngine(NBClientEngine):
             with a MemoryError. Linux only.
         **options
             Those of papermill's own engine, which runs where `can_fork` is false.
-
-        Raises
-        ------
-        ReportError
-            A memory limit is given where none can be set.
         """
         if memory_limit is not None and not can_limit_memory(kernel_name):
             from evidence.errors import ReportError
@@ -112,11 +109,8 @@ class _ForkClient(PapermillNotebookClient):
     def execute_cell(self, cell, cell_index):
         """Run one cell.
 
-        Raises
-        ------
-        CellExecutionError
-            The cell failed, and its tags do not allow it to.
-        CellTimeoutError
+        Raise `CellExecutionError` if the cell fails and its tags do not allow it to, and
+        `CellTimeoutError`.
         """
         tags = cell.metadata.get("tags", [])
         if cell.cell_type != "code" or not cell.source.strip() or self.skip_cells_with_tag in tags:

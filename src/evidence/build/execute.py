@@ -81,10 +81,7 @@ class LocalExecutor:
 def execute_report(job: Job, folder: Path) -> Failure | None:
     """Write the files of one report into a new folder; several threads may do so at once.
 
-    Returns
-    -------
-    Failure or None
-        Every error is returned, so that a report that fails does not stop the others.
+    Every error is returned, so that a report that fails does not stop the others.
     """
     executed = folder / "notebooks" / f"{job.name}.ipynb"
     try:

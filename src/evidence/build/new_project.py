@@ -12,17 +12,8 @@ from evidence.notebook.locate import FOLDER, own_notebooks
 def create_project(folder: str | Path, *, notebooks: bool = False) -> Path:
     """Write the example project into a folder, completely or not at all.
 
-    Parameters
-    ----------
-    folder : path
-        Does not exist yet or is empty; the folder around it exists.
-    notebooks : bool
-        Also copy the package's notebooks into the project, to change them there.
-
-    Raises
-    ------
-    EvidenceError
-        The folder is not empty, is not a folder, or cannot be written.
+    Raise `EvidenceError` if the folder is not empty, is not a folder, or cannot be written. On
+    request the package's notebooks are copied into the project too, to change them there.
     """
     target = real_path(folder)
     try:

@@ -84,17 +84,10 @@ def run_cells(
 ) -> None:
     """Run each cell that arrives on the connection, until it closes.
 
-    Parameters
-    ----------
-    connection : Connection
-        Brings the source of one cell at a time; takes Jupyter messages, of which the last one of
-        each cell is an `execute_reply`.
-    folder : str
-        The working directory of the notebook.
-    environment : mapping of str to str
-        The environment variables; the fork server has those of its start.
-    memory_limit : int, optional
-        MiB that the notebook may take on top of the loaded libraries.
+    The connection brings the source of one cell at a time and takes Jupyter messages, of which the
+    last one of each cell is an `execute_reply`. The notebook has `folder` as its working directory
+    and the variables of `environment`; the fork server has those of its start. `memory_limit` is in
+    MiB, on top of the loaded libraries.
     """
     os.setsid()
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -48,24 +48,14 @@ def _read_manifest(target: Path) -> dict:
 
 
 def require_replaceable(target: Path, project: Path) -> None:
-    """Refuse to replace a folder that no build made.
-
-    Raises
-    ------
-    ReportError
-    """
+    """Refuse to replace a folder that no build made."""
     require_owned_folder(target, project, is_report_folder, "that are not reports")
 
 
 def require_owned_folder(
     target: Path, project: Path, is_owned: Callable[[Path], bool], contents: str
 ) -> None:
-    """Refuse a folder that holds something else; `contents` ends the message.
-
-    Raises
-    ------
-    ReportError
-    """
+    """Refuse a folder that holds something else; `contents` ends the message."""
     if target == project or target in project.parents:
         raise ReportError(f"--out {target}: this folder holds the project; choose another one")
     if os.path.lexists(target) and not target.is_dir():
@@ -78,10 +68,7 @@ def require_owned_folder(
 def exclusive(target: Path, waiting: Callable[[], None]) -> Iterator[None]:
     """Hold the lock of a folder; `waiting` is called if another build holds it.
 
-    Raises
-    ------
-    ReportError
-        The lock cannot be written.
+    Raise `ReportError` if the lock cannot be written.
     """
     from filelock import FileLock, Timeout
 
@@ -110,9 +97,7 @@ def exclusive(target: Path, waiting: Callable[[], None]) -> Iterator[None]:
 def staging_folder(target: Path) -> Iterator[Path]:
     """Create a folder beside `target` that is removed afterwards, whatever happens.
 
-    Raises
-    ------
-    ReportError
+    Raise `ReportError` if it cannot be created.
     """
     with write_errors(target):
         staging = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=NEW, dir=target.parent))

@@ -77,11 +77,8 @@ class Grid:
 def read_sets(project: Path) -> dict[str, ParameterSet | Grid]:
     """Read the sets and grids of a project's `reports.yml`; none if there is no such file.
 
-    Raises
-    ------
-    DatasetError
-        With every problem and its line. Whether the parameters exist and may have these values is
-        checked by `validate_parameters`.
+    Raise `DatasetError` with every problem and its line. Whether the parameters exist and may have
+    these values is checked by `validate_parameters`.
     """
     path = project / SETS_FILE
     if not (path.exists() or path.is_symlink()):
@@ -134,9 +131,7 @@ class _SetsFile:
     def sets(self, content: object) -> dict[str, ParameterSet | Grid]:
         """Build every set and grid from the content of the file.
 
-        Raises
-        ------
-        DatasetError
+        Raise `DatasetError` with every problem.
         """
         found: dict[str, ParameterSet | Grid] = {}
         for kind, entries in self._items((), content, "expected sets: or grids:"):
@@ -196,10 +191,7 @@ def choose_sets(
 ) -> list[ParameterSet | Grid]:
     """Return the sets and grids of these names, each once; `all` returns every one.
 
-    Raises
-    ------
-    ParameterError
-        A name is unknown, or the project has no sets.
+    Raise `ParameterError` if a name is unknown, or the project has no sets.
     """
     chosen: dict[str, ParameterSet | Grid] = {}
     for name in names:
@@ -215,11 +207,8 @@ def parse_grid(texts: Sequence[str]) -> Grid:
     """Parse the grid of the command line.
 
     `conditions=a,b` has two values, `outcomes=each` one per word. Values that contain a comma
-    themselves are written as a JSON list, in which a list is one value.
-
-    Raises
-    ------
-    ParameterError
+    themselves are written as a JSON list, in which a list is one value. Raise `ParameterError` for
+    anything else.
     """
     axes: dict[str, object] = {}
     for name, value in parse_assignments(texts, "--grid").items():
@@ -249,15 +238,9 @@ def expand(
 ) -> list[ParameterSet]:
     """Expand a grid to one set per combination of its values; the last axis varies fastest.
 
-    Parameters
-    ----------
-    notebooks : mapping
-        `read_parameters` of each notebook that the grid is for, by its name.
-
-    Raises
-    ------
-    ParameterError
-        `each` of a parameter without vocabulary, a value given twice, or more than `MAX_SETS` sets.
+    Raise `ParameterError` for `each` of a parameter without vocabulary, a value given twice, or
+    more than `MAX_SETS` sets. `notebooks` has `read_parameters` of each notebook that the grid is
+    for, by its name.
     """
     axes = {}
     for name, values in grid.axes.items():
@@ -324,15 +307,9 @@ def expand_sets(
 ) -> list[ParameterSet]:
     """Return sets as they are and grids expanded, each set once.
 
-    Parameters
-    ----------
-    declared_by : callable
-        From the `notebooks` of a grid to what these declare, as `expand` takes it.
-
-    Raises
-    ------
-    ParameterError
-        As from `expand`, or two different sets have the same name and thus the same folder.
+    Raise `ParameterError` as `expand` does, and if two different sets have the same name and thus
+    the same folder. `declared_by` leads from the `notebooks` of a grid to what these declare, as
+    `expand` takes it.
     """
     sets: dict[str, ParameterSet] = {}
     for entry in chosen:

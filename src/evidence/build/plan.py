@@ -121,10 +121,6 @@ def require_same_parameters(plan: ReportPlan) -> None:
     """Refuse to add reports to a folder whose other reports were built with other parameters.
 
     Only values that somebody gave are compared: notebooks may have different defaults.
-
-    Raises
-    ------
-    ReportError
     """
     if not plan.partial:
         return

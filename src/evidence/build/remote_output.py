@@ -45,19 +45,9 @@ def output_location(
 ) -> Iterator[OutputLocation]:
     """Provide the folder that `--out` names; what is written there is uploaded at the end.
 
-    Parameters
-    ----------
-    out : str, optional
-        A path, or an address such as `s3://bucket/reports`, for which fsspec knows the protocol.
-    is_batch : bool
-        Whether it holds a folder for each of many sets, or reports themselves.
-    status : callable
-        Receives what takes time.
-
-    Raises
-    ------
-    ReportError
-        It cannot be read or written, or holds something else.
+    Raise `ReportError` if it cannot be read or written, or holds something else. `out` is a path,
+    or an address such as `s3://bucket/reports`, for which fsspec knows the protocol. A batch has a
+    folder for each of many sets. `status` receives what takes time.
     """
     if not out or "://" not in out:
         yield OutputLocation(Path(out) if out else None)
