@@ -28,6 +28,7 @@ from evidence.build.output_folder import (
     write_errors,
 )
 from evidence.build.plan import (
+    BuildOptions,
     Compare,
     ReportPlan,
     changes,
@@ -49,44 +50,6 @@ if TYPE_CHECKING:
 
 WORK_FOLDER = ".jobs"
 """Holds a folder for each report of a set while the set is being built."""
-
-
-@dataclass(frozen=True)
-class BuildOptions:
-    """How reports are built.
-
-    Attributes
-    ----------
-    only : sequence of str
-        Build the reports of these notebooks only; finished reports of others are kept.
-    force : bool
-        Rebuild everything, even if up to date.
-    formats : {"standard", "all"}
-        With "all", each figure is also written as PNG and TIFF with 600 dots per inch.
-    engine : {"evidence", "kernel"}
-        Fork each notebook's process with the libraries loaded, or use papermill's own engine.
-    memory_limit : int, optional
-        MiB that each notebook may take on top of the loaded libraries.
-    jobs : int, optional
-        Number of reports to build in parallel; by default one per core or thread of the executor.
-    executor : LocalExecutor
-        Builds each report: on this machine or, as a `DaskExecutor`, on a cluster.
-    """
-
-    only: Sequence[str] = ()
-    force: bool = False
-    formats: str = "standard"
-    engine: str = "evidence"
-    memory_limit: int | None = None
-    jobs: int | None = None
-    executor: LocalExecutor = field(default_factory=LocalExecutor)
-
-    def __post_init__(self) -> None:
-        if self.memory_limit is not None and (self.memory_limit < 1 or self.engine != "evidence"):
-            rule = "a whole number of MiB above 0, and not with --engine kernel"
-            raise ParameterError(f"--memory {self.memory_limit}: {rule}")
-        if self.jobs is not None and self.jobs < 1:
-            raise ParameterError(f"--jobs {self.jobs}: a whole number above 0")
 
 
 @dataclass(frozen=True)
@@ -485,11 +448,7 @@ def _plan_set(
         _with_something_to_say(find_notebooks(project, options.only), project, options.only),
         _typed(values, declared) or checked(),
         checked,
-        partial=bool(options.only),
-        force=options.force,
-        formats=options.formats,
-        engine=options.engine,
-        memory_limit=options.memory_limit,
+        options,
     )
 
 

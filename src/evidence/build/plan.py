@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 
-from evidence.build.execute import Job
+from evidence.build.execute import Job, LocalExecutor
 from evidence.build.fingerprint import describe_differences, modified_files, report_inputs
 from evidence.build.output_folder import read_manifest
 from evidence.dataset.project_folder import table_checksums
-from evidence.errors import ReportError
+from evidence.errors import ParameterError, ReportError
 from evidence.files import format_json_line, path_digest, read_json, recorded_path
 from evidence.notebook.parameter_values import format_value
 from evidence.notebook.parameters import COMMAND_OPTIONS, read_parameters
@@ -23,6 +23,44 @@ MAX_REASONS = 4
 
 Compare = Callable[[Mapping, Mapping[str, str]], list[str]]
 """As `evidence.dataset.record_comparison.RecordComparison.changes`."""
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """How reports are built.
+
+    Attributes
+    ----------
+    only : sequence of str
+        Build the reports of these notebooks only; finished reports of others are kept.
+    force : bool
+        Rebuild everything, even if up to date.
+    formats : {"standard", "all"}
+        With "all", each figure is also written as PNG and TIFF with 600 dots per inch.
+    engine : {"evidence", "kernel"}
+        Fork each notebook's process with the libraries loaded, or use papermill's own engine.
+    memory_limit : int, optional
+        MiB that each notebook may take on top of the loaded libraries.
+    jobs : int, optional
+        Number of reports to build in parallel; by default one per core or thread of the executor.
+    executor : LocalExecutor
+        Builds each report: on this machine or, as a `DaskExecutor`, on a cluster.
+    """
+
+    only: Sequence[str] = ()
+    force: bool = False
+    formats: str = "standard"
+    engine: str = "evidence"
+    memory_limit: int | None = None
+    jobs: int | None = None
+    executor: LocalExecutor = field(default_factory=LocalExecutor)
+
+    def __post_init__(self) -> None:
+        if self.memory_limit is not None and (self.memory_limit < 1 or self.engine != "evidence"):
+            rule = "a whole number of MiB above 0, and not with --engine kernel"
+            raise ParameterError(f"--memory {self.memory_limit}: {rule}")
+        if self.jobs is not None and self.jobs < 1:
+            raise ParameterError(f"--jobs {self.jobs}: a whole number above 0")
 
 
 @dataclass(frozen=True)
@@ -40,12 +78,6 @@ class ReportPlan:
         Typed values by notebook.
     checked : callable
         Returns the parameters checked against the words of the data, or raises a ParameterError.
-    partial : bool
-        Whether finished reports of other notebooks are kept.
-    force : bool
-        Whether reports that are up to date are built as well.
-    formats, engine, memory_limit
-        See `Job`.
     """
 
     name: str
@@ -54,27 +86,18 @@ class ReportPlan:
     notebooks: Mapping[str, Path]
     parameters: Mapping[str, Mapping[str, object]]
     checked: Callable[[], Mapping[str, Mapping[str, object]]] = field(repr=False)
-    partial: bool = False
-    force: bool = False
-    formats: str = "standard"
-    engine: str = "evidence"
-    memory_limit: int | None = None
+    options: BuildOptions
 
     def job(self, name: str) -> Job:
         """Return one of its reports as a job."""
-        return Job(
-            name,
-            self.notebooks[name],
-            self.project,
-            self.parameters[name],
-            self.formats,
-            self.engine,
-            self.memory_limit,
-        )
+        options = self.options
+        how = options.formats, options.engine, options.memory_limit
+        return Job(name, self.notebooks[name], self.project, self.parameters[name], *how)
 
     def recipe(self, name: str) -> dict:
         """Return what one of its reports depends on besides the tables."""
-        return report_inputs(self.notebooks[name], self.parameters[name], formats=self.formats)
+        formats = self.options.formats
+        return report_inputs(self.notebooks[name], self.parameters[name], formats=formats)
 
     def used_parameters(self, name: str) -> dict[str, object]:
         """Return the parameters of one of its reports, including those with their default value."""
@@ -84,9 +107,14 @@ class ReportPlan:
         return {key: value for key, value in values.items() if key not in COMMAND_OPTIONS}
 
     @property
+    def partial(self) -> bool:
+        """Whether finished reports of other notebooks are kept."""
+        return bool(self.options.only)
+
+    @property
     def reuses(self) -> bool:
         """Whether finished reports may be kept at all."""
-        return self.engine == "evidence" and not self.force
+        return self.options.engine == "evidence" and not self.options.force
 
 
 def is_current(plan: ReportPlan) -> bool:
@@ -148,7 +176,7 @@ def _reason(plan: ReportPlan, name: str, compare: Compare) -> str:
     if report is None:
         return "there is no finished report"
     if not plan.reuses:
-        return "--force" if plan.force else f"--engine {plan.engine}"
+        return "--force" if plan.options.force else f"--engine {plan.options.engine}"
     if report["recipe"].keys() != plan.recipe(name).keys():
         return "it was made by another version of evidence"
     found = describe_differences(report["recipe"], plan.recipe(name))
