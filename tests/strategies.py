@@ -329,8 +329,7 @@ def fields(record: type, likely: dict[str, st.SearchStrategy]) -> st.SearchStrat
     return st.one_of(
         [
             st.tuples(
-                st.just(name),
-                likely.get(name, st.from_type(hint)) | VALUES | st.just(ABSENT),
+                st.just(name), likely.get(name, st.from_type(hint)) | VALUES | st.just(ABSENT)
             )
             for name, hint in get_type_hints(record).items()
         ]

@@ -17,11 +17,7 @@ from evidence.analysis.eligible_evidence import (
     study_sizes,
     subjects_number,
 )
-from evidence.analysis.follow_up import (
-    findings_over_time,
-    follow_up_by_study,
-    longest_follow_up,
-)
+from evidence.analysis.follow_up import findings_over_time, follow_up_by_study, longest_follow_up
 from evidence.analysis.gaps.evidence_map import evidence_map_cells
 from evidence.analysis.narrative.study_findings import (
     describe_study,

@@ -7,11 +7,7 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import halfcauchy, halfnorm, norm, t
 
-from evidence.statistics.bayesian import (
-    TauPrior,
-    pool_bayesian,
-    probability_above,
-)
+from evidence.statistics.bayesian import TauPrior, pool_bayesian, probability_above
 from evidence.statistics.effect_sizes import log_odds_ratio
 
 HALF_NORMAL, HALF_CAUCHY = TauPrior("half-normal", 0.5), TauPrior("half-cauchy", 0.5)

@@ -253,8 +253,7 @@ def test_certainty_is_rated_down_by_the_rules(graded):
 
 
 @pytest.mark.parametrize(
-    ("high", "low", "levels_down"),
-    [(0, 13, 0), (13, 0, 2), (12, 0, 1), (0, 0, 1), (3, 10, 0)],
+    ("high", "low", "levels_down"), [(0, 13, 0), (13, 0, 2), (12, 0, 1), (0, 0, 1), (3, 10, 0)]
 )
 def test_risk_of_bias_counts_by_weight(graded, high, low, levels_down):
     judgements = ["high"] * high + ["low"] * low + ["some concerns"] * (13 - high - low)

@@ -8,9 +8,7 @@ import pytest
 from evidence import cli
 from evidence.dataset.citations import STYLES
 from evidence.errors import EvidenceError
-from evidence.report.cite import (
-    cited_sources,
-)
+from evidence.report.cite import cited_sources
 from evidence.report.machine_readable import escape_formula
 from tests.conftest import CITATION
 

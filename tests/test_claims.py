@@ -5,11 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from evidence.analysis.claims.claim_audit import (
-    claim_verdicts,
-    claims_summary,
-    disagreements,
-)
+from evidence.analysis.claims.claim_audit import claim_verdicts, claims_summary, disagreements
 from evidence.analysis.claims.contradictions import contradictions
 from evidence.analysis.claims.verdicts import judge_claim
 from evidence.analysis.results import select_results

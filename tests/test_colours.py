@@ -35,9 +35,7 @@ EYES = {
     ],
 }
 # IEC 61966-2-1, linear sRGB to CIE XYZ, and its white point D65.
-XYZ = np.array(
-    [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]],
-)
+XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
 WHITE = np.array([0.9505, 1.0, 1.089])
 MIN_DISTANCE = 15.0
 """More than six times the difference that a trained eye just sees (2.3)."""

@@ -90,8 +90,7 @@ def test_charts_mention_the_guide_and_times_only_if_there_are_any(project, vacci
 
 
 @pytest.mark.parametrize(
-    ("outcomes", "figures"),
-    [([], ["fig-risen", "fig-crust"]), (["height"], ["fig-height"])],
+    ("outcomes", "figures"), [([], ["fig-risen", "fig-crust"]), (["height"], ["fig-height"])]
 )
 def test_every_outcome_with_two_arms_is_compared_unless_some_are_named(project, outcomes, figures):
     add_outcome(project, "crust", ("miller2001", {}))

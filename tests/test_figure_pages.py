@@ -172,8 +172,7 @@ def test_a_damaged_record_is_named_with_the_remedy(built, tmp_path, name):
 @pytest.fixture
 def page(browser):
     context = browser.new_context(
-        viewport={"width": PHONE, "height": 900},
-        permissions=["clipboard-read", "clipboard-write"],
+        viewport={"width": PHONE, "height": 900}, permissions=["clipboard-read", "clipboard-write"]
     )
     page = context.new_page()
     page.messages = []

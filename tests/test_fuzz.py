@@ -412,10 +412,7 @@ FIGURE = st.sampled_from(("svg", "pdf", "png", "eps"))
 
 
 @budget("figures")
-@given(
-    FIGURE,
-    some(broken.byte_edits("figure", broken.FIGURES)),
-)
+@given(FIGURE, some(broken.byte_edits("figure", broken.FIGURES)))
 def test_any_figure_file_is_identified_or_refused(finished_bakery, tmp_path_factory, suffix, edits):
     content = finished_bakery.path(f"reports/figures/fig-risen.{suffix}").read_bytes()
     for edit in edits:

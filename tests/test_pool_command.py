@@ -61,10 +61,7 @@ def test_means_and_studies_left_out_are_listed(vaccine, run):
             vaccine.row(**arm(study, name, role, "", 30, **numbers, instrument="scale"))
     vaccine.put("data/studies.csv", 6, events="0", as_printed="0/306")
     vaccine.put("data/studies.csv", 7, events="0", as_printed="0/303")
-    printed = run(
-        vaccine,
-        measure="md",
-    )[1]
+    printed = run(vaccine, measure="md")[1]
     assert "trial0  4.5 (2; 30)   6 (2; 30)   −1.50  −2.51 to −0.49   50.0%" in printed
     printed = run(vaccine)[1]
     assert "\nLeft out  Reason\ntrial2    no events in either group" in printed

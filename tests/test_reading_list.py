@@ -17,10 +17,7 @@ from evidence import (
     top_sources,
 )
 from evidence.analysis.checks import check_consistency
-from evidence.analysis.gaps.primary_outcomes import (
-    find_primary_outcomes,
-    primary_outcomes_sentence,
-)
+from evidence.analysis.gaps.primary_outcomes import find_primary_outcomes, primary_outcomes_sentence
 from evidence.analysis.gaps.reading_list import find_wanted_results
 from evidence.dataset import schema
 from tests.test_readings import READ, SIGNED

@@ -2,11 +2,7 @@
 
 import pytest
 
-from evidence.analysis.narrative.scope import (
-    COUNTING_RULE,
-    describe_coverage,
-    describe_parameters,
-)
+from evidence.analysis.narrative.scope import COUNTING_RULE, describe_coverage, describe_parameters
 from evidence.analysis.results import select_results
 
 

@@ -8,10 +8,7 @@ import pytest
 from evidence.analysis.narrative.pooled_results import format_estimates
 from evidence.analysis.narrative.specifications import describe_specifications
 from evidence.analysis.pooling.question import Question
-from evidence.analysis.pooling.specification_curve import (
-    CHOICES,
-    specification_curve,
-)
+from evidence.analysis.pooling.specification_curve import CHOICES, specification_curve
 from evidence.analysis.results import select_results
 from evidence.dataset import schema
 from evidence.errors import ParameterError
