@@ -203,7 +203,6 @@ class BayesianMean:
     weights: np.ndarray
     mu_posterior: NormalMixture
     tau_posterior: TauPosterior
-    prediction: NormalMixture
 
     @property
     def tau2(self) -> float:
@@ -213,10 +212,6 @@ class BayesianMean:
     def probability_above(self, threshold: float) -> float:
         """Return the posterior probability that the mean effect exceeds a threshold."""
         return 1 - self.mu_posterior.cdf(threshold)
-
-    def predictive_probability_above(self, threshold: float) -> float:
-        """Return the probability that the effect of a further study exceeds a threshold."""
-        return 1 - self.prediction.cdf(threshold)
 
 
 def pool_bayesian(
@@ -271,7 +266,6 @@ def pool_bayesian(
         weights=posterior.weights @ (w / w.sum(axis=1, keepdims=True)),
         mu_posterior=mu,
         tau_posterior=posterior,
-        prediction=prediction,
     )
 
 

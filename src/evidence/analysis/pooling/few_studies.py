@@ -30,7 +30,7 @@ PRIOR_SCALES = {
 }
 """Scale of the prior for tau by measure, and where it comes from (rover2021)."""
 PRIOR_FAMILIES = ("half-normal", "half-cauchy")
-_POSTERIORS = ("weights", "mu_posterior", "tau_posterior", "prediction")
+_POSTERIORS = ("weights", "mu_posterior", "tau_posterior")
 
 
 @dataclass(frozen=True)

@@ -376,20 +376,14 @@ def reasons_not_to_pool(
             or (field, measure) == ("comparator", "proportion")
         )
         several = [value for value in values.index if SEPARATOR in value]
-        if several and len(values) == 1 and not may_differ:
-            yield Reason(
-                f"the {field}s differ within {values[several[0]]} ({several[0]}); name the one to "
-                "pool",
-                **{f"{field}s": _most_usual(studies[SUBGROUP_COLUMNS[field]])},
-            )
-        if len(values) > 1 and not may_differ:
-            listed = "; ".join(
-                f"{value or 'not stated'}: {names}" for value, names in values.items()
-            )
-            yield Reason(
-                f"the {field}s differ ({listed}); name the ones to pool",
-                **{f"{field}s": _most_usual(studies[SUBGROUP_COLUMNS[field]])},
-            )
+        if may_differ or not (len(values) > 1 or several):
+            continue
+        listed = "; ".join(f"{value or 'not stated'}: {names}" for value, names in values.items())
+        reason = f"the {field}s differ ({listed}); name the ones to pool"
+        if len(values) == 1:
+            within = f"{values[several[0]]} ({several[0]})"
+            reason = f"the {field}s differ within {within}; name the one to pool"
+        yield Reason(reason, **{f"{field}s": _most_usual(studies[SUBGROUP_COLUMNS[field]])})
 
 
 def _most_usual(words: pd.Series) -> tuple[str, ...]:
