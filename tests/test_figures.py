@@ -34,7 +34,7 @@ from evidence.figures.dose_response_curve import lay_out_dose_response_curve
 from evidence.figures.evidence_map import lay_out_evidence_map
 from evidence.figures.follow_up_timeline import FollowUpLayout, lay_out_follow_up
 from evidence.figures.forest_plot import lay_out_cumulative, lay_out_explorer_forest, lay_out_forest
-from evidence.figures.layout import PAGE_HEIGHT, draw, split_into_pages
+from evidence.figures.layout import PAGE_HEIGHT, draw, join_names, split_into_pages
 from evidence.figures.proportions_by_arm import lay_out_proportions_by_arm
 from evidence.figures.risk_of_bias import (
     RiskOfBiasLayout,
@@ -637,6 +637,11 @@ def test_a_timeline_is_divided_between_its_lanes(layouts, monkeypatch):
     assert [page.lanes["study"].item() for page in pages] == list(layout.lanes["study"])
     assert [sentence for page in pages for sentence in page.reading] == list(layout.reading)
     assert all((page.frame["lane"] == 0).all() for page in pages)
+
+
+def test_a_caption_names_the_first_studies_and_counts_the_others():
+    assert join_names(["Baker", "Cooper", "Miller"]) == "Baker, Cooper and Miller"
+    assert join_names(["Baker"] * 99).endswith("Baker, Baker and 75 more")
 
 
 @pytest.mark.parametrize(("value", "text"), [(-1e-9, "0"), (0.4, "0"), (-3, "−3"), (12.6, "+13")])

@@ -13,7 +13,7 @@ from evidence.analysis.results import better_side
 from evidence.dataset.dataset import Dataset
 from evidence.dataset.displayable import as_listing
 from evidence.figures import style
-from evidence.figures.layout import Layout, ci_label, draw
+from evidence.figures.layout import Layout, ci_label, draw, join_names
 from evidence.provenance.methods import ci_methods
 from evidence.provenance.sentence import (
     NOT_ESTIMABLE,
@@ -189,7 +189,7 @@ def _undrawn(
         lambda study: summarise_missing([why_missing(readings, study, outcome)])
     )
     parts = [
-        join_words(labels) + (f" ({reason})" if reason else "")
+        join_names(labels) + (f" ({reason})" if reason else "")
         for reason, labels in studies["label"].groupby(reasons, sort=False)
     ]
     return f" {opening}: {'; '.join(parts)}." if parts else ""
@@ -213,7 +213,7 @@ def _alt(frame: pd.DataFrame, outcome: str) -> str:
         return ""
     clear = int(((frame["rd_low"] > 0) | (frame["rd_high"] < 0)).sum())
     return (
-        f"Chart of {outcome} in two arms of {join_words(frame['label'].unique())}: both "
+        f"Chart of {outcome} in two arms of {join_names(frame['label'].unique())}: both "
         "proportions, risk difference and risk ratio, with confidence intervals. The confidence "
         f"interval of the risk difference excludes zero in {clear} of "
         f"{count(len(frame), 'comparison')}."

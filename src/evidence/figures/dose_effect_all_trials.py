@@ -28,7 +28,7 @@ from evidence.analysis.results import better_side
 from evidence.dataset.dataset import Dataset
 from evidence.dataset.schema import UNSIZED_MEASURES
 from evidence.figures import style
-from evidence.figures.layout import Layout, ci_label, draw, row_addresses
+from evidence.figures.layout import Layout, ci_label, draw, join_names, row_addresses
 from evidence.provenance.sentence import (
     Fields,
     Sentence,
@@ -189,7 +189,7 @@ def _caption(
         "treatment": join_words(question.treatments) or "all treatments",
         "level": confidence_level(confidence),
         "worded": count(len(worded), "arm", row_addresses(worded), "effect"),
-        "shared": join_words(shared),
+        "shared": join_names(shared),
     }
     template = (
         "{arms} of {treatment}, each against the comparator of its own trial at the time nearest "

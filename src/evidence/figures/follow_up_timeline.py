@@ -9,7 +9,7 @@ from evidence.analysis.follow_up import findings_over_time, follow_up_by_study
 from evidence.analysis.missing_results import summarise_missing
 from evidence.dataset.dataset import Dataset
 from evidence.figures import style
-from evidence.figures.layout import Layout, draw, row_addresses
+from evidence.figures.layout import Layout, draw, join_names, row_addresses
 from evidence.provenance.sentence import (
     Number,
     Sentence,
@@ -142,7 +142,7 @@ def _caption(results: pd.DataFrame, lanes: pd.DataFrame, *, has_guide: bool) -> 
         + (" Studies without a result at a stated time: {absent}." if len(undated) else ""),
         {
             "longest": Number(longest, format_duration(longest), row_addresses(latest), "days"),
-            "absent": join_words(undated),
+            "absent": join_names(undated),
         },
     )
 

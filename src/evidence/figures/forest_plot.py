@@ -25,7 +25,7 @@ from evidence.analysis.pooling.study_effects import RATIOS
 from evidence.analysis.results import better_side
 from evidence.dataset.dataset import Dataset
 from evidence.figures import style
-from evidence.figures.layout import Layout, ci_label, draw, row_addresses
+from evidence.figures.layout import MOST_NAMED, Layout, ci_label, draw, row_addresses
 from evidence.provenance.methods import ci_methods
 from evidence.provenance.sentence import (
     Fields,
@@ -52,7 +52,7 @@ RISK_WIDTH, NARROW_RISK_WIDTH, KEY_LINE, KEY_SIGN = 0.5, 0.2, 0.18, 0.12
 NARROW_TEXT = 0.46
 """The part of a single column that is left of the marks."""
 MANY_LINES, MAX_TICKS = 24, 5
-"""From so many lines on, each study has one line, so that a plot of 40 fits on a page."""
+"""From so many lines on, each study has one line where a plot is shown whole, as in a notebook."""
 GROUPS = ("group1", "group2")
 RISK_HEADER, KEY_HEADER = "Risk of\nbias", "Risk of bias:"
 EMPTY_COLUMNS = ["name", "label", "estimate", "address"]
@@ -246,10 +246,14 @@ def _empty(identity: str, title: str, refusal: Refusal) -> ForestLayout:
 def _lay_out(
     identity, title, template, pooled: PooledEstimate, lines, note="", **fields
 ) -> ForestLayout:
+    others = len(pooled.handling) - MOST_NAMED
+    more = f" The text beside the figure lists {others} more such studies." if others > 0 else ""
     fields |= {
         "level": confidence_level(pooled.confidence),
         "how": method_label(pooled),
-        "left_out": (OTHERS_TEXT if pooled.left_out else "") + _sentences(pooled.handling),
+        "left_out": (OTHERS_TEXT if pooled.left_out else "")
+        + _sentences(pooled.handling[:MOST_NAMED])
+        + more,
         "whose": INTERVAL_OWNERS.get(pooled.measure, "its"),
     }
     template = f"{template} {side_text(pooled.measure, pooled.better)}".strip()

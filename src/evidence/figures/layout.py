@@ -1,6 +1,6 @@
 """A chart as data: everything it shows and says, complete before anything is drawn."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import singledispatch
 from html import escape
@@ -11,10 +11,12 @@ import numpy as np
 import pandas as pd
 
 from evidence.figures.style import DOUBLE_COLUMN, MILLIMETRE, SINGLE_COLUMN, picture_html
-from evidence.provenance.sentence import Sentence
+from evidence.provenance.sentence import Sentence, join_words
 
 PAGE_HEIGHT = 240 * MILLIMETRE
 """The height in inches that a page of A4 has for a figure, between margins and above its stamp."""
+MOST_NAMED = 24
+"""Of more studies a caption names the first, and how many others there are."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,6 +168,13 @@ def _divide(layout: Layout, start: int, end: int, parts: int) -> Iterator[Layout
 def row_addresses(frame: pd.DataFrame) -> tuple[str, ...]:
     """Return the addresses behind some marks, each once, in order."""
     return tuple(dict.fromkeys(address for cell in frame["address"] for address in cell.split()))
+
+
+def join_names(names: Iterable[str]) -> str:
+    """Join names as in a sentence, of very many the first ones."""
+    names = list(names)
+    others = len(names) - MOST_NAMED
+    return join_words([*names[:MOST_NAMED], f"{others} more"] if others > 0 else names)
 
 
 def centred_offsets(frame: pd.DataFrame, columns: list) -> pd.Series:

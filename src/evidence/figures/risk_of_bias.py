@@ -9,7 +9,7 @@ import pandas as pd
 from evidence.analysis.certainty.risk_of_bias import LEVELS, Appraisal
 from evidence.dataset.displayable import as_listing
 from evidence.figures import style
-from evidence.figures.layout import Layout, draw
+from evidence.figures.layout import Layout, draw, join_names
 from evidence.provenance.sentence import Sentence, count, format_percent, join_sentences, join_words
 
 OVERALL = "overall"
@@ -122,7 +122,7 @@ def _traffic_lights(identity: str, title: str, group: list[Appraisal]) -> RiskOf
         title=title,
         caption=join_sentences(
             f"{identity}.caption",
-            Sentence("", template, {"sets": sets, "judge": join_words(sorted(judges))}),
+            Sentence("", template, {"sets": sets, "judge": join_names(sorted(judges))}),
             *([Sentence("", dot)] if dot else []),
         ),
         alt=_alt(frame, len(group), title),
