@@ -1,17 +1,23 @@
 """What other commands, people, git and the machine do while a command runs."""
 
 import os
+import re
 import subprocess
+import sys
+import threading
 
 import pytest
 
 from evidence import cli
 from evidence.analysis.table_entry import write_checked
+from evidence.build.build import BuildOptions, build_reports, outdated_reports
+from evidence.build.execute import LocalExecutor, execute_report
+from evidence.build.output_folder import read_manifest
 from evidence.compare.git_versions import compare_versions, run_git
 from evidence.dataset import schema
-from evidence.errors import EvidenceError
+from evidence.errors import EvidenceError, ReportError
 from evidence.exchange import references
-from tests.conftest import require_tool
+from tests.conftest import CITATION, require_tool
 
 # Tables that several change at once
 
@@ -106,3 +112,87 @@ def test_a_clone_without_its_history_says_so(repository, tmp_path):
     git(tmp_path, "clone", "--quiet", "--depth", "1", f"file://{repository.root}", "clone")
     with pytest.raises(EvidenceError, match=r"lacks earlier commits\. Get them with: git fetch"):
         compare_versions("HEAD~1", ".", tmp_path / "clone")
+
+
+# Builds
+
+
+class EditingExecutor(LocalExecutor):
+    """Builds a report, and lets somebody edit the project before or after it."""
+
+    def __init__(self, before=lambda: None, after=lambda: None):
+        self.jobs, self._before, self._after = 1, before, after
+
+    def prepare(self, project, reports):
+        pass
+
+    def execute(self, job, folder):
+        self._before()
+        failure = execute_report(job, folder)
+        self._after()
+        return failure
+
+
+@pytest.mark.parametrize(
+    ("name", "when"),
+    [
+        ("data/studies.csv", "before"),
+        ("references.bib", "before"),
+        ("CITATION.cff", "after"),
+        ("notebooks/10_bread.ipynb", "before"),
+        ("notebooks/10_bread.ipynb", "after"),
+    ],
+)
+def test_pages_of_two_versions_are_refused(notebook_project, name, when):
+    project = notebook_project
+    project.path("CITATION.cff").write_text(CITATION, "utf-8")
+    executor = EditingExecutor(**{when: lambda: project.append(name, "\n")})
+    with pytest.raises(ReportError, match=f"^{re.escape(name)}: changed while reports were built"):
+        build_reports(project.root, options=BuildOptions(only=["10_bread"], executor=executor))
+    assert not list(project.root.glob("*report*"))
+
+
+@pytest.mark.parametrize("name", ["data/studies.csv", "references.bib"])
+def test_tables_edited_after_all_reports_read_them_make_them_out_of_date(notebook_project, name):
+    project = notebook_project
+    executor = EditingExecutor(after=lambda: project.append(name, "\n"))
+    options = BuildOptions(only=["10_bread"], executor=executor)
+    inputs = project.dataset().checksums
+    assert not build_reports(project.root, options=options).failures
+    manifest = read_manifest(project.path("reports"))
+    assert manifest["inputs"] == manifest["reports"]["10_bread"]["inputs"] == inputs
+    assert outdated_reports(project.root)
+
+
+class LateExecutor(EditingExecutor):
+    """Builds reports that write a file after they were told to stop."""
+
+    def execute(self, job, folder):
+        self.stopped.wait()
+        folder.mkdir(parents=True)
+
+    def stop(self):
+        self.stopped.set()
+
+
+def test_a_stopped_build_removes_what_its_notebooks_write_last(notebook_project, monkeypatch):
+    def interrupt(dataset):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("evidence.report.index_page.precompute_index", interrupt)
+    executor = LateExecutor()
+    executor.stopped = threading.Event()
+    with pytest.raises(KeyboardInterrupt):
+        build_reports(
+            notebook_project.root, options=BuildOptions(only=["10_bread"], executor=executor)
+        )
+    assert not list(notebook_project.root.glob("*report*"))
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names are letters there")
+def test_a_folder_whose_name_is_no_text_is_refused_for_reports_alone(project, capsys):
+    folder = project.root.rename(os.fsdecode(os.fsencode(project.root) + b"\xff"))
+    assert cli.main(["check", "--project", str(folder)]) == 0
+    assert cli.main(["report", "--project", str(folder)]) == 1
+    assert "<U+DCFF>: the name of this folder is not UTF-8. Rename it" in capsys.readouterr().err
+    assert not (folder / "reports").exists()

@@ -12,6 +12,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 import yaml
+from filelock import FileLock, Timeout
 from lxml import html
 
 from evidence import cli
@@ -420,6 +421,18 @@ def test_a_failure_brings_the_citation_file_back(ready, monkeypatch):
         build_release("1.4.0", ready.root, doi=DOI)
     assert ready.path("CITATION.cff").read_bytes() == before
     assert not ready.path("releases").exists()
+
+
+def test_no_build_replaces_the_reports_while_they_are_archived(ready, monkeypatch):
+    def archive(*_):
+        with pytest.raises(Timeout):
+            FileLock(ready.path(".reports.lock")).acquire(blocking=False)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(build, "write_archive", archive)
+    with pytest.raises(KeyboardInterrupt):
+        build_release("1.4.0", ready.root)
+    assert not ready.path(".reports.lock").exists()
 
 
 KILLED = """

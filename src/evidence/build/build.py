@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evidence.build.execute import Failure, Job, LocalExecutor
-from evidence.build.fingerprint import file_digests, modified_files
+from evidence.build.fingerprint import DIGITS, file_digests, modified_files
 from evidence.build.output_folder import (
     exclusive,
     failed_folder,
@@ -33,6 +33,8 @@ from evidence.build.plan import (
     ReportPlan,
     changes,
     is_current,
+    modified_inputs,
+    read_record,
     reasons,
     require_same_parameters,
     take_inputs,
@@ -40,7 +42,7 @@ from evidence.build.plan import (
 from evidence.build.progress import Progress
 from evidence.dataset.project_folder import find_project
 from evidence.errors import ParameterError, ReportError
-from evidence.files import real_path
+from evidence.files import path_digest, real_path, recorded_name
 from evidence.notebook.locate import notebooks_of
 from evidence.notebook.parameters import NotebookParameters, read_parameters, validate_parameters
 from evidence.notebook.requirements import unmet_needs
@@ -226,11 +228,12 @@ def _build_outdated(
     set_reasons = [reasons(plan, compare) for plan in plans]
     progress.start(sum(bool(reason) for found in set_reasons for reason in found.values()))
     with contextlib.ExitStack() as stack:
-        pool = stack.enter_context(_thread_pool(options))
         builds = [
             _SetBuild(plan, found, compare, stack)
             for plan, found in zip(plans, set_reasons, strict=True)
         ]
+        # Notebooks end before the folders are removed that they write into.
+        pool = stack.enter_context(_thread_pool(options))
         running: dict[Future, _SetBuild] = {}
         for build in builds:
             for job, folder in build.jobs():
@@ -291,8 +294,9 @@ class _SetBuild:
         self._plan, self._reasons, self._compare = plan, set_reasons, compare
         self._previous = read_manifest(plan.target).get("reports", {})
         self._staging = stack.enter_context(staging_folder(plan.target))
-        # Recorded before the notebook runs: if it is edited meanwhile, the report is out of date.
+        # Recorded before the notebook runs, which may be edited or removed meanwhile.
         self._recipes = {name: plan.recipe(name) for name in set_reasons}
+        self._parameters = {name: plan.used_parameters(name) for name in set_reasons}
 
     def jobs(self) -> Iterator[tuple[Job, Path]]:
         """Yield the reports to build and a new folder for each."""
@@ -322,6 +326,13 @@ class _SetBuild:
         shutil.rmtree(self._staging / WORK_FOLDER, ignore_errors=True)
         messages = {name: failure.message for name, failure in failures.items()}
         figures, values = write_pages(dataset, plan, entries, messages, self._staging)
+        if changed := self._changed_meanwhile(
+            {name: entries[name] for name in results.keys() - failures.keys()}, dataset
+        ):
+            raise ReportError(
+                f"{', '.join(changed)}: changed while reports were built, which may show both "
+                "versions. The previous reports are unchanged; run the command again"
+            )
         swap_folder(self._staging, plan.target)
         return BuildResult(
             plan.name,
@@ -333,6 +344,17 @@ class _SetBuild:
             messages,
             failed_notebooks,
         )
+
+    def _changed_meanwhile(self, entries: Mapping[str, dict], dataset: "Dataset") -> list[str]:
+        """Name what was edited after the first and before the last of these reports read it."""
+        project, changed = self._plan.project, set()
+        for name, entry in entries.items():
+            changed |= {file for file, _ in entry["inputs"].items() ^ dataset.checksums.items()}
+            record, notebook = read_record(self._staging, name) or {}, self._plan.notebooks[name]
+            changed |= set(modified_inputs(record, project))
+            if path_digest(notebook, DIGITS) != entry["recipe"]["notebook"]:
+                changed.add(recorded_name(notebook, project))
+        return sorted(changed)
 
     def _add_new(self, name: str, dataset: "Dataset") -> dict:
         """Move the files of one report into the folder of the set; return its manifest entry."""
@@ -350,7 +372,7 @@ class _SetBuild:
         inputs = take_inputs(self._staging, name) or dataset.checksums
         paths = [path.relative_to(folder).as_posix() for path in files]
         return {
-            "parameters": self._plan.used_parameters(name),
+            "parameters": self._parameters[name],
             "recipe": self._recipes[name],
             "inputs": inputs,
             "files": file_digests(self._staging, paths),
@@ -436,6 +458,8 @@ def _plan_set(
     origins: Mapping[str, str] | None = None,
 ) -> ReportPlan:
     """Return one set with typed parameters; only faulty ones are compared with the data yet."""
+    _require_utf8(project)
+    _require_utf8(target)
     declared = _read_parameters(project, options.only)
 
     def checked() -> dict[str, dict[str, object]]:
@@ -450,6 +474,16 @@ def _plan_set(
         checked,
         options,
     )
+
+
+def _require_utf8(folder: Path) -> None:
+    """Refuse a folder that no notebook, which is JSON, can name as its parameter."""
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:
+        raise ReportError(
+            f"{folder}: the name of this folder is not UTF-8. Rename it, or choose another one"
+        ) from None
 
 
 def _typed(

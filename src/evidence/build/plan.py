@@ -137,12 +137,15 @@ def _is_current(plan: ReportPlan, name: str, report: Mapping, inputs: Mapping) -
         record is not None
         and report["inputs"] == inputs
         and (name not in plan.notebooks or report["recipe"] == plan.recipe(name))
-        and not any(
-            path_digest(recorded_path(file, plan.project)) != content
-            for file, content in record["files"].items()
-        )
+        and not modified_inputs(record, plan.project)
         and not modified_files(plan.target, report["files"])
     )
+
+
+def modified_inputs(record: Mapping, project: Path) -> list[str]:
+    """Return the files besides the tables that a report read and that have changed since."""
+    files = record.get("files", {})
+    return [name for name in files if path_digest(recorded_path(name, project)) != files[name]]
 
 
 def require_same_parameters(plan: ReportPlan) -> None:

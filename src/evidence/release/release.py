@@ -13,8 +13,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from evidence.analysis.checks import require_consistent
+from evidence.analysis.table_entry import require_unchanged
 from evidence.build.build import BuildOptions, build_reports, outdated_reports
 from evidence.build.fingerprint import library_versions
+from evidence.build.output_folder import exclusive
 from evidence.build.progress import Progress
 from evidence.compare.document import diff_markdown
 from evidence.compare.git_versions import WITHOUT_HISTORY, is_shallow, read_version, tag_names
@@ -25,7 +27,7 @@ from evidence.dataset.dataset import Dataset, read_dataset
 from evidence.dataset.project_folder import find_project, table_path
 from evidence.dataset.text_checks import identifier_error
 from evidence.errors import EvidenceError, ParameterError, ReportError
-from evidence.files import atomic_write, path_digest, read_json, read_text
+from evidence.files import atomic_write, path_digest, read_json, read_text, real_path
 from evidence.notebook.locate import packaged_only
 from evidence.provenance.methods import formula_works
 from evidence.provenance.values import read_build_files
@@ -121,19 +123,27 @@ def build_release(
     progress.status("looking for changes")
     commit = revision.commit_of(folder)
     _require_committed(folder, commit)
-    if outdated := outdated_reports(folder):
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in outdated.items())
-        option = " --packaged-notebooks" if packaged_only() else ""
-        raise ReportError(f"The reports are out of date. Run: evidence report{option} ({reasons})")
+    _require_current(folder)
     since = since or _last_version(folder, version)
     progress.status(f"comparing with {since}")
     before, changes = _changes(since, folder, dataset, version)
     with _citation_file(folder, text) as cites_anew:
-        _rebuild(folder, dataset, progress)
-        files = _files(folder, dataset, licence, changes)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        progress.start(len(files), "file")
-        write_archive(target, files, progress.advance)
+        _rebuild(folder, progress)
+        reports = real_path(folder / REPORTS)
+        with exclusive(reports, lambda: progress.status("waiting for another build")):
+            # Somebody may have built others between the two.
+            _require_current(folder)
+            for file_format in ("pdf", "docx"):
+                write_single_file(dataset, reports, file_format, status=progress.status)
+            files = _files(folder, dataset, licence, changes)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            progress.start(len(files), "file")
+            write_archive(target, files, progress.advance)
+            try:
+                require_unchanged(dataset)
+            except EvidenceError:
+                target.unlink()
+                raise
     changes_path = target.with_name(f"CHANGES-{version}.md")
     atomic_write(changes_path, changes)
     site, size = read_citation_file(folder).site, target.stat().st_size
@@ -237,14 +247,19 @@ def _citation_file(folder: Path, text: str) -> Iterator[bool]:
         raise
 
 
-def _rebuild(folder: Path, dataset: Dataset, progress: Progress) -> None:
+def _require_current(folder: Path) -> None:
+    if outdated := outdated_reports(folder):
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in outdated.items())
+        option = " --packaged-notebooks" if packaged_only() else ""
+        raise ReportError(f"The reports are out of date. Run: evidence report{option} ({reasons})")
+
+
+def _rebuild(folder: Path, progress: Progress) -> None:
     """Build what the new citation or the file formats of an archive ask for."""
     # Who reuses a figure may need any format; reports that have all of them are not built again.
     result = build_reports(folder, options=BuildOptions(formats="all"), progress=progress)
     for name, message in result.failures.items():
         raise ReportError(f"{name}: {message}")
-    for file_format in ("pdf", "docx"):
-        write_single_file(dataset, folder / REPORTS, file_format, status=progress.status)
 
 
 def _files(
