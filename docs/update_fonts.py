@@ -28,7 +28,7 @@ BLOCKS = [
     range(0x2100, 0x2160),  # letter-like, fractions
     range(0x2190, 0x219A),  # arrows
     range(0x2200, 0x2270),  # mathematics
-    range(0x25A0, 0x25D0),  # shapes
+    range(0x25A0, 0x2600),  # shapes
     range(0x2713, 0x2719),  # ticks and crosses
 ]
 """What figures usually need; all else is set in matplotlib's own font, which looks the same. To write

@@ -92,12 +92,15 @@ def test_a_label_looks_as_in_dejavu(script, style):
 
 @pytest.mark.parametrize(
     ("script", "fonts"),
-    [("Cyrillic", {"EvidenceSans"}), ("Arabic", {"EvidenceSans", "DejaVuSans"})],
+    [("Latin", {"DejaVuSans"}), ("Cyrillic", {"EvidenceSans"}), ("Arabic", {"DejaVuSans"})],
 )
-def test_a_pdf_has_the_fonts_that_it_needs_as_truetype(script, fonts):
+def test_a_pdf_has_one_font_as_truetype(script, fonts):
+    """Two would stand in the order of their folders, which differ between installations."""
     file = io.BytesIO()
     with house_style():
-        draw_label(LABELS[script]).savefig(file, format="pdf")
+        figure = draw_label(LABELS[script])
+        use_fonts_for(figure)
+        figure.savefig(file, format="pdf")
     (page,) = PdfReader(file).pages
     embedded = [font.get_object() for font in page["/Resources"]["/Font"].values()]
     assert {re.sub(r"^/\w{6}\+", "", font["/BaseFont"]) for font in embedded} == fonts

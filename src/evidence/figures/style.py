@@ -135,20 +135,23 @@ def _register_fonts() -> None:
 
 
 def use_fonts_for(figure) -> str:
-    """Add installed fonts for the characters of a figure that its own fonts lack.
+    """Set a figure in matplotlib's own and installed fonts if the package's lacks a character.
 
-    Returns the characters that no installed font has; they are drawn as boxes.
+    No figure has texts in both: matplotlib writes fonts into a PDF in the order of their folders,
+    so that the file would depend on where the package is installed. Returns the characters that no
+    installed font has; they are drawn as boxes.
     """
     import matplotlib as mpl
     from matplotlib.text import Text
 
     texts = figure.findobj(Text)
+    own, matplotlibs = RC["font.family"]
     characters = {character for text in texts for character in text.get_text()}
-    lacking = frozenset(filter(str.isprintable, characters - _own_characters()))
+    lacking = frozenset(filter(str.isprintable, characters - _characters_of(own)))
     if not lacking:
         return ""
-    names, missing = _other_fonts(lacking)
-    families = [*RC["font.family"], *names]
+    names, missing = _other_fonts(lacking - _characters_of(matplotlibs))
+    families = [matplotlibs, *names]
     # Texts that the layout will add, such as labels of ticks, take it from the settings.
     mpl.rcParams["font.family"] = families
     for text in texts:
@@ -157,10 +160,10 @@ def use_fonts_for(figure) -> str:
 
 
 @cache
-def _own_characters() -> frozenset[str]:
+def _characters_of(family: str) -> set[str]:
     from matplotlib.font_manager import findfont
 
-    return frozenset().union(*(_characters(findfont(name)) for name in RC["font.family"]))
+    return _characters(findfont(family))
 
 
 @cache
