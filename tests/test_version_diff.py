@@ -12,7 +12,7 @@ from evidence.compare import git_versions
 from evidence.compare.document import diff_html, diff_json, diff_markdown
 from evidence.compare.git_versions import compare_versions
 from evidence.compare.key_numbers import key_numbers
-from evidence.compare.version_diff import CROSSED
+from evidence.compare.version_diff import CROSSED, Change, VersionDiff
 from evidence.dataset import schema
 from evidence.errors import EvidenceError
 from tests.conftest import require_tool
@@ -279,6 +279,12 @@ def test_text_of_the_data_is_never_markup(old, new):
     assert "<script>" not in html
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
     assert "<em>a</em>" not in html
+
+
+def test_signs_in_a_key_number_are_escaped_once():
+    number = Change("new", "effect/bread", "p < 0.1 | *a*", before="", after="[1]")
+    diff = VersionDiff("old", "new", "", numbers=(number,))
+    assert r"| p \< 0.1 \| \*a\* | — | \[1\] | — |" in diff_markdown(diff)
 
 
 def commit(project):

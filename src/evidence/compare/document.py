@@ -102,15 +102,12 @@ def _row(row: RowChange) -> str:
 
 
 def _table(numbers: Iterable[Change]) -> list[str]:
-    rows = [
-        [_escape(cell).replace("|", "\\|") or "—" for cell in cells]
-        for number in numbers
-        for cells in [
-            (number.description or number.name, number.before, number.after, number.reason)
-        ]
-    ]
     head = ["| number | before | after | cause |", "| --- | --- | --- | --- |"]
-    lines = [" | ".join(_escape(cell).replace("|", "\\|") for cell in row) for row in rows]
+    rows = [
+        (number.description or number.name, number.before, number.after, number.reason)
+        for number in numbers
+    ]
+    lines = [" | ".join(_escape(cell).replace("|", "\\|") or "—" for cell in row) for row in rows]
     return [*head, *(f"| {line} |" for line in lines)] if rows else []
 
 
