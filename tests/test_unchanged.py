@@ -116,6 +116,12 @@ def change_row(project, table, line):
     return cells
 
 
+def has_changed(comparison, record, lines):
+    """Whether a report is out of date; without the selections that follow the first one changed."""
+    parts = [[], *([selection] for selection in record["selections"])]
+    return any(comparison.changes({**record, "selections": part}, lines) for part in parts)
+
+
 QUESTIONS = {
     "01_studies": {},
     "02_comparison": {},
@@ -141,7 +147,7 @@ def test_a_report_that_is_left_alone_would_have_come_out_the_same(rich, tmp_path
             assert cells, f"{table.file}:{line} was not changed"
             comparison = RecordComparison(rich.dataset())
             for name, (_, record) in first.items():
-                if not comparison.changes(record, lines):
+                if not has_changed(comparison, record, lines):
                     harmless[name].append((table.file, line, cells))
             rich.path(table.file).write_bytes(tables[table.file])
     assert all(harmless.values()), "every report depends on everything"
