@@ -136,9 +136,10 @@ report = open_report("{name}", project=project, scope=scope, conditions=conditio
 
 SLOWEST = [
     f"test_{name}"
-    for name in ("pages", "lab", "unchanged", "any_topic", "kills", "engine", "fuzz", "shipped_data",
-                 "figure_pages", "hostile", "planted_code", "benchmark", "cluster", "unknowns",
-                 "pooled_estimate", "report", "release", "remote")
+    for name in ("pages", "lab", "unchanged", "release", "kills", "engine", "report", "shipped_data",
+                 "any_topic", "hostile", "fuzz", "checks", "pooled_estimate", "planted_code",
+                 "unknowns", "coverage", "benchmark", "cluster", "certainty", "dataset_errors",
+                 "conversions", "explorer", "batch", "remote", "figure_pages", "figures")
 ]  # fmt: skip
 """Files that take longest. They run first, so that none is left to one worker at the end."""
 

@@ -26,6 +26,14 @@ FIGURE = (
 ONLY = BuildOptions(only=["bread"])
 
 
+@pytest.fixture(scope="module", autouse=True)
+def figure_cache(tmp_path_factory):
+    """A cache of these tests alone, most of which need a figure and not that it is drawn again."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EVIDENCE_STORE", str(tmp_path_factory.mktemp("figure-cache")))
+        yield
+
+
 @pytest.fixture
 def bakery(project):
     """A project with a notebook of its own: one figure and one table."""
@@ -128,6 +136,7 @@ def test_papermill_alone_gives_the_same_numbers_from_another_folder(bakery, tmp_
 
 def test_same_inputs_give_the_same_bytes_in_another_folder_and_time_zone(bakery, monkeypatch):
     """Pages, figures in all forms, values, manifest and the executed notebook."""
+    monkeypatch.setenv("EVIDENCE_STORE", "")
     builds = []
     new_root = bakery.root.with_name("a longer path") / "bread"
     new_root.parent.mkdir()
