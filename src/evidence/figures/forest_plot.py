@@ -247,7 +247,7 @@ def _lay_out(
     identity, title, template, pooled: PooledEstimate, lines, note="", **fields
 ) -> ForestLayout:
     others = len(pooled.handling) - MOST_NAMED
-    more = f" The text beside the figure lists {others} more such studies." if others > 0 else ""
+    more = f" The text beside the figure lists {others} more." if others > 0 else ""
     fields |= {
         "level": confidence_level(pooled.confidence),
         "how": method_label(pooled),
