@@ -197,6 +197,7 @@ def test_interrupted_command_leaves_the_previous_reports_and_no_process(bakery, 
     assert started.returncode == 128 + sent
     assert "previous reports" in errors.splitlines()[-1]
     assert "Traceback" not in errors
+    assert "Warning" not in errors
     for text in (tmp_path / "ids").read_text().split():
         with pytest.raises(ProcessLookupError):
             for _ in range(100):

@@ -63,15 +63,16 @@ def start_fork_server(project: Path, *, precompute: bool) -> None:
     variables = {PRELOAD_VARIABLE: options, "PYTHONSAFEPATH": "1"}
     added = {name: text for name, text in variables.items() if not os.environ.get(name)}
     os.environ.update(added)
-    # A program starts with the signals ignored that its parent ignores: Ctrl-C, which a terminal sends
-    # to all processes, is for this one alone, and would end the server in a traceback.
+    # A program starts with the signals ignored that its parent ignores. Those that a terminal sends to
+    # all processes are for this one alone: they would end the server in a traceback or warning.
     is_main = threading.current_thread() is threading.main_thread()
-    handler = signal.signal(signal.SIGINT, signal.SIG_IGN) if is_main else None
+    numbers = (signal.SIGINT, signal.SIGHUP) if is_main else ()
+    handlers = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
     try:
         forkserver.ensure_running()
     finally:
-        if is_main:
-            signal.signal(signal.SIGINT, handler)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
         for name in added:
             del os.environ[name]
 
