@@ -26,6 +26,7 @@ ORDINARY = {
     "control": "control characters",
     "therapy": "what any trial may test",
     "dependence": "correlation of effects, in statistics",
+    "training": "in the address of the Cochrane Handbook",
 } | dict.fromkeys(["with", "without", "after", "around"], "words of any sentence")
 
 
