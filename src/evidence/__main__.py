@@ -80,10 +80,11 @@ def _stop_at_signals() -> None:
 
 
 def _stop(number: int, _: object) -> None:
-    # Whoever presses Ctrl-C twice does not interrupt the cleaning up.
+    # Whoever presses Ctrl-C twice does not interrupt the cleaning up. With SIG_IGN, Python would
+    # complain of a signal that came at the same moment.
     for name in STOPPING:
         if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+            signal.signal(getattr(signal, name), lambda *_: None)
     raise KeyboardInterrupt(number)
 
 
