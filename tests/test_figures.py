@@ -555,18 +555,18 @@ def test_effects_of_one_dose_at_two_times_stand_side_by_side(tmp_path, monkeypat
 
 
 def test_a_chart_too_long_for_a_page_becomes_several(layouts):
-    frame = pd.concat([layouts["arms"].frame] * 5, ignore_index=True)
-    long = replace(layouts["arms"], frame=frame, reading=layouts["arms"].reading * 5)
+    frame = pd.concat([layouts["arms"].frame] * 10, ignore_index=True)
+    long = replace(layouts["arms"], frame=frame, reading=layouts["arms"].reading * 10)
     pages = split_into_pages(long)
     assert [(page.id, len(page.frame), len(page.reading)) for page in pages] == [
-        ("fig-risen-1", 10, 10),
-        ("fig-risen-2", 10, 10),
+        ("fig-risen-1", 20, 20),
+        ("fig-risen-2", 20, 20),
     ]
     assert split_into_pages(layouts["arms"]) == (layouts["arms"],)
 
 
 @pytest.mark.parametrize("name", ["arms", "proportions", "subgroups", "all trials, ratio"])
-def test_each_page_of_a_long_chart_fits_at_both_widths_and_has_the_same_axes(layouts, name):
+def test_each_page_of_a_long_chart_fits_and_has_the_same_axes_at_both_widths(layouts, name):
     layout = layouts[name]
     frame = pd.concat([layout.frame] * 15, ignore_index=True)
     if "dose" in frame:
@@ -575,7 +575,7 @@ def test_each_page_of_a_long_chart_fits_at_both_widths_and_has_the_same_axes(lay
     pages = split_into_pages(replace(layout, frame=frame, reading=reading))
     figures = [draw(page, width) for page in pages for width in WIDTHS]
     assert len(pages) > 1
-    assert max(figure.get_figheight() for figure in figures) <= PAGE_HEIGHT
+    assert max(draw(page).get_figheight() for page in pages) <= PAGE_HEIGHT
     assert len({figure.axes[0].get_xlim() for figure in figures}) == 1
     # The heading of a subgroup is repeated.
     rows = [frame[frame["estimate"].notna()] if "estimate" in frame else frame
@@ -583,15 +583,13 @@ def test_each_page_of_a_long_chart_fits_at_both_widths_and_has_the_same_axes(lay
     assert pd.concat(rows[1:])["name"].to_list() == rows[0]["name"].to_list()
 
 
-def test_rows_with_long_texts_are_measured(layouts):
-    """A plot of 20 such lines is higher than a page of one column; of 20 short ones it is not."""
-    layout = layouts["forest"]
-    frame = pd.concat([layout.frame.head(1)] * 20, ignore_index=True)
-    short = replace(layout, frame=frame, reading=layout.reading[:1] * 20)
-    assert len(split_into_pages(short)) == 1
-    name = "The cooperative study group of the northern counties 1990"
-    long = replace(short, frame=frame.assign(label=name, group1="12345.67 (1234.56), 12345"))
-    assert [len(page.frame) for page in split_into_pages(long)] == [10, 10]
+def test_rows_are_measured_where_more_were_thought_to_fit(layouts, monkeypatch):
+    layout = layouts["arms"]
+    monkeypatch.setattr(type(layout), "rows_per_page", 60)
+    frame = pd.concat([layout.frame] * 10, ignore_index=True)
+    pages = split_into_pages(replace(layout, frame=frame, reading=layout.reading * 10))
+    assert [len(page.frame) for page in pages] == [20, 20]
+    assert all(draw(page).get_figheight() <= PAGE_HEIGHT for page in pages)
 
 
 @pytest.mark.parametrize(("start", "end", "kinds"), [(0, 3, "hs"), (2, 4, "hs"), (1, 4, "hshs")])

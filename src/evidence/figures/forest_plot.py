@@ -52,7 +52,7 @@ RISK_WIDTH, NARROW_RISK_WIDTH, KEY_LINE, KEY_SIGN = 0.5, 0.2, 0.18, 0.12
 NARROW_TEXT = 0.46
 """The part of a single column that is left of the marks."""
 MANY_LINES, MAX_TICKS = 24, 5
-"""From so many lines on, each study has one line where a plot is shown whole, as in a notebook."""
+"""From so many lines on, each study has one line, so that a plot of 40 fits on a page."""
 GROUPS = ("group1", "group2")
 RISK_HEADER, KEY_HEADER = "Risk of\nbias", "Risk of bias:"
 EMPTY_COLUMNS = ["name", "label", "estimate", "address"]
@@ -84,7 +84,7 @@ class ForestLayout(Layout):
     below, 0 not known.
     """
 
-    rows_per_page: ClassVar[int | None] = 24
+    rows_per_page: ClassVar[int | None] = 44
     measure: str
     outcome: str
     better: int = 0
