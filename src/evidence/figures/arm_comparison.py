@@ -55,7 +55,7 @@ class ArmComparisonLayout(Layout):
     gives for the same arms) and `warning`.
     """
 
-    rows_per_page = 22
+    rows_per_page = 12
 
 
 def lay_out_arm_comparison(

@@ -58,7 +58,7 @@ class FollowUpLayout(Layout):
     the times that the guide names: `lane`, `days_low`, `days`, `text`.
     """
 
-    rows_per_page = 22
+    rows_per_page = 16
     lanes: pd.DataFrame = field(repr=False)
     guide: pd.DataFrame = field(repr=False)
 

@@ -84,7 +84,10 @@ class ForestLayout(Layout):
     below, 0 not known.
     """
 
+    # In a single column, where numbers stand above and below the marks, a plot may be taller than a
+    # page: it is for phones too, and one of 30 studies should stay one figure.
     rows_per_page: ClassVar[int | None] = 44
+    page_widths = (style.DOUBLE_COLUMN,)
     measure: str
     outcome: str
     better: int = 0

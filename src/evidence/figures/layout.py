@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from evidence.figures.style import DOUBLE_COLUMN, MILLIMETRE, picture_html
+from evidence.figures.style import DOUBLE_COLUMN, MILLIMETRE, SINGLE_COLUMN, picture_html
 from evidence.provenance.sentence import Sentence, join_words
 
 PAGE_HEIGHT = 240 * MILLIMETRE
@@ -50,6 +50,8 @@ class Layout:
     spans: Mapping[str, tuple[float, float]] = field(default_factory=dict, repr=False)
     rows_per_page: ClassVar[int | None] = None
     """About so many rows fit on a page of A4; None if a figure has one height."""
+    page_widths: ClassVar[tuple[float, ...]] = (SINGLE_COLUMN, DOUBLE_COLUMN)
+    """The widths at which a part must fit on a page."""
 
     @property
     def row_count(self) -> int:
@@ -130,11 +132,7 @@ def draw(layout: Layout, width: float = DOUBLE_COLUMN):
 
 
 def split_into_pages(layout: Layout) -> tuple[Layout, ...]:
-    """Return a layout, or if it is too tall for a page, its parts, each with a number in its id.
-
-    The page is one that the figure crosses. The file for a single column may be taller: it is for
-    phones too, and a plot of 30 studies that fits on a page should stay one figure.
-    """
+    """Return a layout, or if it is too tall for a page, its parts, each with a number in its id."""
     most, size = layout.rows_per_page, layout.row_count
     # Half as many fit even if their texts are long, and need not be drawn to know it.
     if most is None or 2 * size <= most:
@@ -160,7 +158,8 @@ def _divide(layout: Layout, start: int, end: int, parts: int) -> Iterator[Layout
     starts = [start + round(number * (end - start) / parts) for number in range(parts + 1)]
     for first, last in pairwise(starts):
         page = replace(layout, **layout.rows(first, last))
-        if last - first > 1 and draw(page).get_figheight() > PAGE_HEIGHT:
+        heights = (draw(page, width).get_figheight() for width in layout.page_widths)
+        if last - first > 1 and max(heights) > PAGE_HEIGHT:
             yield from _divide(layout, first, last, 2)
         else:
             yield page
