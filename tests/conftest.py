@@ -306,9 +306,10 @@ def write_manifest(project):
     project.path("reports/values.json").write_text(json.dumps(values), "utf-8")
 
 
-def heed_sigint() -> None:
-    """Let a child process notice SIGINT, which programs in the background of a shell ignore."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+def heed_signals() -> None:
+    """Let a child process notice signals that it ignores in the background of a shell, or of nohup."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def require_tool(name: str) -> str:

@@ -20,7 +20,7 @@ from evidence.build.build import BuildOptions, build_reports
 from evidence.build.engine import stop_all
 from evidence.build.execute import Job, execute_report
 from evidence.errors import ReportError
-from tests.conftest import ROOT, heed_sigint
+from tests.conftest import ROOT, heed_signals
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no process can be forked here")
 
@@ -342,7 +342,7 @@ def test_notebook_ends_with_the_program_that_asked_for_it(tmp_path, sent, code):
         " progress_bar=False)"
     )
     script = subprocess.Popen(
-        [sys.executable, "script.py"], cwd=tmp_path, stderr=subprocess.PIPE, preexec_fn=heed_sigint
+        [sys.executable, "script.py"], cwd=tmp_path, stderr=subprocess.PIPE, preexec_fn=heed_signals
     )
     processes = wait_for_processes(tmp_path / "ids", 2)
     script.send_signal(sent)

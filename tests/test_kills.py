@@ -1,5 +1,6 @@
 """A build that is killed or cannot write leaves the previous reports or the new ones, whole."""
 
+import contextlib
 import json
 import os
 import random
@@ -21,7 +22,7 @@ from evidence.build.output_folder import read_manifest, recover
 from evidence.dataset.dataset import read_dataset
 from evidence.dataset.project_folder import table_checksums
 from evidence.files import _lock, atomic_write, digest, temporary_folder
-from tests.conftest import heed_sigint
+from tests.conftest import heed_signals
 from tests.test_unchanged import read_files
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no process can be forked here")
@@ -184,16 +185,18 @@ def test_interrupted_command_leaves_the_previous_reports_and_no_process(bakery, 
     command = [sys.executable, "-m", "evidence", "report", "--project", str(bakery.root)]
     started = subprocess.Popen(
         [*command, "--only", "bread"], stderr=subprocess.PIPE, text=True, start_new_session=True,
-        preexec_fn=heed_sigint,
+        preexec_fn=heed_signals,
     )  # fmt: skip
-    for _ in range(1200):
-        if (tmp_path / "ids").exists() and " " in (tmp_path / "ids").read_text():
-            break
-        assert started.poll() is None, started.stderr.read()
-        time.sleep(0.1)
-    for _ in range(2):
-        os.killpg(started.pid, sent)
-    errors = started.communicate(timeout=60)[1]
+    with started, contextlib.ExitStack() as stack:
+        stack.callback(started.kill)
+        for _ in range(1200):
+            if (tmp_path / "ids").exists() and " " in (tmp_path / "ids").read_text():
+                break
+            assert started.poll() is None, started.stderr.read()
+            time.sleep(0.1)
+        for _ in range(2):
+            os.killpg(started.pid, sent)
+        errors = started.communicate(timeout=60)[1]
     assert started.returncode == 128 + sent
     assert "previous reports" in errors.splitlines()[-1]
     assert "Traceback" not in errors
