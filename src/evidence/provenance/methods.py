@@ -132,6 +132,11 @@ def read_method_references() -> Bibliography:
     return read_bibliography(PACKAGE / "provenance" / "methods.bib")
 
 
+def sources_and_methods(dataset: Dataset) -> dict[str, Reference]:
+    """Return all works that a person may name by key: those on methods, then the project's own."""
+    return {**read_method_references(), **dataset.bibliography}
+
+
 def method_reference(dataset: Dataset, key: str) -> Reference | None:
     """Return the work on methods that a key of this package means, if it is known.
 

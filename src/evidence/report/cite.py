@@ -14,7 +14,7 @@ from evidence.dataset.dataset import Dataset
 from evidence.dataset.text_checks import identifier_error
 from evidence.errors import EvidenceError, did_you_mean
 from evidence.files import YAML_MISTAKES, read_json, read_text
-from evidence.provenance.methods import read_method_references
+from evidence.provenance.methods import sources_and_methods
 from evidence.provenance.rows import sources_at
 from evidence.provenance.values import read_figure_records
 from evidence.report.figure_identity import WIDTH_ENDINGS, sidecar_path
@@ -285,7 +285,7 @@ def cited_sources(dataset: Dataset, reports: Path, names: Iterable[str]) -> list
     paths of figure files with their JSON file beside them, and BibTeX keys.
     """
     parts, keys = [], []
-    bibliography = {**read_method_references(), **dataset.bibliography}
+    bibliography = sources_and_methods(dataset)
     for name in names:
         if name in bibliography:
             keys.append(name)

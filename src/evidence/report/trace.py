@@ -15,7 +15,7 @@ from evidence.dataset.citations.vancouver import format_vancouver
 from evidence.dataset.dataset import Dataset
 from evidence.errors import EvidenceError, did_you_mean
 from evidence.figures.layout import Layout
-from evidence.provenance.methods import METHODS, method_reference, read_method_references
+from evidence.provenance.methods import METHODS, method_reference, sources_and_methods
 from evidence.provenance.rows import SourceRow, describe_rows, row_ranges
 from evidence.provenance.sentence import count, join_words
 from evidence.provenance.values import ValueStore, read_build_files, read_figure_records
@@ -232,7 +232,7 @@ def _trace_unknown(dataset: Dataset, name: str) -> list[Trace]:
 
 def _trace_source(dataset: Dataset, query: str) -> list[Trace]:
     """Trace a study or another source to its design, its results, and what was read of it."""
-    references = {**read_method_references(), **dataset.bibliography}
+    references = sources_and_methods(dataset)
     labels = {key: dataset.label(key) for key in (*dataset.designs["study"], *dataset.bibliography)}
     labels |= {key: references[key].label for key in references if key not in labels}
     key = _by_name({labels[key]: key for key in reversed(labels)}, query)
